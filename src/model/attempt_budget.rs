@@ -1,0 +1,124 @@
+//! How many wrong guesses are allowed (RFC 8628 §5.1, NIST SP 800-63B-4 §3.2.2).
+//!
+//! Each attempt is paid before it is judged, so that a hundred at once cannot all pass; a right one gets back
+//! exactly what it paid, and no more: success does not reset what others spent.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What is guarded, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    /// The guard's name in the database.
+    pub name: &'static str,
+    /// How many attempts may be open at once.
+    pub capacity: f64,
+    /// How spent attempts come back.
+    pub refill: Refill,
+}
+
+/// How spent attempts come back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Refill {
+    /// All together, once nothing was spent for this long: never more than the capacity in any such span.
+    AfterQuiet(TimeDelta),
+    /// One by one, each after this long.
+    OneEach(TimeDelta),
+}
+
+/// What one subject has spent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spending {
+    /// Attempts not yet given back.
+    pub spent: f64,
+    /// As of when.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The subject has nothing left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// How long until there is one again.
+    pub retry_after: TimeDelta,
+}
+
+impl Guard {
+    /// Pays for one attempt at `now`: what is spent afterwards, or that nothing was left.
+    pub fn pay(&self, before: Option<Spending>, now: DateTime<Utc>) -> Result<Spending, Exhausted> {
+        let (spent, wait) = before.map_or((0.0, TimeDelta::zero()), |before| self.owed(before, now));
+        if spent + 1.0 > self.capacity + 1e-9 {
+            return Err(Exhausted { retry_after: wait });
+        }
+        Ok(Spending { spent: spent + 1.0, updated_at: now })
+    }
+
+    /// What is still spent at `now`, and how long until one more fits when it is full.
+    fn owed(&self, before: Spending, now: DateTime<Utc>) -> (f64, TimeDelta) {
+        let elapsed = (now - before.updated_at).max(TimeDelta::zero());
+        match self.refill {
+            Refill::AfterQuiet(quiet) if elapsed >= quiet => (0.0, TimeDelta::zero()),
+            Refill::AfterQuiet(quiet) => (before.spent, quiet - elapsed),
+            Refill::OneEach(each) => {
+                let spent = (before.spent - seconds(elapsed) / seconds(each)).max(0.0);
+                let excess = (spent + 1.0 - self.capacity).max(0.0);
+                #[expect(clippy::cast_possible_truncation, reason = "some minutes, in milliseconds")]
+                let wait = TimeDelta::milliseconds((excess * seconds(each) * 1000.0).round() as i64);
+                (spent, wait)
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of some years stay below 2^52")]
+fn seconds(span: TimeDelta) -> f64 {
+    span.num_milliseconds() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: Guard =
+        Guard { name: "quiet", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
+    const STEADY: Guard =
+        Guard { name: "steady", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
+    }
+
+    #[test]
+    fn never_more_than_five_within_any_ten_minutes() {
+        let mut spending = None;
+        let mut passed = Vec::new();
+        for second in (0..7_200).step_by(7) {
+            if let Ok(after) = QUIET.pay(spending, at(second)) {
+                spending = Some(after);
+                passed.push(second);
+            }
+        }
+        assert!(passed.len() > 10);
+        assert!(passed.windows(6).all(|six| six[5] - six[0] >= 600), "{passed:?}");
+    }
+
+    #[test]
+    fn a_burst_of_ten_and_then_one_a_minute() {
+        let mut spending = None;
+        for _ in 0..10 {
+            spending = Some(STEADY.pay(spending, at(0)).unwrap());
+        }
+        assert_eq!(STEADY.pay(spending, at(0)), Err(Exhausted { retry_after: TimeDelta::minutes(1) }));
+        assert_eq!(STEADY.pay(spending, at(59)), Err(Exhausted { retry_after: TimeDelta::seconds(1) }));
+        spending = Some(STEADY.pay(spending, at(60)).unwrap());
+        assert!(STEADY.pay(spending, at(60)).is_err());
+        assert!(STEADY.pay(spending, at(120)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_set_back_gives_nothing_back() {
+        let mut spending = None;
+        for _ in 0..10 {
+            spending = Some(STEADY.pay(spending, at(1_000)).unwrap());
+        }
+        assert!(STEADY.pay(spending, at(0)).is_err());
+    }
+}

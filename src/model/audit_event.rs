@@ -1,0 +1,130 @@
+//! Audit events: who did what to what, from where, when, and with what outcome.
+
+use serde_json::Value;
+
+use super::ids::{ClientId, UserId};
+use super::request_origin::RequestOrigin;
+
+/// Who acted.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A signed-in person.
+    User(UserId),
+    /// An identified client.
+    Client(ClientId),
+    /// Whoever runs the server's command line.
+    Operator,
+    /// Somebody unknown.
+    Anyone,
+}
+
+impl Actor {
+    /// The kind, as stored.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator => "operator",
+            Self::Anyone => "anyone",
+        }
+    }
+
+    /// The identifier, as stored.
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::User(id) => Some(id.to_string()),
+            Self::Client(id) => Some(id.to_string()),
+            Self::Operator | Self::Anyone => None,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says what its stored word says")]
+pub enum Action {
+    SignIn,
+    SignOut,
+    AccountLocked,
+    UserCodeEntered,
+    DeviceSessionOpened,
+    DeviceSessionApproved,
+    DeviceSessionDenied,
+    DeviceSessionRedeemed,
+    TokenRefreshed,
+    TokenFamilyRevoked,
+    TenantCreated,
+    UserCreated,
+    UserChanged,
+    ClientCreated,
+    ClientChanged,
+    ScopeCreated,
+    SigningKeyCreated,
+}
+
+impl Action {
+    /// The word in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::AccountLocked => "user.locked",
+            Self::UserCodeEntered => "user_code.entered",
+            Self::DeviceSessionOpened => "device_session.opened",
+            Self::DeviceSessionApproved => "device_session.approved",
+            Self::DeviceSessionDenied => "device_session.denied",
+            Self::DeviceSessionRedeemed => "device_session.redeemed",
+            Self::TokenRefreshed => "token.refreshed",
+            Self::TokenFamilyRevoked => "token_family.revoked",
+            Self::TenantCreated => "tenant.created",
+            Self::UserCreated => "user.created",
+            Self::UserChanged => "user.changed",
+            Self::ClientCreated => "client.created",
+            Self::ClientChanged => "client.changed",
+            Self::ScopeCreated => "scope.created",
+            Self::SigningKeyCreated => "signing_key.created",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Success,
+    /// It was refused.
+    Refused,
+}
+
+impl Outcome {
+    /// The word in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One entry of the audit trail. Codes, tokens and secrets never go into it.
+#[derive(Clone, Debug)]
+pub struct AuditEvent<'a> {
+    /// What happened.
+    pub action: Action,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who acted.
+    pub actor: Actor,
+    /// The kind of thing acted on, such as `device_session`.
+    pub target_kind: &'static str,
+    /// Which one.
+    pub target_id: Option<String>,
+    /// From where; `None` for the command line.
+    pub origin: Option<&'a RequestOrigin>,
+    /// What else is worth knowing.
+    pub details: Value,
+}

@@ -1,0 +1,20 @@
+//! A person's signed-in browser.
+
+use chrono::{DateTime, Utc};
+
+use super::device_session::Authentication;
+use super::ids::BrowserSessionId;
+use super::user::User;
+
+/// A session that is alive, and whose it is.
+#[derive(Clone, Debug)]
+pub struct BrowserSession {
+    /// Its identifier; the cookie's value is another thing, known only to the browser.
+    pub id: BrowserSessionId,
+    /// Who signed in.
+    pub user: User,
+    /// When and how.
+    pub authentication: Authentication,
+    /// The last request it was seen with.
+    pub last_seen_at: DateTime<Utc>,
+}

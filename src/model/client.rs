@@ -1,0 +1,130 @@
+//! Clients: the programs that devices run (RFC 6749 §2).
+
+use super::bearer_secret::SecretHash;
+use super::ids::{ClientId, TenantId, UserId};
+use super::scope::ScopeSet;
+use super::signing_key::SigningAlgorithm;
+
+/// The grants this server knows, as `grant_type` spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 §3.4).
+    DeviceCode,
+    /// `refresh_token` (RFC 6749 §6).
+    RefreshToken,
+}
+
+impl GrantType {
+    /// Every grant.
+    pub const ALL: [Self; 2] = [Self::DeviceCode, Self::RefreshToken];
+
+    /// The grant's name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// Reads the name on the wire, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == text)
+    }
+}
+
+/// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// Not at all: a public client.
+    None,
+    /// HTTP Basic (RFC 6749 §2.3.1).
+    ClientSecretBasic,
+    /// `client_id` and `client_secret` in the body (RFC 6749 §2.3.1).
+    ClientSecretPost,
+}
+
+impl AuthMethod {
+    /// Every method.
+    pub const ALL: [Self; 3] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+
+    /// The method's registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+
+    /// Reads the registered name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+}
+
+/// Which scopes a client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopePolicy {
+    /// Those registered for it.
+    Explicit,
+    /// All that the approving user may grant; for first-party clients.
+    Inherit,
+}
+
+impl ScopePolicy {
+    /// The policy's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Explicit => "explicit",
+            Self::Inherit => "inherit",
+        }
+    }
+}
+
+/// A registered client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// Its identifier.
+    pub client_id: ClientId,
+    /// Its name for people; registered by an operator, shown escaped.
+    pub name: String,
+    /// How it authenticates; any other way is refused.
+    pub auth_method: AuthMethod,
+    /// The hash of its secret; none for public clients.
+    pub secret_hash: Option<SecretHash>,
+    /// What it may ask the token endpoint for.
+    pub grant_types: Vec<GrantType>,
+    /// The scopes registered for it.
+    pub scopes: ScopeSet,
+    /// Which scopes it may have.
+    pub scope_policy: ScopePolicy,
+    /// Whether it is the operator's own.
+    pub first_party: bool,
+    /// The user it belongs to, if it is a user's own.
+    pub owner: Option<UserId>,
+    /// Whether it may do anything.
+    pub enabled: bool,
+    /// What signs its tokens; `None`: the server's default.
+    pub signing_algorithm: Option<SigningAlgorithm>,
+}
+
+impl Client {
+    /// Whether anybody can claim to be this client.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// Whether the client may use `grant`.
+    #[must_use]
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+}

@@ -1,0 +1,170 @@
+//! A device-authorization session: one device code with its user code (RFC 8628 §3.2).
+//!
+//! ```text
+//!                 approve                 redeem
+//!   ┌─────────┐ ──────────▶ ┌──────────┐ ──────────▶ ┌──────────┐
+//!   │ pending │             │ approved │             │ consumed │
+//!   └─────────┘ ──────────▶ └──────────┘             └──────────┘
+//!        │         deny
+//!        ├──────────────▶ denied
+//!        │ expires_at
+//!        └──────────────▶ expired ◀────────────── approved, not collected in time
+//! ```
+//!
+//! *Expired* is not stored: it is what a pending or approved session is once its time has passed.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::device::DeviceDescription;
+use super::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId, UserId};
+use super::scope::ScopeSet;
+
+/// How long an approved code can be collected at the least, even when it was approved just before it expired.
+pub const REDEMPTION_WINDOW: TimeDelta = TimeDelta::seconds(60);
+/// How often one code may be opened on the consent page before it dies.
+pub const MAX_OPENINGS: i32 = 5;
+/// What `slow_down` adds to the interval (RFC 8628 §3.5).
+pub const SLOW_DOWN_STEP_SECONDS: u32 = 5;
+/// The longest interval `slow_down` leads to.
+pub const MAX_INTERVAL_SECONDS: u32 = 60;
+/// How much earlier than its interval a poll may arrive: clients wait exactly, networks do not.
+pub const POLL_TOLERANCE: TimeDelta = TimeDelta::seconds(1);
+
+/// A session, as far as polling and redeeming need it.
+#[derive(Clone, Debug)]
+pub struct DeviceSession {
+    /// Its identifier.
+    pub id: DeviceSessionId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// The client that asked; nobody else may poll.
+    pub client_id: ClientId,
+    /// When both codes die.
+    pub expires_at: DateTime<Utc>,
+    /// Where it stands.
+    pub state: State,
+}
+
+/// What is stored of a session's standing.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// Nobody decided yet.
+    Pending,
+    /// Somebody said yes; the tokens wait to be collected.
+    Approved(Approval),
+    /// Somebody said no.
+    Denied,
+    /// The tokens were collected.
+    Consumed {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// A person's yes.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// Who.
+    pub user_id: UserId,
+    /// To what.
+    pub scopes: ScopeSet,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// When and how that person had proved who they are.
+    pub authentication: Authentication,
+}
+
+/// How a person proved who they are.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// When (OpenID Connect Core §2, `auth_time`).
+    pub auth_time: DateTime<Utc>,
+    /// By what (RFC 8176, `amr`).
+    pub amr: Vec<String>,
+}
+
+/// Where a session stands at one moment.
+#[derive(Debug)]
+pub enum Phase<'a> {
+    /// It waits for a decision.
+    Pending,
+    /// It can be redeemed.
+    Approved(&'a Approval),
+    /// It was refused.
+    Denied,
+    /// Its time passed before it was decided, or before it was collected.
+    Expired,
+    /// It was redeemed.
+    Consumed {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl DeviceSession {
+    /// Where the session stands at `now`.
+    #[must_use]
+    pub fn phase(&self, now: DateTime<Utc>) -> Phase<'_> {
+        match &self.state {
+            State::Pending if now >= self.expires_at => Phase::Expired,
+            State::Pending => Phase::Pending,
+            State::Approved(approval) if now >= self.expires_at.max(approval.at + REDEMPTION_WINDOW) => {
+                Phase::Expired
+            }
+            State::Approved(approval) => Phase::Approved(approval),
+            State::Denied => Phase::Denied,
+            State::Consumed { at } => Phase::Consumed { at: *at },
+        }
+    }
+}
+
+/// When a device polled, and how often it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polling {
+    /// Seconds between polls.
+    pub interval_seconds: u32,
+    /// The last poll's arrival.
+    pub last_polled_at: Option<DateTime<Utc>>,
+}
+
+impl Polling {
+    /// Whether a poll arriving `now` comes before its time. The first poll never does, nor one that seems to
+    /// come before the last, which tells of a clock set back and not of a hasty device.
+    #[must_use]
+    pub fn is_early(&self, now: DateTime<Utc>) -> bool {
+        self.last_polled_at.is_some_and(|last| {
+            let waited = now - last;
+            waited >= TimeDelta::zero()
+                && waited < TimeDelta::seconds(i64::from(self.interval_seconds)) - POLL_TOLERANCE
+        })
+    }
+
+    /// The interval after a `slow_down` (RFC 8628 §3.5).
+    #[must_use]
+    pub fn slowed_interval(&self) -> u32 {
+        (self.interval_seconds + SLOW_DOWN_STEP_SECONDS).min(MAX_INTERVAL_SECONDS.max(self.interval_seconds))
+    }
+}
+
+/// What a person is shown before deciding.
+#[derive(Clone, Debug)]
+pub struct DeviceRequest {
+    /// The session.
+    pub session: DeviceSession,
+    /// The user code, sealed.
+    pub user_code_sealed: Vec<u8>,
+    /// The scopes the device asked for; `None`: it named none.
+    pub requested_scopes: Option<ScopeSet>,
+    /// What the device says about itself.
+    pub device: DeviceDescription,
+    /// From where it asked.
+    pub ip_address: Option<IpAddr>,
+    /// With what program.
+    pub user_agent: Option<String>,
+    /// When.
+    pub created_at: DateTime<Utc>,
+    /// Which browser session has the code open.
+    pub opened_by: Option<BrowserSessionId>,
+}

@@ -1,0 +1,17 @@
+//! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
+
+pub mod attempt_budget;
+pub mod audit_event;
+pub mod bearer_secret;
+pub mod browser_session;
+pub mod client;
+pub mod device;
+pub mod device_session;
+pub mod ids;
+pub mod request_origin;
+pub mod scope;
+pub mod signing_key;
+pub mod tenant;
+pub mod token_family;
+pub mod user;
+pub mod user_code;

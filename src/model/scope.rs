@@ -1,0 +1,138 @@
+//! Scopes (RFC 6749 §3.3): what a token allows, and who may grant it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::user::Role;
+
+/// A scope in the tenant's catalogue.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The word in protocols.
+    pub name: String,
+    /// The words for people.
+    pub description: String,
+    /// The role a user needs to grant it; `None`: everyone may.
+    pub required_role: Option<Role>,
+}
+
+/// The scopes every tenant starts with: those that mean something to the server itself.
+pub const STANDARD: [(&str, &str, Option<Role>); 7] = [
+    ("openid", "Know who you are: your account's identifier", None),
+    ("profile", "See your name and username", None),
+    ("email", "See your e-mail address", None),
+    (OFFLINE_ACCESS, "Stay signed in while you are not there", None),
+    ("devices", "See and manage the devices you connected", None),
+    ("device:approve", "Approve other devices in your name", None),
+    ("admin", "Administer this server: see and control everything", Some(Role::Admin)),
+];
+
+/// The scope that asks for a refresh token (OpenID Connect Core §11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
+/// The scope that asks for an ID token (OpenID Connect Core §3.1.2.1).
+pub const OPENID: &str = "openid";
+
+/// A set of scope names; order does not matter (RFC 6749 §3.3), so it is kept sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScopeSet(BTreeSet<String>);
+
+/// The text holds a character that no scope may have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a scope is one or more printable ASCII characters without quote or backslash; scopes are separated by single spaces"
+)]
+pub struct InvalidScope;
+
+impl ScopeSet {
+    /// Reads a space-delimited list (RFC 6749 §3.3: `%x21 / %x23-5B / %x5D-7E`). Runs of spaces count as one.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        text.split(' ')
+            .filter(|word| !word.is_empty())
+            .map(Self::parse_name)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Reads one scope's name.
+    pub fn parse_name(word: &str) -> Result<String, InvalidScope> {
+        let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+        if word.is_empty() || !word.bytes().all(legal) {
+            return Err(InvalidScope);
+        }
+        Ok(word.to_owned())
+    }
+
+    /// The scopes in both.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
+    /// Whether every scope of this set is in `other`.
+    #[must_use]
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0.is_subset(&other.0)
+    }
+
+    /// Whether `name` is in the set.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The names as a vector.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<String> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+impl FromIterator<String> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        Self(names.into_iter().collect())
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, name) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(name)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_repetition_do_not_matter_but_case_does() {
+        let set = ScopeSet::parse("openid  email openid").unwrap();
+        assert_eq!(set, ScopeSet::parse("email openid").unwrap());
+        assert_eq!(set.to_string(), "email openid");
+        assert_ne!(set, ScopeSet::parse("Email openid").unwrap());
+    }
+
+    #[test]
+    fn characters_outside_the_grammar_are_refused() {
+        for bad in ["a\"b", "a\\b", "a\tb", "ünd", "a\u{0}"] {
+            assert!(ScopeSet::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(ScopeSet::parse("urn:x:y#z/1~!").is_ok());
+    }
+}

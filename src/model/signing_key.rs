@@ -1,0 +1,122 @@
+//! Signing keys: what signs tokens, and what verifies them (RFC 7517, RFC 7518).
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::{digest, rsa, signature};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::ids::TenantId;
+
+/// A signature algorithm (RFC 7518 §3.1); each key is used with exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SigningAlgorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, 3072 bits.
+    Rs256,
+}
+
+impl SigningAlgorithm {
+    /// Every algorithm that a tenant has a key for.
+    pub const ALL: [Self; 2] = [Self::Es256, Self::Rs256];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// Reads the registered name, exactly.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
+    }
+}
+
+/// A key pair just made.
+pub struct NewKeyPair {
+    /// RFC 7638 thumbprint of the public key.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// The public key as a JWK with `kid`, `alg` and `use`, and no private member.
+    pub public_jwk: Value,
+    /// The private key: PKCS #8 for ES256, PKCS #1 for RS256, DER.
+    pub private_der: Zeroizing<Vec<u8>>,
+}
+
+/// The cryptographic library could not make a key.
+#[derive(Debug, thiserror::Error)]
+#[error("no key could be made")]
+pub struct KeyGenerationFailed;
+
+impl NewKeyPair {
+    /// Makes a key pair. RSA takes some tenths of a second.
+    pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyGenerationFailed> {
+        match algorithm {
+            SigningAlgorithm::Es256 => Self::p256(),
+            SigningAlgorithm::Rs256 => Self::rsa3072(),
+        }
+        .ok_or(KeyGenerationFailed)
+    }
+
+    fn p256() -> Option<Self> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).ok()?;
+        let der = pair.to_pkcs8v1().ok()?;
+        // Uncompressed point: 04 ‖ x ‖ y (SEC 1 §2.3.3).
+        let point = pair.public_key().as_ref();
+        let (x, y) = (point.get(1..33)?, point.get(33..65)?);
+        let members = json!({"crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y)});
+        Some(Self::new(SigningAlgorithm::Es256, members, der.as_ref()))
+    }
+
+    fn rsa3072() -> Option<Self> {
+        let pair = signature::RsaKeyPair::generate(KeySize::Rsa3072).ok()?;
+        let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().ok()?;
+        let components: PublicKeyComponents<Vec<u8>> = rsa::PublicKeyComponents::from(pair.public_key());
+        let members = json!({"e": encode(&components.e), "kty": "RSA", "n": encode(&components.n)});
+        Some(Self::new(SigningAlgorithm::Rs256, members, rsa_private_key(pkcs8.as_ref())?))
+    }
+
+    /// `required` are the members that RFC 7638 §3.2 hashes; `serde_json` keeps them in alphabetical order
+    /// and writes no white space, which is the form it asks for.
+    fn new(algorithm: SigningAlgorithm, required: Value, private_der: &[u8]) -> Self {
+        let kid = encode(digest::digest(&digest::SHA256, required.to_string().as_bytes()).as_ref());
+        let mut public_jwk = required;
+        public_jwk["kid"] = json!(kid);
+        public_jwk["alg"] = json!(algorithm.as_str());
+        public_jwk["use"] = json!("sig");
+        Self { kid, algorithm, public_jwk, private_der: Zeroizing::new(private_der.to_vec()) }
+    }
+}
+
+/// The PKCS #1 key inside a PKCS #8 document, which is what `jsonwebtoken` wants: at this key size the wrapping
+/// (version, algorithm, and the head of the octet string) is always 26 bytes.
+fn rsa_private_key(pkcs8: &[u8]) -> Option<&[u8]> {
+    let (wrapping, key) = pkcs8.split_at_checked(26)?;
+    (wrapping.get(22..24)? == [0x04, 0x82] && key.first() == Some(&0x30)).then_some(key)
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A key as stored, its private half sealed.
+#[derive(Clone, Debug)]
+pub struct SealedSigningKey {
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Its identifier.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: SigningAlgorithm,
+    /// The private half, sealed.
+    pub private_sealed: Vec<u8>,
+}

@@ -1,0 +1,61 @@
+//! Tenants: whole servers that share one database and see nothing of each other.
+
+use uuid::Uuid;
+
+use super::ids::TenantId;
+
+/// The tenant that lives at the root.
+pub const DEFAULT_TENANT: TenantId = TenantId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
+
+/// A tenant's short name in URLs: empty for the default tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TenantSlug(String);
+
+/// The text is no tenant name.
+#[derive(Debug, thiserror::Error)]
+#[error("a tenant's slug is 1 to 63 lower-case letters, digits and inner dashes")]
+pub struct InvalidSlug;
+
+impl TenantSlug {
+    /// The default tenant's.
+    #[must_use]
+    pub fn root() -> Self {
+        Self(String::new())
+    }
+
+    /// Reads the slug of a tenant below `/t/`.
+    pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let dashed = text.starts_with('-') || text.ends_with('-');
+        if (1..=63).contains(&text.len()) && text.bytes().all(legal) && !dashed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidSlug)
+        }
+    }
+
+    /// The slug as text; empty for the default tenant.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What every path of the tenant starts with: nothing, or `/t/{slug}`.
+    #[must_use]
+    pub fn path_prefix(&self) -> String {
+        if self.0.is_empty() { String::new() } else { format!("/t/{}", self.0) }
+    }
+}
+
+/// A tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its identifier.
+    pub id: TenantId,
+    /// Its name in URLs.
+    pub slug: TenantSlug,
+    /// Its name for people.
+    pub name: String,
+    /// Whether it answers at all.
+    pub enabled: bool,
+}

@@ -1,0 +1,65 @@
+//! Token families: all tokens that descend from one redemption live and die together.
+
+use chrono::{DateTime, Utc};
+
+use super::device_session::Authentication;
+use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
+use super::scope::ScopeSet;
+
+/// A family.
+#[derive(Clone, Debug)]
+pub struct TokenFamily {
+    /// Its identifier.
+    pub id: TokenFamilyId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// The device that owns it.
+    pub device_id: DeviceId,
+    /// Who approved it.
+    pub user_id: UserId,
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// What was approved.
+    pub scopes: ScopeSet,
+    /// How the person had proved who they are.
+    pub authentication: Authentication,
+    /// Its absolute end, which no rotation moves.
+    pub expires_at: DateTime<Utc>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A refresh token as presented, with the family it belongs to.
+#[derive(Clone, Debug)]
+pub struct PresentedRefreshToken {
+    /// The token.
+    pub id: RefreshTokenId,
+    /// Its idle end.
+    pub expires_at: DateTime<Utc>,
+    /// When it was exchanged for its successor.
+    pub rotated_at: Option<DateTime<Utc>>,
+    /// Whether the device it belongs to is locked.
+    pub device_locked: bool,
+    /// Its family.
+    pub family: TokenFamily,
+}
+
+/// Why a family ends before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationReason {
+    /// A device code was redeemed a second time, later than a lost answer explains.
+    DeviceCodeReplayed,
+    /// A refresh token was used after it had been exchanged (RFC 9700 §4.14.2).
+    RefreshTokenReused,
+}
+
+impl RevocationReason {
+    /// The word in the database and the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DeviceCodeReplayed => "device_code_replayed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+        }
+    }
+}

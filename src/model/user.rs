@@ -1,0 +1,90 @@
+//! People.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::ids::{TenantId, UserId};
+
+/// What a user may do beyond owning devices.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees and controls everything of the tenant.
+    Admin,
+    /// A word of the tenant's own, needed to grant some of its scopes.
+    Other(String),
+}
+
+/// The text is no role.
+#[derive(Debug, thiserror::Error)]
+#[error("a role is 1 to 64 lower-case letters, digits, `-` or `_`")]
+pub struct InvalidRole;
+
+impl FromStr for Role {
+    type Err = InvalidRole;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        match text {
+            "admin" => Ok(Self::Admin),
+            _ if (1..=64).contains(&text.len()) && text.bytes().all(legal) => {
+                Ok(Self::Other(text.to_owned()))
+            }
+            _ => Err(InvalidRole),
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Admin => "admin",
+            Self::Other(word) => word,
+        })
+    }
+}
+
+/// A person's account. The password's hash stays in the store.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The account's identifier, the `sub` of tokens; never reassigned.
+    pub id: UserId,
+    /// The tenant it belongs to.
+    pub tenant_id: TenantId,
+    /// What the person types to sign in; unique in the tenant, whatever the case.
+    pub username: String,
+    /// The name people know them by.
+    pub display_name: Option<String>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// Whether the address was proven to be theirs.
+    pub email_verified: bool,
+    /// What they may do.
+    pub roles: Vec<Role>,
+    /// Whether the account may be used.
+    pub standing: Standing,
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Good,
+    /// Locked, by an operator or after too many wrong passwords.
+    Locked,
+    /// Disabled by an operator.
+    Disabled,
+}
+
+impl User {
+    /// Whether the account may sign in, approve, and have tokens issued in its name.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.standing == Standing::Good
+    }
+
+    /// Whether the user has `role`.
+    #[must_use]
+    pub fn has_role(&self, role: &Role) -> bool {
+        self.roles.contains(role)
+    }
+}
