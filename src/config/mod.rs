@@ -1,0 +1,237 @@
+//! The settings. `config/default.toml` is their documentation and the source of every default; over it lie a
+//! file and the environment. Whatever cannot work is refused at start, by the name of its key.
+
+mod load;
+mod validate;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+pub use load::{ConfigError, load};
+
+use crate::model::signing_key::SigningAlgorithm;
+
+/// All settings; each is described in `config/default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config/default.toml has the words, and they would go stale here")]
+pub struct Config {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub data_dir: Option<PathBuf>,
+    pub server: Server,
+    pub database: Database,
+    pub secrets: SecretSettings,
+    pub device_flow: DeviceFlow,
+    pub tokens: Tokens,
+    pub sign_in: SignIn,
+    pub rate_limits: RateLimits,
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub public_url: Option<Url>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub operations_listen: Option<SocketAddr>,
+    pub max_body_bytes: usize,
+    pub max_header_bytes: usize,
+    pub header_timeout_seconds: u64,
+    pub request_timeout_seconds: u64,
+    pub shutdown_grace_seconds: u64,
+}
+
+/// `[database]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Database {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub url: Option<String>,
+    pub max_connections: u32,
+    pub acquire_timeout_milliseconds: u64,
+    pub migrate_on_start: bool,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub postgres_bin_dir: Option<PathBuf>,
+}
+
+/// `[secrets]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct SecretSettings {
+    #[serde(deserialize_with = "empty_is_none")]
+    pub master_key_file: Option<PathBuf>,
+    #[serde(deserialize_with = "digits")]
+    pub master_key: Option<String>,
+}
+
+/// `[device_flow]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct DeviceFlow {
+    pub code_lifetime_seconds: u32,
+    pub poll_interval_seconds: u32,
+    pub verification_uri_complete: bool,
+    pub max_pending_per_client_and_address: i64,
+    pub max_pending_per_tenant: u64,
+}
+
+/// `[tokens]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Tokens {
+    pub access_lifetime_seconds: u32,
+    pub id_lifetime_seconds: u32,
+    pub refresh_idle_seconds: u32,
+    pub refresh_absolute_seconds: u32,
+    #[serde(deserialize_with = "algorithm")]
+    pub signing_algorithm: SigningAlgorithm,
+    #[serde(deserialize_with = "empty_is_none")]
+    pub default_audience: Option<String>,
+}
+
+/// `[sign_in]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct SignIn {
+    pub idle_seconds: u32,
+    pub absolute_seconds: u32,
+    pub fresh_seconds: u32,
+    pub concurrent_password_checks: usize,
+}
+
+/// `[rate_limits]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct RateLimits {
+    pub enabled: bool,
+    pub device_authorization_burst: u32,
+    pub device_authorization_per_minute: u32,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// The origin of the service without a trailing slash, such as `https://login.example.org`.
+    #[must_use]
+    pub fn public_origin(&self) -> String {
+        match &self.server.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.server.listen),
+        }
+    }
+
+    /// Whether people and devices reach the service over TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.server.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+}
+
+impl DeviceFlow {
+    /// How long both codes live.
+    #[must_use]
+    pub fn code_lifetime(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.code_lifetime_seconds))
+    }
+}
+
+/// Connection strings carry passwords.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("max_connections", &self.max_connections).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SecretSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretSettings(…)")
+    }
+}
+
+fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+}
+
+/// A key of digits alone arrives from the environment as a number that has lost its leading zeros.
+fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Text(String),
+        #[expect(dead_code, reason = "only told apart, never used")]
+        Number(f64),
+    }
+    match Given::deserialize(deserializer)? {
+        Given::Text(text) if text.is_empty() => Ok(None),
+        Given::Text(text) => Ok(Some(text)),
+        Given::Number(_) => Err(serde::de::Error::custom("put the digits into double quotes")),
+    }
+}
+
+fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SigningAlgorithm, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    SigningAlgorithm::parse(&name)
+        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is none of ES256, RS256")))
+}
+
+/// Networks as a list, or separated by commas as an environment variable has them. An address is a network of one.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    let words = match Given::deserialize(deserializer)? {
+        Given::List(words) => words,
+        Given::Text(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
+    };
+    words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            word.parse::<IpNet>()
+                .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map_err(|_| serde::de::Error::custom(format!("`{word}` is no address or network")))
+        })
+        .collect()
+}

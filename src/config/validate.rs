@@ -1,0 +1,117 @@
+//! Combinations that cannot work, found before anything starts.
+
+use super::{Config, ConfigError};
+
+impl Config {
+    /// Refuses settings that contradict each other or a standard.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check_public_url()?;
+        self.check_database()?;
+        self.check_device_flow()?;
+        self.check_tokens()?;
+        require(
+            self.secrets.master_key.is_none() || self.secrets.master_key_file.is_none(),
+            "secrets.master_key",
+            "give the key itself or secrets.master_key_file, not both",
+        )?;
+        require(
+            self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
+            "sign_in.idle_seconds",
+            "must be more than 0 and not more than sign_in.absolute_seconds",
+        )?;
+        require(
+            self.sign_in.concurrent_password_checks > 0,
+            "sign_in.concurrent_password_checks",
+            "must be at least 1, or nobody can sign in",
+        )?;
+        require(
+            self.rate_limits.device_authorization_burst > 0
+                && self.rate_limits.device_authorization_per_minute > 0,
+            "rate_limits.device_authorization_burst",
+            "burst and rate must be at least 1; to lift the limits set rate_limits.enabled = false",
+        )?;
+        require(
+            self.server.max_header_bytes >= 8192,
+            "server.max_header_bytes",
+            "must be at least 8192, the HTTP library's least",
+        )
+    }
+
+    fn check_public_url(&self) -> Result<(), ConfigError> {
+        const KEY: &str = "server.public_url";
+        let Some(url) = &self.server.public_url else {
+            return require(
+                self.server.listen.ip().is_loopback(),
+                KEY,
+                "must be given when server.listen is not a loopback address",
+            );
+        };
+        let loopback = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        require(
+            url.scheme() == "https" || url.scheme() == "http" && loopback,
+            KEY,
+            "must be https, or http with a loopback host",
+        )?;
+        require(
+            url.path() == "/" && url.query().is_none() && url.fragment().is_none(),
+            KEY,
+            "must be an origin: scheme, host and port only (RFC 8414 §2)",
+        )?;
+        require(
+            url.username().is_empty() && url.password().is_none(),
+            KEY,
+            "must not carry a user or password",
+        )
+    }
+
+    fn check_database(&self) -> Result<(), ConfigError> {
+        let scheme_fits = self
+            .database
+            .url
+            .as_ref()
+            .is_none_or(|url| url.starts_with("postgres://") || url.starts_with("postgresql://"));
+        require(scheme_fits, "database.url", "must start with postgres:// or postgresql://")?;
+        require(self.database.max_connections >= 2, "database.max_connections", "must be at least 2")
+    }
+
+    fn check_device_flow(&self) -> Result<(), ConfigError> {
+        require(
+            (120..=900).contains(&self.device_flow.code_lifetime_seconds),
+            "device_flow.code_lifetime_seconds",
+            "must be between 120 and 900",
+        )?;
+        require(
+            (1..=60).contains(&self.device_flow.poll_interval_seconds),
+            "device_flow.poll_interval_seconds",
+            "must be between 1 and 60",
+        )
+    }
+
+    fn check_tokens(&self) -> Result<(), ConfigError> {
+        require(
+            (30..=3600).contains(&self.tokens.access_lifetime_seconds),
+            "tokens.access_lifetime_seconds",
+            "must be between 30 and 3600",
+        )?;
+        require(
+            (30..=3600).contains(&self.tokens.id_lifetime_seconds),
+            "tokens.id_lifetime_seconds",
+            "must be between 30 and 3600",
+        )?;
+        require(
+            self.tokens.refresh_idle_seconds > 0
+                && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
+            "tokens.refresh_absolute_seconds",
+            "must not be less than tokens.refresh_idle_seconds",
+        )
+    }
+}
+
+fn require(holds: bool, key: &'static str, problem: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Impossible { key, problem: problem.to_owned() }) }
+}
