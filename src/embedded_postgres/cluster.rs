@@ -1,0 +1,237 @@
+//! Starting, sharing and stopping the cluster.
+
+use std::{path::PathBuf, time::Duration};
+
+use sqlx::postgres::PgConnectOptions;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    ClusterSettings, Error,
+    account::Account,
+    directory, finder, initialise,
+    layout::Layout,
+    lock::Lock,
+    log_file,
+    pid_file::PidFile,
+    postmaster::{self, Postmaster},
+    readiness, server_settings,
+};
+
+/// How long a start waits for another command that uses the cluster for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the remains of a killed postmaster may stand in the way.
+const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long an attaching command waits for the owner's cluster; a first start is part of it.
+const ATTACH_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a watched cluster's log, and an adopted postmaster, is looked at.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// What this process has to do with the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// It started the cluster and stops it.
+    Started,
+    /// It took over a cluster that outlived an earlier Latchkey with the same settings, and stops it.
+    Adopted,
+    /// Another Latchkey owns the cluster; this one only connects.
+    Attached,
+}
+
+/// A running private cluster that takes connections.
+///
+/// Dropping an owned one asks it to stop without waiting; [`Cluster::stop`] waits.
+#[derive(Debug)]
+pub struct Cluster {
+    postmaster: Postmaster,
+    holding: Holding,
+    layout: Layout,
+    account: Account,
+    socket_dir: PathBuf,
+    /// Held for as long as we own the cluster.
+    lock: Option<Lock>,
+}
+
+impl Cluster {
+    /// Starts the cluster, making it first where there is none, and owns it.
+    ///
+    /// Fails with [`Error::InUse`] where another Latchkey owns it.
+    pub async fn start(settings: &ClusterSettings) -> Result<Self, Error> {
+        let (layout, account) = prepare(settings)?;
+        let lock = Lock::take(&layout, &account, LOCK_PATIENCE).await?;
+        Self::own(settings, layout, account, lock).await
+    }
+
+    /// Starts the cluster and owns it, or connects to it where another Latchkey runs it.
+    pub async fn open(settings: &ClusterSettings) -> Result<Self, Error> {
+        let (layout, account) = prepare(settings)?;
+        let deadline = Instant::now() + ATTACH_PATIENCE;
+        loop {
+            if let Some(lock) = Lock::try_take(&layout, &account)? {
+                return Self::own(settings, layout, account, lock).await;
+            }
+            // Where it ends meanwhile, the lock is soon free or the next one soon there.
+            match Self::follow(&layout, &account, Holding::Attached).await {
+                Ok(Some(cluster)) => return Ok(cluster),
+                Ok(None) | Err(Error::EndedWhileStarting { .. }) => {}
+                Err(error) => return Err(error),
+            }
+            if Instant::now() >= deadline {
+                let (dir, log) = (layout.data_dir, layout.log);
+                return Err(Error::NotAttached { dir, seconds: ATTACH_PATIENCE.as_secs(), log });
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// How to connect: over the socket, as the database user `latchkey`, to the database `latchkey`.
+    #[must_use]
+    pub fn connect_options(&self) -> PgConnectOptions {
+        readiness::connect_options(&self.socket_dir)
+    }
+
+    /// What this process has to do with the cluster.
+    #[must_use]
+    pub fn holding(&self) -> Holding {
+        self.holding
+    }
+
+    /// Process number of the postmaster.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.postmaster.pid()
+    }
+
+    /// Waits for the postmaster to end, and says how and with which last words; meanwhile keeps its log bounded.
+    ///
+    /// May be dropped and called again.
+    pub async fn exited(&mut self) -> String {
+        loop {
+            if let Ok(outcome) = timeout(WATCH, self.postmaster.ended(WATCH)).await {
+                let (pid, log) = (self.pid(), self.layout.log.display());
+                let tail = log_file::tail(&self.layout.log);
+                return format!("PostgreSQL (process {pid}) ended ({outcome}), and {log} ends with: {tail}");
+            }
+            if self.lock.is_some() {
+                log_file::keep_bounded(&self.layout.log, &self.account);
+            }
+        }
+    }
+
+    /// Stops an owned cluster and waits for its end: open transactions are rolled back. An attached one is left alone.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        // The lock is let go only after the postmaster is gone.
+        if self.lock.is_some() { self.postmaster.stop().await } else { Ok(()) }
+    }
+
+    async fn own(
+        settings: &ClusterSettings,
+        layout: Layout,
+        account: Account,
+        lock: Lock,
+    ) -> Result<Self, Error> {
+        match Self::follow(&layout, &account, Holding::Adopted).await {
+            Ok(Some(mut cluster)) if !server_settings::are_running(settings, &layout) => {
+                tracing::info!(pid = cluster.pid(), "restarting the running PostgreSQL for its new settings");
+                cluster.postmaster.stop().await?;
+            }
+            Ok(Some(mut cluster)) => {
+                tracing::info!(pid = cluster.pid(), "took over the running PostgreSQL");
+                cluster.lock = Some(lock);
+                return Ok(cluster);
+            }
+            // It was shutting down.
+            Ok(None) | Err(Error::EndedWhileStarting { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let installation = initialised(settings, &layout, &account).await?;
+        directory::prepare_socket_dir(&layout, &account)?;
+        server_settings::write_access_files(&layout, &account)?;
+        postmaster::forget_stale(&layout)?;
+        log_file::put_aside(&layout.log)?;
+        let deadline = Instant::now() + REMAINS_PATIENCE;
+        let options = readiness::connect_options(&layout.socket_dir);
+        let mut lock = Some(lock);
+        loop {
+            let postmaster = Postmaster::spawn(settings, &layout, &account, &installation)?;
+            // Already one, so that it is asked to stop where this wait fails or is dropped.
+            let mut cluster = Self {
+                postmaster,
+                holding: Holding::Started,
+                socket_dir: layout.socket_dir.clone(),
+                layout: layout.clone(),
+                account: account.clone(),
+                lock: lock.take(),
+            };
+            match readiness::wait(&mut cluster.postmaster, &layout, &options).await {
+                Ok(()) => return Ok(cluster),
+                Err(Error::EndedWhileStarting { tail, .. })
+                    if is_about_remains(&tail) && Instant::now() < deadline =>
+                {
+                    lock = cluster.lock.take();
+                    sleep(PAUSE).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Follows the postmaster that runs already, once it is ready; `None` where none runs.
+    async fn follow(layout: &Layout, account: &Account, holding: Holding) -> Result<Option<Self>, Error> {
+        let Some(file) = PidFile::read(&layout.cluster_dir)?.filter(|file| file.is_of(&layout.cluster_dir))
+        else {
+            return Ok(None);
+        };
+        let socket_dir = file.socket_dir.unwrap_or_else(|| layout.socket_dir.clone());
+        let mut postmaster = Postmaster::adopt(file.pid, layout);
+        readiness::wait(&mut postmaster, layout, &readiness::connect_options(&socket_dir)).await?;
+        let (layout, account) = (layout.clone(), account.clone());
+        Ok(Some(Self { postmaster, holding, layout, account, socket_dir, lock: None }))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            self.postmaster.ask_to_stop();
+        }
+    }
+}
+
+/// Finds out whose the cluster is, and makes the data directory.
+fn prepare(settings: &ClusterSettings) -> Result<(Layout, Account), Error> {
+    let layout = Layout::new(&settings.data_dir)?;
+    let account = Account::for_cluster(&layout)?;
+    directory::check_reach(&layout, &account)?;
+    directory::prepare(&layout, &account)?;
+    Ok((layout, account))
+}
+
+/// The programs for the cluster, which is made where there is none.
+async fn initialised(
+    settings: &ClusterSettings,
+    layout: &Layout,
+    account: &Account,
+) -> Result<finder::Installation, Error> {
+    let installation = super::client::programs(settings, layout)?;
+    directory::check_programs(account, &installation)?;
+    initialise::remove_unfinished(layout);
+    if initialise::data_version(&layout.cluster_dir)?.is_none() {
+        let begin = Instant::now();
+        initialise::initialise(layout, account, &installation, settings.durability).await?;
+        let (dir, took) = (layout.cluster_dir.display(), begin.elapsed().as_millis());
+        tracing::info!(%dir, version = %installation.version, took_ms = took, "made a PostgreSQL cluster");
+    }
+    Ok(installation)
+}
+
+/// Whether the server did not start because of a predecessor that is not quite gone.
+fn is_about_remains(tail: &str) -> bool {
+    tail.contains("pre-existing shared memory block")
+        || (tail.contains("lock file") && tail.contains("already exists"))
+}

@@ -1,0 +1,218 @@
+//! What can go wrong with the private cluster, each said so that the reader knows what to do.
+
+use std::{io, path::PathBuf};
+
+/// Why the private Postgres cluster cannot be found, made, started, reached or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No usable Postgres programs on this machine.
+    #[error(
+        "no PostgreSQL {minimum} or newer was found on this machine: {hint}, or run Latchkey with --install-postgres, which does it",
+        minimum = super::finder::MINIMUM_MAJOR
+    )]
+    ProgramsNotFound {
+        /// How this system installs Postgres.
+        hint: &'static str,
+    },
+    /// The configured directory holds no Postgres server.
+    #[error("database.postgres_bin_dir is {}, which holds no runnable `initdb` and `postgres`", .dir.display())]
+    BinDirWithoutPrograms {
+        /// The configured directory.
+        dir: PathBuf,
+    },
+    /// Only versions below the minimum were found.
+    #[error(
+        "PostgreSQL {found} in {} is too old: Latchkey needs PostgreSQL {minimum} or newer",
+        .dir.display(),
+        minimum = super::finder::MINIMUM_MAJOR
+    )]
+    ProgramsTooOld {
+        /// Version that was found.
+        found: String,
+        /// Directory it was found in.
+        dir: PathBuf,
+    },
+    /// A client program is not installed beside the server.
+    #[error("{} is not there: install the PostgreSQL client programs of the same version", .path.display())]
+    ClientProgramMissing {
+        /// Where the program was looked for.
+        path: PathBuf,
+    },
+    /// The data was written by a major version of which no programs are installed.
+    #[error(
+        "{} holds data of PostgreSQL {data}, but only PostgreSQL {programs} is installed: install PostgreSQL {data} again, or move the data with pg_upgrade or with pg_dump and psql",
+        .dir.display()
+    )]
+    VersionMismatch {
+        /// Directory of the data.
+        dir: PathBuf,
+        /// Major version that wrote the data.
+        data: u32,
+        /// Versions that are installed, newest choice first.
+        programs: String,
+    },
+    /// The unprivileged account cannot reach a directory.
+    #[error(
+        "PostgreSQL runs as the user `{account}`, which may not enter {}: set data_dir to a place that this user can reach, such as /var/lib/latchkey",
+        .dir.display()
+    )]
+    DirectoryOutOfReach {
+        /// The first directory on the way that is closed.
+        dir: PathBuf,
+        /// The account.
+        account: String,
+    },
+    /// The unprivileged account cannot run the programs.
+    #[error(
+        "PostgreSQL runs as the user `{account}`, which may not run the programs in {}: set database.postgres_bin_dir to a place that this user can reach",
+        .dir.display()
+    )]
+    ProgramsOutOfReach {
+        /// Directory of the programs.
+        dir: PathBuf,
+        /// The account.
+        account: String,
+    },
+    /// The directory holds something else.
+    #[error("{} holds files that are not Latchkey's: set data_dir to a new or an empty directory", .dir.display())]
+    DirectoryNotOurs {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory belongs to another user.
+    #[error(
+        "{} belongs to another user (uid {owner}): run Latchkey as that user, or set data_dir to a directory of your own",
+        .dir.display()
+    )]
+    DirectoryOfAnotherUser {
+        /// The directory.
+        dir: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
+    /// Something else has the name of the socket's directory.
+    #[error(
+        "{} is to hold PostgreSQL's socket, but it is not a private directory of the user `{account}`: remove it, or set data_dir to a shorter path",
+        .dir.display()
+    )]
+    SocketDirNotOurs {
+        /// The directory.
+        dir: PathBuf,
+        /// The account.
+        account: String,
+    },
+    /// A user number without a name.
+    #[error(
+        "this system has no account for the uid {uid}, and PostgreSQL does not run without one: add it to /etc/passwd"
+    )]
+    AccountUnknown {
+        /// The user number.
+        uid: u32,
+    },
+    /// Neither `postgres` nor `nobody` exists.
+    #[error(
+        "PostgreSQL does not run as root, and this system has neither a user `postgres` nor a user `nobody`: add one"
+    )]
+    NoUnprivilegedAccount,
+    /// No place for the data is known.
+    #[error("neither XDG_DATA_HOME nor HOME is set: set data_dir")]
+    NoHome,
+    /// Another Latchkey holds the directory.
+    #[error("{} is in use by another Latchkey{}: stop that one, or set another data_dir", .dir.display(), pid_note(*.pid))]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+        /// Process that holds it, where known.
+        pid: Option<u32>,
+    },
+    /// Another Latchkey holds the directory and its cluster does not answer.
+    #[error(
+        "another Latchkey holds {}, but its PostgreSQL did not answer within {seconds} seconds: look at {}",
+        .dir.display(),
+        .log.display()
+    )]
+    NotAttached {
+        /// The directory.
+        dir: PathBuf,
+        /// How long was waited, in seconds.
+        seconds: u64,
+        /// The cluster's log.
+        log: PathBuf,
+    },
+    /// `initdb` or the first set-up of the database failed.
+    #[error("a new PostgreSQL cluster could not be made in {}: {output}", .dir.display())]
+    NotInitialised {
+        /// Where it was to be made.
+        dir: PathBuf,
+        /// Last lines of the program's output.
+        output: String,
+    },
+    /// The server ended before it was ready.
+    #[error("PostgreSQL ended while it was starting, and {} ends with: {tail}", .log.display())]
+    EndedWhileStarting {
+        /// The cluster's log.
+        log: PathBuf,
+        /// The log's last lines.
+        tail: String,
+    },
+    /// The server did not become ready in time.
+    #[error("PostgreSQL was not ready within {seconds} seconds: look at {}", .log.display())]
+    NotReady {
+        /// How long was waited, in seconds.
+        seconds: u64,
+        /// The cluster's log.
+        log: PathBuf,
+    },
+    /// The server answered with an error.
+    #[error("PostgreSQL on the socket in {} refuses the connection: {cause}", .socket_dir.display())]
+    Refused {
+        /// Directory of the socket.
+        socket_dir: PathBuf,
+        /// What it answered.
+        cause: String,
+    },
+    /// The server did not end.
+    #[error("PostgreSQL (process {pid}) did not stop within {seconds} seconds")]
+    NotStopped {
+        /// The postmaster's process number.
+        pid: u32,
+        /// How long was waited, in seconds.
+        seconds: u64,
+    },
+    /// This system has no package manager that Latchkey knows.
+    #[error("--install-postgres knows apt-get, dnf, apk and brew, and found none of them: {hint}")]
+    NoPackageSystem {
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// The package manager failed.
+    #[error("`{command}` failed ({outcome}): its output above says why")]
+    InstallFailed {
+        /// The command line that was run.
+        command: String,
+        /// How it ended.
+        outcome: String,
+    },
+    /// The operating system refused something.
+    #[error("could not {action} {}: {cause}", .path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// What it was tried on.
+        path: PathBuf,
+        /// What the operating system answered.
+        cause: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: an I/O error with what was tried on which path.
+    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |cause| Self::Io { action, path, cause }
+    }
+}
+
+fn pid_note(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}

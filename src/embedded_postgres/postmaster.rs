@@ -1,0 +1,140 @@
+//! The running postmaster: Latchkey's own child, or one that outlived an earlier Latchkey.
+
+use std::{
+    fs::{self, File},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+use super::{
+    ClusterSettings, Error, account::Account, finder::Installation, layout::Layout, log_file, owned_file,
+    pid_file, server_settings,
+};
+
+/// How long a fast shutdown may take; it ends with writing everything to disk.
+const FAST_SHUTDOWN: Duration = Duration::from_mins(1);
+
+/// How long an immediate shutdown may take.
+const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How often a postmaster that is not our child is looked for while it stops.
+const STOP_POLL: Duration = Duration::from_millis(20);
+
+/// A postmaster and what is needed to follow it.
+#[derive(Debug)]
+pub(super) struct Postmaster {
+    pid: Pid,
+    /// Set where it is our child and has not been waited for.
+    child: Option<Child>,
+    layout: Layout,
+}
+
+impl Postmaster {
+    /// Starts the server; it is not ready yet.
+    pub(super) fn spawn(
+        settings: &ClusterSettings,
+        layout: &Layout,
+        account: &Account,
+        installation: &Installation,
+    ) -> Result<Self, Error> {
+        let log = owned_file::open(&layout.log, account)?;
+        let program = installation.bin_dir.join("postgres");
+        let second = |log: &File| log.try_clone().map_err(Error::io("open", &layout.log));
+        // Its own process group and no signal at our death: it is to outlive us and the terminal's Ctrl-C.
+        let mut command = account.command(&program, &layout.data_dir);
+        command.args(server_settings::arguments(settings, layout));
+        command.stdout(Stdio::from(second(&log)?)).stderr(Stdio::from(log));
+        let child = Command::from(command).spawn().map_err(Error::io("run", &program))?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = pid.ok_or_else(|| Error::EndedWhileStarting {
+            log: layout.log.clone(),
+            tail: log_file::tail(&layout.log),
+        })?;
+        Ok(Self { pid, child: Some(child), layout: layout.clone() })
+    }
+
+    /// Follows a postmaster that runs already.
+    pub(super) fn adopt(pid: Pid, layout: &Layout) -> Self {
+        Self { pid, child: None, layout: layout.clone() }
+    }
+
+    /// Its process number.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Whether it is still there.
+    pub(super) fn is_running(&mut self) -> bool {
+        match &mut self.child {
+            Some(child) => matches!(child.try_wait(), Ok(None)),
+            None => pid_file::serves(self.pid, &self.layout.cluster_dir),
+        }
+    }
+
+    /// Ends when it has ended; `poll` is how often one is looked for that is not our child.
+    pub(super) async fn ended(&mut self, poll: Duration) -> String {
+        if let Some(child) = &mut self.child
+            && let Ok(status) = child.wait().await
+        {
+            return status.to_string();
+        }
+        while self.is_running() {
+            sleep(poll).await;
+        }
+        "its process is gone".to_owned()
+    }
+
+    /// Stops it: rolling back what is open, and writing everything to disk.
+    pub(super) async fn stop(&mut self) -> Result<(), Error> {
+        for (signal, patience) in [(Signal::INT, FAST_SHUTDOWN), (Signal::QUIT, IMMEDIATE_SHUTDOWN)] {
+            if !self.is_running() {
+                return Ok(());
+            }
+            self.send(signal);
+            if timeout(patience, self.ended(STOP_POLL)).await.is_ok() {
+                return Ok(());
+            }
+            tracing::warn!(pid = self.pid(), ?signal, "PostgreSQL has not stopped on this signal");
+        }
+        let seconds = (FAST_SHUTDOWN + IMMEDIATE_SHUTDOWN).as_secs();
+        Err(Error::NotStopped { pid: self.pid(), seconds })
+    }
+
+    /// Asks for a fast shutdown without waiting for it.
+    pub(super) fn ask_to_stop(&mut self) {
+        if self.is_running() {
+            self.send(Signal::INT);
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        if let Err(error) = kill_process(self.pid, signal) {
+            tracing::debug!(%error, pid = self.pid(), "PostgreSQL ended before it was told to");
+        }
+    }
+}
+
+/// Removes the record of a postmaster that is gone but whose number another process has by now: the new postmaster
+/// would take that one for it. Where the number is free Postgres cleans up itself.
+pub(super) fn forget_stale(layout: &Layout) -> Result<(), Error> {
+    let Some(file) = pid_file::PidFile::read(&layout.cluster_dir)? else { return Ok(()) };
+    if !pid_file::is_taken(file.pid) || file.is_of(&layout.cluster_dir) {
+        return Ok(());
+    }
+    tracing::info!(pid = file.pid.as_raw_nonzero(), "removing the record of a PostgreSQL that is gone");
+    let socket_lock = layout.socket_dir.join(format!(".s.PGSQL.{}.lock", super::layout::PORT));
+    let record = pid_file::path(&layout.cluster_dir);
+    fs::remove_file(&record).map_err(Error::io("remove", record))?;
+    match fs::remove_file(&socket_lock) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { action: "remove", path: socket_lock, cause })
+        }
+        _ => Ok(()),
+    }
+}
