@@ -1,0 +1,71 @@
+//! `attempt_budgets`
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
+
+use super::Result;
+use crate::model::attempt_budget::{Guard, Spending};
+use crate::model::ids::TenantId;
+
+/// What the subject has spent, locked until the transaction ends; a row is made when there is none.
+pub async fn lock(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    guard: &Guard,
+    subject: &str,
+    now: DateTime<Utc>,
+) -> Result<Spending> {
+    let row = sqlx::query!(
+        "INSERT INTO attempt_budgets (tenant_id, guard, subject, spent, updated_at) VALUES ($1, $2, $3, 0, $4)
+         ON CONFLICT (tenant_id, guard, subject) DO UPDATE SET guard = excluded.guard
+         RETURNING spent, updated_at",
+        tenant.0,
+        guard.name,
+        subject,
+        now
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(Spending { spent: row.spent, updated_at: row.updated_at })
+}
+
+/// Writes what the subject has spent.
+pub async fn write(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    guard: &Guard,
+    subject: &str,
+    spending: Spending,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE attempt_budgets SET spent = $4, updated_at = $5
+         WHERE tenant_id = $1 AND guard = $2 AND subject = $3",
+        tenant.0,
+        guard.name,
+        subject,
+        spending.spent,
+        spending.updated_at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives one attempt back.
+pub async fn give_back(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    guard: &Guard,
+    subject: &str,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE attempt_budgets SET spent = greatest(spent - 1, 0)
+         WHERE tenant_id = $1 AND guard = $2 AND subject = $3",
+        tenant.0,
+        guard.name,
+        subject
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! `browser_sessions`
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgExecutor;
+
+use super::Result;
+use super::users::UserRow;
+use crate::model::bearer_secret::SecretHash;
+use crate::model::browser_session::BrowserSession;
+use crate::model::device_session::Authentication;
+use crate::model::ids::{BrowserSessionId, TenantId};
+use crate::model::request_origin::RequestOrigin;
+
+/// Adds a session that ends at `expires_at` at the latest.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    session: &BrowserSession,
+    token: SecretHash,
+    origin: &RequestOrigin,
+    expires_at: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, user_agent,
+                                       created_at, last_seen_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+        session.id.0,
+        session.user.tenant_id.0,
+        session.user.id.0,
+        &token.0[..],
+        session.authentication.auth_time,
+        &session.authentication.amr,
+        origin.ip_network(),
+        origin.user_agent,
+        session.last_seen_at,
+        expires_at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The session of this cookie, if it is neither ended nor too old, and its user is in good standing.
+pub async fn find_live(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    token: SecretHash,
+    now: DateTime<Utc>,
+    idle: TimeDelta,
+) -> Result<Option<BrowserSession>> {
+    let row = sqlx::query!(
+        "SELECT s.id AS session_id, s.auth_time, s.amr, s.last_seen_at,
+                u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at
+         FROM browser_sessions s JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
+         WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
+           AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL",
+        tenant.0,
+        &token.0[..],
+        now,
+        now - idle
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| BrowserSession {
+        id: BrowserSessionId(row.session_id),
+        user: UserRow {
+            id: row.id,
+            username: row.username,
+            display_name: row.display_name,
+            email: row.email,
+            email_verified: row.email_verified,
+            roles: row.roles,
+            enabled: row.enabled,
+            locked_at: row.locked_at,
+        }
+        .into_user(tenant),
+        authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+        last_seen_at: row.last_seen_at,
+    }))
+}
+
+/// Moves the idle limit.
+pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $2) WHERE id = $1",
+        id.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends the session, for good.
+pub async fn end(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!("UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id.0, now)
+        .execute(db)
+        .await?;
+    Ok(())
+}

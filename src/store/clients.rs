@@ -1,0 +1,90 @@
+//! `clients`
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use super::{Result, hash32};
+use crate::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use crate::model::ids::{ClientId, TenantId, UserId};
+use crate::model::signing_key::SigningAlgorithm;
+
+/// The client with this identifier.
+pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
+    let row = sqlx::query!(
+        "SELECT client_id, name, auth_method, secret_hash, grant_types, scopes, scope_policy, first_party,
+                owner_user_id, enabled, signing_alg
+         FROM clients WHERE tenant_id = $1 AND client_id = $2",
+        tenant.0,
+        client_id
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Client {
+        tenant_id: tenant,
+        client_id: ClientId::from_known(row.client_id),
+        name: row.name,
+        // The column's check allows no other word; a public client is the one that can do least.
+        auth_method: AuthMethod::parse(&row.auth_method).unwrap_or(AuthMethod::None),
+        secret_hash: row.secret_hash.as_deref().and_then(hash32),
+        grant_types: row.grant_types.iter().filter_map(|grant| GrantType::parse(grant)).collect(),
+        scopes: row.scopes.into_iter().collect(),
+        scope_policy: match row.scope_policy.as_str() {
+            "inherit" => ScopePolicy::Inherit,
+            _ => ScopePolicy::Explicit,
+        },
+        first_party: row.first_party,
+        owner: row.owner_user_id.map(UserId),
+        enabled: row.enabled,
+        signing_algorithm: row.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
+    }))
+}
+
+/// Adds a client; whether the identifier was free.
+pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<bool> {
+    let added = sqlx::query!(
+        "INSERT INTO clients (tenant_id, client_id, name, auth_method, secret_hash, grant_types, scopes,
+                              scope_policy, first_party, owner_user_id, enabled, signing_alg,
+                              created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+         ON CONFLICT DO NOTHING",
+        client.tenant_id.0,
+        client.client_id.as_str(),
+        client.name,
+        client.auth_method.as_str(),
+        client.secret_hash.as_ref().map(|hash| &hash.0[..]),
+        &grant_names(client),
+        &client.scopes.to_vec(),
+        client.scope_policy.as_str(),
+        client.first_party,
+        client.owner.map(|owner| owner.0),
+        client.enabled,
+        client.signing_algorithm.map(SigningAlgorithm::as_str),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(added.rows_affected() == 1)
+}
+
+/// Writes what may change of a client.
+pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7, updated_at = $8
+         WHERE tenant_id = $1 AND client_id = $2",
+        client.tenant_id.0,
+        client.client_id.as_str(),
+        client.name,
+        client.secret_hash.as_ref().map(|hash| &hash.0[..]),
+        &grant_names(client),
+        &client.scopes.to_vec(),
+        client.enabled,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn grant_names(client: &Client) -> Vec<String> {
+    client.grant_types.iter().map(|grant| grant.as_str().to_owned()).collect()
+}

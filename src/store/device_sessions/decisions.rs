@@ -1,0 +1,71 @@
+//! A person says yes or no (RFC 8628 §3.3). Both are one compare-and-set from *pending*.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use crate::model::device_session::Authentication;
+use crate::model::ids::{BrowserSessionId, DeviceSessionId, UserId};
+use crate::model::scope::ScopeSet;
+use crate::store::Result;
+
+/// Approves a session that this browser has open; whether it was still waiting.
+pub async fn approve(
+    db: impl PgExecutor<'_>,
+    id: DeviceSessionId,
+    browser: BrowserSessionId,
+    user: UserId,
+    scopes: &ScopeSet,
+    authentication: &Authentication,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let approved = sqlx::query!(
+        "UPDATE device_sessions
+         SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
+             granted_scopes = $5, auth_time = $6, amr = $7
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4",
+        id.0,
+        now,
+        user.0,
+        browser.0,
+        &scopes.to_vec(),
+        authentication.auth_time,
+        &authentication.amr
+    )
+    .execute(db)
+    .await?;
+    Ok(approved.rows_affected() == 1)
+}
+
+/// Refuses a session that this browser has open; whether it was still waiting.
+pub async fn deny(
+    db: impl PgExecutor<'_>,
+    id: DeviceSessionId,
+    browser: BrowserSessionId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let denied = sqlx::query!(
+        "UPDATE device_sessions
+         SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4",
+        id.0,
+        now,
+        user.0,
+        browser.0
+    )
+    .execute(db)
+    .await?;
+    Ok(denied.rows_affected() == 1)
+}
+
+/// Ends a waiting session that nobody decided; whether it was still waiting.
+pub async fn kill(db: impl PgExecutor<'_>, id: DeviceSessionId, now: DateTime<Utc>) -> Result<bool> {
+    let killed = sqlx::query!(
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'",
+        id.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(killed.rows_affected() == 1)
+}

@@ -1,0 +1,139 @@
+//! A person opens what a user code stands for (RFC 8628 §3.3).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::SessionRow;
+use crate::model::device::DeviceDescription;
+use crate::model::device_session::DeviceRequest;
+use crate::model::ids::{BrowserSessionId, DeviceSessionId, TenantId, UserId};
+use crate::store::{Result, host};
+
+/// A session as somebody opens it.
+#[derive(Debug)]
+pub struct Opening {
+    /// What is asked.
+    pub request: DeviceRequest,
+    /// How often it was opened before.
+    pub opened_count: i32,
+    /// Whose browser has it open now, if that browser is still signed in.
+    pub held_by: Option<UserId>,
+}
+
+/// The session of this user code, locked until the transaction ends.
+pub async fn lock(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    user_code_mac: [u8; 32],
+    now: DateTime<Utc>,
+    idle: TimeDelta,
+) -> Result<Option<Opening>> {
+    let Some(row) = sqlx::query!(
+        "SELECT id, opened_count, opened_by FROM device_sessions
+         WHERE tenant_id = $1 AND user_code_mac = $2 FOR NO KEY UPDATE",
+        tenant.0,
+        &user_code_mac[..]
+    )
+    .fetch_optional(&mut *db)
+    .await?
+    else {
+        return Ok(None);
+    };
+    let held_by = sqlx::query_scalar!(
+        "SELECT user_id FROM browser_sessions
+         WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4",
+        row.opened_by,
+        tenant.0,
+        now,
+        now - idle
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let request = find(db, tenant, DeviceSessionId(row.id)).await?;
+    Ok(request.map(|request| Opening {
+        request,
+        opened_count: row.opened_count,
+        held_by: held_by.map(UserId),
+    }))
+}
+
+/// What a session asks for.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceSessionId,
+) -> Result<Option<DeviceRequest>> {
+    let row = sqlx::query!(
+        r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
+                  consumed_at, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
+                  ip_address, user_agent, created_at, opened_by
+           FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| DeviceRequest {
+        session: SessionRow {
+            id: row.id,
+            client_id: row.client_id,
+            expires_at: row.expires_at,
+            state: row.state,
+            decided_at: row.decided_at,
+            decided_by_user_id: row.decided_by_user_id,
+            granted_scopes: row.granted_scopes,
+            auth_time: row.auth_time,
+            amr: row.amr,
+            consumed_at: row.consumed_at,
+        }
+        .into_session(tenant),
+        user_code_sealed: row.user_code_sealed,
+        requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
+        device: row.device.0,
+        ip_address: host(row.ip_address),
+        user_agent: row.user_agent,
+        created_at: row.created_at,
+        opened_by: row.opened_by.map(BrowserSessionId),
+    }))
+}
+
+/// The session that this browser has open and that still waits for a decision.
+pub async fn held_by(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    browser: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<DeviceSessionId>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM device_sessions
+         WHERE tenant_id = $1 AND opened_by = $2 AND state = 'pending' AND expires_at > $3
+         ORDER BY created_at DESC LIMIT 1",
+        tenant.0,
+        browser.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?
+    .map(DeviceSessionId))
+}
+
+/// Notes that a browser has the session open, and no other one.
+pub async fn record(db: &mut PgConnection, id: DeviceSessionId, browser: BrowserSessionId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE device_sessions SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
+        browser.0,
+        id.0
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "UPDATE device_sessions SET opened_by = $2, opened_count = opened_count + 1 WHERE id = $1",
+        id.0,
+        Some::<Uuid>(browser.0)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What can go wrong with the database, told apart by what it means for the caller.
+
+/// The outcome of a store function.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or takes no work now; the same call may go through later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database refused: a constraint of this name stands against it.
+    #[error("the constraint {name} stands against it")]
+    Constraint {
+        /// The constraint's name in the migrations.
+        name: String,
+    },
+    /// Our own fault.
+    #[error("the database did not understand: {0}")]
+    Fault(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the constraint `name` stood against it.
+    #[must_use]
+    pub fn violates(&self, name: &str) -> bool {
+        matches!(self, Self::Constraint { name: violated } if violated == name)
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Database(database) => match (database.constraint(), database.code().as_deref()) {
+                (Some(name), _) => Self::Constraint { name: name.to_owned() },
+                (None, Some(code)) if is_passing(code) => Self::Unavailable(error),
+                _ => Self::Fault(error),
+            },
+            _ => Self::Fault(error),
+        }
+    }
+}
+
+/// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08),
+/// transaction rollback such as a deadlock (40), insufficient resources (53), operator intervention (57),
+/// system error (58), and a read-only server after a failover (25006).
+fn is_passing(code: &str) -> bool {
+    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_server_is_told_from_trouble_with_the_statement() {
+        assert!(matches!(StoreError::from(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
+        assert!(matches!(StoreError::from(sqlx::Error::RowNotFound), StoreError::Fault(_)));
+        assert!(is_passing("57P01") && is_passing("53300") && !is_passing("42601"));
+    }
+}

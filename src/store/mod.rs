@@ -1,0 +1,33 @@
+//! The only SQL, one file per table, and what must be remembered between requests. Nothing is decided here.
+//!
+//! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
+
+pub mod attempt_budgets;
+pub mod audit_events;
+pub mod browser_sessions;
+pub mod clients;
+pub mod device_sessions;
+mod error;
+pub mod refresh_tokens;
+pub mod request_buckets;
+pub mod schema;
+pub mod scopes;
+pub mod signing_keys;
+pub mod tenants;
+pub mod token_families;
+pub mod users;
+
+pub use error::{Result, StoreError};
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+fn host(network: Option<IpNet>) -> Option<IpAddr> {
+    network.map(|network| network.addr())
+}
+
+/// A hash as the database has it; a row with another length was written by somebody else.
+fn hash32(bytes: &[u8]) -> Option<crate::model::bearer_secret::SecretHash> {
+    bytes.try_into().ok().map(crate::model::bearer_secret::SecretHash)
+}

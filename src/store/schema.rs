@@ -1,0 +1,28 @@
+//! The schema: `migrations/`, brought in order.
+
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migrator};
+
+static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+
+/// Brings the schema up to date. Several servers may start together: an advisory lock lets one work while the
+/// others wait, and then find nothing left to do.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+    MIGRATOR.run(pool).await
+}
+
+/// Whether every migration this program knows was applied to the database.
+pub async fn is_current(pool: &PgPool) -> super::Result<bool> {
+    let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
+    let table_exists =
+        sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "exists!""#)
+            .fetch_one(pool)
+            .await?;
+    if !table_exists {
+        return Ok(false);
+    }
+    // Not checked at compile time: the migrator makes this table, no migration of ours does.
+    let applied: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await?;
+    Ok(known.iter().all(|version| applied.contains(version)))
+}

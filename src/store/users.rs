@@ -1,0 +1,166 @@
+//! `users`
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::Result;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::user::{Standing, User};
+
+/// A user with what sign-in needs to judge a password.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// The Argon2id PHC string.
+    pub password_hash: String,
+}
+
+/// The user with this name, whatever its case.
+pub async fn credentials(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    username: &str,
+) -> Result<Option<Credentials>> {
+    let row = sqlx::query!(
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at, password_hash
+         FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
+        tenant.0,
+        username
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Credentials {
+        user: UserRow {
+            id: row.id,
+            username: row.username,
+            display_name: row.display_name,
+            email: row.email,
+            email_verified: row.email_verified,
+            roles: row.roles,
+            enabled: row.enabled,
+            locked_at: row.locked_at,
+        }
+        .into_user(tenant),
+        password_hash: row.password_hash,
+    }))
+}
+
+/// The user with this identifier.
+pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<User>> {
+    let row = sqlx::query_as!(
+        UserRow,
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at
+         FROM users WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_user(tenant)))
+}
+
+/// Adds a user.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    user: &User,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO users (id, tenant_id, username, password_hash, display_name, email, email_verified, roles,
+                            created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+        user.id.0,
+        user.tenant_id.0,
+        user.username,
+        password_hash,
+        user.display_name,
+        user.email,
+        user.email_verified,
+        &user.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Changes whether the account may be used.
+pub async fn set_standing(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    standing: Standing,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET enabled = $2, locked_at = CASE WHEN $3 THEN $4::timestamptz END,
+                          failed_sign_ins = 0, updated_at = $4
+         WHERE id = $1",
+        user.0,
+        standing != Standing::Disabled,
+        standing == Standing::Locked,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Counts a wrong password; how many there were in a row.
+pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins",
+        user.0
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Forgets wrong passwords after a right one, and keeps a hash made with newer parameters, if there is one.
+pub async fn record_success(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    new_password_hash: Option<&str>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET failed_sign_ins = 0, password_hash = coalesce($2, password_hash) WHERE id = $1",
+        user.0,
+        new_password_hash
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The columns of a [`User`].
+pub(super) struct UserRow {
+    pub(super) id: Uuid,
+    pub(super) username: String,
+    pub(super) display_name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) email_verified: bool,
+    pub(super) roles: Vec<String>,
+    pub(super) enabled: bool,
+    pub(super) locked_at: Option<DateTime<Utc>>,
+}
+
+impl UserRow {
+    pub(super) fn into_user(self, tenant_id: TenantId) -> User {
+        User {
+            id: UserId(self.id),
+            tenant_id,
+            username: self.username,
+            display_name: self.display_name,
+            email: self.email,
+            email_verified: self.email_verified,
+            roles: self.roles.iter().filter_map(|role| role.parse().ok()).collect(),
+            standing: match (self.enabled, self.locked_at) {
+                (false, _) => Standing::Disabled,
+                (true, Some(_)) => Standing::Locked,
+                (true, None) => Standing::Good,
+            },
+        }
+    }
+}
