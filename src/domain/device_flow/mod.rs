@@ -1,0 +1,46 @@
+//! The device authorization grant (RFC 8628), in six steps:
+//!
+//! 1. The device asks for codes: [`start`] (§3.1, §3.2).
+//! 2. It shows the user code and the address to the person (§3.3).
+//! 3. The person signs in and enters the code: [`open`] (§3.3).
+//! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4).
+//! 5. Meanwhile the device asks again and again: [`poll`] (§3.4, §3.5).
+//! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
+
+pub mod decide;
+pub mod open;
+pub mod poll;
+pub mod redeem;
+pub mod start;
+
+use super::oauth_error::{ErrorCode, OAuthError};
+use crate::app::App;
+use crate::model::device_session::DeviceRequest;
+use crate::model::ids::DeviceSessionId;
+use crate::model::user_code::UserCode;
+
+/// For what a user code is sealed.
+fn user_code_context(session: DeviceSessionId) -> String {
+    format!("user code {session}")
+}
+
+/// The user code of a session, to show it again.
+pub fn unseal_user_code(app: &App, request: &DeviceRequest) -> Result<UserCode, OAuthError> {
+    let opened = app
+        .secrets
+        .database
+        .open(&request.user_code_sealed, &user_code_context(request.session.id))
+        .map_err(OAuthError::fault)?;
+    std::str::from_utf8(&opened)
+        .ok()
+        .and_then(|text| UserCode::parse(text).ok())
+        .ok_or_else(|| OAuthError::fault("a sealed user code is no user code"))
+}
+
+/// Refuses every `resource` (RFC 8707 §2): none is known yet.
+fn refuse_resources(resources: &[String]) -> Result<(), OAuthError> {
+    if resources.is_empty() {
+        return Ok(());
+    }
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."))
+}

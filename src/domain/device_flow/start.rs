@@ -1,0 +1,155 @@
+//! Step 1: a device asks for codes (RFC 8628 §3.1, §3.2).
+
+use chrono::TimeDelta;
+
+use super::{refuse_resources, user_code_context};
+use crate::app::App;
+use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::granting;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::tenants;
+use crate::model::attempt_budget::{Guard, Refill};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::client::GrantType;
+use crate::model::device::DeviceDescription;
+use crate::model::ids::DeviceSessionId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::model::user_code::{self, UserCode};
+use crate::store::device_sessions::starts::{self, NewDeviceSession, Stored};
+use crate::store::scopes;
+
+/// How often another user code is drawn when one is taken. Even with as many live codes as a length allows, the
+/// chance of so many collisions in a row is below 10⁻²⁰.
+const MAX_DRAWS: usize = 8;
+/// When a device may ask again while too many codes wait.
+const QUOTA_RETRY_AFTER: TimeDelta = TimeDelta::seconds(60);
+
+/// What a device asks for.
+#[derive(Debug)]
+pub struct StartRequest {
+    /// `scope`
+    pub scope: Option<String>,
+    /// `resource`, which may be repeated (RFC 8707 §2).
+    pub resources: Vec<String>,
+    /// What it says about itself.
+    pub device: DeviceDescription,
+}
+
+/// What it gets (RFC 8628 §3.2).
+#[derive(Debug)]
+pub struct Started {
+    /// The code for the device.
+    pub device_code: BearerSecret,
+    /// The code for the person.
+    pub user_code: UserCode,
+    /// Where the person enters it.
+    pub verification_uri: String,
+    /// The same with the code in it.
+    pub verification_uri_complete: Option<String>,
+    /// Lifetime of both codes in seconds.
+    pub expires_in: u32,
+    /// Seconds between polls.
+    pub interval: u32,
+}
+
+/// Issues a device code and a user code; both are stored when this returns.
+pub async fn start(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: StartRequest,
+    origin: &RequestOrigin,
+) -> Result<Started, OAuthError> {
+    client.require(GrantType::DeviceCode)?;
+    refuse_resources(&request.resources)?;
+    let catalogue = scopes::all(&app.db, tenant.id).await?;
+    let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
+    let live = check_quotas(app, tenant, client, origin).await?;
+
+    let now = app.clock.now();
+    let settings = &app.config.device_flow;
+    let device_code = BearerSecret::generate(SecretKind::DeviceCode, &app.random);
+    let id = DeviceSessionId(app.random.uuid_v7(now));
+    let length = user_code::length_for(live + 1);
+    for _ in 0..MAX_DRAWS {
+        let user_code = UserCode::sample(length, &app.random);
+        let session = NewDeviceSession {
+            id,
+            tenant_id: tenant.id,
+            client_id: &client.client_id,
+            device_code_hash: device_code.hash(),
+            user_code_mac: app.secrets.user_code_mac(tenant.id, &user_code),
+            user_code_sealed: app.secrets.database.seal(
+                user_code.as_str().as_bytes(),
+                &user_code_context(id),
+                &app.random,
+            ),
+            requested_scopes: requested_scopes.as_ref(),
+            device: &request.device,
+            origin,
+            created_at: now,
+            expires_at: now + settings.code_lifetime(),
+            interval_seconds: settings.poll_interval_seconds,
+        };
+        if starts::insert(&app.db, &session).await? == Stored::Yes {
+            app.pending_counts.add(tenant.id);
+            return Ok(started(app, tenant, device_code, user_code));
+        }
+    }
+    Err(OAuthError::fault("no free user code was found"))
+}
+
+fn started(app: &App, tenant: &Tenant, device_code: BearerSecret, user_code: UserCode) -> Started {
+    let settings = &app.config.device_flow;
+    let verification_uri = format!("{}/device", tenants::issuer(app, &tenant.slug));
+    Started {
+        verification_uri_complete: settings
+            .verification_uri_complete
+            .then(|| format!("{verification_uri}?user_code={user_code}")),
+        verification_uri,
+        device_code,
+        user_code,
+        expires_in: settings.code_lifetime_seconds,
+        interval: settings.poll_interval_seconds,
+    }
+}
+
+/// Refuses a flood before it becomes rows; otherwise how many codes of the tenant are waiting.
+async fn check_quotas(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    origin: &RequestOrigin,
+) -> Result<u64, OAuthError> {
+    let too_many = |retry_after| {
+        let code = ErrorCode::TooManyRequests { retry_after };
+        Err(OAuthError::new(code, "Too many codes were asked for; please wait."))
+    };
+    let now = app.clock.now();
+    let limits = &app.config.rate_limits;
+    if limits.enabled {
+        let guard = Guard {
+            name: "start/address",
+            capacity: f64::from(limits.device_authorization_burst),
+            refill: Refill::OneEach(
+                TimeDelta::minutes(1)
+                    / i32::try_from(limits.device_authorization_per_minute).unwrap_or(i32::MAX),
+            ),
+        };
+        if let Err(exhausted) = app.start_buckets.pay(&guard, origin.limit_unit(), now) {
+            return too_many(exhausted.retry_after);
+        }
+        let from_here =
+            starts::count_pending_from(&app.db, tenant.id, &client.client_id, origin, now).await?;
+        if from_here >= app.config.device_flow.max_pending_per_client_and_address {
+            return too_many(QUOTA_RETRY_AFTER);
+        }
+    }
+    let cap = app.config.device_flow.max_pending_per_tenant;
+    let live = app.pending_counts.get(&app.db, tenant.id, cap, now).await?;
+    if live >= cap {
+        return too_many(QUOTA_RETRY_AFTER);
+    }
+    Ok(live)
+}

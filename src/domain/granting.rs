@@ -1,0 +1,129 @@
+//! Which scopes a device may ask for, and which it gets: requested ∩ the client's ∩ what the user may grant.
+//! Asked at approval, and again whenever tokens are issued.
+
+use super::authenticate_client::AuthenticatedClient;
+use super::oauth_error::{ErrorCode, OAuthError};
+use crate::model::client::{Client, GrantType, ScopePolicy};
+use crate::model::scope::{OFFLINE_ACCESS, Scope, ScopeSet};
+use crate::model::user::User;
+
+/// Reads what a device asks for. A scope that the client can never get is refused now, and not after a person
+/// has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
+pub fn requested(
+    client: &AuthenticatedClient,
+    catalogue: &[Scope],
+    asked: Option<&str>,
+) -> Result<Option<ScopeSet>, OAuthError> {
+    let Some(asked) = asked else { return Ok(None) };
+    let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
+    let asked =
+        ScopeSet::parse(asked).map_err(|_| refuse("The scope has characters that no scope may have."))?;
+    if asked.is_subset(&available(client, catalogue)) {
+        Ok(Some(asked))
+    } else {
+        Err(refuse("A requested scope is unknown or not allowed for this client."))
+    }
+}
+
+/// What `user` may grant to `client` of what was asked for. A device that named no scope asks for all that the
+/// client may have.
+#[must_use]
+pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
+    let of_client = available(client, catalogue);
+    let of_user = catalogue
+        .iter()
+        .filter(|scope| scope.required_role.as_ref().is_none_or(|role| user.has_role(role)))
+        .map(|scope| scope.name.clone())
+        .collect();
+    asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
+}
+
+/// Whether tokens with these scopes come with a refresh token: it was asked for, and the client can use it.
+#[must_use]
+pub fn brings_refresh_token(client: &Client, granted: &ScopeSet) -> bool {
+    granted.contains(OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
+}
+
+/// All that the client may ever have.
+fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
+    catalogue
+        .iter()
+        .map(|scope| scope.name.clone())
+        .filter(|name| client.scope_policy == ScopePolicy::Inherit || client.scopes.contains(name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::client::AuthMethod;
+    use crate::model::ids::{ClientId, UserId};
+    use crate::model::tenant::DEFAULT_TENANT;
+    use crate::model::user::{Role, Standing};
+    use uuid::Uuid;
+
+    fn set(text: &str) -> ScopeSet {
+        ScopeSet::parse(text).unwrap()
+    }
+
+    fn client(scope_policy: ScopePolicy) -> Client {
+        Client {
+            tenant_id: DEFAULT_TENANT,
+            client_id: ClientId::parse("tv").unwrap(),
+            name: "TV".into(),
+            auth_method: AuthMethod::None,
+            secret_hash: None,
+            grant_types: vec![GrantType::DeviceCode],
+            scopes: set("openid billing gone"),
+            scope_policy,
+            first_party: true,
+            owner: None,
+            enabled: true,
+            signing_algorithm: None,
+        }
+    }
+
+    fn user(roles: &[&str]) -> User {
+        User {
+            id: UserId(Uuid::nil()),
+            tenant_id: DEFAULT_TENANT,
+            username: "ada".into(),
+            display_name: None,
+            email: None,
+            email_verified: false,
+            roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
+            standing: Standing::Good,
+        }
+    }
+
+    fn catalogue() -> Vec<Scope> {
+        [("openid", None), ("billing", Some("accountant")), ("video", None)]
+            .map(|(name, role)| Scope {
+                name: name.into(),
+                description: String::new(),
+                required_role: role.map(|role| role.parse::<Role>().unwrap()),
+            })
+            .to_vec()
+    }
+
+    #[test]
+    fn granted_is_requested_and_the_clients_and_the_users() {
+        let (explicit, catalogue) = (client(ScopePolicy::Explicit), catalogue());
+        let granted = |asked: Option<&str>, roles: &[&str]| {
+            grantable(asked.map(set).as_ref(), &explicit, &catalogue, &user(roles)).to_string()
+        };
+        assert_eq!(granted(Some("openid billing video"), &[]), "openid");
+        assert_eq!(granted(Some("openid billing"), &["accountant"]), "billing openid");
+        assert_eq!(granted(Some("openid gone"), &["accountant"]), "openid");
+        assert_eq!(granted(None, &["accountant"]), "billing openid");
+    }
+
+    #[test]
+    fn an_inheriting_client_receives_all_that_the_user_may_grant() {
+        let (inheriting, catalogue) = (client(ScopePolicy::Inherit), catalogue());
+        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "openid video");
+        let accountant = user(&["accountant"]);
+        assert_eq!(grantable(None, &inheriting, &catalogue, &accountant).to_string(), "billing openid video");
+        assert_eq!(grantable(Some(&set("video")), &inheriting, &catalogue, &accountant).to_string(), "video");
+    }
+}

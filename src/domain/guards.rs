@@ -1,0 +1,118 @@
+//! The guards against guessing: user codes (RFC 8628 §5.1) and passwords. They are counted in the database,
+//! where all replicas see them, and close when it cannot be reached.
+
+use chrono::TimeDelta;
+use sqlx::PgConnection;
+
+use crate::app::App;
+use crate::model::attempt_budget::{Exhausted, Guard, Refill};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::user_code::GUESSES_PER_LIFETIME;
+use crate::store::{self, StoreError, attempt_budgets};
+
+const CODE_BY_ACCOUNT: Guard =
+    Guard { name: "code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
+const CODE_BY_ADDRESS: Guard =
+    Guard { name: "code/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+const PASSWORD_BY_ACCOUNT: Guard =
+    Guard { name: "password/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
+const PASSWORD_BY_ADDRESS: Guard =
+    Guard { name: "password/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+
+/// An attempt that was paid for. When it turns out right, what it cost is given back.
+#[derive(Debug)]
+#[must_use]
+pub struct PaidAttempt {
+    tenant: TenantId,
+    paid: Vec<(Guard, String)>,
+}
+
+/// Why an attempt is not even looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardRefusal {
+    /// Too many wrong ones before it.
+    #[error("too many attempts")]
+    Exhausted(Exhausted),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for GuardRefusal {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Pays for entering a user code: by account, by address (IPv6: /64) and by tenant.
+pub async fn pay_for_code_entry(
+    app: &App,
+    tenant: TenantId,
+    user: UserId,
+    origin: &RequestOrigin,
+) -> Result<PaidAttempt, GuardRefusal> {
+    // Half at once and half again over a lifetime: never more than the whole within any lifetime.
+    let half = f64::from(GUESSES_PER_LIFETIME / 2);
+    let lifetime = app.config.device_flow.code_lifetime();
+    let by_tenant = Guard {
+        name: "code/tenant",
+        capacity: half,
+        refill: Refill::OneEach(lifetime / i32::try_from(GUESSES_PER_LIFETIME / 2).unwrap_or(1)),
+    };
+    pay(
+        app,
+        tenant,
+        vec![
+            (CODE_BY_ACCOUNT, user.to_string()),
+            (CODE_BY_ADDRESS, origin.limit_unit().to_string()),
+            (by_tenant, String::new()),
+        ],
+    )
+    .await
+}
+
+/// Pays for a password: by account and address together, so that nobody is locked out from elsewhere, and by
+/// address.
+pub async fn pay_for_password(
+    app: &App,
+    tenant: TenantId,
+    username: &str,
+    origin: &RequestOrigin,
+) -> Result<PaidAttempt, GuardRefusal> {
+    // People type passwords into the name's field; what they typed is not kept.
+    let account = hex::encode(SecretHash::of(&username.to_lowercase()).0);
+    let address = origin.limit_unit();
+    pay(
+        app,
+        tenant,
+        vec![
+            (PASSWORD_BY_ACCOUNT, format!("{account} {address}")),
+            (PASSWORD_BY_ADDRESS, address.to_string()),
+        ],
+    )
+    .await
+}
+
+async fn pay(app: &App, tenant: TenantId, costs: Vec<(Guard, String)>) -> Result<PaidAttempt, GuardRefusal> {
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    for (guard, subject) in &costs {
+        let before = attempt_budgets::lock(&mut transaction, tenant, guard, subject, now).await?;
+        let after = guard.pay(Some(before), now).map_err(GuardRefusal::Exhausted)?;
+        attempt_budgets::write(&mut *transaction, tenant, guard, subject, after).await?;
+    }
+    transaction.commit().await?;
+    Ok(PaidAttempt { tenant, paid: costs })
+}
+
+impl PaidAttempt {
+    /// Gives back what the attempt cost, because it was right.
+    pub async fn give_back(self, db: &mut PgConnection) -> store::Result<()> {
+        for (guard, subject) in &self.paid {
+            attempt_budgets::give_back(&mut *db, self.tenant, guard, subject).await?;
+        }
+        Ok(())
+    }
+}

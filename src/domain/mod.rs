@@ -1,0 +1,19 @@
+//! What happens: one file for each thing that can happen, with its rule, its deed and the rule's tests.
+//!
+//! Every change of the database goes through here and writes its audit event in the same transaction.
+
+pub mod audit;
+pub mod authenticate_client;
+pub mod clients;
+pub mod device_flow;
+pub mod granting;
+pub mod guards;
+pub mod oauth_error;
+pub mod passwords;
+pub mod refresh;
+pub mod scopes;
+pub mod sign_in;
+pub mod signing_keys;
+pub mod tenants;
+pub mod tokens;
+pub mod users;

@@ -1,0 +1,140 @@
+//! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2).
+//!
+//! What the client is told and what is logged are two fields: the first never carries input or internals.
+
+use std::fmt;
+
+use chrono::TimeDelta;
+
+use crate::store::StoreError;
+
+/// How long a client is asked to wait when the database is away.
+pub const UNAVAILABLE_RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
+
+/// The registered word, and what only we need to know about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the registered words")]
+pub enum ErrorCode {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    InvalidScope,
+    InvalidTarget,
+    AuthorizationPending,
+    SlowDown,
+    AccessDenied,
+    ExpiredToken,
+    /// The body is larger than any honest one.
+    TooLarge,
+    /// The body's media type is none of those understood.
+    UnsupportedMediaType,
+    /// The method is none of those the endpoint has.
+    MethodNotAllowed,
+    /// There is nothing at this address.
+    NotFound,
+    /// Too many new codes; never said to a poll.
+    TooManyRequests {
+        /// When to come again.
+        retry_after: TimeDelta,
+    },
+    /// The database is away.
+    TemporarilyUnavailable,
+    /// Our fault.
+    ServerError,
+}
+
+impl ErrorCode {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest
+            | Self::TooLarge
+            | Self::UnsupportedMediaType
+            | Self::MethodNotAllowed
+            | Self::NotFound => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::AccessDenied => "access_denied",
+            Self::ExpiredToken => "expired_token",
+            Self::TooManyRequests { .. } | Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
+        }
+    }
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub struct OAuthError {
+    /// The word.
+    pub code: ErrorCode,
+    /// A sentence for the client's developer: printable ASCII without quote or backslash (RFC 6749 §5.2).
+    pub description: &'static str,
+    /// What the log says beside it.
+    pub cause: Option<String>,
+}
+
+impl OAuthError {
+    /// A refusal that needs no log line of its own.
+    #[must_use]
+    pub const fn new(code: ErrorCode, description: &'static str) -> Self {
+        Self { code, description, cause: None }
+    }
+
+    /// `invalid_request`
+    #[must_use]
+    pub const fn invalid_request(description: &'static str) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    /// `invalid_grant`
+    #[must_use]
+    pub const fn invalid_grant(description: &'static str) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// Our own fault; the cause goes to the log only.
+    #[must_use]
+    pub fn fault(cause: impl fmt::Display) -> Self {
+        Self {
+            code: ErrorCode::ServerError,
+            description: "The server made a mistake; it was noted.",
+            cause: Some(cause.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.description)
+    }
+}
+
+impl std::error::Error for OAuthError {}
+
+impl From<StoreError> for OAuthError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self {
+                code: ErrorCode::TemporarilyUnavailable,
+                description: "The server cannot reach its database; please try again.",
+                cause: Some(error.to_string()),
+            },
+            StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for OAuthError {
+    fn from(error: sqlx::Error) -> Self {
+        StoreError::from(error).into()
+    }
+}

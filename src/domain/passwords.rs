@@ -1,0 +1,126 @@
+//! Passwords: Argon2id (RFC 9106), a bounded number at once, and the same work for an account that is not there.
+
+use std::sync::LazyLock;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::random::Random;
+
+/// The shortest password: it is the only factor (NIST SP 800-63B-4 §3.1.1.2).
+pub const MIN_CHARS: usize = 15;
+/// The longest password that is looked at; nothing is cut off below.
+pub const MAX_CHARS: usize = 256;
+
+/// Why a password cannot be chosen.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitPassword {
+    /// Its length.
+    #[error("a password has 15 to 256 characters")]
+    Length,
+    /// It could not be hashed.
+    #[error("the password could not be hashed: {0}")]
+    Hashing(String),
+}
+
+/// What a password check found.
+#[derive(Debug)]
+pub enum Checked {
+    /// The password is right; when its hash is weaker than today's, here is a new one.
+    Right {
+        /// A hash with today's parameters.
+        rehashed: Option<String>,
+    },
+    /// It is wrong, or there is no such account.
+    Wrong,
+}
+
+/// 19 MiB, two passes, one lane: the least that OWASP ASVS App. C accepts, so that sign-ins stay cheap to serve.
+fn hasher() -> Argon2<'static> {
+    let params = Params::new(19 * 1024, 2, 1, None).expect("these parameters are within Argon2's bounds");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// What an account that is not there is checked against.
+static DECOY: LazyLock<String> =
+    LazyLock::new(|| hash("there is nobody of this name", &Random::system()).unwrap_or_default());
+
+/// Hashes a new password.
+pub fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
+    if !(MIN_CHARS..=MAX_CHARS).contains(&password.chars().count()) {
+        return Err(UnfitPassword::Length);
+    }
+    let mut salt = [0; 16];
+    random.fill(&mut salt);
+    hasher()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| UnfitPassword::Hashing(error.to_string()))
+}
+
+/// Checks a password against the hash of an account, or against nothing in the same time.
+pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Checked {
+    let Ok(_permit) = app.password_checks.acquire().await else { return Checked::Wrong };
+    let random = app.random.clone();
+    tokio::task::spawn_blocking(move || verify(&password, stored.as_deref(), &random))
+        .await
+        .unwrap_or(Checked::Wrong)
+}
+
+fn verify(password: &str, stored: Option<&str>, random: &Random) -> Checked {
+    let Ok(hash_to_check) = PasswordHash::new(stored.unwrap_or(&DECOY)) else { return Checked::Wrong };
+    let too_long = password.chars().nth(MAX_CHARS).is_some();
+    let offered = if too_long { "" } else { password };
+    let right = hasher().verify_password(offered.as_bytes(), &hash_to_check).is_ok();
+    match stored {
+        Some(stored) if right && !too_long => {
+            let current = hasher().params().clone();
+            let outdated = Params::try_from(&hash_to_check)
+                .is_ok_and(|params| params.m_cost() < current.m_cost() || params.t_cost() < current.t_cost());
+            let rehashed = (outdated && !stored.is_empty()).then(|| hash(password, random).ok()).flatten();
+            Checked::Right { rehashed }
+        }
+        _ => Checked::Wrong,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_fits_its_own_hash_only() {
+        let random = Random::system();
+        let stored = hash("correct horse battery", &random).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(matches!(
+            verify("correct horse battery", Some(&stored), &random),
+            Checked::Right { rehashed: None }
+        ));
+        assert!(matches!(verify("correct horse batterz", Some(&stored), &random), Checked::Wrong));
+        assert!(matches!(verify("there is nobody of this name", None, &random), Checked::Wrong));
+    }
+
+    #[test]
+    fn a_weaker_hash_is_renewed() {
+        let weak =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, None).unwrap());
+        let stored = weak.hash_password_with_salt(b"correct horse battery", &[7; 16]).unwrap().to_string();
+        let Checked::Right { rehashed: Some(renewed) } =
+            verify("correct horse battery", Some(&stored), &Random::system())
+        else {
+            panic!("the weak hash was not renewed");
+        };
+        assert!(renewed.contains("m=19456"));
+    }
+
+    #[test]
+    fn short_and_endless_passwords_cannot_be_chosen() {
+        let random = Random::system();
+        assert!(hash("fourteen chars", &random).is_err());
+        assert!(hash(&"x".repeat(257), &random).is_err());
+        assert!(hash("пароль из слов и ещё", &random).is_ok());
+    }
+}

@@ -1,0 +1,185 @@
+//! Tokens: JWT access tokens (RFC 9068) and ID tokens (OpenID Connect Core §2).
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{Algorithm, Header};
+use serde::Serialize;
+
+use super::oauth_error::OAuthError;
+use super::signing_keys::{self, SigningKey};
+use super::tenants;
+use crate::app::App;
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::client::Client;
+use crate::model::device_session::Authentication;
+use crate::model::ids::DeviceId;
+use crate::model::scope::{OPENID, ScopeSet};
+use crate::model::signing_key::SigningAlgorithm;
+use crate::model::tenant::Tenant;
+use crate::model::user::User;
+
+/// What a device receives (RFC 6749 §5.1).
+#[derive(Debug)]
+pub struct IssuedTokens {
+    /// The access token.
+    pub access_token: String,
+    /// Its lifetime in seconds.
+    pub expires_in: i64,
+    /// What it allows.
+    pub scopes: ScopeSet,
+    /// The refresh token, when one was granted.
+    pub refresh_token: Option<BearerSecret>,
+    /// The ID token, when `openid` was granted.
+    pub id_token: Option<String>,
+}
+
+/// For whom and for what tokens are issued.
+#[derive(Debug)]
+pub struct Grant<'a> {
+    /// The tenant.
+    pub tenant: &'a Tenant,
+    /// The client.
+    pub client: &'a Client,
+    /// The person.
+    pub user: &'a User,
+    /// The device.
+    pub device_id: DeviceId,
+    /// What the access token will allow.
+    pub scopes: &'a ScopeSet,
+    /// How the person had proved who they are.
+    pub authentication: &'a Authentication,
+    /// When the connection ends; no token outlives it.
+    pub ends_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct AccessTokenClaims<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a str,
+    client_id: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    scope: String,
+    auth_time: i64,
+    amr: &'a [String],
+    device_id: String,
+}
+
+#[derive(Serialize)]
+struct IdTokenClaims<'a> {
+    iss: &'a str,
+    sub: String,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    auth_time: i64,
+    amr: &'a [String],
+    at_hash: String,
+    #[serde(flatten)]
+    person: PersonClaims<'a>,
+}
+
+/// What scopes reveal of a person (OpenID Connect Core §5.4).
+#[derive(Serialize, Default)]
+struct PersonClaims<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+}
+
+impl<'a> PersonClaims<'a> {
+    fn of(user: &'a User, scopes: &ScopeSet) -> Self {
+        let mut claims = Self::default();
+        if scopes.contains("profile") {
+            claims.name = user.display_name.as_deref();
+            claims.preferred_username = Some(&user.username);
+        }
+        if scopes.contains("email") && user.email.is_some() {
+            claims.email = user.email.as_deref();
+            claims.email_verified = Some(user.email_verified);
+        }
+        claims
+    }
+}
+
+/// Signs an access token, and an ID token when `openid` is granted. Nothing is stored.
+pub async fn issue(
+    app: &App,
+    grant: &Grant<'_>,
+    refresh_token: Option<BearerSecret>,
+) -> Result<IssuedTokens, OAuthError> {
+    let algorithm = grant.client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
+    let key = signing_keys::signing(app, grant.tenant.id, algorithm).await?;
+    let now = app.clock.now();
+    let issuer = tenants::issuer(app, &grant.tenant.slug);
+    let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
+    let expires_at = ends(app.config.tokens.access_lifetime_seconds);
+    let default_audience = format!("{issuer}/api");
+    let access_token = sign(
+        &key,
+        "at+jwt",
+        &AccessTokenClaims {
+            iss: &issuer,
+            sub: grant.user.id.to_string(),
+            aud: app.config.tokens.default_audience.as_deref().unwrap_or(&default_audience),
+            client_id: grant.client.client_id.as_str(),
+            iat: now.timestamp(),
+            exp: expires_at,
+            jti: app.random.uuid_v7(now).to_string(),
+            scope: grant.scopes.to_string(),
+            auth_time: grant.authentication.auth_time.timestamp(),
+            amr: &grant.authentication.amr,
+            device_id: grant.device_id.to_string(),
+        },
+    )?;
+    let id_token = grant
+        .scopes
+        .contains(OPENID)
+        .then(|| {
+            let claims = IdTokenClaims {
+                iss: &issuer,
+                sub: grant.user.id.to_string(),
+                aud: grant.client.client_id.as_str(),
+                iat: now.timestamp(),
+                exp: ends(app.config.tokens.id_lifetime_seconds),
+                auth_time: grant.authentication.auth_time.timestamp(),
+                amr: &grant.authentication.amr,
+                at_hash: at_hash(&access_token),
+                person: PersonClaims::of(grant.user, grant.scopes),
+            };
+            sign(&key, "JWT", &claims)
+        })
+        .transpose()?;
+    Ok(IssuedTokens {
+        access_token,
+        expires_in: expires_at - now.timestamp(),
+        scopes: grant.scopes.clone(),
+        refresh_token,
+        id_token,
+    })
+}
+
+fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Result<String, OAuthError> {
+    let algorithm = match key.algorithm {
+        SigningAlgorithm::Es256 => Algorithm::ES256,
+        SigningAlgorithm::Rs256 => Algorithm::RS256,
+    };
+    let mut header = Header::new(algorithm);
+    header.typ = Some(typ.to_owned());
+    header.kid = Some(key.kid.clone());
+    jsonwebtoken::encode(&header, claims, &key.key).map_err(OAuthError::fault)
+}
+
+/// The left half of the access token's SHA-256 (OpenID Connect Core §3.1.3.6); all our algorithms use SHA-256.
+fn at_hash(access_token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, access_token.as_bytes()).as_ref()[..16])
+}
