@@ -1,0 +1,114 @@
+//! One surface under several addresses. Before routing, a request's path is brought to its one form: the
+//! tenant's prefix, the prefix `/api/v1`, a trailing slash and other spellings are taken away.
+
+use axum::http::uri::{PathAndQuery, Uri};
+
+use crate::model::tenant::TenantSlug;
+
+const WELL_KNOWN: [&str; 2] =
+    ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+/// What `/api/v1` may stand in front of: the OAuth and the user endpoints.
+const VERSIONED: [&str; 2] = ["/oauth/", "/devices"];
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Address {
+    /// For which tenant.
+    pub slug: TenantSlug,
+    /// To which path, as the router knows it.
+    pub path: String,
+}
+
+impl Address {
+    /// Reads a path; `None` when it names a tenant that cannot exist.
+    #[must_use]
+    pub fn of(path: &str) -> Option<Self> {
+        let path = match path.trim_end_matches('/') {
+            "" => "/",
+            trimmed => trimmed,
+        };
+        // RFC 8414 §3.1 puts the well-known part between host and path.
+        for well_known in WELL_KNOWN {
+            if let Some(tenant) = path.strip_prefix(well_known).and_then(|rest| rest.strip_prefix("/t/")) {
+                return Some(Self { slug: TenantSlug::parse(tenant).ok()?, path: well_known.to_owned() });
+            }
+        }
+        let (slug, path) = match path.strip_prefix("/t/") {
+            Some(rest) => {
+                let (slug, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                (TenantSlug::parse(slug).ok()?, if path.is_empty() { "/" } else { path })
+            }
+            None => (TenantSlug::root(), path),
+        };
+        let path = match path.strip_prefix("/api/v1") {
+            Some(rest) if VERSIONED.iter().any(|start| rest.starts_with(start)) => rest,
+            _ => path,
+        };
+        let path = match path {
+            "/oauth/device_authorization" => "/oauth/device-authorization",
+            "/device/qr" => "/oauth/device/qr",
+            _ => path,
+        };
+        Some(Self { slug, path: path.to_owned() })
+    }
+}
+
+/// The same URI with another path.
+#[must_use]
+pub fn with_path(uri: &Uri, path: &str) -> Uri {
+    let path_and_query = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    if let Ok(path_and_query) = path_and_query.parse::<PathAndQuery>() {
+        parts.path_and_query = Some(path_and_query);
+    }
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(path: &str) -> Option<(String, String)> {
+        Address::of(path).map(|address| (address.slug.as_str().to_owned(), address.path))
+    }
+
+    #[test]
+    fn every_spelling_leads_to_one_path() {
+        for (given, slug, path) in [
+            ("/", "", "/"),
+            ("/oauth/token", "", "/oauth/token"),
+            ("/oauth/token/", "", "/oauth/token"),
+            ("/api/v1/oauth/token/", "", "/oauth/token"),
+            ("/oauth/device_authorization", "", "/oauth/device-authorization"),
+            ("/t/acme/api/v1/oauth/device_authorization/", "acme", "/oauth/device-authorization"),
+            ("/t/acme/device/qr", "acme", "/oauth/device/qr"),
+            ("/t/acme", "acme", "/"),
+            ("/t/acme/device", "acme", "/device"),
+            (
+                "/.well-known/oauth-authorization-server/t/acme",
+                "acme",
+                "/.well-known/oauth-authorization-server",
+            ),
+            ("/.well-known/openid-configuration/t/acme/", "acme", "/.well-known/openid-configuration"),
+            ("/t/acme/.well-known/openid-configuration", "acme", "/.well-known/openid-configuration"),
+            ("/api/v1/devices", "", "/devices"),
+            ("/api/v1/sign-in", "", "/api/v1/sign-in"),
+        ] {
+            assert_eq!(address(given), Some((slug.to_owned(), path.to_owned())), "{given}");
+        }
+    }
+
+    #[test]
+    fn impossible_tenants_lead_nowhere() {
+        for given in
+            ["/t/", "/t//x", "/t/ACME/x", "/t/a_b", "/t/-a/x", "/.well-known/openid-configuration/t/a/b"]
+        {
+            assert!(given == "/t/" || address(given).is_none(), "{given}");
+        }
+        // `/t/` is `/t`, a path like any other that is not there.
+        assert_eq!(address("/t/"), Some((String::new(), "/t".to_owned())));
+    }
+}

@@ -1,0 +1,41 @@
+//! `/health`: for whatever keeps the server running.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use super::no_store;
+use crate::app::App;
+use crate::store::schema;
+
+/// The routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
+}
+
+/// The process answers; nothing else is asked.
+async fn live() -> Response {
+    no_store(json!({"status": "live"}))
+}
+
+/// The database answers and its schema is the one this program knows.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match schema::is_current(&app.db).await {
+        Ok(true) => no_store(json!({"status": "ready"})),
+        Ok(false) => not_ready("migrations are pending"),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            not_ready("the database cannot be reached")
+        }
+    }
+}
+
+fn not_ready(reason: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, no_store(json!({"status": "not ready", "reason": reason})))
+        .into_response()
+}

@@ -1,0 +1,122 @@
+//! HTTP: what is at which address. A handler reads the request, calls one function of [`crate::domain`], and
+//! writes the answer.
+
+pub mod address;
+pub mod basic;
+pub mod health;
+pub mod oauth;
+pub mod openapi;
+pub mod operations;
+pub mod origin;
+pub mod pages;
+pub mod parameters;
+pub mod response_headers;
+pub mod server;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use tower::ServiceExt;
+
+use crate::app::App;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::ids::RequestId;
+use crate::model::tenant::TenantSlug;
+use address::Address;
+use oauth::OAuthRefusal;
+use origin::{Origin, Scheme};
+
+/// Everything there is, by address.
+pub fn router(app: &Arc<App>) -> Router {
+    let (oauth, document) = oauth::router().split_for_parts();
+    oauth
+        .merge(pages::router())
+        .merge(health::router())
+        .merge(openapi::router(document))
+        .route("/", get(async |slug: Slug| Redirect::to(&format!("{}/device", slug.0.path_prefix()))))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(Arc::clone(app))
+}
+
+/// Answers one request: brings its path to its one form, finds out where it came from, lets the router answer,
+/// and puts on the headers that every answer has.
+pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: Request<Body>) -> Response {
+    let settings = &app.config.server;
+    let id = RequestId(app.random.uuid_v7(app.clock.now()));
+    let origin = origin::of_request(peer, request.headers(), &settings.trusted_proxies, id);
+    let in_the_clear = app.config.is_https()
+        && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
+    let (method, given_path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = match Address::of(request.uri().path()) {
+        Some(address) if in_the_clear => refuse_plain_http(app, &address),
+        Some(address) => {
+            *request.uri_mut() = address::with_path(request.uri(), &address.path);
+            request.extensions_mut().insert(Slug(address.slug));
+            request.extensions_mut().insert(Origin(origin));
+            router.clone().oneshot(request).await.into_response()
+        }
+        None => not_found(request).await,
+    };
+    response_headers::put_on(&mut response, app, id);
+    tracing::debug!(request_id = %id, %method, path = given_path, status = response.status().as_u16(), "answered");
+    response
+}
+
+/// The tenant's name in the request's address.
+#[derive(Clone, Debug)]
+pub struct Slug(pub TenantSlug);
+
+impl<S: Send + Sync> FromRequestParts<S> for Slug {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
+        let slug = parts.extensions.get::<Self>().cloned();
+        slug.ok_or_else(|| OAuthError::fault("a request without an address").into())
+    }
+}
+
+/// Tokens and codes sent in the clear are lost already; only a page may send its reader to https.
+fn refuse_plain_http(app: &App, address: &Address) -> Response {
+    if is_for_programs(&address.path) {
+        return OAuthRefusal::from(OAuthError::invalid_request("Use https.")).into_response();
+    }
+    let target = format!("{}{}{}", app.config.public_origin(), address.slug.path_prefix(), address.path);
+    Redirect::to(&target).into_response()
+}
+
+async fn not_found(request: Request<Body>) -> Response {
+    if is_for_programs(request.uri().path()) {
+        let error = OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.");
+        return OAuthRefusal::from(error).into_response();
+    }
+    pages::bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
+}
+
+async fn method_not_allowed(request: Request<Body>) -> Response {
+    if is_for_programs(request.uri().path()) {
+        let error = OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here.");
+        return OAuthRefusal::from(error).into_response();
+    }
+    pages::bare_notice(StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This page cannot be used like that.")
+}
+
+/// Whether programs, and not people, read what is at this path.
+fn is_for_programs(path: &str) -> bool {
+    ["/oauth/", "/.well-known/", "/devices", "/api/", "/health/", "/openapi.json"]
+        .iter()
+        .any(|start| path.starts_with(start))
+}
+
+/// Answers JSON that must not be kept by anybody on the way.
+fn no_store(body: impl serde::Serialize) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
+    (headers, axum::Json(body)).into_response()
+}

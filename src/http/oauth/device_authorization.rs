@@ -1,0 +1,152 @@
+//! `POST /oauth/device-authorization` (RFC 8628 §3.1, §3.2)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::authenticate_client::authenticate;
+use crate::domain::device_flow::start::{self, StartRequest, Started};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::tenants;
+use crate::http::origin::Origin;
+use crate::http::parameters::Parameters;
+use crate::http::{Slug, no_store};
+use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
+
+/// What a device asks for. Everything it says about itself is shown to people as its own words.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceAuthorizationRequest {
+    /// The client; not needed when HTTP Basic names it.
+    #[schema(example = "tv")]
+    pub client_id: Option<String>,
+    /// The secret of a client that authenticates in the body.
+    pub client_secret: Option<String>,
+    /// The rights asked for, separated by spaces; the client's own when absent.
+    #[schema(example = "openid profile offline_access")]
+    pub scope: Option<String>,
+    /// The service the tokens are for (RFC 8707); may be repeated.
+    pub resource: Option<Vec<String>>,
+    /// A name for the device, at most 128 characters, as are the next three.
+    #[schema(example = "Living room TV")]
+    pub device_name: Option<String>,
+    /// Its operating system.
+    pub os: Option<String>,
+    /// Its host name.
+    pub hostname: Option<String>,
+    /// The version of the client program.
+    pub client_version: Option<String>,
+    /// Anything else for the client's own use, at most 4096 bytes of JSON; in a form, as text.
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// The codes (RFC 8628 §3.2).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceAuthorizationResponse {
+    /// The secret that the device polls with.
+    pub device_code: String,
+    /// The code that the device shows.
+    #[schema(example = "BDJW-DSXQ")]
+    pub user_code: String,
+    /// Where the person enters the code.
+    #[schema(example = "https://login.example.org/device")]
+    pub verification_uri: String,
+    /// The same with the code in it, for QR codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_uri_complete: Option<String>,
+    /// Lifetime of both codes in seconds.
+    #[schema(example = 600)]
+    pub expires_in: u32,
+    /// Seconds the device waits between polls.
+    #[schema(example = 5)]
+    pub interval: u32,
+}
+
+/// A device asks for codes.
+#[utoipa::path(
+    post,
+    path = "/oauth/device-authorization",
+    operation_id = "v1_oauth_device_authorization_create",
+    tag = "OAuth Device Flow",
+    request_body(
+        content(
+            (DeviceAuthorizationRequest = "application/x-www-form-urlencoded"),
+            (DeviceAuthorizationRequest = "application/json"),
+            (DeviceAuthorizationRequest = "multipart/form-data")
+        )
+    ),
+    responses(
+        (status = 200, description = "The codes", body = DeviceAuthorizationResponse),
+        (status = 400, description = "`invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
+        (status = 429, description = "Too many codes; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    Origin(origin): Origin,
+    mut parameters: Parameters,
+) -> Result<Response, OAuthRefusal> {
+    let tenant = tenants::find(&app, &slug.0).await?;
+    let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let request = StartRequest {
+        scope: parameters.take("scope"),
+        resources: parameters.take_resources(),
+        device: describe(&mut parameters)?,
+    };
+    let started = start::start(&app, &tenant, &client, request, &origin).await?;
+    Ok(no_store(DeviceAuthorizationResponse::from(started)))
+}
+
+/// Reads what the device says about itself.
+fn describe(parameters: &mut Parameters) -> Result<DeviceDescription, OAuthError> {
+    let mut field = |name, refusal| {
+        let text = parameters.take(name).map(|text| displayable(&text)).transpose();
+        text.map(|text| text.filter(|text| !text.is_empty()))
+            .map_err(|_| OAuthError::invalid_request(refusal))
+    };
+    Ok(DeviceDescription {
+        name: field("device_name", "device_name has at most 128 characters and no control characters.")?,
+        os: field("os", "os has at most 128 characters and no control characters.")?,
+        hostname: field("hostname", "hostname has at most 128 characters and no control characters.")?,
+        client_version: field(
+            "client_version",
+            "client_version has at most 128 characters and no control characters.",
+        )?,
+        metadata: metadata(parameters.take("metadata"))?,
+    })
+}
+
+fn metadata(text: Option<String>) -> Result<Map<String, Value>, OAuthError> {
+    let Some(text) = text else { return Ok(Map::new()) };
+    let refuse = || OAuthError::invalid_request("metadata must be a JSON object of at most 4096 bytes.");
+    // Postgres cannot store U+0000 in JSON, however it is written.
+    if text.len() > MAX_METADATA_BYTES || text.contains("\\u0000") {
+        return Err(refuse());
+    }
+    serde_json::from_str(&text).map_err(|_| refuse())
+}
+
+impl From<Started> for DeviceAuthorizationResponse {
+    fn from(started: Started) -> Self {
+        Self {
+            device_code: started.device_code.expose().to_owned(),
+            user_code: started.user_code.to_string(),
+            verification_uri: started.verification_uri,
+            verification_uri_complete: started.verification_uri_complete,
+            expires_in: started.expires_in,
+            interval: started.interval,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `GET /oauth/jwks` (RFC 7517 §5)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::{signing_keys, tenants};
+use crate::http::Slug;
+use crate::store;
+
+/// The public keys that verify the tenant's tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JwkSet {
+    /// The keys, each with `kid`, `alg` and `use`.
+    #[schema(value_type = Vec<Object>)]
+    pub keys: Vec<Value>,
+}
+
+/// Public keys to verify tokens with.
+#[utoipa::path(
+    get,
+    path = "/oauth/jwks",
+    operation_id = "v1_oauth_jwks_show",
+    tag = "Discovery",
+    responses(
+        (status = 200, description = "The keys", body = JwkSet, content_type = "application/jwk-set+json"),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn show(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
+    let tenant = tenants::find(&app, &slug.0).await?;
+    signing_keys::ensure(&app, tenant.id).await?;
+    let keys = store::signing_keys::published(&app.db, tenant.id).await.map_err(OAuthError::from)?;
+    let headers =
+        [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=600")];
+    Ok((headers, json!(JwkSet { keys }).to_string()).into_response())
+}

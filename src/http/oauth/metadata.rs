@@ -1,0 +1,125 @@
+//! Discovery (RFC 8414, OpenID Connect Discovery 1.0). Both documents list only what works.
+//!
+//! There is no authorization endpoint, yet both specifications require `response_types_supported` and RFC 8414
+//! forbids empty arrays (§3.2); client libraries that insist on the member want a list, so it names the one
+//! response type that promises nothing: `none` (OAuth 2.0 Multiple Response Type Encoding Practices §4).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::tenants;
+use crate::http::Slug;
+use crate::model::client::{AuthMethod, GrantType};
+use crate::model::signing_key::SigningAlgorithm;
+use crate::store::scopes;
+
+/// Authorization server metadata (RFC 8414 §2, RFC 8628 §4).
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "RFC 8414 §2 defines each member")]
+pub struct AuthorizationServerMetadata {
+    #[schema(example = "https://login.example.org")]
+    pub issuer: String,
+    pub device_authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub jwks_uri: String,
+    pub grant_types_supported: Vec<&'static str>,
+    pub response_types_supported: Vec<&'static str>,
+    pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub scopes_supported: Vec<String>,
+    pub service_documentation: String,
+    pub ui_locales_supported: Vec<&'static str>,
+}
+
+/// The same with what OpenID Connect adds (OpenID Connect Discovery 1.0 §3).
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "OpenID Connect Discovery 1.0 §3 defines each member")]
+pub struct OpenIdProviderMetadata {
+    #[serde(flatten)]
+    pub server: AuthorizationServerMetadata,
+    pub subject_types_supported: Vec<&'static str>,
+    pub id_token_signing_alg_values_supported: Vec<&'static str>,
+    pub claims_supported: Vec<&'static str>,
+}
+
+/// What this authorization server can do.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server",
+    operation_id = "v1_oauth_authorization_server_metadata_show",
+    tag = "Discovery",
+    responses(
+        (status = 200, description = "The metadata", body = AuthorizationServerMetadata),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn authorization_server(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
+    Ok(cacheable(&describe(&app, &slug).await?))
+}
+
+/// What this OpenID provider can do.
+#[utoipa::path(
+    get,
+    path = "/.well-known/openid-configuration",
+    operation_id = "v1_openid_configuration_show",
+    tag = "Discovery",
+    responses(
+        (status = 200, description = "The metadata", body = OpenIdProviderMetadata),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn openid_provider(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
+    Ok(cacheable(&OpenIdProviderMetadata {
+        server: describe(&app, &slug).await?,
+        subject_types_supported: vec!["public"],
+        id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
+        claims_supported: vec![
+            "sub",
+            "iss",
+            "aud",
+            "iat",
+            "exp",
+            "auth_time",
+            "amr",
+            "at_hash",
+            "name",
+            "preferred_username",
+            "email",
+            "email_verified",
+        ],
+    }))
+}
+
+async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata, OAuthError> {
+    let tenant = tenants::find(app, &slug.0).await?;
+    let issuer = tenants::issuer(app, &slug.0);
+    Ok(AuthorizationServerMetadata {
+        device_authorization_endpoint: format!("{issuer}/oauth/device-authorization"),
+        token_endpoint: format!("{issuer}/oauth/token"),
+        jwks_uri: format!("{issuer}/oauth/jwks"),
+        grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
+        response_types_supported: vec!["none"],
+        token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
+        scopes_supported: scopes::all(&app.db, tenant.id)
+            .await?
+            .into_iter()
+            .map(|scope| scope.name)
+            .collect(),
+        service_documentation: format!("{}/docs", app.config.public_origin()),
+        ui_locales_supported: vec!["en"],
+        issuer,
+    })
+}
+
+fn cacheable(document: &impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, "public, max-age=600")], axum::Json(document)).into_response()
+}

@@ -1,0 +1,128 @@
+//! The OAuth endpoints. Errors are RFC 6749 §5.2 bodies, and nothing here is ever cached.
+
+pub mod device_authorization;
+pub mod jwks;
+pub mod metadata;
+pub mod qr;
+pub mod token;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tower_http::cors::{Any, CorsLayer};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::no_store;
+use super::openapi::ApiDescription;
+use crate::app::App;
+use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+
+/// The routes, with their descriptions.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    let protocol = OpenApiRouter::new()
+        .routes(routes!(device_authorization::create))
+        .routes(routes!(token::create))
+        .layer(cross_origin(Method::POST));
+    let discovery = OpenApiRouter::new()
+        .routes(routes!(jwks::show))
+        .routes(routes!(metadata::authorization_server))
+        .routes(routes!(metadata::openid_provider))
+        .layer(cross_origin(Method::GET));
+    OpenApiRouter::with_openapi(ApiDescription::openapi())
+        .merge(protocol)
+        .merge(discovery)
+        .routes(routes!(qr::show))
+}
+
+/// Programs in browsers and on televisions may call from any origin; never with cookies.
+fn cross_origin(method: Method) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([method])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
+        .expose_headers([
+            HeaderName::from_static("dpop-nonce"),
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+        ])
+        .max_age(std::time::Duration::from_hours(1))
+}
+
+/// An OAuth error body (RFC 6749 §5.2).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct OAuthErrorBody {
+    /// The error code, such as `authorization_pending`.
+    #[schema(example = "authorization_pending")]
+    pub error: String,
+    /// A sentence for developers.
+    #[schema(example = "Nobody has decided yet.")]
+    pub error_description: String,
+}
+
+/// An [`OAuthError`] as an answer.
+#[derive(Debug)]
+pub struct OAuthRefusal(OAuthError);
+
+impl From<OAuthError> for OAuthRefusal {
+    fn from(error: OAuthError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<OAuthRefusal> for OAuthError {
+    fn from(refusal: OAuthRefusal) -> Self {
+        refusal.0
+    }
+}
+
+impl IntoResponse for OAuthRefusal {
+    fn into_response(self) -> Response {
+        let OAuthError { code, description, cause } = self.0;
+        if let Some(cause) = cause {
+            tracing::error!(error = code.as_str(), cause, "a request failed");
+        }
+        let body =
+            OAuthErrorBody { error: code.as_str().to_owned(), error_description: description.to_owned() };
+        let mut response = (status(code), no_store(body)).into_response();
+        let headers = response.headers_mut();
+        match code {
+            // RFC 9110 §15.5.2 wants a challenge with every 401.
+            ErrorCode::InvalidClient => {
+                headers.insert(
+                    header::WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Basic realm=\"latchkey\", charset=\"UTF-8\""),
+                );
+            }
+            ErrorCode::TooManyRequests { retry_after } => {
+                headers.insert(header::RETRY_AFTER, whole_seconds(retry_after));
+            }
+            ErrorCode::TemporarilyUnavailable => {
+                headers.insert(header::RETRY_AFTER, whole_seconds(UNAVAILABLE_RETRY_AFTER));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn whole_seconds(span: chrono::TimeDelta) -> HeaderValue {
+    HeaderValue::from(u64::try_from((span.num_milliseconds() + 999) / 1000).unwrap_or(1).max(1))
+}

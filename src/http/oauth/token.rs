@@ -1,0 +1,136 @@
+//! `POST /oauth/token` (RFC 6749 §3.2, RFC 8628 §3.4)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::authenticate_client::authenticate;
+use crate::domain::device_flow::poll::{self, PollRequest};
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::refresh::{self, RefreshRequest};
+use crate::domain::tenants;
+use crate::domain::tokens::IssuedTokens;
+use crate::http::origin::Origin;
+use crate::http::parameters::Parameters;
+use crate::http::{Slug, no_store};
+use crate::model::client::GrantType;
+
+/// What a client sends to get tokens.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeviceTokenRequest {
+    /// `urn:ietf:params:oauth:grant-type:device_code` or `refresh_token`.
+    #[schema(example = "urn:ietf:params:oauth:grant-type:device_code")]
+    pub grant_type: String,
+    /// The client; not needed when HTTP Basic names it.
+    #[schema(example = "tv")]
+    pub client_id: Option<String>,
+    /// The secret of a client that authenticates in the body.
+    pub client_secret: Option<String>,
+    /// The device code, for the device grant.
+    pub device_code: Option<String>,
+    /// The refresh token, for the refresh grant.
+    pub refresh_token: Option<String>,
+    /// Fewer rights than were granted, separated by spaces.
+    pub scope: Option<String>,
+    /// The service the tokens are for (RFC 8707); may be repeated.
+    pub resource: Option<Vec<String>>,
+}
+
+/// The tokens (RFC 6749 §5.1).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct TokenResponse {
+    /// The access token, a JWT (RFC 9068).
+    pub access_token: String,
+    /// How to use it.
+    #[schema(example = "Bearer")]
+    pub token_type: String,
+    /// Its lifetime in seconds.
+    #[schema(example = 600)]
+    pub expires_in: i64,
+    /// What it allows.
+    #[schema(example = "offline_access openid profile")]
+    pub scope: String,
+    /// The token that gets the next ones, when `offline_access` was granted. It is used once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Who approved, when `openid` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+}
+
+/// A device polls for its tokens, or exchanges its refresh token.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "v1_oauth_token_create",
+    tag = "OAuth Device Flow",
+    request_body(
+        content(
+            (DeviceTokenRequest = "application/x-www-form-urlencoded"),
+            (DeviceTokenRequest = "application/json"),
+            (DeviceTokenRequest = "multipart/form-data")
+        )
+    ),
+    responses(
+        (status = 200, description = "The tokens", body = TokenResponse),
+        (status = 400, description = "`authorization_pending`, `slow_down`, `access_denied`, `expired_token`, \
+            `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
+            `unsupported_grant_type`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    Origin(origin): Origin,
+    mut parameters: Parameters,
+) -> Result<Response, OAuthRefusal> {
+    let tenant = tenants::find(&app, &slug.0).await?;
+    let grant = required(parameters.take("grant_type"), "grant_type is required.")?;
+    let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let (scope, resources) = (parameters.take("scope"), parameters.take_resources());
+    let tokens = match GrantType::parse(&grant) {
+        Some(GrantType::DeviceCode) => {
+            let device_code = required(parameters.take("device_code"), "device_code is required.")?;
+            let request = PollRequest { device_code, scope, resources };
+            poll::poll(&app, &tenant, &client, &request, &origin).await?
+        }
+        Some(GrantType::RefreshToken) => {
+            let refresh_token =
+                required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
+            let request = RefreshRequest { refresh_token, scope, resources };
+            refresh::refresh(&app, &tenant, &client, &request, &origin).await?
+        }
+        None => {
+            let description = "The grant type is not supported.";
+            return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description).into());
+        }
+    };
+    Ok(no_store(TokenResponse::from(tokens)))
+}
+
+fn required<T>(value: Option<T>, refusal: &'static str) -> Result<T, OAuthError> {
+    value.ok_or(OAuthError::invalid_request(refusal))
+}
+
+impl From<IssuedTokens> for TokenResponse {
+    fn from(tokens: IssuedTokens) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            token_type: "Bearer".to_owned(),
+            expires_in: tokens.expires_in,
+            scope: tokens.scopes.to_string(),
+            refresh_token: tokens.refresh_token.map(|token| token.expose().to_owned()),
+            id_token: tokens.id_token,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A person's browser: its cookie, and who is signed in with it.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+
+use super::assets::STYLESHEET_PATH;
+use super::views::{NextStep, NoticePage, PageFrame, Tone};
+use super::{PAGE_HEADERS, PageRefusal, html};
+use crate::app::App;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::{sign_in, tenants};
+use crate::http::Slug;
+use crate::http::origin::Origin;
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::browser_session::BrowserSession;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+
+/// Everything a page knows of the browser that asks for it. Every browser has a secret of its own from its
+/// first visit, so that its forms can be told from others'; signing in replaces it.
+pub(super) struct Browser {
+    /// The tenant it visits.
+    pub(super) tenant: Tenant,
+    /// Where it is.
+    pub(super) origin: RequestOrigin,
+    /// Who is signed in.
+    pub(super) session: Option<BrowserSession>,
+    secret: BearerSecret,
+    app: Arc<App>,
+    jar: CookieJar,
+}
+
+impl FromRequestParts<Arc<App>> for Browser {
+    type Rejection = PageRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageRefusal> {
+        let wiring = |_| PageRefusal::from(OAuthError::fault("a request without an address or origin"));
+        let Slug(slug) = Slug::from_request_parts(parts, app).await.map_err(wiring)?;
+        let Origin(origin) = Origin::from_request_parts(parts, app).await.map_err(wiring)?;
+        let tenant = tenants::find(app, &slug).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let name = cookie_name(app, &tenant, "");
+        let shown =
+            jar.get(&name).and_then(|cookie| BearerSecret::parse(SecretKind::Browser, cookie.value()));
+        let session = match &shown {
+            Some(secret) => sign_in::current(app, tenant.id, secret.expose()).await?,
+            None => None,
+        };
+        let mut browser = Self {
+            secret: shown.clone().unwrap_or_else(|| BearerSecret::generate(SecretKind::Browser, &app.random)),
+            tenant,
+            origin,
+            session,
+            app: Arc::clone(app),
+            jar,
+        };
+        if shown.is_none() {
+            browser.set_cookie("", browser.secret.expose().to_owned());
+        }
+        Ok(browser)
+    }
+}
+
+impl Browser {
+    /// What forms of this browser must send back.
+    pub(super) fn form_token(&self, purpose: &str) -> String {
+        self.app.secrets.form_token(self.secret.expose(), purpose)
+    }
+
+    /// Takes a new secret, known to nobody before: on signing in and out.
+    pub(super) fn change_secret(&mut self, secret: BearerSecret) {
+        self.set_cookie("", secret.expose().to_owned());
+        self.secret = secret;
+    }
+
+    /// Who is signed in, if they proved it recently enough to connect a device.
+    pub(super) fn fresh_session(&self) -> Option<&BrowserSession> {
+        self.session.as_ref().filter(|session| sign_in::is_fresh(&self.app, session))
+    }
+
+    /// The value of one of our cookies.
+    pub(super) fn cookie(&self, purpose: &str) -> Option<&str> {
+        Some(self.jar.get(&cookie_name(&self.app, &self.tenant, purpose))?.value())
+    }
+
+    /// Sets one of our cookies until the browser is closed.
+    pub(super) fn set_cookie(&mut self, purpose: &str, value: String) {
+        let cookie = Cookie::build((cookie_name(&self.app, &self.tenant, purpose), value))
+            .path("/")
+            .http_only(true)
+            .secure(self.app.config.is_https())
+            // Strict would drop the session of those who arrive by a link from elsewhere.
+            .same_site(SameSite::Lax)
+            .build();
+        self.jar = std::mem::take(&mut self.jar).add(cookie);
+    }
+
+    /// Takes one of our cookies away.
+    pub(super) fn remove_cookie(&mut self, purpose: &str) {
+        let cookie = Cookie::build((cookie_name(&self.app, &self.tenant, purpose), ""))
+            .path("/")
+            .http_only(true)
+            .secure(self.app.config.is_https())
+            .same_site(SameSite::Lax)
+            .build();
+        self.jar = std::mem::take(&mut self.jar).remove(cookie);
+    }
+
+    /// What surrounds each page.
+    pub(super) fn frame(&self) -> PageFrame {
+        PageFrame {
+            tenant_name: self.tenant.name.clone(),
+            base: self.tenant.slug.path_prefix(),
+            stylesheet: STYLESHEET_PATH.clone(),
+            signed_in_as: self.session.as_ref().map(|session| session.user.username.clone()),
+            csrf: self.form_token(super::csrf::ANY_FORM),
+        }
+    }
+
+    /// A page, with the cookies that changed.
+    pub(super) fn show(self, status: StatusCode, page: &impl askama::Template) -> Response {
+        let response = html(status, page);
+        (self.jar, response).into_response()
+    }
+
+    /// A page that only tells something.
+    pub(super) fn tell(
+        self,
+        status: StatusCode,
+        tone: Tone,
+        title: &str,
+        text: &str,
+        next: Option<&str>,
+    ) -> Response {
+        let frame = self.frame();
+        let next =
+            next.map(|label| NextStep { href: format!("{}/device", frame.base), label: label.to_owned() });
+        let page = NoticePage { frame, title: title.to_owned(), text: text.to_owned(), tone, next };
+        self.show(status, &page)
+    }
+
+    /// Sends the browser to another page of the tenant, always by GET (RFC 9700 §4.12).
+    pub(super) fn go_to(self, path: &str) -> Response {
+        let target = format!("{}{path}", self.tenant.slug.path_prefix());
+        (self.jar, PAGE_HEADERS, axum::response::Redirect::to(&target)).into_response()
+    }
+}
+
+/// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each
+/// has cookies of its own name.
+fn cookie_name(app: &App, tenant: &Tenant, purpose: &str) -> String {
+    let prefix = if app.config.is_https() { "__Host-" } else { "" };
+    let words = ["latchkey", tenant.slug.as_str(), purpose];
+    format!("{prefix}{}", words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("."))
+}

@@ -1,0 +1,64 @@
+//! The user code that a browser carries from the link or the form through sign-in, so that nobody types it
+//! twice and no address holds it longer than one request. It is sealed: not for the browser's eyes.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::browser::Browser;
+use crate::app::App;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const PURPOSE: &str = "code";
+/// How long it is carried: as long as the longest-lived code.
+const LIFETIME: TimeDelta = TimeDelta::minutes(15);
+
+/// A code on its way.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CarriedCode {
+    /// What was typed or linked.
+    pub(super) input: String,
+    /// How far it has come.
+    pub(super) stage: Stage,
+    /// When it set out, in Unix seconds.
+    since: i64,
+}
+
+/// How far a carried code has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    /// It came with a link; the person has not confirmed it.
+    Linked,
+    /// The person has sent it, and signs in now.
+    Entered,
+}
+
+/// The code this browser carries.
+pub(super) fn read(app: &Arc<App>, browser: &Browser) -> Option<CarriedCode> {
+    let sealed = URL_SAFE_NO_PAD.decode(browser.cookie(PURPOSE)?).ok()?;
+    let opened = app.secrets.cookies.open(&sealed, &context(browser)).ok()?;
+    let code: CarriedCode = serde_json::from_slice(&opened).ok()?;
+    let age = app.clock.now().timestamp() - code.since;
+    (age <= LIFETIME.num_seconds()).then_some(code)
+}
+
+/// Lets the browser carry a code.
+pub(super) fn carry(app: &Arc<App>, browser: &mut Browser, input: &str, stage: Stage) {
+    let code = CarriedCode { input: input.to_owned(), stage, since: app.clock.now().timestamp() };
+    let Ok(text) = serde_json::to_vec(&code) else { return };
+    let sealed = app.secrets.cookies.seal(&text, &context(browser), &app.random);
+    browser.set_cookie(PURPOSE, URL_SAFE_NO_PAD.encode(sealed));
+}
+
+/// Takes the code away from the browser.
+pub(super) fn put_down(browser: &mut Browser) {
+    if browser.cookie(PURPOSE).is_some() {
+        browser.remove_cookie(PURPOSE);
+    }
+}
+
+fn context(browser: &Browser) -> String {
+    format!("carried code {}", browser.tenant.id)
+}

@@ -1,0 +1,92 @@
+//! Forms that change something come from our own pages, in the browser they were shown to.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderMap, Uri, header};
+use subtle::ConstantTimeEq;
+
+use super::PageRefusal;
+use super::browser::Browser;
+use crate::app::App;
+use crate::domain::oauth_error::OAuthError;
+use crate::http::parameters::Parameters;
+
+/// For what the token of every form stands.
+pub(super) const ANY_FORM: &str = "form";
+
+/// A form that passed the checks. Having one is the proof.
+pub(super) struct CsrfChecked {
+    /// The browser that sent it.
+    pub(super) browser: Browser,
+    /// What it says.
+    pub(super) form: Parameters,
+}
+
+impl FromRequest<Arc<App>> for CsrfChecked {
+    type Rejection = PageRefusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageRefusal> {
+        let (mut parts, body) = request.into_parts();
+        if !is_from_our_pages(&parts.headers, &app.config.public_origin()) {
+            return Err(PageRefusal::ForeignForm);
+        }
+        let browser = Browser::from_request_parts(&mut parts, app).await?;
+        let mut form = Parameters::from_request(Request::from_parts(parts, body), app)
+            .await
+            .map_err(|refusal| PageRefusal::Failed(OAuthError::from(refusal)))?;
+        let given = form.take("csrf").unwrap_or_default();
+        if !equal(&given, &browser.form_token(ANY_FORM)) {
+            return Err(PageRefusal::ForeignForm);
+        }
+        Ok(Self { browser, form })
+    }
+}
+
+/// Compares tokens in constant time.
+pub(super) fn equal(given: &str, expected: &str) -> bool {
+    given.as_bytes().ct_eq(expected.as_bytes()).into()
+}
+
+/// What the browser says of where the form was. Our pages send no referrer, so their `Origin` is `null`; then
+/// `Sec-Fetch-Site` tells, and the token in any case.
+fn is_from_our_pages(headers: &HeaderMap, public_origin: &str) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin") {
+        return false;
+    }
+    match text(header::ORIGIN) {
+        None | Some("null") => true,
+        Some(origin) if origin == public_origin => true,
+        // A loopback server is reached under several names.
+        Some(origin) => {
+            let authority =
+                origin.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+            authority.is_some() && authority.as_deref() == text(header::HOST)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(headers: &[(&'static str, &'static str)]) -> bool {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        is_from_our_pages(&headers, "https://login.example.org")
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_told_apart() {
+        assert!(judged(&[]));
+        assert!(judged(&[("origin", "null"), ("sec-fetch-site", "same-origin")]));
+        assert!(judged(&[("origin", "https://login.example.org"), ("sec-fetch-site", "same-origin")]));
+        assert!(judged(&[("origin", "http://localhost:8628"), ("host", "localhost:8628")]));
+        assert!(!judged(&[("sec-fetch-site", "cross-site")]));
+        assert!(!judged(&[("origin", "null"), ("sec-fetch-site", "same-site")]));
+        assert!(!judged(&[("origin", "https://evil.example"), ("host", "login.example.org")]));
+    }
+}

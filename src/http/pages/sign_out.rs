@@ -1,0 +1,33 @@
+//! `/sign-out`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::PageRefusal;
+use super::carried_code::{self, Stage};
+use super::csrf::CsrfChecked;
+use crate::app::App;
+use crate::domain::device_flow::open;
+use crate::domain::sign_in;
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+
+/// Signs out. A device that waits for an answer is carried over to the next account.
+pub(super) async fn sign_out(
+    State(app): State<Arc<App>>,
+    CsrfChecked { mut browser, .. }: CsrfChecked,
+) -> Result<Response, PageRefusal> {
+    if let Some(session) = browser.session.take() {
+        let opened = open::opened(&app, &browser.tenant, &session).await?;
+        sign_in::sign_out(&app, &session, &browser.origin).await?;
+        match opened {
+            Some(consent) => {
+                carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
+            }
+            None => carried_code::put_down(&mut browser),
+        }
+    }
+    browser.change_secret(BearerSecret::generate(SecretKind::Browser, &app.random));
+    Ok(browser.go_to("/sign-in"))
+}

@@ -1,0 +1,272 @@
+//! The pages a person sees in a browser, as typed views over the templates beside this file.
+//!
+//! Every value is escaped by the templates. The pages carry no script and no inline style, so they work under
+//! a content security policy that allows nothing but the server's own stylesheet.
+
+use askama::Template;
+
+/// What every page shows around its content.
+#[derive(Debug, Clone)]
+pub struct PageFrame {
+    /// The name of the tenant, as its users know it.
+    pub tenant_name: String,
+    /// The path prefix of every link and form action: empty, or `/t/acme`, without a trailing slash.
+    pub base: String,
+    /// The URL path of the stylesheet, with a hash of its content so that it can be cached for good.
+    pub stylesheet: String,
+    /// The account of the browser session, or `None` where nobody is signed in.
+    pub signed_in_as: Option<String>,
+    /// The token every form of this browser session sends back.
+    pub csrf: String,
+}
+
+/// The form that takes the user code (RFC 8628 section 3.3).
+#[derive(Debug, Clone, Template)]
+#[template(path = "device.html", config = ".askama.toml")]
+pub struct DeviceEntryPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// What the field holds: the input as it was typed or linked, or empty.
+    pub code: String,
+    /// Whether the code came with `verification_uri_complete` and was not typed by the user.
+    pub code_from_link: bool,
+    /// Why the code was not accepted.
+    pub error: Option<String>,
+}
+
+/// The form that takes a username and a password.
+#[derive(Debug, Clone, Template)]
+#[template(path = "sign_in.html", config = ".askama.toml")]
+pub struct SignInPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// What the username field holds.
+    pub username: String,
+    /// The user code of the device being connected.
+    pub code: Option<String>,
+    /// Why the last attempt failed, in words that do not tell whether the account exists.
+    pub error: Option<String>,
+    /// Whether the user has a session, but too old a one for this decision.
+    pub fresh_required: bool,
+}
+
+/// The question whether a device may act for the account.
+#[derive(Debug, Clone, Template)]
+#[template(path = "consent.html", config = ".askama.toml")]
+pub struct ConsentPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The registered name of the client.
+    pub client_name: String,
+    /// Whether the client is registered as the tenant's own.
+    pub client_is_first_party: bool,
+    /// Whether the client has no credentials, so that its name is a claim and no proof.
+    pub client_is_public: bool,
+    /// The user code, in the form in which the device shows it.
+    pub user_code: String,
+    /// What the device told about itself.
+    pub device: DeviceWords,
+    /// When the device asked, as an RFC 3339 timestamp.
+    pub requested_at: String,
+    /// When the device asked, in words.
+    pub requested_at_words: String,
+    /// The address from which the device asked.
+    pub ip_address: Option<String>,
+    /// What the device asks for; may be empty.
+    pub scopes: Vec<ScopeWords>,
+    /// How long the tokens live, as one or more whole sentences.
+    pub access_lifetime_words: String,
+    /// The account that decides.
+    pub account: String,
+    /// The single-use token that binds the decision to this rendering of the page.
+    pub decision_token: String,
+    /// The device session to decide on.
+    pub session_id: String,
+}
+
+/// What a device told about itself. Nothing of it is verified.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceWords {
+    /// The name its owner gave it.
+    pub name: Option<String>,
+    /// The operating system.
+    pub os: Option<String>,
+    /// The host name.
+    pub hostname: Option<String>,
+    /// The version of the client.
+    pub client_version: Option<String>,
+    /// The `User-Agent` header of its request.
+    pub user_agent: Option<String>,
+}
+
+impl DeviceWords {
+    /// The statements the device made, each with its label, in the order in which the page shows them.
+    fn statements(&self) -> Vec<(&'static str, &str)> {
+        [
+            ("Name", &self.name),
+            ("System", &self.os),
+            ("Host name", &self.hostname),
+            ("Version", &self.client_version),
+            ("User agent", &self.user_agent),
+        ]
+        .into_iter()
+        .filter_map(|(label, value)| Some((label, value.as_deref()?)))
+        .collect()
+    }
+}
+
+/// A scope and what it means for the user.
+#[derive(Debug, Clone)]
+pub struct ScopeWords {
+    /// The scope as the protocol names it.
+    pub name: String,
+    /// What it allows, in plain words.
+    pub description: String,
+}
+
+/// A page that only tells something: an outcome or an error.
+#[derive(Debug, Clone, Template)]
+#[template(path = "notice.html", config = ".askama.toml")]
+pub struct NoticePage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The heading, which is the title of the page as well.
+    pub title: String,
+    /// What happened and what to do now.
+    pub text: String,
+    /// How the page looks.
+    pub tone: Tone,
+    /// Where to go from here.
+    pub next: Option<NextStep>,
+}
+
+/// The tone of a [`NoticePage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// What the user wanted was done.
+    Success,
+    /// Something is told without judging it.
+    Neutral,
+    /// Something went wrong.
+    Problem,
+}
+
+/// The link at the end of a [`NoticePage`].
+#[derive(Debug, Clone)]
+pub struct NextStep {
+    /// The path it leads to, prefix included. Always a path of this server, never a URL from a request.
+    pub href: String,
+    /// The text of the link.
+    pub label: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = r#""><script>alert('x')</script>"#;
+
+    fn frame() -> PageFrame {
+        PageFrame {
+            tenant_name: HOSTILE.to_owned(),
+            base: "/t/acme".to_owned(),
+            stylesheet: "/assets/style-1a2b.css".to_owned(),
+            signed_in_as: Some(HOSTILE.to_owned()),
+            csrf: "csrf-token".to_owned(),
+        }
+    }
+
+    fn consent() -> ConsentPage {
+        let hostile = || HOSTILE.to_owned();
+        ConsentPage {
+            frame: frame(),
+            client_name: hostile(),
+            client_is_first_party: false,
+            client_is_public: true,
+            user_code: "BDJW-DSXQ".to_owned(),
+            device: DeviceWords {
+                name: Some(hostile()),
+                user_agent: Some(hostile()),
+                ..DeviceWords::default()
+            },
+            requested_at: "2026-03-01T10:20:00Z".to_owned(),
+            requested_at_words: "2 minutes ago, 10:20 UTC".to_owned(),
+            ip_address: Some("203.0.113.17".to_owned()),
+            scopes: vec![ScopeWords { name: hostile(), description: hostile() }],
+            access_lifetime_words: "Access tokens last 10 minutes.".to_owned(),
+            account: hostile(),
+            decision_token: "decision-token".to_owned(),
+            session_id: "session".to_owned(),
+        }
+    }
+
+    fn every_page() -> Vec<String> {
+        let hostile = || HOSTILE.to_owned();
+        let notice = |tone| NoticePage {
+            frame: frame(),
+            title: hostile(),
+            text: hostile(),
+            tone,
+            next: Some(NextStep { href: "/t/acme/device".to_owned(), label: hostile() }),
+        };
+        let device = |code_from_link, error| DeviceEntryPage {
+            frame: frame(),
+            code: hostile(),
+            code_from_link,
+            error,
+        };
+        let sign_in = |fresh_required, error| SignInPage {
+            frame: frame(),
+            username: hostile(),
+            code: Some(hostile()),
+            error,
+            fresh_required,
+        };
+        [
+            device(true, None).render(),
+            device(false, Some(hostile())).render(),
+            sign_in(true, None).render(),
+            sign_in(false, Some(hostile())).render(),
+            consent().render(),
+            notice(Tone::Success).render(),
+            notice(Tone::Neutral).render(),
+            notice(Tone::Problem).render(),
+        ]
+        .into_iter()
+        .map(|page| page.expect("the page renders"))
+        .collect()
+    }
+
+    #[test]
+    fn no_page_lets_a_value_become_markup() {
+        for page in every_page() {
+            for forbidden in ["<script", "<style", " style=", "alert('x')"] {
+                assert!(!page.contains(forbidden), "{forbidden} in {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_form_posts_below_the_base_with_the_csrf_token() {
+        for page in every_page() {
+            let forms = page.matches("<form ").count();
+            assert_eq!(page.matches(r#"method="post" action="/t/acme/"#).count(), forms, "{page}");
+            assert_eq!(page.matches(r#"name="csrf" value="csrf-token""#).count(), forms, "{page}");
+        }
+    }
+
+    #[test]
+    fn the_first_submit_button_of_the_decision_is_deny() {
+        let page = consent().render().expect("the page renders");
+        let deny = page.find(r#"value="deny""#).expect("a button to deny");
+        let approve = page.find(r#"value="approve""#).expect("a button to approve");
+        assert!(deny < approve);
+    }
+
+    #[test]
+    fn only_what_the_device_said_is_listed() {
+        assert_eq!(DeviceWords::default().statements(), []);
+        let device = DeviceWords { os: Some("Android 14".to_owned()), ..DeviceWords::default() };
+        assert_eq!(device.statements(), [("System", "Android 14")]);
+    }
+}

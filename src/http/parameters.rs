@@ -1,0 +1,203 @@
+//! Request parameters from a body of any of the three media types: the same fields, the same checks, the same
+//! errors (RFC 6749 §3.2, App. B). What is in the query string is never looked at here.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_decoding::form_pairs;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+use super::basic::basic_credentials;
+use super::oauth::OAuthRefusal;
+use crate::app::App;
+use crate::domain::authenticate_client::{Assertion, PresentedCredentials};
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+
+mod percent_decoding;
+
+pub use percent_decoding::decode_component;
+
+/// The longest value, in bytes.
+const MAX_VALUE_BYTES: usize = 4096;
+/// The one parameter that may be repeated (RFC 8707 §2).
+const REPEATABLE: &str = "resource";
+
+/// The parameters of a request, each given once.
+pub struct Parameters {
+    pairs: Vec<(String, Zeroizing<String>)>,
+    basic: Option<(String, Zeroizing<String>)>,
+}
+
+impl Parameters {
+    /// The parameters of a URL's query, for pages.
+    pub fn of_query(query: Option<&str>) -> Result<Self, OAuthError> {
+        Self::checked(form_pairs(query.unwrap_or_default().as_bytes())?, None)
+    }
+
+    fn checked(
+        pairs: Vec<(String, String)>,
+        basic: Option<(String, Zeroizing<String>)>,
+    ) -> Result<Self, OAuthError> {
+        let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect();
+        let mut seen = HashSet::new();
+        for (name, value) in &pairs {
+            if name != REPEATABLE && !seen.insert(name.as_str()) {
+                return Err(OAuthError::invalid_request("A parameter is given more than once."));
+            }
+            if value.len() > MAX_VALUE_BYTES {
+                return Err(OAuthError::invalid_request("A parameter is longer than 4096 bytes."));
+            }
+            if value.contains('\0') {
+                return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
+            }
+        }
+        Ok(Self { pairs, basic })
+    }
+
+    /// The parameter's value; one without a value counts as absent (RFC 6749 §3.2).
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.take_secret(name).map(|mut value| std::mem::take(&mut *value))
+    }
+
+    /// The same for a value that must be wiped.
+    pub fn take_secret(&mut self, name: &str) -> Option<Zeroizing<String>> {
+        let index = self.pairs.iter().position(|(given, value)| given == name && !value.is_empty())?;
+        Some(self.pairs.swap_remove(index).1)
+    }
+
+    /// All values of the parameter that may be repeated.
+    pub fn take_resources(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.take(REPEATABLE)).collect()
+    }
+
+    /// What the request says about the client that sends it. `client_id` stays readable afterwards.
+    pub fn take_credentials(&mut self) -> PresentedCredentials {
+        PresentedCredentials {
+            basic: self.basic.take(),
+            client_id: self.take("client_id"),
+            client_secret: self.take_secret("client_secret"),
+            assertion: self.take_secret("client_assertion").map(|_| Assertion),
+        }
+    }
+}
+
+impl FromRequest<Arc<App>> for Parameters {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
+        let settings = &app.config.server;
+        let reading = read(request, settings.max_body_bytes);
+        tokio::time::timeout(Duration::from_secs(settings.request_timeout_seconds), reading)
+            .await
+            .unwrap_or_else(|_| Err(OAuthError::invalid_request("The body took too long to arrive.")))
+            .map_err(Into::into)
+    }
+}
+
+async fn read(request: Request, limit: usize) -> Result<Parameters, OAuthError> {
+    let basic = basic_credentials(request.headers())?;
+    let kind = media_type(request.headers());
+    let (parts, body) = request.into_parts();
+    let body = collect(&parts.headers, body, limit).await?;
+    let pairs = match kind.as_deref() {
+        Some("application/x-www-form-urlencoded") => form_pairs(&body)?,
+        Some("application/json") => json_pairs(&body)?,
+        Some("multipart/form-data") => multipart_pairs(Request::from_parts(parts, Body::from(body))).await?,
+        _ => {
+            return Err(OAuthError::new(
+                ErrorCode::UnsupportedMediaType,
+                "Send application/x-www-form-urlencoded, application/json or multipart/form-data.",
+            ));
+        }
+    };
+    Parameters::checked(pairs, basic)
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next()?.trim().to_ascii_lowercase())
+}
+
+async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, OAuthError> {
+    let too_large = || OAuthError::new(ErrorCode::TooLarge, "The body is too large.");
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(OAuthError::invalid_request("The body did not arrive whole.")),
+    }
+}
+
+fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
+    let Members(members) = serde_json::from_slice(body)
+        .map_err(|_| OAuthError::invalid_request("The body is not a JSON object in UTF-8."))?;
+    let mut pairs = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        match value {
+            Value::Null => {}
+            Value::String(text) => pairs.push((name, text)),
+            Value::Object(_) if name == "metadata" => pairs.push((name, value.to_string())),
+            Value::Array(items) if name == REPEATABLE => {
+                for item in items {
+                    let Value::String(text) = item else {
+                        return Err(OAuthError::invalid_request(
+                            "resource must be a string or an array of strings.",
+                        ));
+                    };
+                    pairs.push((name.clone(), text));
+                }
+            }
+            _ => return Err(OAuthError::invalid_request("A member of the JSON object is not a string.")),
+        }
+    }
+    Ok(pairs)
+}
+
+/// The members of an object as they stand there, so that a repeated one is noticed.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+async fn multipart_pairs(request: Request) -> Result<Vec<(String, String)>, OAuthError> {
+    let malformed = || OAuthError::invalid_request("The multipart body is malformed.");
+    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    let mut pairs = Vec::new();
+    while let Some(field) = multipart.next_field().await.map_err(|_| malformed())? {
+        let name = field.name().ok_or_else(malformed)?.to_owned();
+        let bytes = field.bytes().await.map_err(|_| malformed())?;
+        let text = String::from_utf8(bytes.to_vec())
+            .map_err(|_| OAuthError::invalid_request("A parameter is not UTF-8."))?;
+        pairs.push((name, text));
+    }
+    Ok(pairs)
+}
