@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use chrono::Utc;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+use url::Url;
+
+use super::{
+    answer::{OAuthError, Polled, oauth_error, unquoted},
+    description::DeviceDescription,
+    discovery::Metadata,
+    http::{Http, TransportError, host},
+    identity::{ClientIdentity, Secret},
+    pacing::LongPoll,
+    wire,
+};
+
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const TIMEOUT: Duration = Duration::from_secs(30);
+const HOLD_ALLOWANCE: Duration = Duration::from_secs(15);
+/// RFC 8628 §3.5: the interval of a server that names none.
+const DEFAULT_INTERVAL: u64 = 5;
+
+/// One client at one server.
+#[derive(Debug)]
+pub struct DeviceFlow {
+    /// The connection.
+    pub http: Http,
+    /// Where the endpoints are (RFC 8628 §4).
+    pub metadata: Metadata,
+    /// Who asks.
+    pub identity: ClientIdentity,
+    /// Whether polls may be held (RFC 7240 §4.3).
+    pub long_poll: LongPoll,
+}
+
+/// What the server hands out at the start (RFC 8628 §3.2).
+#[derive(Clone, Debug)]
+pub struct DeviceAuthorization {
+    /// The code this device polls with; nobody else may see it.
+    pub device_code: Secret,
+    /// The code a person types.
+    pub user_code: String,
+    /// Where they type it.
+    pub verification_uri: String,
+    /// The same address with the code in it, for a QR code (RFC 8628 §3.3.1).
+    pub verification_uri_complete: Option<String>,
+    /// How long both codes live.
+    pub expires_in: Duration,
+    /// How long to wait between polls.
+    pub interval: Duration,
+}
+
+/// Why there are no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum FlowError {
+    /// `access_denied` (RFC 8628 §3.5).
+    #[error("The request was denied.")]
+    Denied,
+    /// `expired_token`, or `expires_in` has passed (RFC 8628 §3.5).
+    #[error("The code expired before anybody approved it.")]
+    Expired,
+    /// Any other error (RFC 6749 §5.2).
+    #[error("The server refused the request: {0}.")]
+    Refused(OAuthError),
+    /// The answer does not follow RFC 8628.
+    #[error("The server's answer cannot be used: {0}.")]
+    Unreadable(String),
+    /// The flow could not be started because the server was not reached.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+#[derive(Deserialize)]
+struct StartAnswer {
+    device_code: String,
+    user_code: String,
+    verification_uri: Option<String>,
+    /// The name in the drafts of RFC 8628, which Google still sends.
+    verification_url: Option<String>,
+    verification_uri_complete: Option<String>,
+    #[serde(default, deserialize_with = "wire::seconds")]
+    expires_in: Option<u64>,
+    #[serde(default, deserialize_with = "wire::seconds")]
+    interval: Option<u64>,
+}
+
+impl DeviceFlow {
+    /// Asks for a device code and a user code (RFC 8628 §3.1).
+    pub async fn start(
+        &self,
+        scope: Option<&str>,
+        device: &DeviceDescription,
+    ) -> Result<DeviceAuthorization, FlowError> {
+        let mut form = vec![("client_id", self.identity.id())];
+        form.extend(scope.filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)));
+        form.extend(device.members());
+        let url = &self.metadata.device_authorization_endpoint;
+        let answer = self.http.post(url, &form, self.headers(None), TIMEOUT).await?;
+        if answer.status.is_success() && oauth_error(&answer).is_none() {
+            return read_start(&answer.body);
+        }
+        Err(match oauth_error(&answer) {
+            Some(error) => FlowError::Refused(error),
+            None => FlowError::Unreadable(format!("{} from {}", answer.status, host(url))),
+        })
+    }
+
+    /// Asks once whether somebody has decided (RFC 8628 §3.4), and asks to be held for `hold`.
+    pub async fn poll(
+        &self,
+        authorization: &DeviceAuthorization,
+        hold: Option<Duration>,
+    ) -> Result<Polled, TransportError> {
+        let form = [
+            ("grant_type", GRANT_TYPE),
+            ("device_code", authorization.device_code.expose()),
+            ("client_id", self.identity.id()),
+        ];
+        let timeout = hold.map_or(TIMEOUT, |hold| hold.saturating_add(HOLD_ALLOWANCE));
+        let url = &self.metadata.token_endpoint;
+        match self.http.post(url, &form, self.headers(hold), timeout).await {
+            Ok(answer) => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the client's clock; Retry-After may be a date"
+                )]
+                let now = Utc::now();
+                Ok(Polled::read(&answer, now))
+            }
+            Err(TransportError::Unreachable { why, .. }) => Ok(Polled::unavailable(why)),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn headers(&self, hold: Option<Duration>) -> HeaderMap {
+        let authorization = self.identity.authorization().map(|value| (AUTHORIZATION, value));
+        let prefer = hold
+            .and_then(|hold| HeaderValue::from_str(&format!("wait={}", hold.as_secs())).ok())
+            .map(|value| (PREFER, value));
+        authorization.into_iter().chain(prefer).collect()
+    }
+}
+
+/// Reads RFC 8628 §3.2.
+fn read_start(body: &[u8]) -> Result<DeviceAuthorization, FlowError> {
+    let unusable = |why: &str| FlowError::Unreadable(why.to_owned());
+    let answer: StartAnswer = serde_json::from_slice(body)
+        .map_err(|error| unusable(&format!("no device authorization, {}", unquoted(&error))))?;
+    let Some(verification_uri) = answer.verification_uri.or(answer.verification_url) else {
+        return Err(unusable("it names no verification_uri"));
+    };
+    if !is_web_address(&verification_uri) {
+        return Err(unusable("its verification_uri is no web address"));
+    }
+    let expires_in = answer.expires_in.ok_or_else(|| unusable("it does not say when the codes expire"))?;
+    Ok(DeviceAuthorization {
+        device_code: Secret::new(answer.device_code),
+        user_code: answer.user_code,
+        verification_uri,
+        verification_uri_complete: answer.verification_uri_complete.filter(|uri| is_web_address(uri)),
+        expires_in: Duration::from_secs(expires_in),
+        // An interval of 0 would make this client hammer the server.
+        interval: Duration::from_secs(answer.interval.unwrap_or(DEFAULT_INTERVAL).max(1)),
+    })
+}
+
+/// A phone opens what a QR code holds, so that it must not be some other kind of URI.
+fn is_web_address(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+}
+
+#[cfg(test)]
+#[path = "tests/flow.rs"]
+mod tests;

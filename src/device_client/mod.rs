@@ -1,0 +1,34 @@
+//! A device authorization client (RFC 8628) that works against any authorization server.
+//!
+//! [`discover`] finds the endpoints, [`DeviceFlow::start`] obtains the codes, [`wait_for_tokens`] polls until
+//! a person decides.
+
+mod answer;
+mod claims;
+mod description;
+mod discovery;
+mod flow;
+mod http;
+mod identity;
+mod pacing;
+mod printable;
+mod qr;
+mod tokens;
+mod waiting;
+mod wire;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use answer::{OAuthError, PollAnswer, Polled};
+pub use claims::{decode_claims_unverified, summary_lines};
+pub use description::DeviceDescription;
+pub use discovery::{DiscoveryError, Metadata, discover};
+pub use flow::{DeviceAuthorization, DeviceFlow, FlowError};
+pub use http::{Http, TransportError};
+pub use identity::{ClientIdentity, Secret};
+pub use pacing::LongPoll;
+pub use printable::printable;
+pub use qr::{Ink, qr_rows};
+pub use tokens::TokenResponse;
+pub use waiting::{Clock, SystemClock, wait_for_tokens};

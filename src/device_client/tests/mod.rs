@@ -1,0 +1,2 @@
+pub(crate) mod server;
+mod whole_flow;

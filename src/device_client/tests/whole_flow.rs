@@ -1,0 +1,163 @@
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use super::server::{Scripted, ScriptedServer};
+use crate::device_client::{
+    ClientIdentity, DeviceDescription, DeviceFlow, DiscoveryError, FlowError, Http, LongPoll, PollAnswer,
+    Secret, TokenResponse, discover, wait_for_tokens,
+};
+
+fn issued() -> Scripted {
+    Scripted::tokens(json!({"access_token": "AAA", "token_type": "Bearer", "expires_in": 300}))
+}
+
+fn pending() -> Scripted {
+    Scripted::error("authorization_pending")
+}
+
+async fn flow(server: &ScriptedServer, long_poll: LongPoll) -> DeviceFlow {
+    let http = Http::new().unwrap();
+    let metadata = discover(&http, &server.issuer).await.unwrap();
+    DeviceFlow { http, metadata, identity: ClientIdentity::public("tv"), long_poll }
+}
+
+async fn run(server: &ScriptedServer, long_poll: LongPoll) -> Result<TokenResponse, FlowError> {
+    let flow = flow(server, long_poll).await;
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await
+}
+
+#[tokio::test]
+async fn the_requests_are_those_of_rfc_8628() {
+    let server = ScriptedServer::start([pending(), issued()]).await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    flow.identity = ClientIdentity::confidential("t:v", Secret::new("s"));
+    let device = DeviceDescription { os: Some("plan9".to_owned()), ..Default::default() };
+    let authorization = flow.start(Some("openid profile"), &device).await.unwrap();
+    let answers = Mutex::new(Vec::new());
+    let observe = |answer: &PollAnswer| answers.lock().unwrap().push(answer.clone());
+    let tokens = wait_for_tokens(&flow, &authorization, &server.clock, observe).await.unwrap();
+    assert_eq!(tokens.access_token, "AAA");
+    assert!(matches!(answers.lock().unwrap()[..], [PollAnswer::Pending, PollAnswer::Tokens(_)]));
+
+    let seen = server.seen();
+    assert_eq!(seen[0].member("client_id"), Some("t:v"));
+    assert_eq!(seen[0].member("scope"), Some("openid profile"));
+    assert_eq!(seen[0].member("os"), Some("plan9"));
+    assert_eq!(seen[0].member("hostname"), None);
+    assert_eq!(seen[1].member("grant_type"), Some("urn:ietf:params:oauth:grant-type:device_code"));
+    assert_eq!(seen[1].member("device_code"), Some("D3V1CE"));
+    for request in seen {
+        assert_eq!(request.headers["authorization"], "Basic dCUzQXY6cw==");
+        assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
+        assert_eq!(request.headers["user-agent"], format!("latchkey/{}", env!("CARGO_PKG_VERSION")));
+        assert!(!request.headers.contains_key("prefer"));
+    }
+}
+
+#[tokio::test]
+async fn slow_down_lasts() {
+    let server = ScriptedServer::start([
+        pending(),
+        Scripted::error("slow_down"),
+        pending().after(3),
+        Scripted::error("slow_down"),
+        issued(),
+    ])
+    .await;
+    run(&server, LongPoll::Off).await.unwrap();
+    assert_eq!(server.polled_at(), [5, 10, 20, 33, 48]);
+}
+
+#[tokio::test]
+async fn trouble_backs_off_and_does_not_give_up() {
+    let server = ScriptedServer::start([
+        Scripted::status(503).header("retry-after", "42"),
+        Scripted::status(502),
+        Scripted::status(500),
+        Scripted::status(429),
+        pending(),
+        issued(),
+    ])
+    .await;
+    run(&server, LongPoll::Off).await.unwrap();
+    assert_eq!(server.polled_at(), [5, 47, 67, 107, 167, 172]);
+}
+
+#[tokio::test]
+async fn a_held_poll_is_followed_at_once() {
+    let held = |seconds| pending().header("preference-applied", "wait=30").after(seconds);
+    let server = ScriptedServer::start([held(30), held(2), pending().after(2), issued()]).await;
+    run(&server, LongPoll::Ask).await.unwrap();
+    // Held for 30 s, then for less than the interval, then not at all.
+    assert_eq!(server.polled_at(), [5, 35, 40, 47]);
+    assert!(server.seen().iter().skip(1).all(|poll| poll.headers["prefer"] == "wait=30"));
+}
+
+#[tokio::test]
+async fn a_hold_that_breaks_is_not_asked_for_again() {
+    let server = ScriptedServer::start([Scripted::status(504).after(30), issued()]).await;
+    run(&server, LongPoll::Ask).await.unwrap();
+    let seen = server.seen();
+    assert!(seen[1].headers.contains_key("prefer") && !seen[2].headers.contains_key("prefer"));
+    assert_eq!(server.polled_at(), [5, 45]);
+}
+
+#[tokio::test]
+async fn polling_ends_with_the_codes() {
+    let server = ScriptedServer::start([]).await;
+    assert!(matches!(run(&server, LongPoll::Off).await, Err(FlowError::Expired)));
+    let polls = server.polled_at();
+    assert_eq!((polls.len(), polls.last()), (59, Some(&295)));
+}
+
+#[tokio::test]
+async fn verdicts_stop_the_polling() {
+    for (script, expected) in [
+        (Scripted::error("access_denied"), "The request was denied."),
+        (Scripted::error("expired_token"), "The code expired before anybody approved it."),
+        (Scripted::error("invalid_grant"), "The server refused the request: invalid_grant."),
+        (
+            Scripted::status(307).header("location", "https://elsewhere.example/"),
+            "The server's answer cannot be used: 307 Temporary Redirect without an OAuth error.",
+        ),
+    ] {
+        let server = ScriptedServer::start([script]).await;
+        assert_eq!(run(&server, LongPoll::Off).await.unwrap_err().to_string(), expected);
+        assert_eq!(server.polled_at(), [5]);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_not_read() {
+    let flood = Scripted::tokens(Value::String("x".repeat(70_000)));
+    let server = ScriptedServer::start([flood]).await;
+    let error = run(&server, LongPoll::Off).await.unwrap_err();
+    assert_eq!(error.to_string(), "127.0.0.1 answered with more than 64 KiB.");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_waited_for_until_the_codes_expire() {
+    let server = ScriptedServer::start([]).await;
+    let mut flow = flow(&server, LongPoll::Ask).await;
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    flow.metadata.token_endpoint.set_port(Some(1)).unwrap();
+    let failures = Mutex::new(0);
+    let observe = |answer: &PollAnswer| {
+        assert!(matches!(answer, PollAnswer::Unavailable(why) if why.contains("refused")), "{answer:?}");
+        *failures.lock().unwrap() += 1;
+    };
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, observe).await;
+    assert!(matches!(outcome, Err(FlowError::Expired)));
+    assert_eq!(*failures.lock().unwrap(), 7);
+}
+
+#[tokio::test]
+async fn nobody_at_the_issuer_is_said_clearly() {
+    let server = ScriptedServer::start([]).await;
+    let http = Http::new().unwrap();
+    let other = server.issuer.replace("/t/acme", "/t/other");
+    let error = discover(&http, &other).await.unwrap_err();
+    assert!(matches!(error, DiscoveryError::NotFound { status: 404, .. }), "{error}");
+}

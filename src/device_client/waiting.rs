@@ -1,0 +1,83 @@
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use super::{
+    answer::{PollAnswer, Polled},
+    flow::{DeviceAuthorization, DeviceFlow, FlowError},
+    pacing::{Next, Pace},
+    tokens::TokenResponse,
+};
+
+/// The passing of time, so that the rules of RFC 8628 §3.5 can be tried without waiting.
+pub trait Clock: Sync {
+    /// Time since some fixed moment.
+    fn now(&self) -> Duration;
+    /// Lets `span` pass.
+    fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// The real time.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
+
+/// Polls until somebody decides or the codes expire (RFC 8628 §3.4 and §3.5). Call it as soon as `authorization` has
+/// arrived, since that is when its lifetime begins. `observe` sees every answer.
+pub async fn wait_for_tokens<C: Clock>(
+    flow: &DeviceFlow,
+    authorization: &DeviceAuthorization,
+    clock: &C,
+    observe: impl Fn(&PollAnswer) + Send,
+) -> Result<TokenResponse, FlowError> {
+    let started = clock.now();
+    let deadline = started.saturating_add(authorization.expires_in);
+    let mut pace = Pace::new(authorization.interval, flow.long_poll);
+    let mut next = started.saturating_add(pace.interval());
+    while next < deadline {
+        clock.sleep(next.saturating_sub(clock.now())).await;
+        let sent = clock.now();
+        let polled = flow.poll(authorization, pace.hold(deadline.saturating_sub(sent))).await?;
+        let answered = clock.now();
+        observe(&polled.answer);
+        next = match pace.after(&polled) {
+            Next::AfterSending(delay) => sent.saturating_add(delay).max(answered),
+            Next::AfterAnswer(delay) => answered.saturating_add(delay),
+        };
+        if let Some(outcome) = outcome(polled) {
+            return outcome;
+        }
+    }
+    clock.sleep(deadline.saturating_sub(clock.now())).await;
+    Err(FlowError::Expired)
+}
+
+/// What ends the waiting, if anything does.
+fn outcome(polled: Polled) -> Option<Result<TokenResponse, FlowError>> {
+    match polled.answer {
+        PollAnswer::Pending | PollAnswer::SlowDown | PollAnswer::Unavailable(_) => None,
+        PollAnswer::Tokens(tokens) => Some(Ok(*tokens)),
+        PollAnswer::Denied => Some(Err(FlowError::Denied)),
+        PollAnswer::Expired => Some(Err(FlowError::Expired)),
+        PollAnswer::Refused(error) => Some(Err(FlowError::Refused(error))),
+        PollAnswer::Unreadable(why) => Some(Err(FlowError::Unreadable(why))),
+    }
+}

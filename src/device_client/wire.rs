@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de::Error};
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Whole(u64),
+    Decimal(f64),
+    Text(String),
+}
+
+/// Reads a number of seconds. Some deployed servers write `3600.0` or `"3600"`, and a login must not fail on that
+/// after the tokens were issued.
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let read = match Option::<Written>::deserialize(deserializer)? {
+        None => return Ok(None),
+        Some(Written::Whole(number)) => Some(number),
+        Some(Written::Decimal(number)) => Duration::try_from_secs_f64(number).ok().map(|span| span.as_secs()),
+        Some(Written::Text(text)) => text.trim().parse().ok(),
+    };
+    read.map(Some).ok_or_else(|| D::Error::custom("not a number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn seconds_may_be_written_in_several_ways() {
+        for (written, expected) in [
+            (json!(5), Some(Some(5))),
+            (json!(5.0), Some(Some(5))),
+            (json!("5"), Some(Some(5))),
+            (Value::Null, Some(None)),
+            (json!(-1), None),
+            (json!("soon"), None),
+            (json!([]), None),
+        ] {
+            assert_eq!(seconds(&written).ok(), expected, "{written}");
+        }
+    }
+}
