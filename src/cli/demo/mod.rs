@@ -1,0 +1,202 @@
+//! `latchkey demo`: server, device and, if wanted, person in one command.
+
+mod person;
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::login::{LoginConfig, QrDisplay, connect};
+use super::setup::{self, Hold};
+use super::terminal::{Results, Terminal};
+use super::{Outcome, serve};
+use crate::app::App;
+use crate::config::Config;
+use crate::device_client::{ClientIdentity, DeviceDescription, LongPoll, TokenResponse, summary_lines};
+use crate::domain::clients::{self, ClientError};
+use crate::domain::users::{self, NewUser, UserError};
+use crate::embedded_postgres::default_data_dir;
+use crate::http::server::Server;
+use crate::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use crate::model::ids::ClientId;
+use crate::model::scope::ScopeSet;
+use crate::model::tenant::DEFAULT_TENANT;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+const CLIENT_ID: &str = "demo-tv";
+const USERNAME: &str = "demo";
+const SCOPE: &str = "openid profile offline_access";
+const EXAMPLES: &str = "\
+Examples:
+  See the whole flow, with yourself as the person who approves:
+    latchkey demo
+
+  In a script: approve through the real pages, print the tokens, end:
+    latchkey demo --auto-approve --json
+
+  On a machine without PostgreSQL:
+    latchkey demo --install-postgres";
+
+/// Start a server with a demo user and client, and sign a device in at it, all in this terminal.
+///
+/// The server keeps its data in a directory of its own, apart from `latchkey serve`.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct DemoArgs {
+    /// The server's address and port; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
+    /// Where the demo keeps its database and keys.
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Play the person too: sign in and approve through the real pages.
+    #[arg(long)]
+    auto_approve: bool,
+    /// Print the token response as JSON; everything else goes to standard error.
+    #[arg(long)]
+    json: bool,
+    /// Install PostgreSQL through the system's package manager when it is missing.
+    #[arg(long)]
+    install_postgres: bool,
+}
+
+pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
+    config.server.listen = args.listen.unwrap_or(config.server.listen);
+    config.server.public_url = None;
+    config.database.url = None;
+    config.data_dir = Some(match args.data_dir {
+        Some(given) => given,
+        None => default_data_dir()?.with_file_name("latchkey-demo"),
+    });
+    // Whoever watches need not wait five seconds.
+    config.device_flow.poll_interval_seconds = 1;
+    config.validate()?;
+    let listener =
+        serve::listen(&mut config).await.map_err(|error| format!("{error}, or here with --listen"))?;
+    let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
+    let app = setup::build_app(config, &database)?;
+    setup::prepare(&app).await?;
+    let password = ensure_demo_user(&app).await?;
+    ensure_demo_client(&app).await?;
+
+    let stop = CancellationToken::new();
+    let server = Server::on(listener, Arc::clone(&app)).run(stop.clone());
+    let results = if args.json { Results::Json } else { Results::Text };
+    let play = async {
+        let played = play_device(&app, &password, args.auto_approve, results).await;
+        stop.cancel();
+        played
+    };
+    let played = tokio::select! {
+        (played, ()) = async { tokio::join!(play, server) } => played,
+        _ = tokio::signal::ctrl_c() => Err("stopped".into()),
+    };
+    database.close().await?;
+    let (tokens, mut terminal) = played?;
+    match results {
+        Results::Json => writeln!(std::io::stdout(), "{}", serde_json::to_string(&tokens)?)?,
+        Results::Text => summary_lines(&tokens).iter().try_for_each(|line| terminal.line(line))?,
+    }
+    Ok(())
+}
+
+/// The device in this terminal, and the person when nobody else plays them.
+async fn play_device(
+    app: &App,
+    password: &str,
+    auto_approve: bool,
+    results: Results,
+) -> Result<(TokenResponse, Terminal), Error> {
+    let issuer = app.config.public_origin();
+    let mut terminal = Terminal::of_process(results);
+    terminal.line(&format!("Latchkey runs at {issuer}"))?;
+    if !auto_approve {
+        terminal.line(&format!("Sign in there as \"{USERNAME}\" with the password \"{password}\""))?;
+    }
+    terminal.line("")?;
+    let device = LoginConfig {
+        issuer,
+        identity: ClientIdentity::public(CLIENT_ID),
+        scope: Some(SCOPE.to_owned()),
+        device: DeviceDescription::of_this_machine(Some("Demo TV".to_owned())),
+        qr: if auto_approve { QrDisplay::Hidden } else { QrDisplay::Shown },
+        long_poll: LongPoll::Ask,
+    };
+    let (shown, seen) = tokio::sync::oneshot::channel();
+    let waiting = connect(&device, &mut terminal, |started| {
+        // Nobody looks when a real person approves.
+        let _ = shown.send(started.verification_uri_complete.clone().unwrap_or_default());
+    });
+    if !auto_approve {
+        let tokens = waiting.await?;
+        return Ok((tokens, terminal));
+    }
+    let approving = async {
+        let link = seen.await?;
+        person::approve(&link, USERNAME, password).await
+    };
+    let tokens = {
+        tokio::pin!(waiting);
+        tokio::pin!(approving);
+        tokio::select! {
+            tokens = &mut waiting => tokens?,
+            approved = &mut approving => { approved?; waiting.await? }
+        }
+    };
+    Ok((tokens, terminal))
+}
+
+/// The demo user's password: made once, and kept beside the database it belongs to.
+async fn ensure_demo_user(app: &App) -> Result<String, Error> {
+    let file = app.config.data_dir.as_deref().unwrap_or(Path::new(".")).join("demo-password");
+    if let Ok(password) = std::fs::read_to_string(&file) {
+        return Ok(password.trim().to_owned());
+    }
+    let password = app.random.characters(b"abcdefghijkmnpqrstuvwxyz23456789", 16);
+    let user = NewUser {
+        username: USERNAME.to_owned(),
+        display_name: Some("Demo User".to_owned()),
+        email: None,
+        roles: Vec::new(),
+    };
+    match users::create(app, DEFAULT_TENANT, user, &password).await {
+        Ok(_) => {}
+        Err(UserError::UsernameTaken) => {
+            return Err(format!(
+                "{} is missing; remove the demo's data directory to start anew",
+                file.display()
+            )
+            .into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut kept = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+    writeln!(kept, "{password}")?;
+    Ok(password)
+}
+
+async fn ensure_demo_client(app: &App) -> Result<(), Error> {
+    let client = Client {
+        tenant_id: DEFAULT_TENANT,
+        client_id: ClientId::parse(CLIENT_ID)?,
+        name: "Demo TV".to_owned(),
+        auth_method: AuthMethod::None,
+        secret_hash: None,
+        grant_types: GrantType::ALL.to_vec(),
+        scopes: ScopeSet::parse(SCOPE)?,
+        scope_policy: ScopePolicy::Explicit,
+        first_party: true,
+        owner: None,
+        enabled: true,
+        signing_algorithm: None,
+    };
+    match clients::create(app, client).await {
+        Ok(_) | Err(ClientError::ClientIdTaken) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

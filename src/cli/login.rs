@@ -1,0 +1,247 @@
+//! `latchkey login`: signs in at any authorization server by the device flow (RFC 8628).
+
+use std::{
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use clap::Args;
+
+use super::terminal::{Results, Terminal};
+use crate::device_client::{
+    ClientIdentity, Clock, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError, FlowError,
+    Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse, TransportError, discover, summary_lines,
+    wait_for_tokens,
+};
+
+const REDRAW: Duration = Duration::from_secs(1);
+const EXAMPLES: &str = "\
+Examples:
+  Sign in and see who you are:
+    latchkey login --issuer https://auth.example.com --client-id tv --scope \"openid profile\"
+
+  Use the access token in a script:
+    TOKEN=$(latchkey login --issuer https://auth.example.com --client-id ci --json | jq -r .access_token)
+
+  A client that has a secret:
+    latchkey login --issuer https://auth.example.com --client-id kiosk --client-secret-stdin < secret.txt
+
+Exits with 0 once tokens have arrived and with 1 if the request was denied, expired or failed.";
+
+/// Sign in at any OAuth 2.0 server that offers the device flow.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct LoginArgs {
+    /// The authorization server, as its metadata names it.
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    /// The client identifier registered there.
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// Read the client's secret from the first line of standard input.
+    #[arg(long)]
+    pub client_secret_stdin: bool,
+    /// What to ask for, separated by spaces, such as "openid profile"; without it, the server's default.
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// A name for this device that you will recognise on the approval page.
+    #[arg(long, value_name = "NAME")]
+    pub device_name: Option<String>,
+    /// Draw no QR code.
+    #[arg(long)]
+    pub no_qr: bool,
+    /// Print the token response as JSON, tokens included; everything else goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whether the QR code is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QrDisplay {
+    /// It is.
+    Shown,
+    /// It is not.
+    Hidden,
+}
+
+/// What [`connect`] needs to know.
+#[derive(Clone, Debug)]
+pub struct LoginConfig {
+    /// The authorization server (RFC 8414 §2).
+    pub issuer: String,
+    /// Who asks (RFC 6749 §2.2).
+    pub identity: ClientIdentity,
+    /// What for (RFC 6749 §3.3).
+    pub scope: Option<String>,
+    /// From which device.
+    pub device: DeviceDescription,
+    /// Whether to draw the QR code (RFC 8628 §3.3.1).
+    pub qr: QrDisplay,
+    /// Whether polls may be held (RFC 7240 §4.3).
+    pub long_poll: LongPoll,
+}
+
+/// Why nobody was signed in. Every message is a sentence for the person who ran the command.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The endpoints were not found.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
+    /// The flow ended without tokens (RFC 8628 §3.5).
+    #[error(transparent)]
+    Flow(#[from] FlowError),
+    /// The HTTP client could not be set up.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// `--client-secret-stdin` was given and standard input is empty.
+    #[error("There is no client secret on standard input.")]
+    NoSecret,
+    /// Standard input, output or error failed.
+    #[error("Input or output failed: {0}.")]
+    Terminal(#[from] io::Error),
+}
+
+/// Runs `latchkey login`. Every error means exit code 1.
+pub async fn run(args: LoginArgs) -> Result<(), LoginError> {
+    let results = if args.json { Results::Json } else { Results::Text };
+    let identity = if args.client_secret_stdin {
+        ClientIdentity::confidential(
+            args.client_id,
+            Secret::from_first_line(io::stdin().lock())?.ok_or(LoginError::NoSecret)?,
+        )
+    } else {
+        ClientIdentity::public(args.client_id)
+    };
+    let config = LoginConfig {
+        issuer: args.issuer,
+        identity,
+        scope: args.scope,
+        device: DeviceDescription::of_this_machine(args.device_name),
+        qr: if args.no_qr { QrDisplay::Hidden } else { QrDisplay::Shown },
+        long_poll: LongPoll::Ask,
+    };
+    let mut terminal = Terminal::of_process(results);
+    let tokens = connect(&config, &mut terminal, |_| ()).await?;
+    match results {
+        Results::Json => {
+            let json = serde_json::to_string(&tokens).map_err(io::Error::from)?;
+            writeln!(io::stdout(), "{json}")?;
+        }
+        Results::Text => summary_lines(&tokens).iter().try_for_each(|line| terminal.line(line))?,
+    }
+    Ok(())
+}
+
+/// Finds the server, obtains the codes, shows them and waits for the decision (RFC 8628 §3.1 to §3.5). `on_started` is
+/// called once the codes are on the screen.
+pub async fn connect(
+    config: &LoginConfig,
+    terminal: &mut Terminal,
+    on_started: impl FnOnce(&DeviceAuthorization),
+) -> Result<TokenResponse, LoginError> {
+    connect_by(&SystemClock::default(), config, terminal, on_started).await
+}
+
+async fn connect_by<C: Clock>(
+    clock: &C,
+    config: &LoginConfig,
+    terminal: &mut Terminal,
+    on_started: impl FnOnce(&DeviceAuthorization),
+) -> Result<TokenResponse, LoginError> {
+    let http = Http::new()?;
+    let metadata = discover(&http, &config.issuer).await?;
+    let flow = DeviceFlow { http, metadata, identity: config.identity.clone(), long_poll: config.long_poll };
+    let authorization = flow.start(config.scope.as_deref(), &config.device).await?;
+    show(&authorization, config.qr, terminal)?;
+    on_started(&authorization);
+
+    let started = clock.now();
+    let is_unreachable = AtomicBool::new(false);
+    let observe = |answer: &PollAnswer| {
+        is_unreachable.store(matches!(answer, PollAnswer::Unavailable(_)), Ordering::Relaxed);
+    };
+    let waiting = wait_for_tokens(&flow, &authorization, clock, observe);
+    tokio::pin!(waiting);
+    let mut redraw = tokio::time::interval(REDRAW);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut waiting => break outcome,
+            _ = redraw.tick() => {
+                let left = authorization.expires_in.saturating_sub(clock.now().saturating_sub(started)).as_secs();
+                let trouble = if is_unreachable.load(Ordering::Relaxed) { " (no answer, trying again)" } else { "" };
+                terminal.status(&format!("Waiting for approval, {}:{:02} left{trouble}", left / 60, left % 60))?;
+            }
+        }
+    };
+    terminal.end_status()?;
+    Ok(outcome?)
+}
+
+fn show(authorization: &DeviceAuthorization, qr: QrDisplay, terminal: &mut Terminal) -> io::Result<()> {
+    let DeviceAuthorization { user_code, verification_uri, verification_uri_complete, .. } = authorization;
+    terminal.lines(&[
+        "Open this page on your phone or computer:",
+        "",
+        &format!("    {verification_uri}"),
+        "",
+    ])?;
+    terminal.lines(&["and enter this code:", "", &format!("    {user_code}"), ""])?;
+    match (qr, verification_uri_complete) {
+        (QrDisplay::Hidden, _) => Ok(()),
+        // RFC 8628 §3.3.1 keeps the code on display so that both screens can be compared.
+        (QrDisplay::Shown, Some(complete)) => {
+            terminal.qr_code("Or scan this, and check that the page shows the same code:", complete)
+        }
+        (QrDisplay::Shown, None) => terminal.qr_code("Or scan this to open the page:", verification_uri),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        cli::terminal::{Colours, Motion, tests::Paper},
+        device_client::tests::server::{Scripted, ScriptedServer},
+    };
+
+    async fn connected(script: Vec<Scripted>) -> (Result<TokenResponse, LoginError>, String) {
+        let server = ScriptedServer::start(script).await;
+        let config = LoginConfig {
+            issuer: server.issuer.clone(),
+            identity: ClientIdentity::public("tv"),
+            scope: None,
+            device: DeviceDescription::default(),
+            qr: QrDisplay::Shown,
+            long_poll: LongPoll::Ask,
+        };
+        let paper = Paper::default();
+        let mut terminal = paper.terminal(Motion::Still, Colours::Plain);
+        let mut code = String::new();
+        let outcome =
+            connect_by(&server.clock, &config, &mut terminal, |started| code.clone_from(&started.user_code));
+        let outcome = outcome.await;
+        assert_eq!(code, "WDJB-MJHT");
+        (outcome, paper.text())
+    }
+
+    #[tokio::test]
+    async fn the_codes_are_shown_and_the_tokens_returned() {
+        let tokens = json!({"access_token": "AAA", "token_type": "Bearer"});
+        let (outcome, shown) = connected(vec![Scripted::tokens(tokens.clone())]).await;
+        assert_eq!(serde_json::to_value(outcome.unwrap()).unwrap(), tokens);
+        for expected in
+            ["\n    https://as.example/device\n", "\n    WDJB-MJHT\n", "Or scan this, and check", "█▀"]
+        {
+            assert!(shown.contains(expected), "{expected} is not in {shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_denial_is_one_sentence() {
+        let (outcome, _) = connected(vec![Scripted::error("access_denied")]).await;
+        assert_eq!(outcome.unwrap_err().to_string(), "The request was denied.");
+    }
+}

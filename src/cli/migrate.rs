@@ -1,0 +1,26 @@
+//! `latchkey migrate`
+
+use clap::Args;
+
+use super::Outcome;
+use super::setup::{self, Hold};
+use crate::config::Config;
+
+/// Bring the database's schema up to date.
+///
+/// Several may run at once: one works, the others wait.
+#[derive(Debug, Args)]
+pub(super) struct MigrateArgs {
+    /// Install PostgreSQL through the system's package manager when it is missing.
+    #[arg(long)]
+    install_postgres: bool,
+}
+
+pub(super) async fn run(args: MigrateArgs, config: Config) -> Outcome {
+    setup::start_logging(&config)?;
+    let database = setup::open_database(&config, Hold::Shared, args.install_postgres.into()).await?;
+    let app = setup::build_app(config, &database)?;
+    setup::prepare(&app).await?;
+    tracing::info!("the schema is up to date");
+    database.close().await
+}

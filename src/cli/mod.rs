@@ -1,0 +1,77 @@
+//! The command line.
+
+mod admin;
+mod demo;
+pub mod login;
+mod migrate;
+mod postgres;
+mod serve;
+mod setup;
+pub mod terminal;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config;
+
+/// What a command ends with: any error is one sentence for the person who ran it, and exit code 1.
+pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+const EXAMPLES: &str = "\
+Examples:
+  Everything in one command: a server, a device and you:
+    latchkey demo
+
+  The server, with a database of its own:
+    latchkey serve
+
+  A user and a client for it, while it runs:
+    echo 'a long enough password' | latchkey admin create-user ada --password-stdin
+    latchkey admin create-client --id tv --grant device_code --grant refresh_token --scope 'openid offline_access'
+
+  And a device:
+    latchkey login --issuer http://127.0.0.1:8628 --client-id tv";
+
+/// OAuth 2.0 device-authorization server (RFC 8628).
+#[derive(Debug, Parser)]
+#[command(name = "latchkey", version, after_long_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// A file with settings, over the defaults and below the environment (LATCHKEY__SECTION__KEY).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Serve(serve::ServeArgs),
+    Migrate(migrate::MigrateArgs),
+    /// Print the API's description (OpenAPI 3.1, JSON); needs no database.
+    Openapi,
+    Login(login::LoginArgs),
+    Admin(admin::AdminArgs),
+    Postgres(postgres::PostgresArgs),
+}
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> Outcome {
+    let settings = || config::load(cli.config.as_deref());
+    match cli.command {
+        Command::Demo(args) => demo::run(args, settings()?).await,
+        Command::Serve(args) => serve::run(args, settings()?).await,
+        Command::Migrate(args) => migrate::run(args, settings()?).await,
+        Command::Openapi => print_openapi(),
+        Command::Login(args) => Ok(login::run(args).await?),
+        Command::Admin(args) => admin::run(args, settings()?).await,
+        Command::Postgres(args) => postgres::run(args, &settings()?).await,
+    }
+}
+
+fn print_openapi() -> Outcome {
+    use std::io::Write as _;
+    let document = crate::http::openapi::document().to_pretty_json()?;
+    Ok(writeln!(std::io::stdout(), "{document}")?)
+}

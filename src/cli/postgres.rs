@@ -1,0 +1,99 @@
+//! `latchkey postgres`: a look at the embedded database, and the usual tools for it.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Outcome;
+use super::setup::{self, Hold, MissingPostgres};
+use crate::config::Config;
+use crate::embedded_postgres::{ClientProgram, client_command, status};
+
+/// Look at or work with the embedded database.
+#[derive(Debug, Args)]
+pub(super) struct PostgresArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say where it is, which version, and whether it runs.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open psql on it; further arguments go to psql.
+    Psql {
+        /// Arguments for psql.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Write it out with `pg_dump`; further arguments go to `pg_dump`.
+    Dump {
+        /// Arguments for `pg_dump`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+pub(super) async fn run(args: PostgresArgs, config: &Config) -> Outcome {
+    if config.database.url.is_some() {
+        return Err(
+            "setting database.url: names another server; this command is for the embedded database".into()
+        );
+    }
+    match args.command {
+        Command::Status { json } => tell_status(config, json),
+        Command::Psql { arguments } => run_client(config, ClientProgram::Psql, &arguments).await,
+        Command::Dump { arguments } => run_client(config, ClientProgram::PgDump, &arguments).await,
+    }
+}
+
+fn tell_status(config: &Config, as_json: bool) -> Outcome {
+    let found = status(&setup::cluster_settings(config)?)?;
+    let mut out = std::io::stdout();
+    if as_json {
+        let document = json!({
+            "running": found.is_running(),
+            "pid": found.pid,
+            "data_version": found.data_version,
+            "cluster_dir": found.cluster_dir,
+            "socket_dir": found.socket_dir,
+            "log": found.log,
+            "size_bytes": found.size,
+            "bin_dir": found.programs.as_ref().map(|programs| &programs.bin_dir),
+        });
+        return Ok(writeln!(out, "{document}")?);
+    }
+    let state = match (found.pid, found.data_version) {
+        (Some(pid), _) => format!("running, process {pid}"),
+        (None, Some(_)) => "not running".to_owned(),
+        (None, None) => "not made yet".to_owned(),
+    };
+    writeln!(out, "state    {state}")?;
+    if let Some(version) = found.data_version {
+        writeln!(out, "version  {version}")?;
+    }
+    writeln!(out, "data     {} ({} MB)", found.cluster_dir.display(), found.size / 1_000_000)?;
+    writeln!(out, "socket   {}", found.socket_dir.display())?;
+    writeln!(out, "log      {}", found.log.display())?;
+    Ok(())
+}
+
+/// Runs the program on the cluster: in our place while a server runs, or as our child while we keep it running.
+async fn run_client(config: &Config, program: ClientProgram, arguments: &[String]) -> Outcome {
+    let settings = setup::cluster_settings(config)?;
+    let mut command = client_command(&settings, program)?;
+    command.args(arguments);
+    if status(&settings)?.is_running() {
+        return Err(command.exec().into());
+    }
+    let database = setup::open_database(config, Hold::Shared, MissingPostgres::Refuse).await?;
+    let ended = tokio::process::Command::from(command).status().await?;
+    database.close().await?;
+    if ended.success() { Ok(()) } else { Err(format!("it ended with {ended}").into()) }
+}

@@ -1,0 +1,116 @@
+//! `latchkey serve`
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Outcome;
+use super::setup::{self, Database, Hold};
+use crate::app::App;
+use crate::config::Config;
+use crate::domain::tenants;
+use crate::http::operations;
+use crate::http::server::Server;
+use crate::store::schema;
+
+/// Run the server.
+///
+/// Without `database.url` it runs a private PostgreSQL of its own.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Install PostgreSQL through the system's package manager when it is missing.
+    #[arg(long)]
+    install_postgres: bool,
+}
+
+pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
+    setup::start_logging(&config)?;
+    let listener = listen(&mut config).await?;
+    let operations = match config.server.operations_listen {
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))?)
+        }
+        None => None,
+    };
+    let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
+    let app = setup::build_app(config, &database)?;
+    bring_up_to_date(&app, &database).await?;
+    let stop = CancellationToken::new();
+    let server = Server::on(listener, Arc::clone(&app));
+    tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
+    let serving = async {
+        let main = server.run(stop.clone());
+        match operations {
+            Some(listener) => {
+                tokio::join!(main, operations::run(listener, Arc::clone(&app), stop.clone()));
+            }
+            None => main.await,
+        }
+    };
+    run_until_stopped(serving, stop.clone(), database).await
+}
+
+/// Takes the address before anything else is started, so that a taken one costs nothing. With port 0 the
+/// settings learn which one it became.
+pub(super) async fn listen(
+    config: &mut Config,
+) -> Result<TcpListener, Box<dyn std::error::Error + Send + Sync>> {
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))?;
+    config.server.listen = listener.local_addr()?;
+    Ok(listener)
+}
+
+fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> String {
+    format!("cannot listen on {address}: {error}; choose another address with LATCHKEY__SERVER__LISTEN")
+}
+
+async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
+    if database.cluster.is_some() || app.config.database.migrate_on_start {
+        return setup::prepare(app).await;
+    }
+    if !schema::is_current(&app.db).await? {
+        return Err("the database's schema is not up to date: run `latchkey migrate`, or set \
+                    database.migrate_on_start = true"
+            .into());
+    }
+    Ok(tenants::ensure_default(app).await?)
+}
+
+/// Serves until a signal asks to stop, and then finishes what is under way. When the embedded database dies, the
+/// server stops loudly: nothing works without it, and a supervisor can start both anew.
+async fn run_until_stopped(
+    serving: impl Future<Output = ()>,
+    stop: CancellationToken,
+    mut database: Database,
+) -> Outcome {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::pin!(serving);
+    let mut lost = None;
+    {
+        let database_gone = async {
+            match &mut database.cluster {
+                Some(cluster) => cluster.exited().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(database_gone);
+        tokio::select! {
+            () = &mut serving => return Err("the server ended by itself".into()),
+            _ = terminate.recv() => tracing::info!("asked to stop"),
+            _ = interrupt.recv() => tracing::info!("asked to stop"),
+            reason = &mut database_gone => lost = Some(reason),
+        }
+    }
+    stop.cancel();
+    serving.await;
+    database.close().await?;
+    match lost {
+        Some(reason) => Err(format!("the embedded database ended: {reason}").into()),
+        None => Ok(()),
+    }
+}

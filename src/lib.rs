@@ -1,0 +1,22 @@
+//! Latchkey, an OAuth 2.0 device-authorization server (RFC 8628).
+//!
+//! Four floors, each of which uses only those below it:
+//! [`http`] → [`domain`] → [`store`] → [`model`]. `tests/architecture.rs` proves it.
+//!
+//! Beside the floors: [`app`] puts the program together, [`config`] says how it may be set, [`cli`] is its
+//! command line, [`clock`], [`random`] and [`secrets`] are its only sources of time, chance and keys,
+//! [`embedded_postgres`] runs a database for those who bring none, [`device_client`] is the other side of the
+//! protocol: what a device does.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod device_client;
+pub mod domain;
+pub mod embedded_postgres;
+pub mod http;
+pub mod model;
+pub mod random;
+pub mod secrets;
+pub mod store;

@@ -1,0 +1,22 @@
+//! Latchkey, an OAuth 2.0 device-authorization server. See `latchkey --help`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use latchkey::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(cli::run(Cli::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("latchkey: {error}");
+    ExitCode::FAILURE
+}
