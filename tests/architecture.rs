@@ -1,0 +1,133 @@
+//! The four floors of `src`: `http → domain → store → model`. A floor uses only floors below it, and each has
+//! crates that are none of its business.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A floor, what of the crate it must not use, and which crates it must not know.
+const FLOORS: [(&str, &[&str], &[&str]); 4] = [
+    (
+        "model",
+        &["http", "domain", "store", "app", "cli", "config", "clock"],
+        &["sqlx", "axum", "tokio", "utoipa"],
+    ),
+    ("store", &["http", "domain", "app", "cli", "clock"], &["axum", "utoipa"]),
+    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper"]),
+    ("http", &["cli"], &["sqlx"]),
+];
+
+#[test]
+fn a_floor_uses_only_floors_below_it() {
+    let mut violations = Vec::new();
+    for (floor, modules, crates) in FLOORS {
+        for file in rust_files(Path::new("src").join(floor)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for path in used_paths(&text) {
+                let foreign_module = path
+                    .strip_prefix("crate::")
+                    .is_some_and(|rest| modules.contains(&rest.split("::").next().unwrap_or_default()));
+                let foreign_crate = crates.contains(&path.split("::").next().unwrap_or_default());
+                if foreign_module || foreign_crate {
+                    violations.push(format!("{}: {path}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(violations.is_empty(), "floors above or crates out of place:\n{}", violations.join("\n"));
+}
+
+#[test]
+fn sql_is_written_in_the_store_only() {
+    let queries = ["query!(", "query_as!(", "query_scalar!(", "sqlx::query"];
+    let outside: Vec<_> = rust_files(PathBuf::from("src"))
+        .into_iter()
+        .filter(|file| !file.starts_with("src/store") && !file.starts_with("src/embedded_postgres"))
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            queries.iter().any(|query| text.contains(query))
+        })
+        .collect();
+    assert!(outside.is_empty(), "{outside:?}");
+}
+
+#[test]
+fn the_model_neither_waits_nor_reads_the_clock() {
+    for file in rust_files(PathBuf::from("src/model")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for forbidden in ["async fn", ".await", "Utc::now", "std::fs", "std::env"] {
+            assert!(!text.contains(forbidden), "{}: {forbidden}", file.display());
+        }
+    }
+}
+
+#[test]
+fn grouped_and_inline_paths_are_found() {
+    let text = "use crate::{app::App, store::{users, clients as c}};\nuse sqlx::PgPool;\nfn f() { crate::domain::x() }";
+    let found = used_paths(text);
+    for expected in [
+        "crate::app::App",
+        "crate::store::users",
+        "crate::store::clients as c",
+        "sqlx::PgPool",
+        "crate::domain::x",
+    ] {
+        assert!(found.iter().any(|path| path == expected), "{expected} is not in {found:?}");
+    }
+}
+
+fn rust_files(folder: PathBuf) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// Every path that a file imports, groups taken apart, and every `crate::` path in its text.
+fn used_paths(text: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for statement in text.split("use ").skip(1) {
+        let tree: String =
+            statement.split(';').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+        expand("", &tree, &mut paths);
+    }
+    for inline in text.split("crate::").skip(1) {
+        let path: String =
+            inline.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect();
+        paths.push(format!("crate::{path}"));
+    }
+    paths
+}
+
+/// Takes a use tree apart: `a::{b, c::{d}}` is `a::b` and `a::c::d`.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let mut depth = 0;
+    let mut start = 0;
+    let mut branches = Vec::new();
+    for (at, character) in tree.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                branches.push(&tree[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    branches.push(&tree[start..]);
+    for branch in branches.into_iter().map(str::trim).filter(|branch| !branch.is_empty()) {
+        match branch.split_once('{') {
+            Some((head, rest)) => {
+                let inner = rest.strip_suffix('}').unwrap_or(rest);
+                expand(&format!("{prefix}{head}"), inner, paths);
+            }
+            None => paths.push(format!("{prefix}{branch}")),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! A database for each test, copied from one that was migrated once.
+//!
+//! It lives on the server that `DATABASE_URL` names (whose user may create databases), or on a throw-away cluster
+//! that ends with the test process. `LATCHKEY_INSTALL_POSTGRES=1` installs PostgreSQL where it is missing.
+
+use std::process::{ChildStdin, Command, Stdio};
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use latchkey::app::App;
+use latchkey::clock::Clock;
+use latchkey::config::Config;
+use latchkey::domain::tenants;
+use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, finder, install};
+use latchkey::random::Random;
+use latchkey::secrets::{MasterKey, Secrets};
+use latchkey::store::schema;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+
+/// Where databases are made.
+struct Server {
+    options: PgConnectOptions,
+    template: String,
+    /// As long as it is open, the cluster lives.
+    _lifeline: Option<ChildStdin>,
+}
+
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// The secrets of every test server, so that all can read the template's keys.
+pub fn secrets() -> Secrets {
+    Secrets::derive(&MasterKey::from_bytes([7; 32]))
+}
+
+/// Connect options for a new database of its own, migrated, with the default tenant and its signing keys.
+pub async fn create() -> PgConnectOptions {
+    let server = SERVER.get_or_init(Server::start).await;
+    let name = format!("{}_{}", server.template, COUNTER.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect_with(&server.options).await.expect("the database server answers");
+    let sql = format!("CREATE DATABASE {name} TEMPLATE {}", server.template);
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is copied");
+    server.options.clone().database(&name)
+}
+
+/// A small pool on a database.
+pub async fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(8).connect_with(options).await.expect("the test's database answers")
+}
+
+impl Server {
+    async fn start() -> Self {
+        let (options, lifeline) = match given_url() {
+            Some(url) => (PgConnectOptions::from_str(&url).expect("DATABASE_URL is a PostgreSQL URL"), None),
+            None => {
+                let (options, lifeline) = start_cluster();
+                (options, Some(lifeline))
+            }
+        };
+        let template = format!("latchkey_test_{}", std::process::id());
+        let mut admin = PgConnection::connect_with(&options).await.expect("the database server answers");
+        drop_leftovers(&mut admin).await;
+        let sql = format!("CREATE DATABASE {template}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("the template is made");
+        migrate(options.clone().database(&template)).await;
+        Self { options, template, _lifeline: lifeline }
+    }
+}
+
+/// Databases of earlier runs that nobody is connected to.
+async fn drop_leftovers(admin: &mut PgConnection) {
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT datname FROM pg_database d WHERE datname LIKE 'latchkey\\_test\\_%'
+         AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)",
+    )
+    .fetch_all(&mut *admin)
+    .await
+    .expect("databases can be listed");
+    for name in names {
+        // Somebody may have connected in between; then it is not a leftover.
+        let _ =
+            sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}"))).execute(&mut *admin).await;
+    }
+}
+
+async fn migrate(options: PgConnectOptions) {
+    let db = pool(options).await;
+    schema::migrate(&db).await.expect("the migrations run");
+    let app = App::new(Config::default(), Clock::system(), Random::system(), secrets(), db.clone());
+    tenants::ensure_default(&app).await.expect("the default tenant is made");
+    db.close().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "these variables are the tests' own settings")]
+fn given_url() -> Option<String> {
+    std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty())
+}
+
+#[expect(clippy::disallowed_methods, reason = "these variables are the tests' own settings")]
+fn may_install() -> bool {
+    std::env::var("LATCHKEY_INSTALL_POSTGRES").is_ok_and(|value| value == "1")
+}
+
+/// Starts a cluster on a thread of its own, since each test's runtime ends with the test.
+fn start_cluster() -> (PgConnectOptions, ChildStdin) {
+    std::thread::spawn(|| {
+        if finder::find(None).is_err() && may_install() {
+            install::install().expect("PostgreSQL can be installed");
+        }
+        let data_dir = std::env::temp_dir().join(format!("latchkey-tests-{}", std::process::id()));
+        let settings = ClusterSettings {
+            data_dir: data_dir.clone(),
+            bin_dir: None,
+            max_connections: 200,
+            durability: Durability::Throwaway,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let cluster = runtime.block_on(Cluster::start(&settings)).unwrap_or_else(|error| panic!("{error}"));
+        let options = cluster.connect_options().username("postgres").database("postgres");
+        // When this process ends, however it ends, the pipe closes, and the cluster goes away.
+        let mut undertaker = Command::new("sh")
+            .args(["-c", "cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\""])
+            .arg(cluster.pid().to_string())
+            .arg(&data_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        // Dropping either would stop the cluster now.
+        std::mem::forget(cluster);
+        std::mem::forget(runtime);
+        (options, undertaker.stdin.take().expect("its standard input"))
+    })
+    .join()
+    .expect("the cluster starts")
+}

@@ -1,0 +1,109 @@
+//! A device: asks for codes, polls, refreshes.
+
+use reqwest::{Client, RequestBuilder};
+
+use super::Answer;
+
+pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A client program on a device. It says who it is in the way it was registered.
+#[derive(Clone)]
+pub struct Device {
+    http: Client,
+    /// The tenant's base URL, such as `http://127.0.0.1:1234` or `http://127.0.0.1:1234/t/acme`.
+    pub base: String,
+    pub client_id: String,
+    pub proof: Proof,
+}
+
+/// How a client proves who it is.
+#[derive(Clone)]
+pub enum Proof {
+    None,
+    Basic(String),
+    Post(String),
+}
+
+/// The codes a device was given (RFC 8628 §3.2).
+#[derive(Debug, Clone)]
+pub struct Started {
+    pub device_code: String,
+    pub user_code: String,
+    pub verification_uri: String,
+    pub verification_uri_complete: String,
+}
+
+impl Device {
+    pub fn new(http: Client, base: &str, client_id: &str, proof: Proof) -> Self {
+        Self { http, base: base.to_owned(), client_id: client_id.to_owned(), proof }
+    }
+
+    /// The same program, talking to another address of the service.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// Asks for codes, with these parameters beside the client's own.
+    pub async fn ask(&self, parameters: &[(&str, &str)]) -> Answer {
+        self.post("/oauth/device-authorization", parameters).await
+    }
+
+    /// Asks for codes and gets them.
+    pub async fn start(&self, scope: &str) -> Started {
+        let answer = self.ask(&[("scope", scope)]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Started {
+            device_code: answer.string("device_code"),
+            user_code: answer.string("user_code"),
+            verification_uri: answer.string("verification_uri"),
+            verification_uri_complete: answer.string("verification_uri_complete"),
+        }
+    }
+
+    /// Asks whether somebody has decided.
+    pub async fn poll(&self, started: &Started) -> Answer {
+        self.poll_code(&started.device_code, &[]).await
+    }
+
+    /// The same with any code and more parameters.
+    pub async fn poll_code(&self, device_code: &str, more: &[(&str, &str)]) -> Answer {
+        let mut parameters = vec![("grant_type", DEVICE_GRANT), ("device_code", device_code)];
+        parameters.extend(more);
+        self.token(&parameters).await
+    }
+
+    /// Exchanges a refresh token.
+    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+    }
+
+    /// Calls the token endpoint with these parameters beside the client's own.
+    pub async fn token(&self, parameters: &[(&str, &str)]) -> Answer {
+        self.post("/oauth/token", parameters).await
+    }
+
+    /// Posts a form to one of the tenant's endpoints, as this client.
+    pub async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
+        let mut form: Vec<(&str, &str)> = parameters.to_vec();
+        let mut request = self.request(path);
+        match &self.proof {
+            Proof::None => form.push(("client_id", &self.client_id)),
+            Proof::Basic(secret) => request = request.basic_auth(&self.client_id, Some(secret)),
+            Proof::Post(secret) => {
+                form.push(("client_id", &self.client_id));
+                form.push(("client_secret", secret));
+            }
+        }
+        send(request.form(&form)).await
+    }
+
+    /// A POST request to one of the tenant's endpoints, with nothing in it yet.
+    pub fn request(&self, path: &str) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.base))
+    }
+}
+
+/// Sends a request and reads the answer.
+pub async fn send(request: RequestBuilder) -> Answer {
+    Answer::read(request.send().await.expect("the server answers")).await
+}

@@ -1,0 +1,14 @@
+//! Who and what the tests are about: servers, devices, people, and the databases beneath them.
+
+pub mod answer;
+pub mod clock;
+pub mod database;
+pub mod device;
+pub mod jwt;
+pub mod person;
+pub mod server;
+
+pub use answer::Answer;
+pub use device::Device;
+pub use person::{Page, Person};
+pub use server::TestServer;

@@ -1,0 +1,169 @@
+//! A person with a browser: follows links, fills in forms, decides. Redirects are followed, cookies kept.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Client, Response, StatusCode};
+
+/// A browser and whoever sits at it.
+#[derive(Clone)]
+pub struct Person {
+    browser: Client,
+    /// The tenant's base URL.
+    pub base: String,
+    /// The tenant's path prefix, which forms carry in their actions.
+    prefix: String,
+    pub username: String,
+    pub password: String,
+}
+
+/// A page as the browser shows it.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub status: StatusCode,
+    /// Path and query after all redirects.
+    pub location: String,
+    pub headers: HeaderMap,
+    pub html: String,
+}
+
+impl Person {
+    pub fn new(base: &str, username: &str, password: &str) -> Self {
+        let browser = Client::builder()
+            .cookie_store(true)
+            .no_proxy()
+            .user_agent("Browser/1.0")
+            .build()
+            .expect("a browser");
+        let prefix = base.find("/t/").map(|at| base[at..].to_owned()).unwrap_or_default();
+        Self {
+            browser,
+            base: base.to_owned(),
+            prefix,
+            username: username.to_owned(),
+            password: password.to_owned(),
+        }
+    }
+
+    /// The same person at another browser, signed in nowhere.
+    pub fn at_another_browser(&self) -> Self {
+        Self::new(&self.base, &self.username, &self.password)
+    }
+
+    /// Opens a page of the tenant by its path, or any URL.
+    pub async fn visit(&self, target: &str) -> Page {
+        let url =
+            if target.starts_with("http") { target.to_owned() } else { format!("{}{target}", self.base) };
+        Page::read(self.browser.get(url).send().await.expect("the server answers")).await
+    }
+
+    /// Sends a page's form for `action` as the page filled it in, with `answers` over it.
+    #[track_caller]
+    pub fn submit<'a>(
+        &'a self,
+        page: &Page,
+        action: &str,
+        answers: &[(&str, &str)],
+    ) -> impl Future<Output = Page> + use<'a> {
+        let mut fields = page.form(&format!("{}{action}", self.prefix));
+        fields.extend(answers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let request = self.browser.post(format!("{}{action}", self.base)).form(&fields);
+        async move { Page::read(request.send().await.expect("the server answers")).await }
+    }
+
+    /// Sends a form that no page has shown.
+    pub async fn post(&self, action: &str, fields: &[(&str, &str)]) -> Page {
+        let request = self.browser.post(format!("{}{action}", self.base)).form(fields);
+        Page::read(request.send().await.expect("the server answers")).await
+    }
+
+    /// The browser itself, for requests with headers of their own.
+    pub fn browser(&self) -> &Client {
+        &self.browser
+    }
+
+    /// Signs in.
+    pub async fn sign_in(&self) -> Page {
+        let form = self.visit("/sign-in").await;
+        self.submit(&form, "/sign-in", &[("username", &self.username), ("password", &self.password)]).await
+    }
+
+    /// Signs out, by the form that every page has.
+    pub async fn sign_out(&self) -> Page {
+        let page = self.visit("/device").await;
+        self.submit(&page, "/sign-out", &[]).await
+    }
+
+    /// Enters a code on the start page; whoever is signed in sees what comes of it.
+    pub async fn enter(&self, user_code: &str) -> Page {
+        let form = self.visit("/device").await;
+        self.submit(&form, "/device", &[("user_code", user_code)]).await
+    }
+
+    /// Signs in if need be and opens a code; the page that asks for the decision.
+    pub async fn open(&self, user_code: &str) -> Page {
+        let page = self.enter(user_code).await;
+        let page = if page.location.ends_with("/sign-in") {
+            self.submit(&page, "/sign-in", &[("username", &self.username), ("password", &self.password)])
+                .await
+        } else {
+            page
+        };
+        assert!(page.location.ends_with("/device/consent"), "not asked for a decision: {page:?}");
+        page
+    }
+
+    /// Opens a code and approves it.
+    pub async fn approve(&self, user_code: &str) -> Page {
+        let consent = self.open(user_code).await;
+        let page = self.decide(&consent, "approve").await;
+        assert!(page.says("Your device is connected"), "{page:?}");
+        page
+    }
+
+    /// Opens a code and refuses it.
+    pub async fn deny(&self, user_code: &str) -> Page {
+        let consent = self.open(user_code).await;
+        let page = self.decide(&consent, "deny").await;
+        assert!(page.says("Declined"), "{page:?}");
+        page
+    }
+
+    /// Presses a button of the consent page: `approve` or `deny`.
+    pub async fn decide(&self, consent: &Page, decision: &str) -> Page {
+        self.submit(consent, "/device/consent", &[("decision", decision)]).await
+    }
+}
+
+impl Page {
+    async fn read(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let location = match response.url().query() {
+            Some(query) => format!("{}?{query}", response.url().path()),
+            None => response.url().path().to_owned(),
+        };
+        Self { status, location, headers, html: response.text().await.expect("the page arrives") }
+    }
+
+    /// Whether the page holds this text.
+    pub fn says(&self, text: &str) -> bool {
+        self.html.contains(text)
+    }
+
+    /// The fields of the form for `action`, with the values the page gave them.
+    #[track_caller]
+    pub fn form(&self, action: &str) -> BTreeMap<String, String> {
+        let Some(start) = self.html.find(&format!("action=\"{action}\"")) else {
+            panic!("no form for {action} in {self:?}");
+        };
+        let form = self.html[start..].split("</form>").next().unwrap_or_default();
+        form.split("<input ").skip(1).filter_map(input).collect()
+    }
+}
+
+fn input(tag: &str) -> Option<(String, String)> {
+    let tag = tag.split('>').next()?;
+    let attribute =
+        |name: &str| tag.split(&format!("{name}=\"")).nth(1)?.split('"').next().map(ToOwned::to_owned);
+    Some((attribute("name")?, attribute("value").unwrap_or_default()))
+}

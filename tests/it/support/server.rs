@@ -1,0 +1,213 @@
+//! A real server on a port of its own, with a clock that the test holds.
+
+use std::sync::Arc;
+
+use latchkey::app::App;
+use latchkey::config::Config;
+use latchkey::domain::users::{self, NewUser};
+use latchkey::domain::{clients, scopes, tenants};
+use latchkey::http::server::Server;
+use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use latchkey::model::ids::{ClientId, TenantId, UserId};
+use latchkey::model::scope::{Scope, ScopeSet};
+use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
+use latchkey::random::Random;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::ManualClock;
+use super::device::Proof;
+use super::{Device, Person, database};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A running server.
+pub struct TestServer {
+    pub app: Arc<App>,
+    /// `http://127.0.0.1:{port}`, also the issuer of the default tenant.
+    pub base: String,
+    pub clock: ManualClock,
+    /// A client without cookies that follows no redirects.
+    pub http: reqwest::Client,
+    pub database: PgConnectOptions,
+    stop: CancellationToken,
+}
+
+impl TestServer {
+    /// A server with the default settings.
+    pub async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// A server with other settings.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_random(Random::system(), change).await
+    }
+
+    /// A server with a chance of the test's making.
+    pub async fn with_random(random: Random, change: impl FnOnce(&mut Config)) -> Self {
+        let database = database::create().await;
+        Self::on(database, ManualClock::new(), random, change).await
+    }
+
+    /// Another server on the same database, with the same clock.
+    pub async fn replica(&self) -> Self {
+        let config = self.app.config.clone();
+        let issuer = self.base.parse().ok();
+        Self::on(self.database.clone(), self.clock.clone(), Random::system(), move |settings| {
+            *settings = config;
+            // Replicas have one public address: the first one's.
+            settings.server.public_url = settings.server.public_url.take().or(issuer);
+        })
+        .await
+    }
+
+    async fn on(
+        database: PgConnectOptions,
+        clock: ManualClock,
+        random: Random,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let mut config = Config::default();
+        change(&mut config);
+        config.server.listen = address;
+        let db = database::pool(database.clone()).await;
+        let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
+        let stop = CancellationToken::new();
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+        tokio::spawn(Server::on(listener, Arc::clone(&app)).run(stop.clone()));
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
+        Self { app, base: format!("http://{address}"), clock, http, database, stop }
+    }
+
+    /// Registers a public client "tv" for both grants and all harmless standard scopes, and gives its device.
+    pub async fn tv(&self) -> Device {
+        self.public_client("tv", "openid profile email offline_access").await
+    }
+
+    /// Registers a public client for both grants.
+    pub async fn public_client(&self, id: &str, scope: &str) -> Device {
+        self.client(id, scope, |_| ()).await
+    }
+
+    /// Registers a client of the default tenant as `change` makes it, and gives its device.
+    pub async fn client(&self, id: &str, scope: &str, change: impl FnOnce(&mut Client)) -> Device {
+        self.client_of(DEFAULT_TENANT, &self.base, id, scope, change).await
+    }
+
+    /// Registers a client of any tenant. A confidential one authenticates by the method it is registered with.
+    pub async fn client_of(
+        &self,
+        tenant: TenantId,
+        base: &str,
+        id: &str,
+        scope: &str,
+        change: impl FnOnce(&mut Client),
+    ) -> Device {
+        let mut client = Client {
+            tenant_id: tenant,
+            client_id: ClientId::parse(id).expect("a client id"),
+            name: format!("The {id} app"),
+            auth_method: AuthMethod::None,
+            secret_hash: None,
+            grant_types: GrantType::ALL.to_vec(),
+            scopes: ScopeSet::parse(scope).expect("scopes"),
+            scope_policy: ScopePolicy::Explicit,
+            first_party: false,
+            owner: None,
+            enabled: true,
+            signing_algorithm: None,
+        };
+        change(&mut client);
+        let method = client.auth_method;
+        let secret = clients::create(&self.app, client).await.expect("the client is registered");
+        let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+        let proof = match method {
+            AuthMethod::None => Proof::None,
+            AuthMethod::ClientSecretBasic => Proof::Basic(secret),
+            AuthMethod::ClientSecretPost => Proof::Post(secret),
+        };
+        Device::new(self.http.clone(), base, id, proof)
+    }
+
+    /// Changes a client of the default tenant.
+    pub async fn change_client(&self, id: &str, change: impl FnOnce(&mut Client) + Send) {
+        let client = latchkey::store::clients::find(&self.app.db, DEFAULT_TENANT, id)
+            .await
+            .expect("the database answers")
+            .expect("the client exists");
+        clients::change(&self.app, &client, change).await.expect("the client is changed");
+    }
+
+    /// Makes the account "ada", and gives her browser.
+    pub async fn ada(&self) -> Person {
+        self.person("ada", &[]).await
+    }
+
+    /// Makes an account of the default tenant, and gives its person's browser.
+    pub async fn person(&self, username: &str, roles: &[&str]) -> Person {
+        self.person_of(DEFAULT_TENANT, &self.base, username, roles).await
+    }
+
+    /// Makes an account of any tenant, and gives its person's browser.
+    pub async fn person_of(&self, tenant: TenantId, base: &str, username: &str, roles: &[&str]) -> Person {
+        let user = NewUser {
+            username: username.to_owned(),
+            display_name: Some("Ada Lovelace".to_owned()),
+            email: Some(format!("{username}@example.org")),
+            roles: roles.iter().map(|role| role.parse().expect("a role")).collect(),
+        };
+        users::create(&self.app, tenant, user, PASSWORD).await.expect("the account is made");
+        Person::new(base, username, PASSWORD)
+    }
+
+    /// The identifier of an account of the default tenant.
+    pub async fn user_id(&self, username: &str) -> UserId {
+        let found = latchkey::store::users::credentials(&self.app.db, DEFAULT_TENANT, username).await;
+        found.expect("the database answers").expect("the account exists").user.id
+    }
+
+    /// Makes a scope of the default tenant.
+    pub async fn scope(&self, name: &str, role: Option<&str>) {
+        let scope = Scope {
+            name: name.to_owned(),
+            description: format!("Words for {name}"),
+            required_role: role.map(|role| role.parse().expect("a role")),
+        };
+        assert!(scopes::create(&self.app, DEFAULT_TENANT, &scope).await.expect("the database answers"));
+    }
+
+    /// Makes a tenant; its id and base URL.
+    pub async fn tenant(&self, slug: &str) -> (TenantId, String) {
+        let id = tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug).await;
+        (id.expect("the database answers").expect("the slug is free"), format!("{}/t/{slug}", self.base))
+    }
+
+    /// One number out of the database.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&self.app.db).await.expect("a count")
+    }
+
+    /// How many events of this action and outcome the audit trail holds.
+    pub async fn audited(&self, action: &str, outcome: &str) -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM audit_events WHERE action = $1 AND outcome = $2")
+            .bind(action)
+            .bind(outcome)
+            .fetch_one(&self.app.db)
+            .await
+            .expect("a count")
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
