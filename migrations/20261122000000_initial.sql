@@ -87,6 +87,8 @@ CREATE TABLE browser_sessions (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 
+CREATE INDEX browser_sessions_over ON browser_sessions (least(ended_at, expires_at));
+
 -- One device-authorization session: a device code and its user code (RFC 8628 §3.2).
 -- The state machine is drawn in src/model/device_session.rs.
 CREATE TABLE device_sessions (
@@ -134,10 +136,20 @@ CREATE TABLE device_sessions (
             AND auth_time IS NOT NULL AND amr IS NOT NULL AND decided_at IS NOT NULL)),
     CONSTRAINT device_sessions_consumed_is_dated CHECK ((state = 'consumed') = (consumed_at IS NOT NULL))
 ) WITH (fillfactor = 80);
+CREATE INDEX device_sessions_expiry ON device_sessions (expires_at);
 CREATE INDEX device_sessions_pending ON device_sessions (tenant_id, expires_at) WHERE state = 'pending';
 CREATE INDEX device_sessions_pending_source ON device_sessions (tenant_id, client_id, ip_address, expires_at)
     WHERE state = 'pending';
 CREATE INDEX device_sessions_opened ON device_sessions (opened_by) WHERE state = 'pending' AND opened_by IS NOT NULL;
+
+-- User codes of deleted sessions that must not be issued again yet.
+CREATE TABLE spent_user_codes (
+    tenant_id       uuid NOT NULL REFERENCES tenants,
+    user_code_mac   bytea NOT NULL,
+    free_at         timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_code_mac)
+);
+CREATE INDEX spent_user_codes_free ON spent_user_codes (free_at);
 
 -- What a user connected: born when its tokens are first collected.
 CREATE TABLE devices (
@@ -182,11 +194,15 @@ CREATE TABLE token_families (
     expires_at          timestamptz NOT NULL,
     revoked_at          timestamptz,
     revoked_reason      text,
+    -- When it was over, by time or by revocation.
+    ended_at            timestamptz NOT NULL GENERATED ALWAYS AS (least(expires_at, revoked_at)) STORED,
     CONSTRAINT token_families_tenant_key UNIQUE (tenant_id, id),
     FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
 );
+
+CREATE INDEX token_families_ended ON token_families (ended_at);
 
 CREATE TABLE refresh_tokens (
     id              uuid PRIMARY KEY,
@@ -230,6 +246,8 @@ CREATE TABLE attempt_budgets (
     PRIMARY KEY (tenant_id, guard, subject)
 );
 
+CREATE INDEX attempt_budgets_touched ON attempt_budgets (updated_at);
+
 CREATE TABLE audit_events (
     id          uuid PRIMARY KEY,
     tenant_id   uuid NOT NULL REFERENCES tenants,
@@ -245,3 +263,19 @@ CREATE TABLE audit_events (
     details     jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at DESC, id DESC);
+CREATE INDEX audit_events_age ON audit_events (at);
+
+-- Every server caches these tables and must hear at once when one of them changes.
+CREATE FUNCTION announce_directory_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('latchkey', 'directory');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tenants_announce AFTER INSERT OR UPDATE OR DELETE ON tenants
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER clients_announce AFTER INSERT OR UPDATE OR DELETE ON clients
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER scopes_announce AFTER INSERT OR UPDATE OR DELETE ON scopes
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER signing_keys_announce AFTER INSERT OR UPDATE OR DELETE ON signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();

@@ -2,13 +2,19 @@
 
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
 use crate::random::Random;
 use crate::secrets::Secrets;
+use crate::store::cached::Cached;
+use crate::store::device_sessions::memory::SessionMemory;
+use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
+use crate::store::device_sessions::starts::StartQueue;
 use crate::store::request_buckets::RequestBuckets;
 
 /// The one state of the program, shared by all requests.
@@ -24,8 +30,20 @@ pub struct App {
     pub secrets: Secrets,
     /// The database.
     pub db: PgPool,
+    /// What changes rarely.
+    pub cached: Cached,
     /// Opened signing keys.
     pub key_ring: KeyRing,
+    /// Sessions that wait for a decision.
+    pub sessions: SessionMemory,
+    /// The clients that have sessions in memory.
+    pub owners: Owners,
+    /// Sessions that wait to be stored.
+    pub start_queue: StartQueue,
+    /// Polls that wait for a decision.
+    pub waiting_polls: WaitingPolls,
+    /// Cancelled when the server begins to stop: nobody is to be kept waiting.
+    pub stopping: CancellationToken,
     /// How many codes wait in each tenant, as last counted.
     pub pending_counts: PendingCounts,
     /// Who asked for how many codes lately.
@@ -39,13 +57,21 @@ impl App {
     #[must_use]
     pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: PgPool) -> Self {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
+        let sessions = SessionMemory::new(config.sessions.capacity);
+        let waiting_polls = WaitingPolls::new(&config.sessions);
         Self {
             config,
             clock,
             random,
             secrets,
             db,
+            cached: Cached::default(),
             key_ring: KeyRing::default(),
+            sessions,
+            owners: Owners::default(),
+            start_queue: StartQueue::default(),
+            waiting_polls,
+            stopping: CancellationToken::new(),
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
             password_checks,

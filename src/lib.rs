@@ -9,6 +9,7 @@
 //! protocol: what a device does.
 
 pub mod app;
+pub mod background;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Outcome;
 use super::setup::{self, Database, Hold};
 use crate::app::App;
+use crate::background::TaskEnded;
 use crate::config::Config;
 use crate::domain::tenants;
 use crate::http::operations;
@@ -41,14 +42,15 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     let stop = CancellationToken::new();
     let server = Server::on(listener, Arc::clone(&app));
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
-    let serving = async {
-        let main = server.run(stop.clone());
+    let operating = async {
         match operations {
-            Some(listener) => {
-                tokio::join!(main, operations::run(listener, Arc::clone(&app), stop.clone()));
-            }
-            None => main.await,
+            Some(listener) => operations::run(listener, Arc::clone(&app), stop.clone()).await,
+            None => stop.cancelled().await,
         }
+    };
+    let serving = async {
+        let (served, ()) = tokio::join!(server.run(stop.clone()), operating);
+        served
     };
     run_until_stopped(serving, stop.clone(), database).await
 }
@@ -83,7 +85,7 @@ async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
 /// Serves until a signal asks to stop, and then finishes what is under way. When the embedded database dies, the
 /// server stops loudly: nothing works without it, and a supervisor can start both anew.
 async fn run_until_stopped(
-    serving: impl Future<Output = ()>,
+    serving: impl Future<Output = Result<(), TaskEnded>>,
     stop: CancellationToken,
     mut database: Database,
 ) -> Outcome {
@@ -100,14 +102,14 @@ async fn run_until_stopped(
         };
         tokio::pin!(database_gone);
         tokio::select! {
-            () = &mut serving => return Err("the server ended by itself".into()),
+            served = &mut serving => return Ok(served?),
             _ = terminate.recv() => tracing::info!("asked to stop"),
             _ = interrupt.recv() => tracing::info!("asked to stop"),
             reason = &mut database_gone => lost = Some(reason),
         }
     }
     stop.cancel();
-    serving.await;
+    serving.await?;
     database.close().await?;
     match lost {
         Some(reason) => Err(format!("the embedded database ended: {reason}").into()),

@@ -31,6 +31,8 @@ pub struct Config {
     pub sign_in: SignIn,
     pub rate_limits: RateLimits,
     pub log: Log,
+    pub sessions: Sessions,
+    pub housekeeping: Housekeeping,
 }
 
 /// `[server]`
@@ -132,6 +134,38 @@ pub struct RateLimits {
 pub struct Log {
     pub filter: String,
     pub format: LogFormat,
+}
+
+/// `[sessions]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Sessions {
+    pub coherence: Coherence,
+    pub capacity: usize,
+    pub bookkeeping_rows_per_second: usize,
+    pub max_waiting_polls: usize,
+    pub max_waiting_polls_per_client: usize,
+}
+
+/// How servers on one database hear of each other's decisions.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Coherence {
+    /// By `LISTEN` and `NOTIFY`.
+    Notify,
+    /// Not at all: the database is asked every time.
+    ReadThrough,
+}
+
+/// `[housekeeping]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Housekeeping {
+    pub decided_sessions_days: u32,
+    pub ended_devices_days: u32,
+    pub audit_days: u32,
 }
 
 /// How log lines look.

@@ -1,6 +1,7 @@
 //! Who is the client? (RFC 6749 §2.3, RFC 8628 §3.1)
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -10,7 +11,6 @@ use crate::app::App;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::{AuthMethod, Client, GrantType};
 use crate::model::tenant::Tenant;
-use crate::store::clients;
 
 /// What a request says about who sends it.
 #[derive(Default)]
@@ -31,7 +31,7 @@ pub struct Assertion;
 
 /// A client that is who it says, as far as its registration asks for proof. Having one is the proof.
 #[derive(Clone, Debug)]
-pub struct AuthenticatedClient(Client);
+pub struct AuthenticatedClient(Arc<Client>);
 
 impl AuthenticatedClient {
     /// Refuses a client that may not use `grant` (RFC 6749 §5.2).
@@ -40,6 +40,12 @@ impl AuthenticatedClient {
             return Ok(());
         }
         Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant."))
+    }
+
+    /// The client, to keep it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Client> {
+        Arc::clone(&self.0)
     }
 }
 
@@ -58,8 +64,8 @@ pub async fn authenticate(
     presented: PresentedCredentials,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let claim = Claim::read(presented)?;
-    let client = clients::find(&app.db, tenant.id, &claim.client_id).await?;
-    let proven = proves(client.as_ref(), &claim);
+    let client = app.cached.client(&app.db, tenant.id, &claim.client_id).await?;
+    let proven = proves(client.as_deref(), &claim);
     match client {
         Some(client) if proven && client.enabled => Ok(AuthenticatedClient(client)),
         _ => Err(OAuthError::new(

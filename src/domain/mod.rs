@@ -8,6 +8,7 @@ pub mod clients;
 pub mod device_flow;
 pub mod granting;
 pub mod guards;
+pub mod housekeeping;
 pub mod oauth_error;
 pub mod passwords;
 pub mod refresh;

@@ -123,9 +123,9 @@ impl std::error::Error for OAuthError {}
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self {
+            StoreError::Unavailable(_) | StoreError::Overloaded => Self {
                 code: ErrorCode::TemporarilyUnavailable,
-                description: "The server cannot reach its database; please try again.",
+                description: "The server cannot store anything at the moment; please try again.",
                 cause: Some(error.to_string()),
             },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),

@@ -17,7 +17,7 @@ use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
 use crate::store::refresh_tokens::{self, NewRefreshToken};
-use crate::store::{scopes, token_families, users};
+use crate::store::token_families;
 
 /// What a client sends (RFC 6749 §6).
 #[derive(Debug)]
@@ -83,13 +83,12 @@ pub async fn refresh(
             return Err(dead());
         }
     }
-    let family = &presented.family;
-    let user = users::find(&app.db, tenant.id, family.user_id)
-        .await?
-        .filter(super::super::model::user::User::is_active)
-        .ok_or_else(dead)?;
-    let catalogue = scopes::all(&app.db, tenant.id).await?;
-    let granted = granting::grantable(Some(&family.scopes), client, &catalogue, &user);
+    let (family, user) = (&presented.family, &presented.user);
+    if !user.is_active() {
+        return Err(dead());
+    }
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let granted = granting::grantable(Some(&family.scopes), client, &catalogue, user);
     if !granting::brings_refresh_token(client, &granted) {
         return Err(dead());
     }
@@ -101,7 +100,7 @@ pub async fn refresh(
     let grant = Grant {
         tenant,
         client,
-        user: &user,
+        user,
         device_id: family.device_id,
         scopes: &for_access,
         authentication: &family.authentication,

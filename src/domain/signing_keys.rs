@@ -24,7 +24,7 @@ pub struct SigningKey {
     pub key: EncodingKey,
 }
 
-/// Opened keys by tenant and `kid`. Which of them signs is asked of the database every time.
+/// Opened keys by tenant and `kid`. Which of them signs, the database says.
 #[derive(Default)]
 pub struct KeyRing(RwLock<HashMap<(TenantId, String), Arc<SigningKey>>>);
 
@@ -40,9 +40,9 @@ pub async fn signing(
     tenant: TenantId,
     algorithm: SigningAlgorithm,
 ) -> Result<Arc<SigningKey>, OAuthError> {
-    let sealed = match signing_keys::signing(&app.db, tenant, algorithm).await? {
+    let sealed = match app.cached.signing_key(&app.db, tenant, algorithm).await? {
         Some(sealed) => sealed,
-        None => create(app, tenant, algorithm).await?,
+        None => Arc::new(create(app, tenant, algorithm).await?),
     };
     let name = (tenant, sealed.kid.clone());
     if let Some(key) = app.key_ring.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
@@ -57,7 +57,7 @@ pub async fn signing(
         SigningAlgorithm::Es256 => EncodingKey::from_ec_der(&private),
         SigningAlgorithm::Rs256 => EncodingKey::from_rsa_der(&private),
     };
-    let opened = Arc::new(SigningKey { kid: sealed.kid, algorithm, key });
+    let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), algorithm, key });
     app.key_ring.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&opened));
     Ok(opened)
 }

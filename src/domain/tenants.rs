@@ -1,5 +1,7 @@
 //! Tenants: finding the one a request is for, and making new ones.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::audit;
@@ -13,8 +15,9 @@ use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
 use crate::store::{self, scopes, tenants};
 
 /// The tenant a request is for; a disabled one looks like none.
-pub async fn find(app: &App, slug: &TenantSlug) -> Result<Tenant, OAuthError> {
-    tenants::find(&app.db, slug)
+pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthError> {
+    app.cached
+        .tenant(&app.db, slug)
         .await?
         .filter(|tenant| tenant.enabled)
         .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))

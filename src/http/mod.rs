@@ -10,6 +10,7 @@ pub mod operations;
 pub mod origin;
 pub mod pages;
 pub mod parameters;
+pub mod prefer;
 pub mod response_headers;
 pub mod server;
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{answer, router};
 use crate::app::App;
+use crate::background::{self, TaskEnded};
 
 /// A server that listens but does not answer yet.
 #[derive(Debug)]
@@ -43,8 +44,23 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Answers until `stop` is cancelled; then takes no more, and waits for what is under way.
-    pub async fn run(self, stop: CancellationToken) {
+    /// Answers until `stop` is cancelled; then takes no more, and waits for what is under way. The background
+    /// tasks run beside it and a little longer; should one of them end by itself, so does the server.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), TaskEnded> {
+        let answered = CancellationToken::new();
+        let tasks = background::run(Arc::clone(&self.app), answered.clone());
+        let answering = async {
+            self.answer_all(stop).await;
+            answered.cancel();
+        };
+        tokio::pin!(tasks);
+        tokio::select! {
+            ended = &mut tasks => ended,
+            () = answering => tasks.await,
+        }
+    }
+
+    async fn answer_all(self, stop: CancellationToken) {
         let router = router(&self.app);
         let settings = &self.app.config.server;
         let http = http(settings.max_header_bytes, Duration::from_secs(settings.header_timeout_seconds));
@@ -64,6 +80,7 @@ impl Server {
             }
         }
         drop(self.listener);
+        self.app.stopping.cancel();
         let grace = Duration::from_secs(settings.shutdown_grace_seconds);
         if tokio::time::timeout(grace, open.shutdown()).await.is_err() {
             tracing::warn!("some requests were still under way and were cut off");

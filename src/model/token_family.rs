@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::device_session::Authentication;
 use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 use super::scope::ScopeSet;
+use super::user::User;
 
 /// A family.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct PresentedRefreshToken {
     pub rotated_at: Option<DateTime<Utc>>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
+    /// Whose it is.
+    pub user: User,
     /// Its family.
     pub family: TokenFamily,
 }

@@ -1,14 +1,19 @@
 //! What can go wrong with the database, told apart by what it means for the caller.
 
+use std::sync::Arc;
+
 /// The outcome of a store function.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// A failure of the store.
-#[derive(Debug, thiserror::Error)]
+/// A failure of the store. It can be handed to all who waited for the same statement.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached or takes no work now; the same call may go through later.
     #[error("the database is unavailable: {0}")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Arc<sqlx::Error>),
+    /// More waits to be stored than the database takes; the same call may go through later.
+    #[error("too much waits to be stored")]
+    Overloaded,
     /// The database refused: a constraint of this name stands against it.
     #[error("the constraint {name} stands against it")]
     Constraint {
@@ -17,7 +22,7 @@ pub enum StoreError {
     },
     /// Our own fault.
     #[error("the database did not understand: {0}")]
-    Fault(#[source] sqlx::Error),
+    Fault(#[source] Arc<sqlx::Error>),
 }
 
 impl StoreError {
@@ -25,6 +30,12 @@ impl StoreError {
     #[must_use]
     pub fn violates(&self, name: &str) -> bool {
         matches!(self, Self::Constraint { name: violated } if violated == name)
+    }
+
+    /// Whether the same call may go through later.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Overloaded)
     }
 }
 
@@ -36,13 +47,13 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(Arc::new(error)),
             sqlx::Error::Database(database) => match (database.constraint(), database.code().as_deref()) {
                 (Some(name), _) => Self::Constraint { name: name.to_owned() },
-                (None, Some(code)) if is_passing(code) => Self::Unavailable(error),
-                _ => Self::Fault(error),
+                (None, Some(code)) if is_condition_of_server(code) => Self::Unavailable(Arc::new(error)),
+                _ => Self::Fault(Arc::new(error)),
             },
-            _ => Self::Fault(error),
+            _ => Self::Fault(Arc::new(error)),
         }
     }
 }
@@ -50,7 +61,7 @@ impl From<sqlx::Error> for StoreError {
 /// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08),
 /// transaction rollback such as a deadlock (40), insufficient resources (53), operator intervention (57),
 /// system error (58), and a read-only server after a failover (25006).
-fn is_passing(code: &str) -> bool {
+fn is_condition_of_server(code: &str) -> bool {
     ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
 }
 
@@ -60,8 +71,9 @@ mod tests {
 
     #[test]
     fn trouble_of_the_server_is_told_from_trouble_with_the_statement() {
-        assert!(matches!(StoreError::from(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
-        assert!(matches!(StoreError::from(sqlx::Error::RowNotFound), StoreError::Fault(_)));
-        assert!(is_passing("57P01") && is_passing("53300") && !is_passing("42601"));
+        assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_passing());
+        assert!(!StoreError::from(sqlx::Error::RowNotFound).is_passing());
+        assert!(is_condition_of_server("57P01") && is_condition_of_server("53300"));
+        assert!(!is_condition_of_server("42601"));
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
+pub mod announcements;
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
+pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 mod error;
+pub mod housekeeping;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod schema;

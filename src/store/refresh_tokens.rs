@@ -5,6 +5,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::Result;
+use super::users::UserRow;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
@@ -23,7 +24,7 @@ pub struct NewRefreshToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The token with this hash, and its family.
+/// The token with this hash, its family, and whose it is.
 pub async fn find(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -32,10 +33,13 @@ pub async fn find(
     let row = sqlx::query!(
         "SELECT t.id, t.expires_at, t.rotated_at, d.locked_at,
                 f.id AS family_id, f.device_id, f.user_id, f.client_id, f.granted_scopes, f.auth_time, f.amr,
-                f.expires_at AS family_expires_at, f.revoked_at
+                f.expires_at AS family_expires_at, f.revoked_at,
+                u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
+                u.locked_at AS user_locked_at
          FROM refresh_tokens t
          JOIN token_families f ON f.id = t.family_id
          JOIN devices d ON d.id = f.device_id
+         JOIN users u ON u.id = f.user_id
          WHERE t.token_hash = $2 AND t.tenant_id = $1",
         tenant.0,
         &hash.0[..]
@@ -47,6 +51,17 @@ pub async fn find(
         expires_at: row.expires_at,
         rotated_at: row.rotated_at,
         device_locked: row.locked_at.is_some(),
+        user: UserRow {
+            id: row.user_id,
+            username: row.username,
+            display_name: row.display_name,
+            email: row.email,
+            email_verified: row.email_verified,
+            roles: row.roles,
+            enabled: row.enabled,
+            locked_at: row.user_locked_at,
+        }
+        .into_user(tenant),
         family: TokenFamily {
             id: TokenFamilyId(row.family_id),
             tenant_id: tenant,
@@ -62,7 +77,8 @@ pub async fn find(
 }
 
 /// Exchanges a token for its successor, in one statement with what is written beside it: the device was seen,
-/// and the audit trail says so. Whether it was still there to be exchanged; `false` changes nothing.
+/// and the audit trail says so. Whether it was still there to be exchanged, by a user, client and tenant that
+/// still may; `false` changes nothing.
 pub async fn rotate(
     db: impl PgExecutor<'_>,
     presented: &PresentedRefreshToken,
@@ -75,7 +91,12 @@ pub async fn rotate(
         r#"WITH family AS (
                SELECT f.id, f.tenant_id, f.device_id, f.client_id FROM token_families f
                WHERE f.id = $2 AND f.revoked_at IS NULL
-               FOR SHARE
+                 AND EXISTS (SELECT FROM users u WHERE u.id = f.user_id AND u.enabled AND u.locked_at IS NULL)
+                 AND EXISTS (SELECT FROM clients c
+                             WHERE c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled)
+                 AND EXISTS (SELECT FROM tenants t WHERE t.id = f.tenant_id AND t.enabled)
+                 AND EXISTS (SELECT FROM devices d WHERE d.id = f.device_id AND d.locked_at IS NULL)
+               FOR SHARE OF f
            ), rotated AS (
                UPDATE refresh_tokens t SET rotated_at = $3
                FROM family WHERE t.id = $1 AND t.family_id = family.id AND t.rotated_at IS NULL

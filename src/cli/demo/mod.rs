@@ -93,7 +93,7 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
         played
     };
     let played = tokio::select! {
-        (played, ()) = async { tokio::join!(play, server) } => played,
+        (played, served) = async { tokio::join!(play, server) } => { served?; played }
         _ = tokio::signal::ctrl_c() => Err("stopped".into()),
     };
     database.close().await?;

@@ -11,6 +11,7 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
+use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 
 /// The person's answer.
@@ -77,9 +78,8 @@ pub async fn decide(
             json!({"client_id": consent.client.client_id.as_str()}),
         ),
     };
-    if !taken {
-        return Err(DecisionRefused::AlreadyHandled);
-    }
+    let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
+    announce(&mut *transaction, Announcement::Decided(code)).await?;
     let event = AuditEvent {
         action,
         outcome: Outcome::Success,
@@ -91,5 +91,6 @@ pub async fn decide(
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
+    app.sessions.decided(&code);
     Ok(())
 }

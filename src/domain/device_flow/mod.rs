@@ -4,14 +4,17 @@
 //! 2. It shows the user code and the address to the person (§3.3).
 //! 3. The person signs in and enters the code: [`open`] (§3.3).
 //! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4).
-//! 5. Meanwhile the device asks again and again: [`poll`] (§3.4, §3.5).
+//! 5. Meanwhile the device asks again and again: [`poll`] (§3.4, §3.5); or it [`wait`]s. The [`bookkeeping`]
+//!    of polls follows later.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
 
+pub mod bookkeeping;
 pub mod decide;
 pub mod open;
 pub mod poll;
 pub mod redeem;
 pub mod start;
+pub mod wait;
 
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::app::App;

@@ -2,6 +2,8 @@
 //!
 //! Whatever is wrong with a code, the person is told the same: nobody learns which codes are live.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::unseal_user_code;
@@ -18,9 +20,10 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
+use crate::store::StoreError;
+use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 use crate::store::device_sessions::openings::{self, Opening};
-use crate::store::{StoreError, clients, scopes};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +123,9 @@ pub async fn open(
         }
         Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
         Verdict::Kill => {
-            decisions::kill(&mut *transaction, id, now).await?;
+            if let Some(code) = decisions::kill(&mut *transaction, id, now).await? {
+                announce(&mut *transaction, Announcement::Decided(code)).await?;
+            }
             (Action::DeviceSessionDenied, Outcome::Success)
         }
     };
@@ -163,7 +168,7 @@ pub struct Consent {
     /// The request.
     pub request: DeviceRequest,
     /// Who asks.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// The code, to compare it with the device's.
     pub user_code: UserCode,
     /// The rights, as the person would grant them now.
@@ -198,17 +203,17 @@ pub(super) async fn consent(
     id: DeviceSessionId,
 ) -> Result<Option<Consent>, OAuthError> {
     let Some(request) = openings::find(&app.db, tenant, id).await? else { return Ok(None) };
-    let Some(client) = clients::find(&app.db, tenant, request.session.client_id.as_str()).await? else {
+    let Some(client) = app.cached.client(&app.db, tenant, request.session.client_id.as_str()).await? else {
         return Ok(None);
     };
     if request.opened_by != Some(browser.id) || !client.enabled || !client.may_use(GrantType::DeviceCode) {
         return Ok(None);
     }
-    let catalogue = scopes::all(&app.db, tenant).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant).await?;
     let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &browser.user);
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
-        scopes: catalogue.into_iter().filter(|scope| granted.contains(&scope.name)).collect(),
+        scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         request,
         client,
     }))

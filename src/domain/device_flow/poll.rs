@@ -7,13 +7,14 @@ use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
-use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::client::GrantType;
+use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use crate::model::client::{Client, GrantType};
 use crate::model::device_session::{Approval, DeviceSession, Phase, Polling};
-use crate::model::ids::ClientId;
+use crate::model::ids::{ClientId, DeviceSessionId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::device_sessions::polls;
+use crate::store::device_sessions::memory::{PendingSession, Remembered, Ticket};
+use crate::store::device_sessions::polls::{self, FoundSession};
 
 /// A code used again this soon after its redemption is a lost answer and no theft.
 const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
@@ -72,7 +73,38 @@ pub fn answer(session: &DeviceSession, polling: &Polling, client: &ClientId, now
     }
 }
 
-/// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not.
+/// What memory can say about a poll.
+#[derive(Clone, Copy, Debug)]
+enum Known {
+    Pending,
+    SlowDown { id: DeviceSessionId, raised_to: Option<u32> },
+    Foreign,
+}
+
+/// The same rule for a session that is remembered as pending. `None`: its time has passed, and the database must
+/// say whether anybody decided in time.
+fn answer_remembered(session: &mut PendingSession, client: &Client, now: DateTime<Utc>) -> Option<Known> {
+    if session.owner.client_id != client.client_id || session.owner.tenant_id != client.tenant_id {
+        return Some(Known::Foreign);
+    }
+    if now >= session.expires_at {
+        return None;
+    }
+    let early = session.polling.is_early(now) || session.marks.owes_slow_down;
+    session.record_poll(now);
+    if !early {
+        return Some(Known::Pending);
+    }
+    let interval_seconds = session.polling.slowed_interval();
+    let raised_to = (interval_seconds > session.polling.interval_seconds).then_some(interval_seconds);
+    session.polling.interval_seconds = interval_seconds;
+    session.marks.slowed = true;
+    session.marks.owes_slow_down = false;
+    Some(Known::SlowDown { id: session.id, raised_to })
+}
+
+/// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not. What memory can answer touches nothing
+/// else; it can only ever say *pending*.
 pub async fn poll(
     app: &App,
     tenant: &Tenant,
@@ -81,39 +113,106 @@ pub async fn poll(
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::DeviceCode)?;
-    let unknown = || OAuthError::invalid_grant("The device code is unknown, used, or another client's.");
-    let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?;
-    let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
-    let (session, polling) =
-        polls::lock(&mut transaction, tenant.id, code.hash()).await?.ok_or_else(unknown)?;
-    let verdict = answer(&session, &polling, &client.client_id, now);
-    match verdict {
-        Verdict::Pending => polls::record(&mut *transaction, session.id, 0, now).await?,
-        Verdict::SlowDown { interval_seconds } => {
-            polls::record(&mut *transaction, session.id, interval_seconds, now).await?;
-        }
-        _ => {}
+    let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
+    match by_memory(app, &code, client) {
+        Some(known) => Err(refusal(app, &code, known).await),
+        None => ask_database(app, tenant, client, request, &code, origin).await,
     }
-    transaction.commit().await?;
+}
+
+fn by_memory(app: &App, code: &SecretHash, client: &Client) -> Option<Known> {
+    let now = app.clock.now();
+    app.sessions.with(code, |session| answer_remembered(session, client, now)).flatten()
+}
+
+/// Answers a poll from the database.
+pub(super) async fn ask_database(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    code: &SecretHash,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
+    let now = app.clock.now();
+    let ticket = app.sessions.ticket(code);
+    let found = match polls::find(&app.db, tenant.id, *code).await {
+        // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
+        Err(error) if error.is_passing() => {
+            let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, client, now));
+            return match known.flatten() {
+                Some(known) => Err(refusal(app, code, known).await),
+                None => Err(error.into()),
+            };
+        }
+        found => found?.ok_or_else(unknown)?,
+    };
     let refuse = |code, description| Err(OAuthError::new(code, description));
-    match verdict {
-        Verdict::Pending => refuse(ErrorCode::AuthorizationPending, "Nobody has decided yet."),
-        Verdict::SlowDown { .. } => {
-            refuse(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
+    match answer(&found.session, &found.polling, &client.client_id, now) {
+        Verdict::Pending | Verdict::SlowDown { .. } => {
+            let known = still_waiting(app, client, code, &found, ticket, now).await?;
+            Err(refusal(app, code, known).await)
         }
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
         Verdict::Expired => refuse(ErrorCode::ExpiredToken, "The device code has expired; start again."),
         Verdict::Foreign | Verdict::JustRedeemed => Err(unknown()),
         Verdict::Replayed => {
-            redeem::revoke_replayed(app, &session, client, origin).await?;
+            redeem::revoke_replayed(app, &found.session, client, origin).await?;
             Err(unknown())
         }
         Verdict::Redeem(approval) => {
             refuse_resources(&request.resources)?;
-            redeem::redeem(app, tenant, client, &session, &approval, request.scope.as_deref(), origin).await
+            redeem::redeem(app, tenant, client, &found, &approval, request.scope.as_deref(), origin).await
         }
     }
+}
+
+/// Applies the rule to a session that the database says is waiting: in memory, where it is remembered from now on,
+/// or in the database, where memory is full or not to be trusted.
+async fn still_waiting(
+    app: &App,
+    client: &AuthenticatedClient,
+    code: &SecretHash,
+    found: &FoundSession,
+    ticket: Ticket,
+    now: DateTime<Utc>,
+) -> Result<Known, OAuthError> {
+    let FoundSession { session, polling, .. } = found;
+    if app.sessions.is_trusted() {
+        let owner = app.owners.of(client);
+        let pending = PendingSession::new(*code, session.id, owner, session.expires_at, *polling);
+        if app.sessions.remember_read(pending, ticket, now) == Remembered::Yes {
+            // Where it was decided in this very moment, it was still pending when the poll came.
+            return Ok(by_memory(app, code, client).unwrap_or(Known::Pending));
+        }
+    }
+    let early = polling.is_early(now);
+    let slowed = polling.slowed_interval();
+    if polls::record(&app.db, found, if early { slowed } else { 0 }, now).await? && !early {
+        return Ok(Known::Pending);
+    }
+    // Either it came too early, or another poll came at the same moment.
+    Ok(Known::SlowDown { id: session.id, raised_to: (slowed > polling.interval_seconds).then_some(slowed) })
+}
+
+/// The refusal in words. A raised interval is written at once, for whichever server is asked next.
+async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
+    match known {
+        Known::Pending => OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet."),
+        Known::Foreign => unknown(),
+        Known::SlowDown { id, raised_to } => {
+            if let Some(interval_seconds) = raised_to
+                && let Err(error) = polls::raise(&app.db, *code, id, interval_seconds).await
+            {
+                tracing::warn!(%error, "a raised interval is known to this server only");
+            }
+            OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
+        }
+    }
+}
+
+fn unknown() -> OAuthError {
+    OAuthError::invalid_grant("The device code is unknown, used, or another client's.")
 }
 
 #[cfg(test)]

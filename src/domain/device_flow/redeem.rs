@@ -13,8 +13,9 @@ use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
+use crate::store::device_sessions::polls::FoundSession;
 use crate::store::device_sessions::redemptions::{self, Redemption};
-use crate::store::{scopes, token_families, users};
+use crate::store::token_families;
 
 /// Hands out the tokens of an approved session. Everything that was true at approval is asked again: the user,
 /// the client and the tenant may have changed since. The tokens are signed first and handed out only if the
@@ -23,7 +24,7 @@ pub async fn redeem(
     app: &App,
     tenant: &Tenant,
     client: &AuthenticatedClient,
-    session: &DeviceSession,
+    found: &FoundSession,
     approval: &Approval,
     narrowed_to: Option<&str>,
     origin: &RequestOrigin,
@@ -31,12 +32,9 @@ pub async fn redeem(
     let gone = || {
         OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
     };
-    let user = users::find(&app.db, tenant.id, approval.user_id)
-        .await?
-        .filter(crate::model::user::User::is_active)
-        .ok_or_else(gone)?;
-    let catalogue = scopes::all(&app.db, tenant.id).await?;
-    let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, &user);
+    let user = found.decided_by.as_ref().filter(|user| user.is_active()).ok_or_else(gone)?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user);
     let for_access = refresh::narrow(&granted, narrowed_to)?;
 
     let now = app.clock.now();
@@ -50,7 +48,7 @@ pub async fn redeem(
     let grant = Grant {
         tenant,
         client,
-        user: &user,
+        user,
         device_id,
         scopes: &for_access,
         authentication: &approval.authentication,
@@ -66,7 +64,7 @@ pub async fn redeem(
         audit_id: app.random.uuid_v7(now),
         origin,
     };
-    if redemptions::redeem(&app.db, session, &redemption, now).await? {
+    if redemptions::redeem(&app.db, &found.session, &redemption, now).await? {
         Ok(tokens)
     } else {
         Err(OAuthError::invalid_grant("The device code was used already."))

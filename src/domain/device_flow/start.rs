@@ -1,6 +1,8 @@
 //! Step 1: a device asks for codes (RFC 8628 §3.1, §3.2).
 
-use chrono::TimeDelta;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{refuse_resources, user_code_context};
 use crate::app::App;
@@ -12,12 +14,13 @@ use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
+use crate::model::device_session::Polling;
 use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
+use crate::store::device_sessions::memory::PendingSession;
 use crate::store::device_sessions::starts::{self, NewDeviceSession, Stored};
-use crate::store::scopes;
 
 /// How often another user code is drawn when one is taken. Even with as many live codes as a length allows, the
 /// chance of so many collisions in a row is below 10⁻²⁰.
@@ -63,41 +66,51 @@ pub async fn start(
 ) -> Result<Started, OAuthError> {
     client.require(GrantType::DeviceCode)?;
     refuse_resources(&request.resources)?;
-    let catalogue = scopes::all(&app.db, tenant.id).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
     let live = check_quotas(app, tenant, client, origin).await?;
 
     let now = app.clock.now();
     let settings = &app.config.device_flow;
     let device_code = BearerSecret::generate(SecretKind::DeviceCode, &app.random);
-    let id = DeviceSessionId(app.random.uuid_v7(now));
     let length = user_code::length_for(live + 1);
+    let mut user_code = UserCode::sample(length, &app.random);
+    let id = DeviceSessionId(app.random.uuid_v7(now));
+    let mut session = NewDeviceSession {
+        id,
+        client: client.shared(),
+        device_code_hash: device_code.hash(),
+        user_code_mac: [0; 32],
+        user_code_sealed: Vec::new(),
+        requested_scopes,
+        device: Arc::new(request.device),
+        ip_address: origin.ip_address,
+        user_agent: origin.user_agent.clone(),
+        created_at: now,
+        expires_at: now + settings.code_lifetime(),
+        interval_seconds: settings.poll_interval_seconds,
+    };
     for _ in 0..MAX_DRAWS {
-        let user_code = UserCode::sample(length, &app.random);
-        let session = NewDeviceSession {
-            id,
-            tenant_id: tenant.id,
-            client_id: &client.client_id,
-            device_code_hash: device_code.hash(),
-            user_code_mac: app.secrets.user_code_mac(tenant.id, &user_code),
-            user_code_sealed: app.secrets.database.seal(
-                user_code.as_str().as_bytes(),
-                &user_code_context(id),
-                &app.random,
-            ),
-            requested_scopes: requested_scopes.as_ref(),
-            device: &request.device,
-            origin,
-            created_at: now,
-            expires_at: now + settings.code_lifetime(),
-            interval_seconds: settings.poll_interval_seconds,
-        };
-        if starts::insert(&app.db, &session).await? == Stored::Yes {
+        let context = user_code_context(id);
+        session.user_code_mac = app.secrets.user_code_mac(tenant.id, &user_code);
+        session.user_code_sealed =
+            app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
+        if app.start_queue.store(session.clone()).await? == Stored::Yes {
             app.pending_counts.add(tenant.id);
+            remember(app, &session, now);
             return Ok(started(app, tenant, device_code, user_code));
         }
+        user_code = UserCode::sample(length, &app.random);
     }
     Err(OAuthError::fault("no free user code was found"))
+}
+
+/// The polls that follow need not ask the database.
+fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
+    let polling = Polling { interval_seconds: session.interval_seconds, last_polled_at: None };
+    let owner = app.owners.of(&session.client);
+    let code = session.device_code_hash;
+    app.sessions.remember_new(PendingSession::new(code, session.id, owner, session.expires_at, polling), now);
 }
 
 fn started(app: &App, tenant: &Tenant, device_code: BearerSecret, user_code: UserCode) -> Started {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,12 +11,14 @@ use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::device_flow::poll::{self, PollRequest};
+use crate::domain::device_flow::wait;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::refresh::{self, RefreshRequest};
 use crate::domain::tenants;
 use crate::domain::tokens::IssuedTokens;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
+use crate::http::prefer::Prefer;
 use crate::http::{Slug, no_store};
 use crate::model::client::GrantType;
 
@@ -69,6 +71,8 @@ pub struct TokenResponse {
     path = "/oauth/token",
     operation_id = "v1_oauth_token_create",
     tag = "OAuth Device Flow",
+    params(("Prefer" = Option<String>, Header, description = "`wait=N`: hold a pending poll for up to N seconds, \
+        at most 60, until somebody decides (RFC 7240 §4.3)", example = "wait=30")),
     request_body(
         content(
             (DeviceTokenRequest = "application/x-www-form-urlencoded"),
@@ -92,6 +96,7 @@ pub async fn create(
     State(app): State<Arc<App>>,
     slug: Slug,
     Origin(origin): Origin,
+    prefer: Prefer,
     mut parameters: Parameters,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
@@ -102,7 +107,13 @@ pub async fn create(
         Some(GrantType::DeviceCode) => {
             let device_code = required(parameters.take("device_code"), "device_code is required.")?;
             let request = PollRequest { device_code, scope, resources };
-            poll::poll(&app, &tenant, &client, &request, &origin).await?
+            let Some(patience) = prefer.wait else {
+                let tokens = poll::poll(&app, &tenant, &client, &request, &origin).await?;
+                return Ok(no_store(TokenResponse::from(tokens)));
+            };
+            let (outcome, preference) = wait::poll(&app, &tenant, &client, &request, patience, &origin).await;
+            let answer = outcome.map(TokenResponse::from).map_err(OAuthRefusal::from).map(no_store);
+            return Ok(prefer.confirm(preference, answer.into_response()));
         }
         Some(GrantType::RefreshToken) => {
             let refresh_token =

@@ -26,7 +26,7 @@ use crate::model::tenant::Tenant;
 /// first visit, so that its forms can be told from others'; signing in replaces it.
 pub(super) struct Browser {
     /// The tenant it visits.
-    pub(super) tenant: Tenant,
+    pub(super) tenant: Arc<Tenant>,
     /// Where it is.
     pub(super) origin: RequestOrigin,
     /// Who is signed in.

@@ -96,7 +96,7 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
         frame: browser.frame(),
         client_is_first_party: consent.client.first_party,
         client_is_public: consent.client.is_public(),
-        client_name: consent.client.name,
+        client_name: consent.client.name.clone(),
         user_code: consent.user_code.to_string(),
         device: DeviceWords {
             name: request.device.name,

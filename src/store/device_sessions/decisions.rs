@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{BrowserSessionId, DeviceSessionId, UserId};
 use crate::model::scope::ScopeSet;
-use crate::store::Result;
+use crate::store::{Result, hash32};
 
-/// Approves a session that this browser has open; whether it was still waiting.
+/// Approves a session that this browser has open; its device code's hash if it was still waiting.
 pub async fn approve(
     db: impl PgExecutor<'_>,
     id: DeviceSessionId,
@@ -17,12 +18,13 @@ pub async fn approve(
     scopes: &ScopeSet,
     authentication: &Authentication,
     now: DateTime<Utc>,
-) -> Result<bool> {
-    let approved = sqlx::query!(
+) -> Result<Option<SecretHash>> {
+    let approved = sqlx::query_scalar!(
         "UPDATE device_sessions
          SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
              granted_scopes = $5, auth_time = $6, amr = $7
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4",
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         RETURNING device_code_hash",
         id.0,
         now,
         user.0,
@@ -31,41 +33,47 @@ pub async fn approve(
         authentication.auth_time,
         &authentication.amr
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(approved.rows_affected() == 1)
+    Ok(approved.as_deref().and_then(hash32))
 }
 
-/// Refuses a session that this browser has open; whether it was still waiting.
+/// Refuses a session that this browser has open; its device code's hash if it was still waiting.
 pub async fn deny(
     db: impl PgExecutor<'_>,
     id: DeviceSessionId,
     browser: BrowserSessionId,
     user: UserId,
     now: DateTime<Utc>,
-) -> Result<bool> {
-    let denied = sqlx::query!(
+) -> Result<Option<SecretHash>> {
+    let denied = sqlx::query_scalar!(
         "UPDATE device_sessions
          SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4",
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         RETURNING device_code_hash",
         id.0,
         now,
         user.0,
         browser.0
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(denied.rows_affected() == 1)
+    Ok(denied.as_deref().and_then(hash32))
 }
 
-/// Ends a waiting session that nobody decided; whether it was still waiting.
-pub async fn kill(db: impl PgExecutor<'_>, id: DeviceSessionId, now: DateTime<Utc>) -> Result<bool> {
-    let killed = sqlx::query!(
-        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'",
+/// Ends a waiting session that nobody decided; its device code's hash if it was still waiting.
+pub async fn kill(
+    db: impl PgExecutor<'_>,
+    id: DeviceSessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let killed = sqlx::query_scalar!(
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'
+         RETURNING device_code_hash",
         id.0,
         now
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    Ok(killed.rows_affected() == 1)
+    Ok(killed.as_deref().and_then(hash32))
 }

@@ -1,7 +1,9 @@
 //! `device_sessions`, told by what happens to them: they are started, polled, opened, decided and redeemed.
 
 pub mod decisions;
+pub mod memory;
 pub mod openings;
+pub mod owners;
 pub mod pending_counts;
 pub mod polls;
 pub mod redemptions;

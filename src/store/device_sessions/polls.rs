@@ -1,32 +1,66 @@
 //! A device asks again (RFC 8628 §3.4).
+//!
+//! Whatever is written about polls is written to columns of its own, so that it can never undo a decision.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
 
 use super::SessionRow;
+use super::memory::UnwrittenPolls;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::{DeviceSession, Polling};
 use crate::model::ids::{DeviceSessionId, TenantId};
+use crate::model::user::User;
 use crate::store::Result;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::users::UserRow;
 
-/// The session of this device code and how it is polled, locked until the transaction ends: of two polls at
-/// once, one is early.
-pub async fn lock(
-    db: &mut PgConnection,
+/// A session as a poll finds it in the database.
+#[derive(Debug)]
+pub struct FoundSession {
+    /// The session.
+    pub session: DeviceSession,
+    /// How it is polled.
+    pub polling: Polling,
+    /// How often it was polled, to notice another poll at the same moment.
+    pub poll_count: i64,
+    /// Who decided, if anybody did.
+    pub decided_by: Option<User>,
+}
+
+/// The session of this device code.
+pub async fn find(
+    db: impl PgExecutor<'_>,
     tenant: TenantId,
     device_code: SecretHash,
-) -> Result<Option<(DeviceSession, Polling)>> {
+) -> Result<Option<FoundSession>> {
     let row = sqlx::query!(
-        "SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
-                consumed_at, interval_seconds, last_polled_at
-         FROM device_sessions WHERE device_code_hash = $2 AND tenant_id = $1
-         FOR NO KEY UPDATE",
+        r#"SELECT s.id, s.client_id, s.expires_at, s.state, s.decided_at, s.decided_by_user_id, s.granted_scopes,
+                  s.auth_time, s.amr, s.consumed_at, s.interval_seconds, s.last_polled_at, s.poll_count,
+                  u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
+                  u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at
+           FROM device_sessions s LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id
+           WHERE s.device_code_hash = $2 AND s.tenant_id = $1"#,
         tenant.0,
         &device_code.0[..]
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| {
+        let decided_by = row.user_id.map(|id| {
+            UserRow {
+                id,
+                username: row.username.unwrap_or_default(),
+                display_name: row.display_name,
+                email: row.email,
+                email_verified: row.email_verified.unwrap_or(false),
+                roles: row.roles.unwrap_or_default(),
+                enabled: row.enabled.unwrap_or(false),
+                locked_at: row.locked_at,
+            }
+            .into_user(tenant)
+        });
         let polling = Polling {
             interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
             last_polled_at: row.last_polled_at,
@@ -43,27 +77,110 @@ pub async fn lock(
             amr: row.amr,
             consumed_at: row.consumed_at,
         };
-        (session.into_session(tenant), polling)
+        FoundSession {
+            session: session.into_session(tenant),
+            polling,
+            poll_count: row.poll_count,
+            decided_by,
+        }
     }))
 }
 
-/// Writes when the session was polled and how often it may be: these columns and no others, so that it can
-/// never undo a decision.
+/// Writes that the session was polled, unless somebody else has polled it since it was read: of two polls at
+/// once, one is early. Whether it was written.
 pub async fn record(
     db: impl PgExecutor<'_>,
-    id: DeviceSessionId,
+    found: &FoundSession,
     interval_seconds: u32,
     now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
+) -> Result<bool> {
+    let recorded = sqlx::query!(
         "UPDATE device_sessions
          SET poll_count = poll_count + 1, last_polled_at = $2, interval_seconds = greatest(interval_seconds, $3)
-         WHERE id = $1",
-        id.0,
+         WHERE id = $1 AND poll_count = $4",
+        found.session.id.0,
         now,
+        i32::try_from(interval_seconds).unwrap_or(i32::MAX),
+        found.poll_count
+    )
+    .execute(db)
+    .await?;
+    Ok(recorded.rows_affected() == 1)
+}
+
+/// Raises the interval, and tells the other servers.
+pub async fn raise(db: &PgPool, code: SecretHash, id: DeviceSessionId, interval_seconds: u32) -> Result<()> {
+    sqlx::query!(
+        "UPDATE device_sessions SET interval_seconds = greatest(interval_seconds, $2) WHERE id = $1",
+        id.0,
         i32::try_from(interval_seconds).unwrap_or(i32::MAX)
     )
     .execute(db)
     .await?;
-    Ok(())
+    announce(db, Announcement::Raised(code, interval_seconds)).await
+}
+
+/// What the database knew of a session when polls were written.
+#[derive(Debug)]
+pub struct Written {
+    /// The session.
+    pub id: DeviceSessionId,
+    /// The last poll written before, perhaps by another server.
+    pub last_polled_before: Option<DateTime<Utc>>,
+    /// How often the device may poll.
+    pub interval_seconds: u32,
+    /// Whether nobody has decided.
+    pub is_pending: bool,
+}
+
+/// Writes many sessions' polls at once.
+pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<Vec<Written>> {
+    let ids: Vec<Uuid> = polls.iter().map(|unwritten| unwritten.id.0).collect();
+    let counts: Vec<i64> = polls.iter().map(|unwritten| i64::from(unwritten.polls)).collect();
+    let times: Vec<DateTime<Utc>> = polls.iter().map(|unwritten| unwritten.last_polled_at).collect();
+    // Locked in one order, so that two servers that write the same sessions never wait for each other.
+    let rows = sqlx::query!(
+        r#"WITH polled AS (
+               SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
+           ), before AS (
+               SELECT s.id, s.last_polled_at FROM device_sessions s JOIN polled USING (id)
+               ORDER BY s.id FOR NO KEY UPDATE OF s
+           )
+           UPDATE device_sessions s
+           SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
+           FROM polled, before WHERE s.id = polled.id AND before.id = polled.id
+           RETURNING s.id, before.last_polled_at AS last_polled_before, s.interval_seconds,
+                     s.state = 'pending' AS "is_pending!""#,
+        &ids,
+        &counts,
+        &times
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Written {
+            id: DeviceSessionId(row.id),
+            last_polled_before: row.last_polled_before,
+            interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
+            is_pending: row.is_pending,
+        })
+        .collect())
+}
+
+/// Which of these sessions do not wait for a decision any more.
+pub async fn decided_among(
+    db: impl PgExecutor<'_>,
+    sessions: &[DeviceSessionId],
+) -> Result<Vec<DeviceSessionId>> {
+    let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+    let decided = sqlx::query_scalar!(
+        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
+           LEFT JOIN device_sessions s ON s.id = asked.id
+           WHERE s.state IS DISTINCT FROM 'pending'"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(decided.into_iter().map(DeviceSessionId).collect())
 }

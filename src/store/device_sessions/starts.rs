@@ -1,25 +1,36 @@
-//! A device asks (RFC 8628 §3.1).
+//! A device asks (RFC 8628 §3.1). Starts that arrive together are stored together.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use ipnet::IpNet;
 use sqlx::types::Json;
+use sqlx::{PgExecutor, PgPool};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use uuid::Uuid;
 
 use crate::model::bearer_secret::SecretHash;
+use crate::model::client::Client;
 use crate::model::device::DeviceDescription;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::{Result, StoreError};
 
+/// The most sessions in one statement.
+const MAX_BATCH: usize = 256;
+/// The most sessions that wait to be stored.
+const QUEUE_LENGTH: usize = 4096;
+
 /// A session about to be stored.
-#[derive(Debug)]
-pub struct NewDeviceSession<'a> {
+#[derive(Clone, Debug)]
+pub struct NewDeviceSession {
     /// Its identifier.
     pub id: DeviceSessionId,
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// The client that asks.
-    pub client_id: &'a ClientId,
+    /// The client that asks, and its tenant.
+    pub client: Arc<Client>,
     /// The device code's hash.
     pub device_code_hash: SecretHash,
     /// The user code's MAC.
@@ -27,11 +38,13 @@ pub struct NewDeviceSession<'a> {
     /// The user code, sealed.
     pub user_code_sealed: Vec<u8>,
     /// The scopes asked for.
-    pub requested_scopes: Option<&'a ScopeSet>,
+    pub requested_scopes: Option<ScopeSet>,
     /// What the device says about itself.
-    pub device: &'a DeviceDescription,
+    pub device: Arc<DeviceDescription>,
     /// From where it asks.
-    pub origin: &'a RequestOrigin,
+    pub ip_address: IpAddr,
+    /// With what program.
+    pub user_agent: Option<String>,
     /// When it asks.
     pub created_at: DateTime<Utc>,
     /// When both codes die.
@@ -45,40 +58,121 @@ pub struct NewDeviceSession<'a> {
 pub enum Stored {
     /// It was.
     Yes,
-    /// Another session has the same user code; try another one.
+    /// Another session has the same user code, or had it lately; try another one.
     UserCodeTaken,
 }
 
-/// Stores a new session.
-pub async fn insert(db: impl PgExecutor<'_>, session: &NewDeviceSession<'_>) -> Result<Stored> {
-    let requested_scopes = session.requested_scopes.map(ScopeSet::to_vec);
-    let inserted = sqlx::query!(
+struct Waiting {
+    session: NewDeviceSession,
+    answer: oneshot::Sender<Result<Stored>>,
+}
+
+/// Sessions that wait to be stored.
+pub struct StartQueue {
+    entrance: mpsc::Sender<Waiting>,
+    exit: Mutex<mpsc::Receiver<Waiting>>,
+}
+
+impl Default for StartQueue {
+    fn default() -> Self {
+        let (entrance, exit) = mpsc::channel(QUEUE_LENGTH);
+        Self { entrance, exit: Mutex::new(exit) }
+    }
+}
+
+impl std::fmt::Debug for StartQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StartQueue")
+    }
+}
+
+impl StartQueue {
+    /// Stores a session; it is durable when this returns.
+    pub async fn store(&self, session: NewDeviceSession) -> Result<Stored> {
+        let (answer, stored) = oneshot::channel();
+        self.entrance.try_send(Waiting { session, answer }).map_err(|_| StoreError::Overloaded)?;
+        stored.await.map_err(|_| StoreError::Overloaded)?
+    }
+
+    /// Takes what waits, all at once, and stores it. Waits for the first session, never for company: while one
+    /// statement is under way, the next one's sessions gather by themselves.
+    pub async fn store_next(&self, db: &PgPool) {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        if self.exit.lock().await.recv_many(&mut batch, MAX_BATCH).await == 0 {
+            return;
+        }
+        let (sessions, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.session, waiting.answer)).unzip();
+        let outcome = insert(db, &sessions).await;
+        for (session, answer) in sessions.iter().zip(answers) {
+            let own = match &outcome {
+                Ok(stored) if stored.contains(&session.id.0) => Ok(Stored::Yes),
+                Ok(_) => Ok(Stored::UserCodeTaken),
+                // One client that has just been deleted must not fail the others.
+                Err(StoreError::Constraint { .. }) if sessions.len() > 1 => insert_one(db, session).await,
+                Err(error) => Err(error.clone()),
+            };
+            // Whoever asked may have gone.
+            let _ = answer.send(own);
+        }
+    }
+}
+
+async fn insert_one(db: &PgPool, session: &NewDeviceSession) -> Result<Stored> {
+    let stored = insert(db, std::slice::from_ref(session)).await?;
+    Ok(if stored.is_empty() { Stored::UserCodeTaken } else { Stored::Yes })
+}
+
+/// Stores sessions; the identifiers of those whose user codes were free.
+async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uuid>> {
+    let column = |pick: fn(&NewDeviceSession) -> Vec<u8>| sessions.iter().map(pick).collect::<Vec<_>>();
+    let ids: Vec<Uuid> = sessions.iter().map(|session| session.id.0).collect();
+    let tenants: Vec<Uuid> = sessions.iter().map(|session| session.client.tenant_id.0).collect();
+    let clients: Vec<String> = sessions.iter().map(|session| session.client.client_id.to_string()).collect();
+    // An array of arrays cannot be taken apart by unnest; a scope holds no space.
+    let scopes: Vec<Option<String>> =
+        sessions.iter().map(|session| session.requested_scopes.as_ref().map(ToString::to_string)).collect();
+    let devices: Vec<Json<&DeviceDescription>> =
+        sessions.iter().map(|session| Json(&*session.device)).collect();
+    let addresses: Vec<IpNet> = sessions.iter().map(|session| IpNet::from(session.ip_address)).collect();
+    let user_agents: Vec<Option<String>> =
+        sessions.iter().map(|session| session.user_agent.clone()).collect();
+    let created: Vec<DateTime<Utc>> = sessions.iter().map(|session| session.created_at).collect();
+    let expiring: Vec<DateTime<Utc>> = sessions.iter().map(|session| session.expires_at).collect();
+    let intervals: Vec<i32> =
+        sessions.iter().map(|session| i32::try_from(session.interval_seconds).unwrap_or(i32::MAX)).collect();
+    let stored = sqlx::query_scalar!(
         "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
                                       interval_seconds)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        session.id.0,
-        session.tenant_id.0,
-        session.client_id.as_str(),
-        &session.device_code_hash.0[..],
-        &session.user_code_mac[..],
-        session.user_code_sealed,
-        requested_scopes.as_deref(),
-        Json(session.device) as _,
-        session.origin.ip_network(),
-        session.origin.user_agent,
-        session.created_at,
-        session.expires_at,
-        i32::try_from(session.interval_seconds).unwrap_or(i32::MAX)
+         SELECT id, tenant_id, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
+                created, expires, seconds
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
+                     $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[])
+              AS new (id, tenant_id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
+                      seconds)
+         WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
+                           WHERE spent.tenant_id = new.tenant_id AND spent.user_code_mac = new.mac
+                             AND spent.free_at > new.created)
+         ON CONFLICT (tenant_id, user_code_mac) DO NOTHING
+         RETURNING id",
+        &ids,
+        &tenants,
+        &clients,
+        &column(|session| session.device_code_hash.0.to_vec()),
+        &column(|session| session.user_code_mac.to_vec()),
+        &column(|session| session.user_code_sealed.clone()),
+        &scopes as &[Option<String>],
+        &devices as _,
+        &addresses,
+        &user_agents as &[Option<String>],
+        &created,
+        &expiring,
+        &intervals
     )
-    .execute(db)
-    .await
-    .map_err(StoreError::from);
-    match inserted {
-        Ok(_) => Ok(Stored::Yes),
-        Err(error) if error.violates("device_sessions_user_code_key") => Ok(Stored::UserCodeTaken),
-        Err(error) => Err(error),
-    }
+    .fetch_all(db)
+    .await?;
+    Ok(stored.into_iter().collect())
 }
 
 /// How many codes of the tenant wait for a decision, counted up to `cap`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey::app::App;
-use latchkey::config::Config;
+use latchkey::config::{Coherence, Config};
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, scopes, tenants};
 use latchkey::http::server::Server;
@@ -79,6 +79,12 @@ impl TestServer {
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(Server::on(listener, Arc::clone(&app)).run(stop.clone()));
+        if app.config.sessions.coherence == Coherence::Notify {
+            // Most tests are about what a server does once it hears the others.
+            while !app.sessions.is_trusted() {
+                tokio::task::yield_now().await;
+            }
+        }
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

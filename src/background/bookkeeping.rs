@@ -1,0 +1,45 @@
+//! Writes polls to the database, once a second, and all that is left when the server stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::domain::device_flow::bookkeeping::write_polls;
+
+const EVERY: Duration = Duration::from_secs(1);
+/// The most rows in one statement.
+const MAX_BATCH: usize = 1_000;
+
+pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+    let budget = app.config.sessions.bookkeeping_rows_per_second;
+    loop {
+        let stopping = stop.is_cancelled();
+        write(&app, if stopping { usize::MAX } else { budget }).await;
+        if stopping {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+async fn write(app: &App, budget: usize) {
+    let mut left = budget;
+    while left > 0 {
+        match write_polls(app, left.min(MAX_BATCH)).await {
+            Ok(0) => break,
+            Ok(written) => {
+                metrics::counter!("latchkey_poll_rows_written_total").increment(written as u64);
+                left = left.saturating_sub(written);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "polls could not be written; they are kept");
+                break;
+            }
+        }
+    }
+}

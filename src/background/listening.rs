@@ -1,0 +1,45 @@
+//! Hears what other servers announce. While nothing can be heard, nothing remembered is trusted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::store;
+use crate::store::announcements::{Announcement, Ear};
+
+/// How long to wait before the next attempt to listen.
+const RETRY: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+    let listening = async {
+        loop {
+            if let Err(error) = listen(&app).await {
+                tracing::warn!(%error, "other servers cannot be heard; polls ask the database meanwhile");
+            }
+            app.sessions.distrust();
+            app.cached.distrust();
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    tokio::select! {
+        () = listening => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Listens until the connection is lost.
+async fn listen(app: &App) -> store::Result<()> {
+    let mut ear = Ear::open(&app.db).await?;
+    app.sessions.trust();
+    app.cached.trust();
+    while let Some(announcement) = ear.hear().await? {
+        match announcement {
+            Announcement::Decided(code) => app.sessions.decided(&code),
+            Announcement::Raised(code, interval_seconds) => app.sessions.raised(&code, interval_seconds),
+            Announcement::DirectoryChanged => app.cached.forget(),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What a server does besides answering: one file for each task, and the one list of them.
+//!
+//! A task runs until the server stops. One that ends before is a fault of ours: the server then stops, loudly.
+
+mod bookkeeping;
+mod housekeeping;
+mod listening;
+mod rereading;
+mod storing_starts;
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::config::Coherence;
+
+/// A task ended although nobody asked it to.
+#[derive(Debug, thiserror::Error)]
+#[error("a background task ended by itself: {0}")]
+pub struct TaskEnded(String);
+
+/// Runs every task until `stop` is cancelled; then each finishes what it has begun.
+pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..storing_starts::WRITERS {
+        tasks.spawn(storing_starts::run(Arc::clone(&app), stop.clone()));
+    }
+    if app.config.sessions.coherence == Coherence::Notify {
+        tasks.spawn(listening::run(Arc::clone(&app), stop.clone()));
+    }
+    tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(housekeeping::run(Arc::clone(&app), stop.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        if !stop.is_cancelled() || ended.is_err() {
+            let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+            return Err(TaskEnded(reason));
+        }
+    }
+    Ok(())
+}

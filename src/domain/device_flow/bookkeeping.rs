@@ -1,0 +1,109 @@
+//! Step 5, afterwards: what memory knows of polls is written to the database, and what the database knows is
+//! read, both many at once.
+
+use std::collections::HashMap;
+
+use crate::app::App;
+use crate::model::device_session::Polling;
+use crate::store::device_sessions::memory::{PendingSession, UnwrittenPolls};
+use crate::store::device_sessions::polls::{self, Written};
+use crate::store::{self};
+
+/// Writes the polls of at most `max` sessions; of how many they were.
+pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
+    let unwritten = app.sessions.take_unwritten(max);
+    if unwritten.is_empty() {
+        return Ok(0);
+    }
+    let written = match polls::write(&app.db, &unwritten).await {
+        Ok(written) => written,
+        Err(error) => {
+            app.sessions.put_back(&unwritten);
+            return Err(error);
+        }
+    };
+    let ours: HashMap<_, _> = unwritten.iter().map(|polls| (polls.id, polls)).collect();
+    for theirs in &written {
+        let Some(ours) = ours.get(&theirs.id) else { continue };
+        if theirs.is_pending {
+            app.sessions.update(&ours.code, |session| compare(session, ours, theirs));
+        } else {
+            app.sessions.decided(&ours.code);
+        }
+    }
+    Ok(unwritten.len())
+}
+
+/// The rule for a device whose polls reach several servers: each sees only its own, so a poll may come too early
+/// without being noticed. Here it is: the next one is told to slow down.
+fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written) {
+    let polling = &mut session.polling;
+    polling.interval_seconds = polling.interval_seconds.max(theirs.interval_seconds);
+    let Some(before) = theirs.last_polled_before else { return };
+    let (earlier, later) = (before.min(ours.last_polled_at), before.max(ours.last_polled_at));
+    let together = Polling { interval_seconds: ours.interval_seconds, last_polled_at: Some(earlier) };
+    if !ours.slowed && together.is_early(later) {
+        session.marks.owes_slow_down = true;
+    }
+    session.polling.last_polled_at = session.polling.last_polled_at.max(Some(before));
+}
+
+/// Reads at most `max` sessions anew that were not read for half a minute, and forgets those whose time has
+/// passed; how many were read. An announcement that was missed, for whatever reason, is made up for here.
+pub async fn reread_due(app: &App, max: usize) -> store::Result<usize> {
+    let due = app.sessions.take_due(app.clock.now(), max);
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<_> = due.iter().map(|(_, id)| *id).collect();
+    let decided = polls::decided_among(&app.db, &ids).await?;
+    let codes: HashMap<_, _> = due.iter().map(|(code, id)| (*id, *code)).collect();
+    for code in decided.iter().filter_map(|id| codes.get(id)) {
+        app.sessions.decided(code);
+    }
+    Ok(due.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::{DateTime, Utc};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::bearer_secret::SecretHash;
+    use crate::model::ids::{ClientId, DeviceSessionId};
+    use crate::model::tenant::DEFAULT_TENANT;
+    use crate::store::device_sessions::memory::Owner;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    fn owes(before: Option<i64>, own: i64, slowed: bool) -> bool {
+        let (code, id) = (SecretHash([0; 32]), DeviceSessionId(Uuid::nil()));
+        let owner = Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() };
+        let polling = Polling { interval_seconds: 5, last_polled_at: Some(at(own)) };
+        let mut session = PendingSession::new(code, id, Arc::new(owner), at(600), polling);
+        let ours =
+            UnwrittenPolls { code, id, polls: 1, last_polled_at: at(own), interval_seconds: 5, slowed };
+        let theirs =
+            Written { id, last_polled_before: before.map(at), interval_seconds: 5, is_pending: true };
+        compare(&mut session, &ours, &theirs);
+        session.marks.owes_slow_down
+    }
+
+    #[test]
+    fn polls_on_two_servers_are_too_early_together() {
+        assert!(owes(Some(0), 2, false));
+        assert!(owes(Some(4), 2, false));
+        assert!(!owes(Some(0), 5, false));
+        assert!(!owes(None, 2, false));
+    }
+
+    #[test]
+    fn nobody_is_told_twice_for_one_poll() {
+        assert!(!owes(Some(0), 2, true));
+    }
+}

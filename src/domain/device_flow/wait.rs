@@ -1,0 +1,147 @@
+//! Step 5 without asking again and again: a poll that waits for the decision (`Prefer: wait=N`, RFC 7240 §4.3).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::poll::{self, PollRequest};
+use crate::app::App;
+use crate::config::Sessions;
+use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::tokens::IssuedTokens;
+use crate::model::bearer_secret::SecretHash;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::store::device_sessions::memory::{Owner, Wait};
+
+/// The longest time a poll waits.
+pub const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// How many polls wait now, in all and for each client.
+#[derive(Debug)]
+pub struct WaitingPolls {
+    limit: usize,
+    limit_of_client: usize,
+    waiting: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_client: HashMap<Arc<Owner>, usize>,
+}
+
+impl WaitingPolls {
+    /// None wait yet.
+    #[must_use]
+    pub fn new(settings: &Sessions) -> Self {
+        Self {
+            limit: settings.max_waiting_polls,
+            limit_of_client: settings.max_waiting_polls_per_client,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// A place to wait in, unless all are taken.
+    fn enter(&self, owner: Arc<Owner>) -> Option<Place<'_>> {
+        let mut counts = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.all >= self.limit {
+            return None;
+        }
+        let of_client = counts.by_client.entry(Arc::clone(&owner)).or_default();
+        if *of_client >= self.limit_of_client {
+            return None;
+        }
+        *of_client += 1;
+        counts.all += 1;
+        Some(Place { polls: self, owner })
+    }
+}
+
+/// A place to wait in; it is free again when dropped.
+struct Place<'a> {
+    polls: &'a WaitingPolls,
+    owner: Arc<Owner>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(of_client) = counts.by_client.get_mut(&self.owner) {
+            *of_client -= 1;
+            if *of_client == 0 {
+                counts.by_client.remove(&self.owner);
+            }
+        }
+    }
+}
+
+/// Whether a client's preference to wait was followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// It was: the poll waited, or needed not.
+    Applied,
+    /// It was not: too many wait, or the decision could not be heard of.
+    Ignored,
+}
+
+/// Polls, and where nobody has decided yet, waits until somebody has, the code expires, `patience` is over, or the
+/// server stops. The answer is that of any poll.
+pub async fn poll(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    patience: Duration,
+    origin: &RequestOrigin,
+) -> (Result<IssuedTokens, OAuthError>, Preference) {
+    let first = poll::poll(app, tenant, client, request, origin).await;
+    let pending = matches!(&first, Err(error) if error.code == ErrorCode::AuthorizationPending);
+    if !pending {
+        return (first, Preference::Applied);
+    }
+    let Some(_place) = app.waiting_polls.enter(app.owners.of(client)) else {
+        return (first, Preference::Ignored);
+    };
+    let code = SecretHash::of(&request.device_code);
+    match decision(app, &code, patience.min(MAX_WAIT)).await {
+        Ended::ByDecision => {
+            (poll::ask_database(app, tenant, client, request, &code, origin).await, Preference::Applied)
+        }
+        Ended::ByTime => (first, Preference::Applied),
+        Ended::AtOnce => (first, Preference::Ignored),
+    }
+}
+
+/// How the waiting ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    ByDecision,
+    ByTime,
+    AtOnce,
+}
+
+async fn decision(app: &App, code: &SecretHash, patience: Duration) -> Ended {
+    let waiters = match app.sessions.wait(code) {
+        Wait::For(waiters) => waiters,
+        Wait::Over => return Ended::ByDecision,
+        Wait::Impossible => return Ended::AtOnce,
+    };
+    let woken = waiters.notified();
+    tokio::pin!(woken);
+    woken.as_mut().enable();
+    // Whatever happened before we could be woken.
+    if matches!(app.sessions.wait(code), Wait::Over) {
+        return Ended::ByDecision;
+    }
+    tokio::select! {
+        () = woken => match app.sessions.wait(code) {
+            Wait::Over => Ended::ByDecision,
+            _ => Ended::ByTime,
+        },
+        () = tokio::time::sleep(patience) => Ended::ByTime,
+        () = app.stopping.cancelled() => Ended::ByTime,
+    }
+}

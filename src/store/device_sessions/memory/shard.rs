@@ -1,0 +1,129 @@
+//! One part of the memory, behind one lock.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hashbrown::HashTable;
+
+use super::{PendingSession, UnwrittenPolls};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::DeviceSessionId;
+
+/// How long a session is believed without being read anew.
+const SAFETY_REREAD: TimeDelta = TimeDelta::seconds(30);
+
+/// SHA-256 is uniform: its first bytes are as good a hash as any.
+pub(super) fn prefix(code: &SecretHash) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&code.0[..8]);
+    u64::from_le_bytes(bytes)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    sessions: HashTable<PendingSession>,
+    /// When each session is next to be looked at, in Unix seconds, and its prefix; about in order of time.
+    agenda: VecDeque<(i64, u64)>,
+    /// Prefixes of sessions with unwritten polls.
+    line: VecDeque<u64>,
+    /// How many decisions were announced for codes of this shard.
+    pub(super) announcements: u64,
+}
+
+impl Shard {
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(super) fn find(&mut self, code: &SecretHash) -> Option<&mut PendingSession> {
+        self.sessions.find_mut(prefix(code), |session| session.code == *code)
+    }
+
+    fn find_by_prefix(&mut self, wanted: u64) -> Option<&mut PendingSession> {
+        self.sessions.find_mut(wanted, |session| prefix(&session.code) == wanted)
+    }
+
+    pub(super) fn insert(&mut self, session: PendingSession, now: DateTime<Utc>) {
+        let hash = prefix(&session.code);
+        let due = session.expires_at.min(now + SAFETY_REREAD);
+        self.agenda.push_back((due.timestamp(), hash));
+        self.sessions.insert_unique(hash, session, |session| prefix(&session.code));
+    }
+
+    /// Lets the session wait for its polls to be written, if it has any and does not wait already.
+    pub(super) fn line_up(&mut self, code: &SecretHash) {
+        let hash = prefix(code);
+        if let Some(session) = self.find(code)
+            && session.unwritten_polls > 0
+            && !session.marks.in_line
+        {
+            session.marks.in_line = true;
+            self.line.push_back(hash);
+        }
+    }
+
+    pub(super) fn take_unwritten(&mut self, max: usize, taken: &mut Vec<UnwrittenPolls>) {
+        for _ in 0..max {
+            let Some(hash) = self.line.pop_front() else { break };
+            let Some(session) = self.find_by_prefix(hash) else { continue };
+            let (polls, slowed) = (session.unwritten_polls, session.marks.slowed);
+            session.unwritten_polls = 0;
+            session.marks.in_line = false;
+            session.marks.slowed = false;
+            if let Some(last_polled_at) = session.polling.last_polled_at {
+                taken.push(UnwrittenPolls {
+                    code: session.code,
+                    id: session.id,
+                    polls,
+                    last_polled_at,
+                    interval_seconds: session.polling.interval_seconds,
+                    slowed,
+                });
+            }
+        }
+    }
+
+    pub(super) fn take_due(
+        &mut self,
+        now: DateTime<Utc>,
+        max: usize,
+        due: &mut Vec<(SecretHash, DeviceSessionId)>,
+    ) {
+        for _ in 0..max {
+            if self.agenda.front().is_none_or(|(when, _)| *when > now.timestamp()) {
+                break;
+            }
+            let Some((_, hash)) = self.agenda.pop_front() else { break };
+            let Some(session) = self.find_by_prefix(hash) else { continue };
+            if session.expires_at <= now {
+                self.remove(hash);
+                continue;
+            }
+            if !session.marks.decided {
+                due.push((session.code, session.id));
+            }
+            let next = session.expires_at.min(now + SAFETY_REREAD);
+            self.agenda.push_back((next.timestamp(), hash));
+        }
+    }
+
+    fn remove(&mut self, hash: u64) {
+        if let Ok(entry) = self.sessions.find_entry(hash, |session| prefix(&session.code) == hash) {
+            let (session, _) = entry.remove();
+            if let Some(waiters) = session.waiters {
+                waiters.notify_waiters();
+            }
+        }
+        // A burst that has passed gives its room back.
+        if self.sessions.capacity() > 1024 && self.sessions.len() < self.sessions.capacity() / 8 {
+            self.sessions.shrink_to(self.sessions.len() * 2, |session| prefix(&session.code));
+            self.agenda.shrink_to(self.sessions.len() * 2);
+        }
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        for waiters in self.sessions.iter().filter_map(|session| session.waiters.as_ref()) {
+            waiters.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The clients that have sessions in memory, each once, however many sessions it has.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::memory::Owner;
+use crate::model::client::Client;
+use crate::model::ids::{ClientId, TenantId};
+
+/// The clients.
+#[derive(Debug, Default)]
+pub struct Owners(RwLock<HashMap<TenantId, HashMap<ClientId, Arc<Owner>>>>);
+
+impl Owners {
+    /// The client as an owner of sessions.
+    pub fn of(&self, client: &Client) -> Arc<Owner> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = known.get(&client.tenant_id).and_then(|clients| clients.get(&client.client_id)) {
+            return Arc::clone(owner);
+        }
+        drop(known);
+        let owner = Owner { tenant_id: client.tenant_id, client_id: client.client_id.clone() };
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let clients = known.entry(client.tenant_id).or_default();
+        Arc::clone(clients.entry(client.client_id.clone()).or_insert_with(|| Arc::new(owner)))
+    }
+}
