@@ -77,8 +77,8 @@ fn grouped_and_inline_paths_are_found() {
 
 fn rust_files(folder: PathBuf) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             files.extend(rust_files(path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -38,7 +38,7 @@ async fn listen(app: &App) -> store::Result<()> {
         match announcement {
             Announcement::Decided(code) => app.sessions.decided(&code),
             Announcement::Raised(code, interval_seconds) => app.sessions.raised(&code, interval_seconds),
-            Announcement::DirectoryChanged => app.cached.forget(),
+            Announcement::DirectoryChanged => app.cached.renew(),
         }
     }
     Ok(())

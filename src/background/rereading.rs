@@ -26,7 +26,8 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
                 }
             }
         }
-        metrics::gauge!("latchkey_remembered_sessions").set(app.sessions.len() as f64);
+        let remembered = u32::try_from(app.sessions.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("latchkey_remembered_sessions").set(remembered);
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = stop.cancelled() => {}

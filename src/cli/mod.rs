@@ -60,11 +60,11 @@ enum Command {
 pub async fn run(cli: Cli) -> Outcome {
     let settings = || config::load(cli.config.as_deref());
     match cli.command {
-        Command::Demo(args) => demo::run(args, settings()?).await,
-        Command::Serve(args) => serve::run(args, settings()?).await,
+        Command::Demo(args) => Box::pin(demo::run(args, settings()?)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, settings()?)).await,
         Command::Migrate(args) => migrate::run(args, settings()?).await,
         Command::Openapi => print_openapi(),
-        Command::Login(args) => Ok(login::run(args).await?),
+        Command::Login(args) => Ok(Box::pin(login::run(args)).await?),
         Command::Admin(args) => admin::run(args, settings()?).await,
         Command::Postgres(args) => postgres::run(args, &settings()?).await,
     }

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::Config;
 use crate::domain::tenants;
+use crate::embedded_postgres::{Cluster, ClusterSettings};
 use crate::http::operations;
 use crate::http::server::Server;
 use crate::store::schema;
@@ -37,6 +38,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
         None => None,
     };
     let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
+    let cluster_settings = database.cluster.as_ref().map(|_| setup::cluster_settings(&config)).transpose()?;
     let app = setup::build_app(config, &database)?;
     bring_up_to_date(&app, &database).await?;
     let stop = CancellationToken::new();
@@ -49,10 +51,10 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
         }
     };
     let serving = async {
-        let (served, ()) = tokio::join!(server.run(stop.clone()), operating);
-        served
+        let (ended, ()) = tokio::join!(server.run(stop.clone()), operating);
+        ended
     };
-    run_until_stopped(serving, stop.clone(), database).await
+    run_until_stopped(serving, stop.clone(), database, cluster_settings).await
 }
 
 /// Takes the address before anything else is started, so that a taken one costs nothing. With port 0 the
@@ -82,37 +84,32 @@ async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
     Ok(tenants::ensure_default(app).await?)
 }
 
-/// Serves until a signal asks to stop, and then finishes what is under way. When the embedded database dies, the
-/// server stops loudly: nothing works without it, and a supervisor can start both anew.
+/// Serves until a signal asks to stop, and then finishes what is under way. Should the embedded database end
+/// meanwhile, it is started again; requests are answered 503 until it is back.
 async fn run_until_stopped(
     serving: impl Future<Output = Result<(), TaskEnded>>,
     stop: CancellationToken,
     mut database: Database,
+    settings: Option<ClusterSettings>,
 ) -> Outcome {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::pin!(serving);
-    let mut lost = None;
-    {
-        let database_gone = async {
-            match &mut database.cluster {
-                Some(cluster) => cluster.exited().await,
-                None => std::future::pending().await,
-            }
+    loop {
+        let reason = tokio::select! {
+            ended = &mut serving => return Ok(ended?),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            reason = database.ended() => reason,
         };
-        tokio::pin!(database_gone);
-        tokio::select! {
-            served = &mut serving => return Ok(served?),
-            _ = terminate.recv() => tracing::info!("asked to stop"),
-            _ = interrupt.recv() => tracing::info!("asked to stop"),
-            reason = &mut database_gone => lost = Some(reason),
+        tracing::error!(reason, "the embedded database ended; it is started again");
+        drop(database.cluster.take());
+        if let Some(settings) = &settings {
+            database.cluster = Some(Cluster::start(settings).await?);
         }
     }
+    tracing::info!("asked to stop");
     stop.cancel();
     serving.await?;
-    database.close().await?;
-    match lost {
-        Some(reason) => Err(format!("the embedded database ended: {reason}").into()),
-        None => Ok(()),
-    }
+    database.close().await
 }

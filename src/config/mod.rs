@@ -50,6 +50,7 @@ pub struct Server {
     pub max_body_bytes: usize,
     pub max_header_bytes: usize,
     pub header_timeout_seconds: u64,
+    pub body_timeout_seconds: u64,
     pub request_timeout_seconds: u64,
     pub shutdown_grace_seconds: u64,
 }

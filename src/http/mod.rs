@@ -16,6 +16,7 @@ pub mod server;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -60,9 +61,14 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
             *request.uri_mut() = address::with_path(request.uri(), &address.path);
-            request.extensions_mut().insert(Slug(address.slug));
+            request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(Origin(origin));
-            router.clone().oneshot(request).await.into_response()
+            let waiting = prefer::wait(request.headers()).unwrap_or_default();
+            let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
+            match tokio::time::timeout(limit, router.clone().oneshot(request)).await {
+                Ok(answered) => answered.into_response(),
+                Err(_) => took_too_long(&address.path),
+            }
         }
         None => not_found(request).await,
     };
@@ -91,6 +97,17 @@ fn refuse_plain_http(app: &App, address: &Address) -> Response {
     }
     let target = format!("{}{}{}", app.config.public_origin(), address.slug.path_prefix(), address.path);
     Redirect::to(&target).into_response()
+}
+
+/// Most likely the database hangs; whatever was begun there is rolled back.
+fn took_too_long(path: &str) -> Response {
+    tracing::error!(path, "a request took too long and was given up");
+    let error =
+        OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server took too long; please try again.");
+    if is_for_programs(path) {
+        return OAuthRefusal::from(error).into_response();
+    }
+    pages::PageRefusal::from(error).into_response()
 }
 
 async fn not_found(request: Request<Body>) -> Response {

@@ -93,7 +93,7 @@ impl FromRequest<Arc<App>> for Parameters {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
         let settings = &app.config.server;
         let reading = read(request, settings.max_body_bytes);
-        tokio::time::timeout(Duration::from_secs(settings.request_timeout_seconds), reading)
+        tokio::time::timeout(Duration::from_secs(settings.body_timeout_seconds), reading)
             .await
             .unwrap_or_else(|_| Err(OAuthError::invalid_request("The body took too long to arrive.")))
             .map_err(Into::into)

@@ -43,7 +43,7 @@ impl Prefer {
 }
 
 /// The first `wait` of all `Prefer` headers (RFC 7240 §2), at most [`MAX_WAIT`].
-fn wait(headers: &HeaderMap) -> Option<Duration> {
+pub fn wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences = headers
         .get_all(PREFER)
         .iter()

@@ -1,7 +1,9 @@
 //! What changes rarely and is asked for with every request: tenants, clients, scopes and which key signs.
 //!
-//! The database announces every change of these tables. What was read before an announcement is not kept after
-//! it, and while announcements cannot be heard nothing is kept at all.
+//! The database announces every change of these tables, and each announcement begins a new generation: what was
+//! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
+//! cannot be asked, the last known value stands in: nothing can be granted without the database, but a device that
+//! waits must not stop for our trouble.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -24,15 +26,16 @@ const CAPACITY: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Cached {
     heard: AtomicBool,
-    announcements: AtomicU64,
+    generation: AtomicU64,
     tenants: Shelf<TenantSlug, Tenant>,
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
 }
 
+/// Values of one kind, each with the generation it was read in.
 #[derive(Debug)]
-struct Shelf<K, V>(RwLock<HashMap<K, Arc<V>>>);
+struct Shelf<K, V>(RwLock<HashMap<K, (u64, Arc<V>)>>);
 
 impl<K, V> Default for Shelf<K, V> {
     fn default() -> Self {
@@ -43,23 +46,18 @@ impl<K, V> Default for Shelf<K, V> {
 impl Cached {
     /// Announcements are heard from now on.
     pub fn trust(&self) {
-        self.forget();
+        self.renew();
         self.heard.store(true, Ordering::SeqCst);
     }
 
     /// Announcements are not heard any more.
     pub fn distrust(&self) {
         self.heard.store(false, Ordering::SeqCst);
-        self.forget();
     }
 
     /// Something changed.
-    pub fn forget(&self) {
-        self.announcements.fetch_add(1, Ordering::SeqCst);
-        self.tenants.clear();
-        self.clients.clear();
-        self.scopes.clear();
-        self.signing_keys.clear();
+    pub fn renew(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The tenant with this slug.
@@ -91,40 +89,52 @@ impl Cached {
 
     async fn get<K: Eq + Hash, V>(
         &self,
-        shelf: &Shelf<K, V>,
+        kind: &Shelf<K, V>,
         key: K,
         load: impl Future<Output = Result<Option<V>>>,
     ) -> Result<Option<Arc<V>>> {
-        if let Some(known) = shelf.read(&key) {
-            return Ok(Some(known));
+        let known = kind.read(&key);
+        let generation = self.generation.load(Ordering::SeqCst);
+        if let Some((read_in, value)) = &known
+            && *read_in == generation
+            && self.heard.load(Ordering::SeqCst)
+        {
+            return Ok(Some(Arc::clone(value)));
         }
-        let before = self.announcements.load(Ordering::SeqCst);
-        let Some(value) = load.await?.map(Arc::new) else { return Ok(None) };
-        if self.heard.load(Ordering::SeqCst) {
-            shelf.put(key, &value, || self.announcements.load(Ordering::SeqCst) == before);
+        match load.await {
+            Ok(Some(value)) => {
+                let value = Arc::new(value);
+                kind.put(key, generation, &value);
+                Ok(Some(value))
+            }
+            Ok(None) => {
+                kind.remove(&key);
+                Ok(None)
+            }
+            Err(error) if error.is_passing() => known.map(|(_, value)| Some(value)).ok_or(error),
+            Err(error) => Err(error),
         }
-        Ok(Some(value))
     }
 }
 
 impl<K: Eq + Hash, V> Shelf<K, V> {
-    fn read(&self, key: &K) -> Option<Arc<V>> {
+    fn read(&self, key: &K) -> Option<(u64, Arc<V>)> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Keeps the value if it is still current, which is asked under the lock that [`Shelf::clear`] takes after
-    /// it has counted the announcement.
-    fn put(&self, key: K, value: &Arc<V>, is_current: impl FnOnce() -> bool) {
-        let mut shelf = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if is_current() {
-            if shelf.len() >= CAPACITY {
-                shelf.clear();
-            }
-            shelf.insert(key, Arc::clone(value));
+    fn put(&self, key: K, generation: u64, value: &Arc<V>) {
+        let mut values = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if values.len() >= CAPACITY {
+            values.clear();
+        }
+        // Of two who read at once, the one who began later knows more.
+        let entry = values.entry(key).or_insert_with(|| (generation, Arc::clone(value)));
+        if entry.0 <= generation {
+            *entry = (generation, Arc::clone(value));
         }
     }
 
-    fn clear(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    fn remove(&self, key: &K) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }

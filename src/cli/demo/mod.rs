@@ -85,7 +85,7 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
     ensure_demo_client(&app).await?;
 
     let stop = CancellationToken::new();
-    let server = Server::on(listener, Arc::clone(&app)).run(stop.clone());
+    let serving = Server::on(listener, Arc::clone(&app)).run(stop.clone());
     let results = if args.json { Results::Json } else { Results::Text };
     let play = async {
         let played = play_device(&app, &password, args.auto_approve, results).await;
@@ -93,7 +93,7 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
         played
     };
     let played = tokio::select! {
-        (played, served) = async { tokio::join!(play, server) } => { served?; played }
+        (played, ended) = async { tokio::join!(play, serving) } => { ended?; played }
         _ = tokio::signal::ctrl_c() => Err("stopped".into()),
     };
     database.close().await?;

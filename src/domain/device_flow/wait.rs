@@ -16,7 +16,7 @@ use crate::model::tenant::Tenant;
 use crate::store::device_sessions::memory::{Owner, Wait};
 
 /// The longest time a poll waits.
-pub const MAX_WAIT: Duration = Duration::from_secs(60);
+pub const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// How many polls wait now, in all and for each client.
 #[derive(Debug)]
@@ -41,6 +41,18 @@ impl WaitingPolls {
             limit_of_client: settings.max_waiting_polls_per_client,
             waiting: Mutex::default(),
         }
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).all
+    }
+
+    /// Whether nobody waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// A place to wait in, unless all are taken.

@@ -9,6 +9,6 @@ pub mod person;
 pub mod server;
 
 pub use answer::Answer;
-pub use device::Device;
+pub use device::{Device, Started};
 pub use person::{Page, Person};
 pub use server::TestServer;

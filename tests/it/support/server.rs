@@ -93,6 +93,11 @@ impl TestServer {
         Self { app, base: format!("http://{address}"), clock, http, database, stop }
     }
 
+    /// Asks the server to stop; it finishes what is under way.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Registers a public client "tv" for both grants and all harmless standard scopes, and gives its device.
     pub async fn tv(&self) -> Device {
         self.public_client("tv", "openid profile email offline_access").await

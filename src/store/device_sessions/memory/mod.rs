@@ -102,7 +102,7 @@ impl PendingSession {
 }
 
 /// Taken before a row is read, to remember it afterwards.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     announcements: u64,
     epoch: u32,
@@ -343,7 +343,6 @@ impl SessionMemory {
     }
 
     fn shard(&self, code: &SecretHash) -> MutexGuard<'_, Shard> {
-        #[expect(clippy::cast_possible_truncation, reason = "only its remainder counts")]
         let number = (shard::prefix(code) >> 32) as usize % SHARDS;
         lock(&self.shards[number])
     }

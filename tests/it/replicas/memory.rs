@@ -1,0 +1,94 @@
+//! What a server remembers, and what it does when it cannot.
+
+use latchkey::domain::device_flow::bookkeeping::reread_due;
+use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::random::Random;
+use sqlx::{Connection, PgConnection};
+
+use crate::support::TestServer;
+
+#[tokio::test]
+async fn polls_of_a_waiting_code_need_no_database() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    // Client and tenant are known by now.
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    server.app.db.close().await;
+    for _ in 0..3 {
+        server.clock.advance(6.0);
+        tv.poll(&started).await.must_be_error("authorization_pending");
+    }
+}
+
+#[tokio::test]
+async fn unknown_codes_do_not_grow_the_memory() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    for _ in 0..20 {
+        let code = BearerSecret::generate(SecretKind::DeviceCode, &Random::system());
+        tv.poll_code(code.expose(), &[]).await.must_be_error("invalid_grant");
+    }
+    assert!(server.app.sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_code_that_cannot_be_ours_is_refused_without_the_database() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    tv.poll(&started).await;
+    server.app.db.close().await;
+    let mistyped = format!("{}x", &started.device_code[..started.device_code.len() - 1]);
+    for code in [mistyped.as_str(), "lkd_short", &started.user_code, "x"] {
+        tv.poll_code(code, &[]).await.must_be_error("invalid_grant");
+    }
+}
+
+#[tokio::test]
+async fn over_its_capacity_the_server_works_from_the_database() {
+    let server = TestServer::with(|config| config.sessions.capacity = 0).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    tv.poll(&started).await.must_be_error("slow_down");
+    server.clock.advance(10.0);
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    ada.approve(&started.user_code).await;
+    tv.poll(&started).await.must_be_tokens();
+    assert!(server.app.sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let mut admin = PgConnection::connect_with(&server.database).await.unwrap();
+    sqlx::query("UPDATE device_sessions SET state = 'denied', decided_at = now()")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    server.clock.advance(31.0);
+    reread_due(&server.app, 100_000).await.unwrap();
+    let code = SecretHash::of(&started.device_code);
+    while server.app.sessions.with(&code, |_| ()).is_some() {
+        tokio::task::yield_now().await;
+    }
+    tv.poll(&started).await.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn a_restarted_server_knows_every_code_again() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    let next = server.replica().await;
+    drop(server);
+    let tv = tv.at(&next.base);
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    let ada = crate::support::Person::new(&next.base, &ada.username, &ada.password);
+    ada.approve(&started.user_code).await;
+    tv.poll(&started).await.must_be_tokens();
+}

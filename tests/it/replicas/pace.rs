@@ -1,0 +1,84 @@
+//! How often a device may poll, whichever servers its polls reach (RFC 8628 §3.5).
+
+use latchkey::domain::device_flow::bookkeeping::write_polls;
+use latchkey::model::bearer_secret::SecretHash;
+
+use crate::support::TestServer;
+
+#[tokio::test]
+async fn an_interval_raised_on_one_server_is_respected_on_another() {
+    let first = TestServer::start().await;
+    let second = first.replica().await;
+    let tv = first.tv().await;
+    let at_second = tv.at(&second.base);
+    let started = tv.start("openid").await;
+    at_second.poll(&started).await.must_be_error("authorization_pending");
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    first.clock.advance(1.0);
+    tv.poll(&started).await.must_be_error("slow_down");
+    let code = SecretHash::of(&started.device_code);
+    while second.app.sessions.with(&code, |session| session.polling.interval_seconds) != Some(10) {
+        tokio::task::yield_now().await;
+    }
+    first.clock.advance(6.0);
+    at_second.poll(&started).await.must_be_error("slow_down");
+}
+
+#[tokio::test]
+async fn an_interval_raised_on_one_server_outlives_it() {
+    let first = TestServer::start().await;
+    let tv = first.tv().await;
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    tv.poll(&started).await.must_be_error("slow_down");
+    let second = first.replica().await;
+    let at_second = tv.at(&second.base);
+    drop(first);
+    second.clock.advance(10.0);
+    at_second.poll(&started).await.must_be_error("authorization_pending");
+    second.clock.advance(6.0);
+    at_second.poll(&started).await.must_be_error("slow_down");
+}
+
+#[tokio::test]
+async fn early_polls_that_alternate_between_servers_are_noticed() {
+    let first = TestServer::start().await;
+    let second = first.replica().await;
+    let tv = first.tv().await;
+    let started = tv.start("openid").await;
+    let devices = [tv.clone(), tv.at(&second.base)];
+    for device in &devices {
+        device.poll(&started).await.must_be_error("authorization_pending");
+        first.clock.advance(60.0);
+    }
+    // Each server by itself sees a poll every six seconds; together they come every three.
+    let mut slipped = 0;
+    for device in devices.iter().cycle().take(12) {
+        if device.poll(&started).await.error() == "slow_down" {
+            break;
+        }
+        slipped += 1;
+        for server in [&first, &second] {
+            write_polls(&server.app, 1_000).await.unwrap();
+        }
+        first.clock.advance(3.0);
+    }
+    assert!(slipped <= 4, "{slipped} polls came too early before the device was told");
+}
+
+#[tokio::test]
+async fn polls_are_counted_across_servers() {
+    let first = TestServer::start().await;
+    let second = first.replica().await;
+    let tv = first.tv().await;
+    let started = tv.start("openid").await;
+    for device in [&tv, &tv.at(&second.base), &tv] {
+        device.poll(&started).await.must_be_error("authorization_pending");
+        first.clock.advance(20.0);
+    }
+    while first.count("SELECT poll_count FROM device_sessions").await != 3 {
+        for server in [&first, &second] {
+            write_polls(&server.app, 1_000).await.unwrap();
+        }
+    }
+}

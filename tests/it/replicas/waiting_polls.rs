@@ -1,0 +1,123 @@
+//! Polls that wait for the decision (RFC 7240 §4.3, `Prefer: wait=N`).
+
+use std::time::Duration;
+
+use crate::support::device::{DEVICE_GRANT, send};
+use crate::support::{Answer, Device, Started, TestServer};
+
+async fn wait(device: &Device, started: &Started, seconds: &str) -> Answer {
+    let form = [
+        ("grant_type", DEVICE_GRANT),
+        ("client_id", device.client_id.as_str()),
+        ("device_code", started.device_code.as_str()),
+    ];
+    let preference = format!("wait={seconds}");
+    send(device.request("/oauth/token").header("prefer", preference).form(&form)).await
+}
+
+/// Lets every poll that was sent come to wait.
+async fn parked(server: &TestServer, polls: usize) {
+    while server.app.waiting_polls.len() < polls {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_approval_on_one_server_wakes_polls_on_others() {
+    let first = TestServer::start().await;
+    let (second, third) = (first.replica().await, first.replica().await);
+    let (tv, ada) = (first.tv().await, first.ada().await);
+    let started = tv.start("openid").await;
+    let (at_second, at_third) = (tv.at(&second.base), tv.at(&third.base));
+    let (approved, second_answer, third_answer) = tokio::join!(
+        async {
+            parked(&second, 1).await;
+            parked(&third, 1).await;
+            ada.approve(&started.user_code).await
+        },
+        wait(&at_second, &started, "60"),
+        wait(&at_third, &started, "60"),
+    );
+    assert_eq!(approved.status, 200);
+    let answers = [second_answer, third_answer];
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1, "{answers:?}");
+    assert_eq!(answers.iter().filter(|answer| answer.error() == "invalid_grant").count(), 1, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer.header("preference-applied") == "wait=60"));
+}
+
+#[tokio::test]
+async fn a_denial_wakes_them_too() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    let (_, answer) = tokio::join!(
+        async {
+            parked(&server, 1).await;
+            ada.deny(&started.user_code).await
+        },
+        wait(&tv, &started, "60"),
+    );
+    answer.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn when_nobody_decides_the_answer_is_pending_as_usual() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let answer = wait(&tv, &started, "1").await;
+    answer.must_be_error("authorization_pending");
+    assert_eq!(answer.header("preference-applied"), "wait=1");
+}
+
+#[tokio::test]
+async fn a_poll_that_comes_too_early_does_not_wait() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    wait(&tv, &started, "60").await.must_be_error("slow_down");
+}
+
+#[tokio::test]
+async fn over_the_bound_a_poll_is_answered_at_once() {
+    let server = TestServer::with(|config| config.sessions.max_waiting_polls_per_client = 0).await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let answer = wait(&tv, &started, "60").await;
+    answer.must_be_error("authorization_pending");
+    assert_eq!(answer.header("preference-applied"), "");
+}
+
+#[tokio::test]
+async fn a_stopping_server_lets_nobody_wait() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let ((), answer) = tokio::join!(
+        async {
+            parked(&server, 1).await;
+            server.stop();
+        },
+        wait(&tv, &started, "60"),
+    );
+    answer.must_be_error("authorization_pending");
+}
+
+#[tokio::test]
+async fn a_device_that_hangs_up_gives_its_place_back() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    tokio::select! {
+        _ = wait(&tv, &started, "60") => panic!("nobody has decided"),
+        () = parked(&server, 1) => {}
+    }
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while !server.app.waiting_polls.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the place is free again");
+}
