@@ -109,6 +109,7 @@ pub async fn refresh(
     let tokens = tokens::issue(app, &grant, Some(secret)).await?;
     let audit_id = app.random.uuid_v7(now);
     if refresh_tokens::rotate(&app.db, &presented, &successor, audit_id, origin, now).await? {
+        metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
         Ok(tokens)
     } else {
         // Another request of the same device was first, a moment ago: no theft, but no second leaf either.
@@ -161,6 +162,7 @@ pub async fn revoke_family(
         };
         audit::record(app, &mut *transaction, client.tenant_id, &event).await?;
         transaction.commit().await?;
+        metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
         tracing::warn!(family = %family, reason = reason.as_str(), "token family revoked");
     }
     Ok(())

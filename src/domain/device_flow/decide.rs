@@ -92,5 +92,6 @@ pub async fn decide(
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.sessions.decided(&code);
+    metrics::counter!("latchkey_device_sessions_decided_total", "decision" => action.as_str()).increment(1);
     Ok(())
 }

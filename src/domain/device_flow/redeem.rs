@@ -65,6 +65,7 @@ pub async fn redeem(
         origin,
     };
     if redemptions::redeem(&app.db, &found.session, &redemption, now).await? {
+        metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
         Ok(tokens)
     } else {
         Err(OAuthError::invalid_grant("The device code was used already."))

@@ -97,6 +97,7 @@ pub async fn start(
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.start_queue.store(session.clone()).await? == Stored::Yes {
             app.pending_counts.add(tenant.id);
+            metrics::counter!("latchkey_device_sessions_started_total").increment(1);
             remember(app, &session, now);
             return Ok(started(app, tenant, device_code, user_code));
         }

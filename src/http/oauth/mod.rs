@@ -82,6 +82,7 @@ impl From<OAuthRefusal> for OAuthError {
 impl IntoResponse for OAuthRefusal {
     fn into_response(self) -> Response {
         let OAuthError { code, description, cause } = self.0;
+        metrics::counter!("latchkey_oauth_errors_total", "error" => code.as_str()).increment(1);
         if let Some(cause) = cause {
             tracing::error!(error = code.as_str(), cause, "a request failed");
         }
