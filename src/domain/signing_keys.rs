@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jsonwebtoken::EncodingKey;
 use serde_json::json;
 
 use super::audit;
@@ -11,17 +10,15 @@ use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
-use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
+use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm, SigningPair};
 use crate::store::signing_keys;
 
 /// A key ready to sign.
 pub struct SigningKey {
     /// Its identifier.
     pub kid: String,
-    /// What it signs with.
-    pub algorithm: SigningAlgorithm,
-    /// The private half.
-    pub key: EncodingKey,
+    /// Both halves.
+    pub pair: SigningPair,
 }
 
 /// Opened keys by tenant and `kid`. Which of them signs, the database says.
@@ -53,11 +50,8 @@ pub async fn signing(
         .database
         .open(&sealed.private_sealed, &context(&sealed.kid))
         .map_err(OAuthError::fault)?;
-    let key = match algorithm {
-        SigningAlgorithm::Es256 => EncodingKey::from_ec_der(&private),
-        SigningAlgorithm::Rs256 => EncodingKey::from_rsa_der(&private),
-    };
-    let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), algorithm, key });
+    let pair = SigningPair::read(algorithm, &private).map_err(OAuthError::fault)?;
+    let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), pair });
     app.key_ring.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&opened));
     Ok(opened)
 }

@@ -168,15 +168,25 @@ pub async fn issue(
     })
 }
 
+/// A JWT in compact form (RFC 7515 §3.1).
 fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Result<String, OAuthError> {
-    let algorithm = match key.algorithm {
+    let mut header = Header::new(match key.pair.algorithm() {
         SigningAlgorithm::Es256 => Algorithm::ES256,
         SigningAlgorithm::Rs256 => Algorithm::RS256,
-    };
-    let mut header = Header::new(algorithm);
+    });
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
-    jsonwebtoken::encode(&header, claims, &key.key).map_err(OAuthError::fault)
+    let mut token = part(&header)?;
+    token.push('.');
+    token.push_str(&part(claims)?);
+    let signature = key.pair.sign(token.as_bytes()).map_err(OAuthError::fault)?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+fn part(content: &impl Serialize) -> Result<String, OAuthError> {
+    serde_json::to_vec(content).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(OAuthError::fault)
 }
 
 /// The left half of the access token's SHA-256 (OpenID Connect Core §3.1.3.6); all our algorithms use SHA-256.

@@ -1,9 +1,12 @@
 //! Signing keys: what signs tokens, and what verifies them (RFC 7517, RFC 7518).
 
+use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use aws_lc_rs::{digest, rsa, signature};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -48,7 +51,7 @@ pub struct NewKeyPair {
     pub algorithm: SigningAlgorithm,
     /// The public key as a JWK with `kid`, `alg` and `use`, and no private member.
     pub public_jwk: Value,
-    /// The private key: PKCS #8 for ES256, PKCS #1 for RS256, DER.
+    /// The private key: PKCS #8, DER.
     pub private_der: Zeroizing<Vec<u8>>,
 }
 
@@ -78,11 +81,11 @@ impl NewKeyPair {
     }
 
     fn rsa3072() -> Option<Self> {
-        let pair = signature::RsaKeyPair::generate(KeySize::Rsa3072).ok()?;
+        let pair = RsaKeyPair::generate(KeySize::Rsa3072).ok()?;
         let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().ok()?;
-        let components: PublicKeyComponents<Vec<u8>> = rsa::PublicKeyComponents::from(pair.public_key());
+        let components: PublicKeyComponents<Vec<u8>> = PublicKeyComponents::from(pair.public_key());
         let members = json!({"e": encode(&components.e), "kty": "RSA", "n": encode(&components.n)});
-        Some(Self::new(SigningAlgorithm::Rs256, members, rsa_private_key(pkcs8.as_ref())?))
+        Some(Self::new(SigningAlgorithm::Rs256, members, pkcs8.as_ref()))
     }
 
     /// `required` are the members that RFC 7638 §3.2 hashes; `serde_json` keeps them in alphabetical order
@@ -97,15 +100,57 @@ impl NewKeyPair {
     }
 }
 
-/// The PKCS #1 key inside a PKCS #8 document, which is what `jsonwebtoken` wants: at this key size the wrapping
-/// (version, algorithm, and the head of the octet string) is always 26 bytes.
-fn rsa_private_key(pkcs8: &[u8]) -> Option<&[u8]> {
-    let (wrapping, key) = pkcs8.split_at_checked(26)?;
-    (wrapping.get(22..24)? == [0x04, 0x82] && key.first() == Some(&0x30)).then_some(key)
-}
-
 fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A key pair ready to sign. It was parsed and checked once; doing so for each signature would cost more than
+/// the signature.
+pub enum SigningPair {
+    /// For ES256.
+    Es256(EcdsaKeyPair),
+    /// For RS256.
+    Rs256(RsaKeyPair),
+}
+
+/// The private key is none, or does not sign.
+#[derive(Debug, thiserror::Error)]
+#[error("the signing key cannot be used")]
+pub struct UnusableKey;
+
+impl SigningPair {
+    /// Reads a private key as [`NewKeyPair`] wrote it.
+    pub fn read(algorithm: SigningAlgorithm, private_der: &[u8]) -> Result<Self, UnusableKey> {
+        match algorithm {
+            SigningAlgorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private_der).map(Self::Es256)
+            }
+            SigningAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(private_der).map(Self::Rs256),
+        }
+        .map_err(|_| UnusableKey)
+    }
+
+    /// What it signs with.
+    #[must_use]
+    pub const fn algorithm(&self) -> SigningAlgorithm {
+        match self {
+            Self::Es256(_) => SigningAlgorithm::Es256,
+            Self::Rs256(_) => SigningAlgorithm::Rs256,
+        }
+    }
+
+    /// The signature of a message, as JWS has it (RFC 7518 §3.3, §3.4).
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, UnusableKey> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Es256(pair) => pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
+            Self::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| signature)
+            }
+        }
+        .map_err(|_| UnusableKey)
+    }
 }
 
 /// A key as stored, its private half sealed.
