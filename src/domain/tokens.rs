@@ -1,5 +1,7 @@
 //! Tokens: JWT access tokens (RFC 9068) and ID tokens (OpenID Connect Core §2).
 
+use std::sync::Arc;
+
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -140,25 +142,24 @@ pub async fn issue(
             amr: &grant.authentication.amr,
             device_id: grant.device_id.to_string(),
         },
-    )?;
-    let id_token = grant
-        .scopes
-        .contains(OPENID)
-        .then(|| {
-            let claims = IdTokenClaims {
-                iss: &issuer,
-                sub: grant.user.id.to_string(),
-                aud: grant.client.client_id.as_str(),
-                iat: now.timestamp(),
-                exp: ends(app.config.tokens.id_lifetime_seconds),
-                auth_time: grant.authentication.auth_time.timestamp(),
-                amr: &grant.authentication.amr,
-                at_hash: at_hash(&access_token),
-                person: PersonClaims::of(grant.user, grant.scopes),
-            };
-            sign(&key, "JWT", &claims)
-        })
-        .transpose()?;
+    )
+    .await?;
+    let id_token = if grant.scopes.contains(OPENID) {
+        let claims = IdTokenClaims {
+            iss: &issuer,
+            sub: grant.user.id.to_string(),
+            aud: grant.client.client_id.as_str(),
+            iat: now.timestamp(),
+            exp: ends(app.config.tokens.id_lifetime_seconds),
+            auth_time: grant.authentication.auth_time.timestamp(),
+            amr: &grant.authentication.amr,
+            at_hash: at_hash(&access_token),
+            person: PersonClaims::of(grant.user, grant.scopes),
+        };
+        Some(sign(&key, "JWT", &claims).await?)
+    } else {
+        None
+    };
     Ok(IssuedTokens {
         access_token,
         expires_in: expires_at - now.timestamp(),
@@ -169,7 +170,7 @@ pub async fn issue(
 }
 
 /// A JWT in compact form (RFC 7515 §3.1).
-fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Result<String, OAuthError> {
+async fn sign(key: &Arc<SigningKey>, typ: &str, claims: &impl Serialize) -> Result<String, OAuthError> {
     let mut header = Header::new(match key.pair.algorithm() {
         SigningAlgorithm::Es256 => Algorithm::ES256,
         SigningAlgorithm::Rs256 => Algorithm::RS256,
@@ -179,7 +180,15 @@ fn sign(key: &SigningKey, typ: &str, claims: &impl Serialize) -> Result<String, 
     let mut token = part(&header)?;
     token.push('.');
     token.push_str(&part(claims)?);
-    let signature = key.pair.sign(token.as_bytes()).map_err(OAuthError::fault)?;
+    let signature = match key.pair.algorithm() {
+        // Some thirty microseconds: moving it elsewhere would cost as much.
+        SigningAlgorithm::Es256 => key.pair.sign(token.as_bytes()),
+        SigningAlgorithm::Rs256 => {
+            let (key, message) = (Arc::clone(key), token.clone().into_bytes());
+            tokio::task::spawn_blocking(move || key.pair.sign(&message)).await.map_err(OAuthError::fault)?
+        }
+    }
+    .map_err(OAuthError::fault)?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
