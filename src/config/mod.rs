@@ -3,13 +3,14 @@
 
 mod load;
 mod validate;
+mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
 
 pub use load::{ConfigError, load};
@@ -21,7 +22,7 @@ use crate::model::signing_key::SigningAlgorithm;
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config/default.toml has the words, and they would go stale here")]
 pub struct Config {
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub data_dir: Option<PathBuf>,
     pub server: Server,
     pub database: Database,
@@ -41,11 +42,11 @@ pub struct Config {
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Server {
     pub listen: SocketAddr,
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub public_url: Option<Url>,
-    #[serde(deserialize_with = "networks")]
+    #[serde(deserialize_with = "values::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub operations_listen: Option<SocketAddr>,
     pub max_body_bytes: usize,
     pub max_header_bytes: usize,
@@ -60,12 +61,12 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Database {
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub url: Option<String>,
     pub max_connections: u32,
     pub acquire_timeout_milliseconds: u64,
     pub migrate_on_start: bool,
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub postgres_bin_dir: Option<PathBuf>,
 }
 
@@ -74,9 +75,9 @@ pub struct Database {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct SecretSettings {
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub master_key_file: Option<PathBuf>,
-    #[serde(deserialize_with = "digits")]
+    #[serde(deserialize_with = "values::digits")]
     pub master_key: Option<String>,
 }
 
@@ -101,9 +102,9 @@ pub struct Tokens {
     pub id_lifetime_seconds: u32,
     pub refresh_idle_seconds: u32,
     pub refresh_absolute_seconds: u32,
-    #[serde(deserialize_with = "algorithm")]
+    #[serde(deserialize_with = "values::algorithm")]
     pub signing_algorithm: SigningAlgorithm,
-    #[serde(deserialize_with = "empty_is_none")]
+    #[serde(deserialize_with = "values::empty_is_none")]
     pub default_audience: Option<String>,
 }
 
@@ -215,58 +216,4 @@ impl std::fmt::Debug for SecretSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SecretSettings(…)")
     }
-}
-
-fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: std::str::FromStr<Err: std::fmt::Display>,
-{
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
-}
-
-/// A key of digits alone arrives from the environment as a number that has lost its leading zeros.
-fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        Text(String),
-        #[expect(dead_code, reason = "only told apart, never used")]
-        Number(f64),
-    }
-    match Given::deserialize(deserializer)? {
-        Given::Text(text) if text.is_empty() => Ok(None),
-        Given::Text(text) => Ok(Some(text)),
-        Given::Number(_) => Err(serde::de::Error::custom("put the digits into double quotes")),
-    }
-}
-
-fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SigningAlgorithm, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    SigningAlgorithm::parse(&name)
-        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is none of ES256, RS256")))
-}
-
-/// Networks as a list, or separated by commas as an environment variable has them. An address is a network of one.
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        List(Vec<String>),
-        Text(String),
-    }
-    let words = match Given::deserialize(deserializer)? {
-        Given::List(words) => words,
-        Given::Text(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
-    };
-    words
-        .iter()
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            word.parse::<IpNet>()
-                .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| serde::de::Error::custom(format!("`{word}` is no address or network")))
-        })
-        .collect()
 }

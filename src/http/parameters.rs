@@ -76,7 +76,7 @@ impl Parameters {
         std::iter::from_fn(|| self.take(REPEATABLE)).collect()
     }
 
-    /// What the request says about the client that sends it. `client_id` stays readable afterwards.
+    /// What the request says about the client that sends it.
     pub fn take_credentials(&mut self) -> PresentedCredentials {
         PresentedCredentials {
             basic: self.basic.take(),

@@ -4,10 +4,12 @@
 //! 2. It shows the user code and the address to the person (§3.3).
 //! 3. The person signs in and enters the code: [`open`] (§3.3).
 //! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4).
-//! 5. Meanwhile the device asks again and again: [`poll`] (§3.4, §3.5); or it [`wait`]s. The [`bookkeeping`]
+//! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
+//!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
 
+pub mod answer;
 pub mod bookkeeping;
 pub mod decide;
 pub mod open;

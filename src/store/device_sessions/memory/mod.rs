@@ -11,6 +11,7 @@
 //!   what was remembered before is not trusted afterwards until it was read anew;
 //! - every session is read anew now and then all the same ([`SessionMemory::take_due`]).
 
+mod pending_session;
 mod shard;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -20,86 +21,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::model::bearer_secret::SecretHash;
-use crate::model::device_session::Polling;
-use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
+use crate::model::ids::DeviceSessionId;
+pub use pending_session::{Marks, Owner, PendingSession, UnwrittenPolls};
 use shard::Shard;
 
 /// Not a power of two: tables double, and a million sessions over 96 shards fill theirs well.
 const SHARDS: usize = 96;
-
-/// Who may poll a session.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Owner {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// The client.
-    pub client_id: ClientId,
-}
-
-/// A waiting session, as remembered: about a hundred bytes.
-#[derive(Debug)]
-pub struct PendingSession {
-    code: SecretHash,
-    /// Its identifier.
-    pub id: DeviceSessionId,
-    /// Who may poll it.
-    pub owner: Arc<Owner>,
-    /// When both codes die.
-    pub expires_at: DateTime<Utc>,
-    /// How it is polled.
-    pub polling: Polling,
-    /// Polls not yet written to the database.
-    unwritten_polls: u32,
-    /// Which hearing of announcements it was read in; see [`SessionMemory::distrust`].
-    epoch: u32,
-    /// What the rule has to know beyond the times.
-    pub marks: Marks,
-    waiters: Option<Arc<Notify>>,
-}
-
-/// What is marked on a remembered session.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent marks in four bytes, a million times")]
-pub struct Marks {
-    /// Somebody has decided: the database knows more.
-    pub decided: bool,
-    /// It waits in line to be written.
-    pub in_line: bool,
-    /// A `slow_down` was said since it was last written.
-    pub slowed: bool,
-    /// Its polls on several servers together came too often: the next one is told so.
-    pub owes_slow_down: bool,
-}
-
-impl PendingSession {
-    /// A session as it was stored or read.
-    #[must_use]
-    pub fn new(
-        code: SecretHash,
-        id: DeviceSessionId,
-        owner: Arc<Owner>,
-        expires_at: DateTime<Utc>,
-        polling: Polling,
-    ) -> Self {
-        Self {
-            code,
-            id,
-            owner,
-            expires_at,
-            polling,
-            unwritten_polls: 0,
-            epoch: 0,
-            marks: Marks::default(),
-            waiters: None,
-        }
-    }
-
-    /// Notes a poll.
-    pub fn record_poll(&mut self, now: DateTime<Utc>) {
-        self.polling.last_polled_at = Some(now);
-        self.unwritten_polls += 1;
-    }
-}
 
 /// Taken before a row is read, to remember it afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,23 +53,6 @@ pub enum Remembered {
     Yes,
     /// Memory is full, or something was announced while the row was read.
     No,
-}
-
-/// Polls of a session to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct UnwrittenPolls {
-    /// The device code's hash.
-    pub code: SecretHash,
-    /// The session.
-    pub id: DeviceSessionId,
-    /// How many.
-    pub polls: u32,
-    /// The last one.
-    pub last_polled_at: DateTime<Utc>,
-    /// How often the device may poll, as far as this server knows.
-    pub interval_seconds: u32,
-    /// Whether one of them was told to slow down.
-    pub slowed: bool,
 }
 
 /// The memory.

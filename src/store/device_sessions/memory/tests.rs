@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
+use crate::model::device_session::Polling;
+use crate::model::ids::ClientId;
 use crate::model::tenant::DEFAULT_TENANT;
 
 fn now() -> DateTime<Utc> {

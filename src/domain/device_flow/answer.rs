@@ -1,0 +1,207 @@
+//! Step 5, the rule: what a poll is answered (RFC 8628 §3.5).
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::model::client::Client;
+use crate::model::device_session::{Approval, DeviceSession, Phase, Polling};
+use crate::model::ids::{ClientId, DeviceSessionId};
+use crate::store::device_sessions::memory::PendingSession;
+
+/// A code used again this soon after its redemption is a lost answer and no theft.
+const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
+
+/// What a poll leads to.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Nobody decided yet.
+    Pending,
+    /// Nobody decided yet, and the device asks too often; from now on it must wait this many seconds.
+    SlowDown {
+        /// The raised interval.
+        interval_seconds: u32,
+    },
+    /// Somebody said no.
+    Denied,
+    /// Nobody said anything in time.
+    Expired,
+    /// Somebody said yes: hand out the tokens.
+    Redeem(Approval),
+    /// The code is another client's; its own will find it untouched.
+    Foreign,
+    /// The tokens were handed out a moment ago.
+    JustRedeemed,
+    /// The tokens were handed out long ago: somebody else holds the code.
+    Replayed,
+}
+
+/// The rule. A poll that comes too early never hides a decision: `slow_down` is a kind of *pending*.
+#[must_use]
+pub fn answer(session: &DeviceSession, polling: &Polling, client: &ClientId, now: DateTime<Utc>) -> Verdict {
+    if session.client_id != *client {
+        return Verdict::Foreign;
+    }
+    match session.phase(now) {
+        Phase::Pending if polling.is_early(now) => {
+            Verdict::SlowDown { interval_seconds: polling.slowed_interval() }
+        }
+        Phase::Pending => Verdict::Pending,
+        Phase::Denied => Verdict::Denied,
+        Phase::Expired => Verdict::Expired,
+        Phase::Approved(approval) => Verdict::Redeem(approval.clone()),
+        Phase::Consumed { at } if now - at <= REPLAY_TOLERANCE => Verdict::JustRedeemed,
+        Phase::Consumed { .. } => Verdict::Replayed,
+    }
+}
+
+/// What memory can say about a poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Known {
+    Pending,
+    SlowDown { id: DeviceSessionId, raised_to: Option<u32> },
+    Foreign,
+}
+
+/// The same rule for a session that is remembered as pending. `None`: its time has passed, and the database must
+/// say whether anybody decided in time.
+pub(super) fn answer_remembered(
+    session: &mut PendingSession,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Option<Known> {
+    if session.owner.client_id != client.client_id || session.owner.tenant_id != client.tenant_id {
+        return Some(Known::Foreign);
+    }
+    if now >= session.expires_at {
+        return None;
+    }
+    let early = session.polling.is_early(now) || session.marks.owes_slow_down;
+    session.record_poll(now);
+    if !early {
+        return Some(Known::Pending);
+    }
+    let interval_seconds = session.polling.slowed_interval();
+    let raised_to = (interval_seconds > session.polling.interval_seconds).then_some(interval_seconds);
+    session.polling.interval_seconds = interval_seconds;
+    session.marks.slowed = true;
+    session.marks.owes_slow_down = false;
+    Some(Known::SlowDown { id: session.id, raised_to })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::device_session::{Authentication, MAX_INTERVAL_SECONDS, State};
+    use crate::model::ids::{DeviceSessionId, UserId};
+    use crate::model::scope::ScopeSet;
+    use crate::model::tenant::DEFAULT_TENANT;
+    use uuid::Uuid;
+
+    fn at(milliseconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_800_000_000_000 + milliseconds).unwrap()
+    }
+
+    fn tv() -> ClientId {
+        ClientId::parse("tv").unwrap()
+    }
+
+    fn session(state: State) -> DeviceSession {
+        DeviceSession {
+            id: DeviceSessionId(Uuid::nil()),
+            tenant_id: DEFAULT_TENANT,
+            client_id: tv(),
+            expires_at: at(600_000),
+            state,
+        }
+    }
+
+    fn approved(milliseconds: i64) -> State {
+        State::Approved(Approval {
+            user_id: UserId(Uuid::nil()),
+            scopes: ScopeSet::default(),
+            at: at(milliseconds),
+            authentication: Authentication { auth_time: at(0), amr: vec![] },
+        })
+    }
+
+    fn polled(interval_seconds: u32, last: Option<i64>) -> Polling {
+        Polling { interval_seconds, last_polled_at: last.map(at) }
+    }
+
+    fn said(state: State, polling: Polling, now: i64) -> String {
+        match answer(&session(state), &polling, &tv(), at(now)) {
+            Verdict::SlowDown { interval_seconds } => format!("slow_down {interval_seconds}"),
+            Verdict::Redeem(_) => "redeem".to_owned(),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+
+    #[test]
+    fn the_first_poll_is_never_too_early() {
+        assert_eq!(said(State::Pending, polled(5, None), 0), "pending");
+    }
+
+    #[test]
+    fn a_client_that_waits_exactly_is_never_slowed_by_jitter() {
+        let jitter = [0, 300, -300, 150, -299].into_iter().cycle();
+        let mut arrivals = (0..120).zip(jitter).map(|(n, jitter)| n * 5_000 + jitter);
+        let mut last = arrivals.next().unwrap();
+        for arrival in arrivals {
+            assert_eq!(said(State::Pending, polled(5, Some(last)), arrival), "pending", "{last} {arrival}");
+            last = arrival;
+        }
+    }
+
+    #[test]
+    fn an_early_poll_adds_five_seconds_up_to_a_minute() {
+        assert_eq!(said(State::Pending, polled(5, Some(0)), 3_999), "slow_down 10");
+        assert_eq!(said(State::Pending, polled(5, Some(0)), 4_000), "pending");
+        assert_eq!(said(State::Pending, polled(10, Some(0)), 5_000), "slow_down 15");
+        let mut polling = polled(5, Some(0));
+        for _ in 0..100 {
+            polling.interval_seconds = polling.slowed_interval();
+        }
+        assert_eq!(polling.interval_seconds, MAX_INTERVAL_SECONDS);
+    }
+
+    #[test]
+    fn a_clock_set_back_is_not_the_devices_fault() {
+        assert_eq!(said(State::Pending, polled(5, Some(100_000)), 0), "pending");
+    }
+
+    #[test]
+    fn an_early_poll_never_hides_a_decision() {
+        let early = polled(5, Some(999));
+        assert_eq!(said(approved(500), early, 1_000), "redeem");
+        assert_eq!(said(State::Denied, early, 1_000), "denied");
+        assert_eq!(said(State::Pending, polled(5, Some(599_999)), 600_000), "expired");
+    }
+
+    #[test]
+    fn a_late_approval_can_be_collected_for_a_minute() {
+        assert_eq!(said(approved(599_000), polled(5, None), 658_999), "redeem");
+        assert_eq!(said(approved(599_000), polled(5, None), 659_000), "expired");
+        assert_eq!(said(approved(1_000), polled(5, None), 599_999), "redeem");
+        assert_eq!(said(approved(1_000), polled(5, None), 600_000), "expired");
+    }
+
+    #[test]
+    fn a_denial_outlives_the_code() {
+        assert_eq!(said(State::Denied, polled(5, None), 900_000), "denied");
+    }
+
+    #[test]
+    fn a_used_code_is_a_lost_answer_for_twenty_seconds_and_a_theft_later() {
+        let consumed = State::Consumed { at: at(0) };
+        assert_eq!(said(consumed.clone(), polled(5, None), 20_000), "justredeemed");
+        assert_eq!(said(consumed, polled(5, None), 20_001), "replayed");
+    }
+
+    #[test]
+    fn another_client_learns_nothing() {
+        let other = ClientId::parse("other").unwrap();
+        for state in [State::Pending, State::Denied, approved(0), State::Consumed { at: at(0) }] {
+            let verdict = answer(&session(state), &polled(5, None), &other, at(700_000));
+            assert!(matches!(verdict, Verdict::Foreign), "{verdict:?}");
+        }
+    }
+}
