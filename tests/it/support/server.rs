@@ -11,14 +11,16 @@ use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
+use latchkey::model::user::Standing;
 use latchkey::random::Random;
 use sqlx::postgres::PgConnectOptions;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ManualClock;
-use super::device::Proof;
-use super::{Device, Person, database};
+use super::device::{Proof, send};
+use super::{Answer, Device, Person, database};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -174,6 +176,12 @@ impl TestServer {
         found.expect("the database answers").expect("the account exists").user.id
     }
 
+    /// Changes whether an account of the default tenant may be used.
+    pub async fn set_standing(&self, username: &str, standing: Standing) {
+        let done = users::set_standing(&self.app, DEFAULT_TENANT, username, standing).await;
+        done.expect("the account exists");
+    }
+
     /// Makes a scope of the default tenant.
     pub async fn scope(&self, name: &str, role: Option<&str>) {
         let scope = Scope {
@@ -188,6 +196,27 @@ impl TestServer {
     pub async fn tenant(&self, slug: &str) -> (TenantId, String) {
         let id = tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug).await;
         (id.expect("the database answers").expect("the slug is free"), format!("{}/t/{slug}", self.base))
+    }
+
+    /// Reads what is at a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    /// Sends these bytes on a connection of their own; all that comes back until the server closes it.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> String {
+        let address = self.base.strip_prefix("http://").expect("the base is an http URL");
+        let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+        connection.write_all(request.as_ref()).await.expect("the request is sent");
+        let mut answer = Vec::new();
+        // A server that refuses before it has read everything resets the connection after its answer.
+        let _ = connection.read_to_end(&mut answer).await;
+        String::from_utf8(answer).expect("the answer is text")
+    }
+
+    /// Runs a statement on the server's database.
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.app.db).await.expect("the statement runs");
     }
 
     /// One number out of the database.
