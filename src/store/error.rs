@@ -47,11 +47,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08),
-/// transaction rollback such as a deadlock (40), insufficient resources (53), operator intervention (57),
-/// system error (58), and a read-only server after a failover (25006).
+/// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08), refused
+/// sign-in (28), transaction rollback such as a deadlock (40), insufficient resources (53), a database that takes
+/// no connections or a lock that is held (55), operator intervention (57), system error (58); a read-only server
+/// after a failover (25006), and a database that is not there, as while it is restored (3D000).
 fn is_passing(code: &str) -> bool {
-    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
+    ["08", "28", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+        || ["25006", "3D000"].contains(&code)
 }
 
 #[cfg(test)]
@@ -62,6 +64,6 @@ mod tests {
     fn trouble_of_the_server_is_told_from_trouble_with_the_statement() {
         assert!(matches!(StoreError::from(sqlx::Error::PoolTimedOut), StoreError::Unavailable(_)));
         assert!(matches!(StoreError::from(sqlx::Error::RowNotFound), StoreError::Fault(_)));
-        assert!(is_passing("57P01") && is_passing("53300") && !is_passing("42601"));
+        assert!(is_passing("57P01") && is_passing("53300") && is_passing("55000") && !is_passing("42601"));
     }
 }
