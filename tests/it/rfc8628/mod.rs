@@ -1,5 +1,6 @@
 //! OAuth 2.0 Device Authorization Grant.
 
+mod changes_between_steps;
 mod redemption_faults;
 mod redemption_races;
 mod section_3_1_limits;

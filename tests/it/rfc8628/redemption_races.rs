@@ -35,7 +35,7 @@ async fn of_a_hundred_polls_at_once_one_gets_the_tokens() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid offline_access").await;
     ada.approve(&started.user_code).await;
-    let winner = the_winner(poll_at_once(&[tv.clone()], &started).await);
+    let winner = the_winner(poll_at_once(std::slice::from_ref(&tv), &started).await);
     assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
     assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
     assert_eq!(server.audited("device_session.redeemed", "success").await, 1);

@@ -1,5 +1,8 @@
 //! A flood of requests for codes is refused before it becomes rows; waiting devices notice nothing of it.
 
+use tokio::task::JoinSet;
+
+use crate::support::device::send;
 use crate::support::{Answer, TestServer};
 
 const ROWS: &str = "SELECT count(*) FROM device_sessions";
@@ -31,6 +34,35 @@ async fn one_address_gets_a_burst_of_codes_and_then_some_a_minute() {
     server.clock.advance(30.0);
     tv.start("openid").await;
     must_be_too_many(&tv.ask(&[]).await);
+}
+
+#[tokio::test]
+async fn a_flood_at_once_gets_no_more_than_the_burst() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let mut flood = JoinSet::new();
+    for _ in 0..60 {
+        let tv = tv.clone();
+        flood.spawn(async move { tv.ask(&[]).await });
+    }
+    let (given, refused): (Vec<_>, Vec<_>) =
+        flood.join_all().await.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((given.len(), refused.len()), (20, 40));
+    refused.iter().for_each(must_be_too_many);
+    assert_eq!(server.count(ROWS).await, 20);
+}
+
+#[tokio::test]
+async fn a_client_cannot_say_that_it_is_at_another_address() {
+    let server = TestServer::with(|config| config.rate_limits.device_authorization_burst = 1).await;
+    let tv = server.tv().await;
+    tv.start("openid").await;
+    for (header, value) in
+        [("x-forwarded-for", "203.0.113.9"), ("forwarded", "for=203.0.113.9"), ("x-real-ip", "203.0.113.9")]
+    {
+        let request = tv.request("/oauth/device-authorization").header(header, value);
+        must_be_too_many(&send(request.form(&[("client_id", "tv")])).await);
+    }
 }
 
 #[tokio::test]

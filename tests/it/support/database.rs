@@ -6,6 +6,7 @@
 use std::process::{ChildStdin, Command, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::clock::Clock;
@@ -45,9 +46,10 @@ pub async fn create() -> PgConnectOptions {
     server.options.clone().database(&name)
 }
 
-/// A small pool on a database.
-pub async fn pool(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(8).connect_with(options).await.expect("the test's database answers")
+/// A small pool on a database; whoever finds it empty waits so long.
+pub async fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
+    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(acquire_timeout);
+    pool.connect_with(options).await.expect("the test's database answers")
 }
 
 impl Server {
@@ -86,7 +88,7 @@ async fn drop_leftovers(admin: &mut PgConnection) {
 }
 
 async fn migrate(options: PgConnectOptions) {
-    let db = pool(options).await;
+    let db = pool(options, Duration::from_secs(30)).await;
     schema::migrate(&db).await.expect("the migrations run");
     let app = App::new(Config::default(), Clock::system(), Random::system(), secrets(), db.clone());
     tenants::ensure_default(&app).await.expect("the default tenant is made");

@@ -1,6 +1,7 @@
 //! A real server on a port of its own, with a clock that the test holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::config::Config;
@@ -74,9 +75,12 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let mut config = Config::default();
+        // Many tests share few cores: only a test about waiting is impatient.
+        config.database.acquire_timeout_milliseconds = 30_000;
         change(&mut config);
         config.server.listen = address;
-        let db = database::pool(database.clone()).await;
+        let patience = Duration::from_millis(config.database.acquire_timeout_milliseconds);
+        let db = database::pool(database.clone(), patience).await;
         let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
