@@ -4,5 +4,7 @@
 mod rfc6749_client_authentication;
 mod rfc6749_errors;
 mod rfc6749_malformed_bodies;
+mod rfc6749_refresh;
+mod rfc6749_refresh_races;
 mod rfc8628;
 mod support;
