@@ -1,10 +1,14 @@
 //! The tests that run a real server on a real database.
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
+mod openid_id_tokens;
 mod rfc6749_client_authentication;
 mod rfc6749_errors;
 mod rfc6749_malformed_bodies;
 mod rfc6749_refresh;
 mod rfc6749_refresh_races;
+mod rfc7517_jwks;
+mod rfc8414_metadata;
 mod rfc8628;
+mod rfc9068_access_tokens;
 mod support;
