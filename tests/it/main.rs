@@ -1,6 +1,9 @@
 //! The tests that run a real server on a real database.
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
+mod http_conventions;
+mod http_cross_origin;
+mod http_messages;
 mod openid_id_tokens;
 mod rfc6749_client_authentication;
 mod rfc6749_errors;
