@@ -15,3 +15,4 @@ mod rfc8414_metadata;
 mod rfc8628;
 mod rfc9068_access_tokens;
 mod support;
+mod tenants;
