@@ -14,5 +14,6 @@ mod rfc7517_jwks;
 mod rfc8414_metadata;
 mod rfc8628;
 mod rfc9068_access_tokens;
+mod secrets_at_rest;
 mod support;
 mod tenants;
