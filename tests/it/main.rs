@@ -1,6 +1,7 @@
 //! The tests that run a real server on a real database.
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
+mod availability;
 mod http_conventions;
 mod http_cross_origin;
 mod http_messages;
