@@ -15,14 +15,21 @@ pub fn requested(
     asked: Option<&str>,
 ) -> Result<Option<ScopeSet>, OAuthError> {
     let Some(asked) = asked else { return Ok(None) };
-    let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
-    let asked =
-        ScopeSet::parse(asked).map_err(|_| refuse("The scope has characters that no scope may have."))?;
+    let asked = read(asked)?;
     if asked.is_subset(&available(client, catalogue)) {
         Ok(Some(asked))
     } else {
-        Err(refuse("A requested scope is unknown or not allowed for this client."))
+        let description = "A requested scope is unknown or not allowed for this client.";
+        Err(OAuthError::new(ErrorCode::InvalidScope, description))
     }
+}
+
+/// Reads the `scope` parameter: at least one scope, and nothing that is none (RFC 6749 §3.3).
+pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
+    let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
+    let scopes =
+        ScopeSet::parse(text).map_err(|_| refuse("The scope has characters that no scope may have."))?;
+    if scopes.is_empty() { Err(refuse("The scope names no scope.")) } else { Ok(scopes) }
 }
 
 /// What `user` may grant to `client` of what was asked for. A device that named no scope asks for all that the

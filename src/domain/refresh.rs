@@ -119,11 +119,13 @@ pub async fn refresh(
 
 /// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
 pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
     let Some(asked) = asked else { return Ok(granted.clone()) };
-    let asked =
-        ScopeSet::parse(asked).map_err(|_| refuse("The scope has characters that no scope may have."))?;
-    if asked.is_subset(granted) { Ok(asked) } else { Err(refuse("The scope goes beyond what was granted.")) }
+    let asked = granting::read(asked)?;
+    if asked.is_subset(granted) {
+        Ok(asked)
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidScope, "The scope goes beyond what was granted."))
+    }
 }
 
 /// A new refresh token, and how it is stored. It ends when it is not used for long, or with its family.

@@ -126,8 +126,10 @@ async fn method_not_allowed(request: Request<Body>) -> Response {
     pages::bare_notice(StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This page cannot be used like that.")
 }
 
-/// Whether programs, and not people, read what is at this path.
+/// Whether programs, and not people, read what is at this path, also where no tenant can be.
 fn is_for_programs(path: &str) -> bool {
+    let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let path = below_tenant.unwrap_or(path);
     ["/oauth/", "/.well-known/", "/devices", "/api/", "/health/", "/openapi.json"]
         .iter()
         .any(|start| path.starts_with(start))

@@ -28,6 +28,23 @@ const MAX_VALUE_BYTES: usize = 4096;
 /// The one parameter that may be repeated (RFC 8707 §2).
 const REPEATABLE: &str = "resource";
 
+/// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
+const TEXTS: [&str; 13] = [
+    "client_assertion",
+    "client_id",
+    "client_secret",
+    "client_version",
+    "device_code",
+    "device_name",
+    "grant_type",
+    "hostname",
+    "metadata",
+    "os",
+    "refresh_token",
+    REPEATABLE,
+    "scope",
+];
+
 /// The parameters of a request, each given once.
 pub struct Parameters {
     pairs: Vec<(String, Zeroizing<String>)>,
@@ -144,7 +161,7 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
     let mut pairs = Vec::with_capacity(members.len());
     for (name, value) in members {
         match value {
-            Value::Null => {}
+            Value::Null => pairs.push((name, String::new())),
             Value::String(text) => pairs.push((name, text)),
             Value::Object(_) if name == "metadata" => pairs.push((name, value.to_string())),
             Value::Array(items) if name == REPEATABLE => {
@@ -157,7 +174,11 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
                     pairs.push((name.clone(), text));
                 }
             }
-            _ => return Err(OAuthError::invalid_request("A member of the JSON object is not a string.")),
+            _ if TEXTS.contains(&name.as_str()) => {
+                return Err(OAuthError::invalid_request("A member of the JSON object is not a string."));
+            }
+            // Nobody here knows it, so nobody minds what it is; it only may not be repeated.
+            _ => pairs.push((name, String::new())),
         }
     }
     Ok(pairs)

@@ -58,11 +58,13 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08),
-/// transaction rollback such as a deadlock (40), insufficient resources (53), operator intervention (57),
-/// system error (58), and a read-only server after a failover (25006).
+/// SQLSTATE classes that speak of the server's condition and not of the statement: connection (08), refused
+/// sign-in (28), transaction rollback such as a deadlock (40), insufficient resources (53), a database that takes
+/// no connections or a lock that is held (55), operator intervention (57), system error (58); a read-only server
+/// after a failover (25006), and a database that is not there, as while it is restored (3D000).
 fn is_condition_of_server(code: &str) -> bool {
-    ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)) || code == "25006"
+    ["08", "28", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+        || ["25006", "3D000"].contains(&code)
 }
 
 #[cfg(test)]
@@ -74,6 +76,7 @@ mod tests {
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_passing());
         assert!(!StoreError::from(sqlx::Error::RowNotFound).is_passing());
         assert!(is_condition_of_server("57P01") && is_condition_of_server("53300"));
+        assert!(is_condition_of_server("55000"));
         assert!(!is_condition_of_server("42601"));
     }
 }

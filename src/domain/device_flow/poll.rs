@@ -109,13 +109,13 @@ async fn still_waiting(
             return Ok(by_memory(app, code, client).unwrap_or(Known::Pending));
         }
     }
-    let early = polling.is_early(now);
-    let slowed = polling.slowed_interval();
-    if polls::record(&app.db, found, if early { slowed } else { 0 }, now).await? && !early {
+    let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
+    let interval = if early { slowed } else { polling.interval_seconds };
+    let alone = polls::record(&app.db, found, interval, slowed, now).await?;
+    if alone && !early {
         return Ok(Known::Pending);
     }
-    // Either it came too early, or another poll came at the same moment.
-    Ok(Known::SlowDown { id: session.id, raised_to: (slowed > polling.interval_seconds).then_some(slowed) })
+    Ok(Known::SlowDown { id: session.id, raised_to: None })
 }
 
 /// The refusal in words. A raised interval is written at once, for whichever server is asked next.

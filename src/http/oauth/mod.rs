@@ -16,29 +16,34 @@ use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::no_store;
 use super::openapi::ApiDescription;
+use super::{method_not_allowed, no_store};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let protocol = OpenApiRouter::new()
-        .routes(routes!(device_authorization::create))
-        .routes(routes!(token::create))
-        .layer(cross_origin(Method::POST));
+    let protocol =
+        OpenApiRouter::new().routes(routes!(device_authorization::create)).routes(routes!(token::create));
     let discovery = OpenApiRouter::new()
         .routes(routes!(jwks::show))
         .routes(routes!(metadata::authorization_server))
-        .routes(routes!(metadata::openid_provider))
-        .layer(cross_origin(Method::GET));
+        .routes(routes!(metadata::openid_provider));
     OpenApiRouter::with_openapi(ApiDescription::openapi())
-        .merge(protocol)
-        .merge(discovery)
+        .merge(open_to_all_origins(protocol, Method::POST))
+        .merge(open_to_all_origins(discovery, Method::GET))
         .routes(routes!(qr::show))
 }
 
-/// Programs in browsers and on televisions may call from any origin; never with cookies.
+/// Opens endpoints to programs in browsers and on televisions, wherever they come from. What refuses wrong methods
+/// must lie beneath: put on later, it would refuse the OPTIONS of a preflight.
+fn open_to_all_origins(endpoints: OpenApiRouter<Arc<App>>, method: Method) -> OpenApiRouter<Arc<App>> {
+    let (router, document) = endpoints.split_for_parts();
+    let router = router.method_not_allowed_fallback(method_not_allowed).layer(cross_origin(method));
+    OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
+}
+
+/// Any origin; never with cookies.
 fn cross_origin(method: Method) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)

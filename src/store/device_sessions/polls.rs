@@ -86,26 +86,31 @@ pub async fn find(
     }))
 }
 
-/// Writes that the session was polled, unless somebody else has polled it since it was read: of two polls at
-/// once, one is early. Whether it was written.
+/// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than
+/// `slowed_seconds`, if somebody else has polled it since it was read: of two polls at once, one is early. Whether
+/// nobody else has.
 pub async fn record(
     db: impl PgExecutor<'_>,
     found: &FoundSession,
     interval_seconds: u32,
+    slowed_seconds: u32,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let recorded = sqlx::query!(
-        "UPDATE device_sessions
-         SET poll_count = poll_count + 1, last_polled_at = $2, interval_seconds = greatest(interval_seconds, $3)
-         WHERE id = $1 AND poll_count = $4",
+    let seconds = |seconds| i32::try_from(seconds).unwrap_or(i32::MAX);
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE device_sessions
+           SET poll_count = poll_count + 1, last_polled_at = greatest(last_polled_at, $2),
+               interval_seconds = greatest(interval_seconds, CASE WHEN poll_count = $5::bigint THEN $3::integer ELSE $4::integer END)
+           WHERE id = $1
+           RETURNING poll_count = $5::bigint + 1 AS "alone!""#,
         found.session.id.0,
         now,
-        i32::try_from(interval_seconds).unwrap_or(i32::MAX),
+        seconds(interval_seconds),
+        seconds(slowed_seconds),
         found.poll_count
     )
-    .execute(db)
-    .await?;
-    Ok(recorded.rows_affected() == 1)
+    .fetch_one(db)
+    .await?)
 }
 
 /// Raises the interval, and tells the other servers.

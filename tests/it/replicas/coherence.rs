@@ -1,5 +1,6 @@
 //! A decision taken on one server is obeyed by all.
 
+use latchkey::config::Coherence;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_sessions::memory::{Owner, PendingSession, Remembered};
@@ -11,7 +12,11 @@ use crate::support::{Device, Person, Started, TestServer};
 
 /// Two servers, a device of the first and a person at it.
 async fn two_servers() -> (TestServer, TestServer, Device, Person) {
-    let first = TestServer::with(|config| config.rate_limits.enabled = false).await;
+    let first = TestServer::with(|config| {
+        config.sessions.coherence = Coherence::Notify;
+        config.rate_limits.enabled = false;
+    })
+    .await;
     let second = first.replica().await;
     let (tv, ada) = (first.tv().await, first.ada().await);
     (first, second, tv, ada)

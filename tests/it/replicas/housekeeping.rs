@@ -8,7 +8,7 @@ use crate::support::TestServer;
 async fn clear(server: &TestServer, chore: Chore) -> u64 {
     let mut total = 0;
     loop {
-        match clear_away(&server.app, chore).await.unwrap() {
+        match clear_away(&server.app, chore).await.expect("the database answers") {
             0 => return total,
             rows => total += rows,
         }

@@ -1,5 +1,6 @@
 //! What a server remembers, and what it does when it cannot.
 
+use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::random::Random;
@@ -9,7 +10,7 @@ use crate::support::TestServer;
 
 #[tokio::test]
 async fn polls_of_a_waiting_code_need_no_database() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     // Client and tenant are known by now.
@@ -23,7 +24,7 @@ async fn polls_of_a_waiting_code_need_no_database() {
 
 #[tokio::test]
 async fn unknown_codes_do_not_grow_the_memory() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     for _ in 0..20 {
         let code = BearerSecret::generate(SecretKind::DeviceCode, &Random::system());
@@ -34,7 +35,7 @@ async fn unknown_codes_do_not_grow_the_memory() {
 
 #[tokio::test]
 async fn a_code_that_cannot_be_ours_is_refused_without_the_database() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     tv.poll(&started).await;
@@ -47,7 +48,11 @@ async fn a_code_that_cannot_be_ours_is_refused_without_the_database() {
 
 #[tokio::test]
 async fn over_its_capacity_the_server_works_from_the_database() {
-    let server = TestServer::with(|config| config.sessions.capacity = 0).await;
+    let server = TestServer::with(|config| {
+        config.sessions.coherence = Coherence::Notify;
+        config.sessions.capacity = 0;
+    })
+    .await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     tv.poll(&started).await.must_be_error("authorization_pending");
@@ -61,7 +66,7 @@ async fn over_its_capacity_the_server_works_from_the_database() {
 
 #[tokio::test]
 async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     let mut admin = PgConnection::connect_with(&server.database).await.unwrap();
@@ -81,7 +86,7 @@ async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
 
 #[tokio::test]
 async fn a_restarted_server_knows_every_code_again() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     let next = server.replica().await;

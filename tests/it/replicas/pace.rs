@@ -7,7 +7,7 @@ use crate::support::TestServer;
 
 #[tokio::test]
 async fn an_interval_raised_on_one_server_is_respected_on_another() {
-    let first = TestServer::start().await;
+    let first = TestServer::hearing().await;
     let second = first.replica().await;
     let tv = first.tv().await;
     let at_second = tv.at(&second.base);
@@ -26,7 +26,7 @@ async fn an_interval_raised_on_one_server_is_respected_on_another() {
 
 #[tokio::test]
 async fn an_interval_raised_on_one_server_outlives_it() {
-    let first = TestServer::start().await;
+    let first = TestServer::hearing().await;
     let tv = first.tv().await;
     let started = tv.start("openid").await;
     tv.poll(&started).await.must_be_error("authorization_pending");
@@ -42,7 +42,7 @@ async fn an_interval_raised_on_one_server_outlives_it() {
 
 #[tokio::test]
 async fn early_polls_that_alternate_between_servers_are_noticed() {
-    let first = TestServer::start().await;
+    let first = TestServer::hearing().await;
     let second = first.replica().await;
     let tv = first.tv().await;
     let started = tv.start("openid").await;
@@ -68,7 +68,7 @@ async fn early_polls_that_alternate_between_servers_are_noticed() {
 
 #[tokio::test]
 async fn polls_are_counted_across_servers() {
-    let first = TestServer::start().await;
+    let first = TestServer::hearing().await;
     let second = first.replica().await;
     let tv = first.tv().await;
     let started = tv.start("openid").await;

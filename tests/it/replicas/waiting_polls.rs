@@ -1,5 +1,6 @@
 //! Polls that wait for the decision (RFC 7240 §4.3, `Prefer: wait=N`).
 
+use latchkey::config::Coherence;
 use std::time::Duration;
 
 use crate::support::device::{DEVICE_GRANT, send};
@@ -24,7 +25,7 @@ async fn parked(server: &TestServer, polls: usize) {
 
 #[tokio::test]
 async fn an_approval_on_one_server_wakes_polls_on_others() {
-    let first = TestServer::start().await;
+    let first = TestServer::hearing().await;
     let (second, third) = (first.replica().await, first.replica().await);
     let (tv, ada) = (first.tv().await, first.ada().await);
     let started = tv.start("openid").await;
@@ -47,7 +48,7 @@ async fn an_approval_on_one_server_wakes_polls_on_others() {
 
 #[tokio::test]
 async fn a_denial_wakes_them_too() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     let (_, answer) = tokio::join!(
@@ -62,7 +63,7 @@ async fn a_denial_wakes_them_too() {
 
 #[tokio::test]
 async fn when_nobody_decides_the_answer_is_pending_as_usual() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     let answer = wait(&tv, &started, "1").await;
@@ -72,7 +73,7 @@ async fn when_nobody_decides_the_answer_is_pending_as_usual() {
 
 #[tokio::test]
 async fn a_poll_that_comes_too_early_does_not_wait() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     tv.poll(&started).await.must_be_error("authorization_pending");
@@ -81,7 +82,11 @@ async fn a_poll_that_comes_too_early_does_not_wait() {
 
 #[tokio::test]
 async fn over_the_bound_a_poll_is_answered_at_once() {
-    let server = TestServer::with(|config| config.sessions.max_waiting_polls_per_client = 0).await;
+    let server = TestServer::with(|config| {
+        config.sessions.coherence = Coherence::Notify;
+        config.sessions.max_waiting_polls_per_client = 0;
+    })
+    .await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     let answer = wait(&tv, &started, "60").await;
@@ -91,7 +96,7 @@ async fn over_the_bound_a_poll_is_answered_at_once() {
 
 #[tokio::test]
 async fn a_stopping_server_lets_nobody_wait() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     let ((), answer) = tokio::join!(
@@ -106,7 +111,7 @@ async fn a_stopping_server_lets_nobody_wait() {
 
 #[tokio::test]
 async fn a_device_that_hangs_up_gives_its_place_back() {
-    let server = TestServer::start().await;
+    let server = TestServer::hearing().await;
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     tokio::select! {

@@ -6,6 +6,7 @@
 use std::process::{ChildStdin, Command, Stdio};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::clock::Clock;
@@ -45,19 +46,19 @@ pub async fn create() -> PgConnectOptions {
     server.options.clone().database(&name)
 }
 
-/// A small pool on a database.
-pub async fn pool(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(8).connect_with(options).await.expect("the test's database answers")
+/// A small pool on a database; whoever finds it empty waits so long.
+pub async fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
+    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(acquire_timeout);
+    pool.connect_with(options).await.expect("the test's database answers")
 }
 
 impl Server {
     async fn start() -> Self {
-        let (options, lifeline) = match given_url() {
-            Some(url) => (PgConnectOptions::from_str(&url).expect("DATABASE_URL is a PostgreSQL URL"), None),
-            None => {
-                let (options, lifeline) = start_cluster();
-                (options, Some(lifeline))
-            }
+        let (options, lifeline) = if let Some(url) = given_url() {
+            (PgConnectOptions::from_str(&url).expect("DATABASE_URL is a PostgreSQL URL"), None)
+        } else {
+            let (options, lifeline) = start_cluster();
+            (options, Some(lifeline))
         };
         let template = format!("latchkey_test_{}", std::process::id());
         let mut admin = PgConnection::connect_with(&options).await.expect("the database server answers");
@@ -86,7 +87,7 @@ async fn drop_leftovers(admin: &mut PgConnection) {
 }
 
 async fn migrate(options: PgConnectOptions) {
-    let db = pool(options).await;
+    let db = pool(options, Duration::from_secs(30)).await;
     schema::migrate(&db).await.expect("the migrations run");
     let app = App::new(Config::default(), Clock::system(), Random::system(), secrets(), db.clone());
     tenants::ensure_default(&app).await.expect("the default tenant is made");
@@ -120,6 +121,7 @@ fn start_cluster() -> (PgConnectOptions, ChildStdin) {
         let cluster = runtime.block_on(Cluster::start(&settings)).unwrap_or_else(|error| panic!("{error}"));
         let options = cluster.connect_options().username("postgres").database("postgres");
         // When this process ends, however it ends, the pipe closes, and the cluster goes away.
+        #[expect(clippy::zombie_processes, reason = "it outlives this process")]
         let mut undertaker = Command::new("sh")
             .args(["-c", "cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\""])
             .arg(cluster.pid().to_string())

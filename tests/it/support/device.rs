@@ -1,8 +1,10 @@
 //! A device: asks for codes, polls, refreshes.
 
+use reqwest::multipart;
 use reqwest::{Client, RequestBuilder};
+use serde_json::{Map, Value};
 
-use super::Answer;
+use super::{Answer, Person};
 
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -22,6 +24,31 @@ pub enum Proof {
     None,
     Basic(String),
     Post(String),
+}
+
+/// The media types a body may have.
+#[derive(Clone, Copy, Debug)]
+pub enum BodyType {
+    Form,
+    Json,
+    Multipart,
+}
+
+impl BodyType {
+    pub const ALL: [Self; 3] = [Self::Form, Self::Json, Self::Multipart];
+
+    /// Puts parameters, each given once, into the body of a request.
+    pub fn fill(self, request: RequestBuilder, parameters: &[(&str, &str)]) -> RequestBuilder {
+        let owned = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        match self {
+            Self::Form => request.form(parameters),
+            Self::Json => request.json(
+                &owned.map(|(name, value)| (name, Value::String(value))).collect::<Map<String, Value>>(),
+            ),
+            Self::Multipart => request
+                .multipart(owned.fold(multipart::Form::new(), |form, (name, value)| form.text(name, value))),
+        }
+    }
 }
 
 /// The codes a device was given (RFC 8628 §3.2).
@@ -60,6 +87,15 @@ impl Device {
         }
     }
 
+    /// Asks for codes, has `person` approve, and collects the tokens.
+    pub async fn connect(&self, person: &Person, scope: &str) -> Answer {
+        let started = self.start(scope).await;
+        person.approve(&started.user_code).await;
+        let tokens = self.poll(&started).await;
+        tokens.must_be_tokens();
+        tokens
+    }
+
     /// Asks whether somebody has decided.
     pub async fn poll(&self, started: &Started) -> Answer {
         self.poll_code(&started.device_code, &[]).await
@@ -95,6 +131,11 @@ impl Device {
             }
         }
         send(request.form(&form)).await
+    }
+
+    /// The same program, proving who it is in another way.
+    pub fn with_proof(&self, proof: Proof) -> Self {
+        Self { proof, ..self.clone() }
     }
 
     /// A POST request to one of the tenant's endpoints, with nothing in it yet.

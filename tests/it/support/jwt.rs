@@ -8,8 +8,15 @@ use super::TestServer;
 
 /// Verifies a JWT against the published keys of the tenant at `base`; header and claims.
 pub async fn verify(server: &TestServer, base: &str, token: &str) -> (Header, Value) {
-    let keys: JwkSet =
-        server.http.get(format!("{base}/oauth/jwks")).send().await.unwrap().json().await.unwrap();
+    let keys: JwkSet = server
+        .http
+        .get(format!("{base}/oauth/jwks"))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("a key set");
     let header = jsonwebtoken::decode_header(token).expect("a JWT");
     let key = keys.find(header.kid.as_deref().expect("a kid")).expect("the key is published");
     let mut validation = Validation::new(header.alg);

@@ -1,7 +1,9 @@
 //! A person with a browser: follows links, fills in forms, decides. Redirects are followed, cookies kept.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode};
 
@@ -9,6 +11,7 @@ use reqwest::{Client, Response, StatusCode};
 #[derive(Clone)]
 pub struct Person {
     browser: Client,
+    jar: Arc<Jar>,
     /// The tenant's base URL.
     pub base: String,
     /// The tenant's path prefix, which forms carry in their actions.
@@ -29,8 +32,9 @@ pub struct Page {
 
 impl Person {
     pub fn new(base: &str, username: &str, password: &str) -> Self {
+        let jar = Arc::new(Jar::default());
         let browser = Client::builder()
-            .cookie_store(true)
+            .cookie_provider(Arc::clone(&jar))
             .no_proxy()
             .user_agent("Browser/1.0")
             .build()
@@ -38,6 +42,7 @@ impl Person {
         let prefix = base.find("/t/").map(|at| base[at..].to_owned()).unwrap_or_default();
         Self {
             browser,
+            jar,
             base: base.to_owned(),
             prefix,
             username: username.to_owned(),
@@ -80,6 +85,12 @@ impl Person {
     /// The browser itself, for requests with headers of their own.
     pub fn browser(&self) -> &Client {
         &self.browser
+    }
+
+    /// What the browser would send in its `Cookie` header.
+    pub fn cookies(&self) -> String {
+        let header = self.jar.cookies(&self.base.parse().expect("a URL"));
+        header.map(|value| value.to_str().expect("cookies are text").to_owned()).unwrap_or_default()
     }
 
     /// Signs in.

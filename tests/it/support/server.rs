@@ -1,6 +1,7 @@
 //! A real server on a port of its own, with a clock that the test holds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
@@ -11,14 +12,16 @@ use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
+use latchkey::model::user::Standing;
 use latchkey::random::Random;
 use sqlx::postgres::PgConnectOptions;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ManualClock;
-use super::device::Proof;
-use super::{Device, Person, database};
+use super::device::{Proof, send};
+use super::{Answer, Device, Person, database};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -38,6 +41,11 @@ impl TestServer {
     /// A server with the default settings.
     pub async fn start() -> Self {
         Self::with(|_| ()).await
+    }
+
+    /// A server that hears others, whatever the usual mode of the run is.
+    pub async fn hearing() -> Self {
+        Self::with(|config| config.sessions.coherence = Coherence::Notify).await
     }
 
     /// A server with other settings.
@@ -72,9 +80,13 @@ impl TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let mut config = Config::default();
+        // Many tests share few cores: only a test about waiting is impatient.
+        config.database.acquire_timeout_milliseconds = 30_000;
+        config.sessions.coherence = usual_coherence();
         change(&mut config);
         config.server.listen = address;
-        let db = database::pool(database.clone()).await;
+        let patience = Duration::from_millis(config.database.acquire_timeout_milliseconds);
+        let db = database::pool(database.clone(), patience).await;
         let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
@@ -185,6 +197,12 @@ impl TestServer {
         found.expect("the database answers").expect("the account exists").user.id
     }
 
+    /// Changes whether an account of the default tenant may be used.
+    pub async fn set_standing(&self, username: &str, standing: Standing) {
+        let done = users::set_standing(&self.app, DEFAULT_TENANT, username, standing).await;
+        done.expect("the account exists");
+    }
+
     /// Makes a scope of the default tenant.
     pub async fn scope(&self, name: &str, role: Option<&str>) {
         let scope = Scope {
@@ -201,6 +219,27 @@ impl TestServer {
         (id.expect("the database answers").expect("the slug is free"), format!("{}/t/{slug}", self.base))
     }
 
+    /// Reads what is at a path.
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.http.get(format!("{}{path}", self.base))).await
+    }
+
+    /// Sends these bytes on a connection of their own; all that comes back until the server closes it.
+    pub async fn raw(&self, request: impl AsRef<[u8]>) -> String {
+        let address = self.base.strip_prefix("http://").expect("the base is an http URL");
+        let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+        connection.write_all(request.as_ref()).await.expect("the request is sent");
+        let mut answer = Vec::new();
+        // A server that refuses before it has read everything resets the connection after its answer.
+        let _ = connection.read_to_end(&mut answer).await;
+        String::from_utf8(answer).expect("the answer is text")
+    }
+
+    /// Runs a statement on the server's database.
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.app.db).await.expect("the statement runs");
+    }
+
     /// One number out of the database.
     pub async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.app.db).await.expect("a count")
@@ -214,6 +253,15 @@ impl TestServer {
             .fetch_one(&self.app.db)
             .await
             .expect("a count")
+    }
+}
+
+/// `LATCHKEY_TEST_COHERENCE=read_through` runs all tests in the other mode.
+#[expect(clippy::disallowed_methods, reason = "this variable is the tests' own setting")]
+fn usual_coherence() -> Coherence {
+    match std::env::var("LATCHKEY_TEST_COHERENCE").as_deref() {
+        Ok("read_through") => Coherence::ReadThrough,
+        _ => Coherence::Notify,
     }
 }
 

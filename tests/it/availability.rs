@@ -1,0 +1,143 @@
+//! The database goes away and comes back: nobody is told anything final, and nothing is lost.
+
+use latchkey::model::client::AuthMethod;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::support::device::send;
+use crate::support::{Answer, TestServer};
+
+/// Cuts the server off from its database, or lets it back.
+async fn database_takes_connections(server: &TestServer, allowed: bool) {
+    let name = server.database.get_database().expect("the test's database has a name").to_owned();
+    let options = server.database.clone().database("postgres");
+    let mut admin = PgConnection::connect_with(&options).await.expect("the database server answers");
+    let sql = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {allowed}");
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("connections are allowed or not");
+    if !allowed {
+        sqlx::query("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1")
+            .bind(name)
+            .execute(&mut admin)
+            .await
+            .expect("connections are ended before this returns");
+    }
+}
+
+#[track_caller]
+fn must_be_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.must_be_an_oauth_body().error(), "temporarily_unavailable");
+    assert!(answer.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds >= 1), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_device_is_asked_to_come_again_and_finds_everything_as_it_was() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let (pending, approved) = (tv.start("openid").await, tv.start("openid offline_access").await);
+    let connected = tv.connect(&ada, "openid offline_access").await;
+    ada.approve(&approved.user_code).await;
+    database_takes_connections(&server, false).await;
+    for _ in 0..3 {
+        // A device that waits must not stop for our trouble.
+        tv.poll(&pending).await.must_be_error("authorization_pending");
+        server.clock.advance(6.0);
+        must_be_unavailable(&tv.poll(&approved).await);
+        must_be_unavailable(&tv.ask(&[("scope", "openid")]).await);
+        must_be_unavailable(&tv.refresh(&connected.string("refresh_token")).await);
+    }
+    database_takes_connections(&server, true).await;
+    tv.poll(&pending).await.must_be_error("authorization_pending");
+    tv.poll(&approved).await.must_be_tokens();
+    tv.refresh(&connected.string("refresh_token")).await.must_be_tokens();
+    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 3);
+}
+
+#[tokio::test]
+async fn lost_connections_are_replaced_without_anybody_noticing() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    ada.approve(&started.user_code).await;
+    database_takes_connections(&server, false).await;
+    database_takes_connections(&server, true).await;
+    tv.poll(&started).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_looked_up_is_not_called_unknown() {
+    let server = TestServer::start().await;
+    let method = AuthMethod::ClientSecretBasic;
+    let device = server.client("box", "openid", |client| client.auth_method = method).await;
+    database_takes_connections(&server, false).await;
+    must_be_unavailable(&device.ask(&[]).await);
+    must_be_unavailable(&device.poll_code("lkd_x", &[]).await);
+    must_be_unavailable(&server.get("/oauth/jwks").await);
+    must_be_unavailable(&server.get("/.well-known/oauth-authorization-server").await);
+    must_be_unavailable(&server.get("/t/acme/.well-known/openid-configuration").await);
+}
+
+#[tokio::test]
+async fn a_browser_gets_a_page_that_says_so() {
+    let server = TestServer::start().await;
+    let ada = server.ada().await;
+    ada.sign_in().await;
+    database_takes_connections(&server, false).await;
+    for path in ["/device", "/sign-in", "/device/consent"] {
+        let page = ada.visit(path).await;
+        assert_eq!(page.status, 503, "{page:?}");
+        assert!(page.headers.contains_key("retry-after"), "{page:?}");
+        assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    }
+    database_takes_connections(&server, true).await;
+    assert!(ada.visit("/device").await.says("Sign out"));
+}
+
+#[tokio::test]
+async fn the_process_stays_alive_but_is_not_ready() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/health/ready").await.status, 200);
+    database_takes_connections(&server, false).await;
+    assert_eq!(server.get("/health/live").await.status, 200);
+    let waiting = server.get("/health/ready").await;
+    assert_eq!(waiting.status, 503, "{waiting:?}");
+    // What is wrong with the database is for the log.
+    for detail in ["latchkey_test", "postgres", "connection"] {
+        assert!(!waiting.text.contains(detail), "{waiting:?}");
+    }
+    database_takes_connections(&server, true).await;
+    assert_eq!(server.get("/health/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_whose_schema_is_not_current_is_not_ready() {
+    let server = TestServer::start().await;
+    server.execute("DELETE FROM _sqlx_migrations").await;
+    assert_eq!(server.get("/health/ready").await.status, 503);
+}
+
+#[tokio::test]
+async fn all_connections_taken_is_no_reason_to_give_up_either() {
+    let server = TestServer::with(|config| config.database.acquire_timeout_milliseconds = 200).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    ada.approve(&started.user_code).await;
+    let mut taken = Vec::new();
+    while let Ok(connection) = server.app.db.acquire().await {
+        taken.push(connection);
+    }
+    must_be_unavailable(&tv.poll(&started).await);
+    must_be_unavailable(&tv.ask(&[]).await);
+    drop(taken);
+    tv.poll(&started).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_a_database_can_be_read_from_other_origins() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    database_takes_connections(&server, false).await;
+    let request = tv.request("/oauth/token").header("origin", "https://tv.example");
+    let answer = send(request.form(&[("grant_type", "refresh_token"), ("client_id", "tv")])).await;
+    must_be_unavailable(&answer);
+    assert_eq!(answer.header("access-control-allow-origin"), "*");
+}

@@ -1,0 +1,145 @@
+//! HTTP as it stands on the wire (RFC 9112): what clients of good manners never send.
+
+use crate::support::TestServer;
+
+const LIMIT: usize = 32_768;
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+/// How many answers came.
+fn answers(text: &str) -> usize {
+    text.matches("HTTP/1.1 ").count()
+}
+
+fn post(path: &str, headers: &str, body: &str) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n{headers}\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+    let server = TestServer::start().await;
+    for path in ["/oauth/token", "/oauth/device-authorization", "/sign-in"] {
+        let head = post(path, "Content-Length: 10000000000\r\nConnection: close\r\n", "");
+        assert_eq!(status(&server.raw(head).await), "413", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_is_cut_off_at_the_limit() {
+    let server = TestServer::start().await;
+    let body = format!("{:x}\r\n{}\r\n", LIMIT + 1, "a".repeat(LIMIT + 1));
+    let request = post("/oauth/token", "Transfer-Encoding: chunked\r\nConnection: close\r\n", &body);
+    assert_eq!(status(&server.raw(request).await), "413");
+}
+
+#[tokio::test]
+async fn a_refused_body_is_not_taken_for_the_next_request() {
+    let server = TestServer::start().await;
+    let inner = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let body = format!("{}{inner}", "\r\n".repeat(LIMIT / 2 + 1));
+    let request = post("/oauth/token", &format!("Content-Length: {}\r\n", body.len()), &body);
+    // The next request, which ends the connection.
+    let answer = server.raw(format!("{request}{inner}")).await;
+    assert_eq!(status(&answer), "413");
+    assert!(answers(&answer) <= 2, "{answer}");
+    assert!(answer.matches("\"live\"").count() <= 1, "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_over_the_limit_is_refused() {
+    let server = TestServer::start().await;
+    for headers in [
+        format!("X-Large: {}\r\n", "a".repeat(17_000)),
+        format!("X-Small: {}\r\n", "a".repeat(200)).repeat(90),
+    ] {
+        // RFC 6585 §5
+        let request =
+            format!("GET /health/live HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n");
+        assert_eq!(status(&server.raw(request).await), "431");
+    }
+}
+
+#[tokio::test]
+async fn two_lengths_that_differ_are_refused() {
+    let server = TestServer::start().await;
+    let request = post("/oauth/token", "Content-Length: 1\r\nContent-Length: 2\r\n", "ab");
+    assert_eq!(status(&server.raw(request).await), "400");
+}
+
+#[tokio::test]
+async fn a_request_with_two_kinds_of_length_smuggles_no_second_one() {
+    let server = TestServer::start().await;
+    let smuggled = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for lengths in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    ] {
+        // RFC 9112 §6.1: after such a request the connection ends.
+        let request = post("/oauth/token", lengths, "0\r\n\r\n");
+        let answer = server.raw(format!("{request}{smuggled}")).await;
+        assert_eq!(status(&answer), "400", "{answer}");
+        assert_eq!(answers(&answer), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_coding_that_is_not_understood_is_refused() {
+    let server = TestServer::start().await;
+    let request = post("/oauth/token", "Transfer-Encoding: gzip\r\nConnection: close\r\n", "x");
+    assert_eq!(status(&server.raw(request).await), "400");
+}
+
+#[tokio::test]
+async fn targets_of_every_form_are_answered() {
+    let server = TestServer::start().await;
+    for (line, expected) in [
+        ("GET http://evil.example/health/live HTTP/1.1", "200"),
+        ("GET //health/live HTTP/1.1", "404"),
+        ("GET /t/acme//evil.example/device HTTP/1.1", "404"),
+        ("GET /.//oauth/../health/live HTTP/1.1", "404"),
+        ("OPTIONS * HTTP/1.1", "404"),
+        ("CONNECT evil.example:443 HTTP/1.1", "404"),
+        ("TRACE /oauth/token HTTP/1.1", "405"),
+        ("BREW /oauth/token HTTP/1.1", "405"),
+        ("GET /health/live HTTP/1.0", "200"),
+    ] {
+        let answer = server.raw(format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!(status(&answer), expected, "{line}: {answer}");
+        assert!(!answer.to_lowercase().contains("location:"), "{line}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_stays_on_this_server() {
+    let server = TestServer::start().await;
+    let hosts = "Host: evil.example\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n";
+    for target in ["/", "//", "/t/acme", "/device?user_code=BDJW-DSXQ", "http://evil.example/"] {
+        let answer = server.raw(format!("GET {target} HTTP/1.1\r\n{hosts}")).await;
+        assert!(!answer.contains("evil"), "{target}: {answer}");
+        let location = answer.lines().find_map(|line| line.strip_prefix("location: "));
+        assert!(
+            location.is_some_and(|path| path.starts_with('/') && !path.starts_with("//")),
+            "{target}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up() {
+    let server = TestServer::with(|config| config.server.body_timeout_seconds = 1).await;
+    let request = post("/oauth/token", "Content-Length: 100\r\nConnection: close\r\n", "grant_type=");
+    let answer = server.raw(request).await;
+    assert_eq!(status(&answer), "400", "{answer}");
+    assert!(answer.contains("\"error\":\"invalid_request\""), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_given_up() {
+    let server = TestServer::with(|config| config.server.header_timeout_seconds = 1).await;
+    let answer = server.raw("POST /oauth/token HTTP/1.1\r\nHost: localhost\r\n").await;
+    assert!(answer.is_empty() || status(&answer) == "408", "{answer}");
+}

@@ -1,0 +1,73 @@
+//! Many refresh at once: a family never has two live tokens, and a revoked one none.
+
+use tokio::task::JoinSet;
+
+use crate::support::{Answer, Device, TestServer};
+
+const OFFLINE: &str = "openid offline_access";
+const LIVE: &str = "SELECT count(*) FROM refresh_tokens t JOIN token_families f ON f.id = t.family_id
+                    WHERE t.rotated_at IS NULL AND f.revoked_at IS NULL";
+
+/// Uses these tokens at once, each through the next of these devices.
+async fn refresh_at_once(devices: &[Device], tokens: &[String]) -> Vec<Answer> {
+    let mut refreshes = JoinSet::new();
+    for (device, token) in devices.iter().cycle().zip(tokens) {
+        let (device, token) = (device.clone(), token.clone());
+        refreshes.spawn(async move { device.refresh(&token).await });
+    }
+    refreshes.join_all().await
+}
+
+#[tokio::test]
+async fn of_many_refreshes_at_once_at_two_servers_one_gets_tokens() {
+    let server = TestServer::start().await;
+    let replica = server.replica().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let there = tv.at(&replica.base);
+    let token = tv.connect(&ada, OFFLINE).await.string("refresh_token");
+    let answers = refresh_at_once(&[tv, there], &vec![token; 50]).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        answer.must_be_error("invalid_grant");
+    }
+    assert!(server.count(LIVE).await <= 1);
+    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 2);
+    assert_eq!(server.audited("token.refreshed", "success").await, 1);
+}
+
+#[tokio::test]
+async fn a_refresh_beside_the_reuse_of_its_predecessor_leaves_no_live_token() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    for _ in 0..5 {
+        let old = tv.connect(&ada, OFFLINE).await.string("refresh_token");
+        let live = tv.refresh(&old).await.string("refresh_token");
+        server.clock.advance(120.0);
+        let answers = refresh_at_once(std::slice::from_ref(&tv), &[old, live.clone()]).await;
+        for answer in answers.iter().filter(|answer| answer.status == 200) {
+            let successor = answer.must_be_tokens().string("refresh_token");
+            tv.refresh(&successor).await.must_be_error("invalid_grant");
+        }
+        tv.refresh(&live).await.must_be_error("invalid_grant");
+        assert_eq!(server.count(LIVE).await, 0);
+    }
+    assert_eq!(server.audited("token_family.revoked", "success").await, 5);
+}
+
+#[tokio::test]
+async fn a_refresh_beside_the_replay_of_its_device_code_leaves_no_live_token() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    for _ in 0..5 {
+        let started = tv.start(OFFLINE).await;
+        ada.approve(&started.user_code).await;
+        let token = tv.poll(&started).await.string("refresh_token");
+        server.clock.advance(60.0);
+        let (refreshed, replayed) = tokio::join!(tv.refresh(&token), tv.poll(&started));
+        replayed.must_be_error("invalid_grant");
+        if refreshed.status == 200 {
+            tv.refresh(&refreshed.string("refresh_token")).await.must_be_error("invalid_grant");
+        }
+        assert_eq!(server.count(LIVE).await, 0);
+    }
+}
