@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
 /// A browser and whoever sits at it.
@@ -29,10 +29,15 @@ pub struct Page {
 
 impl Person {
     pub fn new(base: &str, username: &str, password: &str) -> Self {
+        Self::with_headers(base, username, password, HeaderMap::new())
+    }
+
+    fn with_headers(base: &str, username: &str, password: &str, headers: HeaderMap) -> Self {
         let browser = Client::builder()
             .cookie_store(true)
             .no_proxy()
             .user_agent("Browser/1.0")
+            .default_headers(headers)
             .build()
             .expect("a browser");
         let prefix = base.find("/t/").map(|at| base[at..].to_owned()).unwrap_or_default();
@@ -48,6 +53,13 @@ impl Person {
     /// The same person at another browser, signed in nowhere.
     pub fn at_another_browser(&self) -> Self {
         Self::new(&self.base, &self.username, &self.password)
+    }
+
+    /// The same person at another browser, of which proxies say that it is at this address.
+    pub fn forwarded_for(&self, addresses: &str) -> Self {
+        let value = HeaderValue::from_str(addresses).expect("a header's value");
+        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a header's name"), value)]);
+        Self::with_headers(&self.base, &self.username, &self.password, headers)
     }
 
     /// Opens a page of the tenant by its path, or any URL.
@@ -84,8 +96,13 @@ impl Person {
 
     /// Signs in.
     pub async fn sign_in(&self) -> Page {
+        self.sign_in_with(&self.password).await
+    }
+
+    /// Tries to sign in with this password.
+    pub async fn sign_in_with(&self, password: &str) -> Page {
         let form = self.visit("/sign-in").await;
-        self.submit(&form, "/sign-in", &[("username", &self.username), ("password", &self.password)]).await
+        self.submit(&form, "/sign-in", &[("username", &self.username), ("password", password)]).await
     }
 
     /// Signs out, by the form that every page has.
@@ -136,7 +153,8 @@ impl Person {
 }
 
 impl Page {
-    async fn read(response: Response) -> Self {
+    /// Reads a response to its end.
+    pub async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let location = match response.url().query() {
             Some(query) => format!("{}?{query}", response.url().path()),
@@ -148,6 +166,11 @@ impl Page {
     /// Whether the page holds this text.
     pub fn says(&self, text: &str) -> bool {
         self.html.contains(text)
+    }
+
+    /// A header as text, or "".
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The fields of the form for `action`, with the values the page gave them.
