@@ -2,6 +2,8 @@
 
 mod code_guessing;
 mod device_entry;
+mod raw_browser;
+mod sign_in;
 
 use crate::support::{Page, TestServer};
 
