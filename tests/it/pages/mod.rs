@@ -1,6 +1,8 @@
 //! The pages for people, as their browsers see them.
 
 mod code_guessing;
+mod consent;
+mod decision;
 mod device_entry;
 mod raw_browser;
 mod sign_in;
