@@ -1,11 +1,15 @@
 //! The pages for people, as their browsers see them.
 
+mod browser_headers;
 mod code_guessing;
 mod consent;
 mod decision;
 mod device_entry;
+mod escaping;
+mod forms;
 mod raw_browser;
 mod sign_in;
+mod structure;
 
 use crate::support::{Page, TestServer};
 
