@@ -7,6 +7,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod qr;
 mod raw_browser;
 mod sign_in;
 mod structure;
