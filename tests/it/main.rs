@@ -4,3 +4,4 @@
 mod pages;
 mod rfc8628;
 mod support;
+mod trusted_proxies;
