@@ -1,6 +1,8 @@
 //! The pages for people, as their browsers see them.
 
+mod browser;
 mod browser_headers;
+mod chromium;
 mod code_guessing;
 mod consent;
 mod decision;
