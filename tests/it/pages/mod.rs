@@ -9,6 +9,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod log;
 mod qr;
 mod raw_browser;
 mod sign_in;

@@ -17,7 +17,12 @@ pub struct RawBrowser {
 
 impl RawBrowser {
     pub fn of(server: &TestServer) -> Self {
-        Self { http: server.http.clone(), base: server.base.clone(), cookies: BTreeMap::new() }
+        Self::at(server, &server.base)
+    }
+
+    /// A browser that visits another address of the service.
+    pub fn at(server: &TestServer, base: &str) -> Self {
+        Self { http: server.http.clone(), base: base.to_owned(), cookies: BTreeMap::new() }
     }
 
     /// A browser that shows this cookie and no other.
