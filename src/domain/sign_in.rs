@@ -8,6 +8,7 @@ use super::audit;
 use super::guards::{self, GuardRefusal};
 use super::passwords::{self, Checked};
 use crate::app::App;
+use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
@@ -31,7 +32,10 @@ pub enum SignInRefused {
     WrongCredentials,
     /// Too many wrong ones before.
     #[error("too many attempts")]
-    TooManyAttempts,
+    TooManyAttempts {
+        /// When there is one again.
+        retry_after: TimeDelta,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,7 +50,7 @@ impl From<sqlx::Error> for SignInRefused {
 impl From<GuardRefusal> for SignInRefused {
     fn from(refusal: GuardRefusal) -> Self {
         match refusal {
-            GuardRefusal::Exhausted(_) => Self::TooManyAttempts,
+            GuardRefusal::Exhausted(Exhausted { retry_after }) => Self::TooManyAttempts { retry_after },
             GuardRefusal::Store(error) => Self::Store(error),
         }
     }

@@ -22,9 +22,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use chrono::TimeDelta;
 use tower::ServiceExt;
 
 use crate::app::App;
@@ -133,6 +134,11 @@ fn is_for_programs(path: &str) -> bool {
     ["/oauth/", "/.well-known/", "/devices", "/api/", "/health/", "/openapi.json"]
         .iter()
         .any(|start| path.starts_with(start))
+}
+
+/// The value of `Retry-After` (RFC 9110 §10.2.3).
+fn whole_seconds(span: TimeDelta) -> HeaderValue {
+    HeaderValue::from(u64::try_from((span.num_milliseconds() + 999) / 1000).unwrap_or(1).max(1))
 }
 
 /// Answers JSON that must not be kept by anybody on the way.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::unseal_user_code;
@@ -11,6 +12,7 @@ use crate::app::App;
 use crate::domain::guards::{self, GuardRefusal};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::{audit, granting, sign_in};
+use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, GrantType};
@@ -33,7 +35,10 @@ pub enum OpenRefused {
     NoSuchCode,
     /// Too many wrong codes before.
     #[error("too many attempts")]
-    TooManyAttempts,
+    TooManyAttempts {
+        /// When there is one again.
+        retry_after: TimeDelta,
+    },
     /// The person signed in too long ago.
     #[error("a fresh sign-in is needed")]
     StaleSignIn,
@@ -51,7 +56,7 @@ impl From<sqlx::Error> for OpenRefused {
 impl From<GuardRefusal> for OpenRefused {
     fn from(refusal: GuardRefusal) -> Self {
         match refusal {
-            GuardRefusal::Exhausted(_) => Self::TooManyAttempts,
+            GuardRefusal::Exhausted(Exhausted { retry_after }) => Self::TooManyAttempts { retry_after },
             GuardRefusal::Store(error) => Self::Store(error),
         }
     }

@@ -17,7 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::openapi::ApiDescription;
-use super::{method_not_allowed, no_store};
+use super::{method_not_allowed, no_store, whole_seconds};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
 
@@ -127,8 +127,4 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }
-}
-
-fn whole_seconds(span: chrono::TimeDelta) -> HeaderValue {
-    HeaderValue::from(u64::try_from((span.num_milliseconds() + 999) / 1000).unwrap_or(1).max(1))
 }

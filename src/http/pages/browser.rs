@@ -153,9 +153,12 @@ impl Browser {
 }
 
 /// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each
-/// has cookies of its own name.
+/// has cookies of its own name: `latchkey`, `latchkey-code`, `latchkey.acme`, `latchkey-code.acme`. No slug has a
+/// dot, so no tenant's name can spell another's cookie.
 fn cookie_name(app: &App, tenant: &Tenant, purpose: &str) -> String {
     let prefix = if app.config.is_https() { "__Host-" } else { "" };
-    let words = ["latchkey", tenant.slug.as_str(), purpose];
-    format!("{prefix}{}", words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("."))
+    let dash = if purpose.is_empty() { "" } else { "-" };
+    let slug = tenant.slug.as_str();
+    let dot = if slug.is_empty() { "" } else { "." };
+    format!("{prefix}latchkey{dash}{purpose}{dot}{slug}")
 }

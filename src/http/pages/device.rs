@@ -6,11 +6,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::views::DeviceEntryPage;
+use super::{PageRefusal, try_again_after};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
@@ -61,7 +61,8 @@ pub(super) async fn enter_code(
         carried_code::carry(app, &mut browser, &short, Stage::Entered);
         return Ok(browser.go_to("/sign-in"));
     };
-    let (status, error) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await {
+    let (status, error, wait) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await
+    {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
@@ -73,10 +74,12 @@ pub(super) async fn enter_code(
         Err(OpenRefused::NoSuchCode) => (
             StatusCode::BAD_REQUEST,
             "This code does not work. Compare it with your device: it may be mistyped, used or expired.",
+            None,
         ),
-        Err(OpenRefused::TooManyAttempts) => (
+        Err(OpenRefused::TooManyAttempts { retry_after }) => (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many codes that did not work. Please wait ten minutes, then ask your device for a new one.",
+            Some(retry_after),
         ),
         Err(OpenRefused::Store(error)) => return Err(error.into()),
     };
@@ -87,5 +90,5 @@ pub(super) async fn enter_code(
         code_from_link: false,
         error: Some(error.to_owned()),
     };
-    Ok(browser.show(status, &page))
+    Ok(try_again_after(wait, browser.show(status, &page)))
 }

@@ -18,9 +18,11 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use chrono::TimeDelta;
 
 use crate::app::App;
-use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::http::whole_seconds;
 use crate::store::StoreError;
 use views::{NextStep, NoticePage, PageFrame, Tone};
 
@@ -61,6 +63,14 @@ fn html(status: StatusCode, page: &impl Template) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The same answer, saying when to try again if it is too early now (RFC 6585 §4).
+fn try_again_after(span: Option<TimeDelta>, mut response: Response) -> Response {
+    if let Some(span) = span {
+        response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(span));
+    }
+    response
 }
 
 /// A page that belongs to no tenant and no browser.
@@ -124,13 +134,12 @@ impl IntoResponse for PageRefusal {
                 bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
             }
             ErrorCode::TemporarilyUnavailable => {
-                let mut response = bare_notice(
+                let page = bare_notice(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "We will be right back",
                     "The service cannot be reached at the moment. Nothing was lost; please try again shortly.",
                 );
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-                response
+                try_again_after(Some(UNAVAILABLE_RETRY_AFTER), page)
             }
             ErrorCode::ServerError => bare_notice(
                 StatusCode::INTERNAL_SERVER_ERROR,

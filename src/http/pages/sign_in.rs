@@ -7,12 +7,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use zeroize::Zeroizing;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::device::enter_code;
 use super::views::SignInPage;
+use super::{PageRefusal, try_again_after};
 use crate::app::App;
 use crate::domain::sign_in::{self, SignInRefused};
 use crate::model::user_code::UserCode;
@@ -42,7 +42,7 @@ pub(super) async fn sign_in(
         &browser.origin,
     )
     .await;
-    let (status, error) = match signed_in {
+    let (status, error, wait) = match signed_in {
         Ok((session, secret)) => {
             browser.change_secret(secret);
             browser.session = Some(session);
@@ -51,14 +51,16 @@ pub(super) async fn sign_in(
                 _ => Ok(browser.go_to("/device")),
             };
         }
-        Err(SignInRefused::WrongCredentials) => (StatusCode::BAD_REQUEST, "Name or password is wrong."),
-        Err(SignInRefused::TooManyAttempts) => {
-            (StatusCode::TOO_MANY_REQUESTS, "Too many attempts. Please wait ten minutes, then try again.")
-        }
+        Err(SignInRefused::WrongCredentials) => (StatusCode::BAD_REQUEST, "Name or password is wrong.", None),
+        Err(SignInRefused::TooManyAttempts { retry_after }) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many attempts. Please wait ten minutes, then try again.",
+            Some(retry_after),
+        ),
         Err(SignInRefused::Store(error)) => return Err(error.into()),
     };
     let page = page(&app, &browser, username, Some(error.to_owned()));
-    Ok(browser.show(status, &page))
+    Ok(try_again_after(wait, browser.show(status, &page)))
 }
 
 fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<String>) -> SignInPage {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
 /// A browser and whoever sits at it.
@@ -32,11 +32,16 @@ pub struct Page {
 
 impl Person {
     pub fn new(base: &str, username: &str, password: &str) -> Self {
+        Self::with_headers(base, username, password, HeaderMap::new())
+    }
+
+    fn with_headers(base: &str, username: &str, password: &str, headers: HeaderMap) -> Self {
         let jar = Arc::new(Jar::default());
         let browser = Client::builder()
             .cookie_provider(Arc::clone(&jar))
             .no_proxy()
             .user_agent("Browser/1.0")
+            .default_headers(headers)
             .build()
             .expect("a browser");
         let prefix = base.find("/t/").map(|at| base[at..].to_owned()).unwrap_or_default();
@@ -53,6 +58,13 @@ impl Person {
     /// The same person at another browser, signed in nowhere.
     pub fn at_another_browser(&self) -> Self {
         Self::new(&self.base, &self.username, &self.password)
+    }
+
+    /// The same person at another browser, of which proxies say that it is at this address.
+    pub fn forwarded_for(&self, addresses: &str) -> Self {
+        let value = HeaderValue::from_str(addresses).expect("a header's value");
+        let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a header's name"), value)]);
+        Self::with_headers(&self.base, &self.username, &self.password, headers)
     }
 
     /// Opens a page of the tenant by its path, or any URL.
@@ -95,8 +107,13 @@ impl Person {
 
     /// Signs in.
     pub async fn sign_in(&self) -> Page {
+        self.sign_in_with(&self.password).await
+    }
+
+    /// Tries to sign in with this password.
+    pub async fn sign_in_with(&self, password: &str) -> Page {
         let form = self.visit("/sign-in").await;
-        self.submit(&form, "/sign-in", &[("username", &self.username), ("password", &self.password)]).await
+        self.submit(&form, "/sign-in", &[("username", &self.username), ("password", password)]).await
     }
 
     /// Signs out, by the form that every page has.
@@ -147,7 +164,8 @@ impl Person {
 }
 
 impl Page {
-    async fn read(response: Response) -> Self {
+    /// Reads a response to its end.
+    pub async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let location = match response.url().query() {
             Some(query) => format!("{}?{query}", response.url().path()),
@@ -159,6 +177,11 @@ impl Page {
     /// Whether the page holds this text.
     pub fn says(&self, text: &str) -> bool {
         self.html.contains(text)
+    }
+
+    /// A header as text, or "".
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The fields of the form for `action`, with the values the page gave them.

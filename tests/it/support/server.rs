@@ -1,5 +1,6 @@
 //! A real server on a port of its own, with a clock that the test holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
 use latchkey::random::Random;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -51,6 +53,12 @@ impl TestServer {
     /// A server with other settings.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::with_random(Random::system(), change).await
+    }
+
+    /// A server that believes what the tests' own address says of where requests came from.
+    pub async fn behind_a_proxy() -> Self {
+        Self::with(|config| config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")])
+            .await
     }
 
     /// A server with a chance of the test's making.
@@ -243,6 +251,23 @@ impl TestServer {
     /// One number out of the database.
     pub async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.app.db).await.expect("a count")
+    }
+
+    /// Every row of every table, to see whether anything has changed.
+    pub async fn rows(&self) -> BTreeMap<String, String> {
+        let tables: Vec<String> =
+            sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+                .fetch_all(&self.app.db)
+                .await
+                .expect("tables can be listed");
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let sql = format!("SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM {table} t");
+            let content: Option<String> =
+                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&self.app.db).await.expect("rows");
+            rows.insert(table, content.unwrap_or_default());
+        }
+        rows
     }
 
     /// How many events of this action and outcome the audit trail holds.

@@ -1,0 +1,207 @@
+//! `/device/consent`: what a person sees before deciding, and that it is asked every time (RFC 8628 §3.3, §5.4).
+
+use latchkey::model::client::{AuthMethod, ScopePolicy};
+
+use super::sessions_in;
+use crate::support::device::send;
+use crate::support::{Device, TestServer};
+
+/// How long a code lives where a test lets fifteen minutes pass.
+fn longest_code_lifetime(config: &mut latchkey::config::Config) {
+    config.device_flow.code_lifetime_seconds = 900;
+}
+
+/// Asks for codes without naming any scope.
+async fn start_without_scope(device: &Device) -> String {
+    device.ask(&[]).await.string("user_code")
+}
+
+#[tokio::test]
+async fn a_person_is_told_who_asks_from_where_for_what_and_as_whom_they_decide() {
+    let server = TestServer::behind_a_proxy().await;
+    server.scope("video", None).await;
+    let (tv, ada) = (server.public_client("tv", "openid video").await, server.ada().await);
+    let request = tv
+        .request("/oauth/device-authorization")
+        .header("user-agent", "LatchTV/7.1")
+        .header("x-forwarded-for", "203.0.113.17")
+        .form(&[
+            ("client_id", "tv"),
+            ("scope", "openid video"),
+            ("device_name", "Living room"),
+            ("os", "TV OS 12"),
+            ("hostname", "tv-4711"),
+            ("client_version", "3.2.1"),
+        ]);
+    let code = send(request).await.string("user_code");
+    server.clock.advance(120.0);
+    let page = ada.open(&code).await;
+    for text in [
+        "The tv app",
+        "any program can claim it",
+        &code,
+        "Living room",
+        "TV OS 12",
+        "tv-4711",
+        "3.2.1",
+        "LatchTV/7.1",
+        "(not verified)",
+        "203.0.113.17",
+        "2 minutes ago",
+        "Words for video",
+        "The device's access ends after 10 minutes.".replace('\'', "&#39;").as_str(),
+        "You are deciding as <strong><bdi translate=\"no\">ada</bdi></strong>",
+        "Decline unless you started this yourself",
+    ] {
+        assert!(page.says(text), "{text} is missing: {page:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_an_app_is_shown_as_proved_only_if_it_was() {
+    let server = TestServer::start().await;
+    let ada = server.ada().await;
+    for (id, method, proved) in
+        [("claimed", AuthMethod::None, false), ("known", AuthMethod::ClientSecretBasic, true)]
+    {
+        let device = server.client(id, "openid", |client| client.auth_method = method).await;
+        let page = ada.open(&device.start("openid").await.user_code).await;
+        assert_eq!(page.says("has proved its name"), proved, "{page:?}");
+        assert_eq!(page.says("any program can claim it"), !proved, "{page:?}");
+    }
+}
+
+#[tokio::test]
+async fn consent_is_asked_again_right_after_the_same_person_gave_it_to_the_same_app() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    for _ in 0..2 {
+        let started = tv.start("openid").await;
+        let page = ada.open(&started.user_code).await;
+        assert_eq!(page.location, "/device/consent");
+        tv.poll(&started).await.must_be_error("authorization_pending");
+        ada.decide(&page, "approve").await;
+        tv.poll(&started).await.must_be_tokens();
+    }
+}
+
+#[tokio::test]
+async fn consent_is_asked_for_no_scope_at_all() {
+    let server = TestServer::start().await;
+    let (gate, ada) = (server.public_client("gate", "").await, server.ada().await);
+    let answer = gate.ask(&[]).await;
+    let page = ada.open(&answer.string("user_code")).await;
+    assert!(page.says("It asks for no data, only to know that you approved."), "{page:?}");
+    assert_eq!(sessions_in(&server, "approved").await, 0);
+    ada.decide(&page, "approve").await;
+    let tokens = gate.poll_code(&answer.string("device_code"), &[]).await;
+    tokens.must_be_tokens();
+    assert_eq!(tokens.json.get("scope").and_then(|scope| scope.as_str()).unwrap_or_default(), "");
+}
+
+#[tokio::test]
+async fn consent_is_asked_for_the_tenants_own_apps_too() {
+    let server = TestServer::start().await;
+    let ada = server.ada().await;
+    let own = server
+        .client("own", "", |client| {
+            client.first_party = true;
+            client.scope_policy = ScopePolicy::Inherit;
+        })
+        .await;
+    ada.sign_in().await;
+    let page = ada.enter(&start_without_scope(&own).await).await;
+    assert_eq!(page.location, "/device/consent");
+    assert!(page.says("for an app of its own"), "{page:?}");
+    assert_eq!(sessions_in(&server, "pending").await, 1);
+}
+
+#[tokio::test]
+async fn only_rights_that_the_person_may_grant_are_shown_and_granted() {
+    let server = TestServer::start().await;
+    server.scope("billing", Some("accountant")).await;
+    let shop = server.public_client("shop", "openid billing").await;
+    for (name, roles, may) in [("ada", &["accountant"][..], true), ("bob", &[][..], false)] {
+        let person = server.person(name, roles).await;
+        let started = shop.start("openid billing").await;
+        let page = person.open(&started.user_code).await;
+        assert_eq!(page.says("Words for billing"), may, "{name}: {page:?}");
+        person.decide(&page, "approve").await;
+        let scope = shop.poll(&started).await.string("scope");
+        assert_eq!(scope.split(' ').any(|granted| granted == "billing"), may, "{name}: {scope}");
+    }
+}
+
+#[tokio::test]
+async fn approving_needs_a_recent_sign_in_and_the_code_is_not_lost_over_it() {
+    let server = TestServer::with(longest_code_lifetime).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    ada.sign_in().await;
+    server.clock.advance(600.0);
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    server.clock.advance(301.0);
+    let page = ada.decide(&consent, "approve").await;
+    assert_eq!(page.location, "/sign-in");
+    assert!(page.says(&started.user_code) && page.says("Please enter your password again."), "{page:?}");
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    let credentials = [("username", "ada"), ("password", ada.password.as_str())];
+    let consent = ada.submit(&page, "/sign-in", &credentials).await;
+    assert_eq!(consent.location, "/device/consent");
+    ada.decide(&consent, "approve").await;
+    tv.poll(&started).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn entering_a_code_needs_a_recent_sign_in_and_the_code_is_not_lost_over_it() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    ada.sign_in().await;
+    server.clock.advance(901.0);
+    let code = tv.start("openid").await.user_code;
+    let page = ada.enter(&code).await;
+    assert_eq!(page.location, "/sign-in");
+    assert!(page.says(&code), "{page:?}");
+    assert_eq!(server.count("SELECT sum(opened_count) FROM device_sessions").await, 0);
+    let credentials = [("username", "ada"), ("password", ada.password.as_str())];
+    assert_eq!(ada.submit(&page, "/sign-in", &credentials).await.location, "/device/consent");
+}
+
+#[tokio::test]
+async fn declining_needs_no_recent_sign_in() {
+    let server = TestServer::with(longest_code_lifetime).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    ada.sign_in().await;
+    server.clock.advance(600.0);
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    server.clock.advance(301.0);
+    assert!(ada.decide(&consent, "deny").await.says("Declined"));
+    tv.poll(&started).await.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn looking_at_the_question_answers_nothing() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    ada.open(&tv.start("openid").await.user_code).await;
+    let before = server.rows().await;
+    for path in ["/device/consent", "/device/consent?decision=approve", "/device", "/sign-in"] {
+        ada.visit(path).await;
+        ada.browser().head(format!("{}{path}", server.base)).send().await.expect("the server answers");
+    }
+    assert_eq!(server.rows().await, before);
+}
+
+#[tokio::test]
+async fn without_an_open_code_there_is_no_question() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    assert_eq!(ada.visit("/device/consent").await.location, "/sign-in");
+    ada.sign_in().await;
+    assert_eq!(ada.visit("/device/consent").await.location, "/device");
+    ada.open(&tv.start("openid").await.user_code).await;
+    assert_eq!(ada.visit("/device/consent").await.location, "/device/consent");
+    server.clock.advance(600.0);
+    assert_eq!(ada.visit("/device/consent").await.location, "/device");
+}
