@@ -125,21 +125,17 @@ fn data_dir(config: &Config) -> Result<PathBuf, Error> {
 /// The program, on a database whose schema is up to date.
 pub(super) fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
     let random = Random::system();
-    let master_key = master_key(&config, database, &random)?;
+    let master_key = master_key(&config, &random)?;
     let secrets = Secrets::derive(&master_key);
     Ok(Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone())))
 }
 
-/// The key of the settings; with the embedded database one is made at the first start.
-fn master_key(config: &Config, database: &Database, random: &Random) -> Result<MasterKey, Error> {
-    let settings = &config.secrets;
-    match (&settings.master_key, &settings.master_key_file, &database.cluster) {
-        (Some(text), _, _) => Ok(MasterKey::parse(text)?),
-        (None, Some(file), _) => Ok(MasterKey::read(file)?),
-        (None, None, Some(_)) => Ok(MasterKey::read_or_create(&data_dir(config)?.join("master.key"), random)?),
-        (None, None, None) => Err("setting secrets.master_key_file: must be given with database.url, the same \
-                                   for all replicas; make a key with: (umask 077; openssl rand -hex 32 > master.key)"
-            .into()),
+/// The key of the settings; without one, which only the embedded database allows, that of its first start.
+fn master_key(config: &Config, random: &Random) -> Result<MasterKey, Error> {
+    match (&config.secrets.master_key, &config.secrets.master_key_file) {
+        (Some(text), _) => Ok(MasterKey::parse(text)?),
+        (None, Some(file)) => Ok(MasterKey::read(file)?),
+        (None, None) => Ok(MasterKey::read_or_create(&data_dir(config)?.join("master.key"), random)?),
     }
 }
 
