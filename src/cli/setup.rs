@@ -1,6 +1,7 @@
 //! What every command that touches the database does first: find or start the database, get the master key, put
 //! the program together.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +151,10 @@ pub(super) async fn prepare(app: &App) -> Result<(), Error> {
 pub(super) fn start_logging(config: &Config) -> Result<(), Error> {
     let filter =
         EnvFilter::try_new(&config.log.filter).map_err(|error| format!("setting log.filter: {error}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let mut lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if !std::io::stderr().is_terminal() {
+        lines = lines.with_ansi(false);
+    }
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
