@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use super::process::{DataDir, refusal};
+use super::process::{DataDir, latchkey, refusal, run_json};
 
 #[tokio::test]
 async fn a_signal_ends_server_and_database_cleanly() {
@@ -42,4 +42,21 @@ fn a_taken_address_is_named() {
     let said = refusal(late);
     assert!(said.contains(&address) && said.contains("LATCHKEY__SERVER__LISTEN"), "{said}");
     assert!(!second.path().exists(), "nothing else is started before");
+}
+
+#[test]
+fn its_health_is_told_by_the_exit_code() {
+    let data = DataDir::new();
+    let server = data.serve();
+    let address = server.base.trim_start_matches("http://").to_owned();
+    let health = || {
+        let mut command = latchkey(&["health"]);
+        command.env("LATCHKEY__SERVER__LISTEN", &address);
+        command
+    };
+    assert_eq!(run_json(health())["status"], "ready");
+    let live = latchkey(&["health", "--url", &format!("{}/health/live", server.base)]);
+    assert_eq!(run_json(live)["status"], "live");
+    server.kill();
+    assert!(refusal(health()).contains("no answer from"));
 }
