@@ -143,8 +143,16 @@ fn master_key(config: &Config, random: &Random) -> Result<MasterKey, Error> {
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
     schema::migrate(&app.db).await?;
-    tenants::ensure_default(app).await?;
-    Ok(())
+    ensure_default_tenant(app).await
+}
+
+/// Makes the default tenant with its keys, or opens them. This is where another master key than the database's is
+/// noticed, and here the cause may be told: whoever reads it runs the server.
+pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
+    tenants::ensure_default(app).await.map_err(|error| match error.cause {
+        Some(cause) => format!("the default tenant's signing keys cannot be made or opened: {cause}").into(),
+        None => error.into(),
+    })
 }
 
 /// Sends log lines to standard error.

@@ -60,3 +60,14 @@ fn its_health_is_told_by_the_exit_code() {
     server.kill();
     assert!(refusal(health()).contains("no answer from"));
 }
+
+#[test]
+fn another_master_key_than_the_databases_is_refused() {
+    let data = DataDir::new();
+    data.serve().kill();
+    let mut serve = data.latchkey(&["serve"]);
+    serve.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
+    serve.env("LATCHKEY__SECRETS__MASTER_KEY", "0f".repeat(32));
+    let said = refusal(serve);
+    assert!(said.contains("sealed with another master key"), "{said}");
+}
