@@ -2,6 +2,7 @@
 
 mod admin;
 mod demo;
+mod health;
 pub mod login;
 mod migrate;
 mod postgres;
@@ -54,6 +55,7 @@ enum Command {
     Login(login::LoginArgs),
     Admin(admin::AdminArgs),
     Postgres(postgres::PostgresArgs),
+    Health(health::HealthArgs),
 }
 
 /// Runs the command.
@@ -67,6 +69,7 @@ pub async fn run(cli: Cli) -> Outcome {
         Command::Login(args) => Ok(Box::pin(login::run(args)).await?),
         Command::Admin(args) => admin::run(args, settings()?).await,
         Command::Postgres(args) => postgres::run(args, &settings()?).await,
+        Command::Health(args) => health::run(args, &settings()?).await,
     }
 }
 

@@ -12,7 +12,6 @@ use super::setup::{self, Database, Hold};
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::Config;
-use crate::domain::tenants;
 use crate::embedded_postgres::{Cluster, ClusterSettings};
 use crate::http::operations;
 use crate::http::server::Server;
@@ -81,7 +80,7 @@ async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
                     database.migrate_on_start = true"
             .into());
     }
-    Ok(tenants::ensure_default(app).await?)
+    setup::ensure_default_tenant(app).await
 }
 
 /// Serves until a signal asks to stop, and then finishes what is under way. Should the embedded database end

@@ -1,6 +1,7 @@
 //! What every command that touches the database does first: find or start the database, get the master key, put
 //! the program together.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,36 +126,43 @@ fn data_dir(config: &Config) -> Result<PathBuf, Error> {
 /// The program, on a database whose schema is up to date.
 pub(super) fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
     let random = Random::system();
-    let master_key = master_key(&config, database, &random)?;
+    let master_key = master_key(&config, &random)?;
     let secrets = Secrets::derive(&master_key);
     Ok(Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone())))
 }
 
-/// The key of the settings; with the embedded database one is made at the first start.
-fn master_key(config: &Config, database: &Database, random: &Random) -> Result<MasterKey, Error> {
-    let settings = &config.secrets;
-    match (&settings.master_key, &settings.master_key_file, &database.cluster) {
-        (Some(text), _, _) => Ok(MasterKey::parse(text)?),
-        (None, Some(file), _) => Ok(MasterKey::read(file)?),
-        (None, None, Some(_)) => Ok(MasterKey::read_or_create(&data_dir(config)?.join("master.key"), random)?),
-        (None, None, None) => Err("setting secrets.master_key_file: must be given with database.url, the same \
-                                   for all replicas; make a key with: (umask 077; openssl rand -hex 32 > master.key)"
-            .into()),
+/// The key of the settings; without one, which only the embedded database allows, that of its first start.
+fn master_key(config: &Config, random: &Random) -> Result<MasterKey, Error> {
+    match (&config.secrets.master_key, &config.secrets.master_key_file) {
+        (Some(text), _) => Ok(MasterKey::parse(text)?),
+        (None, Some(file)) => Ok(MasterKey::read(file)?),
+        (None, None) => Ok(MasterKey::read_or_create(&data_dir(config)?.join("master.key"), random)?),
     }
 }
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
     schema::migrate(&app.db).await?;
-    tenants::ensure_default(app).await?;
-    Ok(())
+    ensure_default_tenant(app).await
+}
+
+/// Makes the default tenant with its keys, or opens them. This is where another master key than the database's is
+/// noticed, and here the cause may be told: whoever reads it runs the server.
+pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
+    tenants::ensure_default(app).await.map_err(|error| match error.cause {
+        Some(cause) => format!("the default tenant's signing keys cannot be made or opened: {cause}").into(),
+        None => error.into(),
+    })
 }
 
 /// Sends log lines to standard error.
 pub(super) fn start_logging(config: &Config) -> Result<(), Error> {
     let filter =
         EnvFilter::try_new(&config.log.filter).map_err(|error| format!("setting log.filter: {error}"))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let mut lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if !std::io::stderr().is_terminal() {
+        lines = lines.with_ansi(false);
+    }
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

@@ -95,6 +95,7 @@ mod tests {
             ("[device_flow]\npoll_interval_seconds = 0", "device_flow.poll_interval_seconds"),
             ("[database]\nmax_connections = 0", "database.max_connections"),
             ("[database]\nurl = \"mysql://x\"", "database.url"),
+            ("[database]\nurl = \"postgres://x\"", "secrets.master_key_file"),
             ("[tokens]\nsigning_algorithm = \"none\"", "tokens.signing_algorithm"),
             ("[tokens]\nrefresh_absolute_seconds = 1", "tokens.refresh_absolute_seconds"),
             ("[secrets]\nmaster_key = \"00\"\nmaster_key_file = \"/x\"", "secrets.master_key"),

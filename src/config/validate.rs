@@ -76,6 +76,15 @@ impl Config {
             .as_ref()
             .is_none_or(|url| url.starts_with("postgres://") || url.starts_with("postgresql://"));
         require(scheme_fits, "database.url", "must start with postgres:// or postgresql://")?;
+        // Only beside the embedded database is there a place for a key of Latchkey's own making.
+        require(
+            self.database.url.is_none()
+                || self.secrets.master_key.is_some()
+                || self.secrets.master_key_file.is_some(),
+            "secrets.master_key_file",
+            "must be given with database.url, the same for all replicas; make a key with: \
+             (umask 077; openssl rand -hex 32 > master.key)",
+        )?;
         require(self.database.max_connections >= 2, "database.max_connections", "must be at least 2")
     }
 

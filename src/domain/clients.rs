@@ -54,6 +54,7 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
     }
     audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientCreated, &client)).await?;
     transaction.commit().await?;
+    app.cached.renew();
     Ok(secret)
 }
 
@@ -72,6 +73,7 @@ pub async fn change(
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
     audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientChanged, &client)).await?;
     transaction.commit().await?;
+    app.cached.renew();
     Ok(())
 }
 

@@ -27,5 +27,6 @@ pub async fn create(app: &App, tenant: TenantId, scope: &Scope) -> store::Result
     };
     audit::record(app, &mut *transaction, tenant, &event).await?;
     transaction.commit().await?;
+    app.cached.renew();
     Ok(true)
 }

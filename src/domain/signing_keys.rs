@@ -90,6 +90,7 @@ async fn create(
         audit::record(app, &mut *transaction, tenant, &event).await?;
     }
     transaction.commit().await?;
+    app.cached.renew();
     signing_keys::signing(&app.db, tenant, algorithm)
         .await?
         .ok_or_else(|| OAuthError::fault("a signing key vanished while it was made"))

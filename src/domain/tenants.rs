@@ -68,5 +68,6 @@ async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -
     };
     audit::record(app, &mut *transaction, id, &event).await?;
     transaction.commit().await?;
+    app.cached.renew();
     Ok(true)
 }

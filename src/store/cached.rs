@@ -55,7 +55,7 @@ impl Cached {
         self.heard.store(false, Ordering::SeqCst);
     }
 
-    /// Something changed.
+    /// Something changed: by an announcement, or by our own doing a moment before its announcement.
     pub fn renew(&self) {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
 mod availability;
+mod command_line;
 mod http_conventions;
 mod http_cross_origin;
 mod http_messages;
@@ -20,4 +21,5 @@ mod rfc9068_access_tokens;
 mod secrets_at_rest;
 mod support;
 mod tenants;
+mod third_party_clients;
 mod trusted_proxies;

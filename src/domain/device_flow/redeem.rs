@@ -8,12 +8,12 @@ use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{granting, refresh};
-use crate::model::device_session::{Approval, DeviceSession};
+use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
-use crate::store::device_sessions::polls::FoundSession;
+use crate::store::device_sessions::polls::{self, FoundSession};
 use crate::store::device_sessions::redemptions::{self, Redemption};
 use crate::store::token_families;
 
@@ -66,10 +66,17 @@ pub async fn redeem(
     };
     if redemptions::redeem(&app.db, &found.session, &redemption, now).await? {
         metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
-        Ok(tokens)
-    } else {
-        Err(OAuthError::invalid_grant("The device code was used already."))
+        return Ok(tokens);
     }
+    let again = polls::find(&app.db, tenant.id, found.code).await?;
+    Err(match again.map(|found| found.session.state) {
+        // Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
+        Some(State::Approved(_)) => OAuthError::new(
+            ErrorCode::TemporarilyUnavailable,
+            "Something has changed in this moment; please try again.",
+        ),
+        _ => OAuthError::invalid_grant("The device code was used already."),
+    })
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the

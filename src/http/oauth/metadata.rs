@@ -34,6 +34,8 @@ pub struct AuthorizationServerMetadata {
     pub response_types_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub scopes_supported: Vec<String>,
+    /// OpenID Connect's, but those who discover by RFC 8414 get ID tokens too, and expect RS256 without it.
+    pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub service_documentation: String,
     pub ui_locales_supported: Vec<&'static str>,
 }
@@ -45,7 +47,6 @@ pub struct OpenIdProviderMetadata {
     #[serde(flatten)]
     pub server: AuthorizationServerMetadata,
     pub subject_types_supported: Vec<&'static str>,
-    pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub claims_supported: Vec<&'static str>,
 }
 
@@ -81,7 +82,6 @@ pub async fn openid_provider(State(app): State<Arc<App>>, slug: Slug) -> Result<
     Ok(cacheable(&OpenIdProviderMetadata {
         server: describe(&app, &slug).await?,
         subject_types_supported: vec!["public"],
-        id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
         claims_supported: vec![
             "sub",
             "iss",
@@ -114,6 +114,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
             .into_iter()
             .map(|scope| scope.name)
             .collect(),
+        id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
         service_documentation: format!("{}/docs", app.config.public_origin()),
         ui_locales_supported: vec!["en"],
         issuer,

@@ -19,6 +19,8 @@ use crate::store::users::UserRow;
 /// A session as a poll finds it in the database.
 #[derive(Debug)]
 pub struct FoundSession {
+    /// The device code's hash.
+    pub code: SecretHash,
     /// The session.
     pub session: DeviceSession,
     /// How it is polled.
@@ -78,6 +80,7 @@ pub async fn find(
             consumed_at: row.consumed_at,
         };
         FoundSession {
+            code: device_code,
             session: session.into_session(tenant),
             polling,
             poll_count: row.poll_count,

@@ -5,6 +5,7 @@
 
 use std::process::{ChildStdin, Command, Stdio};
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -104,12 +105,23 @@ fn may_install() -> bool {
     std::env::var("LATCHKEY_INSTALL_POSTGRES").is_ok_and(|value| value == "1")
 }
 
+/// Insists on PostgreSQL's programs, and installs them if that is wanted.
+pub fn require_programs() {
+    static PROGRAMS: LazyLock<Result<(), String>> = LazyLock::new(|| {
+        if finder::find(None).is_err() && may_install() {
+            install::install().map_err(|error| error.to_string())?;
+        }
+        finder::find(None).map(drop).map_err(|error| error.to_string())
+    });
+    if let Err(error) = &*PROGRAMS {
+        panic!("{error}; the tests do it with LATCHKEY_INSTALL_POSTGRES=1");
+    }
+}
+
 /// Starts a cluster on a thread of its own, since each test's runtime ends with the test.
 fn start_cluster() -> (PgConnectOptions, ChildStdin) {
     std::thread::spawn(|| {
-        if finder::find(None).is_err() && may_install() {
-            install::install().expect("PostgreSQL can be installed");
-        }
+        require_programs();
         let data_dir = std::env::temp_dir().join(format!("latchkey-tests-{}", std::process::id()));
         let settings = ClusterSettings {
             data_dir: data_dir.clone(),

@@ -9,12 +9,14 @@ use latchkey::config::{Coherence, Config};
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, scopes, tenants};
 use latchkey::http::server::Server;
+use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
 use latchkey::random::Random;
+use latchkey::store::announcements::{Announcement, announce};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -246,6 +248,20 @@ impl TestServer {
     /// Runs a statement on the server's database.
     pub async fn execute(&self, sql: &'static str) {
         sqlx::query(sql).execute(&self.app.db).await.expect("the statement runs");
+        self.hear_all().await;
+    }
+
+    /// Waits until the server has heard whatever was announced before.
+    pub async fn hear_all(&self) {
+        if self.app.config.sessions.coherence == Coherence::ReadThrough {
+            return;
+        }
+        let code = SecretHash::of("a code that no session has");
+        let before = self.app.sessions.ticket(&code);
+        announce(&self.app.db, Announcement::Decided(code)).await.expect("the database answers");
+        while self.app.sessions.ticket(&code) == before {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// One number out of the database.

@@ -1,0 +1,42 @@
+# What developers and .ci/run run alike. Get just with `cargo install just` or `pip install rust-just`.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Formatting and lints
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All tests; DATABASE_URL may name the server they use
+test *arguments:
+    cargo test --locked {{ arguments }}
+
+# Renew openapi/openapi.json
+openapi:
+    cargo run --locked --quiet -- openapi > openapi/openapi.json
+
+# Compare openapi/openapi.json with what the program prints
+openapi-check:
+    cargo run --locked --quiet -- openapi | diff openapi/openapi.json - || (echo 'openapi/openapi.json is out of date: run `just openapi`' >&2; exit 1)
+
+# Renew .sqlx after a change of a query or a migration; needs PostgreSQL's programs
+sqlx-prepare:
+    .ci/sqlx-prepare
+
+# Compare .sqlx with the queries and migrations
+sqlx-check:
+    .ci/sqlx-prepare --check
+
+# Dependencies: licences, sources, banned crates, and advisories where their database can be fetched
+deny:
+    cargo deny check bans licenses sources
+    @if timeout 120 cargo deny fetch db; then \
+        cargo deny check --disable-fetch advisories; \
+    else \
+        echo 'advisories were NOT checked: their database cannot be fetched from here' >&2; \
+    fi
+
+# Everything, the tests last
+ci: check openapi-check sqlx-check deny (test "--no-fail-fast")

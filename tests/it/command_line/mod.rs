@@ -1,0 +1,9 @@
+//! The program as it is run: arguments, environment, output, exit code, signals.
+
+mod admin;
+mod crash;
+mod demo;
+mod openapi;
+mod process;
+mod serve;
+mod settings;

@@ -1,0 +1,211 @@
+//! Runs the program as a child process, on a data directory of its own. Whatever a test does, neither outlives it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
+
+use crate::support::database;
+
+/// How long anything may take; only a test that fails anyway comes near.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A data directory for the embedded database.
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// A new one, where the account that runs PostgreSQL can reach it.
+    pub fn new() -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        database::require_programs();
+        let name = format!("latchkey-cli-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        Self(std::env::temp_dir().join(name))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The process number of the PostgreSQL that runs in it.
+    pub fn postmaster(&self) -> Option<Pid> {
+        let record = std::fs::read_to_string(self.0.join("postgres/postmaster.pid")).ok()?;
+        Pid::from_raw(record.lines().next()?.trim().parse().ok()?)
+    }
+
+    /// The program with this directory as its `data_dir`.
+    pub fn latchkey(&self, arguments: &[&str]) -> Command {
+        let mut command = latchkey(arguments);
+        command.env("LATCHKEY__DATA_DIR", &self.0);
+        command
+    }
+
+    /// Starts `latchkey serve` on a free port, and waits until it answers.
+    pub fn serve(&self) -> Served {
+        self.serve_with(&[])
+    }
+
+    /// The same with more environment.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Served {
+        let mut command = self.latchkey(&["serve"]);
+        command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0").env("LATCHKEY__LOG__FORMAT", "json");
+        command.envs(environment.iter().copied());
+        Served::start(&mut command)
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if let Some(postmaster) = self.postmaster() {
+            let _ = kill_process(postmaster, Signal::QUIT);
+            let _ = wait_until(|| test_kill_process(postmaster).is_err().then_some(()));
+        }
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program, with nothing of the settings that this environment may hold.
+pub fn latchkey(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latchkey"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LATCHKEY__") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a command to its end.
+#[track_caller]
+pub fn run(mut command: Command) -> Output {
+    finish(command.spawn().expect("the program starts"))
+}
+
+/// The same, with one line on standard input.
+#[track_caller]
+pub fn run_with_line(mut command: Command, line: &str) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = child.stdin.take().expect("standard input");
+    writeln!(input, "{line}").expect("it reads");
+    drop(input);
+    finish(child)
+}
+
+/// Runs a command that must succeed; the one JSON object that it prints.
+#[track_caller]
+pub fn run_json(command: Command) -> Value {
+    json_of(&run(command))
+}
+
+/// The one JSON object that a command has printed, successfully.
+#[track_caller]
+pub fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error} in {output:?}"))
+}
+
+/// Runs a command that must fail; its last word.
+#[track_caller]
+pub fn refusal(command: Command) -> String {
+    let output = run(command);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let said = String::from_utf8(output.stderr).expect("text");
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+#[track_caller]
+fn finish(child: Child) -> Output {
+    let mut child = Guarded(child);
+    let drain = |mut pipe: Box<dyn Read + Send>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = pipe.read_to_end(&mut bytes);
+            bytes
+        })
+    };
+    let stdout = drain(Box::new(child.0.stdout.take().expect("standard output")));
+    let stderr = drain(Box::new(child.0.stderr.take().expect("standard error")));
+    let status = child.wait();
+    Output { status, stdout: stdout.join().expect("output"), stderr: stderr.join().expect("output") }
+}
+
+/// A child that does not outlive its owner.
+struct Guarded(Child);
+
+impl Guarded {
+    #[track_caller]
+    fn wait(&mut self) -> ExitStatus {
+        wait_until(|| self.0.try_wait().expect("a child can be waited for"))
+            .expect("the program ends in time")
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A running `latchkey serve`.
+pub struct Served {
+    child: Guarded,
+    /// `http://127.0.0.1:{port}`
+    pub base: String,
+    log: Receiver<String>,
+}
+
+impl Served {
+    #[track_caller]
+    fn start(command: &mut Command) -> Self {
+        let mut child = Guarded(command.stdout(Stdio::null()).spawn().expect("the program starts"));
+        let stderr = BufReader::new(child.0.stderr.take().expect("standard error"));
+        let (sender, log) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Read on when nobody listens any more: a full pipe would stop the program.
+                let _ = sender.send(line);
+            }
+        });
+        let mut said = Vec::new();
+        while let Ok(line) = log.recv_timeout(PATIENCE) {
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["fields"]["message"] == "listening" {
+                let address = entry["fields"]["address"].as_str().expect("an address");
+                return Self { child, base: format!("http://{address}"), log };
+            }
+            said.push(line);
+        }
+        panic!("the server did not start: {said:#?}");
+    }
+
+    /// Ends it by `kill -9`.
+    pub fn kill(mut self) {
+        self.child.0.kill().expect("a child can be killed");
+        self.child.wait();
+    }
+
+    /// Asks it to stop by a signal, and waits for its end.
+    pub fn stop(mut self, signal: Signal) -> (ExitStatus, Vec<String>) {
+        kill_process(Pid::from_child(&self.child.0), signal).expect("the program is there");
+        (self.child.wait(), self.log.iter().collect())
+    }
+}
+
+/// Looks again and again, for as long as a test may wait.
+fn wait_until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let seen = look();
+        if seen.is_some() || Instant::now() >= deadline {
+            return seen;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
