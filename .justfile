@@ -13,6 +13,10 @@ check:
 test *arguments:
     cargo test --locked {{ arguments }}
 
+# The tests that run servers, with sessions.coherence = "read_through"
+test-read-through:
+    LATCHKEY_TEST_COHERENCE=read_through cargo test --locked --test it
+
 # Renew openapi/openapi.json
 openapi:
     cargo run --locked --quiet -- openapi > openapi/openapi.json
@@ -39,4 +43,4 @@ deny:
     fi
 
 # Everything, the tests last
-ci: check openapi-check sqlx-check deny (test "--no-fail-fast")
+ci: check openapi-check sqlx-check deny test-read-through (test "--no-fail-fast")
