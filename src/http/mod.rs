@@ -61,7 +61,9 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
     let mut response = match Address::of(request.uri().path()) {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
-            *request.uri_mut() = address::with_path(request.uri(), &address.path);
+            if request.uri().path() != address.path {
+                *request.uri_mut() = address::with_path(request.uri(), &address.path);
+            }
             request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();

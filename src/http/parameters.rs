@@ -4,11 +4,11 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
+use hashbrown::HashSet;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_decoding::form_pairs;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -74,6 +74,7 @@ impl Parameters {
                 return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
             }
         }
+        drop(seen);
         Ok(Self { pairs, basic })
     }
 

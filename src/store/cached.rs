@@ -5,11 +5,11 @@
 //! cannot be asked, the last known value stands in: nothing can be granted without the database, but a device that
 //! waits must not stop for our trouble.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use hashbrown::HashMap;
 use sqlx::PgPool;
 
 use super::{Result, clients, scopes, signing_keys, tenants};

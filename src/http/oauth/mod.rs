@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -58,14 +58,14 @@ fn cross_origin(method: Method) -> CorsLayer {
 }
 
 /// An OAuth error body (RFC 6749 §5.2).
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OAuthErrorBody {
     /// The error code, such as `authorization_pending`.
     #[schema(example = "authorization_pending")]
-    pub error: String,
+    pub error: &'static str,
     /// A sentence for developers.
     #[schema(example = "Nobody has decided yet.")]
-    pub error_description: String,
+    pub error_description: &'static str,
 }
 
 /// An [`OAuthError`] as an answer.
@@ -91,8 +91,7 @@ impl IntoResponse for OAuthRefusal {
         if let Some(cause) = cause {
             tracing::error!(error = code.as_str(), cause, "a request failed");
         }
-        let body =
-            OAuthErrorBody { error: code.as_str().to_owned(), error_description: description.to_owned() };
+        let body = OAuthErrorBody { error: code.as_str(), error_description: description };
         let mut response = (status(code), no_store(body)).into_response();
         let headers = response.headers_mut();
         match code {
