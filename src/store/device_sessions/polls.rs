@@ -149,15 +149,15 @@ pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<
     // Locked in one order, so that two servers that write the same sessions never wait for each other.
     let rows = sqlx::query!(
         r#"WITH polled AS (
-               SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
-           ), before AS (
-               SELECT s.id, s.last_polled_at FROM device_sessions s JOIN polled USING (id)
+               SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last
+               FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
+               JOIN device_sessions s USING (id)
                ORDER BY s.id FOR NO KEY UPDATE OF s
            )
            UPDATE device_sessions s
            SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
-           FROM polled, before WHERE s.id = polled.id AND before.id = polled.id
-           RETURNING s.id, before.last_polled_at AS last_polled_before, s.interval_seconds,
+           FROM polled WHERE s.id = polled.id
+           RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds,
                      s.state = 'pending' AS "is_pending!""#,
         &ids,
         &counts,
