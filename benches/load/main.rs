@@ -56,23 +56,22 @@ fn measure_all(options: &Options) -> Result<(), Fault> {
         let method = counters::method(&databases.served.pool).await;
         let (codes, refresh_tokens) = (VecDeque::new(), VecDeque::new());
         let mut stage = Stage { databases, method, extent: options.extent(), codes, refresh_tokens };
+        let mut report = Report { circumstances: circumstances(machine, &stage), ..Report::default() };
         let measured = tokio::select! {
-            measured = measure(options, &mut stage) => measured,
+            measured = measure(options, &mut stage, &mut report) => measured,
             _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
         };
-        let circumstances = circumstances(machine, &stage);
         stage.databases.destroy().await?;
-        let report = Report { circumstances, ..measured? };
+        // What was measured before something went wrong is true all the same.
         println!("{}", report.markdown());
         if let Some(file) = &options.json {
             std::fs::write(file, serde_json::to_string_pretty(&report.json())?)?;
         }
-        Ok(())
+        measured
     })
 }
 
-async fn measure(options: &Options, stage: &mut Stage) -> Result<Report, Fault> {
-    let mut report = Report::default();
+async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> Result<(), Fault> {
     let begin = Instant::now();
     let is_next = |scenario, name| {
         let included = options.includes(scenario);
@@ -106,7 +105,7 @@ async fn measure(options: &Options, stage: &mut Stage) -> Result<Report, Fault> 
         report.waiting = Some(scenarios::waiting::measure(stage).await?);
     }
     eprintln!("[{:5.1} s] done", begin.elapsed().as_secs_f64());
-    Ok(report)
+    Ok(())
 }
 
 /// What the figures were measured on, and how.

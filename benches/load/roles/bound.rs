@@ -20,7 +20,7 @@ mod exchange;
 mod starting;
 
 /// How many families are refreshed in turn.
-const FAMILIES: usize = 2_000;
+const FAMILIES: usize = 1_000;
 
 /// What a bound is measured for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,7 +61,7 @@ pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, 
 
 /// Serves until `stop` is cancelled.
 pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken) -> Result<(), Fault> {
-    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new("info")?);
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new("error")?);
     lines.with_writer(std::io::stderr).init();
     let config = config(instructions.poll_interval_seconds);
     let db = pool(&instructions.database_url, &config).await?;

@@ -60,7 +60,7 @@ impl Work for Race {
 /// servers cannot have a core each; they share one, and the processor time of a poll says how they would scale: a
 /// poll that costs the same among two as alone leaves room for twice as many.
 pub(crate) async fn measure(stage: &mut Stage) -> Result<Replicas, Fault> {
-    let codes = stage.waiting_codes(stage.extent.pollers.min(20_000)).await?;
+    let codes = stage.waiting_codes(stage.extent.pollers / 5).await?;
     let (first, second) = (stage.server(UNHURRIED)?, stage.server(UNHURRIED)?);
     let codes = acquaint(&first, codes).await?;
     let mut work = Polls::new(acquaint(&second, codes).await?);

@@ -19,6 +19,16 @@ pub(crate) const CONNECTIONS: usize = 64;
 struct Starts {
     left: usize,
     codes: Vec<String>,
+    refusals: Refusals,
+}
+
+/// What becomes of a start that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusals {
+    /// It is a wrong answer, and that is all.
+    AreLost,
+    /// The device tries again.
+    AreRepeated,
 }
 
 impl Work for Starts {
@@ -30,7 +40,12 @@ impl Work for Starts {
     }
 
     fn judge(&mut self, (): (), answer: &Answer) -> Result<(), String> {
-        self.codes.push(device::device_code(answer)?);
+        let code = device::device_code(answer).inspect_err(|_| {
+            if self.refusals == Refusals::AreRepeated {
+                self.left += 1;
+            }
+        })?;
+        self.codes.push(code);
         Ok(())
     }
 }
@@ -46,7 +61,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     stage.codes.extend(warm_up);
     let (mut rounds, mut bounds) = (Vec::new(), Vec::new());
     for _ in 0..stage.extent.rounds {
-        let work = Starts { left: usize::MAX, codes: Vec::new() };
+        let work = Starts { left: usize::MAX, codes: Vec::new(), refusals: Refusals::AreLost };
         let (work, round) = stage.round(&[&server], pace, stage.extent.round, work).await?;
         started += work.codes.len();
         stage.codes.extend(work.codes);
@@ -60,7 +75,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
 
 /// Starts so many sessions, as fast as it goes; their device codes.
 pub(crate) async fn many(server: &Server, count: usize) -> Result<Vec<String>, Fault> {
-    let work = Starts { left: count, codes: Vec::with_capacity(count) };
+    let work = Starts { left: count, codes: Vec::with_capacity(count), refusals: Refusals::AreRepeated };
     let pace = Pace::Closed(2 * CONNECTIONS);
     let (work, tally) = drive(&[server.address], pace, Duration::from_mins(8), work).await?;
     super::complain(&tally);
