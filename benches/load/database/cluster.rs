@@ -1,0 +1,86 @@
+//! A durable PostgreSQL of the run's own, as `latchkey serve` would run it.
+
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::Fault;
+
+/// A cluster that does not outlive this process.
+#[derive(Debug)]
+pub(crate) struct PrivateCluster {
+    cluster: Cluster,
+    data_dir: PathBuf,
+    undertaker: Undertaker,
+}
+
+impl PrivateCluster {
+    /// Makes and starts it in a temporary folder.
+    pub(crate) async fn start() -> Result<Self, Fault> {
+        let data_dir = std::env::temp_dir().join(format!("latchkey-load-{}", std::process::id()));
+        let settings = ClusterSettings {
+            data_dir: data_dir.clone(),
+            bin_dir: None,
+            max_connections: 96,
+            durability: Durability::Durable,
+        };
+        let cluster = Cluster::start(&settings).await?;
+        let undertaker = Undertaker::hire(cluster.pid(), &data_dir)?;
+        Ok(Self { cluster, data_dir, undertaker })
+    }
+
+    /// The database user that servers have.
+    pub(crate) fn user(&self) -> PgConnectOptions {
+        self.cluster.connect_options()
+    }
+
+    /// The one that may make databases.
+    pub(crate) fn superuser(&self) -> PgConnectOptions {
+        self.user().username("postgres").database("postgres")
+    }
+
+    /// Stops it and removes what it has on disk.
+    pub(crate) async fn destroy(self) -> Result<(), Fault> {
+        self.cluster.stop().await?;
+        drop(self.undertaker);
+        Ok(std::fs::remove_dir_all(&self.data_dir)?)
+    }
+}
+
+/// A shell that waits for the end of this process, however it comes, and then stops the cluster and removes its
+/// folder. One that is dropped does nothing more.
+#[derive(Debug)]
+struct Undertaker {
+    shell: Child,
+    /// As long as it is open, the cluster lives.
+    _lifeline: Option<ChildStdin>,
+}
+
+impl Undertaker {
+    fn hire(postmaster: u32, data_dir: &std::path::Path) -> Result<Self, Fault> {
+        let script =
+            "trap '' INT TERM HUP; cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"";
+        let mut shell = Command::new("sh")
+            .args(["-c", script])
+            .arg(postmaster.to_string())
+            .arg(data_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let lifeline = shell.stdin.take();
+        Ok(Self { shell, _lifeline: lifeline })
+    }
+}
+
+impl Drop for Undertaker {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
+    }
+}

@@ -1,0 +1,80 @@
+//! Starts: the product's own queue, which puts together what arrives together.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::TimeDelta;
+use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
+use latchkey::model::client::Client;
+use latchkey::model::device::DeviceDescription;
+use latchkey::model::ids::DeviceSessionId;
+use latchkey::model::scope::ScopeSet;
+use latchkey::store::device_sessions::starts::{NewDeviceSession, StartQueue, Stored};
+use tokio::task::JoinSet;
+
+use super::{Bench, Step};
+use crate::Fault;
+use crate::database::seed;
+
+/// As many statements under way at once as in the product.
+const WRITERS: usize = 2;
+
+/// The queue and those who empty it.
+pub(super) struct Queue {
+    bench: Arc<Bench>,
+    starts: Arc<StartQueue>,
+    client: Arc<Client>,
+    scopes: ScopeSet,
+    left: AtomicUsize,
+    _writers: JoinSet<()>,
+}
+
+impl Queue {
+    pub(super) fn open(bench: Arc<Bench>, operations: usize) -> Result<Arc<Self>, Fault> {
+        let starts = Arc::new(StartQueue::default());
+        let mut writers = JoinSet::new();
+        for _ in 0..WRITERS {
+            let (starts, db) = (Arc::clone(&starts), bench.db.clone());
+            writers.spawn(async move {
+                loop {
+                    starts.store_next(&db).await;
+                }
+            });
+        }
+        let (client, scopes) = (Arc::new(seed::client()?), ScopeSet::parse(seed::SCOPE)?);
+        let left = AtomicUsize::new(operations);
+        Ok(Arc::new(Self { bench, starts, client, scopes, left, _writers: writers }))
+    }
+}
+
+pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
+    let taken = queue.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+    if taken.is_err() {
+        return Ok(Step::NothingLeft);
+    }
+    let (random, now) = (&queue.bench.random, queue.bench.clock.now());
+    let mut user_code_mac = [0; 32];
+    random.fill(&mut user_code_mac);
+    let session = NewDeviceSession {
+        id: DeviceSessionId(random.uuid_v7(now)),
+        client: Arc::clone(&queue.client),
+        device_code_hash: BearerSecret::generate(SecretKind::DeviceCode, random).hash(),
+        user_code_mac,
+        user_code_sealed: vec![7; 40],
+        requested_scopes: Some(queue.scopes.clone()),
+        device: Arc::new(DeviceDescription {
+            name: Some("Living room TV".into()),
+            ..DeviceDescription::default()
+        }),
+        ip_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user_agent: None,
+        created_at: now,
+        expires_at: now + TimeDelta::hours(2),
+        interval_seconds: 5,
+    };
+    match queue.starts.store(session).await? {
+        Stored::Yes => Ok(Step::Done),
+        Stored::UserCodeTaken => Err("256 random bits were there already".into()),
+    }
+}

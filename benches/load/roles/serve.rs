@@ -1,0 +1,82 @@
+//! Latchkey, put together as `latchkey serve` does it, with the settings of a load test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use latchkey::app::App;
+use latchkey::clock::Clock;
+use latchkey::config::Config;
+use latchkey::http::server::Server;
+use latchkey::random::Random;
+use latchkey::secrets::{MasterKey, Secrets};
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use super::say;
+use crate::Fault;
+use crate::child::Listening;
+
+/// As long as codes live here: longer than the longest run.
+pub(crate) const CODE_LIFETIME_SECONDS: u32 = 7_200;
+/// How long a server waits before it first hears the others.
+const UNTIL_TRUSTED: Duration = Duration::from_secs(10);
+
+/// What a server is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ServeInstructions {
+    /// Its database.
+    pub(crate) database_url: String,
+    /// `device_flow.poll_interval_seconds`
+    pub(crate) poll_interval_seconds: u32,
+}
+
+/// The settings.
+pub(crate) fn config(poll_interval_seconds: u32) -> Config {
+    let mut config = Config::default();
+    config.server.listen = ([127, 0, 0, 1], 0).into();
+    config.rate_limits.enabled = false;
+    config.device_flow.poll_interval_seconds = poll_interval_seconds;
+    config.device_flow.code_lifetime_seconds = CODE_LIFETIME_SECONDS;
+    config
+}
+
+/// The program on a database.
+pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
+    let secrets = Secrets::derive(&MasterKey::from_bytes([7; 32]));
+    Arc::new(App::new(config, Clock::system(), Random::system(), secrets, db))
+}
+
+/// The pool that `latchkey serve` makes.
+pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, Fault> {
+    let options = database_url.parse::<PgConnectOptions>()?.application_name("latchkey");
+    let pool = PgPoolOptions::new()
+        .max_connections(config.database.max_connections)
+        .acquire_timeout(Duration::from_millis(config.database.acquire_timeout_milliseconds))
+        .test_before_acquire(false);
+    Ok(pool.connect_with(options).await?)
+}
+
+/// Serves until `stop` is cancelled.
+pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken) -> Result<(), Fault> {
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new("error")?);
+    lines.with_writer(std::io::stderr).init();
+    let config = config(instructions.poll_interval_seconds);
+    let db = pool(&instructions.database_url, &config).await?;
+    let app = app(config, db);
+    let server = Server::bind(Arc::clone(&app)).await?;
+    let address = server.address()?;
+    let announcing = async {
+        let deadline = tokio::time::Instant::now() + UNTIL_TRUSTED;
+        while !app.sessions.is_trusted() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        say(&Listening { address })
+    };
+    let (ended, announced) = tokio::join!(server.run(stop), announcing);
+    app.db.close().await;
+    announced?;
+    Ok(ended?)
+}

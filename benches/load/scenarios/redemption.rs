@@ -1,0 +1,67 @@
+//! A device collects its tokens.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Comparison, Stage, compare};
+use crate::Fault;
+use crate::connection::{Answer, Form};
+use crate::device;
+use crate::drive::{Pace, Work};
+use crate::figures::{Cost, Reference};
+use crate::roles::bound;
+
+/// Codes to redeem, and what came of it.
+#[derive(Debug, Default)]
+struct Redemptions {
+    codes: VecDeque<String>,
+    refresh_tokens: Vec<String>,
+}
+
+impl Work for Redemptions {
+    type Subject = ();
+
+    fn next(&mut self) -> Option<((), Form)> {
+        Some(((), device::poll(&self.codes.pop_front()?)))
+    }
+
+    fn judge(&mut self, (): (), answer: &Answer) -> Result<(), String> {
+        self.refresh_tokens.push(device::refresh_token(answer)?);
+        Ok(())
+    }
+}
+
+/// Measures redemptions beside the bound: an access token and an ID token, both ES256, and a refresh token.
+pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
+    let (supply, count) = (stage.extent.supply, stage.extent.rounds);
+    let mut codes = stage.approved_codes(supply * count + supply / 10).await?;
+    let before = stage.counts().await?;
+    let server = stage.server(5)?;
+    let pace = stage.pace(16);
+    let (Pace::Closed(tasks) | Pace::Fixed(_, tasks)) = pace;
+    let (mut rounds, mut bounds, mut redeemed) = (Vec::new(), Vec::new(), 0);
+    for number in 0..=count {
+        let share = if number == 0 { supply / 10 } else { supply };
+        let work = Redemptions { codes: codes.drain(..share).collect(), ..Redemptions::default() };
+        let (work, round) = stage.round(&[&server], pace, Duration::from_mins(1), work).await?;
+        redeemed += round.tally.requests();
+        stage.refresh_tokens.extend(work.refresh_tokens);
+        if number > 0 {
+            rounds.push(round);
+            bounds.push(stage.bound_round(bound::Work::Redemption, supply, tasks)?);
+        }
+    }
+    server.stop()?;
+    let counted = stage.counts().await?.since(before).over(redeemed);
+    Ok(compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace))
+}
+
+/// Redeems so many sessions, for what comes after.
+pub(crate) async fn many(stage: &mut Stage, count: usize) -> Result<(), Fault> {
+    let codes = stage.approved_codes(count).await?;
+    let server = stage.server(5)?;
+    let work = Redemptions { codes, ..Redemptions::default() };
+    let (work, _) = stage.round(&[&server], Pace::Closed(16), Duration::from_mins(5), work).await?;
+    stage.refresh_tokens.extend(work.refresh_tokens);
+    server.stop()
+}

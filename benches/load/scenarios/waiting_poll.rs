@@ -1,0 +1,74 @@
+//! A device waits (`Prefer: wait=30`) at one server, and somebody approves elsewhere: how soon has it its tokens?
+
+use std::time::{Duration, Instant};
+
+use latchkey::model::bearer_secret::SecretHash;
+use tokio::task::LocalSet;
+
+use super::{Stage, start};
+use crate::Fault;
+use crate::connection::Connection;
+use crate::database::seed;
+use crate::device;
+use crate::figures::percentile;
+
+/// How many devices wait at once.
+const AT_ONCE: usize = 100;
+/// People do not approve all at the same moment.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How soon.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WaitingPoll {
+    /// Half of them had their tokens so many milliseconds after the approval was sent to the database.
+    pub(crate) p50_ms: f64,
+    /// All but one in a hundred.
+    pub(crate) p99_ms: f64,
+    /// How many were measured.
+    pub(crate) devices: usize,
+}
+
+/// Starts at one server, waits at another, approves in the database as a third would. The time begins before the
+/// approval is written, so it has the commit in it.
+pub(crate) async fn measure(stage: &mut Stage) -> Result<WaitingPoll, Fault> {
+    let (first, second) = (stage.server(5)?, stage.server(5)?);
+    let mut micros = Vec::new();
+    while micros.len() < stage.extent.approvals {
+        let count = AT_ONCE.min(stage.extent.approvals - micros.len());
+        let codes = start::many(&first, count).await?;
+        let local = LocalSet::new();
+        let waiting: Vec<_> = codes
+            .iter()
+            .map(|code| {
+                let (form, address) = (device::patient_poll(code), second.address);
+                local.spawn_local(async move {
+                    let answer = Connection::open(address).await?.send(&form).await?;
+                    let arrived = Instant::now();
+                    device::refresh_token(&answer)?;
+                    Ok::<_, Fault>(arrived)
+                })
+            })
+            .collect();
+        let db = stage.databases.served.pool.clone();
+        let round = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let mut approved = Vec::new();
+            for code in &codes {
+                let sent = Instant::now();
+                seed::approve(&db, &[SecretHash::of(code)]).await?;
+                approved.push(sent);
+                tokio::time::sleep(PAUSE).await;
+            }
+            for (device, sent) in waiting.into_iter().zip(approved) {
+                let took = (device.await??).saturating_duration_since(sent);
+                micros.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+            }
+            Ok::<_, Fault>(())
+        };
+        local.run_until(round).await?;
+    }
+    first.stop()?;
+    second.stop()?;
+    let (p50_ms, p99_ms) = (percentile(&micros, 0.50), percentile(&micros, 0.99));
+    Ok(WaitingPoll { p50_ms, p99_ms, devices: micros.len() })
+}

@@ -1,0 +1,141 @@
+//! What single steps of a request cost: `cargo bench --bench micro`.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use chrono::{DateTime, TimeDelta, Utc};
+use divan::Bencher;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use latchkey::clock::Clock;
+use latchkey::domain::device_flow::answer;
+use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::model::device_session::{DeviceSession, Polling, State};
+use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm};
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::model::user_code::UserCode;
+use latchkey::random::Random;
+use latchkey::secrets::{MasterKey, Secrets};
+use latchkey::store::device_sessions::memory::{Owner, PendingSession, SessionMemory};
+use serde_json::json;
+
+fn main() {
+    divan::main();
+}
+
+fn tv() -> ClientId {
+    ClientId::parse("tv").expect("a client id")
+}
+
+fn later(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::minutes(10)
+}
+
+/// The rule of RFC 8628 §3.5 alone.
+#[divan::bench]
+fn poll_rule(bencher: Bencher<'_, '_>) {
+    let now = Clock::system().now();
+    let session = DeviceSession {
+        id: DeviceSessionId(Random::system().uuid_v7(now)),
+        tenant_id: DEFAULT_TENANT,
+        client_id: tv(),
+        expires_at: later(now),
+        state: State::Pending,
+    };
+    let polling = Polling { interval_seconds: 5, last_polled_at: Some(now - TimeDelta::seconds(5)) };
+    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, &session.client_id, now));
+}
+
+/// Finding a waiting session among so many, and noting a poll.
+#[divan::bench(args = [1_000, 100_000, 1_000_000])]
+fn look_up(bencher: Bencher<'_, '_>, sessions: usize) {
+    let (random, now) = (Random::system(), Clock::system().now());
+    let memory = SessionMemory::new(2 * sessions);
+    memory.trust();
+    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: tv() });
+    let codes: Vec<SecretHash> = (0..sessions)
+        .map(|_| {
+            let mut code = SecretHash([0; 32]);
+            random.fill(&mut code.0);
+            let id = DeviceSessionId(random.uuid_v7(now));
+            let polling = Polling { interval_seconds: 5, last_polled_at: None };
+            memory.remember_new(PendingSession::new(code, id, Arc::clone(&owner), later(now), polling), now);
+            code
+        })
+        .collect();
+    let mut turns = codes.iter().cycle();
+    bencher
+        .bench_local(|| turns.next().and_then(|code| memory.with(code, |session| session.record_poll(now))));
+}
+
+/// SHA-256 of a device code, after its checksum.
+#[divan::bench]
+fn read_device_code(bencher: Bencher<'_, '_>) {
+    let code = BearerSecret::generate(SecretKind::DeviceCode, &Random::system());
+    bencher.bench(|| {
+        BearerSecret::parse(SecretKind::DeviceCode, divan::black_box(code.expose())).map(|code| code.hash())
+    });
+}
+
+/// A new device code.
+#[divan::bench]
+fn make_device_code(bencher: Bencher<'_, '_>) {
+    let random = Random::system();
+    bencher.bench(|| BearerSecret::generate(SecretKind::DeviceCode, &random));
+}
+
+/// HMAC-SHA-256 of a user code.
+#[divan::bench]
+fn user_code_mac(bencher: Bencher<'_, '_>) {
+    let secrets = Secrets::derive(&MasterKey::from_bytes([7; 32]));
+    let code = UserCode::sample(8, &Random::system());
+    bencher.bench(|| secrets.user_code_mac(DEFAULT_TENANT, divan::black_box(&code)));
+}
+
+/// Sealing a user code for the database.
+#[divan::bench]
+fn seal_user_code(bencher: Bencher<'_, '_>) {
+    let (secrets, random) = (Secrets::derive(&MasterKey::from_bytes([7; 32])), Random::system());
+    bencher.bench(|| secrets.database.seal(divan::black_box(b"BDJWDSXQ"), "user code", &random));
+}
+
+/// A token of the usual size, signed as the product does it.
+#[divan::bench(args = [SigningAlgorithm::Es256, SigningAlgorithm::Rs256])]
+fn sign(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
+    let pair = NewKeyPair::generate(algorithm).expect("a key");
+    let (key, name) = match algorithm {
+        SigningAlgorithm::Es256 => (EncodingKey::from_ec_der(&pair.private_der), Algorithm::ES256),
+        SigningAlgorithm::Rs256 => (EncodingKey::from_rsa_der(&pair.private_der), Algorithm::RS256),
+    };
+    let header = Header { kid: Some(pair.kid.clone()), ..Header::new(name) };
+    let claims = claims();
+    bencher.bench(|| jsonwebtoken::encode(&header, divan::black_box(&claims), &key));
+}
+
+/// The signature of the same token alone, with a key that was read once.
+#[divan::bench]
+fn sign_es256_with_a_kept_key(bencher: Bencher<'_, '_>) {
+    let pair = NewKeyPair::generate(SigningAlgorithm::Es256).expect("a key");
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pair.private_der).expect("a key");
+    let (text, random) = (claims().to_string(), SystemRandom::new());
+    bencher.bench(|| key.sign(&random, divan::black_box(text.as_bytes())));
+}
+
+/// Reading the key, which `jsonwebtoken` does for every signature.
+#[divan::bench]
+fn read_es256_key(bencher: Bencher<'_, '_>) {
+    let pair = NewKeyPair::generate(SigningAlgorithm::Es256).expect("a key");
+    bencher.bench(|| {
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, divan::black_box(&pair.private_der))
+    });
+}
+
+fn claims() -> serde_json::Value {
+    json!({
+        "iss": "https://login.example.org", "sub": "019aabcd-0000-7000-8000-000000000000",
+        "aud": "https://login.example.org/api", "client_id": "tv", "iat": 1_800_000_000, "exp": 1_800_000_600,
+        "jti": "019aabcd-0000-7000-8000-000000000001", "scope": "offline_access openid",
+        "auth_time": 1_800_000_000, "amr": ["pwd"], "device_id": "019aabcd-0000-7000-8000-000000000002",
+    })
+}
