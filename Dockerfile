@@ -20,7 +20,7 @@ RUN apt-get update \
         && apt-get install -y --no-install-recommends postgresql; \
     fi \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 8628 --user-group --home-dir /var/lib/latchkey --shell /usr/sbin/nologin latchkey \
+    && useradd --uid 8628 --user-group --no-create-home --home-dir /var/lib/latchkey --shell /usr/sbin/nologin latchkey \
     && install -d -o latchkey -g latchkey -m 700 /var/lib/latchkey
 COPY --from=build /latchkey /usr/local/bin/latchkey
 COPY LICENSE /usr/share/doc/latchkey/LICENSE
