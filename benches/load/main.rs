@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use cores::Core;
 use database::Databases;
@@ -59,7 +60,7 @@ fn measure_all(options: &Options) -> Result<(), Fault> {
         let mut report = Report { circumstances: circumstances(machine, &stage), ..Report::default() };
         let measured = tokio::select! {
             measured = measure(options, &mut stage, &mut report) => measured,
-            _ = tokio::signal::ctrl_c() => Err("interrupted".into()),
+            () = asked_to_stop() => Err("interrupted".into()),
         };
         stage.databases.destroy().await?;
         // What was measured before something went wrong is true all the same.
@@ -69,6 +70,20 @@ fn measure_all(options: &Options) -> Result<(), Fault> {
         }
         measured
     })
+}
+
+/// Waits for a signal that asks to stop.
+async fn asked_to_stop() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => signals.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
 }
 
 async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> Result<(), Fault> {
