@@ -18,12 +18,15 @@ impl PendingCounts {
     /// How many codes wait, at most `cap`. A count may be two seconds old, and older where counting is dear:
     /// a second more for each 20 000 codes.
     pub async fn get(&self, db: &PgPool, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Result<u64> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied();
-        if let Some((count, counted_at)) = known {
-            let patience = TimeDelta::seconds(2 + i64::try_from(count / 20_000).unwrap_or(0));
-            if now - counted_at < patience && now >= counted_at {
-                return Ok(count);
+        if let Some((count, counted_at)) =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&tenant)
+        {
+            let patience = TimeDelta::seconds(2 + i64::try_from(*count / 20_000).unwrap_or(0));
+            if now - *counted_at < patience && now >= *counted_at {
+                return Ok(*count);
             }
+            // Whoever finds it old counts anew; the others go on with what is known.
+            *counted_at = now;
         }
         let count = count_pending(db, tenant, cap, now).await?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, (count, now));
