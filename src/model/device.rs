@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ids::DeviceId;
-
 /// The longest text a device may say about itself in one field, in characters.
 pub const MAX_FIELD_CHARS: usize = 128;
 /// The largest `metadata` object, in bytes of JSON.
@@ -46,15 +44,6 @@ pub fn displayable(text: &str) -> Result<String, UnfitForDisplay> {
         return Err(UnfitForDisplay);
     }
     Ok(text.trim().to_owned())
-}
-
-/// A connected device, as it is born.
-#[derive(Clone, Debug)]
-pub struct Device {
-    /// Its identifier.
-    pub id: DeviceId,
-    /// What it said about itself.
-    pub description: DeviceDescription,
 }
 
 #[cfg(test)]
