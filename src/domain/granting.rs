@@ -45,6 +45,25 @@ pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope],
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
+/// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
+pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
+    let Some(asked) = asked else { return Ok(granted.clone()) };
+    let asked = read(asked)?;
+    if asked.is_subset(granted) {
+        Ok(asked)
+    } else {
+        Err(OAuthError::new(ErrorCode::InvalidScope, "The scope goes beyond what was granted."))
+    }
+}
+
+/// Refuses every `resource` (RFC 8707 §2): none is known yet.
+pub fn refuse_resources(resources: &[String]) -> Result<(), OAuthError> {
+    if resources.is_empty() {
+        return Ok(());
+    }
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."))
+}
+
 /// Whether tokens with these scopes come with a refresh token: it was asked for, and the client can use it.
 #[must_use]
 pub fn brings_refresh_token(client: &Client, granted: &ScopeSet) -> bool {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::authenticate_client::AuthenticatedClient;
-use super::oauth_error::{ErrorCode, OAuthError};
+use super::oauth_error::OAuthError;
 use super::tokens::{self, Grant, IssuedTokens};
 use super::{audit, granting};
 use crate::app::App;
@@ -13,7 +13,6 @@ use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
-use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
 use crate::store::refresh_tokens::{self, NewRefreshToken};
@@ -92,10 +91,8 @@ pub async fn refresh(
     if !granting::brings_refresh_token(client, &granted) {
         return Err(dead());
     }
-    if !request.resources.is_empty() {
-        return Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."));
-    }
-    let for_access = narrow(&granted, request.scope.as_deref())?;
+    granting::refuse_resources(&request.resources)?;
+    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let (secret, successor) = new_token(app, family.expires_at);
     let grant = Grant {
         tenant,
@@ -114,17 +111,6 @@ pub async fn refresh(
     } else {
         // Another request of the same device was first, a moment ago: no theft, but no second leaf either.
         Err(dead())
-    }
-}
-
-/// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
-pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
-    let Some(asked) = asked else { return Ok(granted.clone()) };
-    let asked = granting::read(asked)?;
-    if asked.is_subset(granted) {
-        Ok(asked)
-    } else {
-        Err(OAuthError::new(ErrorCode::InvalidScope, "The scope goes beyond what was granted."))
     }
 }
 

@@ -18,7 +18,7 @@ pub mod redeem;
 pub mod start;
 pub mod wait;
 
-use super::oauth_error::{ErrorCode, OAuthError};
+use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::device_session::DeviceRequest;
 use crate::model::ids::DeviceSessionId;
@@ -40,12 +40,4 @@ pub fn unseal_user_code(app: &App, request: &DeviceRequest) -> Result<UserCode, 
         .ok()
         .and_then(|text| UserCode::parse(text).ok())
         .ok_or_else(|| OAuthError::fault("a sealed user code is no user code"))
-}
-
-/// Refuses every `resource` (RFC 8707 §2): none is known yet.
-fn refuse_resources(resources: &[String]) -> Result<(), OAuthError> {
-    if resources.is_empty() {
-        return Ok(());
-    }
-    Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."))
 }

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::{Known, Verdict, answer, answer_remembered};
-use super::{redeem, refuse_resources};
+use super::redeem;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
@@ -84,7 +85,7 @@ pub(super) async fn ask_database(
             Err(unknown())
         }
         Verdict::Redeem(approval) => {
-            refuse_resources(&request.resources)?;
+            granting::refuse_resources(&request.resources)?;
             redeem::redeem(app, tenant, client, &found, &approval, request.scope.as_deref(), origin).await
         }
     }

@@ -35,7 +35,7 @@ pub async fn redeem(
     let user = found.decided_by.as_ref().filter(|user| user.is_active()).ok_or_else(gone)?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user);
-    let for_access = refresh::narrow(&granted, narrowed_to)?;
+    let for_access = granting::narrow(&granted, narrowed_to)?;
 
     let now = app.clock.now();
     let device_id = DeviceId(app.random.uuid_v7(now));

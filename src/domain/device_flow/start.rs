@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{refuse_resources, user_code_context};
+use super::user_code_context;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::granting;
@@ -65,7 +65,7 @@ pub async fn start(
     origin: &RequestOrigin,
 ) -> Result<Started, OAuthError> {
     client.require(GrantType::DeviceCode)?;
-    refuse_resources(&request.resources)?;
+    granting::refuse_resources(&request.resources)?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
     let live = check_quotas(app, tenant, client, origin).await?;
