@@ -101,12 +101,13 @@ fn seal_user_code(bencher: Bencher<'_, '_>) {
 }
 
 /// A token of the usual size, signed as the product does it.
-#[divan::bench(args = [SigningAlgorithm::Es256, SigningAlgorithm::Rs256])]
+#[divan::bench(args = SigningAlgorithm::ALL)]
 fn sign(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
     let pair = NewKeyPair::generate(algorithm).expect("a key");
     let (key, name) = match algorithm {
         SigningAlgorithm::Es256 => (EncodingKey::from_ec_der(&pair.private_der), Algorithm::ES256),
         SigningAlgorithm::Rs256 => (EncodingKey::from_rsa_der(&pair.private_der), Algorithm::RS256),
+        SigningAlgorithm::EdDsa => (EncodingKey::from_ed_der(&pair.private_der), Algorithm::EdDSA),
     };
     let header = Header { kid: Some(pair.kid.clone()), ..Header::new(name) };
     let claims = claims();

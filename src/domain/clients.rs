@@ -6,7 +6,7 @@ use super::audit;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::client::{AuthMethod, Client, ScopePolicy};
+use crate::model::client::{Client, ScopePolicy};
 use crate::model::device::displayable;
 use crate::store::{StoreError, clients};
 
@@ -45,7 +45,9 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
     if client.name.is_empty() {
         return Err(ClientError::UnfitName);
     }
-    let secret = (client.auth_method != AuthMethod::None)
+    let secret = client
+        .auth_method
+        .uses_secret()
         .then(|| BearerSecret::generate(SecretKind::ClientSecret, &app.random));
     client.secret_hash = secret.as_ref().map(BearerSecret::hash);
     let mut transaction = app.db.begin().await?;

@@ -82,7 +82,6 @@ fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::client::AuthMethod;
     use crate::model::ids::{ClientId, UserId};
     use crate::model::tenant::DEFAULT_TENANT;
     use crate::model::user::{Role, Standing};
@@ -93,20 +92,9 @@ mod tests {
     }
 
     fn client(scope_policy: ScopePolicy) -> Client {
-        Client {
-            tenant_id: DEFAULT_TENANT,
-            client_id: ClientId::parse("tv").unwrap(),
-            name: "TV".into(),
-            auth_method: AuthMethod::None,
-            secret_hash: None,
-            grant_types: vec![GrantType::DeviceCode],
-            scopes: set("openid billing gone"),
-            scope_policy,
-            first_party: true,
-            owner: None,
-            enabled: true,
-            signing_algorithm: None,
-        }
+        let scopes = set("openid billing gone");
+        let public = Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap());
+        Client { scopes, scope_policy, first_party: true, ..public }
     }
 
     fn user(roles: &[&str]) -> User {
@@ -119,6 +107,7 @@ mod tests {
             email_verified: false,
             roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
             standing: Standing::Good,
+            tokens_not_before: None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId, TokenFamilyId};
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
@@ -27,6 +28,8 @@ pub struct RefreshRequest {
     pub scope: Option<String>,
     /// `resource` (RFC 8707 §2.2).
     pub resources: Vec<String>,
+    /// The key the client proved to hold (RFC 9449).
+    pub dpop_key: Option<KeyThumbprint>,
 }
 
 /// A secret as it was sent, not yet read.

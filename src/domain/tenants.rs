@@ -49,7 +49,7 @@ pub async fn create(app: &App, slug: TenantSlug, name: &str) -> Result<Option<Te
 async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -> store::Result<bool> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let tenant = Tenant { id, slug, name: name.to_owned(), enabled: true };
+    let tenant = Tenant { id, slug, name: name.to_owned(), enabled: true, tokens_not_before: None };
     if !tenants::insert(&mut *transaction, &tenant, now).await? {
         return Ok(false);
     }

@@ -153,7 +153,7 @@ pub async fn issue(
             exp: ends(app.config.tokens.id_lifetime_seconds),
             auth_time: grant.authentication.auth_time.timestamp(),
             amr: &grant.authentication.amr,
-            at_hash: at_hash(&access_token),
+            at_hash: at_hash(key.pair.algorithm(), &access_token),
             person: PersonClaims::of(grant.user, grant.scopes),
         };
         Some(sign(&key, "JWT", &claims).await?)
@@ -174,6 +174,7 @@ async fn sign(key: &Arc<SigningKey>, typ: &str, claims: &impl Serialize) -> Resu
     let mut header = Header::new(match key.pair.algorithm() {
         SigningAlgorithm::Es256 => Algorithm::ES256,
         SigningAlgorithm::Rs256 => Algorithm::RS256,
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
     });
     header.typ = Some(typ.to_owned());
     header.kid = Some(key.kid.clone());
@@ -182,7 +183,7 @@ async fn sign(key: &Arc<SigningKey>, typ: &str, claims: &impl Serialize) -> Resu
     token.push_str(&part(claims)?);
     let signature = match key.pair.algorithm() {
         // Some thirty microseconds: moving it elsewhere would cost as much.
-        SigningAlgorithm::Es256 => key.pair.sign(token.as_bytes()),
+        SigningAlgorithm::Es256 | SigningAlgorithm::EdDsa => key.pair.sign(token.as_bytes()),
         SigningAlgorithm::Rs256 => {
             let (key, message) = (Arc::clone(key), token.clone().into_bytes());
             tokio::task::spawn_blocking(move || key.pair.sign(&message)).await.map_err(OAuthError::fault)?
@@ -198,7 +199,12 @@ fn part(content: &impl Serialize) -> Result<String, OAuthError> {
     serde_json::to_vec(content).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(OAuthError::fault)
 }
 
-/// The left half of the access token's SHA-256 (OpenID Connect Core §3.1.3.6); all our algorithms use SHA-256.
-fn at_hash(access_token: &str) -> String {
-    URL_SAFE_NO_PAD.encode(&digest::digest(&digest::SHA256, access_token.as_bytes()).as_ref()[..16])
+/// The left half of the access token's hash, by the hash function of the signature (OpenID Connect Core §3.1.3.6).
+fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
+    let function = match algorithm {
+        SigningAlgorithm::Es256 | SigningAlgorithm::Rs256 => &digest::SHA256,
+        SigningAlgorithm::EdDsa => &digest::SHA512,
+    };
+    let hash = digest::digest(function, access_token.as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
 }

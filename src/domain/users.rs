@@ -68,6 +68,7 @@ pub async fn create(app: &App, tenant: TenantId, new: NewUser, password: &str) -
         email: new.email,
         roles: new.roles,
         standing: Standing::Good,
+        tokens_not_before: None,
     };
     let mut transaction = app.db.begin().await?;
     users::insert(&mut *transaction, &user, &password_hash, now).await.map_err(|error| {

@@ -1,5 +1,9 @@
 //! Clients: the programs that devices run (RFC 6749 §2).
 
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use url::Url;
+
 use super::bearer_secret::SecretHash;
 use super::ids::{ClientId, TenantId, UserId};
 use super::scope::ScopeSet;
@@ -64,6 +68,12 @@ impl AuthMethod {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == text)
     }
+
+    /// Whether the client shows a secret.
+    #[must_use]
+    pub const fn uses_secret(self) -> bool {
+        matches!(self, Self::ClientSecretBasic | Self::ClientSecretPost)
+    }
 }
 
 /// Which scopes a client may have.
@@ -97,8 +107,12 @@ pub struct Client {
     pub name: String,
     /// How it authenticates; any other way is refused.
     pub auth_method: AuthMethod,
-    /// The hash of its secret; none for public clients.
+    /// The hash of its secret; none for clients that have none.
     pub secret_hash: Option<SecretHash>,
+    /// The hash of the secret before, which is still good while the new one is rolled out.
+    pub previous_secret_hash: Option<SecretHash>,
+    /// The public keys it signs assertions with, if it authenticates by them.
+    pub keys: Option<ClientKeys>,
     /// What it may ask the token endpoint for.
     pub grant_types: Vec<GrantType>,
     /// The scopes registered for it.
@@ -113,9 +127,48 @@ pub struct Client {
     pub enabled: bool,
     /// What signs its tokens; `None`: the server's default.
     pub signing_algorithm: Option<SigningAlgorithm>,
+    /// Whether all its access tokens must be bound to a key (RFC 9449 §5.2).
+    pub dpop_bound_access_tokens: bool,
+    /// The `aud` values of the resource server that it is: whose tokens it may introspect (RFC 7662 §2.1).
+    pub introspects: Vec<String>,
+    /// What was issued to it before this instant is dead.
+    pub tokens_not_before: Option<DateTime<Utc>>,
+}
+
+/// Where the public keys of a client are (RFC 7591 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientKeys {
+    /// `jwks`: registered with the client, a JWK Set.
+    Registered(Value),
+    /// `jwks_uri`: published by the client.
+    Published(Url),
 }
 
 impl Client {
+    /// A public client that may do nothing yet; what it may is filled in.
+    #[must_use]
+    pub fn public(tenant_id: TenantId, client_id: ClientId) -> Self {
+        Self {
+            tenant_id,
+            name: client_id.to_string(),
+            client_id,
+            auth_method: AuthMethod::None,
+            secret_hash: None,
+            previous_secret_hash: None,
+            keys: None,
+            grant_types: Vec::new(),
+            scopes: ScopeSet::default(),
+            scope_policy: ScopePolicy::Explicit,
+            first_party: false,
+            owner: None,
+            enabled: true,
+            signing_algorithm: None,
+            dpop_bound_access_tokens: false,
+            introspects: Vec::new(),
+            tokens_not_before: None,
+        }
+    }
+
     /// Whether anybody can claim to be this client.
     #[must_use]
     pub fn is_public(&self) -> bool {

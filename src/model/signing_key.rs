@@ -1,11 +1,10 @@
-//! Signing keys: what signs tokens, and what verifies them (RFC 7517, RFC 7518).
+//! Signing keys: what signs tokens (RFC 7517, RFC 7518, RFC 8037).
 
-use aws_lc_rs::digest;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::ids::TenantId;
+use super::key_thumbprint::KeyThumbprint;
 
 /// A signature algorithm (RFC 7518 §3.1); each key is used with exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,11 +21,13 @@ pub enum SigningAlgorithm {
     Es256,
     /// RSASSA-PKCS1-v1_5 with SHA-256, 3072 bits.
     Rs256,
+    /// EdDSA on Ed25519 (RFC 8037).
+    EdDsa,
 }
 
 impl SigningAlgorithm {
     /// Every algorithm that a tenant has a key for.
-    pub const ALL: [Self; 2] = [Self::Es256, Self::Rs256];
+    pub const ALL: [Self; 3] = [Self::Es256, Self::Rs256, Self::EdDsa];
 
     /// The registered name.
     #[must_use]
@@ -33,6 +35,7 @@ impl SigningAlgorithm {
         match self {
             Self::Es256 => "ES256",
             Self::Rs256 => "RS256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
@@ -40,6 +43,12 @@ impl SigningAlgorithm {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
+    }
+
+    /// Reads the name as others write it: they may also call Ed25519 by its own name (RFC 9864 §2.2).
+    #[must_use]
+    pub fn parse_presented(text: &str) -> Option<Self> {
+        if text == "Ed25519" { Some(Self::EdDsa) } else { Self::parse(text) }
     }
 }
 
@@ -66,6 +75,7 @@ impl NewKeyPair {
         match algorithm {
             SigningAlgorithm::Es256 => Self::p256(),
             SigningAlgorithm::Rs256 => Self::rsa3072(),
+            SigningAlgorithm::EdDsa => Self::ed25519(),
         }
         .ok_or(KeyGenerationFailed)
     }
@@ -88,10 +98,17 @@ impl NewKeyPair {
         Some(Self::new(SigningAlgorithm::Rs256, members, pkcs8.as_ref()))
     }
 
+    fn ed25519() -> Option<Self> {
+        let pair = Ed25519KeyPair::generate().ok()?;
+        let der = pair.to_pkcs8().ok()?;
+        let members = json!({"crv": "Ed25519", "kty": "OKP", "x": encode(pair.public_key().as_ref())});
+        Some(Self::new(SigningAlgorithm::EdDsa, members, der.as_ref()))
+    }
+
     /// `required` are the members that RFC 7638 §3.2 hashes; `serde_json` keeps them in alphabetical order
     /// and writes no white space, which is the form it asks for.
     fn new(algorithm: SigningAlgorithm, required: Value, private_der: &[u8]) -> Self {
-        let kid = encode(digest::digest(&digest::SHA256, required.to_string().as_bytes()).as_ref());
+        let kid = KeyThumbprint::of(&required.to_string()).to_string();
         let mut public_jwk = required;
         public_jwk["kid"] = json!(kid);
         public_jwk["alg"] = json!(algorithm.as_str());
@@ -111,6 +128,8 @@ pub enum SigningPair {
     Es256(EcdsaKeyPair),
     /// For RS256.
     Rs256(RsaKeyPair),
+    /// For EdDSA.
+    EdDsa(Ed25519KeyPair),
 }
 
 /// The private key is none, or does not sign.
@@ -126,6 +145,7 @@ impl SigningPair {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private_der).map(Self::Es256)
             }
             SigningAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(private_der).map(Self::Rs256),
+            SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8(private_der).map(Self::EdDsa),
         }
         .map_err(|_| UnusableKey)
     }
@@ -136,10 +156,11 @@ impl SigningPair {
         match self {
             Self::Es256(_) => SigningAlgorithm::Es256,
             Self::Rs256(_) => SigningAlgorithm::Rs256,
+            Self::EdDsa(_) => SigningAlgorithm::EdDsa,
         }
     }
 
-    /// The signature of a message, as JWS has it (RFC 7518 §3.3, §3.4).
+    /// The signature of a message, as JWS has it (RFC 7518 §3.3, §3.4, RFC 8037 §3.1).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, UnusableKey> {
         let random = SystemRandom::new();
         match self {
@@ -148,6 +169,7 @@ impl SigningPair {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map(|()| signature)
             }
+            Self::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
         }
         .map_err(|_| UnusableKey)
     }

@@ -1,5 +1,6 @@
 //! Tenants: whole servers that share one database and see nothing of each other.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ids::TenantId;
@@ -58,4 +59,6 @@ pub struct Tenant {
     pub name: String,
     /// Whether it answers at all.
     pub enabled: bool,
+    /// What was issued before this instant is dead.
+    pub tokens_not_before: Option<DateTime<Utc>>,
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
 use super::ids::{TenantId, UserId};
 
 /// What a user may do beyond owning devices.
@@ -62,6 +64,8 @@ pub struct User {
     pub roles: Vec<Role>,
     /// Whether the account may be used.
     pub standing: Standing,
+    /// What was issued in their name before this instant is dead.
+    pub tokens_not_before: Option<DateTime<Utc>>,
 }
 
 /// Whether an account may be used.

@@ -49,7 +49,8 @@ pub async fn find_live(
 ) -> Result<Option<BrowserSession>> {
     let row = sqlx::query!(
         "SELECT s.id AS session_id, s.auth_time, s.amr, s.last_seen_at,
-                u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at
+                u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
+                u.tokens_not_before
          FROM browser_sessions s JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
            AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL",
@@ -71,6 +72,7 @@ pub async fn find_live(
             roles: row.roles,
             enabled: row.enabled,
             locked_at: row.locked_at,
+            tokens_not_before: row.tokens_not_before,
         }
         .into_user(tenant),
         authentication: Authentication { auth_time: row.auth_time, amr: row.amr },

@@ -1,10 +1,12 @@
 //! `clients`
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::PgExecutor;
+use url::Url;
 
 use super::{Result, hash32};
-use crate::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::signing_key::SigningAlgorithm;
 
@@ -12,7 +14,8 @@ use crate::model::signing_key::SigningAlgorithm;
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
     let row = sqlx::query!(
         "SELECT client_id, name, auth_method, secret_hash, grant_types, scopes, scope_policy, first_party,
-                owner_user_id, enabled, signing_alg
+                owner_user_id, enabled, signing_alg, previous_secret_hash, jwks, jwks_uri,
+                dpop_bound_access_tokens, introspects, tokens_not_before
          FROM clients WHERE tenant_id = $1 AND client_id = $2",
         tenant.0,
         client_id
@@ -36,6 +39,15 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) ->
         owner: row.owner_user_id.map(UserId),
         enabled: row.enabled,
         signing_algorithm: row.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
+        previous_secret_hash: row.previous_secret_hash.as_deref().and_then(hash32),
+        keys: match (row.jwks, row.jwks_uri) {
+            (Some(set), _) => Some(ClientKeys::Registered(set)),
+            // Only addresses are ever written there.
+            (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
+        },
+        dpop_bound_access_tokens: row.dpop_bound_access_tokens,
+        introspects: row.introspects,
+        tokens_not_before: row.tokens_not_before,
     }))
 }
 
@@ -44,8 +56,9 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
     let added = sqlx::query!(
         "INSERT INTO clients (tenant_id, client_id, name, auth_method, secret_hash, grant_types, scopes,
                               scope_policy, first_party, owner_user_id, enabled, signing_alg,
-                              created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
+                              previous_secret_hash, jwks, jwks_uri, dpop_bound_access_tokens, introspects,
+                              tokens_not_before, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)
          ON CONFLICT DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -59,6 +72,12 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.owner.map(|owner| owner.0),
         client.enabled,
         client.signing_algorithm.map(SigningAlgorithm::as_str),
+        client.previous_secret_hash.as_ref().map(|hash| &hash.0[..]),
+        registered_keys(client),
+        published_keys(client),
+        client.dpop_bound_access_tokens,
+        &client.introspects,
+        client.tokens_not_before,
         now
     )
     .execute(db)
@@ -69,7 +88,9 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
 /// Writes what may change of a client.
 pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7, updated_at = $8
+        "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7,
+                            previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
+                            introspects = $12, tokens_not_before = $13, updated_at = $14
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -78,11 +99,31 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         &grant_names(client),
         &client.scopes.to_vec(),
         client.enabled,
+        client.previous_secret_hash.as_ref().map(|hash| &hash.0[..]),
+        registered_keys(client),
+        published_keys(client),
+        client.dpop_bound_access_tokens,
+        &client.introspects,
+        client.tokens_not_before,
         now
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+fn registered_keys(client: &Client) -> Option<&Value> {
+    match &client.keys {
+        Some(ClientKeys::Registered(set)) => Some(set),
+        _ => None,
+    }
+}
+
+fn published_keys(client: &Client) -> Option<&str> {
+    match &client.keys {
+        Some(ClientKeys::Published(uri)) => Some(uri.as_str()),
+        _ => None,
+    }
 }
 
 fn grant_names(client: &Client) -> Vec<String> {

@@ -18,6 +18,7 @@ pub mod scopes;
 pub mod signing_keys;
 pub mod tenants;
 pub mod token_families;
+pub mod used_jtis;
 pub mod users;
 
 pub use error::{Result, StoreError};

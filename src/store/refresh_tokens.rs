@@ -35,7 +35,7 @@ pub async fn find(
                 f.id AS family_id, f.device_id, f.user_id, f.client_id, f.granted_scopes, f.auth_time, f.amr,
                 f.expires_at AS family_expires_at, f.revoked_at,
                 u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
-                u.locked_at AS user_locked_at
+                u.locked_at AS user_locked_at, u.tokens_not_before
          FROM refresh_tokens t
          JOIN token_families f ON f.id = t.family_id
          JOIN devices d ON d.id = f.device_id
@@ -60,6 +60,7 @@ pub async fn find(
             roles: row.roles,
             enabled: row.enabled,
             locked_at: row.user_locked_at,
+            tokens_not_before: row.tokens_not_before,
         }
         .into_user(tenant),
         family: TokenFamily {

@@ -9,14 +9,18 @@ use crate::model::tenant::{Tenant, TenantSlug};
 
 /// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
-    let row = sqlx::query!("SELECT id, name, enabled FROM tenants WHERE slug = $1", slug.as_str())
-        .fetch_optional(db)
-        .await?;
+    let row = sqlx::query!(
+        "SELECT id, name, enabled, tokens_not_before FROM tenants WHERE slug = $1",
+        slug.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
     Ok(row.map(|row| Tenant {
         id: TenantId(row.id),
         slug: slug.clone(),
         name: row.name,
         enabled: row.enabled,
+        tokens_not_before: row.tokens_not_before,
     }))
 }
 

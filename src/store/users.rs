@@ -24,7 +24,8 @@ pub async fn credentials(
     username: &str,
 ) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at, password_hash
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, password_hash
          FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
         tenant.0,
         username
@@ -41,6 +42,7 @@ pub async fn credentials(
             roles: row.roles,
             enabled: row.enabled,
             locked_at: row.locked_at,
+            tokens_not_before: row.tokens_not_before,
         }
         .into_user(tenant),
         password_hash: row.password_hash,
@@ -51,7 +53,8 @@ pub async fn credentials(
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = sqlx::query_as!(
         UserRow,
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before
          FROM users WHERE tenant_id = $1 AND id = $2",
         tenant.0,
         id.0
@@ -144,6 +147,7 @@ pub(super) struct UserRow {
     pub(super) roles: Vec<String>,
     pub(super) enabled: bool,
     pub(super) locked_at: Option<DateTime<Utc>>,
+    pub(super) tokens_not_before: Option<DateTime<Utc>>,
 }
 
 impl UserRow {
@@ -161,6 +165,7 @@ impl UserRow {
                 (true, Some(_)) => Standing::Locked,
                 (true, None) => Standing::Good,
             },
+            tokens_not_before: self.tokens_not_before,
         }
     }
 }

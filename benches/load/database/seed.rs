@@ -3,7 +3,7 @@
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, tenants};
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
-use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use latchkey::model::client::{Client, GrantType};
 use latchkey::model::ids::ClientId;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -45,18 +45,10 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
 /// The client as it is registered.
 pub(crate) fn client() -> Result<Client, Fault> {
     Ok(Client {
-        tenant_id: DEFAULT_TENANT,
-        client_id: ClientId::parse(CLIENT_ID)?,
         name: "The television app".into(),
-        auth_method: AuthMethod::None,
-        secret_hash: None,
-        grant_types: GrantType::ALL.to_vec(),
+        grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
         scopes: ScopeSet::parse(SCOPE)?,
-        scope_policy: ScopePolicy::Explicit,
-        first_party: false,
-        owner: None,
-        enabled: true,
-        signing_algorithm: None,
+        ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     })
 }
 

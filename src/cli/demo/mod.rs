@@ -21,7 +21,7 @@ use crate::domain::clients::{self, ClientError};
 use crate::domain::users::{self, NewUser, UserError};
 use crate::embedded_postgres::default_data_dir;
 use crate::http::server::Server;
-use crate::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use crate::model::client::{Client, GrantType};
 use crate::model::ids::ClientId;
 use crate::model::scope::ScopeSet;
 use crate::model::tenant::DEFAULT_TENANT;
@@ -182,18 +182,11 @@ async fn ensure_demo_user(app: &App) -> Result<String, Error> {
 
 async fn ensure_demo_client(app: &App) -> Result<(), Error> {
     let client = Client {
-        tenant_id: DEFAULT_TENANT,
-        client_id: ClientId::parse(CLIENT_ID)?,
         name: "Demo TV".to_owned(),
-        auth_method: AuthMethod::None,
-        secret_hash: None,
-        grant_types: GrantType::ALL.to_vec(),
+        grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
         scopes: ScopeSet::parse(SCOPE)?,
-        scope_policy: ScopePolicy::Explicit,
         first_party: true,
-        owner: None,
-        enabled: true,
-        signing_algorithm: None,
+        ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
     match clients::create(app, client).await {
         Ok(_) | Err(ClientError::ClientIdTaken) => Ok(()),

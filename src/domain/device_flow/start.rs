@@ -16,6 +16,7 @@ use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::Polling;
 use crate::model::ids::DeviceSessionId;
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
@@ -35,6 +36,8 @@ pub struct StartRequest {
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2).
     pub resources: Vec<String>,
+    /// The key it proved to hold (RFC 9449): from now on only that key may go on.
+    pub dpop_key: Option<KeyThumbprint>,
     /// What it says about itself.
     pub device: DeviceDescription,
 }

@@ -103,6 +103,7 @@ pub async fn create(
     let request = StartRequest {
         scope: parameters.take("scope"),
         resources: parameters.take_resources(),
+        dpop_key: None,
         device: describe(&mut parameters)?,
     };
     let started = start::start(&app, &tenant, &client, request, &origin).await?;

@@ -106,7 +106,7 @@ pub async fn create(
     let tokens = match GrantType::parse(&grant) {
         Some(GrantType::DeviceCode) => {
             let device_code = required(parameters.take("device_code"), "device_code is required.")?;
-            let request = PollRequest { device_code, scope, resources };
+            let request = PollRequest { device_code, scope, resources, dpop_key: None };
             let Some(patience) = prefer.wait else {
                 let tokens = poll::poll(&app, &tenant, &client, &request, &origin).await?;
                 return Ok(no_store(TokenResponse::from(tokens)));
@@ -118,7 +118,7 @@ pub async fn create(
         Some(GrantType::RefreshToken) => {
             let refresh_token =
                 required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
-            let request = RefreshRequest { refresh_token, scope, resources };
+            let request = RefreshRequest { refresh_token, scope, resources, dpop_key: None };
             refresh::refresh(&app, &tenant, &client, &request, &origin).await?
         }
         None => {

@@ -41,7 +41,8 @@ pub async fn find(
         r#"SELECT s.id, s.client_id, s.expires_at, s.state, s.decided_at, s.decided_by_user_id, s.granted_scopes,
                   s.auth_time, s.amr, s.consumed_at, s.interval_seconds, s.last_polled_at, s.poll_count,
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
-                  u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at
+                  u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
+                  u.tokens_not_before
            FROM device_sessions s LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id
            WHERE s.device_code_hash = $2 AND s.tenant_id = $1"#,
         tenant.0,
@@ -60,6 +61,7 @@ pub async fn find(
                 roles: row.roles.unwrap_or_default(),
                 enabled: row.enabled.unwrap_or(false),
                 locked_at: row.locked_at,
+                tokens_not_before: row.tokens_not_before,
             }
             .into_user(tenant)
         });

@@ -1,9 +1,9 @@
 //! Texts of strangers stay texts: what devices, apps, people and links say cannot become markup or headers.
 
 use latchkey::domain::clients::{self, ClientError};
-use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use latchkey::model::client::Client;
 use latchkey::model::ids::ClientId;
-use latchkey::model::scope::{Scope, ScopeSet};
+use latchkey::model::scope::Scope;
 use latchkey::model::tenant::DEFAULT_TENANT;
 
 use super::raw_browser::RawBrowser;
@@ -77,20 +77,8 @@ async fn names_of_apps_scopes_and_tenants_stay_text() {
 async fn an_app_cannot_be_registered_under_a_name_that_hides_text() {
     let server = TestServer::start().await;
     for name in ["", " ", "a\r\nb", "\u{202e}knaB", "My\u{200b}Bank", &"x".repeat(129)] {
-        let client = Client {
-            tenant_id: DEFAULT_TENANT,
-            client_id: ClientId::parse("app").expect("a client id"),
-            name: name.to_owned(),
-            auth_method: AuthMethod::None,
-            secret_hash: None,
-            grant_types: GrantType::ALL.to_vec(),
-            scopes: ScopeSet::default(),
-            scope_policy: ScopePolicy::Explicit,
-            first_party: false,
-            owner: None,
-            enabled: true,
-            signing_algorithm: None,
-        };
+        let known = Client::public(DEFAULT_TENANT, ClientId::parse("app").expect("a client id"));
+        let client = Client { name: name.to_owned(), ..known };
         let refusal = clients::create(&server.app, client).await.expect_err(name);
         assert!(matches!(refusal, ClientError::UnfitName), "{name:?}: {refusal}");
     }

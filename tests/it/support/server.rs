@@ -10,7 +10,7 @@ use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, scopes, tenants};
 use latchkey::http::server::Server;
 use latchkey::model::bearer_secret::SecretHash;
-use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use latchkey::model::client::{AuthMethod, Client, GrantType};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
@@ -145,18 +145,10 @@ impl TestServer {
         change: impl FnOnce(&mut Client),
     ) -> Device {
         let mut client = Client {
-            tenant_id: tenant,
-            client_id: ClientId::parse(id).expect("a client id"),
             name: format!("The {id} app"),
-            auth_method: AuthMethod::None,
-            secret_hash: None,
-            grant_types: GrantType::ALL.to_vec(),
+            grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
             scopes: ScopeSet::parse(scope).expect("scopes"),
-            scope_policy: ScopePolicy::Explicit,
-            first_party: false,
-            owner: None,
-            enabled: true,
-            signing_algorithm: None,
+            ..Client::public(tenant, ClientId::parse(id).expect("a client id"))
         };
         change(&mut client);
         let method = client.auth_method;

@@ -1,0 +1,97 @@
+//! `latchkey admin`: tenants, users, clients and scopes, on the configured database, also while a server runs.
+
+mod clients;
+mod scopes;
+mod tenants;
+mod users;
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::Outcome;
+use super::setup::{self, Hold, MissingPostgres};
+use crate::app::App;
+use crate::config::Config;
+use crate::model::tenant::TenantSlug;
+use crate::store;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+/// What was done, in words and as JSON.
+type Done = Result<(String, Value), Error>;
+
+const EXAMPLES: &str = "\
+Examples:
+  echo 'a long enough password' | latchkey admin create-user ada --role admin --password-stdin
+  latchkey admin create-client --id tv --name 'Living room' --grant device_code --grant refresh_token \\
+      --scope 'openid profile offline_access'
+  latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
+  latchkey admin create-scope videos --description 'See your videos'
+  latchkey admin create-tenant acme --name 'Acme Ltd'
+  latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
+
+/// Make and change tenants, users, clients and scopes.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct AdminArgs {
+    /// The tenant to work on; the default tenant when absent.
+    #[arg(long, global = true, value_name = "SLUG")]
+    tenant: Option<String>,
+    /// Print the result as one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an account for a person.
+    CreateUser(users::CreateUser),
+    /// Disable, lock or release an account.
+    SetUser(users::SetUser),
+    /// Register a client; a confidential one's secret is printed this once.
+    CreateClient(clients::CreateClient),
+    /// Enable or disable a client.
+    SetClient(clients::SetClient),
+    /// Add a scope to the catalogue.
+    CreateScope(scopes::CreateScope),
+    /// Make a tenant; it lives under /t/SLUG.
+    CreateTenant(tenants::CreateTenant),
+}
+
+pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
+    let database = setup::open_database(&config, Hold::Shared, MissingPostgres::Refuse).await?;
+    let embedded = database.cluster.is_some();
+    let app = setup::build_app(config, &database)?;
+    if embedded {
+        setup::prepare(&app).await?;
+    }
+    let done = carry_out(&app, args.tenant.as_deref(), args.command).await;
+    database.close().await?;
+    let (sentence, document) = done?;
+    let mut out = std::io::stdout();
+    if args.json {
+        writeln!(out, "{document}")?;
+    } else {
+        writeln!(out, "{sentence}")?;
+    }
+    Ok(())
+}
+
+async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
+    if let Command::CreateTenant(new) = command {
+        return tenants::create_tenant(app, new).await;
+    }
+    let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
+    let tenant = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id;
+    match command {
+        Command::CreateUser(new) => users::create_user(app, tenant, new).await,
+        Command::SetUser(change) => users::set_user(app, tenant, &change).await,
+        Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
+        Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
+        Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
+        Command::CreateTenant(_) => unreachable!("handled above"),
+    }
+}

@@ -1,0 +1,61 @@
+//! People's accounts.
+
+use std::io::BufRead;
+
+use clap::Args;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Done;
+use crate::app::App;
+use crate::domain::users::{self, NewUser};
+use crate::model::ids::TenantId;
+use crate::model::user::{Role, Standing};
+
+#[derive(Debug, Args)]
+pub(super) struct CreateUser {
+    /// What the person types to sign in.
+    name: String,
+    /// What the person may do; may be repeated. `admin` administers.
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<Role>,
+    /// The name people know them by.
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// An e-mail address that is known to be theirs.
+    #[arg(long)]
+    email: Option<String>,
+    /// Read the password from the first line of standard input.
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetUser {
+    /// The account.
+    name: String,
+    /// What becomes of it.
+    #[arg(value_parser = ["enabled", "disabled", "locked"])]
+    standing: String,
+}
+
+pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) -> Done {
+    let mut line = Zeroizing::new(String::new());
+    std::io::stdin().lock().read_line(&mut line)?;
+    let username = new.name.clone();
+    let user =
+        NewUser { username: new.name, display_name: new.display_name, email: new.email, roles: new.role };
+    let id = users::create(app, tenant, user, line.trim_end_matches(['\r', '\n'])).await?;
+    Ok((format!("user {username} ({id})"), json!({"id": id, "username": username})))
+}
+
+pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> Done {
+    let standing = match change.standing.as_str() {
+        "enabled" => Standing::Good,
+        "locked" => Standing::Locked,
+        _ => Standing::Disabled,
+    };
+    users::set_standing(app, tenant, &change.name, standing).await?;
+    let document = json!({"username": change.name, "standing": change.standing});
+    Ok((format!("user {} is {}", change.name, change.standing), document))
+}
