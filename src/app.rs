@@ -1,5 +1,7 @@
 //! The composition root: everything a request needs, put together once.
 
+use std::sync::Arc;
+
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +16,7 @@ use crate::store::cached::Cached;
 use crate::store::device_sessions::memory::SessionMemory;
 use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
-use crate::store::device_sessions::starts::StartQueue;
+use crate::store::queues::Queues;
 use crate::store::request_buckets::RequestBuckets;
 
 /// The one state of the program, shared by all requests.
@@ -38,8 +40,8 @@ pub struct App {
     pub sessions: SessionMemory,
     /// The clients that have sessions in memory.
     pub owners: Owners,
-    /// Sessions that wait to be stored.
-    pub start_queue: StartQueue,
+    /// What is done in the database many at a time.
+    pub queues: Arc<Queues>,
     /// Polls that wait for a decision.
     pub waiting_polls: WaitingPolls,
     /// Cancelled when the server begins to stop: nobody is to be kept waiting.
@@ -69,7 +71,7 @@ impl App {
             key_ring: KeyRing::default(),
             sessions,
             owners: Owners::default(),
-            start_queue: StartQueue::default(),
+            queues: Arc::default(),
             waiting_polls,
             stopping: CancellationToken::new(),
             pending_counts: PendingCounts::default(),

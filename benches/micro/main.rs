@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey::clock::Clock;
 use latchkey::domain::device_flow::answer;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::model::client::Client;
 use latchkey::model::device_session::{DeviceSession, Polling, State};
 use latchkey::model::ids::{ClientId, DeviceSessionId};
 use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm};
@@ -40,11 +41,14 @@ fn poll_rule(bencher: Bencher<'_, '_>) {
         id: DeviceSessionId(Random::system().uuid_v7(now)),
         tenant_id: DEFAULT_TENANT,
         client_id: tv(),
+        dpop_key: None,
         expires_at: later(now),
         state: State::Pending,
     };
     let polling = Polling { interval_seconds: 5, last_polled_at: Some(now - TimeDelta::seconds(5)) };
-    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, &session.client_id, now));
+    let client = Client::public(DEFAULT_TENANT, tv());
+    let asker = answer::Asker { client: &client, dpop_key: None };
+    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, asker, now));
 }
 
 /// Finding a waiting session among so many, and noting a poll.

@@ -6,7 +6,6 @@ mod bookkeeping;
 mod housekeeping;
 mod listening;
 mod rereading;
-mod storing_starts;
 
 use std::sync::Arc;
 
@@ -24,8 +23,8 @@ pub struct TaskEnded(String);
 /// Runs every task until `stop` is cancelled; then each finishes what it has begun.
 pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded> {
     let mut tasks = JoinSet::new();
-    for _ in 0..storing_starts::WRITERS {
-        tasks.spawn(storing_starts::run(Arc::clone(&app), stop.clone()));
+    for worker in app.queues.workers(&app.db, &stop) {
+        tasks.spawn(worker);
     }
     if app.config.sessions.coherence == Coherence::Notify {
         tasks.spawn(listening::run(Arc::clone(&app), stop.clone()));

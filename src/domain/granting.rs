@@ -1,10 +1,13 @@
 //! Which scopes a device may ask for, and which it gets: requested ∩ the client's ∩ what the user may grant.
 //! Asked at approval, and again whenever tokens are issued.
 
+use chrono::{DateTime, Utc};
+
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::scope::{OFFLINE_ACCESS, Scope, ScopeSet};
+use crate::model::tenant::Tenant;
 use crate::model::user::User;
 
 /// Reads what a device asks for. A scope that the client can never get is refused now, and not after a person
@@ -58,10 +61,29 @@ pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuth
 
 /// Refuses every `resource` (RFC 8707 §2): none is known yet.
 pub fn refuse_resources(resources: &[String]) -> Result<(), OAuthError> {
-    if resources.is_empty() {
-        return Ok(());
+    narrow_resources(&[], resources).map(|_| ())
+}
+
+/// The services the access token will be for: all that were granted, or those of them that `asked` names (RFC 8707
+/// §2.2).
+pub fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<String>, OAuthError> {
+    if asked.is_empty() {
+        return Ok(granted.to_vec());
+    }
+    if asked.iter().all(|resource| granted.contains(resource)) {
+        return Ok(asked.to_vec());
     }
     Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."))
+}
+
+/// Whether what was granted at `granted_at` does not count any more: tokens of the tenant, the user or the client
+/// are good only from a later instant on, as after a restore from a backup.
+#[must_use]
+pub fn is_void(granted_at: DateTime<Utc>, tenant: &Tenant, user: &User, client: &Client) -> bool {
+    [tenant.tokens_not_before, user.tokens_not_before, client.tokens_not_before]
+        .into_iter()
+        .flatten()
+        .any(|instant| granted_at < instant)
 }
 
 /// Whether tokens with these scopes come with a refresh token: it was asked for, and the client can use it.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sqlx::PgExecutor;
 
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::OAuthError;
@@ -16,8 +17,14 @@ use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
-use crate::store::refresh_tokens::{self, NewRefreshToken};
+use crate::store::refresh_tokens::{NewRefreshToken, Rotation};
 use crate::store::token_families;
+
+/// How long after its exchange a token is accepted again, if nobody has used its successor: the time of a lost
+/// answer, or of two programs of one device that refresh at once (RFC 9700 §4.14.2).
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+/// How often an exchange is tried while others of the same token come first.
+const MAX_ATTEMPTS: usize = 5;
 
 /// What a client sends (RFC 6749 §6).
 #[derive(Debug)]
@@ -39,27 +46,43 @@ pub type BearerSecretText = zeroize::Zeroizing<String>;
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Exchange,
-    /// Another client's; its own will find it untouched.
+    /// It was exchanged a moment ago, and nobody has used its successor: the answer was lost, or two programs of one
+    /// device refresh at once. The successor goes, and another one takes its place.
+    Repeat {
+        successor: RefreshTokenId,
+    },
+    /// Another client's or key's; its own will find it untouched.
     Foreign,
     /// It was exchanged before: somebody has a copy. The family dies.
     Reused,
-    /// It is too old, revoked, or its device is locked.
+    /// It is too old or revoked, its device is locked, or a sibling took its place a moment ago.
     Dead,
 }
 
-/// The rule.
-fn judge(presented: &PresentedRefreshToken, client: &ClientId, now: DateTime<Utc>) -> Verdict {
+/// The rule. Of a family's tokens at most one is alive at any time, also while exchanges are repeated.
+fn judge(
+    presented: &PresentedRefreshToken,
+    client: &ClientId,
+    dpop_key: Option<KeyThumbprint>,
+    now: DateTime<Utc>,
+) -> Verdict {
     let family = &presented.family;
-    if family.client_id != *client {
-        Verdict::Foreign
-    } else if family.revoked_at.is_some() || now >= family.expires_at {
-        Verdict::Dead
-    } else if presented.rotated_at.is_some() {
-        Verdict::Reused
-    } else if now >= presented.expires_at || presented.device_locked {
-        Verdict::Dead
-    } else {
-        Verdict::Exchange
+    let lately = |at: DateTime<Utc>| now - at <= GRACE;
+    if family.client_id != *client || family.dpop_key.is_some_and(|key| !key.is(dpop_key)) {
+        return Verdict::Foreign;
+    }
+    if family.revoked_at.is_some() || now >= family.expires_at {
+        return Verdict::Dead;
+    }
+    match (presented.rotated_at, presented.superseded_at, presented.unused_successor) {
+        // Whoever holds it was overtaken by a sibling, and learns so without harm to the device.
+        (_, Some(at), _) if lately(at) => Verdict::Dead,
+        (Some(at), None, Some(successor)) if lately(at) && !presented.device_locked => {
+            Verdict::Repeat { successor }
+        }
+        (Some(_), _, _) | (_, Some(_), _) => Verdict::Reused,
+        (None, None, _) if now >= presented.expires_at || presented.device_locked => Verdict::Dead,
+        (None, None, _) => Verdict::Exchange,
     }
 }
 
@@ -72,21 +95,54 @@ pub async fn refresh(
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::RefreshToken)?;
-    let dead = || OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.");
     let secret = BearerSecret::parse(SecretKind::RefreshToken, &request.refresh_token).ok_or_else(dead)?;
-    let presented = refresh_tokens::find(&app.db, tenant.id, secret.hash()).await?.ok_or_else(dead)?;
-    let now = app.clock.now();
-    match judge(&presented, &client.client_id, now) {
-        Verdict::Exchange => {}
-        Verdict::Foreign | Verdict::Dead => return Err(dead()),
-        Verdict::Reused => {
-            let (family, reason) = (presented.family.id, RevocationReason::RefreshTokenReused);
-            revoke_family(app, family, client, reason, json!({}), origin).await?;
-            return Err(dead());
+    for _ in 0..MAX_ATTEMPTS {
+        let name = (tenant.id, secret.hash());
+        let presented = app.queues.refresh_tokens.submit(name).await?.ok_or_else(dead)?;
+        let replaced = match judge(&presented, &client.client_id, request.dpop_key, app.clock.now()) {
+            Verdict::Exchange => presented.id,
+            Verdict::Repeat { successor } => successor,
+            Verdict::Foreign | Verdict::Dead => return Err(dead()),
+            Verdict::Reused => {
+                let (family, reason) = (presented.family.id, RevocationReason::RefreshTokenReused);
+                revoke_family(app, family, client, reason, json!({}), origin).await?;
+                return Err(dead());
+            }
+        };
+        let (tokens, successor) = issue(app, tenant, client, &presented, request).await?;
+        let now = app.clock.now();
+        let rotation = Rotation {
+            presented: presented.id,
+            replaced,
+            family: presented.family.id,
+            successor,
+            audit_id: app.random.uuid_v7(now),
+            origin: origin.clone(),
+            at: now,
+        };
+        if app.queues.rotations.submit(rotation).await? {
+            metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
+            return Ok(tokens);
         }
+        // Somebody else was first, a moment ago: what is true now?
     }
+    Err(dead())
+}
+
+fn dead() -> OAuthError {
+    OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
+}
+
+/// New tokens for the family, not stored yet. Everything that was true at approval is asked again.
+async fn issue(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    presented: &PresentedRefreshToken,
+    request: &RefreshRequest,
+) -> Result<(IssuedTokens, NewRefreshToken), OAuthError> {
     let (family, user) = (&presented.family, &presented.user);
-    if !user.is_active() {
+    if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
         return Err(dead());
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
@@ -94,8 +150,8 @@ pub async fn refresh(
     if !granting::brings_refresh_token(client, &granted) {
         return Err(dead());
     }
-    granting::refuse_resources(&request.resources)?;
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
+    let resources = granting::narrow_resources(&family.resources, &request.resources)?;
     let (secret, successor) = new_token(app, family.expires_at);
     let grant = Grant {
         tenant,
@@ -103,18 +159,12 @@ pub async fn refresh(
         user,
         device_id: family.device_id,
         scopes: &for_access,
+        resources: &resources,
+        dpop_key: request.dpop_key,
         authentication: &family.authentication,
         ends_at: family.expires_at,
     };
-    let tokens = tokens::issue(app, &grant, Some(secret)).await?;
-    let audit_id = app.random.uuid_v7(now);
-    if refresh_tokens::rotate(&app.db, &presented, &successor, audit_id, origin, now).await? {
-        metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
-        Ok(tokens)
-    } else {
-        // Another request of the same device was first, a moment ago: no theft, but no second leaf either.
-        Err(dead())
-    }
+    Ok((tokens::issue(app, &grant, Some(secret)).await?, successor))
 }
 
 /// A new refresh token, and how it is stored. It ends when it is not used for long, or with its family.
@@ -136,25 +186,39 @@ pub async fn revoke_family(
     family: TokenFamilyId,
     client: &AuthenticatedClient,
     reason: RevocationReason,
-    mut details: Value,
+    details: Value,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     let mut transaction = app.db.begin().await?;
     if token_families::revoke(&mut *transaction, family, reason, app.clock.now()).await? {
-        details["reason"] = json!(reason.as_str());
-        let event = AuditEvent {
-            action: Action::TokenFamilyRevoked,
-            outcome: Outcome::Success,
-            actor: Actor::Client(client.client_id.clone()),
-            target_kind: "token_family",
-            target_id: Some(family.to_string()),
-            origin: Some(origin),
-            details,
-        };
-        audit::record(app, &mut *transaction, client.tenant_id, &event).await?;
+        record_revocation(app, &mut *transaction, family, client, reason, details, origin).await?;
         transaction.commit().await?;
-        metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
         tracing::warn!(family = %family, reason = reason.as_str(), "token family revoked");
     }
+    Ok(())
+}
+
+/// Writes into the audit trail that a family ended by what its client did.
+pub async fn record_revocation(
+    app: &App,
+    db: impl PgExecutor<'_>,
+    family: TokenFamilyId,
+    client: &AuthenticatedClient,
+    reason: RevocationReason,
+    mut details: Value,
+    origin: &RequestOrigin,
+) -> Result<(), OAuthError> {
+    details["reason"] = json!(reason.as_str());
+    let event = AuditEvent {
+        action: Action::TokenFamilyRevoked,
+        outcome: Outcome::Success,
+        actor: Actor::Client(client.client_id.clone()),
+        target_kind: "token_family",
+        target_id: Some(family.to_string()),
+        origin: Some(origin),
+        details,
+    };
+    audit::record(app, db, client.tenant_id, &event).await?;
+    metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
     Ok(())
 }

@@ -17,6 +17,7 @@ use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
 use crate::model::device_session::Authentication;
 use crate::model::ids::DeviceId;
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::scope::{OPENID, ScopeSet};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::Tenant;
@@ -27,6 +28,8 @@ use crate::model::user::User;
 pub struct IssuedTokens {
     /// The access token.
     pub access_token: String,
+    /// How it is used.
+    pub token_type: TokenType,
     /// Its lifetime in seconds.
     pub expires_in: i64,
     /// What it allows.
@@ -35,6 +38,26 @@ pub struct IssuedTokens {
     pub refresh_token: Option<BearerSecret>,
     /// The ID token, when `openid` was granted.
     pub id_token: Option<String>,
+}
+
+/// How an access token is used (RFC 6749 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// Whoever holds it may use it (RFC 6750).
+    Bearer,
+    /// Whoever holds its key may use it (RFC 9449).
+    Dpop,
+}
+
+impl TokenType {
+    /// The registered word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::Dpop => "DPoP",
+        }
+    }
 }
 
 /// For whom and for what tokens are issued.
@@ -50,6 +73,10 @@ pub struct Grant<'a> {
     pub device_id: DeviceId,
     /// What the access token will allow.
     pub scopes: &'a ScopeSet,
+    /// The services it will be for (RFC 8707); none: the tenant's default.
+    pub resources: &'a [String],
+    /// The key it will be bound to (RFC 9449 §6).
+    pub dpop_key: Option<KeyThumbprint>,
     /// How the person had proved who they are.
     pub authentication: &'a Authentication,
     /// When the connection ends; no token outlives it.
@@ -60,7 +87,7 @@ pub struct Grant<'a> {
 struct AccessTokenClaims<'a> {
     iss: &'a str,
     sub: String,
-    aud: &'a str,
+    aud: Audience<'a>,
     client_id: &'a str,
     iat: i64,
     exp: i64,
@@ -69,6 +96,22 @@ struct AccessTokenClaims<'a> {
     auth_time: i64,
     amr: &'a [String],
     device_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+/// Whom a token is for: one service as a string, several as a list (RFC 7519 §4.1.3).
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Audience<'a> {
+    One(&'a str),
+    Several(&'a [String]),
+}
+
+/// The key that whoever uses the token must prove to hold (RFC 7800 §3.1, RFC 9449 §6.1).
+#[derive(Serialize)]
+struct Confirmation {
+    jkt: String,
 }
 
 #[derive(Serialize)]
@@ -132,7 +175,13 @@ pub async fn issue(
         &AccessTokenClaims {
             iss: &issuer,
             sub: grant.user.id.to_string(),
-            aud: app.config.tokens.default_audience.as_deref().unwrap_or(&default_audience),
+            aud: match grant.resources {
+                [] => {
+                    Audience::One(app.config.tokens.default_audience.as_deref().unwrap_or(&default_audience))
+                }
+                [one] => Audience::One(one),
+                several => Audience::Several(several),
+            },
             client_id: grant.client.client_id.as_str(),
             iat: now.timestamp(),
             exp: expires_at,
@@ -141,6 +190,7 @@ pub async fn issue(
             auth_time: grant.authentication.auth_time.timestamp(),
             amr: &grant.authentication.amr,
             device_id: grant.device_id.to_string(),
+            cnf: grant.dpop_key.map(|key| Confirmation { jkt: key.to_string() }),
         },
     )
     .await?;
@@ -162,6 +212,7 @@ pub async fn issue(
     };
     Ok(IssuedTokens {
         access_token,
+        token_type: if grant.dpop_key.is_some() { TokenType::Dpop } else { TokenType::Bearer },
         expires_in: expires_at - now.timestamp(),
         scopes: grant.scopes.clone(),
         refresh_token,

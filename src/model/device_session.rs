@@ -19,6 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::device::DeviceDescription;
 use super::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId, UserId};
+use super::key_thumbprint::KeyThumbprint;
 use super::scope::ScopeSet;
 
 /// How long an approved code can be collected at the least, even when it was approved just before it expired.
@@ -41,6 +42,8 @@ pub struct DeviceSession {
     pub tenant_id: TenantId,
     /// The client that asked; nobody else may poll.
     pub client_id: ClientId,
+    /// The key that the device proved to hold (RFC 9449); nobody without it may poll.
+    pub dpop_key: Option<KeyThumbprint>,
     /// When both codes die.
     pub expires_at: DateTime<Utc>,
     /// Where it stands.
@@ -57,10 +60,18 @@ pub enum State {
     /// Somebody said no.
     Denied,
     /// The tokens were collected.
-    Consumed {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Consumed(Consumption),
+}
+
+/// The collection of the tokens.
+#[derive(Clone, Debug)]
+pub struct Consumption {
+    /// What was collected.
+    pub approval: Approval,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether the device has collected once more, because the first answer was lost.
+    pub retried: bool,
 }
 
 /// A person's yes.
@@ -97,10 +108,7 @@ pub enum Phase<'a> {
     /// Its time passed before it was decided, or before it was collected.
     Expired,
     /// It was redeemed.
-    Consumed {
-        /// When.
-        at: DateTime<Utc>,
-    },
+    Consumed(&'a Consumption),
 }
 
 impl DeviceSession {
@@ -115,7 +123,7 @@ impl DeviceSession {
             }
             State::Approved(approval) => Phase::Approved(approval),
             State::Denied => Phase::Denied,
-            State::Consumed { at } => Phase::Consumed { at: *at },
+            State::Consumed(consumption) => Phase::Consumed(consumption),
         }
     }
 }

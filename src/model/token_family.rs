@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::device_session::Authentication;
 use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
+use super::key_thumbprint::KeyThumbprint;
 use super::scope::ScopeSet;
 use super::user::User;
 
@@ -24,6 +25,12 @@ pub struct TokenFamily {
     pub scopes: ScopeSet,
     /// How the person had proved who they are.
     pub authentication: Authentication,
+    /// The key that its refresh tokens are bound to (RFC 9449 §5).
+    pub dpop_key: Option<KeyThumbprint>,
+    /// The services its access tokens may be for (RFC 8707); none: the tenant's default.
+    pub resources: Vec<String>,
+    /// When it was redeemed.
+    pub created_at: DateTime<Utc>,
     /// Its absolute end, which no rotation moves.
     pub expires_at: DateTime<Utc>,
     /// When it was revoked.
@@ -39,6 +46,10 @@ pub struct PresentedRefreshToken {
     pub expires_at: DateTime<Utc>,
     /// When it was exchanged for its successor.
     pub rotated_at: Option<DateTime<Utc>>,
+    /// When a sibling took its place before it was used.
+    pub superseded_at: Option<DateTime<Utc>>,
+    /// What it was exchanged for, as long as nobody has used that.
+    pub unused_successor: Option<RefreshTokenId>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
     /// Whose it is.
@@ -54,6 +65,8 @@ pub enum RevocationReason {
     DeviceCodeReplayed,
     /// A refresh token was used after it had been exchanged (RFC 9700 §4.14.2).
     RefreshTokenReused,
+    /// The device proved that it never received the answer with the tokens, and collected once more.
+    RedemptionRetried,
 }
 
 impl RevocationReason {
@@ -63,6 +76,7 @@ impl RevocationReason {
         match self {
             Self::DeviceCodeReplayed => "device_code_replayed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::RedemptionRetried => "redemption_retried",
         }
     }
 }

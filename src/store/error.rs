@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::error::DatabaseError;
+
 /// The outcome of a store function.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -30,6 +32,20 @@ impl StoreError {
     #[must_use]
     pub fn violates(&self, name: &str) -> bool {
         matches!(self, Self::Constraint { name: violated } if violated == name)
+    }
+
+    /// Whether one item of many may be the cause, so that the others could go through without it: a constraint, a
+    /// value the database does not take, or a deadlock.
+    #[must_use]
+    pub(super) fn may_be_of_one_item(&self) -> bool {
+        match self {
+            Self::Constraint { .. } | Self::Fault(_) => true,
+            Self::Unavailable(error) => error
+                .as_database_error()
+                .and_then(DatabaseError::code)
+                .is_some_and(|code| code.starts_with("40")),
+            Self::Overloaded => false,
+        }
     }
 
     /// Whether the same call may go through later.

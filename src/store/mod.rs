@@ -5,12 +5,14 @@
 pub mod announcements;
 pub mod attempt_budgets;
 pub mod audit_events;
+pub mod batches;
 pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 mod error;
 pub mod housekeeping;
+pub mod queues;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod schema;
@@ -29,6 +31,10 @@ use ipnet::IpNet;
 
 fn host(network: Option<IpNet>) -> Option<IpAddr> {
     network.map(|network| network.addr())
+}
+
+fn thumbprint(bytes: &[u8]) -> Option<crate::model::key_thumbprint::KeyThumbprint> {
+    hash32(bytes).map(|hash| crate::model::key_thumbprint::KeyThumbprint(hash.0))
 }
 
 /// A hash as the database has it; a row with another length was written by somebody else.

@@ -25,10 +25,13 @@ pub async fn revoke(
     Ok(revoked.rows_affected() == 1)
 }
 
-/// The family that a session was redeemed for.
+/// The living family that a session was redeemed for.
 pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Result<Option<TokenFamilyId>> {
-    Ok(sqlx::query_scalar!("SELECT id FROM token_families WHERE device_session_id = $1", session.0)
-        .fetch_optional(db)
-        .await?
-        .map(TokenFamilyId))
+    Ok(sqlx::query_scalar!(
+        "SELECT id FROM token_families WHERE device_session_id = $1 AND revoked_at IS NULL",
+        session.0
+    )
+    .fetch_optional(db)
+    .await?
+    .map(TokenFamilyId))
 }

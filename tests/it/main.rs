@@ -13,6 +13,7 @@ mod rfc6749_client_authentication;
 mod rfc6749_errors;
 mod rfc6749_malformed_bodies;
 mod rfc6749_refresh;
+mod rfc6749_refresh_grace;
 mod rfc6749_refresh_races;
 mod rfc7517_jwks;
 mod rfc8414_metadata;

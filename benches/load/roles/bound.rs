@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use latchkey::clock::Clock;
 use latchkey::random::Random;
+use latchkey::store::queues::Queues;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{say, serve};
 use crate::Fault;
@@ -64,6 +66,7 @@ pub(crate) struct Bound {
 /// What the loops need.
 struct Bench {
     db: PgPool,
+    queues: Arc<Queues>,
     random: Random,
     clock: Clock,
 }
@@ -71,7 +74,12 @@ struct Bench {
 /// Measures, and says what it cost.
 pub(crate) async fn run(instructions: BoundInstructions) -> Result<(), Fault> {
     let db = serve::pool(&instructions.database_url, &serve::config(5)).await?;
-    let bench = Arc::new(Bench { db, random: Random::system(), clock: Clock::system() });
+    let queues = Arc::new(Queues::default());
+    let mut workers = JoinSet::new();
+    for worker in queues.workers(&db, &CancellationToken::new()) {
+        workers.spawn(worker);
+    }
+    let bench = Arc::new(Bench { db, queues, random: Random::system(), clock: Clock::system() });
     let (limit, tasks) = (instructions.limit, instructions.tasks);
     let bound = match instructions.work {
         Work::Start => {

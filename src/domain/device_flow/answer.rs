@@ -3,12 +3,36 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::client::Client;
-use crate::model::device_session::{Approval, DeviceSession, Phase, Polling};
-use crate::model::ids::{ClientId, DeviceSessionId};
+use crate::model::device_session::{Approval, Consumption, DeviceSession, Phase, Polling};
+use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::store::device_sessions::memory::PendingSession;
 
 /// A code used again this soon after its redemption is a lost answer and no theft.
 const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
+/// How long a device that proves itself may collect once more when the answer was lost.
+const RETRY_WINDOW: TimeDelta = TimeDelta::seconds(30);
+/// Polls so close together are a burst, of which one gets the tokens, and no lost answer: a device that has lost one
+/// waits before it polls again (RFC 8628 §3.5).
+const BURST: TimeDelta = TimeDelta::seconds(1);
+
+/// Who polls.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The key it proved to hold (RFC 9449).
+    pub dpop_key: Option<KeyThumbprint>,
+}
+
+impl Asker<'_> {
+    /// Whether this is the client and, where a key is needed, the key that may poll.
+    fn may_poll(&self, tenant: TenantId, client: &ClientId, key: Option<&KeyThumbprint>) -> bool {
+        self.client.tenant_id == tenant
+            && self.client.client_id == *client
+            && key.is_none_or(|key| key.is(self.dpop_key))
+    }
+}
 
 /// What a poll leads to.
 #[derive(Clone, Debug)]
@@ -26,18 +50,21 @@ pub enum Verdict {
     Expired,
     /// Somebody said yes: hand out the tokens.
     Redeem(Approval),
-    /// The code is another client's; its own will find it untouched.
+    /// The code is another client's or key's; its own will find it untouched.
     Foreign,
     /// The tokens were handed out a moment ago.
     JustRedeemed,
+    /// The tokens were handed out a moment ago, and the device, which proves that it is the same, seems not to have
+    /// received them: take them back and hand out new ones.
+    Retry(Approval),
     /// The tokens were handed out long ago: somebody else holds the code.
     Replayed,
 }
 
 /// The rule. A poll that comes too early never hides a decision: `slow_down` is a kind of *pending*.
 #[must_use]
-pub fn answer(session: &DeviceSession, polling: &Polling, client: &ClientId, now: DateTime<Utc>) -> Verdict {
-    if session.client_id != *client {
+pub fn answer(session: &DeviceSession, polling: &Polling, asker: Asker<'_>, now: DateTime<Utc>) -> Verdict {
+    if !asker.may_poll(session.tenant_id, &session.client_id, session.dpop_key.as_ref()) {
         return Verdict::Foreign;
     }
     match session.phase(now) {
@@ -48,9 +75,20 @@ pub fn answer(session: &DeviceSession, polling: &Polling, client: &ClientId, now
         Phase::Denied => Verdict::Denied,
         Phase::Expired => Verdict::Expired,
         Phase::Approved(approval) => Verdict::Redeem(approval.clone()),
-        Phase::Consumed { at } if now - at <= REPLAY_TOLERANCE => Verdict::JustRedeemed,
-        Phase::Consumed { .. } => Verdict::Replayed,
+        Phase::Consumed(consumption) => {
+            let proven = !asker.client.is_public() || session.dpop_key.is_some();
+            again(consumption, proven, now - consumption.at)
+        }
     }
+}
+
+/// The tokens were collected this long ago, and the code comes back.
+fn again(consumption: &Consumption, proven: bool, since: TimeDelta) -> Verdict {
+    if proven && !consumption.retried && (BURST..=RETRY_WINDOW).contains(&since) {
+        return Verdict::Retry(consumption.approval.clone());
+    }
+    let tolerance = if proven { RETRY_WINDOW } else { REPLAY_TOLERANCE };
+    if since <= tolerance { Verdict::JustRedeemed } else { Verdict::Replayed }
 }
 
 /// What memory can say about a poll.
@@ -65,10 +103,10 @@ pub(super) enum Known {
 /// say whether anybody decided in time.
 pub(super) fn answer_remembered(
     session: &mut PendingSession,
-    client: &Client,
+    asker: Asker<'_>,
     now: DateTime<Utc>,
 ) -> Option<Known> {
-    if session.owner.client_id != client.client_id || session.owner.tenant_id != client.tenant_id {
+    if !asker.may_poll(session.owner.tenant_id, &session.owner.client_id, session.dpop_key.as_deref()) {
         return Some(Known::Foreign);
     }
     if now >= session.expires_at {
@@ -90,6 +128,7 @@ pub(super) fn answer_remembered(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::client::AuthMethod;
     use crate::model::device_session::{Authentication, MAX_INTERVAL_SECONDS, State};
     use crate::model::ids::{DeviceSessionId, UserId};
     use crate::model::scope::ScopeSet;
@@ -104,23 +143,36 @@ mod tests {
         ClientId::parse("tv").unwrap()
     }
 
+    fn public(client_id: &str) -> Client {
+        Client::public(DEFAULT_TENANT, ClientId::parse(client_id).unwrap())
+    }
+
     fn session(state: State) -> DeviceSession {
         DeviceSession {
             id: DeviceSessionId(Uuid::nil()),
             tenant_id: DEFAULT_TENANT,
             client_id: tv(),
+            dpop_key: None,
             expires_at: at(600_000),
             state,
         }
     }
 
-    fn approved(milliseconds: i64) -> State {
-        State::Approved(Approval {
+    fn approval(milliseconds: i64) -> Approval {
+        Approval {
             user_id: UserId(Uuid::nil()),
             scopes: ScopeSet::default(),
             at: at(milliseconds),
             authentication: Authentication { auth_time: at(0), amr: vec![] },
-        })
+        }
+    }
+
+    fn approved(milliseconds: i64) -> State {
+        State::Approved(approval(milliseconds))
+    }
+
+    fn consumed(retried: bool) -> State {
+        State::Consumed(Consumption { approval: approval(0), at: at(0), retried })
     }
 
     fn polled(interval_seconds: u32, last: Option<i64>) -> Polling {
@@ -128,9 +180,14 @@ mod tests {
     }
 
     fn said(state: State, polling: Polling, now: i64) -> String {
-        match answer(&session(state), &polling, &tv(), at(now)) {
+        said_to(Asker { client: &public("tv"), dpop_key: None }, &session(state), polling, now)
+    }
+
+    fn said_to(asker: Asker<'_>, session: &DeviceSession, polling: Polling, now: i64) -> String {
+        match answer(session, &polling, asker, at(now)) {
             Verdict::SlowDown { interval_seconds } => format!("slow_down {interval_seconds}"),
             Verdict::Redeem(_) => "redeem".to_owned(),
+            Verdict::Retry(_) => "retry".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }
@@ -191,17 +248,43 @@ mod tests {
 
     #[test]
     fn a_used_code_is_a_lost_answer_for_twenty_seconds_and_a_theft_later() {
-        let consumed = State::Consumed { at: at(0) };
-        assert_eq!(said(consumed.clone(), polled(5, None), 20_000), "justredeemed");
-        assert_eq!(said(consumed, polled(5, None), 20_001), "replayed");
+        assert_eq!(said(consumed(false), polled(5, None), 0), "justredeemed");
+        assert_eq!(said(consumed(false), polled(5, None), 20_000), "justredeemed");
+        assert_eq!(said(consumed(false), polled(5, None), 20_001), "replayed");
     }
 
     #[test]
-    fn another_client_learns_nothing() {
-        let other = ClientId::parse("other").unwrap();
-        for state in [State::Pending, State::Denied, approved(0), State::Consumed { at: at(0) }] {
-            let verdict = answer(&session(state), &polled(5, None), &other, at(700_000));
-            assert!(matches!(verdict, Verdict::Foreign), "{verdict:?}");
+    fn who_proves_to_be_the_same_device_may_collect_once_more_within_half_a_minute() {
+        let secret = Client { auth_method: AuthMethod::ClientSecretBasic, ..public("tv") };
+        let confidential = Asker { client: &secret, dpop_key: None };
+        let (key, anybody) = (KeyThumbprint([1; 32]), public("tv"));
+        let holder = Asker { client: &anybody, dpop_key: Some(key) };
+        for (asker, dpop_key) in [(confidential, None), (holder, Some(key))] {
+            let session = |retried| DeviceSession { dpop_key, ..session(consumed(retried)) };
+            let said = |retried, now| said_to(asker, &session(retried), polled(5, None), now);
+            assert_eq!(said(false, 999), "justredeemed");
+            assert_eq!(said(false, 1_000), "retry");
+            assert_eq!(said(false, 30_000), "retry");
+            assert_eq!(said(false, 30_001), "replayed");
+            assert_eq!(said(true, 5_000), "justredeemed");
+            assert_eq!(said(true, 30_001), "replayed");
+        }
+        // A key that the session does not ask for proves nothing.
+        assert_eq!(said_to(holder, &session(consumed(false)), polled(5, None), 5_000), "justredeemed");
+    }
+
+    #[test]
+    fn another_client_or_key_learns_nothing() {
+        let (other, own, key) = (public("other"), public("tv"), KeyThumbprint([1; 32]));
+        for state in [State::Pending, State::Denied, approved(0), consumed(false)] {
+            let session = session(state);
+            let foreign = Asker { client: &other, dpop_key: None };
+            assert_eq!(said_to(foreign, &session, polled(5, None), 700_000), "foreign");
+            let bound = DeviceSession { dpop_key: Some(key), ..session };
+            for dpop_key in [None, Some(KeyThumbprint([2; 32]))] {
+                let asker = Asker { client: &own, dpop_key };
+                assert_eq!(said_to(asker, &bound, polled(5, None), 700_000), "foreign");
+            }
         }
     }
 }

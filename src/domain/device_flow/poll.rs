@@ -2,15 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{Known, Verdict, answer, answer_remembered};
+use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
 use super::redeem;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
-use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
-use crate::model::client::{Client, GrantType};
+use crate::model::client::GrantType;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -41,15 +40,15 @@ pub async fn poll(
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::DeviceCode)?;
     let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
-    match by_memory(app, &code, client) {
+    match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key }) {
         Some(known) => Err(refusal(app, &code, known).await),
         None => ask_database(app, tenant, client, request, &code, origin).await,
     }
 }
 
-fn by_memory(app: &App, code: &SecretHash, client: &Client) -> Option<Known> {
+fn by_memory(app: &App, code: &SecretHash, asker: Asker<'_>) -> Option<Known> {
     let now = app.clock.now();
-    app.sessions.with(code, |session| answer_remembered(session, client, now)).flatten()
+    app.sessions.with(code, |session| answer_remembered(session, asker, now)).flatten()
 }
 
 /// Answers a poll from the database.
@@ -63,10 +62,11 @@ pub(super) async fn ask_database(
 ) -> Result<IssuedTokens, OAuthError> {
     let now = app.clock.now();
     let ticket = app.sessions.ticket(code);
-    let found = match polls::find(&app.db, tenant.id, *code).await {
+    let asker = Asker { client, dpop_key: request.dpop_key };
+    let found = match app.queues.polls.submit((tenant.id, *code)).await {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {
-            let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, client, now));
+            let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, asker, now));
             return match known.flatten() {
                 Some(known) => Err(refusal(app, code, known).await),
                 None => Err(error.into()),
@@ -75,9 +75,9 @@ pub(super) async fn ask_database(
         found => found?.ok_or_else(unknown)?,
     };
     let refuse = |code, description| Err(OAuthError::new(code, description));
-    match answer(&found.session, &found.polling, &client.client_id, now) {
+    match answer(&found.session, &found.polling, asker, now) {
         Verdict::Pending | Verdict::SlowDown { .. } => {
-            let known = still_waiting(app, client, code, &found, ticket, now).await?;
+            let known = still_waiting(app, asker, code, &found, ticket, now).await?;
             Err(refusal(app, code, known).await)
         }
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
@@ -88,8 +88,10 @@ pub(super) async fn ask_database(
             Err(unknown())
         }
         Verdict::Redeem(approval) => {
-            granting::refuse_resources(&request.resources)?;
-            redeem::redeem(app, tenant, client, &found, &approval, request.scope.as_deref(), origin).await
+            redeem::redeem(app, tenant, client, &found, &approval, request, origin).await
+        }
+        Verdict::Retry(approval) => {
+            redeem::retry(app, tenant, client, &found, &approval, request, origin).await
         }
     }
 }
@@ -98,7 +100,7 @@ pub(super) async fn ask_database(
 /// or in the database, where memory is full or not to be trusted.
 async fn still_waiting(
     app: &App,
-    client: &AuthenticatedClient,
+    asker: Asker<'_>,
     code: &SecretHash,
     found: &FoundSession,
     ticket: Ticket,
@@ -106,11 +108,12 @@ async fn still_waiting(
 ) -> Result<Known, OAuthError> {
     let FoundSession { session, polling, .. } = found;
     if app.sessions.is_trusted() {
-        let owner = app.owners.of(client);
-        let pending = PendingSession::new(*code, session.id, owner, session.expires_at, *polling);
+        let owner = app.owners.of(asker.client);
+        let pending = PendingSession::new(*code, session.id, owner, session.expires_at, *polling)
+            .bound_to(session.dpop_key);
         if app.sessions.remember_read(pending, ticket, now) == Remembered::Yes {
             // Where it was decided in this very moment, it was still pending when the poll came.
-            return Ok(by_memory(app, code, client).unwrap_or(Known::Pending));
+            return Ok(by_memory(app, code, asker).unwrap_or(Known::Pending));
         }
     }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
@@ -138,6 +141,6 @@ async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
     }
 }
 
-fn unknown() -> OAuthError {
+pub(super) fn unknown() -> OAuthError {
     OAuthError::invalid_grant("The device code is unknown, used, or another client's.")
 }

@@ -1,8 +1,11 @@
 //! Step 6: the device collects its tokens, once (RFC 8628 §3.5).
 
-use chrono::TimeDelta;
+use std::slice;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
+use super::poll::{PollRequest, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
@@ -13,70 +16,131 @@ use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
-use crate::store::device_sessions::polls::{self, FoundSession};
+use crate::store::device_sessions::polls::FoundSession;
 use crate::store::device_sessions::redemptions::{self, Redemption};
 use crate::store::token_families;
 
-/// Hands out the tokens of an approved session. Everything that was true at approval is asked again: the user,
-/// the client and the tenant may have changed since. The tokens are signed first and handed out only if the
-/// session could be consumed, which one statement decides for all who try at once.
+/// Hands out the tokens of an approved session. The tokens are signed first and handed out only if the session could
+/// be consumed, which one statement decides for all who try at once.
 pub async fn redeem(
     app: &App,
     tenant: &Tenant,
     client: &AuthenticatedClient,
     found: &FoundSession,
     approval: &Approval,
-    narrowed_to: Option<&str>,
+    request: &PollRequest,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
+    let (tokens, redemption) = prepare(app, tenant, client, found, approval, request, origin).await?;
+    if app.queues.redemptions.submit(redemption).await? {
+        metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
+        return Ok(tokens);
+    }
+    let again = app.queues.polls.submit((tenant.id, found.code)).await?;
+    Err(match again.map(|found| found.session.state) {
+        Some(State::Approved(_)) => something_changed(),
+        _ => OAuthError::invalid_grant("The device code was used already."),
+    })
+}
+
+/// Hands out tokens once more, because the answer with the first ones was lost on its way: the device, which has
+/// proved that it is the same, gets new ones, and the first ones die. Nothing is kept that could be said again.
+pub async fn retry(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    found: &FoundSession,
+    approval: &Approval,
+    request: &PollRequest,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
+    let (tokens, redemption) = prepare(app, tenant, client, found, approval, request, origin).await?;
+    let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
+    let mut transaction = app.db.begin().await?;
+    let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
+    let lost = lost.ok_or_else(unknown)?;
+    let details = json!({"device_session_id": session, "successor": redemption.family_id});
+    refresh::record_revocation(app, &mut *transaction, lost, client, reason, details, origin).await?;
+    if redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await? != [true] {
+        return Err(something_changed());
+    }
+    transaction.commit().await?;
+    metrics::counter!("latchkey_device_sessions_retried_total").increment(1);
+    Ok(tokens)
+}
+
+/// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
+fn something_changed() -> OAuthError {
+    let description = "Something has changed in this moment; please try again.";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
+}
+
+/// The tokens, and what is to be stored with them. Everything that was true at approval is asked again: the user,
+/// the client and the tenant may have changed since.
+async fn prepare(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    found: &FoundSession,
+    approval: &Approval,
+    request: &PollRequest,
+    origin: &RequestOrigin,
+) -> Result<(IssuedTokens, Redemption), OAuthError> {
     let gone = || {
         OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
     };
     let user = found.decided_by.as_ref().filter(|user| user.is_active()).ok_or_else(gone)?;
+    if granting::is_void(approval.at, tenant, user, client) {
+        return Err(OAuthError::new(
+            ErrorCode::ExpiredToken,
+            "The approval does not count any more; start again.",
+        ));
+    }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user);
-    let for_access = granting::narrow(&granted, narrowed_to)?;
+    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
+    let resources = granting::narrow_resources(&found.resources, &request.resources)?;
 
     let now = app.clock.now();
     let device_id = DeviceId(app.random.uuid_v7(now));
-    let settings = &app.config.tokens;
     let renewable = granting::brings_refresh_token(client, &granted);
-    let lifetime =
-        if renewable { settings.refresh_absolute_seconds } else { settings.access_lifetime_seconds };
-    let ends_at = now + TimeDelta::seconds(i64::from(lifetime));
-    let (secret, stored) = renewable.then(|| refresh::new_token(app, ends_at)).unzip();
+    let ends_at = connection_end(app, renewable, now);
+    let (secret, refresh_token) = renewable.then(|| refresh::new_token(app, ends_at)).unzip();
     let grant = Grant {
         tenant,
         client,
         user,
         device_id,
         scopes: &for_access,
+        resources: &resources,
+        dpop_key: request.dpop_key,
         authentication: &approval.authentication,
         ends_at,
     };
     let tokens = tokens::issue(app, &grant, secret).await?;
     let redemption = Redemption {
+        session_id: found.session.id,
+        user_id: user.id,
         device_id,
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
-        scopes: &granted,
+        scopes: granted,
+        // A public client has nothing else to prove itself with when it refreshes (RFC 9449 §5).
+        dpop_key: found.session.dpop_key.or(request.dpop_key.filter(|_| client.is_public())),
         expires_at: ends_at,
-        refresh_token: stored.as_ref(),
+        refresh_token,
         audit_id: app.random.uuid_v7(now),
-        origin,
+        origin: origin.clone(),
+        at: now,
     };
-    if redemptions::redeem(&app.db, &found.session, &redemption, now).await? {
-        metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
-        return Ok(tokens);
-    }
-    let again = polls::find(&app.db, tenant.id, found.code).await?;
-    Err(match again.map(|found| found.session.state) {
-        // Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
-        Some(State::Approved(_)) => OAuthError::new(
-            ErrorCode::TemporarilyUnavailable,
-            "Something has changed in this moment; please try again.",
-        ),
-        _ => OAuthError::invalid_grant("The device code was used already."),
-    })
+    Ok((tokens, redemption))
+}
+
+/// When the connection ends, whatever happens.
+fn connection_end(app: &App, renewable: bool, now: DateTime<Utc>) -> DateTime<Utc> {
+    let settings = &app.config.tokens;
+    let lifetime =
+        if renewable { settings.refresh_absolute_seconds } else { settings.access_lifetime_seconds };
+    now + TimeDelta::seconds(i64::from(lifetime))
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the

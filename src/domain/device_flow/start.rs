@@ -98,7 +98,7 @@ pub async fn start(
         session.user_code_mac = app.secrets.user_code_mac(tenant.id, &user_code);
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
-        if app.start_queue.store(session.clone()).await? == Stored::Yes {
+        if app.queues.starts.submit(session.clone()).await? == Stored::Yes {
             app.pending_counts.add(tenant.id);
             metrics::counter!("latchkey_device_sessions_started_total").increment(1);
             remember(app, &session, now);

@@ -137,7 +137,7 @@ impl From<IssuedTokens> for TokenResponse {
     fn from(tokens: IssuedTokens) -> Self {
         Self {
             access_token: tokens.access_token,
-            token_type: "Bearer".to_owned(),
+            token_type: tokens.token_type.as_str().to_owned(),
             expires_in: tokens.expires_in,
             scope: tokens.scopes.to_string(),
             refresh_token: tokens.refresh_token.map(|token| token.expose().to_owned()),

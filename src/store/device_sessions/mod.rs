@@ -12,13 +12,15 @@ pub mod starts;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::model::device_session::{Approval, Authentication, DeviceSession, State};
+use crate::model::device_session::{Approval, Authentication, Consumption, DeviceSession, State};
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId, UserId};
+use crate::store::thumbprint;
 
 /// The columns of a [`DeviceSession`].
 struct SessionRow {
     id: Uuid,
     client_id: String,
+    dpop_jkt: Option<Vec<u8>>,
     expires_at: DateTime<Utc>,
     state: String,
     decided_at: Option<DateTime<Utc>>,
@@ -27,24 +29,25 @@ struct SessionRow {
     auth_time: Option<DateTime<Utc>>,
     amr: Option<Vec<String>>,
     consumed_at: Option<DateTime<Utc>>,
+    retried_at: Option<DateTime<Utc>>,
 }
 
 impl SessionRow {
     fn into_session(self, tenant_id: TenantId) -> DeviceSession {
-        let state = match (self.state.as_str(), self.consumed_at) {
-            ("consumed", Some(at)) => State::Consumed { at },
-            ("approved", _) => match self.approval() {
-                Some(approval) => State::Approved(approval),
-                // The table's check makes this impossible; refusing is the safe reading.
-                None => State::Denied,
-            },
-            ("pending", _) => State::Pending,
+        let state = match (self.state.as_str(), self.approval(), self.consumed_at) {
+            ("consumed", Some(approval), Some(at)) => {
+                State::Consumed(Consumption { approval, at, retried: self.retried_at.is_some() })
+            }
+            ("approved", Some(approval), _) => State::Approved(approval),
+            ("pending", _, _) => State::Pending,
+            // The table's checks leave only denied ones here; of anything else, refusing is the safe reading.
             _ => State::Denied,
         };
         DeviceSession {
             id: DeviceSessionId(self.id),
             tenant_id,
             client_id: ClientId::from_known(self.client_id),
+            dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
             expires_at: self.expires_at,
             state,
         }

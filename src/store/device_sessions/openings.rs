@@ -67,7 +67,7 @@ pub async fn find(
 ) -> Result<Option<DeviceRequest>> {
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
-                  consumed_at, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
+                  consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
                   ip_address, user_agent, created_at, opened_by
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
@@ -87,6 +87,8 @@ pub async fn find(
             auth_time: row.auth_time,
             amr: row.amr,
             consumed_at: row.consumed_at,
+            retried_at: row.retried_at,
+            dpop_jkt: row.dpop_jkt,
         }
         .into_session(tenant),
         user_code_sealed: row.user_code_sealed,

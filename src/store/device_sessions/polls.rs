@@ -14,6 +14,7 @@ use crate::model::ids::{DeviceSessionId, TenantId};
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::announcements::{Announcement, announce};
+use crate::store::batches::BatchQueue;
 use crate::store::users::UserRow;
 
 /// A session as a poll finds it in the database.
@@ -23,6 +24,8 @@ pub struct FoundSession {
     pub code: SecretHash,
     /// The session.
     pub session: DeviceSession,
+    /// The services the device asked for (RFC 8707).
+    pub resources: Vec<String>,
     /// How it is polled.
     pub polling: Polling,
     /// How often it was polled, to notice another poll at the same moment.
@@ -31,26 +34,42 @@ pub struct FoundSession {
     pub decided_by: Option<User>,
 }
 
-/// The session of this device code.
-pub async fn find(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    device_code: SecretHash,
-) -> Result<Option<FoundSession>> {
-    let row = sqlx::query!(
-        r#"SELECT s.id, s.client_id, s.expires_at, s.state, s.decided_at, s.decided_by_user_id, s.granted_scopes,
-                  s.auth_time, s.amr, s.consumed_at, s.interval_seconds, s.last_polled_at, s.poll_count,
+/// A device code's hash, in the tenant it was presented to.
+pub type CodeName = (TenantId, SecretHash);
+/// Device codes that wait to be looked up.
+pub type PollQueue = BatchQueue<CodeName, Option<FoundSession>>;
+
+/// A queue of device codes to look up.
+#[must_use]
+pub fn queue() -> PollQueue {
+    BatchQueue::new(|db: &PgPool, names| Box::pin(find(db, names)))
+}
+
+/// Looks up the sessions of device codes.
+pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Option<FoundSession>>> {
+    let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
+    let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.expires_at, s.state, s.decided_at,
+                  s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.consumed_at, s.retried_at,
+                  s.interval_seconds, s.last_polled_at, s.poll_count,
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
                   u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
                   u.tokens_not_before
-           FROM device_sessions s LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id
-           WHERE s.device_code_hash = $2 AND s.tenant_id = $1"#,
-        tenant.0,
-        &device_code.0[..]
+           FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, code, nth)
+           JOIN device_sessions s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant_id
+           LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id"#,
+        &tenants,
+        &codes
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    Ok(row.map(|row| {
+    let mut found: Vec<Option<FoundSession>> = names.iter().map(|_| None).collect();
+    for row in rows {
+        let Some(index) = usize::try_from(row.nth - 1).ok().filter(|index| *index < names.len()) else {
+            continue;
+        };
+        let (tenant, code) = names[index];
         let decided_by = row.user_id.map(|id| {
             UserRow {
                 id,
@@ -72,6 +91,7 @@ pub async fn find(
         let session = SessionRow {
             id: row.id,
             client_id: row.client_id,
+            dpop_jkt: row.dpop_jkt,
             expires_at: row.expires_at,
             state: row.state,
             decided_at: row.decided_at,
@@ -80,15 +100,18 @@ pub async fn find(
             auth_time: row.auth_time,
             amr: row.amr,
             consumed_at: row.consumed_at,
+            retried_at: row.retried_at,
         };
-        FoundSession {
-            code: device_code,
+        found[index] = Some(FoundSession {
+            code,
             session: session.into_session(tenant),
+            resources: row.resources,
             polling,
             poll_count: row.poll_count,
             decided_by,
-        }
-    }))
+        });
+    }
+    Ok(found)
 }
 
 /// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than

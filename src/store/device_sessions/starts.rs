@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::types::Json;
 use sqlx::{PgExecutor, PgPool};
-use tokio::sync::{Mutex, mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::model::bearer_secret::SecretHash;
@@ -17,12 +16,8 @@ use crate::model::device::DeviceDescription;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
-use crate::store::{Result, StoreError};
-
-/// The most sessions in one statement.
-const MAX_BATCH: usize = 256;
-/// The most sessions that wait to be stored.
-const QUEUE_LENGTH: usize = 4096;
+use crate::store::Result;
+use crate::store::batches::BatchQueue;
 
 /// A session about to be stored.
 #[derive(Clone, Debug)]
@@ -62,68 +57,25 @@ pub enum Stored {
     UserCodeTaken,
 }
 
-struct Waiting {
-    session: NewDeviceSession,
-    answer: oneshot::Sender<Result<Stored>>,
-}
-
 /// Sessions that wait to be stored.
-pub struct StartQueue {
-    entrance: mpsc::Sender<Waiting>,
-    exit: Mutex<mpsc::Receiver<Waiting>>,
+pub type StartQueue = BatchQueue<NewDeviceSession, Stored>;
+
+/// A queue of sessions.
+#[must_use]
+pub fn queue() -> StartQueue {
+    BatchQueue::new(|db, sessions| Box::pin(store(db, sessions)))
 }
 
-impl Default for StartQueue {
-    fn default() -> Self {
-        let (entrance, exit) = mpsc::channel(QUEUE_LENGTH);
-        Self { entrance, exit: Mutex::new(exit) }
-    }
+/// Stores sessions; for each, whether its user code was free.
+async fn store(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<Vec<Stored>> {
+    let stored = insert(db, sessions).await?;
+    let outcome = |session: &NewDeviceSession| {
+        if stored.contains(&session.id.0) { Stored::Yes } else { Stored::UserCodeTaken }
+    };
+    Ok(sessions.iter().map(outcome).collect())
 }
 
-impl std::fmt::Debug for StartQueue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("StartQueue")
-    }
-}
-
-impl StartQueue {
-    /// Stores a session; it is durable when this returns.
-    pub async fn store(&self, session: NewDeviceSession) -> Result<Stored> {
-        let (answer, stored) = oneshot::channel();
-        self.entrance.try_send(Waiting { session, answer }).map_err(|_| StoreError::Overloaded)?;
-        stored.await.map_err(|_| StoreError::Overloaded)?
-    }
-
-    /// Takes what waits, all at once, and stores it. Waits for the first session, never for company: while one
-    /// statement is under way, the next one's sessions gather by themselves.
-    pub async fn store_next(&self, db: &PgPool) {
-        let mut batch = Vec::with_capacity(MAX_BATCH);
-        if self.exit.lock().await.recv_many(&mut batch, MAX_BATCH).await == 0 {
-            return;
-        }
-        let (sessions, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.session, waiting.answer)).unzip();
-        let outcome = insert(db, &sessions).await;
-        for (session, answer) in sessions.iter().zip(answers) {
-            let own = match &outcome {
-                Ok(stored) if stored.contains(&session.id.0) => Ok(Stored::Yes),
-                Ok(_) => Ok(Stored::UserCodeTaken),
-                // One client that has just been deleted must not fail the others.
-                Err(StoreError::Constraint { .. }) if sessions.len() > 1 => insert_one(db, session).await,
-                Err(error) => Err(error.clone()),
-            };
-            // Whoever asked may have gone.
-            let _ = answer.send(own);
-        }
-    }
-}
-
-async fn insert_one(db: &PgPool, session: &NewDeviceSession) -> Result<Stored> {
-    let stored = insert(db, std::slice::from_ref(session)).await?;
-    Ok(if stored.is_empty() { Stored::UserCodeTaken } else { Stored::Yes })
-}
-
-/// Stores sessions; the identifiers of those whose user codes were free.
+/// The identifiers of the sessions whose user codes were free, which are stored now.
 async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uuid>> {
     let column = |pick: fn(&NewDeviceSession) -> Vec<u8>| sessions.iter().map(pick).collect::<Vec<_>>();
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.id.0).collect();

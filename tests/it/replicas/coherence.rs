@@ -4,7 +4,6 @@ use latchkey::config::Coherence;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_sessions::memory::{Owner, PendingSession, Remembered};
-use latchkey::store::device_sessions::polls;
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
@@ -69,7 +68,7 @@ async fn a_row_read_before_a_decision_is_not_cached_after_it() {
     let memory = &second.app.sessions;
     // The second server reads the row, the person decides, and only then the row would be remembered.
     let ticket = memory.ticket(&code);
-    let found = polls::find(&second.app.db, DEFAULT_TENANT, code).await.unwrap().unwrap();
+    let found = second.app.queues.polls.submit((DEFAULT_TENANT, code)).await.unwrap().unwrap();
     ada.approve(&started.user_code).await;
     while memory.ticket(&code) == ticket {
         tokio::task::yield_now().await;

@@ -3,6 +3,7 @@
 mod changes_between_steps;
 mod redemption_faults;
 mod redemption_races;
+mod redemption_retry;
 mod section_3_1_limits;
 mod section_3_1_request;
 mod section_3_2_response;

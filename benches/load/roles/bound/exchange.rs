@@ -10,9 +10,8 @@ use latchkey::model::ids::{DeviceId, RefreshTokenId, RequestId, TokenFamilyId};
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::polls;
-use latchkey::store::device_sessions::redemptions::{self, Redemption};
-use latchkey::store::refresh_tokens::{self, NewRefreshToken};
+use latchkey::store::device_sessions::redemptions::Redemption;
+use latchkey::store::refresh_tokens::{NewRefreshToken, Rotation};
 
 use super::{Bench, Step};
 use crate::Fault;
@@ -58,19 +57,23 @@ fn put(queue: &Mutex<VecDeque<SecretHash>>, hash: SecretHash) {
 
 pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
     let Some(code) = take(&codes.to_redeem) else { return Ok(Step::NothingLeft) };
-    let (db, random, now) = (&codes.bench.db, &codes.bench.random, codes.bench.clock.now());
-    let found = polls::find(db, DEFAULT_TENANT, code).await?.ok_or("a session is gone")?;
+    let (queues, random, now) = (&codes.bench.queues, &codes.bench.random, codes.bench.clock.now());
+    let found = queues.polls.submit((DEFAULT_TENANT, code)).await?.ok_or("a session is gone")?;
     let token = codes.new_token(now);
     let redemption = Redemption {
+        session_id: found.session.id,
+        user_id: found.decided_by.ok_or("a session was not decided")?.id,
         device_id: DeviceId(random.uuid_v7(now)),
         family_id: TokenFamilyId(random.uuid_v7(now)),
-        scopes: &codes.scopes,
+        scopes: codes.scopes.clone(),
+        dpop_key: None,
         expires_at: now + TimeDelta::days(90),
-        refresh_token: Some(&token),
+        refresh_token: Some(token.clone()),
         audit_id: random.uuid_v7(now),
-        origin: &codes.origin(now),
+        origin: codes.origin(now),
+        at: now,
     };
-    if !redemptions::redeem(db, &found.session, &redemption, now).await? {
+    if !queues.redemptions.submit(redemption).await? {
         return Err("a session could not be redeemed".into());
     }
     put(&codes.to_refresh, token.hash);
@@ -79,11 +82,19 @@ pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
 
 pub(super) async fn refresh(codes: Arc<Codes>) -> Result<Step, Fault> {
     let Some(token) = take(&codes.to_refresh) else { return Ok(Step::NothingLeft) };
-    let (db, random, now) = (&codes.bench.db, &codes.bench.random, codes.bench.clock.now());
-    let presented = refresh_tokens::find(db, DEFAULT_TENANT, token).await?.ok_or("a token is gone")?;
+    let (queues, random, now) = (&codes.bench.queues, &codes.bench.random, codes.bench.clock.now());
+    let presented = queues.refresh_tokens.submit((DEFAULT_TENANT, token)).await?.ok_or("a token is gone")?;
     let successor = codes.new_token(now);
-    let audit_id = random.uuid_v7(now);
-    if !refresh_tokens::rotate(db, &presented, &successor, audit_id, &codes.origin(now), now).await? {
+    let rotation = Rotation {
+        presented: presented.id,
+        replaced: presented.id,
+        family: presented.family.id,
+        successor: successor.clone(),
+        audit_id: random.uuid_v7(now),
+        origin: codes.origin(now),
+        at: now,
+    };
+    if !queues.rotations.submit(rotation).await? {
         return Err("a token could not be exchanged".into());
     }
     put(&codes.to_refresh, successor.hash);

@@ -10,41 +10,25 @@ use latchkey::model::client::Client;
 use latchkey::model::device::DeviceDescription;
 use latchkey::model::ids::DeviceSessionId;
 use latchkey::model::scope::ScopeSet;
-use latchkey::store::device_sessions::starts::{NewDeviceSession, StartQueue, Stored};
-use tokio::task::JoinSet;
+use latchkey::store::device_sessions::starts::{NewDeviceSession, Stored};
 
 use super::{Bench, Step};
 use crate::Fault;
 use crate::database::seed;
 
-/// As many statements under way at once as in the product.
-const WRITERS: usize = 2;
-
-/// The queue and those who empty it.
+/// What the sessions to start are made of.
 pub(super) struct Queue {
     bench: Arc<Bench>,
-    starts: Arc<StartQueue>,
     client: Arc<Client>,
     scopes: ScopeSet,
     left: AtomicUsize,
-    _writers: JoinSet<()>,
 }
 
 impl Queue {
     pub(super) fn open(bench: Arc<Bench>, operations: usize) -> Result<Arc<Self>, Fault> {
-        let starts = Arc::new(StartQueue::default());
-        let mut writers = JoinSet::new();
-        for _ in 0..WRITERS {
-            let (starts, db) = (Arc::clone(&starts), bench.db.clone());
-            writers.spawn(async move {
-                loop {
-                    starts.store_next(&db).await;
-                }
-            });
-        }
         let (client, scopes) = (Arc::new(seed::client()?), ScopeSet::parse(seed::SCOPE)?);
         let left = AtomicUsize::new(operations);
-        Ok(Arc::new(Self { bench, starts, client, scopes, left, _writers: writers }))
+        Ok(Arc::new(Self { bench, client, scopes, left }))
     }
 }
 
@@ -73,7 +57,7 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
         expires_at: now + TimeDelta::hours(2),
         interval_seconds: 5,
     };
-    match queue.starts.store(session).await? {
+    match queue.bench.queues.starts.submit(session).await? {
         Stored::Yes => Ok(Step::Done),
         Stored::UserCodeTaken => Err("256 random bits were there already".into()),
     }

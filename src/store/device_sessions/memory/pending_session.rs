@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Polling;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
+use crate::model::key_thumbprint::KeyThumbprint;
 
 /// Who may poll a session.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -26,6 +27,8 @@ pub struct PendingSession {
     pub id: DeviceSessionId,
     /// Who may poll it.
     pub owner: Arc<Owner>,
+    /// The key that whoever polls must prove to hold.
+    pub dpop_key: Option<Box<KeyThumbprint>>,
     /// When both codes die.
     pub expires_at: DateTime<Utc>,
     /// How it is polled.
@@ -67,6 +70,7 @@ impl PendingSession {
             code,
             id,
             owner,
+            dpop_key: None,
             expires_at,
             polling,
             unwritten_polls: 0,
@@ -74,6 +78,12 @@ impl PendingSession {
             marks: Marks::default(),
             waiters: None,
         }
+    }
+
+    /// The same, to be polled only by who holds this key.
+    #[must_use]
+    pub fn bound_to(self, dpop_key: Option<KeyThumbprint>) -> Self {
+        Self { dpop_key: dpop_key.map(Box::new), ..self }
     }
 
     /// Notes a poll.

@@ -1,0 +1,81 @@
+//! Everything that is done many at a time, and what does it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use super::batches::BatchQueue;
+use super::device_sessions::polls::{self, PollQueue};
+use super::device_sessions::redemptions::{self, RedemptionQueue};
+use super::device_sessions::starts::{self, StartQueue};
+use super::refresh_tokens::{self, RotationQueue, TokenQueue};
+
+/// While one statement of a kind is under way, another can be.
+const AT_ONCE: usize = 2;
+
+/// The queues of one server.
+#[derive(Debug)]
+pub struct Queues {
+    /// Sessions that wait to be stored.
+    pub starts: StartQueue,
+    /// Device codes that wait to be looked up.
+    pub polls: PollQueue,
+    /// Redemptions that wait to be stored.
+    pub redemptions: RedemptionQueue,
+    /// Refresh tokens that wait to be looked up.
+    pub refresh_tokens: TokenQueue,
+    /// Refresh tokens that wait to be exchanged.
+    pub rotations: RotationQueue,
+}
+
+impl Default for Queues {
+    fn default() -> Self {
+        Self {
+            starts: starts::queue(),
+            polls: polls::queue(),
+            redemptions: redemptions::queue(),
+            refresh_tokens: refresh_tokens::queue(),
+            rotations: refresh_tokens::rotation_queue(),
+        }
+    }
+}
+
+/// Does what waits in one queue, until it is told to stop.
+pub type Worker = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Queues {
+    /// The workers that all queues need; nothing is done without them.
+    #[must_use]
+    pub fn workers(self: &Arc<Self>, db: &PgPool, stop: &CancellationToken) -> Vec<Worker> {
+        let mut workers = Vec::new();
+        for _ in 0..AT_ONCE {
+            workers.push(self.worker(|queues| &queues.starts, db, stop));
+            workers.push(self.worker(|queues| &queues.polls, db, stop));
+            workers.push(self.worker(|queues| &queues.redemptions, db, stop));
+            workers.push(self.worker(|queues| &queues.refresh_tokens, db, stop));
+            workers.push(self.worker(|queues| &queues.rotations, db, stop));
+        }
+        workers
+    }
+
+    fn worker<I: Send + Sync + 'static, O: Send + 'static>(
+        self: &Arc<Self>,
+        queue: fn(&Self) -> &BatchQueue<I, O>,
+        db: &PgPool,
+        stop: &CancellationToken,
+    ) -> Worker {
+        let (queues, db, stop) = (Arc::clone(self), db.clone(), stop.clone());
+        Box::pin(async move {
+            loop {
+                tokio::select! {
+                    // Requests are answered before workers are stopped, so nothing waits any more by then.
+                    biased;
+                    () = queue(&queues).carry_out_next(&db) => {}
+                    () = stop.cancelled() => break,
+                }
+            }
+        })
+    }
+}
