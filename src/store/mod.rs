@@ -10,7 +10,6 @@ pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 mod error;
-pub mod housekeeping;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod schema;

@@ -1,6 +1,9 @@
 //! Clearing away, by several servers at once.
 
-use latchkey::domain::housekeeping::{Chore, clear_away};
+use latchkey::domain::housekeeping::{
+    Chore, attempt_budgets, audit_events, browser_sessions, decided_sessions, ended_devices,
+    expired_sessions, spent_user_codes,
+};
 
 use crate::support::TestServer;
 
@@ -8,7 +11,7 @@ use crate::support::TestServer;
 async fn clear(server: &TestServer, chore: Chore) -> u64 {
     let mut total = 0;
     loop {
-        match clear_away(&server.app, chore).await.expect("the database answers") {
+        match chore.clear_batch(&server.app).await.expect("the database answers") {
             0 => return total,
             rows => total += rows,
         }
@@ -25,11 +28,11 @@ async fn expired_codes_stay_one_lifetime_and_go_once() {
         codes.push(tv.start("openid").await);
     }
     first.clock.advance(1_199.0);
-    assert_eq!(clear(&first, Chore::ExpiredSessions).await, 0);
+    assert_eq!(clear(&first, expired_sessions::CHORE).await, 0);
     tv.poll(&codes[0]).await.must_be_error("expired_token");
     first.clock.advance(2.0);
     let (ours, theirs) =
-        tokio::join!(clear(&first, Chore::ExpiredSessions), clear(&second, Chore::ExpiredSessions));
+        tokio::join!(clear(&first, expired_sessions::CHORE), clear(&second, expired_sessions::CHORE));
     assert_eq!(ours + theirs, 10);
     assert_eq!(first.count("SELECT count(*) FROM device_sessions").await, 0);
     tv.poll(&codes[0]).await.must_be_error("invalid_grant");
@@ -41,12 +44,12 @@ async fn a_user_code_rests_for_a_day() {
     let tv = server.tv().await;
     tv.start("openid").await;
     server.clock.advance(1_201.0);
-    clear(&server, Chore::ExpiredSessions).await;
+    clear(&server, expired_sessions::CHORE).await;
     assert_eq!(server.count("SELECT count(*) FROM spent_user_codes").await, 1);
     server.clock.advance(86_399.0);
-    assert_eq!(clear(&server, Chore::SpentUserCodes).await, 0);
+    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 0);
     server.clock.advance(1.0);
-    assert_eq!(clear(&server, Chore::SpentUserCodes).await, 1);
+    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 1);
 }
 
 #[tokio::test]
@@ -56,9 +59,9 @@ async fn decided_sessions_are_history_for_a_month() {
     let started = tv.start("openid").await;
     ada.deny(&started.user_code).await;
     server.clock.advance(86_400.0 * 30.0);
-    assert_eq!(clear(&server, Chore::DecidedSessions).await, 0);
+    assert_eq!(clear(&server, decided_sessions::CHORE).await, 0);
     server.clock.advance(601.0);
-    assert_eq!(clear(&server, Chore::DecidedSessions).await, 1);
+    assert_eq!(clear(&server, decided_sessions::CHORE).await, 1);
 }
 
 #[tokio::test]
@@ -69,9 +72,9 @@ async fn ended_devices_go_with_their_tokens() {
     ada.approve(&started.user_code).await;
     tv.poll(&started).await.must_be_tokens();
     server.clock.advance(86_400.0 * 119.0);
-    assert_eq!(clear(&server, Chore::EndedDevices).await, 0);
+    assert_eq!(clear(&server, ended_devices::CHORE).await, 0);
     server.clock.advance(86_400.0 * 2.0);
-    assert_eq!(clear(&server, Chore::EndedDevices).await, 1);
+    assert_eq!(clear(&server, ended_devices::CHORE).await, 1);
     for table in ["SELECT count(*) FROM token_families", "SELECT count(*) FROM refresh_tokens"] {
         assert_eq!(server.count(table).await, 0, "{table}");
     }
@@ -83,9 +86,9 @@ async fn old_browser_sessions_budgets_and_events_go() {
     let ada = server.ada().await;
     ada.sign_in().await;
     server.clock.advance(86_400.0 * 401.0);
-    assert_eq!(clear(&server, Chore::BrowserSessions).await, 1);
-    assert_eq!(clear(&server, Chore::AttemptBudgets).await, 2);
+    assert_eq!(clear(&server, browser_sessions::CHORE).await, 1);
+    assert_eq!(clear(&server, attempt_budgets::CHORE).await, 2);
     // The template's own events (tenant, keys) are as old as the test's.
-    assert!(clear(&server, Chore::AuditEvents).await >= 2);
+    assert!(clear(&server, audit_events::CHORE).await >= 2);
     assert_eq!(server.count("SELECT count(*) FROM audit_events").await, 0);
 }
