@@ -55,6 +55,15 @@ pub enum Remembered {
     No,
 }
 
+/// Sessions whose turn it was to be looked at.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// How many there were, the forgotten ones included. None: it is nobody's turn.
+    pub looked_at: usize,
+    /// Those to be read anew.
+    pub to_read: Vec<(SecretHash, DeviceSessionId)>,
+}
+
 /// The memory.
 #[derive(Debug)]
 pub struct SessionMemory {
@@ -229,13 +238,15 @@ impl SessionMemory {
     }
 
     /// Forgets sessions whose time has passed, and names those that are due to be read anew: at most `max` of
-    /// both together, so that many that expire at once hold nobody up.
+    /// both together, so that many that expire at once hold nobody up. What is not trusted is not due: every poll
+    /// of it reads it anyway.
     #[must_use]
-    pub fn take_due(&self, now: DateTime<Utc>, max: usize) -> Vec<(SecretHash, DeviceSessionId)> {
-        let mut due = Vec::new();
+    pub fn take_due(&self, now: DateTime<Utc>, max: usize) -> Due {
+        let trusted = self.is_trusted().then(|| self.epoch.load(Ordering::Acquire));
+        let mut due = Due::default();
         let share = max.div_ceil(SHARDS);
         for shard in &self.shards {
-            lock(shard).take_due(now, share, &mut due);
+            lock(shard).take_due(now, share, trusted, &mut due);
         }
         due
     }

@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 use hashbrown::HashTable;
 
-use super::{PendingSession, UnwrittenPolls};
+use super::{Due, PendingSession, UnwrittenPolls};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::DeviceSessionId;
 
 /// How long a session is believed without being read anew.
 const SAFETY_REREAD: TimeDelta = TimeDelta::seconds(30);
@@ -87,20 +86,22 @@ impl Shard {
         &mut self,
         now: DateTime<Utc>,
         max: usize,
-        due: &mut Vec<(SecretHash, DeviceSessionId)>,
+        trusted: Option<u32>,
+        due: &mut Due,
     ) {
         for _ in 0..max {
             if self.agenda.front().is_none_or(|(when, _)| *when > now.timestamp()) {
                 break;
             }
             let Some((_, hash)) = self.agenda.pop_front() else { break };
+            due.looked_at += 1;
             let Some(session) = self.find_by_prefix(hash) else { continue };
             if session.expires_at <= now {
                 self.remove(hash);
                 continue;
             }
-            if !session.marks.decided {
-                due.push((session.code, session.id));
+            if !session.marks.decided && trusted == Some(session.epoch) {
+                due.to_read.push((session.code, session.id));
             }
             let next = session.expires_at.min(now + SAFETY_REREAD);
             self.agenda.push_back((next.timestamp(), hash));
