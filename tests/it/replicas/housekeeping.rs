@@ -1,9 +1,19 @@
 //! Clearing away, by several servers at once.
 
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 use latchkey::domain::housekeeping::{
     Chore, attempt_budgets, audit_events, browser_sessions, decided_sessions, ended_devices,
     expired_sessions, spent_user_codes,
 };
+
+use latchkey::model::bearer_secret::SecretHash;
+use latchkey::model::device_session::Polling;
+use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::device_sessions::memory::{Owner, PendingSession};
+use uuid::Uuid;
 
 use crate::support::TestServer;
 
@@ -36,6 +46,58 @@ async fn expired_codes_stay_one_lifetime_and_go_once() {
     assert_eq!(ours + theirs, 10);
     assert_eq!(first.count("SELECT count(*) FROM device_sessions").await, 0);
     tv.poll(&codes[0]).await.must_be_error("invalid_grant");
+}
+
+#[tokio::test]
+async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
+    const CROWD: u32 = 50_000;
+    let server = TestServer::hearing().await;
+    let housekeeper = server.replica().await;
+    let tv = server.tv().await;
+    tv.start("openid").await;
+    sqlx::query(
+        "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+                                      created_at, expires_at, interval_seconds)
+         SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
+                created_at, expires_at, 5
+         FROM device_sessions, generate_series(1, $1) AS n",
+    )
+    .bind(i32::try_from(CROWD).unwrap())
+    .execute(&server.app.db)
+    .await
+    .unwrap();
+    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() });
+    let expires_at = server.clock.now() + TimeDelta::minutes(10);
+    for number in 1..=CROWD {
+        let (code, id) = (SecretHash::of(&number.to_string()), DeviceSessionId(Uuid::nil()));
+        let polling = Polling { interval_seconds: 5, last_polled_at: None };
+        let session = PendingSession::new(code, id, Arc::clone(&owner), expires_at, polling);
+        server.app.sessions.remember_new(session, server.clock.now());
+    }
+    // One lifetime after all of them expired, so that they are due everywhere at once.
+    server.clock.advance(1_201.0);
+    let living = tv.start("openid").await;
+    tv.poll(&living).await.must_be_error("authorization_pending");
+    // From now on, whatever this server answers it has in memory.
+    server.app.db.close().await;
+
+    let (mut batches, mut gone) = (0, 0);
+    loop {
+        let forgotten = server.app.sessions.take_due(server.clock.now(), 2_000).looked_at;
+        assert!(forgotten <= 2_016, "{forgotten}");
+        let deleted = expired_sessions::CHORE.clear_batch(&housekeeper.app).await.unwrap();
+        assert!(deleted <= 1_000, "{deleted}");
+        if deleted == 0 && forgotten == 0 {
+            break;
+        }
+        (batches, gone) = (batches + 1, gone + deleted);
+        server.clock.advance(5.0);
+        tv.poll(&living).await.must_be_error("authorization_pending");
+    }
+    assert_eq!(gone, u64::from(CROWD) + 1);
+    assert!(batches >= 50, "{batches}");
+    assert_eq!(housekeeper.count("SELECT count(*) FROM device_sessions").await, 1);
+    assert_eq!(server.app.sessions.len(), 1);
 }
 
 #[tokio::test]
