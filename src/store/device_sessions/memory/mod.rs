@@ -112,14 +112,7 @@ impl SessionMemory {
         if !self.is_trusted() {
             return None;
         }
-        let mut shard = self.shard(code);
-        let session = shard.find(code)?;
-        if session.marks.decided || session.epoch != epoch {
-            return None;
-        }
-        let outcome = rule(session);
-        shard.line_up(code);
-        Some(outcome)
+        self.shard(code).apply(code, |session| session.epoch == epoch, rule)
     }
 
     /// The same for any session that is remembered and not known to be decided, trusted or not: for when the
@@ -129,11 +122,7 @@ impl SessionMemory {
         code: &SecretHash,
         rule: impl FnOnce(&mut PendingSession) -> T,
     ) -> Option<T> {
-        let mut shard = self.shard(code);
-        let session = shard.find(code).filter(|session| !session.marks.decided)?;
-        let outcome = rule(session);
-        shard.line_up(code);
-        Some(outcome)
+        self.shard(code).apply(code, |_| true, rule)
     }
 
     /// How to wait for the decision on a session.
@@ -229,11 +218,7 @@ impl SessionMemory {
     /// Puts back what could not be written.
     pub fn put_back(&self, polls: &[UnwrittenPolls]) {
         for unwritten in polls {
-            let mut shard = self.shard(&unwritten.code);
-            if let Some(session) = shard.find(&unwritten.code) {
-                session.unwritten_polls += unwritten.polls;
-                shard.line_up(&unwritten.code);
-            }
+            self.shard(&unwritten.code).put_back(unwritten);
         }
     }
 

@@ -49,15 +49,29 @@ impl Shard {
         self.sessions.insert_unique(hash, session, |session| prefix(&session.code));
     }
 
-    /// Lets the session wait for its polls to be written, if it has any and does not wait already.
-    pub(super) fn line_up(&mut self, code: &SecretHash) {
+    /// Applies `rule` to a session that is not known to be decided and that `may_answer`.
+    pub(super) fn apply<T>(
+        &mut self,
+        code: &SecretHash,
+        may_answer: impl FnOnce(&PendingSession) -> bool,
+        rule: impl FnOnce(&mut PendingSession) -> T,
+    ) -> Option<T> {
         let hash = prefix(code);
-        if let Some(session) = self.find(code)
-            && session.unwritten_polls > 0
-            && !session.marks.in_line
-        {
-            session.marks.in_line = true;
-            self.line.push_back(hash);
+        let session = self.sessions.find_mut(hash, |session| session.code == *code)?;
+        if session.marks.decided || !may_answer(session) {
+            return None;
+        }
+        let outcome = rule(session);
+        line_up(session, hash, &mut self.line);
+        Some(outcome)
+    }
+
+    /// Takes back polls that could not be written.
+    pub(super) fn put_back(&mut self, unwritten: &UnwrittenPolls) {
+        let hash = prefix(&unwritten.code);
+        if let Some(session) = self.sessions.find_mut(hash, |session| session.code == unwritten.code) {
+            session.unwritten_polls += unwritten.polls;
+            line_up(session, hash, &mut self.line);
         }
     }
 
@@ -82,13 +96,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn take_due(
-        &mut self,
-        now: DateTime<Utc>,
-        max: usize,
-        trusted: Option<u32>,
-        due: &mut Due,
-    ) {
+    pub(super) fn take_due(&mut self, now: DateTime<Utc>, max: usize, trusted: Option<u32>, due: &mut Due) {
         for _ in 0..max {
             if self.agenda.front().is_none_or(|(when, _)| *when > now.timestamp()) {
                 break;
@@ -126,5 +134,13 @@ impl Shard {
         for waiters in self.sessions.iter().filter_map(|session| session.waiters.as_ref()) {
             waiters.notify_waiters();
         }
+    }
+}
+
+/// Lets the session wait for its polls to be written, if it has any and does not wait already.
+fn line_up(session: &mut PendingSession, hash: u64, line: &mut VecDeque<u64>) {
+    if session.unwritten_polls > 0 && !session.marks.in_line {
+        session.marks.in_line = true;
+        line.push_back(hash);
     }
 }
