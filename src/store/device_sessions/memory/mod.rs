@@ -11,6 +11,7 @@
 //!   what was remembered before is not trusted afterwards until it was read anew;
 //! - every session is read anew now and then all the same ([`SessionMemory::take_due`]).
 
+mod chunks;
 mod pending_session;
 mod shard;
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 use hashbrown::HashTable;
 
+use super::chunks::Chunks;
 use super::{Due, PendingSession, UnwrittenPolls};
 use crate::model::bearer_secret::SecretHash;
 
@@ -20,7 +21,9 @@ pub(super) fn prefix(code: &SecretHash) -> u64 {
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    sessions: HashTable<PendingSession>,
+    sessions: Chunks<PendingSession>,
+    /// Where each session is among them, by its code.
+    places: HashTable<u32>,
     /// When each session is next to be looked at, in Unix seconds, and its prefix; about in order of time.
     agenda: VecDeque<(i64, u64)>,
     /// Prefixes of sessions with unwritten polls.
@@ -35,18 +38,26 @@ impl Shard {
     }
 
     pub(super) fn find(&mut self, code: &SecretHash) -> Option<&mut PendingSession> {
-        self.sessions.find_mut(prefix(code), |session| session.code == *code)
+        let at = self.place(prefix(code), |session| session.code == *code)?;
+        Some(&mut self.sessions[at])
     }
 
     fn find_by_prefix(&mut self, wanted: u64) -> Option<&mut PendingSession> {
-        self.sessions.find_mut(wanted, |session| prefix(&session.code) == wanted)
+        let at = self.place(wanted, |session| prefix(&session.code) == wanted)?;
+        Some(&mut self.sessions[at])
+    }
+
+    fn place(&self, hash: u64, is_it: impl Fn(&PendingSession) -> bool) -> Option<usize> {
+        self.places.find(hash, |at| is_it(&self.sessions[*at as usize])).map(|at| *at as usize)
     }
 
     pub(super) fn insert(&mut self, session: PendingSession, now: DateTime<Utc>) {
+        let Ok(at) = u32::try_from(self.sessions.len()) else { return };
         let hash = prefix(&session.code);
         let due = session.expires_at.min(now + SAFETY_REREAD);
         self.agenda.push_back((due.timestamp(), hash));
-        self.sessions.insert_unique(hash, session, |session| prefix(&session.code));
+        self.sessions.push(session);
+        self.places.insert_unique(hash, at, |at| prefix(&self.sessions[*at as usize].code));
     }
 
     /// Applies `rule` to a session that is not known to be decided and that `may_answer`.
@@ -57,7 +68,8 @@ impl Shard {
         rule: impl FnOnce(&mut PendingSession) -> T,
     ) -> Option<T> {
         let hash = prefix(code);
-        let session = self.sessions.find_mut(hash, |session| session.code == *code)?;
+        let at = self.place(hash, |session| session.code == *code)?;
+        let session = &mut self.sessions[at];
         if session.marks.decided || !may_answer(session) {
             return None;
         }
@@ -69,7 +81,8 @@ impl Shard {
     /// Takes back polls that could not be written.
     pub(super) fn put_back(&mut self, unwritten: &UnwrittenPolls) {
         let hash = prefix(&unwritten.code);
-        if let Some(session) = self.sessions.find_mut(hash, |session| session.code == unwritten.code) {
+        if let Some(at) = self.place(hash, |session| session.code == unwritten.code) {
+            let session = &mut self.sessions[at];
             session.unwritten_polls += unwritten.polls;
             line_up(session, hash, &mut self.line);
         }
@@ -117,16 +130,24 @@ impl Shard {
     }
 
     fn remove(&mut self, hash: u64) {
-        if let Ok(entry) = self.sessions.find_entry(hash, |session| prefix(&session.code) == hash) {
-            let (session, _) = entry.remove();
-            if let Some(waiters) = session.waiters {
-                waiters.notify_waiters();
-            }
+        let Self { sessions, places, agenda, .. } = self;
+        let Ok(entry) = places.find_entry(hash, |at| prefix(&sessions[*at as usize].code) == hash) else {
+            return;
+        };
+        let (freed, _) = entry.remove();
+        // The last session moves to the place that is free now.
+        let last = sessions.len() - 1;
+        if let Some(moved) = places.find_mut(prefix(&sessions[last].code), |at| *at as usize == last) {
+            *moved = freed;
+        }
+        let session = sessions.swap_remove(freed as usize);
+        if let Some(waiters) = session.and_then(|session| session.waiters) {
+            waiters.notify_waiters();
         }
         // A burst that has passed gives its room back.
-        if self.sessions.capacity() > 1024 && self.sessions.len() < self.sessions.capacity() / 8 {
-            self.sessions.shrink_to(self.sessions.len() * 2, |session| prefix(&session.code));
-            self.agenda.shrink_to(self.sessions.len() * 2);
+        if places.capacity() > 1024 && places.len() < places.capacity() / 8 {
+            places.shrink_to(places.len() * 2, |at| prefix(&sessions[*at as usize].code));
+            agenda.shrink_to(places.len() * 2);
         }
     }
 

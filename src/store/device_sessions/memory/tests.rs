@@ -110,6 +110,18 @@ fn expired_sessions_go_a_few_at_a_time() {
 }
 
 #[test]
+fn a_session_that_goes_takes_no_other_along() {
+    let memory = trusted(10_000);
+    for number in 0..5_000 {
+        let expires_at = now() + TimeDelta::minutes(if number % 3 == 0 { 5 } else { 10 });
+        memory.remember_new(PendingSession { expires_at, ..session(number) }, now());
+    }
+    let _ = memory.take_due(now() + TimeDelta::minutes(6), 1_000_000);
+    let known = (0..5_000).filter(|number| knows(&memory, *number));
+    assert_eq!(known.collect::<Vec<_>>(), (0..5_000).filter(|number| number % 3 != 0).collect::<Vec<_>>());
+}
+
+#[test]
 fn each_session_is_read_anew_every_half_minute() {
     let memory = trusted(1_000);
     memory.remember_new(session(1), now());
