@@ -1,44 +1,65 @@
-//! Clears away what nobody needs any more, once a minute. Several servers may do so at once: each batch is taken
-//! by one of them.
+//! Clears away what nobody needs any more: a task for each chore, once a minute. Several servers may do so at once:
+//! each batch is taken by one of them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::domain::housekeeping::{Chore, clear_away};
+use crate::domain::housekeeping::Chore;
 
 const EVERY: Duration = Duration::from_mins(1);
-/// The most statements for one chore in one go.
-const MAX_ROUNDS: usize = 20;
+/// The most batches before a chore says what it has done.
+const MAX_BATCHES: usize = 100;
 
-pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stop.cancelled() => break,
-        }
-        for chore in Chore::ALL {
-            do_chore(&app, chore).await;
-        }
+/// What is left after a go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing, or nothing that can be done now.
+    Nothing,
+    /// Perhaps more.
+    More,
+}
+
+pub(super) async fn run(app: Arc<App>, chore: Chore, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        rest(EVERY, &stop).await;
+        while clear(&app, chore, &stop).await == Left::More && !stop.is_cancelled() {}
     }
 }
 
-async fn do_chore(app: &App, chore: Chore) {
-    let mut total = 0;
-    for _ in 0..MAX_ROUNDS {
-        match clear_away(app, chore).await {
-            Ok(0) => break,
+/// Clears away what there is, and tells of it. After each batch it rests as long as the batch took, so that it never
+/// keeps the database busy for more than half the time.
+async fn clear(app: &App, chore: Chore, stop: &CancellationToken) -> Left {
+    let (mut total, mut left) = (0, Left::More);
+    for _ in 0..MAX_BATCHES {
+        let begin = Instant::now();
+        match chore.clear_batch(app).await {
+            Ok(0) => left = Left::Nothing,
             Ok(rows) => total += rows,
             Err(error) => {
-                tracing::warn!(%error, chore = chore.as_str(), "housekeeping was put off");
-                break;
+                tracing::warn!(%error, chore = chore.name, "housekeeping was put off");
+                metrics::counter!("latchkey_housekeeping_failures_total", "chore" => chore.name).increment(1);
+                left = Left::Nothing;
             }
         }
+        if left == Left::Nothing || stop.is_cancelled() {
+            break;
+        }
+        rest(begin.elapsed(), stop).await;
     }
     if total > 0 {
-        metrics::counter!("latchkey_housekeeping_rows_total", "chore" => chore.as_str()).increment(total);
-        tracing::info!(chore = chore.as_str(), rows = total, "cleared away");
+        metrics::counter!("latchkey_housekeeping_rows_total", "chore" => chore.name).increment(total);
+        tracing::info!(chore = chore.name, rows = total, "cleared away");
+    }
+    left
+}
+
+async fn rest(span: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(span) => {}
+        () = stop.cancelled() => {}
     }
 }

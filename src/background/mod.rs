@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Coherence;
+use crate::domain::housekeeping::CHORES;
 
 /// A task ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +32,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
-    tasks.spawn(housekeeping::run(Arc::clone(&app), stop.clone()));
+    for chore in CHORES {
+        tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
+    }
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());

@@ -10,7 +10,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user_code::GUESSES_PER_LIFETIME;
-use crate::store::{self, StoreError, attempt_budgets};
+use crate::store::{self, attempt_budgets};
 
 const CODE_BY_ACCOUNT: Guard =
     Guard { name: "code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
@@ -29,22 +29,8 @@ pub struct PaidAttempt {
     paid: Vec<(Guard, String)>,
 }
 
-/// Why an attempt is not even looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum GuardRefusal {
-    /// Too many wrong ones before it.
-    #[error("too many attempts")]
-    Exhausted(Exhausted),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<sqlx::Error> for GuardRefusal {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
+/// An attempt that was paid for, or was not even looked at because there were too many wrong ones before it.
+pub type Payment = Result<PaidAttempt, Exhausted>;
 
 /// Pays for entering a user code: by account, by address (IPv6: /64) and by tenant.
 pub async fn pay_for_code_entry(
@@ -52,7 +38,7 @@ pub async fn pay_for_code_entry(
     tenant: TenantId,
     user: UserId,
     origin: &RequestOrigin,
-) -> Result<PaidAttempt, GuardRefusal> {
+) -> store::Result<Payment> {
     // Half at once and half again over a lifetime: never more than the whole within any lifetime.
     let half = f64::from(GUESSES_PER_LIFETIME / 2);
     let lifetime = app.config.device_flow.code_lifetime();
@@ -80,7 +66,7 @@ pub async fn pay_for_password(
     tenant: TenantId,
     username: &str,
     origin: &RequestOrigin,
-) -> Result<PaidAttempt, GuardRefusal> {
+) -> store::Result<Payment> {
     // People type passwords into the name's field; what they typed is not kept.
     let account = hex::encode(SecretHash::of(&username.to_lowercase()).0);
     let address = origin.limit_unit();
@@ -95,16 +81,19 @@ pub async fn pay_for_password(
     .await
 }
 
-async fn pay(app: &App, tenant: TenantId, costs: Vec<(Guard, String)>) -> Result<PaidAttempt, GuardRefusal> {
+async fn pay(app: &App, tenant: TenantId, costs: Vec<(Guard, String)>) -> store::Result<Payment> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     for (guard, subject) in &costs {
         let before = attempt_budgets::lock(&mut transaction, tenant, guard, subject, now).await?;
-        let after = guard.pay(Some(before), now).map_err(GuardRefusal::Exhausted)?;
+        let after = match guard.pay(Some(before), now) {
+            Ok(after) => after,
+            Err(exhausted) => return Ok(Err(exhausted)),
+        };
         attempt_budgets::write(&mut *transaction, tenant, guard, subject, after).await?;
     }
     transaction.commit().await?;
-    Ok(PaidAttempt { tenant, paid: costs })
+    Ok(Ok(PaidAttempt { tenant, paid: costs }))
 }
 
 impl PaidAttempt {

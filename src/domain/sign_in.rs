@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::audit;
-use super::guards::{self, GuardRefusal};
+use super::guards;
 use super::passwords::{self, Checked};
 use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
@@ -31,11 +31,8 @@ pub enum SignInRefused {
     #[error("wrong name or password")]
     WrongCredentials,
     /// Too many wrong ones before.
-    #[error("too many attempts")]
-    TooManyAttempts {
-        /// When there is one again.
-        retry_after: TimeDelta,
-    },
+    #[error(transparent)]
+    TooManyAttempts(#[from] Exhausted),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,15 +41,6 @@ pub enum SignInRefused {
 impl From<sqlx::Error> for SignInRefused {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<GuardRefusal> for SignInRefused {
-    fn from(refusal: GuardRefusal) -> Self {
-        match refusal {
-            GuardRefusal::Exhausted(Exhausted { retry_after }) => Self::TooManyAttempts { retry_after },
-            GuardRefusal::Store(error) => Self::Store(error),
-        }
     }
 }
 
@@ -65,7 +53,7 @@ pub async fn sign_in(
     before: Option<&BrowserSession>,
     origin: &RequestOrigin,
 ) -> Result<(BrowserSession, BearerSecret), SignInRefused> {
-    let attempt = guards::pay_for_password(app, tenant.id, username, origin).await?;
+    let attempt = guards::pay_for_password(app, tenant.id, username, origin).await??;
     let (user, stored) = match users::credentials(&app.db, tenant.id, username).await? {
         Some(found) => (Some(found.user), Some(found.password_hash)),
         None => (None, None),

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
 use crate::model::scope::{STANDARD, Scope};
+use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
 use crate::store::{self, scopes, tenants};
 
@@ -32,8 +33,11 @@ pub fn issuer(app: &App, slug: &TenantSlug) -> String {
 /// Makes the default tenant, if it is not there yet.
 pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
     create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey").await?;
-    // RSA takes its time; do it now rather than during somebody's first request.
-    signing_keys::ensure(app, DEFAULT_TENANT).await
+    // RSA takes its time, and so does the first signature, for which the library seeds its generator; do both now
+    // rather than during somebody's first request.
+    signing_keys::ensure(app, DEFAULT_TENANT).await?;
+    let key = signing_keys::signing(app, DEFAULT_TENANT, SigningAlgorithm::Es256).await?;
+    key.pair.sign(b"").map(drop).map_err(OAuthError::fault)
 }
 
 /// Makes a tenant with its standard scopes and signing keys; `None`: the name is taken.

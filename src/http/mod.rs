@@ -13,6 +13,7 @@ pub mod parameters;
 pub mod prefer;
 pub mod response_headers;
 pub mod server;
+mod within;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::TimeDelta;
 use tower::ServiceExt;
+use tracing::Level;
 
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
@@ -35,6 +37,7 @@ use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
+use within::within;
 
 /// Everything there is, by address.
 pub fn router(app: &Arc<App>) -> Router {
@@ -57,26 +60,29 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
     let origin = origin::of_request(peer, request.headers(), &settings.trusted_proxies, id);
     let in_the_clear = app.config.is_https()
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
-    let (method, given_path) = (request.method().clone(), request.uri().path().to_owned());
+    let seen =
+        tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let mut response = match Address::of(request.uri().path()) {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
-            request.extensions_mut().insert(Slug(address.slug.clone()));
+            request.extensions_mut().insert(Slug(address.slug));
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
-            match tokio::time::timeout(limit, router.clone().oneshot(request)).await {
-                Ok(answered) => answered.into_response(),
-                Err(_) => took_too_long(&address.path),
+            match within(limit, router.clone().oneshot(request)).await {
+                Some(answered) => answered.into_response(),
+                None => took_too_long(&address.path),
             }
         }
         None => not_found(request).await,
     };
     response_headers::put_on(&mut response, app, id);
-    tracing::debug!(request_id = %id, %method, path = given_path, status = response.status().as_u16(), "answered");
+    if let Some((method, path)) = seen {
+        tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
+    }
     response
 }
 

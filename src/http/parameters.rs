@@ -4,7 +4,6 @@
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
-use hashbrown::HashSet;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_decoding::form_pairs;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::basic::basic_credentials;
 use super::oauth::OAuthRefusal;
+use super::within::within;
 use crate::app::App;
 use crate::domain::authenticate_client::{Assertion, PresentedCredentials};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
@@ -62,11 +62,13 @@ impl Parameters {
         basic: Option<(String, Zeroizing<String>)>,
     ) -> Result<Self, OAuthError> {
         let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect();
-        let mut seen = HashSet::new();
-        for (name, value) in &pairs {
-            if name != REPEATABLE && !seen.insert(name.as_str()) {
-                return Err(OAuthError::invalid_request("A parameter is given more than once."));
-            }
+        let mut names: Vec<_> =
+            pairs.iter().map(|(name, _)| name).filter(|name| *name != REPEATABLE).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(OAuthError::invalid_request("A parameter is given more than once."));
+        }
+        for (_, value) in &pairs {
             if value.len() > MAX_VALUE_BYTES {
                 return Err(OAuthError::invalid_request("A parameter is longer than 4096 bytes."));
             }
@@ -74,7 +76,6 @@ impl Parameters {
                 return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
             }
         }
-        drop(seen);
         Ok(Self { pairs, basic })
     }
 
@@ -110,24 +111,24 @@ impl FromRequest<Arc<App>> for Parameters {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
         let settings = &app.config.server;
-        let reading = read(request, settings.max_body_bytes);
-        tokio::time::timeout(Duration::from_secs(settings.body_timeout_seconds), reading)
-            .await
-            .unwrap_or_else(|_| Err(OAuthError::invalid_request("The body took too long to arrive.")))
-            .map_err(Into::into)
+        let limit = Duration::from_secs(settings.body_timeout_seconds);
+        let late = || Err(OAuthError::invalid_request("The body took too long to arrive."));
+        Ok(within(limit, read(request, settings.max_body_bytes)).await.unwrap_or_else(late)?)
     }
 }
 
 async fn read(request: Request, limit: usize) -> Result<Parameters, OAuthError> {
     let basic = basic_credentials(request.headers())?;
-    let kind = media_type(request.headers());
+    let kind = MediaType::of(request.headers());
     let (parts, body) = request.into_parts();
     let body = collect(&parts.headers, body, limit).await?;
-    let pairs = match kind.as_deref() {
-        Some("application/x-www-form-urlencoded") => form_pairs(&body)?,
-        Some("application/json") => json_pairs(&body)?,
-        Some("multipart/form-data") => multipart_pairs(Request::from_parts(parts, Body::from(body))).await?,
-        _ => {
+    let pairs = match kind {
+        Some(MediaType::Form) => form_pairs(&body)?,
+        Some(MediaType::Json) => json_pairs(&body)?,
+        Some(MediaType::Multipart) => {
+            Box::pin(multipart_pairs(Request::from_parts(parts, Body::from(body)))).await?
+        }
+        None => {
             return Err(OAuthError::new(
                 ErrorCode::UnsupportedMediaType,
                 "Send application/x-www-form-urlencoded, application/json or multipart/form-data.",
@@ -137,9 +138,26 @@ async fn read(request: Request, limit: usize) -> Result<Parameters, OAuthError> 
     Parameters::checked(pairs, basic)
 }
 
-fn media_type(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next()?.trim().to_ascii_lowercase())
+/// What a body may be.
+#[derive(Clone, Copy)]
+enum MediaType {
+    Form,
+    Json,
+    Multipart,
+}
+
+impl MediaType {
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let given = value.split(';').next()?.trim();
+        [
+            ("application/x-www-form-urlencoded", Self::Form),
+            ("application/json", Self::Json),
+            ("multipart/form-data", Self::Multipart),
+        ]
+        .into_iter()
+        .find_map(|(name, kind)| given.eq_ignore_ascii_case(name).then_some(kind))
+    }
 }
 
 async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, OAuthError> {

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::model::ids::RequestId;
@@ -16,7 +17,7 @@ pub(super) fn put_on(response: &mut Response, app: &App, id: RequestId) {
     if app.config.is_https() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
-    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+    if let Ok(value) = HeaderValue::from_str(id.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
         headers.insert(REQUEST_ID, value);
     }
 }

@@ -35,7 +35,8 @@ pub struct Spending {
 }
 
 /// The subject has nothing left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts")]
 pub struct Exhausted {
     /// How long until there is one again.
     pub retry_after: TimeDelta,

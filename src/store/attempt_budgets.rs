@@ -69,3 +69,16 @@ pub async fn give_back(
     .await?;
     Ok(())
 }
+
+/// Deletes a batch of budgets that nobody has touched since `touched_before`: all is given back by then.
+pub async fn delete_untouched(db: impl PgExecutor<'_>, touched_before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM attempt_budgets WHERE (tenant_id, guard, subject) IN (
+             SELECT tenant_id, guard, subject FROM attempt_budgets WHERE updated_at < $1
+             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        touched_before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

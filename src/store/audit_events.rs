@@ -1,4 +1,4 @@
-//! `audit_events`: only ever added to.
+//! `audit_events`: only ever added to, and cleared away when they are old.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
@@ -37,4 +37,16 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Deletes a batch of events older than `before`.
+pub async fn delete_older(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM audit_events WHERE id IN (
+             SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
 }

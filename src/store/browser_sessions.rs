@@ -99,3 +99,16 @@ pub async fn end(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Ut
         .await?;
     Ok(())
 }
+
+/// Deletes a batch of sessions that ended before `ended_before`.
+pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM browser_sessions WHERE id IN (
+             SELECT id FROM browser_sessions WHERE least(ended_at, expires_at) < $1
+             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        ended_before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

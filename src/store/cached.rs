@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hashbrown::HashMap;
+use hashbrown::{Equivalent, HashMap};
 use sqlx::PgPool;
 
 use super::{Result, clients, scopes, signing_keys, tenants};
@@ -31,6 +31,16 @@ pub struct Cached {
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
+}
+
+/// A client's key on its shelf, not copied.
+#[derive(Hash)]
+struct ClientName<'a>(TenantId, &'a str);
+
+impl Equivalent<(TenantId, String)> for ClientName<'_> {
+    fn equivalent(&self, (tenant, id): &(TenantId, String)) -> bool {
+        self.0 == *tenant && self.1 == id
+    }
 }
 
 /// Values of one kind, each with the generation it was read in.
@@ -62,18 +72,27 @@ impl Cached {
 
     /// The tenant with this slug.
     pub async fn tenant(&self, db: &PgPool, slug: &TenantSlug) -> Result<Option<Arc<Tenant>>> {
-        self.get(&self.tenants, slug.clone(), tenants::find(db, slug)).await
+        if let Some(known) = self.known(&self.tenants, slug) {
+            return Ok(Some(known));
+        }
+        Box::pin(self.read(&self.tenants, slug.clone(), tenants::find(db, slug))).await
     }
 
     /// The client with this identifier.
     pub async fn client(&self, db: &PgPool, tenant: TenantId, id: &str) -> Result<Option<Arc<Client>>> {
-        self.get(&self.clients, (tenant, id.to_owned()), clients::find(db, tenant, id)).await
+        if let Some(known) = self.known(&self.clients, &ClientName(tenant, id)) {
+            return Ok(Some(known));
+        }
+        Box::pin(self.read(&self.clients, (tenant, id.to_owned()), clients::find(db, tenant, id))).await
     }
 
     /// The tenant's scope catalogue.
     pub async fn scopes(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Scope>>> {
-        let found = self.get(&self.scopes, tenant, async { scopes::all(db, tenant).await.map(Some) }).await?;
-        Ok(found.unwrap_or_default())
+        if let Some(known) = self.known(&self.scopes, &tenant) {
+            return Ok(known);
+        }
+        let all = async { scopes::all(db, tenant).await.map(Some) };
+        Ok(Box::pin(self.read(&self.scopes, tenant, all)).await?.unwrap_or_default())
     }
 
     /// The key that signs for the tenant with this algorithm.
@@ -83,24 +102,32 @@ impl Cached {
         tenant: TenantId,
         algorithm: SigningAlgorithm,
     ) -> Result<Option<Arc<SealedSigningKey>>> {
-        let load = signing_keys::signing(db, tenant, algorithm);
-        self.get(&self.signing_keys, (tenant, algorithm), load).await
+        let key = (tenant, algorithm);
+        if let Some(known) = self.known(&self.signing_keys, &key) {
+            return Ok(Some(known));
+        }
+        Box::pin(self.read(&self.signing_keys, key, signing_keys::signing(db, tenant, algorithm))).await
     }
 
-    async fn get<K: Eq + Hash, V>(
+    /// What is known and can be trusted.
+    fn known<K: Eq + Hash, V>(
+        &self,
+        kind: &Shelf<K, V>,
+        key: &(impl Hash + Equivalent<K>),
+    ) -> Option<Arc<V>> {
+        let (read_in, value) = kind.get(key)?;
+        let current = self.generation.load(Ordering::SeqCst);
+        (read_in == current && self.heard.load(Ordering::SeqCst)).then_some(value)
+    }
+
+    /// Asks the database.
+    async fn read<K: Eq + Hash, V>(
         &self,
         kind: &Shelf<K, V>,
         key: K,
         load: impl Future<Output = Result<Option<V>>>,
     ) -> Result<Option<Arc<V>>> {
-        let known = kind.read(&key);
         let generation = self.generation.load(Ordering::SeqCst);
-        if let Some((read_in, value)) = &known
-            && *read_in == generation
-            && self.heard.load(Ordering::SeqCst)
-        {
-            return Ok(Some(Arc::clone(value)));
-        }
         match load.await {
             Ok(Some(value)) => {
                 let value = Arc::new(value);
@@ -111,14 +138,14 @@ impl Cached {
                 kind.remove(&key);
                 Ok(None)
             }
-            Err(error) if error.is_passing() => known.map(|(_, value)| Some(value)).ok_or(error),
+            Err(error) if error.is_passing() => kind.get(&key).map(|(_, value)| Some(value)).ok_or(error),
             Err(error) => Err(error),
         }
     }
 }
 
 impl<K: Eq + Hash, V> Shelf<K, V> {
-    fn read(&self, key: &K) -> Option<(u64, Arc<V>)> {
+    fn get(&self, key: &(impl Hash + Equivalent<K>)) -> Option<(u64, Arc<V>)> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 

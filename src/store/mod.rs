@@ -11,7 +11,6 @@ pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 mod error;
-pub mod housekeeping;
 pub mod queues;
 pub mod refresh_tokens;
 pub mod request_buckets;

@@ -35,3 +35,17 @@ pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Re
     .await?
     .map(TokenFamilyId))
 }
+
+/// Deletes a batch of families that expired or were revoked before `ended_before`, with their devices and tokens.
+pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM devices WHERE id IN (
+             SELECT d.id FROM token_families f JOIN devices d ON d.id = f.device_id
+             WHERE f.ended_at < $1
+             ORDER BY f.ended_at LIMIT 500 FOR UPDATE OF d SKIP LOCKED)",
+        ended_before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

@@ -48,8 +48,10 @@ pub(crate) struct PerRequest {
     pub(crate) rows: f64,
 }
 
-/// The better method that this server offers.
+/// The better method that this server offers. Where `pg_stat_statements` is preloaded, its view is made, if the
+/// user may.
 pub(crate) async fn method(db: &PgPool) -> Method {
+    let _ = sqlx::query("CREATE EXTENSION IF NOT EXISTS pg_stat_statements").execute(db).await;
     let calls: Result<i64, _> =
         sqlx::query_scalar("SELECT count(*) FROM pg_stat_statements").fetch_one(db).await;
     if calls.is_ok() { Method::Statements } else { Method::Transactions }

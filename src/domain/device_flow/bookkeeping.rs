@@ -48,20 +48,19 @@ fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written
     session.polling.last_polled_at = session.polling.last_polled_at.max(Some(before));
 }
 
-/// Reads at most `max` sessions anew that were not read for half a minute, and forgets those whose time has
-/// passed; how many were read. An announcement that was missed, for whatever reason, is made up for here.
+/// Looks at no more than `max` sessions whose turn it is: reads those anew that were not read for half a minute, and
+/// forgets those whose time has passed; how many there were. An announcement that was missed, for whatever reason, is made up for here.
 pub async fn reread_due(app: &App, max: usize) -> store::Result<usize> {
     let due = app.sessions.take_due(app.clock.now(), max);
-    if due.is_empty() {
-        return Ok(0);
+    if !due.to_read.is_empty() {
+        let ids: Vec<_> = due.to_read.iter().map(|(_, id)| *id).collect();
+        let decided = polls::decided_among(&app.db, &ids).await?;
+        let codes: HashMap<_, _> = due.to_read.iter().map(|(code, id)| (*id, *code)).collect();
+        for code in decided.iter().filter_map(|id| codes.get(id)) {
+            app.sessions.decided(code);
+        }
     }
-    let ids: Vec<_> = due.iter().map(|(_, id)| *id).collect();
-    let decided = polls::decided_among(&app.db, &ids).await?;
-    let codes: HashMap<_, _> = due.iter().map(|(code, id)| (*id, *code)).collect();
-    for code in decided.iter().filter_map(|id| codes.get(id)) {
-        app.sessions.decided(code);
-    }
-    Ok(due.len())
+    Ok(due.looked_at)
 }
 
 #[cfg(test)]

@@ -4,14 +4,12 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use serde_json::json;
 
 use super::unseal_user_code;
 use crate::app::App;
-use crate::domain::guards::{self, GuardRefusal};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, granting, sign_in};
+use crate::domain::{audit, granting, guards, sign_in};
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::browser_session::BrowserSession;
@@ -34,11 +32,8 @@ pub enum OpenRefused {
     #[error("no such code")]
     NoSuchCode,
     /// Too many wrong codes before.
-    #[error("too many attempts")]
-    TooManyAttempts {
-        /// When there is one again.
-        retry_after: TimeDelta,
-    },
+    #[error(transparent)]
+    TooManyAttempts(#[from] Exhausted),
     /// The person signed in too long ago.
     #[error("a fresh sign-in is needed")]
     StaleSignIn,
@@ -50,15 +45,6 @@ pub enum OpenRefused {
 impl From<sqlx::Error> for OpenRefused {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<GuardRefusal> for OpenRefused {
-    fn from(refusal: GuardRefusal) -> Self {
-        match refusal {
-            GuardRefusal::Exhausted(Exhausted { retry_after }) => Self::TooManyAttempts { retry_after },
-            GuardRefusal::Store(error) => Self::Store(error),
-        }
     }
 }
 
@@ -95,13 +81,11 @@ pub async fn open(
     if !sign_in::is_fresh(app, browser) {
         return Err(OpenRefused::StaleSignIn);
     }
-    let attempt = match guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await {
+    let attempt = match guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await? {
         Ok(attempt) => attempt,
-        Err(refusal) => {
-            if matches!(refusal, GuardRefusal::Exhausted(_)) {
-                record_refusal(app, tenant, browser, origin, "too many attempts").await?;
-            }
-            return Err(refusal.into());
+        Err(exhausted) => {
+            record_refusal(app, tenant, browser, origin, "too many attempts").await?;
+            return Err(exhausted.into());
         }
     };
     // A malformed code is looked up like any other, so that it takes the same time.

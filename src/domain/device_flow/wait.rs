@@ -120,7 +120,8 @@ pub async fn poll(
     let code = SecretHash::of(&request.device_code);
     match decision(app, &code, patience.min(MAX_WAIT)).await {
         Ended::ByDecision => {
-            (poll::ask_database(app, tenant, client, request, &code, origin).await, Preference::Applied)
+            let answer = Box::pin(poll::ask_database(app, tenant, client, request, &code, origin)).await;
+            (answer, Preference::Applied)
         }
         Ended::ByTime => (first, Preference::Applied),
         Ended::AtOnce => (first, Preference::Ignored),

@@ -119,7 +119,7 @@ pub async fn create(
             let refresh_token =
                 required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
             let request = RefreshRequest { refresh_token, scope, resources, dpop_key: None };
-            refresh::refresh(&app, &tenant, &client, &request, &origin).await?
+            Box::pin(refresh::refresh(&app, &tenant, &client, &request, &origin)).await?
         }
         None => {
             let description = "The grant type is not supported.";

@@ -14,6 +14,7 @@ use super::{PageRefusal, try_again_after};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
+use crate::model::attempt_budget::Exhausted;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to
@@ -76,7 +77,7 @@ pub(super) async fn enter_code(
             "This code does not work. Compare it with your device: it may be mistyped, used or expired.",
             None,
         ),
-        Err(OpenRefused::TooManyAttempts { retry_after }) => (
+        Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many codes that did not work. Please wait ten minutes, then ask your device for a new one.",
             Some(retry_after),

@@ -15,6 +15,7 @@ use super::views::SignInPage;
 use super::{PageRefusal, try_again_after};
 use crate::app::App;
 use crate::domain::sign_in::{self, SignInRefused};
+use crate::model::attempt_budget::Exhausted;
 use crate::model::user_code::UserCode;
 
 /// Shows the form, to whoever has not signed in lately.
@@ -52,7 +53,7 @@ pub(super) async fn sign_in(
             };
         }
         Err(SignInRefused::WrongCredentials) => (StatusCode::BAD_REQUEST, "Name or password is wrong.", None),
-        Err(SignInRefused::TooManyAttempts { retry_after }) => (
+        Err(SignInRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many attempts. Please wait ten minutes, then try again.",
             Some(retry_after),

@@ -1,6 +1,7 @@
-//! `device_sessions`, told by what happens to them: they are started, polled, opened, decided and redeemed.
+//! `device_sessions`, told by what happens to them: they are started, polled, opened, decided, redeemed, and in the end deleted.
 
 pub mod decisions;
+pub mod endings;
 pub mod memory;
 pub mod openings;
 pub mod owners;

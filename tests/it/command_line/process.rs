@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::support::database;
 
@@ -51,10 +53,7 @@ impl DataDir {
 
     /// The same with more environment.
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Served {
-        let mut command = self.latchkey(&["serve"]);
-        command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0").env("LATCHKEY__LOG__FORMAT", "json");
-        command.envs(environment.iter().copied());
-        Served::start(&mut command)
+        Served::start_free(&mut self.latchkey(&["serve"]), environment)
     }
 }
 
@@ -65,6 +64,40 @@ impl Drop for DataDir {
             let _ = wait_until(|| test_kill_process(postmaster).is_err().then_some(()));
         }
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A database that several servers share.
+pub struct SharedDatabase(PgConnectOptions);
+
+impl SharedDatabase {
+    /// A new one, migrated.
+    pub async fn new() -> Self {
+        Self(database::create().await)
+    }
+
+    /// The program on this database, with the key that the template's are sealed with.
+    pub fn latchkey(&self, arguments: &[&str]) -> Command {
+        let mut command = latchkey(arguments);
+        command
+            .env("LATCHKEY__DATABASE__URL", self.0.to_url_lossy().as_str())
+            .env("LATCHKEY__SECRETS__MASTER_KEY", "07".repeat(32))
+            .env("LATCHKEY__SERVER__PUBLIC_URL", "http://login.localhost");
+        command
+    }
+
+    /// Starts `latchkey serve` on a free port, and waits until it answers.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Served {
+        Served::start_free(&mut self.latchkey(&["serve"]), environment)
+    }
+
+    /// The only row that a query finds.
+    pub async fn row<R>(&self, sql: &'static str) -> R
+    where
+        R: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+    {
+        let mut connection = self.0.connect().await.expect("the database answers");
+        sqlx::query_as(sql).fetch_one(&mut connection).await.expect("a row")
     }
 }
 
@@ -163,7 +196,9 @@ pub struct Served {
 
 impl Served {
     #[track_caller]
-    fn start(command: &mut Command) -> Self {
+    fn start_free(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0").env("LATCHKEY__LOG__FORMAT", "json");
+        command.envs(environment.iter().copied());
         let mut child = Guarded(command.stdout(Stdio::null()).spawn().expect("the program starts"));
         let stderr = BufReader::new(child.0.stderr.take().expect("standard error"));
         let (sender, log) = channel();

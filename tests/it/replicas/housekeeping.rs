@@ -1,6 +1,19 @@
 //! Clearing away, by several servers at once.
 
-use latchkey::domain::housekeeping::{Chore, clear_away};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use latchkey::domain::housekeeping::{
+    Chore, attempt_budgets, audit_events, browser_sessions, decided_sessions, ended_devices,
+    expired_sessions, spent_user_codes,
+};
+
+use latchkey::model::bearer_secret::SecretHash;
+use latchkey::model::device_session::Polling;
+use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::device_sessions::memory::{Owner, PendingSession};
+use uuid::Uuid;
 
 use crate::support::TestServer;
 
@@ -8,7 +21,7 @@ use crate::support::TestServer;
 async fn clear(server: &TestServer, chore: Chore) -> u64 {
     let mut total = 0;
     loop {
-        match clear_away(&server.app, chore).await.expect("the database answers") {
+        match chore.clear_batch(&server.app).await.expect("the database answers") {
             0 => return total,
             rows => total += rows,
         }
@@ -25,14 +38,66 @@ async fn expired_codes_stay_one_lifetime_and_go_once() {
         codes.push(tv.start("openid").await);
     }
     first.clock.advance(1_199.0);
-    assert_eq!(clear(&first, Chore::ExpiredSessions).await, 0);
+    assert_eq!(clear(&first, expired_sessions::CHORE).await, 0);
     tv.poll(&codes[0]).await.must_be_error("expired_token");
     first.clock.advance(2.0);
     let (ours, theirs) =
-        tokio::join!(clear(&first, Chore::ExpiredSessions), clear(&second, Chore::ExpiredSessions));
+        tokio::join!(clear(&first, expired_sessions::CHORE), clear(&second, expired_sessions::CHORE));
     assert_eq!(ours + theirs, 10);
     assert_eq!(first.count("SELECT count(*) FROM device_sessions").await, 0);
     tv.poll(&codes[0]).await.must_be_error("invalid_grant");
+}
+
+#[tokio::test]
+async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
+    const CROWD: u32 = 50_000;
+    let server = TestServer::hearing().await;
+    let housekeeper = server.replica().await;
+    let tv = server.tv().await;
+    tv.start("openid").await;
+    sqlx::query(
+        "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+                                      created_at, expires_at, interval_seconds)
+         SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
+                created_at, expires_at, 5
+         FROM device_sessions, generate_series(1, $1) AS n",
+    )
+    .bind(i32::try_from(CROWD).unwrap())
+    .execute(&server.app.db)
+    .await
+    .unwrap();
+    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() });
+    let expires_at = server.clock.now() + TimeDelta::minutes(10);
+    for number in 1..=CROWD {
+        let (code, id) = (SecretHash::of(&number.to_string()), DeviceSessionId(Uuid::nil()));
+        let polling = Polling { interval_seconds: 5, last_polled_at: None };
+        let session = PendingSession::new(code, id, Arc::clone(&owner), expires_at, polling);
+        server.app.sessions.remember_new(session, server.clock.now());
+    }
+    // One lifetime after all of them expired, so that they are due everywhere at once.
+    server.clock.advance(1_201.0);
+    let living = tv.start("openid").await;
+    tv.poll(&living).await.must_be_error("authorization_pending");
+    // From now on, whatever this server answers it has in memory.
+    server.app.db.close().await;
+
+    let (mut batches, mut gone) = (0, 0);
+    loop {
+        let forgotten = server.app.sessions.take_due(server.clock.now(), 2_000).looked_at;
+        assert!(forgotten <= 2_016, "{forgotten}");
+        let deleted = expired_sessions::CHORE.clear_batch(&housekeeper.app).await.unwrap();
+        assert!(deleted <= 1_000, "{deleted}");
+        if deleted == 0 && forgotten == 0 {
+            break;
+        }
+        (batches, gone) = (batches + 1, gone + deleted);
+        server.clock.advance(5.0);
+        tv.poll(&living).await.must_be_error("authorization_pending");
+    }
+    assert_eq!(gone, u64::from(CROWD) + 1);
+    assert!(batches >= 50, "{batches}");
+    assert_eq!(housekeeper.count("SELECT count(*) FROM device_sessions").await, 1);
+    assert_eq!(server.app.sessions.len(), 1);
 }
 
 #[tokio::test]
@@ -41,12 +106,12 @@ async fn a_user_code_rests_for_a_day() {
     let tv = server.tv().await;
     tv.start("openid").await;
     server.clock.advance(1_201.0);
-    clear(&server, Chore::ExpiredSessions).await;
+    clear(&server, expired_sessions::CHORE).await;
     assert_eq!(server.count("SELECT count(*) FROM spent_user_codes").await, 1);
     server.clock.advance(86_399.0);
-    assert_eq!(clear(&server, Chore::SpentUserCodes).await, 0);
+    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 0);
     server.clock.advance(1.0);
-    assert_eq!(clear(&server, Chore::SpentUserCodes).await, 1);
+    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 1);
 }
 
 #[tokio::test]
@@ -56,9 +121,9 @@ async fn decided_sessions_are_history_for_a_month() {
     let started = tv.start("openid").await;
     ada.deny(&started.user_code).await;
     server.clock.advance(86_400.0 * 30.0);
-    assert_eq!(clear(&server, Chore::DecidedSessions).await, 0);
+    assert_eq!(clear(&server, decided_sessions::CHORE).await, 0);
     server.clock.advance(601.0);
-    assert_eq!(clear(&server, Chore::DecidedSessions).await, 1);
+    assert_eq!(clear(&server, decided_sessions::CHORE).await, 1);
 }
 
 #[tokio::test]
@@ -69,9 +134,9 @@ async fn ended_devices_go_with_their_tokens() {
     ada.approve(&started.user_code).await;
     tv.poll(&started).await.must_be_tokens();
     server.clock.advance(86_400.0 * 119.0);
-    assert_eq!(clear(&server, Chore::EndedDevices).await, 0);
+    assert_eq!(clear(&server, ended_devices::CHORE).await, 0);
     server.clock.advance(86_400.0 * 2.0);
-    assert_eq!(clear(&server, Chore::EndedDevices).await, 1);
+    assert_eq!(clear(&server, ended_devices::CHORE).await, 1);
     for table in ["SELECT count(*) FROM token_families", "SELECT count(*) FROM refresh_tokens"] {
         assert_eq!(server.count(table).await, 0, "{table}");
     }
@@ -83,9 +148,9 @@ async fn old_browser_sessions_budgets_and_events_go() {
     let ada = server.ada().await;
     ada.sign_in().await;
     server.clock.advance(86_400.0 * 401.0);
-    assert_eq!(clear(&server, Chore::BrowserSessions).await, 1);
-    assert_eq!(clear(&server, Chore::AttemptBudgets).await, 2);
+    assert_eq!(clear(&server, browser_sessions::CHORE).await, 1);
+    assert_eq!(clear(&server, attempt_budgets::CHORE).await, 2);
     // The template's own events (tenant, keys) are as old as the test's.
-    assert!(clear(&server, Chore::AuditEvents).await >= 2);
+    assert!(clear(&server, audit_events::CHORE).await >= 2);
     assert_eq!(server.count("SELECT count(*) FROM audit_events").await, 0);
 }

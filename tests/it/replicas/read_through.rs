@@ -1,6 +1,7 @@
 //! `sessions.coherence = "read_through"`: the same answers without announcements.
 
 use latchkey::config::Coherence;
+use latchkey::domain::device_flow::bookkeeping::reread_due;
 
 use crate::support::TestServer;
 
@@ -49,4 +50,19 @@ async fn of_polls_at_the_same_moment_one_is_on_time() {
     let pending = answers.iter().filter(|answer| answer.error() == "authorization_pending").count();
     assert_eq!(pending, 1, "{answers:?}");
     assert!(answers.iter().all(|answer| ["authorization_pending", "slow_down"].contains(&answer.error())));
+}
+
+#[tokio::test]
+async fn remembered_codes_are_not_read_anew() {
+    let server = server().await;
+    let tv = server.tv().await;
+    tv.start("openid").await;
+    assert_eq!(server.app.sessions.len(), 1);
+    // The server's own task may have looked already.
+    server.clock.advance(31.0);
+    assert!(server.app.sessions.take_due(server.clock.now(), 9_600).to_read.is_empty());
+    server.clock.advance(570.0);
+    while !server.app.sessions.is_empty() {
+        reread_due(&server.app, 9_600).await.unwrap();
+    }
 }

@@ -11,6 +11,7 @@
 //!   what was remembered before is not trusted afterwards until it was read anew;
 //! - every session is read anew now and then all the same ([`SessionMemory::take_due`]).
 
+mod chunks;
 mod pending_session;
 mod shard;
 
@@ -53,6 +54,15 @@ pub enum Remembered {
     Yes,
     /// Memory is full, or something was announced while the row was read.
     No,
+}
+
+/// Sessions whose turn it was to be looked at.
+#[derive(Debug, Default)]
+pub struct Due {
+    /// How many there were, the forgotten ones included. None: it is nobody's turn.
+    pub looked_at: usize,
+    /// Those to be read anew.
+    pub to_read: Vec<(SecretHash, DeviceSessionId)>,
 }
 
 /// The memory.
@@ -103,14 +113,7 @@ impl SessionMemory {
         if !self.is_trusted() {
             return None;
         }
-        let mut shard = self.shard(code);
-        let session = shard.find(code)?;
-        if session.marks.decided || session.epoch != epoch {
-            return None;
-        }
-        let outcome = rule(session);
-        shard.line_up(code);
-        Some(outcome)
+        self.shard(code).apply(code, |session| session.epoch == epoch, rule)
     }
 
     /// The same for any session that is remembered and not known to be decided, trusted or not: for when the
@@ -120,11 +123,7 @@ impl SessionMemory {
         code: &SecretHash,
         rule: impl FnOnce(&mut PendingSession) -> T,
     ) -> Option<T> {
-        let mut shard = self.shard(code);
-        let session = shard.find(code).filter(|session| !session.marks.decided)?;
-        let outcome = rule(session);
-        shard.line_up(code);
-        Some(outcome)
+        self.shard(code).apply(code, |_| true, rule)
     }
 
     /// How to wait for the decision on a session.
@@ -220,22 +219,20 @@ impl SessionMemory {
     /// Puts back what could not be written.
     pub fn put_back(&self, polls: &[UnwrittenPolls]) {
         for unwritten in polls {
-            let mut shard = self.shard(&unwritten.code);
-            if let Some(session) = shard.find(&unwritten.code) {
-                session.unwritten_polls += unwritten.polls;
-                shard.line_up(&unwritten.code);
-            }
+            self.shard(&unwritten.code).put_back(unwritten);
         }
     }
 
     /// Forgets sessions whose time has passed, and names those that are due to be read anew: at most `max` of
-    /// both together, so that many that expire at once hold nobody up.
+    /// both together, so that many that expire at once hold nobody up. What is not trusted is not due: every poll
+    /// of it reads it anyway.
     #[must_use]
-    pub fn take_due(&self, now: DateTime<Utc>, max: usize) -> Vec<(SecretHash, DeviceSessionId)> {
-        let mut due = Vec::new();
+    pub fn take_due(&self, now: DateTime<Utc>, max: usize) -> Due {
+        let trusted = self.is_trusted().then(|| self.epoch.load(Ordering::Acquire));
+        let mut due = Due::default();
         let share = max.div_ceil(SHARDS);
         for shard in &self.shards {
-            lock(shard).take_due(now, share, &mut due);
+            lock(shard).take_due(now, share, trusted, &mut due);
         }
         due
     }

@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 use hashbrown::HashTable;
 
-use super::{PendingSession, UnwrittenPolls};
+use super::chunks::Chunks;
+use super::{Due, PendingSession, UnwrittenPolls};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::DeviceSessionId;
 
 /// How long a session is believed without being read anew.
 const SAFETY_REREAD: TimeDelta = TimeDelta::seconds(30);
@@ -21,7 +21,9 @@ pub(super) fn prefix(code: &SecretHash) -> u64 {
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    sessions: HashTable<PendingSession>,
+    sessions: Chunks<PendingSession>,
+    /// Where each session is among them, by its code.
+    places: HashTable<u32>,
     /// When each session is next to be looked at, in Unix seconds, and its prefix; about in order of time.
     agenda: VecDeque<(i64, u64)>,
     /// Prefixes of sessions with unwritten polls.
@@ -36,29 +38,53 @@ impl Shard {
     }
 
     pub(super) fn find(&mut self, code: &SecretHash) -> Option<&mut PendingSession> {
-        self.sessions.find_mut(prefix(code), |session| session.code == *code)
+        let at = self.place(prefix(code), |session| session.code == *code)?;
+        Some(&mut self.sessions[at])
     }
 
     fn find_by_prefix(&mut self, wanted: u64) -> Option<&mut PendingSession> {
-        self.sessions.find_mut(wanted, |session| prefix(&session.code) == wanted)
+        let at = self.place(wanted, |session| prefix(&session.code) == wanted)?;
+        Some(&mut self.sessions[at])
+    }
+
+    fn place(&self, hash: u64, is_it: impl Fn(&PendingSession) -> bool) -> Option<usize> {
+        self.places.find(hash, |at| is_it(&self.sessions[*at as usize])).map(|at| *at as usize)
     }
 
     pub(super) fn insert(&mut self, session: PendingSession, now: DateTime<Utc>) {
+        let Ok(at) = u32::try_from(self.sessions.len()) else { return };
         let hash = prefix(&session.code);
         let due = session.expires_at.min(now + SAFETY_REREAD);
         self.agenda.push_back((due.timestamp(), hash));
-        self.sessions.insert_unique(hash, session, |session| prefix(&session.code));
+        self.sessions.push(session);
+        self.places.insert_unique(hash, at, |at| prefix(&self.sessions[*at as usize].code));
     }
 
-    /// Lets the session wait for its polls to be written, if it has any and does not wait already.
-    pub(super) fn line_up(&mut self, code: &SecretHash) {
+    /// Applies `rule` to a session that is not known to be decided and that `may_answer`.
+    pub(super) fn apply<T>(
+        &mut self,
+        code: &SecretHash,
+        may_answer: impl FnOnce(&PendingSession) -> bool,
+        rule: impl FnOnce(&mut PendingSession) -> T,
+    ) -> Option<T> {
         let hash = prefix(code);
-        if let Some(session) = self.find(code)
-            && session.unwritten_polls > 0
-            && !session.marks.in_line
-        {
-            session.marks.in_line = true;
-            self.line.push_back(hash);
+        let at = self.place(hash, |session| session.code == *code)?;
+        let session = &mut self.sessions[at];
+        if session.marks.decided || !may_answer(session) {
+            return None;
+        }
+        let outcome = rule(session);
+        line_up(session, hash, &mut self.line);
+        Some(outcome)
+    }
+
+    /// Takes back polls that could not be written.
+    pub(super) fn put_back(&mut self, unwritten: &UnwrittenPolls) {
+        let hash = prefix(&unwritten.code);
+        if let Some(at) = self.place(hash, |session| session.code == unwritten.code) {
+            let session = &mut self.sessions[at];
+            session.unwritten_polls += unwritten.polls;
+            line_up(session, hash, &mut self.line);
         }
     }
 
@@ -83,24 +109,20 @@ impl Shard {
         }
     }
 
-    pub(super) fn take_due(
-        &mut self,
-        now: DateTime<Utc>,
-        max: usize,
-        due: &mut Vec<(SecretHash, DeviceSessionId)>,
-    ) {
+    pub(super) fn take_due(&mut self, now: DateTime<Utc>, max: usize, trusted: Option<u32>, due: &mut Due) {
         for _ in 0..max {
             if self.agenda.front().is_none_or(|(when, _)| *when > now.timestamp()) {
                 break;
             }
             let Some((_, hash)) = self.agenda.pop_front() else { break };
+            due.looked_at += 1;
             let Some(session) = self.find_by_prefix(hash) else { continue };
             if session.expires_at <= now {
                 self.remove(hash);
                 continue;
             }
-            if !session.marks.decided {
-                due.push((session.code, session.id));
+            if !session.marks.decided && trusted == Some(session.epoch) {
+                due.to_read.push((session.code, session.id));
             }
             let next = session.expires_at.min(now + SAFETY_REREAD);
             self.agenda.push_back((next.timestamp(), hash));
@@ -108,16 +130,24 @@ impl Shard {
     }
 
     fn remove(&mut self, hash: u64) {
-        if let Ok(entry) = self.sessions.find_entry(hash, |session| prefix(&session.code) == hash) {
-            let (session, _) = entry.remove();
-            if let Some(waiters) = session.waiters {
-                waiters.notify_waiters();
-            }
+        let Self { sessions, places, agenda, .. } = self;
+        let Ok(entry) = places.find_entry(hash, |at| prefix(&sessions[*at as usize].code) == hash) else {
+            return;
+        };
+        let (freed, _) = entry.remove();
+        // The last session moves to the place that is free now.
+        let last = sessions.len() - 1;
+        if let Some(moved) = places.find_mut(prefix(&sessions[last].code), |at| *at as usize == last) {
+            *moved = freed;
+        }
+        let session = sessions.swap_remove(freed as usize);
+        if let Some(waiters) = session.and_then(|session| session.waiters) {
+            waiters.notify_waiters();
         }
         // A burst that has passed gives its room back.
-        if self.sessions.capacity() > 1024 && self.sessions.len() < self.sessions.capacity() / 8 {
-            self.sessions.shrink_to(self.sessions.len() * 2, |session| prefix(&session.code));
-            self.agenda.shrink_to(self.sessions.len() * 2);
+        if places.capacity() > 1024 && places.len() < places.capacity() / 8 {
+            places.shrink_to(places.len() * 2, |at| prefix(&sessions[*at as usize].code));
+            agenda.shrink_to(places.len() * 2);
         }
     }
 
@@ -125,5 +155,13 @@ impl Shard {
         for waiters in self.sessions.iter().filter_map(|session| session.waiters.as_ref()) {
             waiters.notify_waiters();
         }
+    }
+}
+
+/// Lets the session wait for its polls to be written, if it has any and does not wait already.
+fn line_up(session: &mut PendingSession, hash: u64, line: &mut VecDeque<u64>) {
+    if session.unwritten_polls > 0 && !session.marks.in_line {
+        session.marks.in_line = true;
+        line.push_back(hash);
     }
 }

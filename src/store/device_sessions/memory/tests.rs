@@ -100,8 +100,9 @@ fn expired_sessions_go_a_few_at_a_time() {
     let mut before = memory.len();
     let mut rounds = 0;
     while !memory.is_empty() {
-        let _ = memory.take_due(after, 960);
-        assert!(before - memory.len() <= 960);
+        let looked_at = memory.take_due(after, 960).looked_at;
+        assert!((1..=960).contains(&looked_at), "{looked_at}");
+        assert_eq!(before - memory.len(), looked_at);
         before = memory.len();
         rounds += 1;
     }
@@ -109,13 +110,34 @@ fn expired_sessions_go_a_few_at_a_time() {
 }
 
 #[test]
+fn a_session_that_goes_takes_no_other_along() {
+    let memory = trusted(10_000);
+    for number in 0..5_000 {
+        let expires_at = now() + TimeDelta::minutes(if number % 3 == 0 { 5 } else { 10 });
+        memory.remember_new(PendingSession { expires_at, ..session(number) }, now());
+    }
+    let _ = memory.take_due(now() + TimeDelta::minutes(6), 1_000_000);
+    let known = (0..5_000).filter(|number| knows(&memory, *number));
+    assert_eq!(known.collect::<Vec<_>>(), (0..5_000).filter(|number| number % 3 != 0).collect::<Vec<_>>());
+}
+
+#[test]
 fn each_session_is_read_anew_every_half_minute() {
     let memory = trusted(1_000);
     memory.remember_new(session(1), now());
-    assert!(memory.take_due(now() + TimeDelta::seconds(29), 9_600).is_empty());
-    assert_eq!(memory.take_due(now() + TimeDelta::seconds(30), 9_600).len(), 1);
-    assert!(memory.take_due(now() + TimeDelta::seconds(59), 9_600).is_empty());
-    assert_eq!(memory.take_due(now() + TimeDelta::seconds(60), 9_600).len(), 1);
+    let due_after = |seconds| memory.take_due(now() + TimeDelta::seconds(seconds), 9_600).to_read.len();
+    assert_eq!([29, 30, 59, 60].map(due_after), [0, 1, 0, 1]);
+}
+
+#[test]
+fn what_is_not_trusted_is_forgotten_in_time_but_not_read_anew() {
+    let memory = SessionMemory::new(1_000);
+    memory.remember_new(session(1), now());
+    let due = memory.take_due(now() + TimeDelta::seconds(30), 9_600);
+    assert_eq!((due.looked_at, due.to_read.len()), (1, 0));
+    let due = memory.take_due(now() + TimeDelta::minutes(10), 9_600);
+    assert_eq!((due.looked_at, due.to_read.len()), (1, 0));
+    assert!(memory.is_empty());
 }
 
 #[test]

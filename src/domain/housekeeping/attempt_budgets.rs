@@ -1,0 +1,16 @@
+//! Guards that nobody has tested lately: whatever was spent is given back long since.
+
+use super::{Chore, days_ago};
+use crate::app::App;
+use crate::store;
+use crate::store::attempt_budgets;
+
+/// The chore.
+pub const CHORE: Chore = Chore { name: "attempt_budgets", clear_batch: |app| Box::pin(clear(app)) };
+
+/// How long they are kept; no guard takes as long to give everything back.
+const REST_DAYS: u32 = 2;
+
+async fn clear(app: &App) -> store::Result<u64> {
+    attempt_budgets::delete_untouched(&app.db, days_ago(app, REST_DAYS)).await
+}

@@ -1,0 +1,53 @@
+//! What is cleared away, and when nobody needs it any more: one file for each chore, and the one list of them.
+//!
+//! A chore deletes one batch at a time, rows that no other server has taken, so that any number of servers may do
+//! it at once and none holds a lock for long.
+
+pub mod attempt_budgets;
+pub mod audit_events;
+pub mod browser_sessions;
+pub mod decided_sessions;
+pub mod ended_devices;
+pub mod expired_sessions;
+pub mod spent_user_codes;
+
+use std::pin::Pin;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::app::App;
+use crate::store;
+
+/// Something to clear away.
+#[derive(Clone, Copy, Debug)]
+pub struct Chore {
+    /// Its name in logs and metrics.
+    pub name: &'static str,
+    /// Clears away one batch; how many rows went.
+    clear_batch: fn(&App) -> Clearing<'_>,
+}
+
+/// The clearing of one batch.
+type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
+
+/// Every chore.
+pub const CHORES: [Chore; 7] = [
+    expired_sessions::CHORE,
+    decided_sessions::CHORE,
+    spent_user_codes::CHORE,
+    ended_devices::CHORE,
+    browser_sessions::CHORE,
+    attempt_budgets::CHORE,
+    audit_events::CHORE,
+];
+
+impl Chore {
+    /// Clears away one batch; how many rows went. None: there is nothing left to do.
+    pub async fn clear_batch(&self, app: &App) -> store::Result<u64> {
+        (self.clear_batch)(app).await
+    }
+}
+
+fn days_ago(app: &App, days: u32) -> DateTime<Utc> {
+    app.clock.now() - TimeDelta::days(i64::from(days))
+}
