@@ -15,6 +15,7 @@ use crate::store::device_sessions::memory::SessionMemory;
 use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::device_sessions::starts::StartQueue;
+use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 
 /// The one state of the program, shared by all requests.
@@ -44,6 +45,8 @@ pub struct App {
     pub waiting_polls: WaitingPolls,
     /// Cancelled when the server begins to stop: nobody is to be kept waiting.
     pub stopping: CancellationToken,
+    /// DPoP proofs that were seen lately.
+    pub recent_proofs: RecentProofs,
     /// How many codes wait in each tenant, as last counted.
     pub pending_counts: PendingCounts,
     /// Who asked for how many codes lately.
@@ -59,6 +62,7 @@ impl App {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let waiting_polls = WaitingPolls::new(&config.sessions);
+        let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         Self {
             config,
             clock,
@@ -72,6 +76,7 @@ impl App {
             start_queue: StartQueue::default(),
             waiting_polls,
             stopping: CancellationToken::new(),
+            recent_proofs,
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
             password_checks,

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::authenticate_client::AuthenticatedClient;
+use super::dpop::Proof;
 use super::oauth_error::OAuthError;
 use super::tokens::{self, Grant, IssuedTokens};
 use super::{audit, granting};
@@ -12,7 +13,6 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId, TokenFamilyId};
-use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
@@ -29,7 +29,7 @@ pub struct RefreshRequest {
     /// `resource` (RFC 8707 §2.2).
     pub resources: Vec<String>,
     /// The key the client proved to hold (RFC 9449).
-    pub dpop_key: Option<KeyThumbprint>,
+    pub dpop_key: Option<Proof>,
 }
 
 /// A secret as it was sent, not yet read.

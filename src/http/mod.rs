@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod dpop;
 pub mod health;
 pub mod oauth;
 pub mod openapi;
@@ -68,10 +69,12 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
-            match tokio::time::timeout(limit, router.clone().oneshot(request)).await {
+            let mut response = match tokio::time::timeout(limit, router.clone().oneshot(request)).await {
                 Ok(answered) => answered.into_response(),
                 Err(_) => took_too_long(&address.path),
-            }
+            };
+            dpop::offer_nonce(&mut response, app, &address);
+            response
         }
         None => not_found(request).await,
     };

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod device_sessions;
 mod error;
 pub mod housekeeping;
+pub mod recent_proofs;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod schema;

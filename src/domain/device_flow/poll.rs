@@ -6,12 +6,12 @@ use super::answer::{Known, Verdict, answer, answer_remembered};
 use super::redeem;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::dpop::Proof;
 use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::{Client, GrantType};
-use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_sessions::memory::{PendingSession, Remembered, Ticket};
@@ -27,7 +27,7 @@ pub struct PollRequest {
     /// `resource` (RFC 8707 §2.2).
     pub resources: Vec<String>,
     /// The key it proved to hold (RFC 9449).
-    pub dpop_key: Option<KeyThumbprint>,
+    pub dpop_key: Option<Proof>,
 }
 
 /// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not. What memory can answer touches nothing
