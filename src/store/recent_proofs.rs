@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_proof_is_known_until_it_expires_and_then_forgotten() {
-        let memory = RecentProofs::new(1_000);
+        let memory = RecentProofs::new(100_000);
         let expires_at = start() + TimeDelta::seconds(60);
         assert_eq!(memory.note(proof(1), expires_at, start()), Noted::New);
         for seconds in [0, 1, 59, 60] {

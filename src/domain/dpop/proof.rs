@@ -165,3 +165,114 @@ fn time(value: &Value) -> Option<DateTime<Utc>> {
 fn hash(access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, access_token.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
+    use serde_json::json;
+
+    const HTU: &str = "https://login.example.org/oauth/token";
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 250_000_000).unwrap()
+    }
+
+    fn good() -> Value {
+        json!({"jti": "one", "htm": "POST", "htu": HTU, "iat": 1_800_000_000})
+    }
+
+    /// Signs claims with a new key, and checks them.
+    fn checked(
+        claims: &Value,
+        access_token: Option<&str>,
+        nonces: Option<&[String]>,
+    ) -> Result<Checked, Refusal> {
+        let pair = NewKeyPair::generate(SigningAlgorithm::EdDsa).unwrap();
+        let signer = SigningPair::read(SigningAlgorithm::EdDsa, &pair.private_der).unwrap();
+        let header = json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": pair.public_jwk});
+        let [header, body] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let message = format!("{header}.{body}");
+        let signature = signer.sign(message.as_bytes()).unwrap();
+        let jwt = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+        let paths = ["/oauth/token".to_owned()];
+        let target = Target { origin: "https://login.example.org", paths: &paths };
+        let checked = check(&jwt, &Expected { method: "POST", target, access_token, nonces }, now())?;
+        assert_eq!(checked.key.to_string(), pair.kid);
+        Ok(checked)
+    }
+
+    #[test]
+    fn every_claim_counts() {
+        assert_eq!(checked(&good(), None, None).unwrap().expires_at.timestamp(), 1_800_000_060);
+        for (name, value, refusal) in [
+            ("jti", json!(null), Refusal::NoIdentifier),
+            ("jti", json!(""), Refusal::NoIdentifier),
+            ("jti", json!("x".repeat(257)), Refusal::NoIdentifier),
+            ("htm", json!("GET"), Refusal::WrongMethod),
+            ("htm", json!("post"), Refusal::WrongMethod),
+            ("htu", json!("https://login.example.org/oauth/revoke"), Refusal::WrongTarget),
+            ("htu", json!(null), Refusal::WrongTarget),
+            ("iat", json!("1800000000"), Refusal::WrongTime),
+            ("iat", json!(i64::MIN), Refusal::WrongTime),
+            ("iat", json!(1e300), Refusal::WrongTime),
+        ] {
+            let mut claims = good();
+            claims[name] = value;
+            assert_eq!(checked(&claims, None, None).err(), Some(refusal), "{claims}");
+        }
+    }
+
+    #[test]
+    fn the_window_is_a_minute_both_ways() {
+        for (iat, holds) in [
+            (json!(1_799_999_940), false),
+            (json!(1_799_999_941), true),
+            (json!(1_800_000_000.9), true),
+            (json!(1_800_000_060), true),
+            (json!(1_800_000_061), false),
+        ] {
+            let mut claims = good();
+            claims["iat"] = iat;
+            assert_eq!(checked(&claims, None, None).is_ok(), holds, "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_proof_that_comes_with_an_access_token_is_for_that_token() {
+        // Token and hash of RFC 9449 §7.1.
+        const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+        let mut claims = good();
+        assert_eq!(checked(&claims, Some(TOKEN), None).err(), Some(Refusal::WrongAccessToken));
+        claims["ath"] = json!("fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
+        assert!(checked(&claims, Some(TOKEN), None).is_ok());
+        assert_eq!(checked(&claims, Some("another"), None).err(), Some(Refusal::WrongAccessToken));
+        assert!(checked(&claims, None, None).is_ok());
+    }
+
+    #[test]
+    fn a_nonce_is_asked_for_last() {
+        let nonces = ["current".to_owned(), "previous".to_owned()];
+        let mut claims = good();
+        for (nonce, holds) in
+            [(json!("current"), true), (json!("previous"), true), (json!("older"), false), (json!(1), false)]
+        {
+            claims["nonce"] = nonce;
+            assert_eq!(checked(&claims, None, Some(&nonces)).err(), (!holds).then_some(Refusal::NonceNeeded));
+            assert!(checked(&claims, None, None).is_ok(), "nobody asked for one");
+        }
+        claims["htm"] = json!("GET");
+        assert_eq!(checked(&claims, None, Some(&nonces)).err(), Some(Refusal::WrongMethod));
+    }
+
+    #[test]
+    fn every_announced_algorithm_is_known() {
+        assert!(ALGORITHMS.iter().all(|name| SigningAlgorithm::parse_presented(name).is_some()));
+    }
+
+    #[test]
+    fn one_name_of_two_keys_is_two_names() {
+        let [first, second] = [checked(&good(), None, None), checked(&good(), None, None)];
+        assert_ne!(first.unwrap().jti, second.unwrap().jti);
+    }
+}

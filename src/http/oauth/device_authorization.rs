@@ -109,8 +109,8 @@ pub async fn create(
     let request = StartRequest {
         scope: parameters.take("scope"),
         resources: parameters.take_resources(),
-        dpop_key: dpop::prove(&app, &tenant, presented.as_ref()).await?,
         device: describe(&mut parameters)?,
+        dpop_key: dpop::prove(&app, &tenant, presented.as_ref()).await?,
     };
     let started = start::start(&app, &tenant, &client, request, &origin).await?;
     Ok(no_store(DeviceAuthorizationResponse::from(started)))
