@@ -11,9 +11,10 @@
 //! when it comes to this server again. Another server would take it once more within [`proof::WINDOW`], and that
 //! gains nothing: while nobody has decided, the answer is `authorization_pending` or `slow_down`. Should somebody
 //! have decided in between, the tokens are bound to the key that signed the proof, which the proof does not
-//! contain: they can be neither used nor refreshed without it. Whoever can repeat a poll has read it together with
-//! its device code inside TLS, and could as well have read or held back the answer. That is spent which was
-//! answered with tokens, and it brings no second ones from any server.
+//! contain; whoever repeats the poll can use none of them, and all the device loses is this one login. Whoever can
+//! repeat a poll has read it inside TLS, together with its device code and whatever else the client said to prove
+//! who it is, and could as well have read or held back the answer. A proof that was answered with tokens is used
+//! up everywhere, and brings no second ones.
 
 pub mod nonce;
 pub mod proof;
