@@ -17,6 +17,7 @@ use crate::store::device_sessions::memory::SessionMemory;
 use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::queues::Queues;
+use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 
 /// The one state of the program, shared by all requests.
@@ -46,6 +47,8 @@ pub struct App {
     pub waiting_polls: WaitingPolls,
     /// Cancelled when the server begins to stop: nobody is to be kept waiting.
     pub stopping: CancellationToken,
+    /// DPoP proofs that were seen lately.
+    pub recent_proofs: RecentProofs,
     /// How many codes wait in each tenant, as last counted.
     pub pending_counts: PendingCounts,
     /// Who asked for how many codes lately.
@@ -61,6 +64,7 @@ impl App {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let waiting_polls = WaitingPolls::new(&config.sessions);
+        let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         Self {
             config,
             clock,
@@ -74,6 +78,7 @@ impl App {
             queues: Arc::default(),
             waiting_polls,
             stopping: CancellationToken::new(),
+            recent_proofs,
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
             password_checks,

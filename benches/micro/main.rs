@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use divan::Bencher;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey::clock::Clock;
 use latchkey::domain::device_flow::answer;
+use latchkey::domain::dpop::proof::{self, Expected};
+use latchkey::domain::dpop::target::Target;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::Client;
 use latchkey::model::device_session::{DeviceSession, Polling, State};
 use latchkey::model::ids::{ClientId, DeviceSessionId};
-use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm};
+use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user_code::UserCode;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
 use latchkey::store::device_sessions::memory::{Owner, PendingSession, SessionMemory};
+use latchkey::store::recent_proofs::RecentProofs;
 use serde_json::json;
 
 fn main() {
@@ -134,6 +139,42 @@ fn read_es256_key(bencher: Bencher<'_, '_>) {
     bencher.bench(|| {
         EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, divan::black_box(&pair.private_der))
     });
+}
+
+/// A DPoP proof: taken apart, its key read, its signature and its claims checked.
+#[divan::bench(args = SigningAlgorithm::ALL)]
+fn check_dpop_proof(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
+    let now = Clock::system().now();
+    let pair = NewKeyPair::generate(algorithm).expect("a key");
+    let signer = SigningPair::read(algorithm, &pair.private_der).expect("the key can be read");
+    let htu = "https://login.example.org/oauth/token";
+    let header = json!({"typ": "dpop+jwt", "alg": algorithm.as_str(), "jwk": pair.public_jwk});
+    let claims = json!({"jti": "019aabcd", "htm": "POST", "htu": htu, "iat": now.timestamp()});
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let message = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(signer.sign(message.as_bytes()).expect("a signature"));
+    let jwt = format!("{message}.{signature}");
+    let paths = ["/oauth/token".to_owned(), "/api/v1/oauth/token".to_owned()];
+    let target = Target { origin: "https://login.example.org", paths: &paths };
+    let expected = Expected { method: "POST", target, access_token: None, nonces: None };
+    bencher.bench(|| proof::check(divan::black_box(&jwt), &expected, now).expect("it holds"));
+}
+
+/// Whether a proof was seen before, while so many are remembered.
+#[divan::bench(args = [1_000, 1_000_000])]
+fn note_dpop_proof(bencher: Bencher<'_, '_>, proofs: usize) {
+    let (random, now) = (Random::system(), Clock::system().now());
+    let memory = RecentProofs::new(usize::MAX);
+    let draw = || {
+        let mut proof = SecretHash([0; 32]);
+        random.fill(&mut proof.0);
+        proof
+    };
+    let soon = |number: usize| now + TimeDelta::seconds(i64::try_from(number % 90).unwrap_or_default());
+    for number in 0..proofs {
+        memory.note(draw(), soon(number), now);
+    }
+    bencher.with_inputs(draw).bench_local_values(|proof| memory.note(proof, soon(60), now));
 }
 
 fn claims() -> serde_json::Value {

@@ -2,7 +2,11 @@
 
 use std::{
     io::{self, Write},
-    sync::atomic::{AtomicBool, Ordering},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,9 +14,9 @@ use clap::Args;
 
 use super::terminal::{Results, Terminal};
 use crate::device_client::{
-    ClientIdentity, Clock, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError, FlowError,
-    Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse, TransportError, discover, summary_lines,
-    wait_for_tokens,
+    ClientIdentity, Clock, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError, DpopKey,
+    DpopKeyError, FlowError, Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse, TransportError,
+    discover, summary_lines, wait_for_tokens,
 };
 
 const REDRAW: Duration = Duration::from_secs(1);
@@ -27,11 +31,15 @@ Examples:
   A client that has a secret:
     latchkey login --issuer https://auth.example.com --client-id kiosk --client-secret-stdin < secret.txt
 
+  Tokens that are of use to this computer only (DPoP):
+    latchkey login --issuer https://auth.example.com --client-id ci --dpop-key ~/.config/ci-key.pem --json
+
 Exits with 0 once tokens have arrived and with 1 if the request was denied, expired or failed.";
 
 /// Sign in at any OAuth 2.0 server that offers the device flow.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LoginArgs {
     /// The authorization server, as its metadata names it.
     #[arg(long, value_name = "URL")]
@@ -48,6 +56,12 @@ pub struct LoginArgs {
     /// A name for this device that you will recognise on the approval page.
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
+    /// Have the tokens bound to a key that nobody else has (DPoP, RFC 9449); a new one, for this command only.
+    #[arg(long)]
+    pub dpop: bool,
+    /// The same with the key in this file, which is made at first use: later commands are then the same device.
+    #[arg(long, value_name = "FILE")]
+    pub dpop_key: Option<PathBuf>,
     /// Draw no QR code.
     #[arg(long)]
     pub no_qr: bool,
@@ -80,6 +94,8 @@ pub struct LoginConfig {
     pub qr: QrDisplay,
     /// Whether polls may be held (RFC 7240 §4.3).
     pub long_poll: LongPoll,
+    /// The key that the tokens are to be bound to (RFC 9449).
+    pub dpop: Option<Arc<DpopKey>>,
 }
 
 /// Why nobody was signed in. Every message is a sentence for the person who ran the command.
@@ -94,6 +110,9 @@ pub enum LoginError {
     /// The HTTP client could not be set up.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// There is no key to bind the tokens to.
+    #[error(transparent)]
+    DpopKey(#[from] DpopKeyError),
     /// `--client-secret-stdin` was given and standard input is empty.
     #[error("There is no client secret on standard input.")]
     NoSecret,
@@ -113,6 +132,11 @@ pub async fn run(args: LoginArgs) -> Result<(), LoginError> {
     } else {
         ClientIdentity::public(args.client_id)
     };
+    let dpop = match &args.dpop_key {
+        Some(file) => Some(DpopKey::load_or_create(file)?),
+        None if args.dpop => Some(DpopKey::generate()?),
+        None => None,
+    };
     let config = LoginConfig {
         issuer: args.issuer,
         identity,
@@ -120,6 +144,7 @@ pub async fn run(args: LoginArgs) -> Result<(), LoginError> {
         device: DeviceDescription::of_this_machine(args.device_name),
         qr: if args.no_qr { QrDisplay::Hidden } else { QrDisplay::Shown },
         long_poll: LongPoll::Ask,
+        dpop: dpop.map(Arc::new),
     };
     let mut terminal = Terminal::of_process(results);
     let tokens = connect(&config, &mut terminal, |_| ()).await?;
@@ -151,7 +176,13 @@ async fn connect_by<C: Clock>(
 ) -> Result<TokenResponse, LoginError> {
     let http = Http::new()?;
     let metadata = discover(&http, &config.issuer).await?;
-    let flow = DeviceFlow { http, metadata, identity: config.identity.clone(), long_poll: config.long_poll };
+    let flow = DeviceFlow {
+        http,
+        metadata,
+        identity: config.identity.clone(),
+        long_poll: config.long_poll,
+        dpop: config.dpop.clone(),
+    };
     let authorization = flow.start(config.scope.as_deref(), &config.device).await?;
     show(&authorization, config.qr, terminal)?;
     on_started(&authorization);
@@ -216,6 +247,7 @@ mod tests {
             device: DeviceDescription::default(),
             qr: QrDisplay::Shown,
             long_poll: LongPoll::Ask,
+            dpop: None,
         };
         let paper = Paper::default();
         let mut terminal = paper.terminal(Motion::Still, Colours::Plain);

@@ -29,6 +29,7 @@ pub struct Config {
     pub secrets: SecretSettings,
     pub device_flow: DeviceFlow,
     pub tokens: Tokens,
+    pub dpop: Dpop,
     pub sign_in: SignIn,
     pub rate_limits: RateLimits,
     pub log: Log,
@@ -106,6 +107,15 @@ pub struct Tokens {
     pub signing_algorithm: SigningAlgorithm,
     #[serde(deserialize_with = "values::empty_is_none")]
     pub default_audience: Option<String>,
+}
+
+/// `[dpop]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Dpop {
+    pub require_nonce: bool,
+    pub remembered_proofs: usize,
 }
 
 /// `[sign_in]`

@@ -24,6 +24,8 @@ pub struct Metadata {
     /// What the server says it grants. Servers are known to leave the device grant out of this list, so that the
     /// presence of the endpoint decides.
     pub grant_types_supported: Vec<String>,
+    /// What DPoP proofs may be signed with (RFC 9449 §5.1); nothing where the server knows no DPoP.
+    pub dpop_signing_alg_values_supported: Vec<String>,
 }
 
 /// Why the endpoints could not be found out.
@@ -83,6 +85,8 @@ struct Document {
     token_endpoint: Option<String>,
     jwks_uri: Option<String>,
     grant_types_supported: Option<Vec<String>>,
+    #[serde(default)]
+    dpop_signing_alg_values_supported: Vec<String>,
 }
 
 /// Reads the metadata of `issuer`: at the address of RFC 8414 §3.1 first, then at that of OIDC Discovery §4.
@@ -157,6 +161,7 @@ fn read(issuer: &str, url: &Url, answer: &Answer) -> Result<Metadata, DiscoveryE
         issuer: document.issuer,
         jwks_uri: document.jwks_uri.and_then(|uri| Url::parse(&uri).ok()),
         grant_types_supported: document.grant_types_supported.unwrap_or_else(default_grants),
+        dpop_signing_alg_values_supported: document.dpop_signing_alg_values_supported,
     })
 }
 

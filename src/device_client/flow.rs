@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use url::Url;
@@ -9,7 +9,8 @@ use super::{
     answer::{OAuthError, Polled, oauth_error, unquoted},
     description::DeviceDescription,
     discovery::Metadata,
-    http::{Http, TransportError, host},
+    dpop::{ALGORITHM, DPOP, DpopKey},
+    http::{Answer, Http, TransportError, host},
     identity::{ClientIdentity, Secret},
     pacing::LongPoll,
     wire,
@@ -33,6 +34,8 @@ pub struct DeviceFlow {
     pub identity: ClientIdentity,
     /// Whether polls may be held (RFC 7240 §4.3).
     pub long_poll: LongPoll,
+    /// The key that the tokens are to be bound to (RFC 9449).
+    pub dpop: Option<Arc<DpopKey>>,
 }
 
 /// What the server hands out at the start (RFC 8628 §3.2).
@@ -64,6 +67,12 @@ pub enum FlowError {
     /// Any other error (RFC 6749 §5.2).
     #[error("The server refused the request: {0}.")]
     Refused(OAuthError),
+    /// The server cannot bind tokens to a key (RFC 9449 §5.1).
+    #[error("The server does not say that it can bind tokens to a key of this kind (DPoP with {ALGORITHM}).")]
+    NoDpop,
+    /// There are tokens, but everybody who gets hold of them can use them (RFC 9449 §5).
+    #[error("The server did not bind the tokens to the key; they were thrown away.")]
+    NotBound,
     /// The answer does not follow RFC 8628.
     #[error("The server's answer cannot be used: {0}.")]
     Unreadable(String),
@@ -93,11 +102,15 @@ impl DeviceFlow {
         scope: Option<&str>,
         device: &DeviceDescription,
     ) -> Result<DeviceAuthorization, FlowError> {
+        let algorithms = &self.metadata.dpop_signing_alg_values_supported;
+        if self.dpop.is_some() && !algorithms.iter().any(|name| name == ALGORITHM) {
+            return Err(FlowError::NoDpop);
+        }
         let mut form = vec![("client_id", self.identity.id())];
         form.extend(scope.filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)));
         form.extend(device.members());
         let url = &self.metadata.device_authorization_endpoint;
-        let answer = self.http.post(url, &form, self.headers(None), TIMEOUT).await?;
+        let answer = self.post(url, &form, None, TIMEOUT).await?;
         if answer.status.is_success() && oauth_error(&answer).is_none() {
             return read_start(&answer.body);
         }
@@ -120,27 +133,45 @@ impl DeviceFlow {
         ];
         let timeout = hold.map_or(TIMEOUT, |hold| hold.saturating_add(HOLD_ALLOWANCE));
         let url = &self.metadata.token_endpoint;
-        match self.http.post(url, &form, self.headers(hold), timeout).await {
-            Ok(answer) => {
-                #[expect(
-                    clippy::disallowed_methods,
-                    reason = "the client's clock; Retry-After may be a date"
-                )]
-                let now = Utc::now();
-                Ok(Polled::read(&answer, now))
-            }
+        match self.post(url, &form, hold, timeout).await {
+            Ok(answer) => Ok(Polled::read(&answer, now())),
             Err(TransportError::Unreachable { why, .. }) => Ok(Polled::unavailable(why)),
             Err(other) => Err(other),
         }
     }
 
-    fn headers(&self, hold: Option<Duration>) -> HeaderMap {
+    /// Posts a form; with a key, also its proof. A server that wants a nonce in it is asked once more, with that.
+    async fn post(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+        hold: Option<Duration>,
+        timeout: Duration,
+    ) -> Result<Answer, TransportError> {
+        let answer = self.http.post(url, form, self.headers(url, hold), timeout).await?;
+        let Some(key) = &self.dpop else { return Ok(answer) };
+        let is_new = key.keep_nonce(&answer.headers);
+        if !is_new || oauth_error(&answer).is_none_or(|error| error.code != "use_dpop_nonce") {
+            return Ok(answer);
+        }
+        let second = self.http.post(url, form, self.headers(url, hold), timeout).await?;
+        key.keep_nonce(&second.headers);
+        Ok(second)
+    }
+
+    fn headers(&self, url: &Url, hold: Option<Duration>) -> HeaderMap {
         let authorization = self.identity.authorization().map(|value| (AUTHORIZATION, value));
         let prefer = hold
             .and_then(|hold| HeaderValue::from_str(&format!("wait={}", hold.as_secs())).ok())
             .map(|value| (PREFER, value));
-        authorization.into_iter().chain(prefer).collect()
+        let proof = self.dpop.as_ref().and_then(|key| key.proof(url, now())).map(|value| (DPOP, value));
+        authorization.into_iter().chain(prefer).chain(proof).collect()
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the client's clock; proofs say when they were made")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
 }
 
 /// Reads RFC 8628 §3.2.

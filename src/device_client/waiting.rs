@@ -63,11 +63,19 @@ pub async fn wait_for_tokens<C: Clock>(
             Next::AfterAnswer(delay) => answered.saturating_add(delay),
         };
         if let Some(outcome) = outcome(polled) {
-            return outcome;
+            return outcome.and_then(|tokens| must_be_bound(flow, tokens));
         }
     }
     clock.sleep(deadline.saturating_sub(clock.now())).await;
     Err(FlowError::Expired)
+}
+
+/// Whoever wants bound tokens must not use others (RFC 9449 §5).
+fn must_be_bound(flow: &DeviceFlow, tokens: TokenResponse) -> Result<TokenResponse, FlowError> {
+    if flow.dpop.is_some() && !tokens.token_type.eq_ignore_ascii_case("DPoP") {
+        return Err(FlowError::NotBound);
+    }
+    Ok(tokens)
 }
 
 /// What ends the waiting, if anything does.

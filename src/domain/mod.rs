@@ -6,6 +6,7 @@ pub mod audit;
 pub mod authenticate_client;
 pub mod clients;
 pub mod device_flow;
+pub mod dpop;
 pub mod granting;
 pub mod guards;
 pub mod housekeeping;

@@ -1,4 +1,5 @@
-//! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2).
+//! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2,
+//! RFC 9449 §5, §8).
 //!
 //! What the client is told and what is logged are two fields: the first never carries input or internals.
 
@@ -22,6 +23,8 @@ pub enum ErrorCode {
     UnsupportedGrantType,
     InvalidScope,
     InvalidTarget,
+    InvalidDpopProof,
+    UseDpopNonce,
     AuthorizationPending,
     SlowDown,
     AccessDenied,
@@ -61,6 +64,8 @@ impl ErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::AccessDenied => "access_denied",

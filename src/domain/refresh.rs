@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sqlx::PgExecutor;
 
 use super::authenticate_client::AuthenticatedClient;
+use super::dpop::Proof;
 use super::oauth_error::OAuthError;
 use super::tokens::{self, Grant, IssuedTokens};
 use super::{audit, granting};
@@ -35,8 +36,14 @@ pub struct RefreshRequest {
     pub scope: Option<String>,
     /// `resource` (RFC 8707 §2.2).
     pub resources: Vec<String>,
-    /// The key the client proved to hold (RFC 9449).
-    pub dpop_key: Option<KeyThumbprint>,
+    /// The proof of a key (RFC 9449).
+    pub proof: Option<Proof>,
+}
+
+impl RefreshRequest {
+    fn dpop_key(&self) -> Option<KeyThumbprint> {
+        self.proof.as_ref().map(Proof::key)
+    }
 }
 
 /// A secret as it was sent, not yet read.
@@ -96,10 +103,10 @@ pub async fn refresh(
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::RefreshToken)?;
     let secret = BearerSecret::parse(SecretKind::RefreshToken, &request.refresh_token).ok_or_else(dead)?;
-    for _ in 0..MAX_ATTEMPTS {
+    for attempt in 0..MAX_ATTEMPTS {
         let name = (tenant.id, secret.hash());
         let presented = app.queues.refresh_tokens.submit(name).await?.ok_or_else(dead)?;
-        let replaced = match judge(&presented, &client.client_id, request.dpop_key, app.clock.now()) {
+        let replaced = match judge(&presented, &client.client_id, request.dpop_key(), app.clock.now()) {
             Verdict::Exchange => presented.id,
             Verdict::Repeat { successor } => successor,
             Verdict::Foreign | Verdict::Dead => return Err(dead()),
@@ -109,6 +116,9 @@ pub async fn refresh(
                 return Err(dead());
             }
         };
+        if let (0, Some(proof)) = (attempt, &request.proof) {
+            proof.spend(app).await?;
+        }
         let (tokens, successor) = issue(app, tenant, client, &presented, request).await?;
         let now = app.clock.now();
         let rotation = Rotation {
@@ -160,7 +170,7 @@ async fn issue(
         device_id: family.device_id,
         scopes: &for_access,
         resources: &resources,
-        dpop_key: request.dpop_key,
+        dpop_key: request.dpop_key(),
         authentication: &family.authentication,
         ends_at: family.expires_at,
     };

@@ -9,6 +9,9 @@ const WELL_KNOWN: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 /// What `/api/v1` may stand in front of: the OAuth and the user endpoints.
 const VERSIONED: [&str; 2] = ["/oauth/", "/devices"];
+/// Other spellings of paths, and the one form of each.
+const ALIASES: [(&str, &str); 2] =
+    [("/oauth/device_authorization", "/oauth/device-authorization"), ("/device/qr", "/oauth/device/qr")];
 
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,13 +47,24 @@ impl Address {
             Some(rest) if VERSIONED.iter().any(|start| rest.starts_with(start)) => rest,
             _ => path,
         };
-        let path = match path {
-            "/oauth/device_authorization" => "/oauth/device-authorization",
-            "/device/qr" => "/oauth/device/qr",
-            _ => path,
-        };
+        let path = ALIASES.iter().find(|(alias, _)| *alias == path).map_or(path, |(_, path)| path);
         Some(Self { slug, path: path.to_owned() })
     }
+}
+
+/// Every path, as the public spells them, that leads to this one of the tenant.
+#[must_use]
+pub fn spellings(slug: &TenantSlug, path: &str) -> Vec<String> {
+    let prefix = slug.path_prefix();
+    let aliases = ALIASES.iter().filter(|(_, meant)| *meant == path).map(|(alias, _)| *alias);
+    std::iter::once(path)
+        .chain(aliases)
+        .flat_map(|spelling| {
+            let versioned = VERSIONED.iter().any(|start| spelling.starts_with(start));
+            let below_version = versioned.then(|| format!("{prefix}/api/v1{spelling}"));
+            std::iter::once(format!("{prefix}{spelling}")).chain(below_version)
+        })
+        .collect()
 }
 
 /// The same URI with another path.
@@ -99,6 +113,28 @@ mod tests {
         ] {
             assert_eq!(address(given), Some((slug.to_owned(), path.to_owned())), "{given}");
         }
+    }
+
+    #[test]
+    fn every_path_knows_its_spellings() {
+        let acme = TenantSlug::parse("acme").unwrap();
+        for slug in [TenantSlug::root(), acme.clone()] {
+            for path in ["/oauth/token", "/oauth/device-authorization", "/oauth/device/qr", "/device"] {
+                for spelling in spellings(&slug, path) {
+                    let meant = Address { slug: slug.clone(), path: path.to_owned() };
+                    assert_eq!(Address::of(&spelling), Some(meant), "{spelling}");
+                }
+            }
+        }
+        assert_eq!(
+            spellings(&acme, "/oauth/device-authorization"),
+            [
+                "/t/acme/oauth/device-authorization",
+                "/t/acme/api/v1/oauth/device-authorization",
+                "/t/acme/oauth/device_authorization",
+                "/t/acme/api/v1/oauth/device_authorization",
+            ]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod dpop;
 pub mod health;
 pub mod oauth;
 pub mod openapi;
@@ -68,14 +69,16 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
-            request.extensions_mut().insert(Slug(address.slug));
+            request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
-            match within(limit, router.clone().oneshot(request)).await {
+            let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
                 None => took_too_long(&address.path),
-            }
+            };
+            dpop::offer_nonce(&mut response, app, &address);
+            response
         }
         None => not_found(request).await,
     };

@@ -12,12 +12,14 @@ pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
 use crate::model::ids::TenantId;
+use crate::model::tenant::TenantSlug;
 use crate::model::user_code::UserCode;
 
 /// The keys in use, each derived from the master key for one purpose (RFC 5869).
 pub struct Secrets {
     user_code: hmac::Key,
     csrf: hmac::Key,
+    dpop_nonce: hmac::Key,
     /// Seals signing keys and user codes for the database.
     pub database: Sealer,
     /// Seals what a browser carries for us.
@@ -43,6 +45,7 @@ impl Secrets {
         Self {
             user_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("user code mac")[..]),
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
+            dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
             database: Sealer::new(&expand("database sealing")),
             cookies: Sealer::new(&expand("cookie sealing")),
         }
@@ -58,6 +61,12 @@ impl Secrets {
     #[must_use]
     pub fn form_token(&self, browser: &str, purpose: &str) -> String {
         hex::encode(mac(&self.csrf, &[browser.as_bytes(), b"\0", purpose.as_bytes()]))
+    }
+
+    /// What a tenant's DPoP nonce is made of in one span of time.
+    #[must_use]
+    pub fn dpop_nonce_mac(&self, tenant: &TenantSlug, span: i64) -> [u8; 32] {
+        mac(&self.dpop_nonce, &[&span.to_be_bytes(), tenant.as_str().as_bytes()])
     }
 }
 

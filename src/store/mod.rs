@@ -12,6 +12,7 @@ pub mod clients;
 pub mod device_sessions;
 mod error;
 pub mod queues;
+pub mod recent_proofs;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod schema;

@@ -24,3 +24,16 @@ pub async fn spend(
     .await?;
     Ok(spent.rows_affected() == 1)
 }
+
+/// Deletes a batch of proofs' names that expired before `before`.
+pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM used_jtis WHERE (tenant_id, jti_hash) IN (
+             SELECT tenant_id, jti_hash FROM used_jtis WHERE expires_at < $1
+             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

@@ -19,6 +19,8 @@ mod rfc7517_jwks;
 mod rfc8414_metadata;
 mod rfc8628;
 mod rfc9068_access_tokens;
+mod rfc9449_bound_tokens;
+mod rfc9449_dpop;
 mod secrets_at_rest;
 mod support;
 mod tenants;

@@ -13,6 +13,7 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::store;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct CreateClient {
     /// The client's identifier.
     #[arg(long)]
@@ -42,6 +43,9 @@ pub(super) struct CreateClient {
     /// What signs its tokens: ES256 or RS256; the server's default when absent.
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
+    /// All its access tokens must be bound to a key (DPoP, RFC 9449 §5.2).
+    #[arg(long)]
+    dpop_bound: bool,
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +91,7 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         scope_policy: if new.inherit { ScopePolicy::Inherit } else { ScopePolicy::Explicit },
         first_party: new.first_party,
         signing_algorithm: new.signing_algorithm,
+        dpop_bound_access_tokens: new.dpop_bound,
         ..Client::public(tenant, client_id)
     };
     let secret = clients::create(app, client).await?;

@@ -126,6 +126,7 @@ async fn play_device(
         device: DeviceDescription::of_this_machine(Some("Demo TV".to_owned())),
         qr: if auto_approve { QrDisplay::Hidden } else { QrDisplay::Shown },
         long_poll: LongPoll::Ask,
+        dpop: None,
     };
     let (shown, seen) = tokio::sync::oneshot::channel();
     let waiting = connect(&device, &mut terminal, |started| {

@@ -135,6 +135,7 @@ async fn metadata(State(server): State<ScriptedServer>) -> Json<Value> {
         "issuer": server.issuer,
         "device_authorization_endpoint": format!("{base}/device"),
         "token_endpoint": format!("{base}/token"),
+        "dpop_signing_alg_values_supported": ["ES256"],
     }))
 }
 

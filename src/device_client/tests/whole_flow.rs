@@ -1,11 +1,12 @@
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::server::{Scripted, ScriptedServer};
 use crate::device_client::{
-    ClientIdentity, DeviceDescription, DeviceFlow, DiscoveryError, FlowError, Http, LongPoll, PollAnswer,
-    Secret, TokenResponse, discover, wait_for_tokens,
+    ClientIdentity, DeviceDescription, DeviceFlow, DiscoveryError, DpopKey, FlowError, Http, LongPoll,
+    PollAnswer, Secret, TokenResponse, discover, wait_for_tokens,
 };
 
 fn issued() -> Scripted {
@@ -19,7 +20,7 @@ fn pending() -> Scripted {
 async fn flow(server: &ScriptedServer, long_poll: LongPoll) -> DeviceFlow {
     let http = Http::new().unwrap();
     let metadata = discover(&http, &server.issuer).await.unwrap();
-    DeviceFlow { http, metadata, identity: ClientIdentity::public("tv"), long_poll }
+    DeviceFlow { http, metadata, identity: ClientIdentity::public("tv"), long_poll, dpop: None }
 }
 
 async fn run(server: &ScriptedServer, long_poll: LongPoll) -> Result<TokenResponse, FlowError> {
@@ -160,4 +161,64 @@ async fn nobody_at_the_issuer_is_said_clearly() {
     let other = server.issuer.replace("/t/acme", "/t/other");
     let error = discover(&http, &other).await.unwrap_err();
     assert!(matches!(error, DiscoveryError::NotFound { status: 404, .. }), "{error}");
+}
+
+fn proof_claims(seen: &super::server::Seen) -> Value {
+    let proof = seen.headers["dpop"].to_str().unwrap();
+    let claims = URL_SAFE_NO_PAD.decode(proof.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&claims).unwrap()
+}
+
+#[tokio::test]
+async fn with_a_key_every_request_brings_its_own_proof_and_the_servers_nonce() {
+    let bound = json!({"access_token": "AAA", "token_type": "DPoP", "expires_in": 300});
+    let server = ScriptedServer::start([
+        pending(),
+        Scripted::error("use_dpop_nonce").header("dpop-nonce", "one"),
+        pending().header("dpop-nonce", "two"),
+        Scripted::tokens(bound),
+    ])
+    .await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    let tokens = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await.unwrap();
+    assert_eq!(tokens.token_type, "DPoP");
+    // The demand for a nonce is answered at once.
+    assert_eq!(server.polled_at(), [5, 10, 10, 15]);
+    let proofs: Vec<Value> = server.seen().iter().map(proof_claims).collect();
+    let nonces: Vec<&Value> = proofs.iter().map(|proof| &proof["nonce"]).collect();
+    assert_eq!(nonces, [&Value::Null, &Value::Null, &Value::Null, &json!("one"), &json!("two")]);
+    let mut names: Vec<&str> = proofs.iter().map(|proof| proof["jti"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 5);
+    assert!(proofs[0]["htu"].as_str().unwrap().ends_with("/device"));
+    assert!(proofs[1]["htu"].as_str().unwrap().ends_with("/token"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_never_content_with_a_nonce_is_not_asked_for_ever() {
+    let demand = |nonce| Scripted::error("use_dpop_nonce").header("dpop-nonce", nonce);
+    let server = ScriptedServer::start([demand("one"), demand("two"), issued()]).await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await;
+    assert!(matches!(outcome, Err(FlowError::Refused(error)) if error.code == "use_dpop_nonce"));
+    assert_eq!(server.polled_at(), [5, 5]);
+}
+
+#[tokio::test]
+async fn tokens_that_are_not_bound_are_not_taken_for_bound_ones() {
+    let server = ScriptedServer::start([issued()]).await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await;
+    assert!(matches!(outcome, Err(FlowError::NotBound)));
+    flow.metadata.dpop_signing_alg_values_supported.clear();
+    let refused = flow.start(None, &DeviceDescription::default()).await;
+    assert!(matches!(refused, Err(FlowError::NoDpop)));
+    assert_eq!(server.seen().len(), 2, "nobody was bothered");
 }

@@ -6,6 +6,7 @@ use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
 use super::redeem;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
@@ -25,8 +26,16 @@ pub struct PollRequest {
     pub scope: Option<String>,
     /// `resource` (RFC 8707 §2.2).
     pub resources: Vec<String>,
-    /// The key it proved to hold (RFC 9449).
-    pub dpop_key: Option<KeyThumbprint>,
+    /// The proof of a key (RFC 9449).
+    pub proof: Option<Proof>,
+}
+
+impl PollRequest {
+    /// The key that was proved.
+    #[must_use]
+    pub fn dpop_key(&self) -> Option<KeyThumbprint> {
+        self.proof.as_ref().map(Proof::key)
+    }
 }
 
 /// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not. What memory can answer touches nothing
@@ -40,7 +49,7 @@ pub async fn poll(
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::DeviceCode)?;
     let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
-    match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key }) {
+    match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key() }) {
         Some(known) => Err(refusal(app, &code, known).await),
         // Apart from the others, for it is twenty times as large as what most polls need.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
@@ -63,7 +72,7 @@ pub(super) async fn ask_database(
 ) -> Result<IssuedTokens, OAuthError> {
     let now = app.clock.now();
     let ticket = app.sessions.ticket(code);
-    let asker = Asker { client, dpop_key: request.dpop_key };
+    let asker = Asker { client, dpop_key: request.dpop_key() };
     let found = match app.queues.polls.submit((tenant.id, *code)).await {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {

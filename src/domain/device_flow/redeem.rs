@@ -101,6 +101,9 @@ async fn prepare(
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let resources = granting::narrow_resources(&found.resources, &request.resources)?;
 
+    if let Some(proof) = &request.proof {
+        proof.spend(app).await?;
+    }
     let now = app.clock.now();
     let device_id = DeviceId(app.random.uuid_v7(now));
     let renewable = granting::brings_refresh_token(client, &granted);
@@ -113,7 +116,7 @@ async fn prepare(
         device_id,
         scopes: &for_access,
         resources: &resources,
-        dpop_key: request.dpop_key,
+        dpop_key: request.dpop_key(),
         authentication: &approval.authentication,
         ends_at,
     };
@@ -125,7 +128,7 @@ async fn prepare(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         scopes: granted,
         // A public client has nothing else to prove itself with when it refreshes (RFC 9449 §5).
-        dpop_key: found.session.dpop_key.or(request.dpop_key.filter(|_| client.is_public())),
+        dpop_key: found.session.dpop_key.or(request.dpop_key().filter(|_| client.is_public())),
         expires_at: ends_at,
         refresh_token,
         audit_id: app.random.uuid_v7(now),

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::user_code_context;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::dpop::Proof;
 use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tenants;
@@ -16,7 +17,6 @@ use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::Polling;
 use crate::model::ids::DeviceSessionId;
-use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
@@ -36,8 +36,8 @@ pub struct StartRequest {
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2).
     pub resources: Vec<String>,
-    /// The key it proved to hold (RFC 9449): from now on only that key may go on.
-    pub dpop_key: Option<KeyThumbprint>,
+    /// The proof of a key (RFC 9449): from now on only that key may go on.
+    pub proof: Option<Proof>,
     /// What it says about itself.
     pub device: DeviceDescription,
 }
@@ -72,6 +72,9 @@ pub async fn start(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
     let live = check_quotas(app, tenant, client, origin).await?;
+    if let Some(proof) = &request.proof {
+        proof.spend(app).await?;
+    }
 
     let now = app.clock.now();
     let settings = &app.config.device_flow;

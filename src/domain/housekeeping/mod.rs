@@ -10,6 +10,7 @@ pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
 pub mod spent_user_codes;
+pub mod used_jtis;
 
 use std::pin::Pin;
 
@@ -31,13 +32,14 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 7] = [
+pub const CHORES: [Chore; 8] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,
     attempt_budgets::CHORE,
+    used_jtis::CHORE,
     audit_events::CHORE,
 ];
 

@@ -12,8 +12,10 @@ use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::device_flow::start::{self, StartRequest, Started};
+use crate::domain::dpop;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
+use crate::http::dpop::Dpop;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::{Slug, no_store};
@@ -74,6 +76,8 @@ pub struct DeviceAuthorizationResponse {
     path = "/oauth/device-authorization",
     operation_id = "v1_oauth_device_authorization_create",
     tag = "OAuth Device Flow",
+    params(("DPoP" = Option<String>, Header, description = "A proof of a key (RFC 9449 §4): from then on only the \
+        holder of that key can poll, collect the tokens and refresh them")),
     request_body(
         content(
             (DeviceAuthorizationRequest = "application/x-www-form-urlencoded"),
@@ -83,7 +87,8 @@ pub struct DeviceAuthorizationResponse {
     ),
     responses(
         (status = 200, description = "The codes", body = DeviceAuthorizationResponse),
-        (status = 400, description = "`invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`", body = OAuthErrorBody),
+        (status = 400, description = "`invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
+            `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
         (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
@@ -96,6 +101,7 @@ pub async fn create(
     State(app): State<Arc<App>>,
     slug: Slug,
     Origin(origin): Origin,
+    Dpop(presented): Dpop,
     mut parameters: Parameters,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
@@ -103,8 +109,8 @@ pub async fn create(
     let request = StartRequest {
         scope: parameters.take("scope"),
         resources: parameters.take_resources(),
-        dpop_key: None,
         device: describe(&mut parameters)?,
+        proof: dpop::prove(&app, &tenant, presented.as_ref()).await?,
     };
     let started = start::start(&app, &tenant, &client, request, &origin).await?;
     Ok(no_store(DeviceAuthorizationResponse::from(started)))

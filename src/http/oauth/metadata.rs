@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
+use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
 use crate::http::Slug;
@@ -33,6 +34,7 @@ pub struct AuthorizationServerMetadata {
     pub grant_types_supported: Vec<&'static str>,
     pub response_types_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub dpop_signing_alg_values_supported: Vec<&'static str>,
     pub scopes_supported: Vec<String>,
     /// OpenID Connect's, but those who discover by RFC 8414 get ID tokens too, and expect RS256 without it.
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
@@ -109,6 +111,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
         response_types_supported: vec!["none"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
+        dpop_signing_alg_values_supported: ALGORITHMS.to_vec(),
         scopes_supported: scopes::all(&app.db, tenant.id)
             .await?
             .into_iter()

@@ -12,10 +12,12 @@ use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::device_flow::poll::{self, PollRequest};
 use crate::domain::device_flow::wait;
+use crate::domain::dpop;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::refresh::{self, RefreshRequest};
 use crate::domain::tenants;
 use crate::domain::tokens::IssuedTokens;
+use crate::http::dpop::Dpop;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::prefer::Prefer;
@@ -71,8 +73,12 @@ pub struct TokenResponse {
     path = "/oauth/token",
     operation_id = "v1_oauth_token_create",
     tag = "OAuth Device Flow",
-    params(("Prefer" = Option<String>, Header, description = "`wait=N`: hold a pending poll for up to N seconds, \
-        at most 60, until somebody decides (RFC 7240 §4.3)", example = "wait=30")),
+    params(
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: hold a pending poll for up to N seconds, \
+            at most 60, until somebody decides (RFC 7240 §4.3)", example = "wait=30"),
+        ("DPoP" = Option<String>, Header, description = "A proof of the key that the tokens are bound to, a new \
+            one for each request (RFC 9449 §4)"),
+    ),
     request_body(
         content(
             (DeviceTokenRequest = "application/x-www-form-urlencoded"),
@@ -84,7 +90,7 @@ pub struct TokenResponse {
         (status = 200, description = "The tokens", body = TokenResponse),
         (status = 400, description = "`authorization_pending`, `slow_down`, `access_denied`, `expired_token`, \
             `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
-            `unsupported_grant_type`", body = OAuthErrorBody),
+            `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
         (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
@@ -97,16 +103,18 @@ pub async fn create(
     slug: Slug,
     Origin(origin): Origin,
     prefer: Prefer,
+    Dpop(presented): Dpop,
     mut parameters: Parameters,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let grant = required(parameters.take("grant_type"), "grant_type is required.")?;
     let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let proof = dpop::prove_for_tokens(&app, &tenant, &client, presented.as_ref()).await?;
     let (scope, resources) = (parameters.take("scope"), parameters.take_resources());
     let tokens = match GrantType::parse(&grant) {
         Some(GrantType::DeviceCode) => {
             let device_code = required(parameters.take("device_code"), "device_code is required.")?;
-            let request = PollRequest { device_code, scope, resources, dpop_key: None };
+            let request = PollRequest { device_code, scope, resources, proof };
             let Some(patience) = prefer.wait else {
                 let tokens = poll::poll(&app, &tenant, &client, &request, &origin).await?;
                 return Ok(no_store(TokenResponse::from(tokens)));
@@ -118,7 +126,7 @@ pub async fn create(
         Some(GrantType::RefreshToken) => {
             let refresh_token =
                 required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
-            let request = RefreshRequest { refresh_token, scope, resources, dpop_key: None };
+            let request = RefreshRequest { refresh_token, scope, resources, proof };
             Box::pin(refresh::refresh(&app, &tenant, &client, &request, &origin)).await?
         }
         None => {

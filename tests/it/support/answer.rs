@@ -61,6 +61,15 @@ impl Answer {
         self
     }
 
+    /// Insists on tokens that are bound to a key (RFC 9449 §5).
+    #[track_caller]
+    pub fn must_be_bound_tokens(&self) -> &Self {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        assert!(self.json["access_token"].is_string(), "{self:?}");
+        assert_eq!(self.json["token_type"], "DPoP", "{self:?}");
+        self
+    }
+
     /// A string member; panics when it is missing.
     #[track_caller]
     pub fn string(&self, member: &str) -> String {

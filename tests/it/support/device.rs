@@ -4,7 +4,7 @@ use reqwest::multipart;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 
-use super::{Answer, Person};
+use super::{Answer, DpopKey, Person};
 
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -16,6 +16,8 @@ pub struct Device {
     pub base: String,
     pub client_id: String,
     pub proof: Proof,
+    /// The key it proves to hold with each request (RFC 9449), if it has one.
+    pub key: Option<DpopKey>,
 }
 
 /// How a client proves who it is.
@@ -62,7 +64,7 @@ pub struct Started {
 
 impl Device {
     pub fn new(http: Client, base: &str, client_id: &str, proof: Proof) -> Self {
-        Self { http, base: base.to_owned(), client_id: client_id.to_owned(), proof }
+        Self { http, base: base.to_owned(), client_id: client_id.to_owned(), proof, key: None }
     }
 
     /// The same program, talking to another address of the service.
@@ -130,7 +132,15 @@ impl Device {
                 form.push(("client_secret", secret));
             }
         }
+        if let Some(key) = &self.key {
+            request = request.header("dpop", key.proof(path));
+        }
         send(request.form(&form)).await
+    }
+
+    /// The same program, proving to hold a key.
+    pub fn with_key(&self, key: &DpopKey) -> Self {
+        Self { key: Some(key.clone()), ..self.clone() }
     }
 
     /// The same program, proving who it is in another way.

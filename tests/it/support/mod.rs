@@ -4,11 +4,13 @@ pub mod answer;
 pub mod clock;
 pub mod database;
 pub mod device;
+pub mod dpop;
 pub mod jwt;
 pub mod person;
 pub mod server;
 
 pub use answer::Answer;
 pub use device::{Device, Started};
+pub use dpop::DpopKey;
 pub use person::{Page, Person};
 pub use server::TestServer;

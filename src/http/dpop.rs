@@ -1,0 +1,81 @@
+//! The `DPoP` header (RFC 9449 §4.1) and the `DPoP-Nonce` header (§8).
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+
+use super::Slug;
+use super::address::{self, Address};
+use super::oauth::OAuthRefusal;
+use crate::app::App;
+use crate::domain::dpop::proof::{ALGORITHMS, Refusal};
+use crate::domain::dpop::{Presented, nonce};
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+/// Where proofs are read, and so nonces are handed out.
+const ENDPOINTS: [&str; 3] = ["/oauth/device-authorization", "/oauth/token", "/oauth/userinfo"];
+
+/// The proof that came with the request, not checked yet.
+#[derive(Debug)]
+pub struct Dpop(pub Option<Presented>);
+
+impl FromRequestParts<Arc<App>> for Dpop {
+    type Rejection = OAuthRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
+        let mut values = parts.headers.get_all(DPOP).iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        if values.next().is_some() {
+            return Err(OAuthError::from(Refusal::Several).into());
+        }
+        let jwt = value.to_str().map_err(|_| OAuthError::from(Refusal::Malformed))?.to_owned();
+        let Slug(slug) = Slug::from_request_parts(parts, app).await?;
+        Ok(Self(Some(Presented {
+            jwt,
+            method: parts.method.to_string(),
+            paths: address::spellings(&slug, parts.uri.path()),
+        })))
+    }
+}
+
+/// Hands out the nonce of the moment with every answer of an endpoint that demands one (§8.2): the next proof then
+/// needs no second try.
+pub(super) fn offer_nonce(response: &mut Response, app: &App, address: &Address) {
+    if app.config.dpop.require_nonce
+        && ENDPOINTS.contains(&address.path.as_str())
+        && let Ok(nonce) = HeaderValue::try_from(nonce::current(app, &address.slug))
+    {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+}
+
+/// The value of `WWW-Authenticate` where a bound access token is needed (§7.1), with what was wrong with the one
+/// that came.
+#[must_use]
+pub fn challenge(error: Option<ErrorCode>) -> HeaderValue {
+    let algorithms = ALGORITHMS.join(" ");
+    let challenge = match error {
+        Some(error) => format!("DPoP error=\"{}\", algs=\"{algorithms}\"", error.as_str()),
+        None => format!("DPoP algs=\"{algorithms}\""),
+    };
+    HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("DPoP"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_names_the_error_and_the_algorithms() {
+        assert_eq!(
+            challenge(Some(ErrorCode::UseDpopNonce)),
+            "DPoP error=\"use_dpop_nonce\", algs=\"ES256 RS256 EdDSA Ed25519\""
+        );
+        assert_eq!(challenge(None), "DPoP algs=\"ES256 RS256 EdDSA Ed25519\"");
+    }
+}
