@@ -11,7 +11,8 @@ use super::Slug;
 use super::address::{self, Address};
 use super::oauth::OAuthRefusal;
 use crate::app::App;
-use crate::domain::dpop::proof::{ALGORITHMS, Refusal};
+use crate::domain::dpop::proof::ALGORITHMS;
+use crate::domain::dpop::refusal::Refusal;
 use crate::domain::dpop::{Presented, nonce};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 

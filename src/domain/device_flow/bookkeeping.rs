@@ -49,7 +49,8 @@ fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written
 }
 
 /// Looks at no more than `max` sessions whose turn it is: reads those anew that were not read for half a minute, and
-/// forgets those whose time has passed; how many there were. An announcement that was missed, for whatever reason, is made up for here.
+/// forgets those whose time has passed; how many there were. An announcement that was missed, for whatever reason, is
+/// made up for here.
 pub async fn reread_due(app: &App, max: usize) -> store::Result<usize> {
     let due = app.sessions.take_due(app.clock.now(), max);
     if !due.to_read.is_empty() {

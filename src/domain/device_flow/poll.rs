@@ -51,7 +51,7 @@ pub async fn poll(
     let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
     match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key() }) {
         Some(known) => Err(refusal(app, &code, known).await),
-        // Apart from the others, for it is twenty times as large as what most polls need.
+        // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
     }
 }

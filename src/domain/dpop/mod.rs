@@ -18,6 +18,7 @@
 
 pub mod nonce;
 pub mod proof;
+pub mod refusal;
 pub mod target;
 
 use chrono::{DateTime, Utc};
@@ -31,7 +32,8 @@ use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::tenant::Tenant;
 use crate::store::recent_proofs::Noted;
 use crate::store::used_jtis;
-use proof::{Expected, Refusal};
+use proof::Expected;
+use refusal::Refusal;
 use target::Target;
 
 /// A proof as a request carries it, and the request as the proof must name it.

@@ -5,8 +5,8 @@ use sqlx::PgExecutor;
 
 use crate::store::Result;
 
-/// Deletes undecided sessions that expired before `expired_before`; their user codes rest until `free_at`. Approved ones
-/// that nobody collected count as undecided.
+/// Deletes a batch of undecided sessions that expired before `expired_before`; their user codes rest until `free_at`.
+/// Approved ones that nobody collected count as undecided.
 pub async fn delete_undecided(
     db: impl PgExecutor<'_>,
     expired_before: DateTime<Utc>,
@@ -30,7 +30,7 @@ pub async fn delete_undecided(
     Ok(gone.rows_affected())
 }
 
-/// Deletes decided sessions that expired before `expired_before`.
+/// Deletes a batch of decided sessions that expired before `expired_before`.
 pub async fn delete_decided(db: impl PgExecutor<'_>, expired_before: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM device_sessions WHERE id IN (
@@ -43,7 +43,7 @@ pub async fn delete_decided(db: impl PgExecutor<'_>, expired_before: DateTime<Ut
     Ok(gone.rows_affected())
 }
 
-/// Forgets user codes that may be issued again at `now`.
+/// Forgets a batch of user codes that may be issued again at `now`.
 pub async fn release_user_codes(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM spent_user_codes WHERE (tenant_id, user_code_mac) IN (

@@ -8,8 +8,9 @@ use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::TestServer;
 use super::clock::ManualClock;
+use super::device::{DEVICE_GRANT, send};
+use super::{Answer, Device, TestServer};
 
 /// A key, and the service that its proofs are for.
 #[derive(Clone)]
@@ -88,4 +89,20 @@ impl DpopKey {
         let signature = self.0.pair.sign(message.as_bytes()).expect("a signature");
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
+}
+
+/// Asks for codes with these `DPoP` headers.
+pub async fn start_with(device: &Device, proofs: &[&str]) -> Answer {
+    let request = device.request("/oauth/device-authorization").form(&[("client_id", &device.client_id)]);
+    send(proofs.iter().fold(request, |request, proof| request.header("dpop", *proof))).await
+}
+
+/// Polls with this `DPoP` header.
+pub async fn poll_with(device: &Device, device_code: &str, proof: &str) -> Answer {
+    let form = [
+        ("client_id", device.client_id.as_str()),
+        ("grant_type", DEVICE_GRANT),
+        ("device_code", device_code),
+    ];
+    send(device.request("/oauth/token").header("dpop", proof).form(&form)).await
 }
