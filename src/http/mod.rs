@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+mod conditional;
 pub mod health;
 pub mod oauth;
 pub mod openapi;
