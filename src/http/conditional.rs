@@ -6,13 +6,15 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::model::signing_key_life::KEY_SET_MAX_AGE_SECONDS;
+
 /// Answers with the document, or with 304 when the request names the very one among those it has.
 pub(super) fn answer(request: &HeaderMap, media_type: &'static str, document: String) -> Response {
     let hash = digest(&SHA256, document.as_bytes());
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
     let known = is_known(request, &tag);
     let headers =
-        [(header::ETAG, tag), (header::CACHE_CONTROL, "public, max-age=600".to_owned())];
+        [(header::ETAG, tag), (header::CACHE_CONTROL, format!("public, max-age={KEY_SET_MAX_AGE_SECONDS}"))];
     if known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

@@ -19,6 +19,7 @@ mod rfc8414_metadata;
 mod rfc8628;
 mod rfc9068_access_tokens;
 mod secrets_at_rest;
+mod signing_keys;
 mod support;
 mod tenants;
 mod third_party_clients;

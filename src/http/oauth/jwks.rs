@@ -11,10 +11,8 @@ use utoipa::ToSchema;
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
-use crate::domain::oauth_error::OAuthError;
 use crate::domain::{signing_keys, tenants};
 use crate::http::{Slug, conditional};
-use crate::store;
 
 /// The public keys that verify the tenant's tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -43,7 +41,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    signing_keys::ensure(&app, tenant.id).await?;
-    let keys = store::signing_keys::published(&app.db, tenant.id).await.map_err(OAuthError::from)?;
-    Ok(conditional::answer(&headers, "application/jwk-set+json", json!(JwkSet { keys }).to_string()))
+    let published = signing_keys::published(&app, tenant.id).await?;
+    let set = JwkSet { keys: published.iter().map(|key| key.jwk.clone()).collect() };
+    Ok(conditional::answer(&headers, "application/jwk-set+json", json!(set).to_string()))
 }
