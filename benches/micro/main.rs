@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use divan::Bencher;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use latchkey::clock::Clock;
 use latchkey::domain::device_flow::answer;
 use latchkey::domain::dpop::proof::{self, Expected};
@@ -17,9 +14,11 @@ use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::Client;
 use latchkey::model::device_session::{DeviceSession, Polling, State};
 use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::jws::UnverifiedJws;
 use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user_code::UserCode;
+use latchkey::model::verifying_key::VerifyingKey;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
 use latchkey::store::device_sessions::memory::{Owner, PendingSession, SessionMemory};
@@ -109,36 +108,44 @@ fn seal_user_code(bencher: Bencher<'_, '_>) {
     bencher.bench(|| secrets.database.seal(divan::black_box(b"BDJWDSXQ"), "user code", &random));
 }
 
-/// A token of the usual size, signed as the product does it.
+/// The signature of a token of the usual size, with a key that was read once.
 #[divan::bench(args = SigningAlgorithm::ALL)]
 fn sign(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
-    let pair = NewKeyPair::generate(algorithm).expect("a key");
-    let (key, name) = match algorithm {
-        SigningAlgorithm::Es256 => (EncodingKey::from_ec_der(&pair.private_der), Algorithm::ES256),
-        SigningAlgorithm::Rs256 => (EncodingKey::from_rsa_der(&pair.private_der), Algorithm::RS256),
-        SigningAlgorithm::EdDsa => (EncodingKey::from_ed_der(&pair.private_der), Algorithm::EdDSA),
-    };
-    let header = Header { kid: Some(pair.kid.clone()), ..Header::new(name) };
-    let claims = claims();
-    bencher.bench(|| jsonwebtoken::encode(&header, divan::black_box(&claims), &key));
+    let (pair, message) = (signing_pair(&key_pair(algorithm)), message(algorithm));
+    bencher.bench(|| pair.sign(divan::black_box(message.as_bytes())));
 }
 
-/// The signature of the same token alone, with a key that was read once.
-#[divan::bench]
-fn sign_es256_with_a_kept_key(bencher: Bencher<'_, '_>) {
-    let pair = NewKeyPair::generate(SigningAlgorithm::Es256).expect("a key");
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pair.private_der).expect("a key");
-    let (text, random) = (claims().to_string(), SystemRandom::new());
-    bencher.bench(|| key.sign(&random, divan::black_box(text.as_bytes())));
+/// Taking the token apart and verifying it, with a key that was read once.
+#[divan::bench(args = SigningAlgorithm::ALL)]
+fn verify(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
+    let (pair, message) = (key_pair(algorithm), message(algorithm));
+    let signature = signing_pair(&pair).sign(message.as_bytes()).expect("a signature");
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let jwk = pair.public_jwk.as_object().expect("an object");
+    let key = VerifyingKey::from_jwk(jwk, Some(algorithm)).expect("a key");
+    assert!(UnverifiedJws::parse(&token).expect("a token").verify(&key).is_ok());
+    bencher.bench(|| UnverifiedJws::parse(divan::black_box(&token)).map(|jws| jws.verify(&key)));
 }
 
-/// Reading the key, which `jsonwebtoken` does for every signature.
-#[divan::bench]
-fn read_es256_key(bencher: Bencher<'_, '_>) {
-    let pair = NewKeyPair::generate(SigningAlgorithm::Es256).expect("a key");
-    bencher.bench(|| {
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, divan::black_box(&pair.private_der))
-    });
+/// Reading the private key, which is done once.
+#[divan::bench(args = SigningAlgorithm::ALL)]
+fn read_key(bencher: Bencher<'_, '_>, algorithm: SigningAlgorithm) {
+    let pair = key_pair(algorithm);
+    bencher.bench(|| SigningPair::read(algorithm, divan::black_box(&pair.private_der)));
+}
+
+fn key_pair(algorithm: SigningAlgorithm) -> NewKeyPair {
+    NewKeyPair::generate(algorithm).expect("a key")
+}
+
+fn signing_pair(pair: &NewKeyPair) -> SigningPair {
+    SigningPair::read(pair.algorithm, &pair.private_der).expect("a key")
+}
+
+/// What is signed of a token (RFC 7515 §5.1).
+fn message(algorithm: SigningAlgorithm) -> String {
+    let header = json!({"typ": "at+jwt", "alg": algorithm.as_str(), "kid": "Xd3QIiboKv3pKwgcTHgVRn0199W0A4Ewu_Upzgo_ffg"});
+    [header, claims()].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".")
 }
 
 /// A DPoP proof: taken apart, its key read, its signature and its claims checked.

@@ -4,6 +4,7 @@
 
 mod bookkeeping;
 mod housekeeping;
+mod key_rotation;
 mod listening;
 mod rereading;
 
@@ -35,6 +36,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     for chore in CHORES {
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }
+    tasks.spawn(key_rotation::run(Arc::clone(&app), stop.clone()));
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());

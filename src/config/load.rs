@@ -79,6 +79,7 @@ mod tests {
         assert_eq!(config.device_flow.poll_interval_seconds, 5);
         assert!(config.rate_limits.enabled);
         assert!(config.server.trusted_proxies.is_empty());
+        assert_eq!((config.keys.rotation_days, config.keys.announce_hours), (90, 24));
     }
 
     #[test]
@@ -98,6 +99,12 @@ mod tests {
             ("[database]\nurl = \"postgres://x\"", "secrets.master_key_file"),
             ("[tokens]\nsigning_algorithm = \"none\"", "tokens.signing_algorithm"),
             ("[tokens]\nrefresh_absolute_seconds = 1", "tokens.refresh_absolute_seconds"),
+            ("[keys]\nannounce_hours = 0", "keys.announce_hours"),
+            ("[keys]\nannounce_hours = 721", "keys.announce_hours"),
+            ("[keys]\nrotation_days = 1", "keys.rotation_days"),
+            ("[keys]\nrotation_days = 4000000000", "keys.rotation_days"),
+            ("[tokens]\naccess_lifetime_seconds = 3601", "tokens.access_lifetime_seconds"),
+            ("[tokens]\nid_lifetime_seconds = 29", "tokens.id_lifetime_seconds"),
             ("[secrets]\nmaster_key = \"00\"\nmaster_key_file = \"/x\"", "secrets.master_key"),
         ] {
             let refusal = with(toml).expect_err(toml).to_string();

@@ -16,6 +16,7 @@ use url::Url;
 pub use load::{ConfigError, load};
 
 use crate::model::signing_key::SigningAlgorithm;
+use crate::model::signing_key_life::Schedule;
 
 /// All settings; each is described in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +31,7 @@ pub struct Config {
     pub device_flow: DeviceFlow,
     pub tokens: Tokens,
     pub dpop: Dpop,
+    pub keys: Keys,
     pub sign_in: SignIn,
     pub rate_limits: RateLimits,
     pub log: Log,
@@ -116,6 +118,15 @@ pub struct Tokens {
 pub struct Dpop {
     pub require_nonce: bool,
     pub remembered_proofs: usize,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Keys {
+    pub rotation_days: u32,
+    pub announce_hours: u32,
 }
 
 /// `[sign_in]`
@@ -212,6 +223,17 @@ impl DeviceFlow {
     #[must_use]
     pub fn code_lifetime(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.code_lifetime_seconds))
+    }
+}
+
+impl Keys {
+    /// When signing keys take their steps.
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
+        Schedule {
+            rotation: (self.rotation_days > 0).then(|| TimeDelta::days(self.rotation_days.into())),
+            announcement: TimeDelta::hours(self.announce_hours.into()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Combinations that cannot work, found before anything starts.
 
 use super::{Config, ConfigError};
+use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
 impl Config {
     /// Refuses settings that contradict each other or a standard.
@@ -9,6 +10,7 @@ impl Config {
         self.check_database()?;
         self.check_device_flow()?;
         self.check_tokens()?;
+        self.check_keys()?;
         require(
             self.secrets.master_key.is_none() || self.secrets.master_key_file.is_none(),
             "secrets.master_key",
@@ -103,12 +105,12 @@ impl Config {
 
     fn check_tokens(&self) -> Result<(), ConfigError> {
         require(
-            (30..=3600).contains(&self.tokens.access_lifetime_seconds),
+            (30..=LONGEST_TOKEN_LIFETIME_SECONDS).contains(&self.tokens.access_lifetime_seconds),
             "tokens.access_lifetime_seconds",
             "must be between 30 and 3600",
         )?;
         require(
-            (30..=3600).contains(&self.tokens.id_lifetime_seconds),
+            (30..=LONGEST_TOKEN_LIFETIME_SECONDS).contains(&self.tokens.id_lifetime_seconds),
             "tokens.id_lifetime_seconds",
             "must be between 30 and 3600",
         )?;
@@ -117,6 +119,20 @@ impl Config {
                 && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
             "tokens.refresh_absolute_seconds",
             "must not be less than tokens.refresh_idle_seconds",
+        )
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
+        let (rotation, announcement) = (self.keys.rotation_days, self.keys.announce_hours);
+        require(
+            (LEAST_ANNOUNCEMENT.num_hours()..=720).contains(&announcement.into()),
+            "keys.announce_hours",
+            "must be between 1 and 720, so that whoever verifies sees a key before it signs",
+        )?;
+        require(
+            rotation == 0 || (rotation <= 3650 && rotation * 24 >= 2 * announcement),
+            "keys.rotation_days",
+            "must be 0 (by hand only), or up to 3650 and at least twice keys.announce_hours",
         )
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SigningAlgorithm, D::Error> {
     let name = String::deserialize(deserializer)?;
     SigningAlgorithm::parse(&name)
-        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is none of ES256, RS256")))
+        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is none of ES256, RS256, EdDSA")))
 }
 
 /// Networks as a list, or separated by commas as an environment variable has them. An address is a network of one.

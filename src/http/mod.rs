@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+mod conditional;
 pub mod dpop;
 pub mod health;
 pub mod oauth;

@@ -14,6 +14,8 @@ pub enum Actor {
     Client(ClientId),
     /// Whoever runs the server's command line.
     Operator,
+    /// The server itself, because it was time.
+    Server,
     /// Somebody unknown.
     Anyone,
 }
@@ -26,6 +28,7 @@ impl Actor {
             Self::User(_) => "user",
             Self::Client(_) => "client",
             Self::Operator => "operator",
+            Self::Server => "server",
             Self::Anyone => "anyone",
         }
     }
@@ -36,7 +39,7 @@ impl Actor {
         match self {
             Self::User(id) => Some(id.to_string()),
             Self::Client(id) => Some(id.to_string()),
-            Self::Operator | Self::Anyone => None,
+            Self::Operator | Self::Server | Self::Anyone => None,
         }
     }
 }
@@ -62,6 +65,10 @@ pub enum Action {
     ClientChanged,
     ScopeCreated,
     SigningKeyCreated,
+    SigningKeyAnnounced,
+    SigningKeyActivated,
+    SigningKeyRetired,
+    SigningKeyRemoved,
 }
 
 impl Action {
@@ -86,6 +93,10 @@ impl Action {
             Self::ClientChanged => "client.changed",
             Self::ScopeCreated => "scope.created",
             Self::SigningKeyCreated => "signing_key.created",
+            Self::SigningKeyAnnounced => "signing_key.announced",
+            Self::SigningKeyActivated => "signing_key.activated",
+            Self::SigningKeyRetired => "signing_key.retired",
+            Self::SigningKeyRemoved => "signing_key.removed",
         }
     }
 }

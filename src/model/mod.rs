@@ -13,6 +13,7 @@ pub mod key_thumbprint;
 pub mod request_origin;
 pub mod scope;
 pub mod signing_key;
+pub mod signing_key_life;
 pub mod strict_json;
 pub mod tenant;
 pub mod token_family;

@@ -1,4 +1,5 @@
-//! What changes rarely and is asked for with every request: tenants, clients, scopes and which key signs.
+//! What changes rarely and is asked for with every request: tenants, clients, scopes, which key signs and which
+//! are published.
 //!
 //! The database announces every change of these tables, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hashbrown::{Equivalent, HashMap};
 use sqlx::PgPool;
 
+use super::signing_keys::PublishedKey;
 use super::{Result, clients, scopes, signing_keys, tenants};
 use crate::model::client::Client;
 use crate::model::ids::TenantId;
@@ -31,6 +33,7 @@ pub struct Cached {
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
+    published_keys: Shelf<TenantId, Vec<PublishedKey>>,
 }
 
 /// A client's key on its shelf, not copied.
@@ -107,6 +110,15 @@ impl Cached {
             return Ok(Some(known));
         }
         Box::pin(self.read(&self.signing_keys, key, signing_keys::signing(db, tenant, algorithm))).await
+    }
+
+    /// The public keys that verify the tenant's tokens, oldest first.
+    pub async fn published_keys(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<PublishedKey>>> {
+        if let Some(known) = self.known(&self.published_keys, &tenant) {
+            return Ok(known);
+        }
+        let load = async { signing_keys::published(db, tenant).await.map(Some) };
+        Ok(Box::pin(self.read(&self.published_keys, tenant, load)).await?.unwrap_or_default())
     }
 
     /// What is known and can be trusted.

@@ -77,6 +77,15 @@ async fn a_client_that_cannot_be_looked_up_is_not_called_unknown() {
 }
 
 #[tokio::test]
+async fn keys_that_were_published_stay_so() {
+    let server = TestServer::start().await;
+    let before = server.get("/oauth/jwks").await;
+    database_takes_connections(&server, false).await;
+    let meanwhile = server.get("/oauth/jwks").await;
+    assert_eq!((meanwhile.status.as_u16(), &meanwhile.text), (200, &before.text));
+}
+
+#[tokio::test]
 async fn a_browser_gets_a_page_that_says_so() {
     let server = TestServer::start().await;
     let ada = server.ada().await;

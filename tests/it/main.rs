@@ -25,6 +25,7 @@ mod rfc9449_malformed_proofs;
 mod rfc9449_nonces;
 mod rfc9449_replay;
 mod secrets_at_rest;
+mod signing_keys;
 mod support;
 mod tenants;
 mod third_party_clients;

@@ -1,8 +1,10 @@
 //! OpenID Connect Core §2: ID tokens.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use latchkey::model::client::Client;
+use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, TestServer, jwt};
@@ -46,11 +48,20 @@ async fn an_id_token_has_what_the_specification_requires() {
 #[tokio::test]
 async fn an_id_token_is_tied_to_its_access_token() {
     let server = TestServer::start().await;
-    let (tv, ada) = (server.tv().await, server.ada().await);
-    let tokens = tv.connect(&ada, "openid").await;
-    // OpenID Connect Core §3.1.3.6
-    let hash = digest(&SHA256, tokens.string("access_token").as_bytes());
-    assert_eq!(claims(&server, &tokens).await["at_hash"], URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+    let ada = server.ada().await;
+    // OpenID Connect Core §3.1.3.6: the left half of the hash that the signature uses; Ed25519 uses SHA-512.
+    for (algorithm, function, half) in [
+        (SigningAlgorithm::Es256, &SHA256, 16),
+        (SigningAlgorithm::Rs256, &SHA256, 16),
+        (SigningAlgorithm::EdDsa, &SHA512, 32),
+    ] {
+        let choice = |client: &mut Client| client.signing_algorithm = Some(algorithm);
+        let device = server.client(algorithm.as_str(), "openid", choice).await;
+        let tokens = device.connect(&ada, "openid").await;
+        let hash = digest(function, tokens.string("access_token").as_bytes());
+        let expected = URL_SAFE_NO_PAD.encode(&hash.as_ref()[..half]);
+        assert_eq!(claims(&server, &tokens).await["at_hash"], expected.as_str(), "{algorithm:?}");
+    }
 }
 
 #[tokio::test]

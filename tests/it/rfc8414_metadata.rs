@@ -124,6 +124,9 @@ async fn the_document_may_be_kept_for_a_while_and_ignores_the_query() {
         let head = send(server.http.head(format!("{}{path}", server.base))).await;
         assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
         assert_eq!(head.header("content-type"), plain.header("content-type"));
+        let request = server.http.get(format!("{}{path}", server.base));
+        let known = send(request.header("if-none-match", plain.header("etag"))).await;
+        assert_eq!((known.status.as_u16(), known.text.as_str()), (304, ""));
     }
 }
 

@@ -91,11 +91,14 @@ async fn a_client_chooses_the_algorithm_and_otherwise_the_server_does() {
     let server = TestServer::with(|config| config.tokens.signing_algorithm = SigningAlgorithm::Rs256).await;
     let ada = server.ada().await;
     let undecided = server.public_client("undecided", "openid").await;
-    let choice = Some(SigningAlgorithm::Es256);
-    let decided = server.client("decided", "openid", |client| client.signing_algorithm = choice).await;
-    for (device, algorithm) in
-        [(undecided, jsonwebtoken::Algorithm::RS256), (decided, jsonwebtoken::Algorithm::ES256)]
-    {
+    let decided = async |id: &str, choice: SigningAlgorithm| {
+        server.client(id, "openid", |client| client.signing_algorithm = Some(choice)).await
+    };
+    for (device, algorithm) in [
+        (undecided, jsonwebtoken::Algorithm::RS256),
+        (decided("p256", SigningAlgorithm::Es256).await, jsonwebtoken::Algorithm::ES256),
+        (decided("ed25519", SigningAlgorithm::EdDsa).await, jsonwebtoken::Algorithm::EdDSA),
+    ] {
         let tokens = device.connect(&ada, "openid").await;
         for token in ["access_token", "id_token"] {
             let (header, _) = jwt::verify(&server, &server.base, &tokens.string(token)).await;

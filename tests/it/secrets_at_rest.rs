@@ -111,7 +111,7 @@ async fn the_keys_that_sign_are_sealed() {
         .fetch_all(&server.app.db)
         .await
         .unwrap();
-    assert_eq!(keys.len(), 2);
+    assert_eq!(keys.len(), 3);
     for (kid, sealed) in keys {
         let context = format!("signing key {kid}");
         let private = database::secrets().database.open(&sealed, &context).expect("our own key opens it");

@@ -40,7 +40,7 @@ pub(super) struct CreateClient {
     /// Scopes it may have, separated by spaces; may be repeated.
     #[arg(long, value_name = "SCOPES")]
     scope: Vec<String>,
-    /// What signs its tokens: ES256 or RS256; the server's default when absent.
+    /// What signs its tokens: ES256, RS256 or EdDSA; the server's default when absent.
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
     /// All its access tokens must be bound to a key (DPoP, RFC 9449 §5.2).
@@ -64,8 +64,8 @@ fn parse_grant(text: &str) -> Result<GrantType, String> {
     }
 }
 
-fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
-    SigningAlgorithm::parse(text).ok_or_else(|| "an algorithm is ES256 or RS256".to_owned())
+pub(super) fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
+    SigningAlgorithm::parse(text).ok_or_else(|| "an algorithm is ES256, RS256 or EdDSA".to_owned())
 }
 
 pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient) -> Done {

@@ -1,7 +1,8 @@
-//! `latchkey admin`: tenants, users, clients and scopes, on the configured database, also while a server runs.
+//! `latchkey admin`: tenants, users, clients, scopes and signing keys, on the configured database, also while a server runs.
 
 mod clients;
 mod scopes;
+mod signing_keys;
 mod tenants;
 mod users;
 
@@ -29,9 +30,10 @@ Examples:
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
   latchkey admin create-scope videos --description 'See your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
+  latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
 
-/// Make and change tenants, users, clients and scopes.
+/// Make and change tenants, users, clients, scopes and signing keys.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct AdminArgs {
@@ -59,6 +61,12 @@ enum Command {
     CreateScope(scopes::CreateScope),
     /// Make a tenant; it lives under /t/SLUG.
     CreateTenant(tenants::CreateTenant),
+    /// List the keys that sign tokens, and what becomes of them next.
+    ListKeys,
+    /// Announce new keys; they sign once they are known to all who verify.
+    RotateKey(signing_keys::RotateKey),
+    /// Remove a key at once, in an emergency: every token it signed is void.
+    RemoveKey(signing_keys::RemoveKey),
 }
 
 pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
@@ -92,6 +100,9 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
+        Command::ListKeys => signing_keys::list_keys(app, tenant).await,
+        Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
+        Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateTenant(_) => unreachable!("handled above"),
     }
 }

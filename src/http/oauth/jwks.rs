@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
-use crate::domain::oauth_error::OAuthError;
 use crate::domain::{signing_keys, tenants};
-use crate::http::Slug;
-use crate::store;
+use crate::http::{Slug, conditional};
 
 /// The public keys that verify the tenant's tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,15 +30,18 @@ pub struct JwkSet {
     tag = "Discovery",
     responses(
         (status = 200, description = "The keys", body = JwkSet, content_type = "application/jwk-set+json"),
+        (status = 304, description = "The keys are those of the tag in `If-None-Match`"),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
-pub async fn show(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
+pub async fn show(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    headers: HeaderMap,
+) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    signing_keys::ensure(&app, tenant.id).await?;
-    let keys = store::signing_keys::published(&app.db, tenant.id).await.map_err(OAuthError::from)?;
-    let headers =
-        [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=600")];
-    Ok((headers, json!(JwkSet { keys }).to_string()).into_response())
+    let published = signing_keys::published(&app, tenant.id).await?;
+    let set = JwkSet { keys: published.iter().map(|key| key.jwk.clone()).collect() };
+    Ok(conditional::answer(&headers, "application/jwk-set+json", json!(set).to_string()))
 }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
-use crate::http::Slug;
+use crate::http::{Slug, conditional};
 use crate::model::client::{AuthMethod, GrantType};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::store::scopes;
@@ -60,12 +60,17 @@ pub struct OpenIdProviderMetadata {
     tag = "Discovery",
     responses(
         (status = 200, description = "The metadata", body = AuthorizationServerMetadata),
+        (status = 304, description = "It is that of the tag in `If-None-Match`"),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
-pub async fn authorization_server(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
-    Ok(cacheable(&describe(&app, &slug).await?))
+pub async fn authorization_server(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    headers: HeaderMap,
+) -> Result<Response, OAuthRefusal> {
+    Ok(cacheable(&headers, &describe(&app, &slug).await?)?)
 }
 
 /// What this OpenID provider can do.
@@ -76,12 +81,17 @@ pub async fn authorization_server(State(app): State<Arc<App>>, slug: Slug) -> Re
     tag = "Discovery",
     responses(
         (status = 200, description = "The metadata", body = OpenIdProviderMetadata),
+        (status = 304, description = "It is that of the tag in `If-None-Match`"),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
-pub async fn openid_provider(State(app): State<Arc<App>>, slug: Slug) -> Result<Response, OAuthRefusal> {
-    Ok(cacheable(&OpenIdProviderMetadata {
+pub async fn openid_provider(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    headers: HeaderMap,
+) -> Result<Response, OAuthRefusal> {
+    let document = OpenIdProviderMetadata {
         server: describe(&app, &slug).await?,
         subject_types_supported: vec!["public"],
         claims_supported: vec![
@@ -98,7 +108,8 @@ pub async fn openid_provider(State(app): State<Arc<App>>, slug: Slug) -> Result<
             "email",
             "email_verified",
         ],
-    }))
+    };
+    Ok(cacheable(&headers, &document)?)
 }
 
 async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata, OAuthError> {
@@ -124,6 +135,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
     })
 }
 
-fn cacheable(document: &impl Serialize) -> Response {
-    ([(header::CACHE_CONTROL, "public, max-age=600")], axum::Json(document)).into_response()
+fn cacheable(headers: &HeaderMap, document: &impl Serialize) -> Result<Response, OAuthError> {
+    let document = serde_json::to_string(document).map_err(OAuthError::fault)?;
+    Ok(conditional::answer(headers, "application/json", document))
 }

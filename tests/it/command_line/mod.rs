@@ -7,3 +7,4 @@ mod openapi;
 mod process;
 mod serve;
 mod settings;
+mod signing_keys;

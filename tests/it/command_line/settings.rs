@@ -11,6 +11,7 @@ fn a_bad_variable_is_refused_by_its_key() {
         ("LATCHKEY__SERVER__PUBLIC_URL", "http://login.example.org", "server.public_url"),
         ("LATCHKEY__DEVICE_FLOW__POLL_INTERVAL_SECONDS", "0", "device_flow.poll_interval_seconds"),
         ("LATCHKEY__DATABASE__URL", "mysql://db/latchkey", "database.url"),
+        ("LATCHKEY__KEYS__ANNOUNCE_HOURS", "0", "keys.announce_hours"),
         ("LATCHKEY__RATE_LIMITS__ENABLED", "perhaps", "rate_limits.enabled"),
     ] {
         for subcommand in ["serve", "migrate"] {

@@ -1,0 +1,139 @@
+//! A change of a tenant's keys: one transaction, in which nobody else changes them, with its audit events.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::{Postgres, Transaction};
+
+use super::{By, sealing_context};
+use crate::app::App;
+use crate::domain::audit;
+use crate::domain::oauth_error::OAuthError;
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::ids::TenantId;
+use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
+use crate::model::signing_key_life::{KeyLife, KeyState};
+use crate::store::{self, signing_keys};
+
+/// The change, begun and not yet committed; dropped, nothing has happened.
+pub(super) struct KeyChange<'a> {
+    app: &'a App,
+    tenant: TenantId,
+    by: &'a By<'a>,
+    /// When it happens.
+    pub(super) now: DateTime<Utc>,
+    transaction: Transaction<'static, Postgres>,
+    done: Vec<(Action, SigningAlgorithm, String)>,
+}
+
+impl<'a> KeyChange<'a> {
+    /// Waits until nobody else changes the tenant's keys.
+    pub(super) async fn begin(app: &'a App, tenant: TenantId, by: &'a By<'a>) -> store::Result<Self> {
+        let mut transaction = app.db.begin().await?;
+        signing_keys::lock(&mut *transaction, tenant).await?;
+        Ok(Self { app, tenant, by, now: app.clock.now(), transaction, done: Vec::new() })
+    }
+
+    /// All keys the tenant has or had.
+    pub(super) async fn keys(&mut self) -> store::Result<Vec<KeyLife>> {
+        signing_keys::all(&mut *self.transaction, self.tenant).await
+    }
+
+    /// The key with this algorithm in one of the states that only one key at a time is in.
+    pub(super) async fn the(
+        &mut self,
+        algorithm: SigningAlgorithm,
+        state: KeyState,
+    ) -> store::Result<Option<KeyLife>> {
+        let mut keys = self.keys().await?.into_iter();
+        Ok(keys.find(|key| key.algorithm == algorithm && key.state == state))
+    }
+
+    /// Makes a key and publishes it, to sign later; there must be none that waits already.
+    pub(super) async fn announce(&mut self, algorithm: SigningAlgorithm) -> Result<KeyLife, OAuthError> {
+        let (pair, sealed) = self.make(algorithm).await?;
+        signing_keys::insert_announced(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        self.note(Action::SigningKeyAnnounced, algorithm, &pair.kid).await?;
+        Ok(KeyLife {
+            kid: pair.kid,
+            algorithm,
+            state: KeyState::Announced,
+            created_at: self.now,
+            signing_since: None,
+            retired_at: None,
+            removed_at: None,
+        })
+    }
+
+    /// An announced key signs from now on, and the one that signed retires.
+    pub(super) async fn take_over(&mut self, successor: &KeyLife) -> Result<KeyLife, OAuthError> {
+        if let Some(key) = self.the(successor.algorithm, KeyState::Signing).await? {
+            signing_keys::retire(&mut *self.transaction, self.tenant, &key.kid, self.now).await?;
+            self.note(Action::SigningKeyRetired, key.algorithm, &key.kid).await?;
+        }
+        signing_keys::activate(&mut *self.transaction, self.tenant, &successor.kid, self.now).await?;
+        self.note(Action::SigningKeyActivated, successor.algorithm, &successor.kid).await?;
+        Ok(KeyLife { state: KeyState::Signing, signing_since: Some(self.now), ..successor.clone() })
+    }
+
+    /// Makes sure that a key signs with this algorithm, and be it one that few know yet: the announced one, or a
+    /// new one. Its identifier.
+    pub(super) async fn have_one_sign(&mut self, algorithm: SigningAlgorithm) -> Result<String, OAuthError> {
+        if let Some(signing) = self.the(algorithm, KeyState::Signing).await? {
+            return Ok(signing.kid);
+        }
+        if let Some(announced) = self.the(algorithm, KeyState::Announced).await? {
+            return Ok(self.take_over(&announced).await?.kid);
+        }
+        let (pair, sealed) = self.make(algorithm).await?;
+        signing_keys::insert_signing(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        self.note(Action::SigningKeyCreated, algorithm, &pair.kid).await?;
+        Ok(pair.kid)
+    }
+
+    /// Removes a key, wherever in its life it is.
+    pub(super) async fn remove(&mut self, key: &KeyLife) -> Result<(), OAuthError> {
+        signing_keys::remove(&mut *self.transaction, self.tenant, &key.kid, self.now).await?;
+        Ok(self.note(Action::SigningKeyRemoved, key.algorithm, &key.kid).await?)
+    }
+
+    /// Makes it so, on every server.
+    pub(super) async fn commit(self) -> store::Result<()> {
+        self.transaction.commit().await?;
+        self.app.cached.renew();
+        for (action, algorithm, kid) in self.done {
+            let (step, alg) = (action.as_str(), algorithm.as_str());
+            metrics::counter!("latchkey_signing_key_steps_total", "step" => step, "alg" => alg).increment(1);
+            tracing::info!(tenant = %self.tenant, kid, alg, step, "a signing key took a step");
+        }
+        Ok(())
+    }
+
+    /// A new key pair and its sealed form. The tenant's keys are held meanwhile: it is rare, RSA takes some tenths
+    /// of a second, and nobody makes one in vain.
+    async fn make(&self, algorithm: SigningAlgorithm) -> Result<(NewKeyPair, SealedSigningKey), OAuthError> {
+        let pair = tokio::task::spawn_blocking(move || NewKeyPair::generate(algorithm))
+            .await
+            .map_err(OAuthError::fault)?
+            .map_err(OAuthError::fault)?;
+        let context = sealing_context(&pair.kid);
+        let private_sealed = self.app.secrets.database.seal(&pair.private_der, &context, &self.app.random);
+        let sealed =
+            SealedSigningKey { tenant_id: self.tenant, kid: pair.kid.clone(), algorithm, private_sealed };
+        Ok((pair, sealed))
+    }
+
+    async fn note(&mut self, action: Action, algorithm: SigningAlgorithm, kid: &str) -> store::Result<()> {
+        let event = AuditEvent {
+            action,
+            outcome: Outcome::Success,
+            actor: self.by.actor.clone(),
+            target_kind: "signing_key",
+            target_id: Some(kid.to_owned()),
+            origin: self.by.origin,
+            details: json!({"alg": algorithm.as_str()}),
+        };
+        audit::record(self.app, &mut *self.transaction, self.tenant, &event).await?;
+        self.done.push((action, algorithm, kid.to_owned()));
+        Ok(())
+    }
+}

@@ -1,0 +1,66 @@
+//! Private halves, opened and ready to sign, for as long as they may.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::app::App;
+use crate::model::ids::TenantId;
+use crate::model::signing_key::{SigningAlgorithm, SigningPair};
+use crate::store::{self, signing_keys};
+
+/// A key ready to sign.
+pub struct SigningKey {
+    /// Its identifier.
+    pub kid: String,
+    /// Both halves.
+    pub pair: SigningPair,
+}
+
+/// The opened key of each tenant and algorithm. Which key signs, the database says: a key of another name is not
+/// found here, and makes room for the one that does.
+#[derive(Default)]
+pub struct KeyRing(RwLock<HashMap<(TenantId, SigningAlgorithm), Arc<SigningKey>>>);
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyRing(…)")
+    }
+}
+
+impl KeyRing {
+    /// The opened key, if it is the one of this name.
+    pub(super) fn find(
+        &self,
+        tenant: TenantId,
+        algorithm: SigningAlgorithm,
+        kid: &str,
+    ) -> Option<Arc<SigningKey>> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&(tenant, algorithm)).filter(|key| key.kid == kid).cloned()
+    }
+
+    /// Keeps an opened key, in place of the one before it.
+    pub(super) fn put(&self, tenant: TenantId, key: Arc<SigningKey>) {
+        let name = (tenant, key.pair.algorithm());
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, key);
+    }
+
+    /// The names of the opened keys.
+    #[must_use]
+    pub fn kids(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().map(|key| key.kid.clone()).collect()
+    }
+
+    fn keep(&self, kids: &HashSet<String>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|_, key| kids.contains(&key.kid));
+    }
+}
+
+/// Closes the keys that sign no more: also those that nobody has asked for since. And reads anew what is
+/// remembered, so that a server that missed an announcement is wrong for one round at most.
+pub async fn forget_retired(app: &App) -> store::Result<()> {
+    app.cached.renew();
+    let signing = signing_keys::signing_among(&app.db, &app.key_ring.kids()).await?;
+    app.key_ring.keep(&signing.into_iter().collect());
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The keys that sign tokens: for each tenant and algorithm one that signs, made when first needed, sealed at rest.
+//!
+//! Their life is drawn in [`crate::model::signing_key_life`]. An operator or the schedule has them rotated
+//! ([`rotate`]), time moves them on ([`advance`]), and an emergency ends them ([`remove`]). Every server obeys as
+//! soon as it hears of the commit, and within a minute if it should not hear.
+
+pub mod advance;
+mod key_change;
+mod key_ring;
+pub mod remove;
+pub mod rotate;
+
+use std::sync::Arc;
+
+use super::oauth_error::OAuthError;
+use crate::app::App;
+use crate::model::audit_event::Actor;
+use crate::model::ids::TenantId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::signing_key::{SigningAlgorithm, SigningPair};
+use crate::model::signing_key_life::KeyState;
+use crate::store::signing_keys::PublishedKey;
+use key_change::KeyChange;
+pub use key_ring::{KeyRing, SigningKey, forget_retired};
+
+/// Who has a key changed, and from where.
+#[derive(Debug)]
+pub struct By<'a> {
+    /// Who.
+    pub actor: Actor,
+    /// From where; `None` for the command line and the server itself.
+    pub origin: Option<&'a RequestOrigin>,
+}
+
+impl By<'static> {
+    /// Whoever runs the command line.
+    pub const OPERATOR: &'static Self = &Self { actor: Actor::Operator, origin: None };
+    /// The server itself, because it is time.
+    pub const SERVER: &'static Self = &Self { actor: Actor::Server, origin: None };
+}
+
+/// The key that signs for the tenant with this algorithm.
+pub async fn signing(
+    app: &App,
+    tenant: TenantId,
+    algorithm: SigningAlgorithm,
+) -> Result<Arc<SigningKey>, OAuthError> {
+    let sealed = if let Some(sealed) = app.cached.signing_key(&app.db, tenant, algorithm).await? {
+        sealed
+    } else {
+        create(app, tenant, algorithm).await?;
+        let made = app.cached.signing_key(&app.db, tenant, algorithm).await?;
+        made.ok_or_else(|| OAuthError::fault("a signing key vanished while it was made"))?
+    };
+    if let Some(key) = app.key_ring.find(tenant, algorithm, &sealed.kid) {
+        return Ok(key);
+    }
+    let context = sealing_context(&sealed.kid);
+    let private = app.secrets.database.open(&sealed.private_sealed, &context).map_err(OAuthError::fault)?;
+    let pair = SigningPair::read(algorithm, &private).map_err(OAuthError::fault)?;
+    let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), pair });
+    app.key_ring.put(tenant, Arc::clone(&opened));
+    Ok(opened)
+}
+
+/// Makes the tenant's keys that are not there yet.
+pub async fn ensure(app: &App, tenant: TenantId) -> Result<(), OAuthError> {
+    for algorithm in SigningAlgorithm::ALL {
+        signing(app, tenant, algorithm).await?;
+    }
+    Ok(())
+}
+
+/// The public keys that verify the tenant's tokens now or will soon, oldest first; at least one for each algorithm.
+pub async fn published(app: &App, tenant: TenantId) -> Result<Arc<Vec<PublishedKey>>, OAuthError> {
+    let keys = app.cached.published_keys(&app.db, tenant).await?;
+    let signs =
+        |algorithm| keys.iter().any(|key| key.algorithm == algorithm && key.state == KeyState::Signing);
+    if SigningAlgorithm::ALL.into_iter().all(signs) {
+        return Ok(keys);
+    }
+    ensure(app, tenant).await?;
+    Ok(app.cached.published_keys(&app.db, tenant).await?)
+}
+
+/// Makes a key where none signs. Of several servers that do so at once, the first one's is used by all.
+async fn create(app: &App, tenant: TenantId, algorithm: SigningAlgorithm) -> Result<(), OAuthError> {
+    let mut change = KeyChange::begin(app, tenant, By::SERVER).await?;
+    change.have_one_sign(algorithm).await?;
+    change.commit().await?;
+    Ok(())
+}
+
+/// What a private half is sealed for.
+fn sealing_context(kid: &str) -> String {
+    format!("signing key {kid}")
+}
