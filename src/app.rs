@@ -48,6 +48,8 @@ pub struct App {
     pub pending_counts: PendingCounts,
     /// Who asked for how many codes lately.
     pub start_buckets: RequestBuckets,
+    /// Who was refused lately, as far as the audit trail was told.
+    pub refusal_buckets: RequestBuckets,
     /// How many passwords may be hashed at once.
     pub password_checks: Semaphore,
 }
@@ -74,6 +76,7 @@ impl App {
             stopping: CancellationToken::new(),
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
+            refusal_buckets: RequestBuckets::default(),
             password_checks,
         }
     }

@@ -8,15 +8,17 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::oauth_error::OAuthError;
 use super::signing_keys::{self, SigningKey};
-use super::tenants;
+use super::{resources, tenants};
 use crate::app::App;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
 use crate::model::device_session::Authentication;
 use crate::model::ids::DeviceId;
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::scope::{OPENID, ScopeSet};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::Tenant;
@@ -207,4 +209,57 @@ fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
     };
     let hash = digest::digest(function, access_token.as_bytes());
     URL_SAFE_NO_PAD.encode(&hash.as_ref()[..hash.as_ref().len() / 2])
+}
+
+#[derive(Serialize)]
+struct ClientTokenClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Value,
+    client_id: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Value>,
+}
+
+/// Signs an access token for a client that acts for itself (RFC 6749 §4.4): its `sub` is the client (RFC 9068 §5),
+/// which can never be a user's. `resources` says for which services it is; none: the tenant's default. Nothing is
+/// stored.
+pub async fn issue_to_client(
+    app: &App,
+    tenant: &Tenant,
+    client: &Client,
+    scopes: ScopeSet,
+    resources: &[String],
+    dpop_key: Option<KeyThumbprint>,
+) -> Result<IssuedTokens, OAuthError> {
+    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
+    let key = signing_keys::signing(app, tenant.id, algorithm).await?;
+    let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
+    let claims = ClientTokenClaims {
+        iss: &tenants::issuer(app, &tenant.slug),
+        sub: client.client_id.as_str(),
+        aud: match resources {
+            [] => json!(resources::default_audience(app, &tenant.slug)),
+            [one] => json!(one),
+            several => json!(several),
+        },
+        client_id: client.client_id.as_str(),
+        iat: now.timestamp(),
+        exp: now.timestamp() + lifetime,
+        jti: app.random.uuid_v7(now).to_string(),
+        scope: scopes.to_string(),
+        cnf: dpop_key.map(|key| json!({"jkt": key.to_string()})),
+    };
+    Ok(IssuedTokens {
+        access_token: sign(&key, "at+jwt", &claims).await?,
+        expires_in: lifetime,
+        scopes,
+        refresh_token: None,
+        id_token: None,
+    })
 }

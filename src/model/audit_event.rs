@@ -54,6 +54,7 @@ pub enum Action {
     DeviceSessionDenied,
     DeviceSessionRedeemed,
     TokenRefreshed,
+    TokenIssuedToClient,
     TokenFamilyRevoked,
     TenantCreated,
     UserCreated,
@@ -61,6 +62,7 @@ pub enum Action {
     ClientCreated,
     ClientChanged,
     ScopeCreated,
+    ResourceCreated,
     SigningKeyCreated,
 }
 
@@ -78,6 +80,7 @@ impl Action {
             Self::DeviceSessionDenied => "device_session.denied",
             Self::DeviceSessionRedeemed => "device_session.redeemed",
             Self::TokenRefreshed => "token.refreshed",
+            Self::TokenIssuedToClient => "token.issued_to_client",
             Self::TokenFamilyRevoked => "token_family.revoked",
             Self::TenantCreated => "tenant.created",
             Self::UserCreated => "user.created",
@@ -85,6 +88,7 @@ impl Action {
             Self::ClientCreated => "client.created",
             Self::ClientChanged => "client.changed",
             Self::ScopeCreated => "scope.created",
+            Self::ResourceCreated => "resource.created",
             Self::SigningKeyCreated => "signing_key.created",
         }
     }

@@ -1,4 +1,5 @@
-//! What changes rarely and is asked for with every request: tenants, clients, scopes and which key signs.
+//! What changes rarely and is asked for with every request: tenants, clients, scopes, resources and which key
+//! signs.
 //!
 //! The database announces every change of these tables, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
@@ -12,9 +13,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hashbrown::HashMap;
 use sqlx::PgPool;
 
-use super::{Result, clients, scopes, signing_keys, tenants};
+use super::{Result, clients, resources, scopes, signing_keys, tenants};
 use crate::model::client::Client;
 use crate::model::ids::TenantId;
+use crate::model::resource::Resource;
 use crate::model::scope::Scope;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::tenant::{Tenant, TenantSlug};
@@ -30,6 +32,7 @@ pub struct Cached {
     tenants: Shelf<TenantSlug, Tenant>,
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
+    resources: Shelf<TenantId, Vec<Resource>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
 }
 
@@ -74,6 +77,12 @@ impl Cached {
     pub async fn scopes(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Scope>>> {
         let found = self.get(&self.scopes, tenant, async { scopes::all(db, tenant).await.map(Some) }).await?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// The services that the tenant knows.
+    pub async fn resources(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Resource>>> {
+        let load = async { resources::all(db, tenant).await.map(Some) };
+        Ok(self.get(&self.resources, tenant, load).await?.unwrap_or_default())
     }
 
     /// The key that signs for the tenant with this algorithm.

@@ -13,6 +13,7 @@ mod error;
 pub mod housekeeping;
 pub mod refresh_tokens;
 pub mod request_buckets;
+pub mod resources;
 pub mod schema;
 pub mod scopes;
 pub mod signing_keys;

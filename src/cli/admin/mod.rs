@@ -1,6 +1,8 @@
-//! `latchkey admin`: tenants, users, clients and scopes, on the configured database, also while a server runs.
+//! `latchkey admin`: tenants, users, clients, scopes and resources, on the configured database, also while a server
+//! runs.
 
 mod clients;
+mod resources;
 mod scopes;
 mod tenants;
 mod users;
@@ -28,10 +30,11 @@ Examples:
       --scope 'openid profile offline_access'
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
   latchkey admin create-scope videos --description 'See your videos'
+  latchkey admin create-resource https://api.example.org/videos --name 'Your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
 
-/// Make and change tenants, users, clients and scopes.
+/// Make and change tenants, users, clients, scopes and resources.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct AdminArgs {
@@ -57,6 +60,8 @@ enum Command {
     SetClient(clients::SetClient),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
+    /// Make a service known that tokens can be for (RFC 8707).
+    CreateResource(resources::CreateResource),
     /// Make a tenant; it lives under /t/SLUG.
     CreateTenant(tenants::CreateTenant),
 }
@@ -85,13 +90,15 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         return tenants::create_tenant(app, new).await;
     }
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
-    let tenant = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id;
+    let found = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?;
+    let tenant = found.id;
     match command {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
+        Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
         Command::CreateTenant(_) => unreachable!("handled above"),
     }
 }

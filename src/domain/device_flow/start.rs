@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::user_code_context;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
-use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::tenants;
+use crate::domain::{granting, resources, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
@@ -68,9 +67,11 @@ pub async fn start(
     origin: &RequestOrigin,
 ) -> Result<Started, OAuthError> {
     client.require(GrantType::DeviceCode)?;
-    granting::refuse_resources(&request.resources)?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
+    let known = app.cached.resources(&app.db, tenant.id).await?;
+    let default_audience = resources::default_audience(app, &tenant.slug);
+    let resources = granting::requested_resources(&known, &default_audience, &request.resources)?;
     let live = check_quotas(app, tenant, client, origin).await?;
 
     let now = app.clock.now();
@@ -86,6 +87,8 @@ pub async fn start(
         user_code_mac: [0; 32],
         user_code_sealed: Vec::new(),
         requested_scopes,
+        resources,
+        dpop_key: request.dpop_key,
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
         user_agent: origin.user_agent.clone(),
