@@ -9,6 +9,7 @@ mod http_messages;
 mod openid_id_tokens;
 mod pages;
 mod replicas;
+mod resource_servers;
 mod rfc6749_client_authentication;
 mod rfc6749_client_credentials;
 mod rfc6749_errors;
