@@ -53,6 +53,8 @@ pub struct App {
     pub pending_counts: PendingCounts,
     /// Who asked for how many codes lately.
     pub start_buckets: RequestBuckets,
+    /// Who was refused lately, as far as the audit trail was told.
+    pub refusal_buckets: RequestBuckets,
     /// How many passwords may be hashed at once.
     pub password_checks: Semaphore,
 }
@@ -81,6 +83,7 @@ impl App {
             recent_proofs,
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
+            refusal_buckets: RequestBuckets::default(),
             password_checks,
         }
     }

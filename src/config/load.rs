@@ -98,6 +98,7 @@ mod tests {
             ("[database]\nurl = \"mysql://x\"", "database.url"),
             ("[database]\nurl = \"postgres://x\"", "secrets.master_key_file"),
             ("[tokens]\nsigning_algorithm = \"none\"", "tokens.signing_algorithm"),
+            ("[tokens]\ndefault_audience = \"http://127.0.0.1:8628/\"", "tokens.default_audience"),
             ("[tokens]\nrefresh_absolute_seconds = 1", "tokens.refresh_absolute_seconds"),
             ("[keys]\nannounce_hours = 0", "keys.announce_hours"),
             ("[keys]\nannounce_hours = 721", "keys.announce_hours"),

@@ -104,6 +104,12 @@ impl Config {
     }
 
     fn check_tokens(&self) -> Result<(), ConfigError> {
+        let audience = self.tokens.default_audience.as_deref().unwrap_or_default();
+        require(
+            audience.trim_end_matches('/') != self.public_origin(),
+            "tokens.default_audience",
+            "must not be the issuer, or an ID token could pass for an access token (RFC 9068 §3)",
+        )?;
         require(
             (30..=LONGEST_TOKEN_LIFETIME_SECONDS).contains(&self.tokens.access_lifetime_seconds),
             "tokens.access_lifetime_seconds",

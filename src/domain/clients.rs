@@ -6,9 +6,9 @@ use super::audit;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::client::{Client, ScopePolicy};
+use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::device::displayable;
-use crate::store::{StoreError, clients};
+use crate::store::{StoreError, clients, resources};
 
 /// Why a client cannot be registered or changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,12 @@ pub enum ClientError {
     /// The name cannot be shown to people.
     #[error("a client's name has 1 to 128 characters, without control or direction characters")]
     UnfitName,
+    /// The client can prove nothing, and would act in its own name.
+    #[error("only a confidential client can use client_credentials (RFC 6749 section 4.4)")]
+    PublicClientActsForItself,
+    /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
+    #[error("this is the URI of this server or of a resource; a client needs another id")]
+    IdIsResource,
     /// `inherit` is for first-party clients.
     #[error("only a first-party client can inherit the scopes of its users")]
     InheritIsForFirstParty,
@@ -41,6 +47,7 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
     if client.scope_policy == ScopePolicy::Inherit && !client.first_party {
         return Err(ClientError::InheritIsForFirstParty);
     }
+    refuse_public_client_that_acts_for_itself(&client)?;
     client.name = displayable(&client.name).map_err(|_| ClientError::UnfitName)?;
     if client.name.is_empty() {
         return Err(ClientError::UnfitName);
@@ -51,6 +58,12 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
         .then(|| BearerSecret::generate(SecretKind::ClientSecret, &app.random));
     client.secret_hash = secret.as_ref().map(BearerSecret::hash);
     let mut transaction = app.db.begin().await?;
+    let id = client.client_id.as_str();
+    let is_own = id.starts_with(&app.config.public_origin())
+        || app.config.tokens.default_audience.as_deref() == Some(id);
+    if is_own || resources::exists(&mut *transaction, client.tenant_id, id).await? {
+        return Err(ClientError::IdIsResource);
+    }
     if !clients::insert(&mut *transaction, &client, app.clock.now()).await? {
         return Err(ClientError::ClientIdTaken);
     }
@@ -72,10 +85,18 @@ pub async fn change(
         .await?
         .ok_or(ClientError::NoSuchClient)?;
     change(&mut client);
+    refuse_public_client_that_acts_for_itself(&client)?;
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
     audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientChanged, &client)).await?;
     transaction.commit().await?;
     app.cached.renew();
+    Ok(())
+}
+
+fn refuse_public_client_that_acts_for_itself(client: &Client) -> Result<(), ClientError> {
+    if client.is_public() && client.may_use(GrantType::ClientCredentials) {
+        return Err(ClientError::PublicClientActsForItself);
+    }
     Ok(())
 }
 

@@ -1,14 +1,21 @@
 //! Which scopes a device may ask for, and which it gets: requested ∩ the client's ∩ what the user may grant.
-//! Asked at approval, and again whenever tokens are issued.
+//! Asked at approval, and again whenever tokens are issued. And for which services: what was asked for at the start,
+//! or less of it.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::client::{Client, GrantType, ScopePolicy};
-use crate::model::scope::{OFFLINE_ACCESS, Scope, ScopeSet};
+use crate::model::resource::Resource;
+use crate::model::scope::{OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
+
+/// The most services one request may name.
+const MAX_RESOURCES: usize = 10;
 
 /// Reads what a device asks for. A scope that the client can never get is refused now, and not after a person
 /// has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
@@ -18,12 +25,34 @@ pub fn requested(
     asked: Option<&str>,
 ) -> Result<Option<ScopeSet>, OAuthError> {
     let Some(asked) = asked else { return Ok(None) };
-    let asked = read(asked)?;
-    if asked.is_subset(&available(client, catalogue)) {
-        Ok(Some(asked))
-    } else {
-        let description = "A requested scope is unknown or not allowed for this client.";
-        Err(OAuthError::new(ErrorCode::InvalidScope, description))
+    within(read(asked)?, &available(client, catalogue)).map(Some)
+}
+
+fn within(asked: ScopeSet, available: &ScopeSet) -> Result<ScopeSet, OAuthError> {
+    if asked.is_subset(available) {
+        return Ok(asked);
+    }
+    let description = "A requested scope is unknown or not allowed for this client.";
+    Err(OAuthError::new(ErrorCode::InvalidScope, description))
+}
+
+/// What a client gets that acts for itself (RFC 6749 §4.4): of the scopes registered for it those that do not speak
+/// of a person, all or as many as it names. A client that is a user's own gets no more than its `owner` could grant.
+pub fn for_client_itself(
+    client: &Client,
+    catalogue: &[Scope],
+    owner: Option<&User>,
+    asked: Option<&str>,
+) -> Result<ScopeSet, OAuthError> {
+    let available: ScopeSet = catalogue
+        .iter()
+        .filter(|scope| client.scopes.contains(&scope.name) && !OF_A_PERSON.contains(&scope.name.as_str()))
+        .filter(|scope| owner.is_none_or(|owner| may_grant(owner, scope)))
+        .map(|scope| scope.name.clone())
+        .collect();
+    match asked {
+        Some(asked) => within(read(asked)?, &available),
+        None => Ok(available),
     }
 }
 
@@ -40,12 +69,13 @@ pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
 #[must_use]
 pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
     let of_client = available(client, catalogue);
-    let of_user = catalogue
-        .iter()
-        .filter(|scope| scope.required_role.as_ref().is_none_or(|role| user.has_role(role)))
-        .map(|scope| scope.name.clone())
-        .collect();
+    let of_user =
+        catalogue.iter().filter(|scope| may_grant(user, scope)).map(|scope| scope.name.clone()).collect();
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
+}
+
+fn may_grant(user: &User, scope: &Scope) -> bool {
+    scope.required_role.as_ref().is_none_or(|role| user.has_role(role))
 }
 
 /// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
@@ -59,21 +89,35 @@ pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuth
     }
 }
 
-/// Refuses every `resource` (RFC 8707 §2): none is known yet.
-pub fn refuse_resources(resources: &[String]) -> Result<(), OAuthError> {
-    narrow_resources(&[], resources).map(|_| ())
+/// Reads which services a client asks for (RFC 8707 §2): each must be one that the tenant knows, letter for letter,
+/// or the one that tokens are for anyway. The answer is sorted and names each service once.
+pub fn requested_resources(
+    known: &[Resource],
+    default_audience: &str,
+    asked: &[String],
+) -> Result<Vec<String>, OAuthError> {
+    let asked: BTreeSet<&String> = asked.iter().collect();
+    if asked.len() > MAX_RESOURCES {
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, "The request names too many resources."));
+    }
+    let is_known = |uri: &str| uri == default_audience || known.iter().any(|resource| resource.uri == uri);
+    if asked.iter().all(|uri| is_known(uri)) {
+        return Ok(asked.into_iter().cloned().collect());
+    }
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource is malformed or not known to this server."))
 }
 
-/// The services the access token will be for: all that were granted, or those of them that `asked` names (RFC 8707
-/// §2.2).
+/// The services an access token will be for: all that were granted, or those of them that `asked` names (RFC 8707
+/// §2.2). Where nothing was named at the start, `granted` is the default audience alone.
 pub fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<String>, OAuthError> {
     if asked.is_empty() {
         return Ok(granted.to_vec());
     }
-    if asked.iter().all(|resource| granted.contains(resource)) {
-        return Ok(asked.to_vec());
+    let asked: BTreeSet<&String> = asked.iter().collect();
+    if asked.iter().all(|uri| granted.contains(uri)) {
+        return Ok(asked.into_iter().cloned().collect());
     }
-    Err(OAuthError::new(ErrorCode::InvalidTarget, "The resource is not known to this server."))
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource goes beyond what was granted."))
 }
 
 /// Whether what was granted at `granted_at` does not count any more: tokens of the tenant, the user or the client
@@ -162,5 +206,69 @@ mod tests {
         let accountant = user(&["accountant"]);
         assert_eq!(grantable(None, &inheriting, &catalogue, &accountant).to_string(), "billing openid video");
         assert_eq!(grantable(Some(&set("video")), &inheriting, &catalogue, &accountant).to_string(), "video");
+    }
+
+    #[test]
+    fn a_client_that_acts_for_itself_gets_what_is_registered_for_it_and_speaks_of_nobody() {
+        let (itself, catalogue) = (client(ScopePolicy::Inherit), catalogue());
+        let granted = |owner: Option<&User>, asked| {
+            for_client_itself(&itself, &catalogue, owner, asked).map(|scopes| scopes.to_string())
+        };
+        assert_eq!(granted(None, None).unwrap(), "billing");
+        assert_eq!(granted(None, Some("billing")).unwrap(), "billing");
+        for more in ["openid", "billing openid", "video", "gone", "nothing", ""] {
+            assert_eq!(granted(None, Some(more)).unwrap_err().code, ErrorCode::InvalidScope, "{more:?}");
+        }
+        assert_eq!(granted(Some(&user(&["accountant"])), None).unwrap(), "billing");
+        assert_eq!(granted(Some(&user(&[])), None).unwrap(), "");
+    }
+
+    const DEFAULT_AUDIENCE: &str = "https://login.example.org/api";
+
+    fn uris(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn only_known_services_can_be_asked_for_and_each_counts_once() {
+        let known: Vec<Resource> =
+            (0..20).map(|n| Resource { uri: format!("urn:api:{n:02}"), name: String::new() }).collect();
+        let requested = |asked: &[&str]| requested_resources(&known, DEFAULT_AUDIENCE, &uris(asked));
+        assert_eq!(requested(&[]).unwrap(), uris(&[]));
+        let thrice = ["urn:api:02", "urn:api:01", "urn:api:02"];
+        assert_eq!(requested(&thrice).unwrap(), uris(&["urn:api:01", "urn:api:02"]));
+        assert_eq!(requested(&[DEFAULT_AUDIENCE]).unwrap(), uris(&[DEFAULT_AUDIENCE]));
+        assert_eq!(requested(&["urn:api:01"; 30]).unwrap().len(), 1);
+        for bad in ["urn:api:20", "URN:api:01", "urn:api:01/", "urn:api:01#", " urn:api:01", "api"] {
+            let refused = requested(&["urn:api:00", bad]).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidTarget, "{bad:?}");
+        }
+        let all: Vec<&str> = known.iter().map(|resource| resource.uri.as_str()).collect();
+        assert_eq!(requested(&all[..MAX_RESOURCES]).unwrap().len(), MAX_RESOURCES);
+        assert_eq!(requested(&all[..=MAX_RESOURCES]).unwrap_err().code, ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn a_token_is_for_what_was_granted_or_for_less_and_never_for_more() {
+        let granted = uris(&["urn:api:1", "urn:api:2"]);
+        assert_eq!(narrow_resources(&granted, &[]).unwrap(), granted);
+        assert_eq!(narrow_resources(&granted, &granted).unwrap(), granted);
+        let one = uris(&["urn:api:2", "urn:api:2"]);
+        assert_eq!(narrow_resources(&granted, &one).unwrap(), uris(&["urn:api:2"]));
+        for more in [&["urn:api:3"][..], &["urn:api:1", "urn:api:3"], &[DEFAULT_AUDIENCE], &["urn:api:"]] {
+            let refused = narrow_resources(&granted, &uris(more)).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidTarget, "{more:?}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_was_named_at_the_start_the_default_is_all_there_is() {
+        let granted = uris(&[DEFAULT_AUDIENCE]);
+        assert_eq!(narrow_resources(&granted, &granted).unwrap(), granted);
+        assert_eq!(narrow_resources(&granted, &[]).unwrap(), granted);
+        for nothing in [&granted, &Vec::new()] {
+            let refused = narrow_resources(nothing, &uris(&["urn:api:1"])).unwrap_err();
+            assert_eq!(refused.code, ErrorCode::InvalidTarget);
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod authenticate_client;
+pub mod client_credentials;
 pub mod clients;
 pub mod device_flow;
 pub mod dpop;
@@ -13,6 +14,7 @@ pub mod housekeeping;
 pub mod oauth_error;
 pub mod passwords;
 pub mod refresh;
+pub mod resources;
 pub mod scopes;
 pub mod sign_in;
 pub mod signing_keys;

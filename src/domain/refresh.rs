@@ -8,7 +8,7 @@ use super::authenticate_client::AuthenticatedClient;
 use super::dpop::Proof;
 use super::oauth_error::OAuthError;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{audit, granting};
+use super::{audit, granting, resources};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
@@ -17,7 +17,7 @@ use crate::model::ids::{ClientId, RefreshTokenId, TokenFamilyId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::{PresentedRefreshToken, RevocationReason};
+use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily};
 use crate::store::refresh_tokens::{NewRefreshToken, Rotation};
 use crate::store::token_families;
 
@@ -58,26 +58,22 @@ enum Verdict {
     Repeat {
         successor: RefreshTokenId,
     },
-    /// Another client's or key's; its own will find it untouched.
-    Foreign,
     /// It was exchanged before: somebody has a copy. The family dies.
     Reused,
     /// It is too old or revoked, its device is locked, or a sibling took its place a moment ago.
     Dead,
 }
 
+/// Whether this client, and where a key is needed this key, may use the token; anybody else finds it as unknown, and
+/// its own finds it untouched.
+fn belongs_to(family: &TokenFamily, client: &ClientId, dpop_key: Option<KeyThumbprint>) -> bool {
+    family.client_id == *client && family.dpop_key.is_none_or(|key| key.is(dpop_key))
+}
+
 /// The rule. Of a family's tokens at most one is alive at any time, also while exchanges are repeated.
-fn judge(
-    presented: &PresentedRefreshToken,
-    client: &ClientId,
-    dpop_key: Option<KeyThumbprint>,
-    now: DateTime<Utc>,
-) -> Verdict {
+fn judge(presented: &PresentedRefreshToken, now: DateTime<Utc>) -> Verdict {
     let family = &presented.family;
     let lately = |at: DateTime<Utc>| now - at <= GRACE;
-    if family.client_id != *client || family.dpop_key.is_some_and(|key| !key.is(dpop_key)) {
-        return Verdict::Foreign;
-    }
     if family.revoked_at.is_some() || now >= family.expires_at {
         return Verdict::Dead;
     }
@@ -106,19 +102,23 @@ pub async fn refresh(
     for attempt in 0..MAX_ATTEMPTS {
         let name = (tenant.id, secret.hash());
         let presented = app.queues.refresh_tokens.submit(name).await?.ok_or_else(dead)?;
-        let replaced = match judge(&presented, &client.client_id, request.dpop_key(), app.clock.now()) {
+        if !belongs_to(&presented.family, &client.client_id, request.dpop_key()) {
+            return Err(dead());
+        }
+        // Before the token is judged: a whole request that is sent again is no theft of the token.
+        if let (0, Some(proof)) = (attempt, &request.proof) {
+            proof.spend(app).await?;
+        }
+        let replaced = match judge(&presented, app.clock.now()) {
             Verdict::Exchange => presented.id,
             Verdict::Repeat { successor } => successor,
-            Verdict::Foreign | Verdict::Dead => return Err(dead()),
+            Verdict::Dead => return Err(dead()),
             Verdict::Reused => {
                 let (family, reason) = (presented.family.id, RevocationReason::RefreshTokenReused);
                 revoke_family(app, family, client, reason, json!({}), origin).await?;
                 return Err(dead());
             }
         };
-        if let (0, Some(proof)) = (attempt, &request.proof) {
-            proof.spend(app).await?;
-        }
         let (tokens, successor) = issue(app, tenant, client, &presented, request).await?;
         let now = app.clock.now();
         let rotation = Rotation {
@@ -161,7 +161,8 @@ async fn issue(
         return Err(dead());
     }
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
-    let resources = granting::narrow_resources(&family.resources, &request.resources)?;
+    let named = resources::or_default(app, tenant, family.resources.clone());
+    let resources = granting::narrow_resources(&named, &request.resources)?;
     let (secret, successor) = new_token(app, family.expires_at);
     let grant = Grant {
         tenant,

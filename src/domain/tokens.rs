@@ -50,6 +50,10 @@ pub enum TokenType {
 }
 
 impl TokenType {
+    fn of(key: Option<KeyThumbprint>) -> Self {
+        if key.is_some() { Self::Dpop } else { Self::Bearer }
+    }
+
     /// The registered word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -73,7 +77,7 @@ pub struct Grant<'a> {
     pub device_id: DeviceId,
     /// What the access token will allow.
     pub scopes: &'a ScopeSet,
-    /// The services it will be for (RFC 8707); none: the tenant's default.
+    /// The services it will be for (RFC 8707), at least one.
     pub resources: &'a [String],
     /// The key it will be bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
@@ -92,12 +96,20 @@ struct AccessTokenClaims<'a> {
     iat: i64,
     exp: i64,
     jti: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+    #[serde(flatten)]
+    connection: Option<ConnectionClaims<'a>>,
+}
+
+/// What the token of a device says of the device, and of how its person had proved who they are (RFC 9068 §2.2.1).
+#[derive(Serialize)]
+struct ConnectionClaims<'a> {
     auth_time: i64,
     amr: &'a [String],
     device_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Confirmation>,
 }
 
 /// Whom a token is for: one service as a string, several as a list (RFC 7519 §4.1.3).
@@ -108,10 +120,25 @@ enum Audience<'a> {
     Several(&'a [String]),
 }
 
+impl<'a> Audience<'a> {
+    fn of(resources: &'a [String]) -> Self {
+        match resources {
+            [one] => Self::One(one),
+            several => Self::Several(several),
+        }
+    }
+}
+
 /// The key that whoever uses the token must prove to hold (RFC 7800 §3.1, RFC 9449 §6.1).
 #[derive(Serialize)]
 struct Confirmation {
     jkt: String,
+}
+
+impl Confirmation {
+    fn of(key: KeyThumbprint) -> Self {
+        Self { jkt: key.to_string() }
+    }
 }
 
 #[derive(Serialize)]
@@ -168,32 +195,23 @@ pub async fn issue(
     let issuer = tenants::issuer(app, &grant.tenant.slug);
     let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
     let expires_at = ends(app.config.tokens.access_lifetime_seconds);
-    let default_audience = format!("{issuer}/api");
-    let access_token = sign(
-        &key,
-        "at+jwt",
-        &AccessTokenClaims {
-            iss: &issuer,
-            sub: grant.user.id.to_string(),
-            aud: match grant.resources {
-                [] => {
-                    Audience::One(app.config.tokens.default_audience.as_deref().unwrap_or(&default_audience))
-                }
-                [one] => Audience::One(one),
-                several => Audience::Several(several),
-            },
-            client_id: grant.client.client_id.as_str(),
-            iat: now.timestamp(),
-            exp: expires_at,
-            jti: app.random.uuid_v7(now).to_string(),
-            scope: grant.scopes.to_string(),
+    let claims = AccessTokenClaims {
+        iss: &issuer,
+        sub: grant.user.id.to_string(),
+        aud: Audience::of(grant.resources),
+        client_id: grant.client.client_id.as_str(),
+        iat: now.timestamp(),
+        exp: expires_at,
+        jti: app.random.uuid_v7(now).to_string(),
+        scope: grant.scopes.to_string(),
+        cnf: grant.dpop_key.map(Confirmation::of),
+        connection: Some(ConnectionClaims {
             auth_time: grant.authentication.auth_time.timestamp(),
             amr: &grant.authentication.amr,
             device_id: grant.device_id.to_string(),
-            cnf: grant.dpop_key.map(|key| Confirmation { jkt: key.to_string() }),
-        },
-    )
-    .await?;
+        }),
+    };
+    let access_token = sign(&key, "at+jwt", &claims).await?;
     let id_token = if grant.scopes.contains(OPENID) {
         let claims = IdTokenClaims {
             iss: &issuer,
@@ -212,11 +230,46 @@ pub async fn issue(
     };
     Ok(IssuedTokens {
         access_token,
-        token_type: if grant.dpop_key.is_some() { TokenType::Dpop } else { TokenType::Bearer },
+        token_type: TokenType::of(grant.dpop_key),
         expires_in: expires_at - now.timestamp(),
         scopes: grant.scopes.clone(),
         refresh_token,
         id_token,
+    })
+}
+
+/// Signs an access token for a client that acts for itself (RFC 6749 §4.4): its `sub` is the client (RFC 9068 §5),
+/// which can never be a user's. Nothing is stored.
+pub async fn issue_to_client(
+    app: &App,
+    tenant: &Tenant,
+    client: &Client,
+    scopes: ScopeSet,
+    resources: &[String],
+    dpop_key: Option<KeyThumbprint>,
+) -> Result<IssuedTokens, OAuthError> {
+    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
+    let key = signing_keys::signing(app, tenant.id, algorithm).await?;
+    let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
+    let claims = AccessTokenClaims {
+        iss: &tenants::issuer(app, &tenant.slug),
+        sub: client.client_id.to_string(),
+        aud: Audience::of(resources),
+        client_id: client.client_id.as_str(),
+        iat: now.timestamp(),
+        exp: now.timestamp() + lifetime,
+        jti: app.random.uuid_v7(now).to_string(),
+        scope: scopes.to_string(),
+        cnf: dpop_key.map(Confirmation::of),
+        connection: None,
+    };
+    Ok(IssuedTokens {
+        access_token: sign(&key, "at+jwt", &claims).await?,
+        token_type: TokenType::of(dpop_key),
+        expires_in: lifetime,
+        scopes,
+        refresh_token: None,
+        id_token: None,
     })
 }
 

@@ -16,11 +16,13 @@ pub enum GrantType {
     DeviceCode,
     /// `refresh_token` (RFC 6749 §6).
     RefreshToken,
+    /// `client_credentials` (RFC 6749 §4.4).
+    ClientCredentials,
 }
 
 impl GrantType {
     /// Every grant.
-    pub const ALL: [Self; 2] = [Self::DeviceCode, Self::RefreshToken];
+    pub const ALL: [Self; 3] = [Self::DeviceCode, Self::RefreshToken, Self::ClientCredentials];
 
     /// The grant's name on the wire.
     #[must_use]
@@ -28,6 +30,7 @@ impl GrantType {
         match self {
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
         }
     }
 

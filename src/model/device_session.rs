@@ -165,6 +165,8 @@ pub struct DeviceRequest {
     pub user_code_sealed: Vec<u8>,
     /// The scopes the device asked for; `None`: it named none.
     pub requested_scopes: Option<ScopeSet>,
+    /// The URIs of the services it asked for (RFC 8707); none: the tenant's default.
+    pub resources: Vec<String>,
     /// What the device says about itself.
     pub device: DeviceDescription,
     /// From where it asked.

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod jws;
 pub mod key_thumbprint;
 pub mod request_origin;
+pub mod resource;
 pub mod scope;
 pub mod signing_key;
 pub mod signing_key_life;

@@ -32,6 +32,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The scope that asks for an ID token (OpenID Connect Core §3.1.2.1).
 pub const OPENID: &str = "openid";
 
+/// The standard scopes that speak of a person; a client that acts for itself has none to speak of.
+pub const OF_A_PERSON: [&str; 6] = [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "device:approve"];
+
 /// A set of scope names; order does not matter (RFC 6749 §3.3), so it is kept sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(BTreeSet<String>);

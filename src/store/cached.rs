@@ -1,5 +1,5 @@
-//! What changes rarely and is asked for with every request: tenants, clients, scopes, which key signs and which
-//! are published.
+//! What changes rarely and is asked for with every request: tenants, clients, scopes, resources, which key signs and
+//! which are published.
 //!
 //! The database announces every change of these tables, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
@@ -14,9 +14,10 @@ use hashbrown::{Equivalent, HashMap};
 use sqlx::PgPool;
 
 use super::signing_keys::PublishedKey;
-use super::{Result, clients, scopes, signing_keys, tenants};
+use super::{Result, clients, resources, scopes, signing_keys, tenants};
 use crate::model::client::Client;
 use crate::model::ids::TenantId;
+use crate::model::resource::Resource;
 use crate::model::scope::Scope;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::tenant::{Tenant, TenantSlug};
@@ -32,6 +33,7 @@ pub struct Cached {
     tenants: Shelf<TenantSlug, Tenant>,
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
+    resources: Shelf<TenantId, Vec<Resource>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
     published_keys: Shelf<TenantId, Vec<PublishedKey>>,
 }
@@ -96,6 +98,15 @@ impl Cached {
         }
         let all = async { scopes::all(db, tenant).await.map(Some) };
         Ok(Box::pin(self.read(&self.scopes, tenant, all)).await?.unwrap_or_default())
+    }
+
+    /// The services that the tenant knows.
+    pub async fn resources(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Resource>>> {
+        if let Some(known) = self.known(&self.resources, &tenant) {
+            return Ok(known);
+        }
+        let all = async { resources::all(db, tenant).await.map(Some) };
+        Ok(Box::pin(self.read(&self.resources, tenant, all)).await?.unwrap_or_default())
     }
 
     /// The key that signs for the tenant with this algorithm.

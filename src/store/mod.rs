@@ -15,6 +15,7 @@ pub mod queues;
 pub mod recent_proofs;
 pub mod refresh_tokens;
 pub mod request_buckets;
+pub mod resources;
 pub mod schema;
 pub mod scopes;
 pub mod signing_keys;

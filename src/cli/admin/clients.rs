@@ -34,7 +34,8 @@ pub(super) struct CreateClient {
     /// The client receives all scopes that the approving user may grant.
     #[arg(long, requires = "first_party")]
     inherit: bool,
-    /// What it may ask for tokens with: `device_code`, `refresh_token`; may be repeated. None unless given.
+    /// What it may ask for tokens with: `device_code`, `refresh_token`, `client_credentials`; may be
+    /// repeated. None unless given.
     #[arg(long, value_name = "GRANT", value_parser = parse_grant)]
     grant: Vec<GrantType>,
     /// Scopes it may have, separated by spaces; may be repeated.
@@ -60,7 +61,8 @@ pub(super) struct SetClient {
 fn parse_grant(text: &str) -> Result<GrantType, String> {
     match text {
         "device_code" => Ok(GrantType::DeviceCode),
-        _ => GrantType::parse(text).ok_or_else(|| "a grant is device_code or refresh_token".to_owned()),
+        _ => GrantType::parse(text)
+            .ok_or_else(|| "a grant is device_code, refresh_token or client_credentials".to_owned()),
     }
 }
 

@@ -1,6 +1,8 @@
-//! `latchkey admin`: tenants, users, clients, scopes and signing keys, on the configured database, also while a server runs.
+//! `latchkey admin`: tenants, users, clients, scopes, resources and signing keys, on the configured database, also
+//! while a server runs.
 
 mod clients;
+mod resources;
 mod scopes;
 mod signing_keys;
 mod tenants;
@@ -29,11 +31,12 @@ Examples:
       --scope 'openid profile offline_access'
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
   latchkey admin create-scope videos --description 'See your videos'
+  latchkey admin create-resource https://api.example.org/videos --name 'Your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
 
-/// Make and change tenants, users, clients, scopes and signing keys.
+/// Make and change tenants, users, clients, scopes, resources and signing keys.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct AdminArgs {
@@ -59,6 +62,8 @@ enum Command {
     SetClient(clients::SetClient),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
+    /// Make a service known that tokens can be for (RFC 8707).
+    CreateResource(resources::CreateResource),
     /// Make a tenant; it lives under /t/SLUG.
     CreateTenant(tenants::CreateTenant),
     /// List the keys that sign tokens, and what becomes of them next.
@@ -93,7 +98,8 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         return tenants::create_tenant(app, new).await;
     }
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
-    let tenant = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id;
+    let found = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?;
+    let tenant = found.id;
     match command {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
@@ -103,6 +109,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
+        Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
         Command::CreateTenant(_) => unreachable!("handled above"),
     }
 }

@@ -17,6 +17,7 @@ use crate::model::client::{Client, GrantType};
 use crate::model::device_session::{DeviceRequest, MAX_OPENINGS, Phase};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
+use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
@@ -162,6 +163,8 @@ pub struct Consent {
     pub user_code: UserCode,
     /// The rights, as the person would grant them now.
     pub scopes: Vec<Scope>,
+    /// The services it asks for by name; none: the tenant's default.
+    pub resources: Vec<Resource>,
 }
 
 impl Consent {
@@ -199,11 +202,19 @@ pub(super) async fn consent(
         return Ok(None);
     }
     let catalogue = app.cached.scopes(&app.db, tenant).await?;
+    let known = app.cached.resources(&app.db, tenant).await?;
     let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &browser.user);
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
+        resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         request,
         client,
     }))
+}
+
+/// The service with the name people know it by. The tenant's default has none unless it is registered.
+fn named(known: &[Resource], uri: &str) -> Resource {
+    let found = known.iter().find(|resource| resource.uri == uri).cloned();
+    found.unwrap_or_else(|| Resource { uri: uri.to_owned(), name: uri.to_owned() })
 }

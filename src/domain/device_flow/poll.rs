@@ -94,6 +94,10 @@ pub(super) async fn ask_database(
         Verdict::Expired => refuse(ErrorCode::ExpiredToken, "The device code has expired; start again."),
         Verdict::Foreign | Verdict::JustRedeemed => Err(unknown()),
         Verdict::Replayed => {
+            // A whole request that is sent again is no theft of the code.
+            if let Some(proof) = &request.proof {
+                proof.spend(app).await?;
+            }
             redeem::revoke_replayed(app, &found.session, client, origin).await?;
             Err(unknown())
         }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, refresh};
+use crate::domain::{granting, refresh, resources};
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
@@ -99,7 +99,8 @@ async fn prepare(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user);
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
-    let resources = granting::narrow_resources(&found.resources, &request.resources)?;
+    let named = resources::or_default(app, tenant, found.resources.clone());
+    let resources = granting::narrow_resources(&named, &request.resources)?;
 
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;

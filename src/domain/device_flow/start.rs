@@ -8,9 +8,8 @@ use super::user_code_context;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
-use crate::domain::granting;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::tenants;
+use crate::domain::{granting, resources, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
@@ -68,9 +67,11 @@ pub async fn start(
     origin: &RequestOrigin,
 ) -> Result<Started, OAuthError> {
     client.require(GrantType::DeviceCode)?;
-    granting::refuse_resources(&request.resources)?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
+    let known = app.cached.resources(&app.db, tenant.id).await?;
+    let default_audience = resources::default_audience(app, &tenant.slug);
+    let resources = granting::requested_resources(&known, &default_audience, &request.resources)?;
     let live = check_quotas(app, tenant, client, origin).await?;
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;
@@ -89,6 +90,8 @@ pub async fn start(
         user_code_mac: [0; 32],
         user_code_sealed: Vec::new(),
         requested_scopes,
+        resources,
+        dpop_key: request.proof.as_ref().map(Proof::key),
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
         user_agent: origin.user_agent.clone(),
@@ -117,7 +120,8 @@ fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
     let polling = Polling { interval_seconds: session.interval_seconds, last_polled_at: None };
     let owner = app.owners.of(&session.client);
     let code = session.device_code_hash;
-    app.sessions.remember_new(PendingSession::new(code, session.id, owner, session.expires_at, polling), now);
+    let pending = PendingSession::new(code, session.id, owner, session.expires_at, polling);
+    app.sessions.remember_new(pending.bound_to(session.dpop_key), now);
 }
 
 fn started(app: &App, tenant: &Tenant, device_code: BearerSecret, user_code: UserCode) -> Started {

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
+use crate::domain::client_credentials::{self, ClientCredentialsRequest};
 use crate::domain::device_flow::poll::{self, PollRequest};
 use crate::domain::device_flow::wait;
 use crate::domain::dpop;
@@ -27,7 +28,7 @@ use crate::model::client::GrantType;
 /// What a client sends to get tokens.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceTokenRequest {
-    /// `urn:ietf:params:oauth:grant-type:device_code` or `refresh_token`.
+    /// `urn:ietf:params:oauth:grant-type:device_code`, `refresh_token` or `client_credentials`.
     #[schema(example = "urn:ietf:params:oauth:grant-type:device_code")]
     pub grant_type: String,
     /// The client; not needed when HTTP Basic names it.
@@ -67,7 +68,7 @@ pub struct TokenResponse {
     pub id_token: Option<String>,
 }
 
-/// A device polls for its tokens, or exchanges its refresh token.
+/// A device polls for its tokens, or exchanges its refresh token; or a client asks for a token of its own.
 #[utoipa::path(
     post,
     path = "/oauth/token",
@@ -128,6 +129,10 @@ pub async fn create(
                 required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
             let request = RefreshRequest { refresh_token, scope, resources, proof };
             Box::pin(refresh::refresh(&app, &tenant, &client, &request, &origin)).await?
+        }
+        Some(GrantType::ClientCredentials) => {
+            let request = ClientCredentialsRequest { scope, resources, proof };
+            Box::pin(client_credentials::issue(&app, &tenant, &client, &request, &origin)).await?
         }
         None => {
             let description = "The grant type is not supported.";

@@ -113,6 +113,7 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
             .into_iter()
             .map(|scope| ScopeWords { name: scope.name, description: scope.description })
             .collect(),
+        resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
         access_lifetime_words: words::lifetime(&app.config.tokens, renewable),
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),

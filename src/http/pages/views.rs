@@ -74,6 +74,8 @@ pub struct ConsentPage {
     pub ip_address: Option<String>,
     /// What the device asks for; may be empty.
     pub scopes: Vec<ScopeWords>,
+    /// The names of the services it asks for; none: only the tenant's default.
+    pub resources: Vec<String>,
     /// How long the tokens live, as one or more whole sentences.
     pub access_lifetime_words: String,
     /// The account that decides.
@@ -193,6 +195,7 @@ mod tests {
             requested_at_words: "2 minutes ago, 10:20 UTC".to_owned(),
             ip_address: Some("203.0.113.17".to_owned()),
             scopes: vec![ScopeWords { name: hostile(), description: hostile() }],
+            resources: vec![hostile()],
             access_lifetime_words: "Access tokens last 10 minutes.".to_owned(),
             account: hostile(),
             decision_token: "decision-token".to_owned(),

@@ -68,7 +68,7 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, user_agent, created_at, opened_by
+                  ip_address, user_agent, created_at, opened_by, resources
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -93,6 +93,7 @@ pub async fn find(
         .into_session(tenant),
         user_code_sealed: row.user_code_sealed,
         requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
+        resources: row.resources,
         device: row.device.0,
         ip_address: host(row.ip_address),
         user_agent: row.user_agent,

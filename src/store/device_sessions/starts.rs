@@ -14,6 +14,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::client::Client;
 use crate::model::device::DeviceDescription;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::Result;
@@ -34,6 +35,10 @@ pub struct NewDeviceSession {
     pub user_code_sealed: Vec<u8>,
     /// The scopes asked for.
     pub requested_scopes: Option<ScopeSet>,
+    /// The URIs of the services asked for.
+    pub resources: Vec<String>,
+    /// The key that the device proved to hold.
+    pub dpop_key: Option<KeyThumbprint>,
     /// What the device says about itself.
     pub device: Arc<DeviceDescription>,
     /// From where it asks.
@@ -81,9 +86,12 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.id.0).collect();
     let tenants: Vec<Uuid> = sessions.iter().map(|session| session.client.tenant_id.0).collect();
     let clients: Vec<String> = sessions.iter().map(|session| session.client.client_id.to_string()).collect();
-    // An array of arrays cannot be taken apart by unnest; a scope holds no space.
+    // An array of arrays cannot be taken apart by unnest; neither a scope nor a URI holds a space.
     let scopes: Vec<Option<String>> =
         sessions.iter().map(|session| session.requested_scopes.as_ref().map(ToString::to_string)).collect();
+    let resources: Vec<String> = sessions.iter().map(|session| session.resources.join(" ")).collect();
+    let dpop_keys: Vec<Option<Vec<u8>>> =
+        sessions.iter().map(|session| session.dpop_key.map(|key| key.0.to_vec())).collect();
     let devices: Vec<Json<&DeviceDescription>> =
         sessions.iter().map(|session| Json(&*session.device)).collect();
     let addresses: Vec<IpNet> = sessions.iter().map(|session| IpNet::from(session.ip_address)).collect();
@@ -96,13 +104,14 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let stored = sqlx::query_scalar!(
         "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
-                                      interval_seconds)
+                                      interval_seconds, resources, dpop_jkt)
          SELECT id, tenant_id, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
-                created, expires, seconds
+                created, expires, seconds, string_to_array(resources, ' '), jkt
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
-                     $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[])
+                     $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[],
+                     $14::text[], $15::bytea[])
               AS new (id, tenant_id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
-                      seconds)
+                      seconds, resources, jkt)
          WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
                            WHERE spent.tenant_id = new.tenant_id AND spent.user_code_mac = new.mac
                              AND spent.free_at > new.created)
@@ -120,7 +129,9 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
         &user_agents as &[Option<String>],
         &created,
         &expiring,
-        &intervals
+        &intervals,
+        &resources,
+        &dpop_keys as &[Option<Vec<u8>>]
     )
     .fetch_all(db)
     .await?;

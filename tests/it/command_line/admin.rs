@@ -30,6 +30,14 @@ fn everything_is_made_while_a_server_runs() {
     assert_eq!(json_of(&run_with_line(create_user, "correct horse battery staple"))["username"], "ada");
     let scope = run_json(data.latchkey(&["admin", "create-scope", "videos", "--json"]));
     assert_eq!(scope, json!({"name": "videos"}));
+    let uri = "https://videos.example.org/";
+    let resource =
+        run_json(data.latchkey(&["admin", "create-resource", uri, "--name", "Your videos", "--json"]));
+    assert_eq!(resource, json!({"uri": uri}));
+    let robot =
+        ["admin", "create-client", "--id", "robot", "--grant", "client_credentials", "--scope", "admin"];
+    let confidential = run_json(data.latchkey(&[&robot[..], &["--confidential", "--json"]].concat()));
+    assert_eq!(confidential["client_id"], "robot");
     let tenant = run_json(data.latchkey(&["admin", "create-tenant", "acme", "--json"]));
     assert_eq!(tenant["slug"], "acme");
     let client = run(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code"]));
@@ -39,4 +47,11 @@ fn everything_is_made_while_a_server_runs() {
     assert!(said.starts_with("latchkey: "), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "music"]));
     assert!(said.contains("latchkey admin create-scope music"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "create-resource", uri]));
+    assert!(said.contains("already"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "create-resource", "https://videos.example.org/#top"]));
+    assert!(said.contains("without fragment"), "{said}");
+    let public = ["admin", "create-client", "--id", "radio", "--grant", "client_credentials"];
+    let said = refusal(data.latchkey(&public));
+    assert!(said.contains("only a confidential client"), "{said}");
 }

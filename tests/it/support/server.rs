@@ -7,11 +7,12 @@ use std::time::Duration;
 use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
 use latchkey::domain::users::{self, NewUser};
-use latchkey::domain::{clients, scopes, tenants};
+use latchkey::domain::{clients, resources, scopes, tenants};
 use latchkey::http::server::Server;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::{AuthMethod, Client, GrantType};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
+use latchkey::model::resource::Resource;
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
@@ -213,6 +214,14 @@ impl TestServer {
             required_role: role.map(|role| role.parse().expect("a role")),
         };
         assert!(scopes::create(&self.app, DEFAULT_TENANT, &scope).await.expect("the database answers"));
+    }
+
+    /// Makes a service of the default tenant known.
+    pub async fn resource(&self, uri: &str, name: &str) {
+        let resource = Resource { uri: Resource::parse_uri(uri).expect("a URI"), name: name.to_owned() };
+        let tenant = self.app.cached.tenant(&self.app.db, &TenantSlug::root()).await;
+        let tenant = tenant.expect("the database answers").expect("the default tenant");
+        resources::create(&self.app, &tenant, resource).await.expect("the resource is made");
     }
 
     /// Makes a tenant; its id and base URL.

@@ -47,6 +47,8 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
         user_code_mac,
         user_code_sealed: vec![7; 40],
         requested_scopes: Some(queue.scopes.clone()),
+        resources: Vec::new(),
+        dpop_key: None,
         device: Arc::new(DeviceDescription {
             name: Some("Living room TV".into()),
             ..DeviceDescription::default()

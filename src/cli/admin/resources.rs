@@ -1,0 +1,26 @@
+//! The services that tokens are for.
+
+use clap::Args;
+use serde_json::json;
+
+use super::Done;
+use crate::app::App;
+use crate::domain::resources;
+use crate::model::resource::Resource;
+use crate::model::tenant::Tenant;
+
+#[derive(Debug, Args)]
+pub(super) struct CreateResource {
+    /// What clients send as `resource`, and what stands in `aud`: an absolute URI without fragment.
+    uri: String,
+    /// The name people see; the URI when absent.
+    #[arg(long)]
+    name: Option<String>,
+}
+
+pub(super) async fn create_resource(app: &App, tenant: &Tenant, new: CreateResource) -> Done {
+    let uri = Resource::parse_uri(&new.uri)?;
+    let name = new.name.unwrap_or_else(|| uri.clone());
+    resources::create(app, tenant, Resource { uri: uri.clone(), name }).await?;
+    Ok((format!("resource {uri}"), json!({"uri": uri})))
+}

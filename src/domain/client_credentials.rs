@@ -1,0 +1,117 @@
+//! A client asks for an access token of its own, with no person behind it (RFC 6749 §4.4): machine administration.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::authenticate_client::AuthenticatedClient;
+use super::dpop::Proof;
+use super::oauth_error::{ErrorCode, OAuthError};
+use super::tokens::{self, IssuedTokens};
+use super::{audit, granting, resources};
+use crate::app::App;
+use crate::model::attempt_budget::{Guard, Refill};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::client::GrantType;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::scope::ScopeSet;
+use crate::model::tenant::Tenant;
+use crate::model::user::User;
+use crate::store::{self, users};
+
+/// How many refusals are written down. Whoever may not do this could otherwise fill the audit trail for nothing.
+const WRITTEN_REFUSALS: Guard =
+    Guard { name: "refusal/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+
+/// What a client sends (RFC 6749 §4.4.2).
+#[derive(Debug)]
+pub struct ClientCredentialsRequest {
+    /// `scope`
+    pub scope: Option<String>,
+    /// `resource`, which may be repeated (RFC 8707 §2.2).
+    pub resources: Vec<String>,
+    /// The proof of a key (RFC 9449).
+    pub proof: Option<Proof>,
+}
+
+/// What it gets.
+struct Grant {
+    scopes: ScopeSet,
+    resources: Vec<String>,
+}
+
+/// Issues an access token to the client itself: no refresh token, no ID token. Both outcomes are audited.
+pub async fn issue(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &ClientCredentialsRequest,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
+    let granted = grant(app, tenant, client, request).await;
+    if let Err(refusal) = &granted
+        && !matches!(refusal.code, ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
+        && app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
+    {
+        record(app, client, Outcome::Refused, json!({"error": refusal.code.as_str()}), origin).await?;
+    }
+    let Grant { scopes, resources } = granted?;
+    let details = json!({"scopes": scopes.to_vec(), "resources": resources});
+    if let Some(proof) = &request.proof {
+        proof.spend(app).await?;
+    }
+    let key = request.proof.as_ref().map(Proof::key);
+    let tokens = tokens::issue_to_client(app, tenant, client, scopes, &resources, key).await?;
+    record(app, client, Outcome::Success, details, origin).await?;
+    metrics::counter!("latchkey_tokens_issued_to_clients_total").increment(1);
+    Ok(tokens)
+}
+
+/// The checks.
+async fn grant(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &ClientCredentialsRequest,
+) -> Result<Grant, OAuthError> {
+    client.require(GrantType::ClientCredentials)?;
+    if client.is_public() {
+        let description = "Only a client that proves who it is can act for itself.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
+    }
+    let owner = owner(app, client).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let known = app.cached.resources(&app.db, tenant.id).await?;
+    let default_audience = resources::default_audience(app, &tenant.slug);
+    let requested = granting::requested_resources(&known, &default_audience, &request.resources)?;
+    Ok(Grant {
+        scopes: granting::for_client_itself(client, &catalogue, owner.as_ref(), request.scope.as_deref())?,
+        resources: resources::or_default(app, tenant, requested),
+    })
+}
+
+/// The user whose own the client is, if it is anybody's; it can do nothing while that account is shut.
+async fn owner(app: &App, client: &AuthenticatedClient) -> Result<Option<User>, OAuthError> {
+    let Some(id) = client.owner else { return Ok(None) };
+    let owner = users::find(&app.db, client.tenant_id, id).await?.filter(User::is_active);
+    let description = "The account that the client belongs to cannot be used.";
+    owner.map(Some).ok_or(OAuthError::new(ErrorCode::UnauthorizedClient, description))
+}
+
+async fn record(
+    app: &App,
+    client: &AuthenticatedClient,
+    outcome: Outcome,
+    details: Value,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    let event = AuditEvent {
+        action: Action::TokenIssuedToClient,
+        outcome,
+        actor: Actor::Client(client.client_id.clone()),
+        target_kind: "client",
+        target_id: Some(client.client_id.to_string()),
+        origin: Some(origin),
+        details,
+    };
+    audit::record(app, &app.db, client.tenant_id, &event).await
+}
