@@ -21,19 +21,22 @@ pub enum Chore {
     BrowserSessions,
     /// Guards that nobody tested lately.
     AttemptBudgets,
+    /// Identifiers of proofs that are too old to be used again.
+    UsedJtis,
     /// Old audit events.
     AuditEvents,
 }
 
 impl Chore {
     /// Every chore.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ExpiredSessions,
         Self::DecidedSessions,
         Self::SpentUserCodes,
         Self::EndedDevices,
         Self::BrowserSessions,
         Self::AttemptBudgets,
+        Self::UsedJtis,
         Self::AuditEvents,
     ];
 
@@ -47,6 +50,7 @@ impl Chore {
             Self::EndedDevices => "ended_devices",
             Self::BrowserSessions => "browser_sessions",
             Self::AttemptBudgets => "attempt_budgets",
+            Self::UsedJtis => "used_jtis",
             Self::AuditEvents => "audit_events",
         }
     }
@@ -74,6 +78,7 @@ pub async fn clear_away(app: &App, chore: Chore) -> store::Result<u64> {
         Chore::EndedDevices => housekeeping::ended_devices(&app.db, before(keep.ended_devices_days)).await,
         Chore::BrowserSessions => housekeeping::browser_sessions(&app.db, now - BROWSER_SESSION_REST).await,
         Chore::AttemptBudgets => housekeeping::attempt_budgets(&app.db, before(2)).await,
+        Chore::UsedJtis => housekeeping::used_jtis(&app.db, now).await,
         Chore::AuditEvents if keep.audit_days == 0 => Ok(0),
         Chore::AuditEvents => housekeeping::audit_events(&app.db, before(keep.audit_days)).await,
     }

@@ -96,6 +96,19 @@ pub async fn attempt_budgets(db: impl PgExecutor<'_>, touched_before: DateTime<U
     Ok(gone.rows_affected())
 }
 
+/// Identifiers of proofs that are too old to be accepted at `now` anyway.
+pub async fn used_jtis(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM used_jtis WHERE (tenant_id, jti_hash) IN (
+             SELECT tenant_id, jti_hash FROM used_jtis WHERE expires_at <= $1
+             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
 /// Audit events older than `before`.
 pub async fn audit_events(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query!(
