@@ -1,13 +1,17 @@
 //! The composition root: everything a request needs, put together once.
 
+use std::sync::Arc;
+
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
+use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
 use crate::store::cached::Cached;
@@ -32,6 +36,10 @@ pub struct App {
     pub db: PgPool,
     /// What changes rarely.
     pub cached: Cached,
+    /// The way out to addresses that others name.
+    pub outbound: Arc<Outbound>,
+    /// The keys that clients publish.
+    pub published_keys: PublishedKeys,
     /// Opened signing keys.
     pub key_ring: KeyRing,
     /// Sessions that wait for a decision.
@@ -59,6 +67,7 @@ impl App {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let waiting_polls = WaitingPolls::new(&config.sessions);
+        let outbound = Arc::new(Outbound::new(&config.clients));
         Self {
             config,
             clock,
@@ -66,6 +75,8 @@ impl App {
             secrets,
             db,
             cached: Cached::default(),
+            outbound,
+            published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             sessions,
             owners: Owners::default(),

@@ -98,6 +98,8 @@ mod tests {
             ("[database]\nurl = \"postgres://x\"", "secrets.master_key_file"),
             ("[tokens]\nsigning_algorithm = \"none\"", "tokens.signing_algorithm"),
             ("[tokens]\nrefresh_absolute_seconds = 1", "tokens.refresh_absolute_seconds"),
+            ("[clients]\njwks_networks = [\"intranet\"]", "clients.jwks_networks"),
+            ("[clients]\njwks_timeout_milliseconds = 60000", "clients.jwks_timeout_milliseconds"),
             ("[secrets]\nmaster_key = \"00\"\nmaster_key_file = \"/x\"", "secrets.master_key"),
         ] {
             let refusal = with(toml).expect_err(toml).to_string();

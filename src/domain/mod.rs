@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod authenticate_client;
+pub mod client_keys;
 pub mod clients;
 pub mod device_flow;
 pub mod granting;

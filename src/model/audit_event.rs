@@ -60,6 +60,8 @@ pub enum Action {
     UserChanged,
     ClientCreated,
     ClientChanged,
+    ClientSecretRotated,
+    ClientSecretRetired,
     ScopeCreated,
     SigningKeyCreated,
 }
@@ -84,6 +86,8 @@ impl Action {
             Self::UserChanged => "user.changed",
             Self::ClientCreated => "client.created",
             Self::ClientChanged => "client.changed",
+            Self::ClientSecretRotated => "client.secret_rotated",
+            Self::ClientSecretRetired => "client.secret_retired",
             Self::ScopeCreated => "scope.created",
             Self::SigningKeyCreated => "signing_key.created",
         }

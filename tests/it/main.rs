@@ -2,6 +2,8 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
 mod availability;
+mod client_keys_by_uri;
+mod client_secrets;
 mod command_line;
 mod http_conventions;
 mod http_cross_origin;
@@ -15,6 +17,7 @@ mod rfc6749_malformed_bodies;
 mod rfc6749_refresh;
 mod rfc6749_refresh_races;
 mod rfc7517_jwks;
+mod rfc7523_client_assertions;
 mod rfc8414_metadata;
 mod rfc8628;
 mod rfc9068_access_tokens;

@@ -7,6 +7,7 @@ pub mod device;
 pub mod jwt;
 pub mod person;
 pub mod server;
+pub mod signer;
 
 pub use answer::Answer;
 pub use device::{Device, Started};
