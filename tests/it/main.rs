@@ -25,4 +25,5 @@ mod secrets_at_rest;
 mod support;
 mod tenants;
 mod third_party_clients;
+mod third_party_javascript;
 mod trusted_proxies;
