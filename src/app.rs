@@ -8,8 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
+use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
 use crate::store::cached::Cached;
@@ -35,6 +37,10 @@ pub struct App {
     pub db: PgPool,
     /// What changes rarely.
     pub cached: Cached,
+    /// The way out to addresses that others name.
+    pub outbound: Arc<Outbound>,
+    /// The keys that clients publish.
+    pub published_keys: PublishedKeys,
     /// Opened signing keys.
     pub key_ring: KeyRing,
     /// Sessions that wait for a decision.
@@ -67,6 +73,7 @@ impl App {
         let sessions = SessionMemory::new(config.sessions.capacity);
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
+        let outbound = Arc::new(Outbound::new(&config.clients));
         Self {
             config,
             clock,
@@ -74,6 +81,8 @@ impl App {
             secrets,
             db,
             cached: Cached::default(),
+            outbound,
+            published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             sessions,
             owners: Owners::default(),

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str], &[&str]); 4] = [
     (
         "model",
-        &["http", "domain", "store", "app", "cli", "config", "clock"],
+        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound"],
         &["sqlx", "axum", "tokio", "utoipa"],
     ),
-    ("store", &["http", "domain", "app", "cli", "clock"], &["axum", "utoipa"]),
-    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper"]),
-    ("http", &["cli"], &["sqlx"]),
+    ("store", &["http", "domain", "app", "cli", "clock", "outbound"], &["axum", "utoipa"]),
+    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper", "reqwest"]),
+    ("http", &["cli", "outbound"], &["sqlx"]),
 ];
 
 #[test]

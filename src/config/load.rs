@@ -106,6 +106,8 @@ mod tests {
             ("[keys]\nrotation_days = 4000000000", "keys.rotation_days"),
             ("[tokens]\naccess_lifetime_seconds = 3601", "tokens.access_lifetime_seconds"),
             ("[tokens]\nid_lifetime_seconds = 29", "tokens.id_lifetime_seconds"),
+            ("[clients]\njwks_networks = [\"intranet\"]", "clients.jwks_networks"),
+            ("[clients]\njwks_timeout_milliseconds = 60000", "clients.jwks_timeout_milliseconds"),
             ("[secrets]\nmaster_key = \"00\"\nmaster_key_file = \"/x\"", "secrets.master_key"),
         ] {
             let refusal = with(toml).expect_err(toml).to_string();

@@ -30,6 +30,7 @@ pub struct Config {
     pub secrets: SecretSettings,
     pub device_flow: DeviceFlow,
     pub tokens: Tokens,
+    pub clients: Clients,
     pub dpop: Dpop,
     pub keys: Keys,
     pub sign_in: SignIn,
@@ -109,6 +110,17 @@ pub struct Tokens {
     pub signing_algorithm: SigningAlgorithm,
     #[serde(deserialize_with = "values::empty_is_none")]
     pub default_audience: Option<String>,
+}
+
+/// `[clients]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Clients {
+    pub require_assertion_typ: bool,
+    #[serde(deserialize_with = "values::networks")]
+    pub jwks_networks: Vec<IpNet>,
+    pub jwks_timeout_milliseconds: u64,
 }
 
 /// `[dpop]`

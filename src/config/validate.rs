@@ -17,6 +17,11 @@ impl Config {
             "give the key itself or secrets.master_key_file, not both",
         )?;
         require(
+            (100..=5000).contains(&self.clients.jwks_timeout_milliseconds),
+            "clients.jwks_timeout_milliseconds",
+            "must be between 100 and 5000, since a request waits for it",
+        )?;
+        require(
             self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
             "sign_in.idle_seconds",
             "must be more than 0 and not more than sign_in.absolute_seconds",

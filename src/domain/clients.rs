@@ -1,13 +1,15 @@
 //! Clients: registered and changed by operators.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::audit;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::client::{Client, GrantType, ScopePolicy};
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
 use crate::model::device::displayable;
+use crate::model::key_set::{KeySet, UnfitKeySet};
+use crate::outbound::ForbiddenAddress;
 use crate::store::{StoreError, clients, resources};
 
 /// Why a client cannot be registered or changed.
@@ -31,6 +33,23 @@ pub enum ClientError {
     /// `inherit` is for first-party clients.
     #[error("only a first-party client can inherit the scopes of its users")]
     InheritIsForFirstParty,
+    /// Keys and method do not belong together.
+    #[error(
+        "a client has public keys (jwks or jwks_uri) if it authenticates by private_key_jwt, and only then"
+    )]
+    KeysDoNotFitMethod,
+    /// A key cannot be used.
+    #[error(transparent)]
+    UnfitKeys(#[from] UnfitKeySet),
+    /// This server would not fetch keys from there.
+    #[error("the jwks_uri cannot be used: {0}")]
+    UnfitJwksUri(#[from] ForbiddenAddress),
+    /// The client has no secret that could be exchanged.
+    #[error("the client does not authenticate by a secret")]
+    HasNoSecret,
+    /// The secret was not exchanged, or the one before is retired already.
+    #[error("the client has no previous secret")]
+    HasNoPreviousSecret,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,6 +67,7 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
         return Err(ClientError::InheritIsForFirstParty);
     }
     refuse_public_client_that_acts_for_itself(&client)?;
+    check_keys(app, &client)?;
     client.name = displayable(&client.name).map_err(|_| ClientError::UnfitName)?;
     if client.name.is_empty() {
         return Err(ClientError::UnfitName);
@@ -73,21 +93,58 @@ pub async fn create(app: &App, mut client: Client) -> Result<Option<BearerSecret
     Ok(secret)
 }
 
-/// Changes a client as `change` says: its name, secret, grants, scopes, and whether it is enabled. What is
+/// Changes a client as `change` says: its name, keys, grants, scopes, and whether it is enabled. What is
 /// already out stays; everything issued from now on follows.
 pub async fn change(
     app: &App,
     client: &Client,
     change: impl FnOnce(&mut Client) + Send,
 ) -> Result<(), ClientError> {
+    rewrite(app, client, Action::ClientChanged, |client| {
+        change(client);
+        check_keys(app, client)
+    })
+    .await
+}
+
+/// Gives a client a new secret, which is shown this once. The present one stays good beside it until it is retired,
+/// so that no copy of the client stops while the new one is rolled out; one that was left from before is not good
+/// any more.
+pub async fn rotate_secret(app: &App, client: &Client) -> Result<BearerSecret, ClientError> {
+    let secret = BearerSecret::generate(SecretKind::ClientSecret, &app.random);
+    rewrite(app, client, Action::ClientSecretRotated, |client| {
+        let present = client.secret_hash.replace(secret.hash()).ok_or(ClientError::HasNoSecret)?;
+        client.previous_secret_hash = Some(present);
+        Ok(())
+    })
+    .await?;
+    Ok(secret)
+}
+
+/// Ends the life of the secret before the present one.
+pub async fn retire_previous_secret(app: &App, client: &Client) -> Result<(), ClientError> {
+    rewrite(app, client, Action::ClientSecretRetired, |client| {
+        client.previous_secret_hash.take().map(drop).ok_or(ClientError::HasNoPreviousSecret)
+    })
+    .await
+}
+
+/// Reads a client as it is now, and writes what becomes of it; of several at once, one after the other.
+async fn rewrite(
+    app: &App,
+    client: &Client,
+    action: Action,
+    change: impl FnOnce(&mut Client) -> Result<(), ClientError> + Send,
+) -> Result<(), ClientError> {
     let mut transaction = app.db.begin().await?;
+    clients::lock(&mut *transaction, client).await?;
     let mut client = clients::find(&mut *transaction, client.tenant_id, client.client_id.as_str())
         .await?
         .ok_or(ClientError::NoSuchClient)?;
-    change(&mut client);
+    change(&mut client)?;
     refuse_public_client_that_acts_for_itself(&client)?;
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
-    audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientChanged, &client)).await?;
+    audit::record(app, &mut *transaction, client.tenant_id, &event(action, &client)).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(())
@@ -98,6 +155,29 @@ fn refuse_public_client_that_acts_for_itself(client: &Client) -> Result<(), Clie
         return Err(ClientError::PublicClientActsForItself);
     }
     Ok(())
+}
+
+/// The rule: who authenticates by key has keys, all of them usable, or an address that they may be fetched from;
+/// nobody else has.
+fn check_keys(app: &App, client: &Client) -> Result<(), ClientError> {
+    match (&client.keys, client.auth_method) {
+        (Some(ClientKeys::Registered(set)), AuthMethod::PrivateKeyJwt) => drop(KeySet::register(set)?),
+        (Some(ClientKeys::Published(uri)), AuthMethod::PrivateKeyJwt) => app.outbound.check(uri)?,
+        (Some(_), _) | (None, AuthMethod::PrivateKeyJwt) => return Err(ClientError::KeysDoNotFitMethod),
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+/// The keys by their thumbprints (RFC 7638), or where they are.
+fn key_names(keys: &ClientKeys) -> Value {
+    match keys {
+        ClientKeys::Registered(set) => {
+            let set = set.as_object().map(KeySet::usable).unwrap_or_default();
+            set.keys().map(|key| key.thumbprint().to_string()).collect()
+        }
+        ClientKeys::Published(uri) => json!(uri.as_str()),
+    }
 }
 
 fn event(action: Action, client: &Client) -> AuditEvent<'static> {
@@ -112,6 +192,7 @@ fn event(action: Action, client: &Client) -> AuditEvent<'static> {
         details: json!({
             "name": client.name,
             "auth_method": client.auth_method.as_str(),
+            "keys": client.keys.as_ref().map(key_names),
             "grants": grants,
             "scopes": client.scopes.to_vec(),
             "scope_policy": client.scope_policy.as_str(),

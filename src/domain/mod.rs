@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod authenticate_client;
 pub mod client_credentials;
+pub mod client_keys;
 pub mod clients;
 pub mod device_flow;
 pub mod dpop;

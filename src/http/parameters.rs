@@ -16,7 +16,7 @@ use super::basic::basic_credentials;
 use super::oauth::OAuthRefusal;
 use super::within::within;
 use crate::app::App;
-use crate::domain::authenticate_client::{Assertion, PresentedCredentials};
+use crate::domain::authenticate_client::PresentedCredentials;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 
 mod percent_decoding;
@@ -29,8 +29,9 @@ const MAX_VALUE_BYTES: usize = 4096;
 const REPEATABLE: &str = "resource";
 
 /// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 14] = [
     "client_assertion",
+    "client_assertion_type",
     "client_id",
     "client_secret",
     "client_version",
@@ -101,7 +102,8 @@ impl Parameters {
             basic: self.basic.take(),
             client_id: self.take("client_id"),
             client_secret: self.take_secret("client_secret"),
-            assertion: self.take_secret("client_assertion").map(|_| Assertion),
+            assertion_type: self.take("client_assertion_type"),
+            assertion: self.take_secret("client_assertion"),
         }
     }
 }

@@ -76,11 +76,18 @@ impl<'a> UnverifiedJws<'a> {
 
     /// The claims, if the token says it was signed with the key's algorithm, and it was.
     pub fn verify(self, key: &VerifyingKey) -> Result<Map<String, Value>, WrongSignature> {
-        if key.algorithm() == self.algorithm && key.verifies(self.signed.as_bytes(), &self.signature) {
-            Ok(self.claims)
-        } else {
-            Err(WrongSignature)
-        }
+        self.verify_by_any([key])
+    }
+
+    /// The claims, if one of the keys verifies the token.
+    pub fn verify_by_any<'k>(
+        self,
+        keys: impl IntoIterator<Item = &'k VerifyingKey>,
+    ) -> Result<Map<String, Value>, WrongSignature> {
+        let signed_by = |key: &VerifyingKey| {
+            key.algorithm() == self.algorithm && key.verifies(self.signed.as_bytes(), &self.signature)
+        };
+        if keys.into_iter().any(signed_by) { Ok(self.claims) } else { Err(WrongSignature) }
     }
 }
 

@@ -45,6 +45,9 @@ impl SigningAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
     }
 
+    /// The names under which others may use them.
+    pub const PRESENTED: [&str; 4] = ["ES256", "RS256", "Ed25519", "EdDSA"];
+
     /// Reads the name as others write it: they may also call Ed25519 by its own name (RFC 9864 §2.2).
     #[must_use]
     pub fn parse_presented(text: &str) -> Option<Self> {

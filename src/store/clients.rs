@@ -85,6 +85,18 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
     Ok(added.rows_affected() == 1)
 }
 
+/// Has whoever else would change this client wait until the transaction ends.
+pub async fn lock(db: impl PgExecutor<'_>, client: &Client) -> Result<()> {
+    sqlx::query!(
+        "SELECT client_id FROM clients WHERE tenant_id = $1 AND client_id = $2 FOR UPDATE",
+        client.tenant_id.0,
+        client.client_id.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(())
+}
+
 /// Writes what may change of a client.
 pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(

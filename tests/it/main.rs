@@ -2,6 +2,8 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
 mod availability;
+mod client_keys_by_uri;
+mod client_secrets;
 mod command_line;
 mod http_conventions;
 mod http_cross_origin;
@@ -18,6 +20,7 @@ mod rfc6749_refresh;
 mod rfc6749_refresh_grace;
 mod rfc6749_refresh_races;
 mod rfc7517_jwks;
+mod rfc7523_client_assertions;
 mod rfc8414_metadata;
 mod rfc8628;
 mod rfc8707_audience;
@@ -33,4 +36,5 @@ mod signing_keys;
 mod support;
 mod tenants;
 mod third_party_clients;
+mod third_party_javascript;
 mod trusted_proxies;

@@ -45,9 +45,12 @@ async fn the_document_tells_what_the_defaults_would_not() {
     let grants = words(&document, "grant_types_supported");
     assert!(grants.contains(&DEVICE_GRANT.to_owned()) && grants.contains(&"refresh_token".to_owned()));
     let methods = words(&document, "token_endpoint_auth_methods_supported");
-    for method in ["none", "client_secret_basic", "client_secret_post"] {
+    for method in ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"] {
         assert!(methods.contains(&method.to_owned()), "{method}");
     }
+    // RFC 8414 §2: must be there with a method that signs.
+    let algorithms = words(&document, "token_endpoint_auth_signing_alg_values_supported");
+    assert_eq!(algorithms, ["ES256", "RS256", "Ed25519", "EdDSA"]);
     assert!(words(&document, "scopes_supported").contains(&"openid".to_owned()));
     assert!(document.get("response_types_supported").is_some());
     assert!(document.get("authorization_endpoint").is_none());

@@ -1,15 +1,20 @@
 //! Clients.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use url::Url;
 
 use super::Done;
 use crate::app::App;
 use crate::domain::clients;
-use crate::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
 use crate::model::ids::{ClientId, TenantId};
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
+use crate::model::strict_json;
 use crate::store;
 
 #[derive(Debug, Args)]
@@ -24,10 +29,13 @@ pub(super) struct CreateClient {
     /// The client can keep a secret, and gets one.
     #[arg(long)]
     confidential: bool,
-    /// How a confidential client shows its secret.
-    #[arg(long, value_name = "METHOD", default_value = "client_secret_basic", requires = "confidential",
-          value_parser = ["client_secret_basic", "client_secret_post"])]
-    auth_method: String,
+    /// How the client proves who it is: `client_secret_basic`, the default of a confidential client,
+    /// `client_secret_post`, or `private_key_jwt`, which needs its public keys.
+    #[arg(long, value_name = "METHOD",
+          value_parser = ["client_secret_basic", "client_secret_post", "private_key_jwt"])]
+    auth_method: Option<String>,
+    #[command(flatten)]
+    keys: Keys,
     /// The client is your own.
     #[arg(long)]
     first_party: bool,
@@ -44,9 +52,48 @@ pub(super) struct CreateClient {
     /// What signs its tokens: ES256, RS256 or EdDSA; the server's default when absent.
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
-    /// All its access tokens must be bound to a key (DPoP, RFC 9449 §5.2).
+    /// All its access tokens must be bound to a key of the device (RFC 9449).
     #[arg(long)]
     dpop_bound: bool,
+    /// The client is the resource server of this `aud` and may introspect its tokens; may be repeated.
+    #[arg(long, value_name = "AUD")]
+    introspects: Vec<String>,
+}
+
+/// Where a client's public keys are (RFC 7591 §2).
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Keys {
+    /// File with its public keys, a JWK Set.
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// Where it publishes its public keys, an https address.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<Url>,
+}
+
+impl Keys {
+    fn read(self) -> Result<Option<ClientKeys>, super::Error> {
+        let Some(path) = self.jwks else { return Ok(self.jwks_uri.map(ClientKeys::Published)) };
+        let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let set = strict_json::object(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Some(ClientKeys::Registered(Value::Object(set))))
+    }
+}
+
+/// One client, by its identifier.
+#[derive(Debug, Args)]
+pub(super) struct OneClient {
+    /// The client.
+    id: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetClientKeys {
+    /// The client.
+    id: String,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 #[derive(Debug, Args)]
@@ -83,33 +130,61 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
     }
     let client = Client {
         name: new.name.unwrap_or_else(|| new.id.clone()),
-        auth_method: if new.confidential {
-            AuthMethod::parse(&new.auth_method).ok_or("unknown authentication method")?
-        } else {
-            AuthMethod::None
+        auth_method: match new.auth_method {
+            Some(method) => AuthMethod::parse(&method).ok_or("unknown authentication method")?,
+            None if new.confidential => AuthMethod::ClientSecretBasic,
+            None => AuthMethod::None,
         },
+        keys: new.keys.read()?,
         grant_types: new.grant,
         scopes,
         scope_policy: if new.inherit { ScopePolicy::Inherit } else { ScopePolicy::Explicit },
         first_party: new.first_party,
         signing_algorithm: new.signing_algorithm,
         dpop_bound_access_tokens: new.dpop_bound,
+        introspects: new.introspects,
         ..Client::public(tenant, client_id)
     };
     let secret = clients::create(app, client).await?;
     Ok(match secret {
-        Some(secret) => (
-            format!("client {}\nsecret {} (shown this once)", new.id, secret.expose()),
-            json!({"client_id": new.id, "client_secret": secret.expose()}),
-        ),
+        Some(secret) => with_secret(&new.id, &secret),
         None => (format!("client {}", new.id), json!({"client_id": new.id})),
     })
 }
 
+fn with_secret(id: &str, secret: &BearerSecret) -> (String, Value) {
+    (
+        format!("client {id}\nsecret {} (shown this once)", secret.expose()),
+        json!({"client_id": id, "client_secret": secret.expose()}),
+    )
+}
+
+async fn find(app: &App, tenant: TenantId, id: &str) -> Result<Client, super::Error> {
+    Ok(store::clients::find(&app.db, tenant, id).await?.ok_or("there is no such client")?)
+}
+
 pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) -> Done {
-    let client = store::clients::find(&app.db, tenant, &change.id).await?.ok_or("there is no such client")?;
+    let client = find(app, tenant, &change.id).await?;
     let enabled = change.standing == "enabled";
     clients::change(app, &client, |client| client.enabled = enabled).await?;
     let document = json!({"client_id": change.id, "enabled": enabled});
     Ok((format!("client {} is {}", change.id, change.standing), document))
+}
+
+pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClientKeys) -> Done {
+    let client = find(app, tenant, &change.id).await?;
+    let keys = change.keys.read()?;
+    clients::change(app, &client, |client| client.keys = keys).await?;
+    Ok((format!("client {} has new keys", change.id), json!({"client_id": change.id})))
+}
+
+pub(super) async fn rotate_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
+    let secret = clients::rotate_secret(app, &find(app, tenant, &client.id).await?).await?;
+    Ok(with_secret(&client.id, &secret))
+}
+
+pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
+    clients::retire_previous_secret(app, &find(app, tenant, &client.id).await?).await?;
+    let sentence = format!("client {} has one secret, the newest", client.id);
+    Ok((sentence, json!({"client_id": client.id})))
 }

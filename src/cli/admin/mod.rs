@@ -30,6 +30,8 @@ Examples:
   latchkey admin create-client --id tv --name 'Living room' --grant device_code --grant refresh_token \\
       --scope 'openid profile offline_access'
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
+  latchkey admin create-client --id robot --auth-method private_key_jwt --jwks robot.jwks.json \\
+      --grant device_code --scope openid
   latchkey admin create-scope videos --description 'See your videos'
   latchkey admin create-resource https://api.example.org/videos --name 'Your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
@@ -60,6 +62,12 @@ enum Command {
     CreateClient(clients::CreateClient),
     /// Enable or disable a client.
     SetClient(clients::SetClient),
+    /// Put other public keys in place of a client's.
+    SetClientKeys(clients::SetClientKeys),
+    /// Give a client a new secret; the present one stays good beside it until it is retired.
+    RotateSecret(clients::OneClient),
+    /// End the life of the secret that a client had before its present one.
+    RetireSecret(clients::OneClient),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
     /// Make a service known that tokens can be for (RFC 8707).
@@ -105,6 +113,9 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
+        Command::SetClientKeys(change) => clients::set_client_keys(app, tenant, change).await,
+        Command::RotateSecret(client) => clients::rotate_secret(app, tenant, &client).await,
+        Command::RetireSecret(client) => clients::retire_secret(app, tenant, &client).await,
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,

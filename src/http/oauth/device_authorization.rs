@@ -29,6 +29,10 @@ pub struct DeviceAuthorizationRequest {
     pub client_id: Option<String>,
     /// The secret of a client that authenticates in the body.
     pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside `client_assertion` (RFC 7523 §2.2).
+    pub client_assertion_type: Option<String>,
+    /// The JWT that a client signed to prove who it is.
+    pub client_assertion: Option<String>,
     /// The rights asked for, separated by spaces; the client's own when absent.
     #[schema(example = "openid profile offline_access")]
     pub scope: Option<String>,
@@ -94,7 +98,7 @@ pub struct DeviceAuthorizationResponse {
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
         (status = 429, description = "Too many codes; see `Retry-After`", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "Nothing can be decided at the moment; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(

@@ -35,6 +35,7 @@ pub struct AuthorizationServerMetadata {
     pub response_types_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
     pub dpop_signing_alg_values_supported: Vec<&'static str>,
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub scopes_supported: Vec<String>,
     /// OpenID Connect's, but those who discover by RFC 8414 get ID tokens too, and expect RS256 without it.
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
@@ -123,6 +124,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         response_types_supported: vec!["none"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         dpop_signing_alg_values_supported: ALGORITHMS.to_vec(),
+        token_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
         scopes_supported: scopes::all(&app.db, tenant.id)
             .await?
             .into_iter()

@@ -36,6 +36,10 @@ pub struct DeviceTokenRequest {
     pub client_id: Option<String>,
     /// The secret of a client that authenticates in the body.
     pub client_secret: Option<String>,
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside `client_assertion` (RFC 7523 §2.2).
+    pub client_assertion_type: Option<String>,
+    /// The JWT that a client signed to prove who it is.
+    pub client_assertion: Option<String>,
     /// The device code, for the device grant.
     pub device_code: Option<String>,
     /// The refresh token, for the refresh grant.
@@ -96,7 +100,7 @@ pub struct TokenResponse {
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "Nothing can be decided at the moment; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(

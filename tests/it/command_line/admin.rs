@@ -1,8 +1,10 @@
 //! `latchkey admin`
 
+use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::json;
 
 use super::process::{DataDir, json_of, refusal, run, run_json, run_with_line};
+use crate::support::signer::ClientKey;
 
 const CREATE_TV: [&str; 7] = ["admin", "create-client", "--id", "tv", "--grant", "device_code", "--json"];
 
@@ -54,4 +56,40 @@ fn everything_is_made_while_a_server_runs() {
     let public = ["admin", "create-client", "--id", "radio", "--grant", "client_credentials"];
     let said = refusal(data.latchkey(&public));
     assert!(said.contains("only a confidential client"), "{said}");
+}
+
+#[test]
+fn a_secret_is_exchanged_and_the_old_one_retired() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    let made =
+        run_json(data.latchkey(&["admin", "create-client", "--id", "kiosk", "--confidential", "--json"]));
+    let rotated = run_json(data.latchkey(&["admin", "rotate-secret", "kiosk", "--json"]));
+    assert!(rotated["client_secret"].as_str().expect("a secret").starts_with("lks_"));
+    assert_ne!(made["client_secret"], rotated["client_secret"]);
+    run_json(data.latchkey(&["admin", "retire-secret", "kiosk", "--json"]));
+    let said = refusal(data.latchkey(&["admin", "retire-secret", "kiosk"]));
+    assert!(said.contains("no previous secret"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "rotate-secret", "nobody"]));
+    assert!(said.contains("no such client"), "{said}");
+}
+
+#[test]
+fn a_client_is_registered_by_its_public_keys() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    let jwks = data.path().join("robot.jwks.json");
+    let key = ClientKey::generate(SigningAlgorithm::EdDsa);
+    std::fs::write(&jwks, key.jwks().to_string()).expect("a file");
+    let file = jwks.to_str().expect("a path");
+    let create = ["admin", "create-client", "--id", "robot", "--auth-method", "private_key_jwt", "--json"];
+    let said = refusal(data.latchkey(&create));
+    assert!(said.contains("jwks or jwks_uri"), "{said}");
+    run_json(data.latchkey(
+        &[&create[..], &["--jwks", file, "--dpop-bound", "--introspects", "https://api"]].concat(),
+    ));
+    let set_keys = ["admin", "set-client-keys", "robot", "--json", "--jwks-uri"];
+    run_json(data.latchkey(&[&set_keys[..], &["https://robot.example.org/jwks.json"]].concat()));
+    let said = refusal(data.latchkey(&[&set_keys[..], &["http://robot.example.org/jwks.json"]].concat()));
+    assert!(said.contains("https"), "{said}");
 }

@@ -4,6 +4,7 @@ use reqwest::multipart;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 
+use super::signer::{JWT_BEARER, Signer};
 use super::{Answer, DpopKey, Person};
 
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -26,6 +27,7 @@ pub enum Proof {
     None,
     Basic(String),
     Post(String),
+    PrivateKey(Signer),
 }
 
 /// The media types a body may have.
@@ -124,12 +126,18 @@ impl Device {
     pub async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
         let mut form: Vec<(&str, &str)> = parameters.to_vec();
         let mut request = self.request(path);
+        let assertion;
         match &self.proof {
             Proof::None => form.push(("client_id", &self.client_id)),
             Proof::Basic(secret) => request = request.basic_auth(&self.client_id, Some(secret)),
             Proof::Post(secret) => {
                 form.push(("client_id", &self.client_id));
                 form.push(("client_secret", secret));
+            }
+            Proof::PrivateKey(signer) => {
+                assertion = signer.assertion(&self.client_id);
+                form.push(("client_assertion_type", JWT_BEARER));
+                form.push(("client_assertion", &assertion));
             }
         }
         if let Some(key) = &self.key {

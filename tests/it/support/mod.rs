@@ -8,6 +8,7 @@ pub mod dpop;
 pub mod jwt;
 pub mod person;
 pub mod server;
+pub mod signer;
 
 pub use answer::Answer;
 pub use device::{Device, Started};

@@ -10,10 +10,11 @@ use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, resources, scopes, tenants};
 use latchkey::http::server::Server;
 use latchkey::model::bearer_secret::SecretHash;
-use latchkey::model::client::{AuthMethod, Client, GrantType};
+use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::resource::Resource;
 use latchkey::model::scope::{Scope, ScopeSet};
+use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
 use latchkey::random::Random;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::ManualClock;
 use super::device::{Proof, send};
+use super::signer::{ClientKey, Signer};
 use super::{Answer, Device, Person, database};
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -72,12 +74,18 @@ impl TestServer {
 
     /// Another server on the same database, with the same clock.
     pub async fn replica(&self) -> Self {
+        self.replica_with(|_| ()).await
+    }
+
+    /// Another server on the same database, with some other settings.
+    pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let config = self.app.config.clone();
         let issuer = self.base.parse().ok();
         Self::on(self.database.clone(), self.clock.clone(), Random::system(), move |settings| {
             *settings = config;
             // Replicas have one public address: the first one's.
             settings.server.public_url = settings.server.public_url.take().or(issuer);
+            change(settings);
         })
         .await
     }
@@ -136,7 +144,8 @@ impl TestServer {
         self.client_of(DEFAULT_TENANT, &self.base, id, scope, change).await
     }
 
-    /// Registers a client of any tenant. A confidential one authenticates by the method it is registered with.
+    /// Registers a client of any tenant. A confidential one authenticates by the method it is registered with; one
+    /// that needs a key and has none gets one.
     pub async fn client_of(
         &self,
         tenant: TenantId,
@@ -153,12 +162,20 @@ impl TestServer {
         };
         change(&mut client);
         let method = client.auth_method;
+        let key = ClientKey::generate(SigningAlgorithm::Es256);
+        if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
+            client.keys = Some(ClientKeys::Registered(key.jwks()));
+        }
         let secret = clients::create(&self.app, client).await.expect("the client is registered");
         let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let proof = match method {
             AuthMethod::None => Proof::None,
             AuthMethod::ClientSecretBasic => Proof::Basic(secret),
             AuthMethod::ClientSecretPost => Proof::Post(secret),
+            AuthMethod::PrivateKeyJwt => {
+                let issuer = base.replacen(&self.base, &self.app.config.public_origin(), 1);
+                Proof::PrivateKey(Signer { key, issuer, clock: self.clock.clone() })
+            }
         };
         Device::new(self.http.clone(), base, id, proof)
     }
