@@ -11,6 +11,7 @@ pub mod guards;
 pub mod housekeeping;
 pub mod oauth_error;
 pub mod passwords;
+pub mod person_claims;
 pub mod refresh;
 pub mod scopes;
 pub mod sign_in;
