@@ -54,6 +54,14 @@ pub enum RevocationReason {
     DeviceCodeReplayed,
     /// A refresh token was used after it had been exchanged (RFC 9700 §4.14.2).
     RefreshTokenReused,
+    /// Its client gave a token back (RFC 7009).
+    RevokedByClient,
+    /// Its device was removed.
+    DeviceRemoved,
+    /// The account was disabled.
+    UserDisabled,
+    /// The account was signed out everywhere.
+    SignedOutEverywhere,
 }
 
 impl RevocationReason {
@@ -63,6 +71,10 @@ impl RevocationReason {
         match self {
             Self::DeviceCodeReplayed => "device_code_replayed",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::RevokedByClient => "revoked_by_client",
+            Self::DeviceRemoved => "device_removed",
+            Self::UserDisabled => "user_disabled",
+            Self::SignedOutEverywhere => "signed_out_everywhere",
         }
     }
 }

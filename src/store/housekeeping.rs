@@ -107,3 +107,29 @@ pub async fn audit_events(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Res
     .await?;
     Ok(gone.rows_affected())
 }
+
+/// Used proofs that are too old at `now` to be accepted anyway.
+pub async fn used_jtis(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM used_jtis WHERE (tenant_id, jti_hash) IN (
+             SELECT tenant_id, jti_hash FROM used_jtis WHERE expires_at <= $1
+             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Revoked access tokens that are over at `now` anyway.
+pub async fn revoked_access_tokens(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM revoked_access_tokens WHERE (tenant_id, jti) IN (
+             SELECT tenant_id, jti FROM revoked_access_tokens WHERE expires_at <= $1
+             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

@@ -13,13 +13,16 @@ mod error;
 pub mod housekeeping;
 pub mod refresh_tokens;
 pub mod request_buckets;
+pub mod revoked_access_tokens;
 pub mod schema;
 pub mod scopes;
 pub mod signing_keys;
+pub mod standings;
 pub mod tenants;
 pub mod token_families;
 pub mod used_jtis;
 pub mod users;
+pub mod verified_tokens;
 
 pub use error::{Result, StoreError};
 
