@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
+use crate::domain::verifying_keys::VerifyingKeys;
 use crate::random::Random;
 use crate::secrets::Secrets;
 use crate::store::cached::Cached;
@@ -16,6 +17,7 @@ use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::device_sessions::starts::StartQueue;
 use crate::store::request_buckets::RequestBuckets;
+use crate::store::verified_tokens::VerifiedTokens;
 
 /// The one state of the program, shared by all requests.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub struct App {
     pub cached: Cached,
     /// Opened signing keys.
     pub key_ring: KeyRing,
+    /// Public keys that verify our own tokens.
+    pub verifying_keys: VerifyingKeys,
+    /// Tokens of our own that were verified lately.
+    pub verified_tokens: VerifiedTokens,
     /// Sessions that wait for a decision.
     pub sessions: SessionMemory,
     /// The clients that have sessions in memory.
@@ -67,6 +73,8 @@ impl App {
             db,
             cached: Cached::default(),
             key_ring: KeyRing::default(),
+            verifying_keys: VerifyingKeys::default(),
+            verified_tokens: VerifiedTokens::default(),
             sessions,
             owners: Owners::default(),
             start_queue: StartQueue::default(),

@@ -1,4 +1,4 @@
-//! Clients: registered and changed by operators.
+//! Clients: registered, changed and deleted by operators.
 
 use serde_json::json;
 
@@ -74,6 +74,18 @@ pub async fn change(
     change(&mut client);
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
     audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientChanged, &client)).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+/// Deletes a client with its codes, devices and tokens. The audit trail stays.
+pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
+    let mut transaction = app.db.begin().await?;
+    if !clients::delete(&mut *transaction, client.tenant_id, &client.client_id).await? {
+        return Err(ClientError::NoSuchClient);
+    }
+    audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientDeleted, client)).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(())

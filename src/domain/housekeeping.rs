@@ -23,11 +23,15 @@ pub enum Chore {
     AttemptBudgets,
     /// Old audit events.
     AuditEvents,
+    /// Used proofs that are too old to be accepted anyway.
+    UsedJtis,
+    /// Revoked access tokens that are over anyway.
+    RevokedAccessTokens,
 }
 
 impl Chore {
     /// Every chore.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ExpiredSessions,
         Self::DecidedSessions,
         Self::SpentUserCodes,
@@ -35,6 +39,8 @@ impl Chore {
         Self::BrowserSessions,
         Self::AttemptBudgets,
         Self::AuditEvents,
+        Self::UsedJtis,
+        Self::RevokedAccessTokens,
     ];
 
     /// The chore's name in logs and metrics.
@@ -48,12 +54,16 @@ impl Chore {
             Self::BrowserSessions => "browser_sessions",
             Self::AttemptBudgets => "attempt_budgets",
             Self::AuditEvents => "audit_events",
+            Self::UsedJtis => "used_jtis",
+            Self::RevokedAccessTokens => "revoked_access_tokens",
         }
     }
 }
 
 /// A used or expired user code is not issued again for this long (RFC 8628 §5.1).
 const USER_CODE_REST: TimeDelta = TimeDelta::hours(24);
+/// What servers with clocks that are behind still ask for is kept this much longer.
+const LATE_CLOCK: TimeDelta = TimeDelta::minutes(2);
 /// How long ended browser sessions are kept.
 const BROWSER_SESSION_REST: TimeDelta = TimeDelta::days(1);
 
@@ -76,5 +86,7 @@ pub async fn clear_away(app: &App, chore: Chore) -> store::Result<u64> {
         Chore::AttemptBudgets => housekeeping::attempt_budgets(&app.db, before(2)).await,
         Chore::AuditEvents if keep.audit_days == 0 => Ok(0),
         Chore::AuditEvents => housekeeping::audit_events(&app.db, before(keep.audit_days)).await,
+        Chore::UsedJtis => housekeeping::used_jtis(&app.db, now - LATE_CLOCK).await,
+        Chore::RevokedAccessTokens => housekeeping::revoked_access_tokens(&app.db, now - LATE_CLOCK).await,
     }
 }

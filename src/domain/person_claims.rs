@@ -8,14 +8,18 @@ use crate::model::user::User;
 /// The claims, beside `sub`, that the scopes reveal.
 #[derive(Debug, Default, Serialize)]
 pub struct PersonClaims<'a> {
+    /// The name people know them by.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    pub name: Option<&'a str>,
+    /// What they type to sign in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    preferred_username: Option<&'a str>,
+    pub preferred_username: Option<&'a str>,
+    /// Their e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
+    pub email: Option<&'a str>,
+    /// Whether the address was proven to be theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    email_verified: Option<bool>,
+    pub email_verified: Option<bool>,
 }
 
 impl<'a> PersonClaims<'a> {

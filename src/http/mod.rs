@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod bearer;
 pub mod health;
 pub mod oauth;
 pub mod openapi;

@@ -18,6 +18,7 @@ use super::oauth::OAuthRefusal;
 use crate::app::App;
 use crate::domain::authenticate_client::{Assertion, PresentedCredentials};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::jws::MAX_JWS_BYTES;
 
 mod percent_decoding;
 
@@ -25,11 +26,15 @@ pub use percent_decoding::decode_component;
 
 /// The longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 4096;
+/// What may be as long as a signed token: one that names many scopes is longer than any other value.
+const TOKENS: [&str; 2] = ["access_token", "token"];
+const FORM: &str = "application/x-www-form-urlencoded";
 /// The one parameter that may be repeated (RFC 8707 §2).
 const REPEATABLE: &str = "resource";
 
 /// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 16] = [
+    "access_token",
     "client_assertion",
     "client_id",
     "client_secret",
@@ -43,6 +48,8 @@ const TEXTS: [&str; 13] = [
     "refresh_token",
     REPEATABLE,
     "scope",
+    "token",
+    "token_type_hint",
 ];
 
 /// The parameters of a request, each given once.
@@ -67,8 +74,9 @@ impl Parameters {
             if name != REPEATABLE && !seen.insert(name.as_str()) {
                 return Err(OAuthError::invalid_request("A parameter is given more than once."));
             }
-            if value.len() > MAX_VALUE_BYTES {
-                return Err(OAuthError::invalid_request("A parameter is longer than 4096 bytes."));
+            let longest = if TOKENS.contains(&name.as_str()) { MAX_JWS_BYTES } else { MAX_VALUE_BYTES };
+            if value.len() > longest {
+                return Err(OAuthError::invalid_request("A parameter is too long."));
             }
             if value.contains('\0') {
                 return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
@@ -94,6 +102,15 @@ impl Parameters {
         std::iter::from_fn(|| self.take(REPEATABLE)).collect()
     }
 
+    /// The parameters of a form whose sender shows a token, and not who it is as a client (RFC 6750 §2.2); none, when
+    /// the body is no form.
+    pub async fn of_form(request: Request, app: &App) -> Result<Self, OAuthError> {
+        if media_type(request.headers()).as_deref() != Some(FORM) {
+            return Self::checked(Vec::new(), None);
+        }
+        in_time(app, read(request, app.config.server.max_body_bytes, None)).await
+    }
+
     /// What the request says about the client that sends it.
     pub fn take_credentials(&mut self) -> PresentedCredentials {
         PresentedCredentials {
@@ -109,22 +126,30 @@ impl FromRequest<Arc<App>> for Parameters {
     type Rejection = OAuthRefusal;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
-        let settings = &app.config.server;
-        let reading = read(request, settings.max_body_bytes);
-        tokio::time::timeout(Duration::from_secs(settings.body_timeout_seconds), reading)
-            .await
-            .unwrap_or_else(|_| Err(OAuthError::invalid_request("The body took too long to arrive.")))
-            .map_err(Into::into)
+        let basic = basic_credentials(request.headers())?;
+        Ok(in_time(app, read(request, app.config.server.max_body_bytes, basic)).await?)
     }
 }
 
-async fn read(request: Request, limit: usize) -> Result<Parameters, OAuthError> {
-    let basic = basic_credentials(request.headers())?;
+async fn in_time<T>(
+    app: &App,
+    reading: impl Future<Output = Result<T, OAuthError>>,
+) -> Result<T, OAuthError> {
+    tokio::time::timeout(Duration::from_secs(app.config.server.body_timeout_seconds), reading)
+        .await
+        .unwrap_or_else(|_| Err(OAuthError::invalid_request("The body took too long to arrive.")))
+}
+
+async fn read(
+    request: Request,
+    limit: usize,
+    basic: Option<(String, Zeroizing<String>)>,
+) -> Result<Parameters, OAuthError> {
     let kind = media_type(request.headers());
     let (parts, body) = request.into_parts();
     let body = collect(&parts.headers, body, limit).await?;
     let pairs = match kind.as_deref() {
-        Some("application/x-www-form-urlencoded") => form_pairs(&body)?,
+        Some(FORM) => form_pairs(&body)?,
         Some("application/json") => json_pairs(&body)?,
         Some("multipart/form-data") => multipart_pairs(Request::from_parts(parts, Body::from(body))).await?,
         _ => {
