@@ -39,6 +39,9 @@ pub(super) struct CreateClient {
     /// Scopes it may have, separated by spaces; may be repeated.
     #[arg(long, value_name = "SCOPES")]
     scope: Vec<String>,
+    /// The client is the resource server with this `aud` value, and may introspect tokens for it; may be repeated.
+    #[arg(long, value_name = "AUD", requires = "confidential")]
+    introspects: Vec<String>,
     /// What signs its tokens: ES256 or RS256; the server's default when absent.
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
@@ -51,6 +54,12 @@ pub(super) struct SetClient {
     /// What becomes of it.
     #[arg(value_parser = ["enabled", "disabled"])]
     standing: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ThatClient {
+    /// The client.
+    id: String,
 }
 
 fn parse_grant(text: &str) -> Result<GrantType, String> {
@@ -87,6 +96,7 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         scope_policy: if new.inherit { ScopePolicy::Inherit } else { ScopePolicy::Explicit },
         first_party: new.first_party,
         signing_algorithm: new.signing_algorithm,
+        introspects: new.introspects,
         ..Client::public(tenant, client_id)
     };
     let secret = clients::create(app, client).await?;
@@ -105,4 +115,10 @@ pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) 
     clients::change(app, &client, |client| client.enabled = enabled).await?;
     let document = json!({"client_id": change.id, "enabled": enabled});
     Ok((format!("client {} is {}", change.id, change.standing), document))
+}
+
+pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &ThatClient) -> Done {
+    let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
+    clients::delete(app, &client).await?;
+    Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))
 }

@@ -3,6 +3,7 @@
 mod clients;
 mod scopes;
 mod tenants;
+mod tokens_not_before;
 mod users;
 
 use std::io::Write;
@@ -29,7 +30,8 @@ Examples:
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
   latchkey admin create-scope videos --description 'See your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
-  latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
+  latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
+  latchkey admin tokens-not-before --every-tenant";
 
 /// Make and change tenants, users, clients and scopes.
 #[derive(Debug, Args)]
@@ -51,14 +53,26 @@ enum Command {
     CreateUser(users::CreateUser),
     /// Disable, lock or release an account.
     SetUser(users::SetUser),
+    /// End all of a person's devices and browser sessions; the account stays.
+    RevokeUser(users::ThatUser),
+    /// Delete an account with everything that is its own; the audit trail stays.
+    DeleteUser(users::ThatUser),
     /// Register a client; a confidential one's secret is printed this once.
     CreateClient(clients::CreateClient),
     /// Enable or disable a client.
     SetClient(clients::SetClient),
+    /// Delete a client with its codes, devices and tokens; the audit trail stays.
+    DeleteClient(clients::ThatClient),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
     /// Make a tenant; it lives under /t/SLUG.
     CreateTenant(tenants::CreateTenant),
+    /// Suspend a tenant, or let it go on.
+    SetTenant(tenants::SetTenant),
+    /// Erase a disabled tenant with everything that is its own; the audit trail stays.
+    DeleteTenant(tenants::ThatTenant),
+    /// Let nothing count that was issued before an instant; for after a restore from a backup.
+    TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
 
 pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
@@ -81,17 +95,27 @@ pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
 }
 
 async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
-    if let Command::CreateTenant(new) = command {
-        return tenants::create_tenant(app, new).await;
-    }
+    let command = match command {
+        Command::CreateTenant(new) => return tenants::create_tenant(app, new).await,
+        Command::SetTenant(change) => return tenants::set_tenant(app, &change).await,
+        Command::DeleteTenant(that) => return tenants::delete_tenant(app, &that).await,
+        Command::TokensNotBefore(raise) => return tokens_not_before::raise(app, tenant, raise).await,
+        of_tenant => of_tenant,
+    };
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
     let tenant = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id;
     match command {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
+        Command::RevokeUser(that) => users::revoke_user(app, tenant, &that).await,
+        Command::DeleteUser(that) => users::delete_user(app, tenant, &that).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
+        Command::DeleteClient(that) => clients::delete_client(app, tenant, &that).await,
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
-        Command::CreateTenant(_) => unreachable!("handled above"),
+        Command::CreateTenant(_)
+        | Command::SetTenant(_)
+        | Command::DeleteTenant(_)
+        | Command::TokensNotBefore(_) => unreachable!("handled above"),
     }
 }
