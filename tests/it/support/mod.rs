@@ -6,6 +6,7 @@ pub mod database;
 pub mod device;
 pub mod jwt;
 pub mod person;
+pub mod resource_server;
 pub mod server;
 
 pub use answer::Answer;
