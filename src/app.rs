@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
+use crate::domain::verifying_keys::VerifyingKeys;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
@@ -21,6 +22,7 @@ use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::queues::Queues;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
+use crate::store::verified_tokens::VerifiedTokens;
 
 /// The one state of the program, shared by all requests.
 #[derive(Debug)]
@@ -43,6 +45,10 @@ pub struct App {
     pub published_keys: PublishedKeys,
     /// Opened signing keys.
     pub key_ring: KeyRing,
+    /// Public keys that verify our own tokens.
+    pub verifying_keys: VerifyingKeys,
+    /// Tokens of our own that were verified lately.
+    pub verified_tokens: VerifiedTokens,
     /// Sessions that wait for a decision.
     pub sessions: SessionMemory,
     /// The clients that have sessions in memory.
@@ -84,6 +90,8 @@ impl App {
             outbound,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
+            verifying_keys: VerifyingKeys::default(),
+            verified_tokens: VerifiedTokens::default(),
             sessions,
             owners: Owners::default(),
             queues: Arc::default(),

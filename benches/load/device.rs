@@ -62,6 +62,12 @@ pub(crate) fn refresh_token(answer: &Answer) -> Result<String, String> {
     whole.and_then(|tokens| tokens.refresh_token).ok_or_else(|| unexpected(answer))
 }
 
+/// The access token in an answer that has one.
+pub(crate) fn access_token(answer: &Answer) -> Result<String, String> {
+    let tokens: Option<Tokens> = serde_json::from_slice(&answer.body).ok();
+    tokens.map(|tokens| tokens.access_token).ok_or_else(|| unexpected(answer))
+}
+
 /// Insists on `authorization_pending`.
 pub(crate) fn still_pending(answer: &Answer) -> Result<(), String> {
     let word = b"\"authorization_pending\"";

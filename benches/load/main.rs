@@ -107,6 +107,9 @@ async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> R
     if is_next(Scenario::Refresh, "refresh") {
         report.refresh = Some(scenarios::refresh::measure(stage).await?);
     }
+    if is_next(Scenario::Introspection, "introspection") {
+        report.introspection = Some(scenarios::introspection::measure(stage).await?);
+    }
     if is_next(Scenario::Login, "whole login") {
         report.login = Some(scenarios::login::measure(stage).await?);
     }

@@ -57,6 +57,8 @@ pub(crate) enum Scenario {
     Redemption,
     /// A device exchanges its refresh token.
     Refresh,
+    /// A resource server asks what a token is worth.
+    Introspection,
     /// All of it: start, two polls, approval, redemption, refresh.
     Login,
     /// A device that waits (`Prefer: wait`) hears of its approval.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::Cost;
 use crate::scenarios::Comparison;
+use crate::scenarios::introspection::Introspection;
 use crate::scenarios::login::Login;
 use crate::scenarios::replicas::Replicas;
 use crate::scenarios::waiting::Waiting;
@@ -24,6 +25,8 @@ pub(crate) struct Report {
     pub(crate) redemption: Option<Comparison>,
     /// A refresh.
     pub(crate) refresh: Option<Comparison>,
+    /// An introspection.
+    pub(crate) introspection: Option<Introspection>,
     /// A whole login.
     pub(crate) login: Option<Login>,
     /// Waiting polls.
@@ -53,6 +56,9 @@ impl Report {
             let Comparison { cost, sql, rows, connections, reference, ratio, .. } = comparison;
             let reference = format!("{} | {ratio:.2}", reference.words());
             text += &row(name, connections, &cost, sql, rows, &reference);
+        }
+        if let Some(Introspection { cost, counted, connections, .. }) = self.introspection {
+            text += &row("introspection", connections, &cost, counted.statements, counted.rows, "– | –");
         }
         if let Some(Login { cost, counted, connections }) = self.login {
             text += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
@@ -119,6 +125,13 @@ impl Report {
             entry["rows_per_request"] = json!(comparison.rows);
             entry["wrong_answers"] = json!(comparison.failed);
             all.insert(name.to_owned(), entry);
+        }
+        if let Some(introspection) = self.introspection {
+            let mut entry = of_cost(&introspection.cost);
+            entry["sql_per_request"] = json!(introspection.counted.statements);
+            entry["rows_per_request"] = json!(introspection.counted.rows);
+            entry["wrong_answers"] = json!(introspection.failed);
+            all.insert("introspection".to_owned(), entry);
         }
         if let Some(login) = self.login {
             let mut entry = of_cost(&login.cost);

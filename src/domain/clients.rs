@@ -1,4 +1,4 @@
-//! Clients: registered and changed by operators.
+//! Clients: registered, changed and deleted by operators.
 
 use serde_json::{Value, json};
 
@@ -178,6 +178,18 @@ fn key_names(keys: &ClientKeys) -> Value {
         }
         ClientKeys::Published(uri) => json!(uri.as_str()),
     }
+}
+
+/// Deletes a client with its codes, devices and tokens. The audit trail stays.
+pub async fn delete(app: &App, client: &Client) -> Result<(), ClientError> {
+    let mut transaction = app.db.begin().await?;
+    if !clients::delete(&mut *transaction, client.tenant_id, &client.client_id).await? {
+        return Err(ClientError::NoSuchClient);
+    }
+    audit::record(app, &mut *transaction, client.tenant_id, &event(Action::ClientDeleted, client)).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
 }
 
 fn event(action: Action, client: &Client) -> AuditEvent<'static> {

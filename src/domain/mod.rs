@@ -2,23 +2,30 @@
 //!
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 
+pub mod access_tokens;
 pub mod audit;
 pub mod authenticate_client;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
 pub mod device_flow;
+pub mod devices;
 pub mod dpop;
 pub mod granting;
 pub mod guards;
 pub mod housekeeping;
+pub mod introspect;
 pub mod oauth_error;
 pub mod passwords;
+pub mod person_claims;
 pub mod refresh;
 pub mod resources;
+pub mod revoke;
 pub mod scopes;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod tenants;
 pub mod tokens;
+pub mod tokens_not_before;
 pub mod users;
+pub mod verifying_keys;

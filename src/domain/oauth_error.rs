@@ -1,5 +1,5 @@
-//! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 8628 §3.5, RFC 8707 §2,
-//! RFC 9449 §5, §8).
+//! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8628 §3.5,
+//! RFC 8707 §2, RFC 9449 §5, §8).
 //!
 //! What the client is told and what is logged are two fields: the first never carries input or internals.
 
@@ -21,6 +21,7 @@ pub enum ErrorCode {
     InvalidGrant,
     UnauthorizedClient,
     UnsupportedGrantType,
+    UnsupportedTokenType,
     InvalidScope,
     InvalidTarget,
     InvalidDpopProof,
@@ -62,6 +63,7 @@ impl ErrorCode {
             Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::InvalidDpopProof => "invalid_dpop_proof",

@@ -1,4 +1,4 @@
-//! Tenants: finding the one a request is for, and making new ones.
+//! Tenants: finding the one a request is for, making new ones, suspending and erasing them.
 
 use std::sync::Arc;
 
@@ -12,8 +12,31 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
 use crate::model::scope::{STANDARD, Scope};
 use crate::model::signing_key::SigningAlgorithm;
-use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
-use crate::store::{self, scopes, tenants};
+use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
+use crate::store::{self, StoreError, scopes, tenants};
+
+/// Why a tenant cannot be changed or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// There is no such tenant.
+    #[error("there is no such tenant")]
+    NoSuchTenant,
+    /// The default tenant is always there.
+    #[error("the default tenant cannot be deleted")]
+    IsTheDefault,
+    /// Somebody may be using it.
+    #[error("only a disabled tenant can be deleted")]
+    IsEnabled,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for TenantError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
 
 /// The tenant a request is for; a disabled one looks like none.
 pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthError> {
@@ -61,17 +84,53 @@ async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -
         let scope = Scope { name: name.to_owned(), description: description.to_owned(), required_role };
         scopes::insert(&mut *transaction, id, &scope, now).await?;
     }
-    let event = AuditEvent {
-        action: Action::TenantCreated,
-        outcome: Outcome::Success,
-        actor: Actor::Operator,
-        target_kind: "tenant",
-        target_id: Some(id.to_string()),
-        origin: None,
-        details: json!({"slug": tenant.slug.as_str(), "name": name}),
-    };
+    let details = json!({"slug": tenant.slug.as_str(), "name": name});
+    let event = event(Action::TenantCreated, id, details);
     audit::record(app, &mut *transaction, id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(true)
+}
+
+/// Suspends a tenant, or lets it go on. While it is suspended nothing of it answers, and none of its tokens counts.
+pub async fn set_standing(app: &App, slug: &TenantSlug, standing: TenantStanding) -> Result<(), TenantError> {
+    let mut transaction = app.db.begin().await?;
+    let tenant = tenants::find(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    tenants::set_standing(&mut *transaction, tenant.id, standing).await?;
+    let event = event(Action::TenantChanged, tenant.id, json!({"standing": format!("{standing:?}")}));
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+/// Erases a suspended tenant with everything that is its own. Its audit trail stays.
+pub async fn delete(app: &App, slug: &TenantSlug) -> Result<(), TenantError> {
+    let mut transaction = app.db.begin().await?;
+    let tenant = tenants::find(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    if tenant.id == DEFAULT_TENANT {
+        return Err(TenantError::IsTheDefault);
+    }
+    if tenant.enabled {
+        return Err(TenantError::IsEnabled);
+    }
+    tenants::erase(&mut transaction, tenant.id).await?;
+    let details = json!({"slug": slug.as_str(), "name": tenant.name});
+    audit::record(app, &mut *transaction, tenant.id, &event(Action::TenantDeleted, tenant.id, details))
+        .await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+fn event(action: Action, tenant: TenantId, details: serde_json::Value) -> AuditEvent<'static> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: Actor::Operator,
+        target_kind: "tenant",
+        target_id: Some(tenant.to_string()),
+        origin: None,
+        details,
+    }
 }

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde::Serialize;
 
 use super::oauth_error::OAuthError;
+use super::person_claims::PersonClaims;
 use super::signing_keys::{self, SigningKey};
 use super::tenants;
 use crate::app::App;
@@ -153,34 +154,6 @@ struct IdTokenClaims<'a> {
     at_hash: String,
     #[serde(flatten)]
     person: PersonClaims<'a>,
-}
-
-/// What scopes reveal of a person (OpenID Connect Core §5.4).
-#[derive(Serialize, Default)]
-struct PersonClaims<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    preferred_username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email_verified: Option<bool>,
-}
-
-impl<'a> PersonClaims<'a> {
-    fn of(user: &'a User, scopes: &ScopeSet) -> Self {
-        let mut claims = Self::default();
-        if scopes.contains("profile") {
-            claims.name = user.display_name.as_deref();
-            claims.preferred_username = Some(&user.username);
-        }
-        if scopes.contains("email") && user.email.is_some() {
-            claims.email = user.email.as_deref();
-            claims.email_verified = Some(user.email_verified);
-        }
-        claims
-    }
 }
 
 /// Signs an access token, and an ID token when `openid` is granted. Nothing is stored.

@@ -1,14 +1,19 @@
-//! Accounts: made and changed by operators.
+//! Accounts: made, changed and deleted by operators.
 
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::audit;
 use super::passwords::{self, UnfitPassword};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::token_family::RevocationReason;
 use crate::model::user::{Role, Standing, User};
-use crate::store::{StoreError, users};
+use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::decisions;
+use crate::store::{self, StoreError, browser_sessions, token_families, users};
 
 /// An account to be made.
 #[derive(Debug)]
@@ -35,6 +40,9 @@ pub enum UserError {
     /// There is no such user.
     #[error("there is no user of this name")]
     NoSuchUser,
+    /// Clients belong to the user.
+    #[error("clients belong to this user; delete them first")]
+    OwnsClients,
     /// The password cannot be chosen.
     #[error(transparent)]
     Password(#[from] UnfitPassword),
@@ -81,7 +89,8 @@ pub async fn create(app: &App, tenant: TenantId, new: NewUser, password: &str) -
     Ok(user.id)
 }
 
-/// Changes whether an account may be used. Its tokens follow at once: every issue asks again.
+/// Changes whether an account may be used. A disabled one loses all that is connected, for good; a locked one only
+/// for as long as it is locked.
 pub async fn set_standing(
     app: &App,
     tenant: TenantId,
@@ -89,13 +98,98 @@ pub async fn set_standing(
     standing: Standing,
 ) -> Result<(), UserError> {
     let mut transaction = app.db.begin().await?;
-    let user =
-        users::credentials(&mut *transaction, tenant, username).await?.ok_or(UserError::NoSuchUser)?.user;
+    let user = find(&mut transaction, tenant, username).await?;
     users::set_standing(&mut *transaction, user.id, standing, app.clock.now()).await?;
-    let details = json!({"before": format!("{:?}", user.standing), "after": format!("{standing:?}")});
+    let mut details = json!({"before": format!("{:?}", user.standing), "after": format!("{standing:?}")});
+    let mut ended = None;
+    if standing == Standing::Disabled {
+        let of_user = end_connections(app, &mut transaction, &user, RevocationReason::UserDisabled).await?;
+        details["ended"] = of_user.counts();
+        ended = Some(of_user);
+    }
     audit::record(app, &mut *transaction, tenant, &event(Action::UserChanged, user.id, details)).await?;
     transaction.commit().await?;
+    if let Some(ended) = ended {
+        ended.tell_memory(app);
+    }
     Ok(())
+}
+
+/// Ends all that is connected in a person's name: every device, every browser, and what was approved but not yet
+/// collected. The account stays as it is: its person may sign in again.
+pub async fn sign_out_everywhere(app: &App, tenant: TenantId, username: &str) -> Result<(), UserError> {
+    let mut transaction = app.db.begin().await?;
+    let user = find(&mut transaction, tenant, username).await?;
+    // What begins at this very moment, unseen by the statements below, began too early as well.
+    users::raise_tokens_not_before(&mut *transaction, user.id, app.clock.now()).await?;
+    let ended = end_connections(app, &mut transaction, &user, RevocationReason::SignedOutEverywhere).await?;
+    let event = event(Action::UserSignedOutEverywhere, user.id, json!({"ended": ended.counts()}));
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    ended.tell_memory(app);
+    Ok(())
+}
+
+/// Deletes an account with all that is theirs. The audit trail stays, and so does the rule that an identifier is
+/// never given to anybody else.
+pub async fn delete(app: &App, tenant: TenantId, username: &str) -> Result<(), UserError> {
+    let mut transaction = app.db.begin().await?;
+    let user = find(&mut transaction, tenant, username).await?;
+    let ended = end_connections(app, &mut transaction, &user, RevocationReason::UserDisabled).await?;
+    users::delete(&mut *transaction, user.id).await.map_err(|error| {
+        if error.violates("clients_tenant_id_owner_user_id_fkey") {
+            UserError::OwnsClients
+        } else {
+            error.into()
+        }
+    })?;
+    let details = json!({"username": user.username, "ended": ended.counts()});
+    audit::record(app, &mut *transaction, tenant, &event(Action::UserDeleted, user.id, details)).await?;
+    transaction.commit().await?;
+    ended.tell_memory(app);
+    Ok(())
+}
+
+async fn find(db: &mut PgConnection, tenant: TenantId, username: &str) -> Result<User, UserError> {
+    let found = users::credentials(db, tenant, username).await?;
+    found.map(|found| found.user).ok_or(UserError::NoSuchUser)
+}
+
+/// What was ended with an account.
+struct Ended {
+    devices: u64,
+    browsers: u64,
+    /// The hashes of device codes that were approved and not yet collected.
+    codes: Vec<SecretHash>,
+}
+
+impl Ended {
+    fn counts(&self) -> serde_json::Value {
+        json!({"devices": self.devices, "browsers": self.browsers, "codes": self.codes.len()})
+    }
+
+    /// Once it is committed: our own memory need not wait for the announcement.
+    fn tell_memory(&self, app: &App) {
+        for code in &self.codes {
+            app.sessions.decided(code);
+        }
+    }
+}
+
+async fn end_connections(
+    app: &App,
+    db: &mut PgConnection,
+    user: &User,
+    reason: RevocationReason,
+) -> store::Result<Ended> {
+    let now = app.clock.now();
+    let codes = decisions::take_back(&mut *db, user.id, now).await?;
+    for code in &codes {
+        announce(&mut *db, Announcement::Decided(*code)).await?;
+    }
+    let devices = token_families::revoke_of_user(&mut *db, user.tenant_id, user.id, reason, now).await?;
+    let browsers = browser_sessions::end_of_user(&mut *db, user.tenant_id, user.id, now).await?;
+    Ok(Ended { devices, browsers, codes })
 }
 
 fn event(action: Action, user: UserId, details: serde_json::Value) -> AuditEvent<'static> {

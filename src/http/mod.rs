@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod basic;
+pub mod bearer;
 mod conditional;
 pub mod dpop;
 pub mod health;

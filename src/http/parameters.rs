@@ -18,6 +18,7 @@ use super::within::within;
 use crate::app::App;
 use crate::domain::authenticate_client::PresentedCredentials;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::jws::MAX_JWS_BYTES;
 
 mod percent_decoding;
 
@@ -25,11 +26,14 @@ pub use percent_decoding::decode_component;
 
 /// The longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 4096;
+/// What may be as long as a signed token: one that names many scopes is longer than any other value.
+const TOKENS: [&str; 2] = ["access_token", "token"];
 /// The one parameter that may be repeated (RFC 8707 §2).
 const REPEATABLE: &str = "resource";
 
 /// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 17] = [
+    "access_token",
     "client_assertion",
     "client_assertion_type",
     "client_id",
@@ -44,6 +48,8 @@ const TEXTS: [&str; 14] = [
     "refresh_token",
     REPEATABLE,
     "scope",
+    "token",
+    "token_type_hint",
 ];
 
 /// The parameters of a request, each given once.
@@ -69,9 +75,10 @@ impl Parameters {
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(OAuthError::invalid_request("A parameter is given more than once."));
         }
-        for (_, value) in &pairs {
-            if value.len() > MAX_VALUE_BYTES {
-                return Err(OAuthError::invalid_request("A parameter is longer than 4096 bytes."));
+        for (name, value) in &pairs {
+            let longest = if TOKENS.contains(&name.as_str()) { MAX_JWS_BYTES } else { MAX_VALUE_BYTES };
+            if value.len() > longest {
+                return Err(OAuthError::invalid_request("A parameter is too long."));
             }
             if value.contains('\0') {
                 return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
@@ -96,6 +103,15 @@ impl Parameters {
         std::iter::from_fn(|| self.take(REPEATABLE)).collect()
     }
 
+    /// The parameters of a form whose sender shows a token, and not who it is as a client (RFC 6750 §2.2); none, when
+    /// the body is no form.
+    pub async fn of_form(request: Request, app: &App) -> Result<Self, OAuthError> {
+        if !matches!(MediaType::of(request.headers()), Some(MediaType::Form)) {
+            return Self::checked(Vec::new(), None);
+        }
+        in_time(app, read(request, app.config.server.max_body_bytes, None)).await
+    }
+
     /// What the request says about the client that sends it.
     pub fn take_credentials(&mut self) -> PresentedCredentials {
         PresentedCredentials {
@@ -112,15 +128,25 @@ impl FromRequest<Arc<App>> for Parameters {
     type Rejection = OAuthRefusal;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
-        let settings = &app.config.server;
-        let limit = Duration::from_secs(settings.body_timeout_seconds);
-        let late = || Err(OAuthError::invalid_request("The body took too long to arrive."));
-        Ok(within(limit, read(request, settings.max_body_bytes)).await.unwrap_or_else(late)?)
+        let basic = basic_credentials(request.headers())?;
+        Ok(in_time(app, read(request, app.config.server.max_body_bytes, basic)).await?)
     }
 }
 
-async fn read(request: Request, limit: usize) -> Result<Parameters, OAuthError> {
-    let basic = basic_credentials(request.headers())?;
+async fn in_time<T>(
+    app: &App,
+    reading: impl Future<Output = Result<T, OAuthError>>,
+) -> Result<T, OAuthError> {
+    let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
+    let late = || Err(OAuthError::invalid_request("The body took too long to arrive."));
+    within(limit, reading).await.unwrap_or_else(late)
+}
+
+async fn read(
+    request: Request,
+    limit: usize,
+    basic: Option<(String, Zeroizing<String>)>,
+) -> Result<Parameters, OAuthError> {
     let kind = MediaType::of(request.headers());
     let (parts, body) = request.into_parts();
     let body = collect(&parts.headers, body, limit).await?;

@@ -62,3 +62,12 @@ pub struct Tenant {
     /// What was issued before this instant is dead.
     pub tokens_not_before: Option<DateTime<Utc>>,
 }
+
+/// Whether a tenant may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TenantStanding {
+    /// It may.
+    Enabled,
+    /// It answers nobody, and none of its tokens counts.
+    Suspended,
+}

@@ -67,6 +67,14 @@ pub enum RevocationReason {
     RefreshTokenReused,
     /// The device proved that it never received the answer with the tokens, and collected once more.
     RedemptionRetried,
+    /// Its client gave a token back (RFC 7009).
+    RevokedByClient,
+    /// Its device was removed.
+    DeviceRemoved,
+    /// The account was disabled.
+    UserDisabled,
+    /// The account was signed out everywhere.
+    SignedOutEverywhere,
 }
 
 impl RevocationReason {
@@ -77,6 +85,10 @@ impl RevocationReason {
             Self::DeviceCodeReplayed => "device_code_replayed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::RedemptionRetried => "redemption_retried",
+            Self::RevokedByClient => "revoked_by_client",
+            Self::DeviceRemoved => "device_removed",
+            Self::UserDisabled => "user_disabled",
+            Self::SignedOutEverywhere => "signed_out_everywhere",
         }
     }
 }

@@ -8,7 +8,7 @@ use super::users::UserRow;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
-use crate::model::ids::{BrowserSessionId, TenantId};
+use crate::model::ids::{BrowserSessionId, TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 
 /// Adds a session that ends at `expires_at` at the latest.
@@ -39,7 +39,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// The session of this cookie, if it is neither ended nor too old, and its user is in good standing.
+/// The session of this cookie, if it is neither ended nor too old, and its user and tenant are in good standing.
 pub async fn find_live(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -51,9 +51,12 @@ pub async fn find_live(
         "SELECT s.id AS session_id, s.auth_time, s.amr, s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before
-         FROM browser_sessions s JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
+         FROM browser_sessions s
+         JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
+         JOIN tenants t ON t.id = s.tenant_id AND t.enabled
          WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
-           AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL",
+           AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL
+           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)",
         tenant.0,
         &token.0[..],
         now,
@@ -111,4 +114,22 @@ pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) 
     .execute(db)
     .await?;
     Ok(gone.rows_affected())
+}
+
+/// Ends every session of a user; how many there were.
+pub async fn end_of_user(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let ended = sqlx::query!(
+        "UPDATE browser_sessions SET ended_at = $3 WHERE tenant_id = $1 AND user_id = $2 AND ended_at IS NULL",
+        tenant.0,
+        user.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(ended.rows_affected())
 }

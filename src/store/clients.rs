@@ -124,6 +124,38 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
     Ok(())
 }
 
+/// Removes a client with its codes, devices and tokens; whether it was there.
+pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, client: &ClientId) -> Result<bool> {
+    let gone = sqlx::query!(
+        "DELETE FROM clients WHERE tenant_id = $1 AND client_id = $2",
+        tenant.0,
+        client.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected() == 1)
+}
+
+/// Lets nothing count that was issued to the client before `instant`; the instant that is in force now, if there is
+/// such a client.
+pub async fn raise_tokens_not_before(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    client_id: &str,
+    instant: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE clients SET tokens_not_before = greatest(tokens_not_before, $3)
+           WHERE tenant_id = $1 AND client_id = $2
+           RETURNING tokens_not_before AS "in_force!""#,
+        tenant.0,
+        client_id,
+        instant
+    )
+    .fetch_optional(db)
+    .await?)
+}
+
 fn registered_keys(client: &Client) -> Option<&Value> {
     match &client.keys {
         Some(ClientKeys::Registered(set)) => Some(set),

@@ -16,13 +16,16 @@ pub mod recent_proofs;
 pub mod refresh_tokens;
 pub mod request_buckets;
 pub mod resources;
+pub mod revoked_access_tokens;
 pub mod schema;
 pub mod scopes;
 pub mod signing_keys;
+pub mod standings;
 pub mod tenants;
 pub mod token_families;
 pub mod used_jtis;
 pub mod users;
+pub mod verified_tokens;
 
 pub use error::{Result, StoreError};
 

@@ -231,3 +231,14 @@ pub async fn remove(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str, now: D
     .await?;
     Ok(())
 }
+
+/// The public key of the tenant that has this identifier, unless it was removed.
+pub async fn public(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str) -> Result<Option<Value>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT public_jwk FROM signing_keys WHERE tenant_id = $1 AND kid = $2 AND state <> 'removed'",
+        tenant.0,
+        kid
+    )
+    .fetch_optional(db)
+    .await?)
+}

@@ -1,11 +1,11 @@
 //! `tenants`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
 use crate::model::ids::TenantId;
-use crate::model::tenant::{Tenant, TenantSlug};
+use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
 
 /// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
@@ -38,4 +38,56 @@ pub async fn insert(db: impl PgExecutor<'_>, tenant: &Tenant, now: DateTime<Utc>
     .execute(db)
     .await?;
     Ok(added.rows_affected() == 1)
+}
+
+/// All slugs.
+pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
+    let slugs = sqlx::query_scalar!("SELECT slug FROM tenants ORDER BY slug").fetch_all(db).await?;
+    Ok(slugs.iter().filter_map(|slug| slug_of(slug)).collect())
+}
+
+/// The slug in a row; the table's check allows no other form.
+fn slug_of(text: &str) -> Option<TenantSlug> {
+    if text.is_empty() { Some(TenantSlug::root()) } else { TenantSlug::parse(text).ok() }
+}
+
+/// Changes whether the tenant answers at all.
+pub async fn set_standing(db: impl PgExecutor<'_>, tenant: TenantId, standing: TenantStanding) -> Result<()> {
+    let enabled = standing == TenantStanding::Enabled;
+    sqlx::query!("UPDATE tenants SET enabled = $2 WHERE id = $1", tenant.0, enabled).execute(db).await?;
+    Ok(())
+}
+
+/// Lets nothing count that the tenant issued before `instant`; the instant that is in force now.
+pub async fn raise_tokens_not_before(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    instant: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE tenants SET tokens_not_before = greatest(tokens_not_before, $2) WHERE id = $1
+           RETURNING tokens_not_before AS "in_force!""#,
+        tenant.0,
+        instant
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Erases a tenant with everything that is its own. The audit trail stays.
+pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
+    let id = tenant.0;
+    sqlx::query!("DELETE FROM device_sessions WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM spent_user_codes WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    // With their families and refresh tokens.
+    sqlx::query!("DELETE FROM devices WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM browser_sessions WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM clients WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM users WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM scopes WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM signing_keys WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM attempt_budgets WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    // With its used proofs and revoked access tokens.
+    sqlx::query!("DELETE FROM tenants WHERE id = $1", id).execute(db).await?;
+    Ok(())
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use super::Result;
-use crate::model::ids::{DeviceSessionId, TokenFamilyId};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, TokenFamilyId, UserId};
 use crate::model::token_family::RevocationReason;
 
 /// Revokes a family; whether it was alive.
@@ -48,4 +49,73 @@ pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) 
     .execute(db)
     .await?;
     Ok(gone.rows_affected())
+}
+
+/// Revokes the family of a device; which it was, if it was alive.
+pub async fn revoke_of_device(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    device: DeviceId,
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<Option<TokenFamilyId>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE token_families SET revoked_at = $3, revoked_reason = $4
+         WHERE device_id = $2 AND tenant_id = $1 AND revoked_at IS NULL
+         RETURNING id",
+        tenant.0,
+        device.0,
+        now,
+        reason.as_str()
+    )
+    .fetch_optional(db)
+    .await?
+    .map(TokenFamilyId))
+}
+
+/// Revokes the family of a refresh token of this client, used or not; which it was, if it was alive.
+pub async fn revoke_of_refresh_token(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    token: SecretHash,
+    client: &ClientId,
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<Option<TokenFamilyId>> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE token_families f SET revoked_at = $4, revoked_reason = $5
+         FROM refresh_tokens r
+         WHERE r.token_hash = $2 AND r.tenant_id = $1 AND f.id = r.family_id AND f.client_id = $3
+           AND f.revoked_at IS NULL
+         RETURNING f.id",
+        tenant.0,
+        &token.0[..],
+        client.as_str(),
+        now,
+        reason.as_str()
+    )
+    .fetch_optional(db)
+    .await?
+    .map(TokenFamilyId))
+}
+
+/// Revokes every family of a user; how many were alive.
+pub async fn revoke_of_user(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let revoked = sqlx::query!(
+        "UPDATE token_families SET revoked_at = $3, revoked_reason = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL",
+        tenant.0,
+        user.0,
+        now,
+        reason.as_str()
+    )
+    .execute(db)
+    .await?;
+    Ok(revoked.rows_affected())
 }

@@ -90,7 +90,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Changes whether the account may be used.
+/// Changes whether the account may be used. What was issued before a disabled one is enabled again stays dead,
+/// also what slipped in while it was being disabled.
 pub async fn set_standing(
     db: impl PgExecutor<'_>,
     user: UserId,
@@ -99,6 +100,8 @@ pub async fn set_standing(
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE users SET enabled = $2, locked_at = CASE WHEN $3 THEN $4::timestamptz END,
+                          tokens_not_before = CASE WHEN enabled OR NOT $2 THEN tokens_not_before
+                                              ELSE greatest(tokens_not_before, $4) END,
                           failed_sign_ins = 0, updated_at = $4
          WHERE id = $1",
         user.0,
@@ -109,6 +112,28 @@ pub async fn set_standing(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Removes a user with everything that is theirs.
+pub async fn delete(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM users WHERE id = $1", user.0).execute(db).await?;
+    Ok(())
+}
+
+/// Lets nothing count that was issued in the user's name before `instant`; the instant that is in force now.
+pub async fn raise_tokens_not_before(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    instant: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
+    Ok(sqlx::query_scalar!(
+        r#"UPDATE users SET tokens_not_before = greatest(tokens_not_before, $2) WHERE id = $1
+           RETURNING tokens_not_before AS "in_force!""#,
+        user.0,
+        instant
+    )
+    .fetch_one(db)
+    .await?)
 }
 
 /// Counts a wrong password; how many there were in a row.

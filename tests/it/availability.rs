@@ -150,3 +150,23 @@ async fn a_refusal_for_want_of_a_database_can_be_read_from_other_origins() {
     must_be_unavailable(&answer);
     assert_eq!(answer.header("access-control-allow-origin"), "*");
 }
+
+#[tokio::test]
+async fn no_token_is_called_good_or_bad_that_nobody_can_look_up() {
+    let server = TestServer::start().await;
+    let (tv, ada, api) = (server.tv().await, server.ada().await, server.api().await);
+    let tokens = tv.connect(&ada, "openid offline_access").await;
+    let (access, refresh) = (tokens.string("access_token"), tokens.string("refresh_token"));
+    api.introspect(&access).await.must_be_active();
+    tv.userinfo(&access).await.string("sub");
+    database_takes_connections(&server, false).await;
+    for token in [&access, &refresh] {
+        must_be_unavailable(&api.introspect(token).await);
+        must_be_unavailable(&tv.revoke(token).await);
+    }
+    must_be_unavailable(&tv.userinfo(&access).await);
+    database_takes_connections(&server, true).await;
+    // Nothing was revoked, for nobody was told so.
+    api.introspect(&access).await.must_be_active();
+    tv.refresh(&refresh).await.must_be_tokens();
+}

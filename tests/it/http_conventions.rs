@@ -237,9 +237,15 @@ async fn the_description_of_the_api_names_the_operations_clients_are_made_from()
     for (path, method, operation) in [
         ("/oauth/device-authorization", "post", "v1_oauth_device_authorization_create"),
         ("/oauth/token", "post", "v1_oauth_token_create"),
+        ("/oauth/introspect", "post", "v1_oauth_introspect_create"),
+        ("/oauth/revoke", "post", "v1_oauth_revoke_create"),
+        ("/oauth/userinfo", "get", "v1_oauth_userinfo_show"),
         ("/oauth/jwks", "get", "v1_oauth_jwks_show"),
     ] {
         assert_eq!(document["paths"][path][method]["operationId"], operation, "{path}");
+    }
+    for (name, scheme) in [("client", "basic"), ("access_token", "bearer")] {
+        assert_eq!(document["components"]["securitySchemes"][name]["scheme"], scheme);
     }
     for schema in ["DeviceAuthorizationRequest", "DeviceAuthorizationResponse", "DeviceTokenRequest"] {
         assert!(document["components"]["schemas"].get(schema).is_some(), "{schema}");

@@ -53,6 +53,10 @@ async fn answers_of_the_protocol_may_be_read_from_anywhere_refusals_too() {
         (start, &[("client_id", &large)], 413),
         (token, &[("client_id", "tv"), ("grant_type", DEVICE_GRANT), ("device_code", "x")], 400),
         (token, &[("client_id", "nobody"), ("grant_type", DEVICE_GRANT)], 401),
+        ("/oauth/revoke", &[("client_id", "tv"), ("token", "x")], 200),
+        ("/oauth/revoke", &[("client_id", "nobody"), ("token", "x")], 401),
+        ("/oauth/userinfo", &[], 401),
+        ("/oauth/userinfo", &[("access_token", "x")], 401),
     ] {
         let answer = from_elsewhere(&server, path, form).await;
         assert_eq!(answer.status, status, "{answer:?}");
@@ -71,9 +75,13 @@ async fn answers_of_the_protocol_may_be_read_from_anywhere_refusals_too() {
 #[tokio::test]
 async fn a_browser_may_post_with_the_headers_it_needs() {
     let server = TestServer::start().await;
-    for path in
-        ["/oauth/device-authorization", "/oauth/device_authorization", "/oauth/token", "/api/v1/oauth/token"]
-    {
+    for path in [
+        "/oauth/device-authorization",
+        "/oauth/device_authorization",
+        "/oauth/token",
+        "/api/v1/oauth/token",
+        "/oauth/revoke",
+    ] {
         let answer = preflight(&server, path, "POST", "authorization,content-type,dpop").await;
         assert!(answer.status.is_success(), "{answer:?}");
         must_be_readable_by_anybody(&answer);
@@ -100,4 +108,18 @@ async fn pages_are_for_nobody_elses_scripts() {
         assert_eq!(read.header("access-control-allow-origin"), "", "{path} {read:?}");
         assert_eq!(read.header("access-control-allow-credentials"), "", "{path} {read:?}");
     }
+}
+
+#[tokio::test]
+async fn a_person_may_be_asked_for_from_anywhere_and_a_token_judged_by_servers_only() {
+    let server = TestServer::start().await;
+    for method in ["GET", "POST"] {
+        let answer = preflight(&server, "/oauth/userinfo", method, "authorization,dpop").await;
+        must_be_readable_by_anybody(&answer);
+        assert!(answer.header("access-control-allow-methods").contains(method), "{answer:?}");
+    }
+    let answer = preflight(&server, "/oauth/introspect", "POST", "authorization").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "", "{answer:?}");
+    let asked = from_elsewhere(&server, "/oauth/introspect", &[("token", "x")]).await;
+    assert_eq!(asked.header("access-control-allow-origin"), "", "{asked:?}");
 }

@@ -100,7 +100,8 @@ async fn everything_the_document_lists_is_there() {
             continue;
         }
         let got = send(server.http.get(address)).await;
-        assert!([200, 303, 405].contains(&got.status.as_u16()), "{member} {got:?}");
+        let expected: &[u16] = if member == "userinfo_endpoint" { &[401] } else { &[200, 303, 405] };
+        assert!(expected.contains(&got.status.as_u16()), "{member} {got:?}");
     }
     for grant in words(&document, "grant_types_supported") {
         let device = Device::new(server.http.clone(), &server.base, "nobody", Proof::None);
@@ -113,6 +114,29 @@ async fn everything_the_document_lists_is_there() {
         let tokens = device.connect(&ada, scope).await;
         device.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
     }
+}
+
+#[tokio::test]
+async fn where_tokens_are_judged_and_given_back_is_listed_with_how_to_say_who_one_is() {
+    let server = TestServer::start().await;
+    let (_, acme) = server.tenant("acme").await;
+    for base in [&server.base, &acme] {
+        let document = send(server.http.get(format!("{base}{OPENID}"))).await.json;
+        for (member, path) in [
+            ("introspection_endpoint", "/oauth/introspect"),
+            ("revocation_endpoint", "/oauth/revoke"),
+            ("userinfo_endpoint", "/oauth/userinfo"),
+        ] {
+            assert_eq!(document[member], format!("{base}{path}"));
+        }
+        let at_token = words(&document, "token_endpoint_auth_methods_supported");
+        assert_eq!(words(&document, "revocation_endpoint_auth_methods_supported"), at_token);
+        // Public clients may not introspect.
+        let at_introspection = words(&document, "introspection_endpoint_auth_methods_supported");
+        assert_eq!(at_introspection, at_token.into_iter().filter(|word| word != "none").collect::<Vec<_>>());
+    }
+    // RFC 8414 knows no userinfo.
+    assert!(server.get(OAUTH).await.json.get("userinfo_endpoint").is_none());
 }
 
 #[tokio::test]

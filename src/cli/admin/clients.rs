@@ -105,6 +105,12 @@ pub(super) struct SetClient {
     standing: String,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ThatClient {
+    /// The client.
+    id: String,
+}
+
 fn parse_grant(text: &str) -> Result<GrantType, String> {
     match text {
         "device_code" => Ok(GrantType::DeviceCode),
@@ -187,4 +193,10 @@ pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClien
     clients::retire_previous_secret(app, &find(app, tenant, &client.id).await?).await?;
     let sentence = format!("client {} has one secret, the newest", client.id);
     Ok((sentence, json!({"client_id": client.id})))
+}
+
+pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &ThatClient) -> Done {
+    let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
+    clients::delete(app, &client).await?;
+    Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))
 }

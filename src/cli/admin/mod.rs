@@ -6,6 +6,7 @@ mod resources;
 mod scopes;
 mod signing_keys;
 mod tenants;
+mod tokens_not_before;
 mod users;
 
 use std::io::Write;
@@ -36,7 +37,8 @@ Examples:
   latchkey admin create-resource https://api.example.org/videos --name 'Your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
-  latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid";
+  latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
+  latchkey admin tokens-not-before --every-tenant";
 
 /// Make and change tenants, users, clients, scopes, resources and signing keys.
 #[derive(Debug, Args)]
@@ -58,6 +60,10 @@ enum Command {
     CreateUser(users::CreateUser),
     /// Disable, lock or release an account.
     SetUser(users::SetUser),
+    /// End all of a person's devices and browser sessions; the account stays.
+    RevokeUser(users::ThatUser),
+    /// Delete an account with everything that is its own; the audit trail stays.
+    DeleteUser(users::ThatUser),
     /// Register a client; a confidential one's secret is printed this once.
     CreateClient(clients::CreateClient),
     /// Enable or disable a client.
@@ -68,6 +74,8 @@ enum Command {
     RotateSecret(clients::OneClient),
     /// End the life of the secret that a client had before its present one.
     RetireSecret(clients::OneClient),
+    /// Delete a client with its codes, devices and tokens; the audit trail stays.
+    DeleteClient(clients::ThatClient),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
     /// Make a service known that tokens can be for (RFC 8707).
@@ -80,6 +88,12 @@ enum Command {
     RotateKey(signing_keys::RotateKey),
     /// Remove a key at once, in an emergency: every token it signed is void.
     RemoveKey(signing_keys::RemoveKey),
+    /// Suspend a tenant, or let it go on.
+    SetTenant(tenants::SetTenant),
+    /// Erase a disabled tenant with everything that is its own; the audit trail stays.
+    DeleteTenant(tenants::ThatTenant),
+    /// Let nothing count that was issued before an instant; for after a restore from a backup.
+    TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
 
 pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
@@ -102,15 +116,21 @@ pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
 }
 
 async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
-    if let Command::CreateTenant(new) = command {
-        return tenants::create_tenant(app, new).await;
-    }
+    let command = match command {
+        Command::CreateTenant(new) => return tenants::create_tenant(app, new).await,
+        Command::SetTenant(change) => return tenants::set_tenant(app, &change).await,
+        Command::DeleteTenant(that) => return tenants::delete_tenant(app, &that).await,
+        Command::TokensNotBefore(raise) => return tokens_not_before::raise(app, tenant, raise).await,
+        of_tenant => of_tenant,
+    };
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
     let found = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?;
     let tenant = found.id;
     match command {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
+        Command::RevokeUser(that) => users::revoke_user(app, tenant, &that).await,
+        Command::DeleteUser(that) => users::delete_user(app, tenant, &that).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
         Command::SetClientKeys(change) => clients::set_client_keys(app, tenant, change).await,
@@ -121,6 +141,10 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
-        Command::CreateTenant(_) => unreachable!("handled above"),
+        Command::DeleteClient(that) => clients::delete_client(app, tenant, &that).await,
+        Command::CreateTenant(_)
+        | Command::SetTenant(_)
+        | Command::DeleteTenant(_)
+        | Command::TokensNotBefore(_) => unreachable!("handled above"),
     }
 }

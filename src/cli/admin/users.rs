@@ -39,6 +39,12 @@ pub(super) struct SetUser {
     standing: String,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct ThatUser {
+    /// The account.
+    name: String,
+}
+
 pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) -> Done {
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line)?;
@@ -58,4 +64,14 @@ pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> D
     users::set_standing(app, tenant, &change.name, standing).await?;
     let document = json!({"username": change.name, "standing": change.standing});
     Ok((format!("user {} is {}", change.name, change.standing), document))
+}
+
+pub(super) async fn revoke_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
+    users::sign_out_everywhere(app, tenant, &that.name).await?;
+    Ok((format!("user {} is signed out everywhere", that.name), json!({"username": that.name})))
+}
+
+pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
+    users::delete(app, tenant, &that.name).await?;
+    Ok((format!("user {} is deleted", that.name), json!({"username": that.name})))
 }

@@ -9,6 +9,7 @@ pub mod browser_sessions;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
+pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
 
@@ -18,6 +19,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::store;
+
+/// How far the clocks of two servers may be apart: what one takes for over, another may still ask for.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(1);
 
 /// Something to clear away.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +36,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 8] = [
+pub const CHORES: [Chore; 9] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -40,6 +44,7 @@ pub const CHORES: [Chore; 8] = [
     browser_sessions::CHORE,
     attempt_budgets::CHORE,
     used_jtis::CHORE,
+    revoked_access_tokens::CHORE,
     audit_events::CHORE,
 ];
 

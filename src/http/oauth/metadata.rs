@@ -31,6 +31,10 @@ pub struct AuthorizationServerMetadata {
     pub device_authorization_endpoint: String,
     pub token_endpoint: String,
     pub jwks_uri: String,
+    pub introspection_endpoint: String,
+    pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    pub revocation_endpoint: String,
+    pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     pub grant_types_supported: Vec<&'static str>,
     pub response_types_supported: Vec<&'static str>,
     pub token_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -49,6 +53,7 @@ pub struct AuthorizationServerMetadata {
 pub struct OpenIdProviderMetadata {
     #[serde(flatten)]
     pub server: AuthorizationServerMetadata,
+    pub userinfo_endpoint: String,
     pub subject_types_supported: Vec<&'static str>,
     pub claims_supported: Vec<&'static str>,
 }
@@ -92,8 +97,10 @@ pub async fn openid_provider(
     slug: Slug,
     headers: HeaderMap,
 ) -> Result<Response, OAuthRefusal> {
+    let server = describe(&app, &slug).await?;
     let document = OpenIdProviderMetadata {
-        server: describe(&app, &slug).await?,
+        userinfo_endpoint: format!("{}/oauth/userinfo", server.issuer),
+        server,
         subject_types_supported: vec!["public"],
         claims_supported: vec![
             "sub",
@@ -120,6 +127,15 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         device_authorization_endpoint: format!("{issuer}/oauth/device-authorization"),
         token_endpoint: format!("{issuer}/oauth/token"),
         jwks_uri: format!("{issuer}/oauth/jwks"),
+        introspection_endpoint: format!("{issuer}/oauth/introspect"),
+        // Public clients may not introspect.
+        introspection_endpoint_auth_methods_supported: AuthMethod::ALL
+            .into_iter()
+            .filter(|method| *method != AuthMethod::None)
+            .map(AuthMethod::as_str)
+            .collect(),
+        revocation_endpoint: format!("{issuer}/oauth/revoke"),
+        revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         grant_types_supported: GrantType::ALL.map(GrantType::as_str).to_vec(),
         response_types_supported: vec!["none"],
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),

@@ -1,10 +1,13 @@
 //! The OAuth endpoints. Errors are RFC 6749 §5.2 bodies, and nothing here is ever cached.
 
 pub mod device_authorization;
+pub mod introspect;
 pub mod jwks;
 pub mod metadata;
 pub mod qr;
+pub mod revoke;
 pub mod token;
+pub mod userinfo;
 
 use std::sync::Arc;
 
@@ -23,31 +26,40 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER}
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let protocol =
-        OpenApiRouter::new().routes(routes!(device_authorization::create)).routes(routes!(token::create));
+    let protocol = OpenApiRouter::new()
+        .routes(routes!(device_authorization::create))
+        .routes(routes!(token::create))
+        .routes(routes!(revoke::create));
+    let userinfo = OpenApiRouter::new().routes(routes!(userinfo::show, userinfo::show_to_form));
     let discovery = OpenApiRouter::new()
         .routes(routes!(jwks::show))
         .routes(routes!(metadata::authorization_server))
         .routes(routes!(metadata::openid_provider));
     OpenApiRouter::with_openapi(ApiDescription::openapi())
-        .merge(open_to_all_origins(protocol, Method::POST))
-        .merge(open_to_all_origins(discovery, Method::GET))
+        .merge(open_to_all_origins(protocol, [Method::POST]))
+        .merge(open_to_all_origins(userinfo, [Method::GET, Method::POST]))
+        .merge(open_to_all_origins(discovery, [Method::GET]))
+        // Resource servers ask, and no program in a browser.
+        .routes(routes!(introspect::create))
         .routes(routes!(qr::show))
 }
 
 /// Opens endpoints to programs in browsers and on televisions, wherever they come from. What refuses wrong methods
 /// must lie beneath: put on later, it would refuse the OPTIONS of a preflight.
-fn open_to_all_origins(endpoints: OpenApiRouter<Arc<App>>, method: Method) -> OpenApiRouter<Arc<App>> {
+fn open_to_all_origins<const N: usize>(
+    endpoints: OpenApiRouter<Arc<App>>,
+    methods: [Method; N],
+) -> OpenApiRouter<Arc<App>> {
     let (router, document) = endpoints.split_for_parts();
-    let router = router.method_not_allowed_fallback(method_not_allowed).layer(cross_origin(method));
+    let router = router.method_not_allowed_fallback(method_not_allowed).layer(cross_origin(methods));
     OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
 }
 
 /// Any origin; never with cookies.
-fn cross_origin(method: Method) -> CorsLayer {
+fn cross_origin<const N: usize>(methods: [Method; N]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([method])
+        .allow_methods(methods)
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
         .expose_headers([
             HeaderName::from_static("dpop-nonce"),

@@ -146,7 +146,7 @@ pub async fn create(
     Ok(no_store(TokenResponse::from(tokens)))
 }
 
-fn required<T>(value: Option<T>, refusal: &'static str) -> Result<T, OAuthError> {
+pub(super) fn required<T>(value: Option<T>, refusal: &'static str) -> Result<T, OAuthError> {
     value.ok_or(OAuthError::invalid_request(refusal))
 }
 

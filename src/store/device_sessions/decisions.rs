@@ -77,3 +77,17 @@ pub async fn kill(
     .await?;
     Ok(killed.as_deref().and_then(hash32))
 }
+
+/// Takes back what a user approved and no device has collected yet; the device codes' hashes.
+pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
+    let denied = sqlx::query_scalar!(
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2
+         WHERE decided_by_user_id = $1 AND state = 'approved'
+         RETURNING device_code_hash",
+        user.0,
+        now
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(denied.iter().filter_map(|hash| hash32(hash)).collect())
+}

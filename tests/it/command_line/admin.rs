@@ -93,3 +93,34 @@ fn a_client_is_registered_by_its_public_keys() {
     let said = refusal(data.latchkey(&[&set_keys[..], &["http://robot.example.org/jwks.json"]].concat()));
     assert!(said.contains("https"), "{said}");
 }
+
+#[test]
+fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    run_json(data.latchkey(&["admin", "create-tenant", "acme", "--json"]));
+
+    let every = run_json(data.latchkey(&["admin", "tokens-not-before", "--every-tenant", "--json"]));
+    assert_eq!(every["tenants"], 2);
+    assert!(every["tokens_not_before"].is_string(), "{every}");
+    // It is never lowered.
+    let earlier =
+        ["admin", "tokens-not-before", "--tenant", "acme", "--at", "2026-01-15T10:20:00Z", "--json"];
+    assert_eq!(run_json(data.latchkey(&earlier))["tokens_not_before"], every["tokens_not_before"]);
+
+    for wrong in [
+        &["admin", "tokens-not-before", "--at", "2999-01-15T10:20:00Z"][..],
+        &["admin", "tokens-not-before", "--user", "nobody"],
+        &["admin", "tokens-not-before", "--client", "nobody"],
+        &["admin", "delete-tenant", "acme"],
+        &["admin", "revoke-user", "nobody"],
+        &["admin", "delete-user", "nobody"],
+        &["admin", "delete-client", "nobody"],
+    ] {
+        refusal(data.latchkey(wrong));
+    }
+
+    run_json(data.latchkey(&["admin", "set-tenant", "acme", "disabled", "--json"]));
+    run_json(data.latchkey(&["admin", "delete-tenant", "acme", "--json"]));
+    refusal(data.latchkey(&["admin", "set-tenant", "acme", "enabled"]));
+}

@@ -156,6 +156,11 @@ impl Device {
         Self { proof, ..self.clone() }
     }
 
+    /// The program's connections.
+    pub fn http(&self) -> &Client {
+        &self.http
+    }
+
     /// A POST request to one of the tenant's endpoints, with nothing in it yet.
     pub fn request(&self, path: &str) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.base))

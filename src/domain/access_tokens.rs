@@ -1,0 +1,152 @@
+//! Our own access tokens as they come back: at introspection, at revocation, and wherever one opens a door.
+//!
+//! Two things make one good. Its signature and its time, which anybody can check; and its standing, which only the
+//! database knows: it is asked each time, so that what was revoked is refused by every server at once.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+use zeroize::Zeroizing;
+
+use super::oauth_error::OAuthError;
+use super::{dpop, tenants, verifying_keys};
+use crate::app::App;
+use crate::model::access_token::{AccessToken, TYP};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::jws::{MAX_JWS_BYTES, UnverifiedJws};
+use crate::model::tenant::Tenant;
+use crate::model::user::User;
+use crate::store::verified_tokens::VerifiedToken;
+use crate::store::{self, StoreError, standings};
+
+/// An access token that counts. Having one is the proof.
+#[derive(Debug)]
+pub struct LiveAccessToken {
+    /// Its signature, and what it says.
+    pub verified: Arc<VerifiedToken>,
+    /// Whose it is; `None`: the client's own.
+    pub user: Option<User>,
+}
+
+/// A token that one of the tenant's keys signed.
+#[derive(Debug)]
+pub enum Signed {
+    /// An access token, whether it still counts or not.
+    AccessToken(Arc<VerifiedToken>),
+    /// Something else, such as an ID token.
+    Other,
+}
+
+/// How a caller shows an access token.
+pub enum Presented {
+    /// As a bearer token (RFC 6750): whoever has it may use it.
+    Bearer(Zeroizing<String>),
+    /// With the proof that its key is at hand (RFC 9449 §7.1).
+    Dpop {
+        /// The token.
+        token: Zeroizing<String>,
+        /// The proof, if one came with it.
+        proof: Option<dpop::Presented>,
+    },
+}
+
+/// Why a token opens no door (RFC 6750 §3.1).
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRefused {
+    /// It is malformed, over, revoked, or not ours.
+    #[error("the access token is invalid")]
+    Invalid,
+    /// It is bound to a key, and nothing proves that the caller has it (RFC 9449 §7.1).
+    #[error("the access token's key was not proved")]
+    Unproven,
+    /// The proof that came with it does not hold.
+    #[error("{0}")]
+    WrongProof(OAuthError),
+    /// It does not allow this.
+    #[error("the access token lacks the scope {needed}")]
+    InsufficientScope {
+        /// The scope that would.
+        needed: &'static str,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a text is, if one of the tenant's keys signed it.
+pub async fn signed(app: &App, tenant: &Tenant, token: &str) -> store::Result<Option<Signed>> {
+    if token.len() > MAX_JWS_BYTES {
+        return Ok(None);
+    }
+    let text = SecretHash::of(token);
+    if let Some(known) = app.verified_tokens.find(tenant.id, text) {
+        return Ok(Some(Signed::AccessToken(known)));
+    }
+    let Ok(jws) = UnverifiedJws::parse(token) else { return Ok(None) };
+    let Some(kid) = jws.header_text("kid").map(ToOwned::to_owned) else { return Ok(None) };
+    let is_access_token = jws.header_text("typ") == Some(TYP);
+    let Some(key) = verifying_keys::find(app, tenant.id, &kid).await? else { return Ok(None) };
+    let Ok(claims) = jws.verify(&key) else { return Ok(None) };
+    let claims = is_access_token.then(|| AccessToken::read(claims)).flatten();
+    let Some(claims) = claims else { return Ok(Some(Signed::Other)) };
+    let verified = Arc::new(VerifiedToken { claims, kid });
+    app.verified_tokens.remember(tenant.id, text, &verified);
+    Ok(Some(Signed::AccessToken(verified)))
+}
+
+/// The access token in a text, if it counts at this moment. One statement asks the database.
+pub async fn find_live(app: &App, tenant: &Tenant, token: &str) -> store::Result<Option<LiveAccessToken>> {
+    let Some(Signed::AccessToken(verified)) = signed(app, tenant, token).await? else { return Ok(None) };
+    let (claims, kid, now) = (&verified.claims, &verified.kid, app.clock.now());
+    if !claims.is_current(&tenants::issuer(app, &tenant.slug), now.timestamp()) {
+        return Ok(None);
+    }
+    if let Some(device) = claims.device_id {
+        let user = standings::of_device(&app.db, tenant.id, kid, device, now).await?;
+        return Ok(user.map(|user| LiveAccessToken { verified, user: Some(user) }));
+    }
+    let issued_at = DateTime::from_timestamp(claims.iat, 0).unwrap_or_default();
+    let (client, jti) = (&claims.client_id, &claims.jti);
+    let counts = standings::of_client(&app.db, tenant.id, kid, client, jti, issued_at).await?;
+    Ok(counts.then_some(LiveAccessToken { verified, user: None }))
+}
+
+/// The token that a caller shows, if it counts and allows `needed`.
+pub async fn accept(
+    app: &App,
+    tenant: &Tenant,
+    presented: &Presented,
+    needed: &'static str,
+) -> Result<LiveAccessToken, TokenRefused> {
+    let (text, proof) = match presented {
+        Presented::Bearer(token) => (token, None),
+        Presented::Dpop { token, proof } => {
+            let proof = dpop::prove_with_access_token(app, tenant, proof.as_ref(), token).await;
+            (token, Some(proof.map_err(TokenRefused::WrongProof)?))
+        }
+    };
+    let token = find_live(app, tenant, text).await?.ok_or(TokenRefused::Invalid)?;
+    match (&token.verified.claims.cnf, proof) {
+        (None, None) => {}
+        (Some(bound), Some(proof)) if bound.jkt == proof.key().to_string() => {
+            proof.spend(app).await.map_err(TokenRefused::WrongProof)?;
+        }
+        _ => return Err(TokenRefused::Unproven),
+    }
+    if token.verified.claims.scopes().contains(needed) {
+        Ok(token)
+    } else {
+        Err(TokenRefused::InsufficientScope { needed })
+    }
+}
+
+/// The same for a token that acts for a person: with whose it is.
+pub async fn accept_of_person(
+    app: &App,
+    tenant: &Tenant,
+    presented: &Presented,
+    needed: &'static str,
+) -> Result<(Arc<VerifiedToken>, User), TokenRefused> {
+    let LiveAccessToken { verified, user } = accept(app, tenant, presented, needed).await?;
+    user.map(|user| (verified, user)).ok_or(TokenRefused::InsufficientScope { needed })
+}

@@ -1,0 +1,139 @@
+//! A client gives tokens back (RFC 7009).
+//!
+//! A device's tokens live and die together: whichever of them is given back, its family ends, and with it every
+//! refresh and access token of the device (§2.1). An access token that a client got for itself ends alone.
+
+use chrono::DateTime;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::access_tokens::{self, Signed};
+use super::authenticate_client::AuthenticatedClient;
+use super::oauth_error::{ErrorCode, OAuthError};
+use super::{audit, tenants};
+use crate::app::App;
+use crate::model::access_token::AccessToken;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::ids::{TenantId, TokenFamilyId};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::model::token_family::RevocationReason;
+use crate::store::{self, revoked_access_tokens, token_families};
+
+/// Revokes a token of this client. One that is unknown, over, malformed or another client's changes nothing and is
+/// no error: the caller's aim is reached, or none of its business (RFC 7009 §2.2).
+pub async fn revoke(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    token: &str,
+    origin: &RequestOrigin,
+) -> Result<(), OAuthError> {
+    if let Some(secret) = BearerSecret::parse(SecretKind::RefreshToken, token) {
+        let mut transaction = app.db.begin().await?;
+        // A token that was exchanged a moment ago still tells which device is meant.
+        let ended = token_families::revoke_of_refresh_token(
+            &mut *transaction,
+            tenant.id,
+            secret.hash(),
+            &client.client_id,
+            RevocationReason::RevokedByClient,
+            app.clock.now(),
+        )
+        .await?;
+        if let Some(family) = ended {
+            record_end(app, &mut transaction, tenant.id, family, by(client, origin)).await?;
+            transaction.commit().await?;
+        }
+        return Ok(());
+    }
+    match access_tokens::signed(app, tenant, token).await? {
+        Some(Signed::AccessToken(token)) => {
+            let (claims, now) = (&token.claims, app.clock.now().timestamp());
+            let is_theirs = claims.client_id == client.client_id.as_str();
+            if is_theirs && claims.is_current(&tenants::issuer(app, &tenant.slug), now) {
+                revoke_access_token(app, tenant, client, claims, origin).await?;
+            }
+            Ok(())
+        }
+        None => Ok(()),
+        Some(Signed::Other) => Err(OAuthError::new(
+            ErrorCode::UnsupportedTokenType,
+            "Only access tokens and refresh tokens can be revoked.",
+        )),
+    }
+}
+
+async fn revoke_access_token(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    token: &AccessToken,
+    origin: &RequestOrigin,
+) -> Result<(), OAuthError> {
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    if let Some(device) = token.device_id {
+        let reason = RevocationReason::RevokedByClient;
+        let ended =
+            token_families::revoke_of_device(&mut *transaction, tenant.id, device, reason, now).await?;
+        let Some(family) = ended else { return Ok(()) };
+        record_end(app, &mut transaction, tenant.id, family, by(client, origin)).await?;
+    } else {
+        let expires_at = DateTime::from_timestamp(token.exp, 0).unwrap_or(now);
+        if !revoked_access_tokens::insert(&mut *transaction, tenant.id, &token.jti, expires_at).await? {
+            return Ok(());
+        }
+        let event = AuditEvent {
+            action: Action::AccessTokenRevoked,
+            outcome: Outcome::Success,
+            actor: Actor::Client(client.client_id.clone()),
+            target_kind: "access_token",
+            target_id: Some(token.jti.clone()),
+            origin: Some(origin),
+            details: json!({}),
+        };
+        audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Who ended a family, why, and from where.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// Who.
+    pub actor: Actor,
+    /// Why.
+    pub reason: RevocationReason,
+    /// From where; `None` for the command line.
+    pub origin: Option<&'a RequestOrigin>,
+}
+
+fn by<'a>(client: &AuthenticatedClient, origin: &'a RequestOrigin) -> Ending<'a> {
+    let actor = Actor::Client(client.client_id.clone());
+    Ending { actor, reason: RevocationReason::RevokedByClient, origin: Some(origin) }
+}
+
+/// Writes down that a family was revoked, in the transaction that revokes it.
+pub async fn record_end(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: TenantId,
+    family: TokenFamilyId,
+    ending: Ending<'_>,
+) -> store::Result<()> {
+    let Ending { actor, reason, origin } = ending;
+    let event = AuditEvent {
+        action: Action::TokenFamilyRevoked,
+        outcome: Outcome::Success,
+        actor,
+        target_kind: "token_family",
+        target_id: Some(family.to_string()),
+        origin,
+        details: json!({"reason": reason.as_str()}),
+    };
+    audit::record(app, db, tenant, &event).await?;
+    metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
+    Ok(())
+}

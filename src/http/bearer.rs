@@ -1,0 +1,175 @@
+//! Access tokens in requests, and what is said to those that open no door (RFC 6750, RFC 9449 §7).
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use zeroize::Zeroizing;
+
+use super::dpop::{Dpop, challenge};
+use super::no_store;
+use super::oauth::{OAuthErrorBody, OAuthRefusal};
+use super::parameters::Parameters;
+use crate::app::App;
+use crate::domain::access_tokens::{Presented, TokenRefused};
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::signing_key::SigningAlgorithm;
+
+/// The access token of a request: in the `Authorization` header (RFC 6750 §2.1), or in the form that is posted
+/// (§2.2). One in the query string is never looked at (RFC 9700 §4.3.2).
+pub struct AccessToken(pub Presented);
+
+/// Why a request with a token, or without one, is refused.
+#[derive(Debug)]
+pub enum BearerRefusal {
+    /// It shows no token.
+    NoToken,
+    /// Its token opens no door.
+    Token(TokenRefused),
+    /// It is malformed, or something failed.
+    Request(OAuthError),
+}
+
+impl From<TokenRefused> for BearerRefusal {
+    fn from(refused: TokenRefused) -> Self {
+        match refused {
+            TokenRefused::Store(error) => Self::Request(error.into()),
+            TokenRefused::WrongProof(error)
+                if !matches!(error.code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) =>
+            {
+                Self::Request(error)
+            }
+            other => Self::Token(other),
+        }
+    }
+}
+
+impl From<OAuthError> for BearerRefusal {
+    fn from(error: OAuthError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<OAuthRefusal> for BearerRefusal {
+    fn from(refusal: OAuthRefusal) -> Self {
+        Self::Request(refusal.into())
+    }
+}
+
+impl FromRequest<Arc<App>> for AccessToken {
+    type Rejection = BearerRefusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, BearerRefusal> {
+        let (mut parts, body) = request.into_parts();
+        let in_header = match of_header(&parts.headers)? {
+            Some((Scheme::Bearer, token)) => Some(Presented::Bearer(token)),
+            Some((Scheme::Dpop, token)) => {
+                let Dpop(proof) = Dpop::from_request_parts(&mut parts, app).await?;
+                Some(Presented::Dpop { token, proof })
+            }
+            None => None,
+        };
+        let request = Request::from_parts(parts, body);
+        let in_form = if request.method() == Method::POST {
+            Parameters::of_form(request, app).await?.take_secret("access_token").map(Presented::Bearer)
+        } else {
+            None
+        };
+        match (in_header, in_form) {
+            (Some(_), Some(_)) => {
+                Err(OAuthError::invalid_request("The access token is shown in two ways at once.").into())
+            }
+            (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
+        }
+    }
+}
+
+/// How a header shows a token.
+enum Scheme {
+    Bearer,
+    Dpop,
+}
+
+/// The token in the `Authorization` header. `None` without the header, or with a scheme that shows no token.
+fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>, OAuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(OAuthError::invalid_request("The Authorization header is given more than once."));
+    }
+    let malformed = || OAuthError::invalid_request("The Authorization header is malformed.");
+    let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
+        return Ok(None);
+    };
+    let token = token.trim_start_matches(' ');
+    if token.is_empty() || token.contains(' ') {
+        return Err(malformed());
+    }
+    Ok(Some((scheme, Zeroizing::new(token.to_owned()))))
+}
+
+impl IntoResponse for BearerRefusal {
+    fn into_response(self) -> Response {
+        let refused = match self {
+            // Whoever did not try is only told how to (RFC 6750 §3.1).
+            Self::NoToken => {
+                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey""#);
+                let headers = [
+                    (header::WWW_AUTHENTICATE, challenge),
+                    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                ];
+                return (StatusCode::UNAUTHORIZED, headers).into_response();
+            }
+            Self::Request(error) => return OAuthRefusal::from(error).into_response(),
+            Self::Token(TokenRefused::WrongProof(error)) => return refuse_proof(&error),
+            Self::Token(refused) => refused,
+        };
+        let (status, scheme, error, description, more) = match refused {
+            TokenRefused::InsufficientScope { needed } => (
+                StatusCode::FORBIDDEN,
+                "Bearer",
+                "insufficient_scope",
+                "The access token does not allow this.",
+                format!(r#", scope="{needed}""#),
+            ),
+            TokenRefused::Unproven => (
+                StatusCode::UNAUTHORIZED,
+                "DPoP",
+                "invalid_token",
+                "The access token needs a proof of its key.",
+                format!(r#", algs="{}""#, SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(" ")),
+            ),
+            TokenRefused::Invalid | TokenRefused::WrongProof(_) | TokenRefused::Store(_) => (
+                StatusCode::UNAUTHORIZED,
+                "Bearer",
+                "invalid_token",
+                "The access token is invalid, over or revoked.",
+                String::new(),
+            ),
+        };
+        metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
+        let challenge =
+            format!(r#"{scheme} realm="latchkey", error="{error}", error_description="{description}"{more}"#);
+        let mut response =
+            (status, no_store(OAuthErrorBody { error, error_description: description })).into_response();
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// What is said to a token whose proof does not hold (RFC 9449 §7.1, §9).
+fn refuse_proof(error: &OAuthError) -> Response {
+    metrics::counter!("latchkey_oauth_errors_total", "error" => error.code.as_str()).increment(1);
+    let body = OAuthErrorBody { error: error.code.as_str(), error_description: error.description };
+    let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(Some(error.code)));
+    response
+}

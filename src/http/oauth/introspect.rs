@@ -1,0 +1,188 @@
+//! `POST /oauth/introspect` (RFC 7662)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::token::required;
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::authenticate_client::authenticate;
+use crate::domain::introspect::{self, ActiveToken, Introspected};
+use crate::domain::tenants;
+use crate::http::parameters::Parameters;
+use crate::http::{Slug, no_store};
+use crate::model::access_token::{AccessToken, Audience};
+use crate::model::tenant::Tenant;
+use crate::store::standings::LiveRefreshToken;
+
+/// What a resource server sends (RFC 7662 §2.1).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct IntrospectionRequest {
+    /// The token.
+    pub token: String,
+    /// What the caller takes it for; the server finds out by itself.
+    #[schema(example = "access_token")]
+    pub token_type_hint: Option<String>,
+    /// The caller; not needed when HTTP Basic names it.
+    #[schema(example = "photos-api")]
+    pub client_id: Option<String>,
+    /// The secret of a caller that authenticates in the body.
+    pub client_secret: Option<String>,
+}
+
+/// What the token is worth (RFC 7662 §2.2). Of one that is not active, nothing else is said.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct IntrospectionResponse {
+    /// Whether it counts now, for this caller.
+    pub active: bool,
+    /// What it allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "openid profile")]
+    pub scope: Option<String>,
+    /// The client it was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Whom it acts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// Whom it is meant for: one, or a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub aud: Option<serde_json::Value>,
+    /// Who issued it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    /// When it ends, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    /// When it was issued, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// How an access token is used: `Bearer`, or `DPoP`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    /// The key that its holder must prove to have (RFC 9449 §6.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Cnf>,
+    /// When the person had proved who they are, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How they had (RFC 8176).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<String>>,
+    /// How surely they had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// The device it was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_id: Option<String>,
+    /// What the person types to sign in; only for callers that are the operator's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+}
+
+/// A key by its thumbprint (RFC 7800 §3.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Cnf {
+    /// RFC 7638 thumbprint.
+    pub jkt: String,
+}
+
+/// A resource server asks what a token is worth.
+#[utoipa::path(
+    post,
+    path = "/oauth/introspect",
+    operation_id = "v1_oauth_introspect_create",
+    tag = "OAuth Tokens",
+    security(("client" = [])),
+    request_body(
+        content(
+            (IntrospectionRequest = "application/x-www-form-urlencoded"),
+            (IntrospectionRequest = "application/json"),
+            (IntrospectionRequest = "multipart/form-data")
+        )
+    ),
+    responses(
+        (status = 200, description = "What it is worth; `{\"active\": false}` for whatever is unknown, over, revoked, \
+            malformed, or not meant for the caller", body = IntrospectionResponse),
+        (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`; public clients may not ask", body = OAuthErrorBody),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    mut parameters: Parameters,
+) -> Result<Response, OAuthRefusal> {
+    let tenant = tenants::find(&app, &slug.0).await?;
+    let caller = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let token = required(parameters.take_secret("token"), "token is required.")?;
+    let found = introspect::introspect(&app, &tenant, &caller, &token).await?;
+    let said = found.map(|found| IntrospectionResponse::of(found, &app, &tenant));
+    Ok(no_store(said.unwrap_or_default()))
+}
+
+impl IntrospectionResponse {
+    fn of(found: Introspected, app: &App, tenant: &Tenant) -> Self {
+        let said = match found.token {
+            ActiveToken::Access(token) => Self::from(&token.claims),
+            ActiveToken::Refresh(token) => {
+                Self { iss: Some(tenants::issuer(app, &tenant.slug)), ..Self::from(*token) }
+            }
+        };
+        Self { active: true, username: found.username, ..said }
+    }
+}
+
+impl From<&AccessToken> for IntrospectionResponse {
+    fn from(token: &AccessToken) -> Self {
+        Self {
+            token_type: Some(if token.cnf.is_some() { "DPoP" } else { "Bearer" }),
+            scope: Some(token.scope.clone()).filter(|scope| !scope.is_empty()),
+            client_id: Some(token.client_id.clone()),
+            sub: Some(token.sub.clone()),
+            aud: Some(match &token.aud {
+                Audience::One(audience) => audience.clone().into(),
+                Audience::Several(all) => all.clone().into(),
+            }),
+            iss: Some(token.iss.clone()),
+            exp: Some(token.exp),
+            iat: Some(token.iat),
+            jti: Some(token.jti.clone()),
+            cnf: token.cnf.as_ref().map(|key| Cnf { jkt: key.jkt.clone() }),
+            auth_time: token.auth_time,
+            amr: token.amr.clone(),
+            acr: token.acr.clone(),
+            device_id: token.device_id.map(|id| id.to_string()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<LiveRefreshToken> for IntrospectionResponse {
+    fn from(token: LiveRefreshToken) -> Self {
+        Self {
+            scope: Some(token.scopes.to_string()),
+            client_id: Some(token.client_id.to_string()),
+            sub: Some(token.user_id.to_string()),
+            exp: Some(token.expires_at.timestamp()),
+            iat: Some(token.created_at.timestamp()),
+            cnf: token.key.map(|key| Cnf { jkt: key.to_string() }),
+            auth_time: Some(token.authentication.auth_time.timestamp()),
+            amr: Some(token.authentication.amr),
+            device_id: Some(token.device_id.to_string()),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET` and `POST /oauth/userinfo` (OpenID Connect Core §5.3)
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::OAuthErrorBody;
+use crate::app::App;
+use crate::domain::access_tokens;
+use crate::domain::person_claims::PersonClaims;
+use crate::domain::tenants;
+use crate::http::bearer::{AccessToken, BearerRefusal};
+use crate::http::{Slug, no_store};
+use crate::model::scope::OPENID;
+
+/// The token in a form (RFC 6750 §2.2).
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserInfoRequest {
+    /// The access token; not when the `Authorization` header has it.
+    pub access_token: Option<String>,
+}
+
+/// Who the token acts for, as far as its scopes reveal it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserInfoResponse {
+    /// The person's identifier, as in the ID token.
+    pub sub: String,
+    /// Their name, with the scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Ada Lovelace")]
+    pub name: Option<String>,
+    /// What they type to sign in, with the scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ada")]
+    pub preferred_username: Option<String>,
+    /// Their e-mail address, with the scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ada@example.org")]
+    pub email: Option<String>,
+    /// Whether the address was proven to be theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+}
+
+/// Who a token acts for.
+#[utoipa::path(
+    get,
+    path = "/oauth/userinfo",
+    operation_id = "v1_oauth_userinfo_show",
+    tag = "OAuth Tokens",
+    security(("access_token" = [])),
+    responses(
+        (status = 200, description = "The person", body = UserInfoResponse),
+        (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = OAuthErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    token: Result<AccessToken, BearerRefusal>,
+) -> Result<Response, BearerRefusal> {
+    answer(&app, &slug, token).await
+}
+
+/// The same, with the token in the header or in the form.
+#[utoipa::path(
+    post,
+    path = "/oauth/userinfo",
+    operation_id = "v1_oauth_userinfo_show_to_form",
+    tag = "OAuth Tokens",
+    security((), ("access_token" = [])),
+    request_body(content = UserInfoRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The person", body = UserInfoResponse),
+        (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = OAuthErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
+        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn show_to_form(
+    State(app): State<Arc<App>>,
+    slug: Slug,
+    token: Result<AccessToken, BearerRefusal>,
+) -> Result<Response, BearerRefusal> {
+    answer(&app, &slug, token).await
+}
+
+async fn answer(
+    app: &App,
+    slug: &Slug,
+    token: Result<AccessToken, BearerRefusal>,
+) -> Result<Response, BearerRefusal> {
+    let tenant = tenants::find(app, &slug.0).await?;
+    let (token, user) = access_tokens::accept_of_person(app, &tenant, &token?.0, OPENID).await?;
+    let person = PersonClaims::of(&user, &token.claims.scopes());
+    Ok(no_store(UserInfoResponse {
+        sub: user.id.to_string(),
+        name: person.name.map(ToOwned::to_owned),
+        preferred_username: person.preferred_username.map(ToOwned::to_owned),
+        email: person.email.map(ToOwned::to_owned),
+        email_verified: person.email_verified,
+    }))
+}

@@ -1,0 +1,137 @@
+//! Access tokens as they come back (RFC 9068): what one says once its signature was verified.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::ids::DeviceId;
+use super::scope::ScopeSet;
+
+/// The media type in the header of every access token (RFC 9068 §2.1); no other token has it.
+pub const TYP: &str = "at+jwt";
+/// How far `iat` may lie ahead, in seconds: servers share one time source, but not to the second.
+pub const MAX_SKEW_SECONDS: i64 = 60;
+
+/// The claims of an access token.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AccessToken {
+    /// The issuer.
+    pub iss: String,
+    /// Whom it acts for: a user, or the client itself.
+    pub sub: String,
+    /// Whom it is meant for.
+    pub aud: Audience,
+    /// The client it was issued to.
+    pub client_id: String,
+    /// When it was issued, in seconds since 1970.
+    pub iat: i64,
+    /// When it ends, in seconds since 1970.
+    pub exp: i64,
+    /// Its name.
+    pub jti: String,
+    /// What it allows, separated by spaces.
+    #[serde(default)]
+    pub scope: String,
+    /// When the person had proved who they are.
+    pub auth_time: Option<i64>,
+    /// How they had.
+    pub amr: Option<Vec<String>>,
+    /// How surely they had.
+    pub acr: Option<String>,
+    /// The device it was issued to; none for a client that acts for itself.
+    pub device_id: Option<DeviceId>,
+    /// The key whose holder alone may use it (RFC 7800 §3.1).
+    pub cnf: Option<Confirmation>,
+}
+
+/// One audience, or several (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+/// What the holder of a token must prove (RFC 9449 §6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Confirmation {
+    /// The thumbprint of the key.
+    pub jkt: String,
+}
+
+impl AccessToken {
+    /// Reads verified claims; `None` when they are not those of an access token.
+    #[must_use]
+    pub fn read(claims: Map<String, Value>) -> Option<Self> {
+        serde_json::from_value(Value::Object(claims)).ok()
+    }
+
+    /// Whether the token was issued by `issuer` and is neither over nor from the future at `now`, in seconds.
+    #[must_use]
+    pub fn is_current(&self, issuer: &str, now: i64) -> bool {
+        self.iss == issuer && now < self.exp && self.iat <= now + MAX_SKEW_SECONDS
+    }
+
+    /// What it allows.
+    #[must_use]
+    pub fn scopes(&self) -> ScopeSet {
+        ScopeSet::parse(&self.scope).unwrap_or_default()
+    }
+
+    /// Whether it is meant for any of these.
+    #[must_use]
+    pub fn is_meant_for(&self, audiences: &[String]) -> bool {
+        match &self.aud {
+            Audience::One(audience) => audiences.contains(audience),
+            Audience::Several(all) => all.iter().any(|audience| audiences.contains(audience)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn claims(change: impl FnOnce(&mut Value)) -> Option<AccessToken> {
+        let mut claims = json!({
+            "iss": "https://issuer.example", "sub": "ada", "aud": "https://api.example", "client_id": "tv",
+            "iat": 1_000, "exp": 1_600, "jti": "name"
+        });
+        change(&mut claims);
+        AccessToken::read(claims.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn a_token_counts_from_its_issue_to_its_end_and_for_its_issuer_alone() {
+        let token = claims(|_| ()).unwrap();
+        for (now, current) in [(940, true), (939, false), (1_599, true), (1_600, false)] {
+            assert_eq!(token.is_current("https://issuer.example", now), current, "{now}");
+        }
+        for other in ["https://issuer.example/", "https://issuer.example/t/acme", ""] {
+            assert!(!token.is_current(other, 1_100), "{other}");
+        }
+    }
+
+    #[test]
+    fn one_audience_of_several_is_enough() {
+        let mine = ["https://api.example".to_owned(), "https://other.example".to_owned()];
+        assert!(claims(|_| ()).unwrap().is_meant_for(&mine));
+        let several = json!(["https://third.example", "https://other.example"]);
+        assert!(claims(|claims| claims["aud"] = several).unwrap().is_meant_for(&mine));
+        assert!(!claims(|claims| claims["aud"] = json!([])).unwrap().is_meant_for(&mine));
+        assert!(!claims(|claims| claims["aud"] = json!("https://api.example/")).unwrap().is_meant_for(&mine));
+        assert!(!claims(|_| ()).unwrap().is_meant_for(&[]));
+    }
+
+    #[test]
+    fn claims_without_what_every_access_token_has_are_none() {
+        for required in ["iss", "sub", "aud", "client_id", "iat", "exp", "jti"] {
+            let token = claims(|claims| drop(claims.as_object_mut().unwrap().remove(required)));
+            assert!(token.is_none(), "{required}");
+        }
+        assert!(claims(|claims| claims["device_id"] = json!("no identifier")).is_none());
+        assert!(claims(|claims| claims["cnf"] = json!({})).is_none());
+    }
+}

@@ -1,0 +1,140 @@
+//! Whether a token still counts, by all that it depends on: tenant, signing key, client, user, device and family,
+//! each found by its key, in one statement. Nothing that a server remembers is asked, so that what was committed
+//! anywhere is obeyed here by the next request.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use super::Result;
+use super::users::UserRow;
+use crate::model::bearer_secret::SecretHash;
+use crate::model::device_session::Authentication;
+use crate::model::ids::{ClientId, DeviceId, TenantId, TokenFamilyId, UserId};
+use crate::model::key_thumbprint::KeyThumbprint;
+use crate::model::scope::ScopeSet;
+use crate::model::user::User;
+
+/// Whose token it is, if an access token of this device that was signed with this key still counts.
+pub async fn of_device(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    kid: &str,
+    device: DeviceId,
+    now: DateTime<Utc>,
+) -> Result<Option<User>> {
+    let row = sqlx::query_as!(
+        UserRow,
+        "SELECT u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
+                u.tokens_not_before
+         FROM token_families f
+         JOIN tenants t ON t.id = f.tenant_id AND t.enabled
+         JOIN signing_keys k ON k.tenant_id = f.tenant_id AND k.kid = $2 AND k.state <> 'removed'
+         JOIN devices d ON d.id = f.device_id AND d.locked_at IS NULL
+         JOIN users u ON u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
+         JOIN clients c ON c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
+         WHERE f.device_id = $3 AND f.tenant_id = $1 AND f.revoked_at IS NULL AND f.expires_at > $4
+           AND f.created_at >= coalesce(
+                   greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)",
+        tenant.0,
+        kid,
+        device.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_user(tenant)))
+}
+
+/// Whether an access token of a client that acts for itself (RFC 6749 §4.4), signed with this key, still counts.
+pub async fn of_client(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    kid: &str,
+    client_id: &str,
+    jti: &str,
+    issued_at: DateTime<Utc>,
+) -> Result<bool> {
+    let counts = sqlx::query_scalar!(
+        r#"SELECT true AS "counts!"
+           FROM clients c
+           JOIN tenants t ON t.id = c.tenant_id AND t.enabled
+           JOIN signing_keys k ON k.tenant_id = c.tenant_id AND k.kid = $2 AND k.state <> 'removed'
+           WHERE c.tenant_id = $1 AND c.client_id = $3 AND c.enabled
+             AND $5 >= coalesce(greatest(t.tokens_not_before, c.tokens_not_before), $5)
+             AND NOT EXISTS (SELECT FROM revoked_access_tokens r WHERE r.tenant_id = $1 AND r.jti = $4)"#,
+        tenant.0,
+        kid,
+        client_id,
+        jti,
+        issued_at
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(counts.is_some())
+}
+
+/// A refresh token that could be exchanged now.
+#[derive(Debug)]
+pub struct LiveRefreshToken {
+    /// Its family.
+    pub family_id: TokenFamilyId,
+    /// The device it was issued to.
+    pub device_id: DeviceId,
+    /// Who approved it.
+    pub user_id: UserId,
+    /// What that person types to sign in.
+    pub username: String,
+    /// The client it was issued to.
+    pub client_id: ClientId,
+    /// What was approved.
+    pub scopes: ScopeSet,
+    /// How the person had proved who they are.
+    pub authentication: Authentication,
+    /// The key that it is bound to.
+    pub key: Option<KeyThumbprint>,
+    /// When it was issued.
+    pub created_at: DateTime<Utc>,
+    /// Its idle end.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// The refresh token with this hash, if it could be exchanged now.
+pub async fn of_refresh_token(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<LiveRefreshToken>> {
+    let row = sqlx::query!(
+        "SELECT r.created_at, r.expires_at, f.id AS family_id, f.device_id, f.user_id, f.client_id,
+                f.granted_scopes, f.auth_time, f.amr, f.dpop_jkt, u.username
+         FROM refresh_tokens r
+         JOIN token_families f ON f.id = r.family_id
+         JOIN tenants t ON t.id = f.tenant_id AND t.enabled
+         JOIN devices d ON d.id = f.device_id AND d.locked_at IS NULL
+         JOIN users u ON u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
+         JOIN clients c ON c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
+                           AND 'refresh_token' = ANY (c.grant_types)
+         WHERE r.token_hash = $2 AND r.tenant_id = $1 AND r.rotated_at IS NULL AND r.superseded_at IS NULL
+           AND r.expires_at > $3 AND f.revoked_at IS NULL AND f.expires_at > $3
+           AND f.created_at >= coalesce(
+                   greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)",
+        tenant.0,
+        &token.0[..],
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| LiveRefreshToken {
+        family_id: TokenFamilyId(row.family_id),
+        device_id: DeviceId(row.device_id),
+        user_id: UserId(row.user_id),
+        username: row.username,
+        client_id: ClientId::from_known(row.client_id),
+        scopes: row.granted_scopes.into_iter().collect(),
+        authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+        key: row.dpop_jkt.and_then(|key| key.try_into().ok()).map(KeyThumbprint),
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+    }))
+}
