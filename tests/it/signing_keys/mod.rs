@@ -13,7 +13,7 @@ use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::signing_keys;
 
 use crate::support::device::send;
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, Device, Person, TestServer};
 
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
@@ -58,6 +58,17 @@ async fn published(server: &TestServer, base: &str) -> Vec<String> {
 fn kid(tokens: &Answer) -> String {
     let header = jsonwebtoken::decode_header(tokens.string("access_token")).expect("a JWT");
     header.kid.expect("a kid")
+}
+
+/// Has a device connect at any server of the service: it polls once that server has heard of the approval.
+async fn connect_at(server: &TestServer, device: &Device, person: &Person) -> Answer {
+    let device = device.at(&server.base);
+    let started = device.start("openid").await;
+    person.approve(&started.user_code).await;
+    server.hear_all().await;
+    let tokens = device.poll(&started).await;
+    tokens.must_be_tokens();
+    tokens
 }
 
 /// The keys whose private half is in the database.

@@ -7,7 +7,7 @@ use latchkey::domain::signing_keys::rotate::TakeOver;
 use latchkey::model::signing_key_life::KeyState;
 use latchkey::model::tenant::DEFAULT_TENANT;
 
-use super::{es256, keys, kid, published, remove_key, rotate_es256, sealed, signing_kid};
+use super::{connect_at, es256, keys, kid, published, remove_key, rotate_es256, sealed, signing_kid};
 use crate::support::{TestServer, jwt};
 
 #[tokio::test]
@@ -15,17 +15,16 @@ async fn a_removed_key_is_gone_everywhere_and_another_signs() {
     let first = TestServer::start().await;
     let second = first.replica().await;
     let (tv, ada) = (first.tv().await, first.ada().await);
-    let at_second = tv.at(&second.base);
-    let stolen = kid(&at_second.connect(&ada, "openid").await);
+    let stolen = kid(&connect_at(&second, &tv, &ada).await);
     assert!(published(&second, &second.base).await.contains(&stolen));
 
     let now = remove_key(&first, &stolen).await.expect("the key is there");
     second.hear_all().await;
     assert_ne!(now, stolen);
-    for (server, device) in [(&first, &tv), (&second, &at_second)] {
+    for server in [&first, &second] {
         let kids = published(server, &server.base).await;
         assert!(!kids.contains(&stolen) && kids.contains(&now), "{kids:?}");
-        let tokens = device.connect(&ada, "openid").await;
+        let tokens = connect_at(server, &tv, &ada).await;
         assert_eq!(kid(&tokens), now);
         jwt::verify(server, &server.base, &tokens.string("access_token")).await;
         assert!(!server.app.key_ring.kids().contains(&stolen));

@@ -27,17 +27,18 @@ async fn daily() -> TestServer {
     .await
 }
 
-/// A service that keeps the published keys for as long as it may, and never asks for them sooner.
+/// A service that keeps the published keys for so long, and never asks for them sooner.
 struct Verifier {
     base: String,
+    keeps: TimeDelta,
     read_at: DateTime<Utc>,
     keys: JwkSet,
 }
 
 impl Verifier {
-    async fn at(server: &TestServer) -> Self {
+    async fn at(server: &TestServer, keeps: TimeDelta) -> Self {
         let (base, read_at) = (server.base.clone(), server.clock.now());
-        Self { keys: Self::read(server, &base).await, base, read_at }
+        Self { keys: Self::read(server, &base).await, base, keeps, read_at }
     }
 
     async fn read(server: &TestServer, base: &str) -> JwkSet {
@@ -46,7 +47,7 @@ impl Verifier {
     }
 
     async fn wait_for_its_turn(&mut self, server: &TestServer) {
-        if server.clock.now() - self.read_at >= TimeDelta::minutes(10) {
+        if server.clock.now() - self.read_at >= self.keeps {
             self.keys = Self::read(server, &self.base).await;
             self.read_at = server.clock.now();
         }
@@ -89,25 +90,29 @@ async fn keys_rotate_over_two_servers_and_every_token_verifies_until_it_is_dead(
         devices.push(Refreshing { device, refresh_token });
     }
     let old: BTreeSet<String> = sealed(&first).await.into_iter().collect();
-    let mut verifiers = [Verifier::at(&first).await, Verifier::at(&second).await];
+    // One keeps the keys for as long as it may, the other not at all.
+    let mut verifiers =
+        [Verifier::at(&first, TimeDelta::minutes(10)).await, Verifier::at(&second, TimeDelta::zero()).await];
     let mut live: Vec<(DateTime<Utc>, String)> = Vec::new();
     let (mut seen_at, mut signed_at) = (BTreeMap::new(), BTreeMap::new());
     first.clock.advance(21.5 * HOUR);
     for round in 0..60 {
         first.clock.advance(290.0);
         let now = first.clock.now();
-        let (here, there) = tokio::join!(advance(&first.app), advance(&second.app));
-        assert!(here.is_ok() && there.is_ok(), "{here:?} {there:?}");
-        for server in [&first, &second] {
-            for kid in published(server, &server.base).await {
-                seen_at.entry(kid).or_insert(now);
-            }
-        }
+        // The last tokens of a key are signed in the instant before it retires.
         for (number, device) in devices.iter_mut().enumerate() {
             let server = if (round + number) % 2 == 0 { &first } else { &second };
             let token = device.access_token(&server.base).await;
             signed_at.entry(decode_header(&token).expect("a JWT").kid.expect("a kid")).or_insert(now);
             live.push((now + TimeDelta::seconds(3600), token));
+        }
+        let (here, there) = tokio::join!(advance(&first.app), advance(&second.app));
+        assert!(here.is_ok() && there.is_ok(), "{here:?} {there:?}");
+        for server in [&first, &second] {
+            server.hear_all().await;
+            for kid in published(server, &server.base).await {
+                seen_at.entry(kid).or_insert(now);
+            }
         }
         // Somebody's clock may be five minutes behind.
         live.retain(|(expires_at, _)| now <= *expires_at + TimeDelta::minutes(5));
