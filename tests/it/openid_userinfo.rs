@@ -1,11 +1,14 @@
 //! OpenID Connect Core §5.3 and RFC 6750: whom a token acts for.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use latchkey::model::bearer_secret::SecretHash;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use crate::support::device::send;
-use crate::support::{Answer, TestServer, jwt};
+use crate::support::{Answer, DpopKey, TestServer, jwt};
 
 const PATH: &str = "/oauth/userinfo";
 
@@ -105,8 +108,8 @@ async fn only_an_access_token_opens_it() {
 }
 
 #[track_caller]
-fn must_want_a_proof(answer: &Answer) {
-    assert_eq!((answer.status.as_u16(), answer.error()), (401, "invalid_token"), "{answer:?}");
+fn must_want_a_proof(answer: &Answer, error: &str) {
+    assert_eq!((answer.status.as_u16(), answer.error()), (401, error), "{answer:?}");
     let challenge = answer.must_be_an_oauth_body().header("www-authenticate");
     assert!(challenge.starts_with("DPoP ") && challenge.contains("ES256"), "{challenge}");
 }
@@ -119,12 +122,55 @@ async fn a_bound_token_is_not_accepted_from_whoever_has_it() {
     let (_, mut claims) = jwt::verify(&server, &server.base, &token).await;
     claims["cnf"] = json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"});
     let bound = server.sign(&json!({"typ": "at+jwt"}), &claims).await;
-    must_want_a_proof(&tv.userinfo(&bound).await);
-    must_want_a_proof(&send(tv.request(PATH).form(&[("access_token", &bound)])).await);
+    must_want_a_proof(&tv.userinfo(&bound).await, "invalid_token");
+    let by_form = send(tv.request(PATH).form(&[("access_token", &bound)])).await;
+    must_want_a_proof(&by_form, "invalid_token");
     for token in [&bound, &token] {
         let request = tv.request(PATH).header(AUTHORIZATION, format!("DPoP {token}"));
-        must_want_a_proof(&send(request).await);
+        must_want_a_proof(&send(request).await, "invalid_dpop_proof");
     }
+}
+
+#[tokio::test]
+async fn a_bound_token_opens_with_a_new_proof_of_its_key_for_itself() {
+    let server = TestServer::start().await;
+    let replica = server.replica().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let (key, other) = (DpopKey::new(&server), DpopKey::new(&server));
+    let bound = tv.with_key(&key).connect_bound(&ada, "openid").await.string("access_token");
+    let unbound = tv.connect(&ada, "openid").await.string("access_token");
+    let ask = |base: &str, token: &str, proof: &str| {
+        let request = server.http.post(format!("{base}{PATH}"));
+        send(request.header(AUTHORIZATION, format!("DPoP {token}")).header("dpop", proof))
+    };
+    let prove = |key: &DpopKey, token: &str| {
+        let ath = URL_SAFE_NO_PAD.encode(SecretHash::of(token).0);
+        key.proof_with(PATH, |claims| claims["ath"] = json!(ath))
+    };
+    let proof = prove(&key, &bound);
+    let answer = ask(&server.base, &bound, &proof).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for base in [&server.base, &replica.base] {
+        must_want_a_proof(&ask(base, &bound, &proof).await, "invalid_dpop_proof");
+    }
+    // Another key's, another token's, nobody's, and one for a token that is bound to nothing.
+    must_want_a_proof(&ask(&server.base, &bound, &prove(&other, &bound)).await, "invalid_token");
+    must_want_a_proof(&ask(&server.base, &bound, &prove(&key, &unbound)).await, "invalid_dpop_proof");
+    must_want_a_proof(&ask(&server.base, &bound, &key.proof(PATH)).await, "invalid_dpop_proof");
+    must_want_a_proof(&ask(&server.base, &unbound, &prove(&key, &unbound)).await, "invalid_token");
+    assert_eq!(ask(&replica.base, &bound, &prove(&key, &bound)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_nonces_says_so_here_too() {
+    let server = TestServer::with(|config| config.dpop.require_nonce = true).await;
+    let (tv, key) = (server.tv().await, DpopKey::new(&server));
+    let proof =
+        key.proof_with(PATH, |claims| claims["ath"] = json!(URL_SAFE_NO_PAD.encode(SecretHash::of("x").0)));
+    let request = tv.request(PATH).header(AUTHORIZATION, "DPoP x").header("dpop", proof);
+    let answer = send(request).await;
+    must_want_a_proof(&answer, "use_dpop_nonce");
+    assert!(!answer.header("dpop-nonce").is_empty());
 }
 
 #[tokio::test]

@@ -2,7 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use latchkey::domain::signing_keys::By;
+use latchkey::domain::signing_keys::remove::remove;
+use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::client::AuthMethod;
+use latchkey::model::signing_key::SigningAlgorithm;
+use latchkey::model::tenant::DEFAULT_TENANT;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -376,11 +381,11 @@ async fn a_removed_key_takes_its_tokens_along_at_once() {
     let there = api.at(&replica.base);
     api.introspect(&token).await.must_be_active();
     there.introspect(&token).await.must_be_active();
-    for state in ["retired", "announced"] {
-        sqlx::query("UPDATE signing_keys SET state = $1").bind(state).execute(&server.app.db).await.unwrap();
-        there.introspect(&token).await.must_be_active();
-    }
-    sqlx::query("UPDATE signing_keys SET state = 'removed'").execute(&server.app.db).await.unwrap();
+    let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+    let algorithm = SigningAlgorithm::Es256;
+    rotate(&server.app, DEFAULT_TENANT, algorithm, TakeOver::AtOnce, By::OPERATOR).await.unwrap();
+    there.introspect(&token).await.must_be_active();
+    remove(&server.app, DEFAULT_TENANT, &kid, By::OPERATOR).await.unwrap().expect("the key was there");
     there.introspect(&token).await.must_be_inactive();
     api.introspect(&token).await.must_be_inactive();
     tv.at(&replica.base).userinfo(&token).await.must_be_an_invalid_token();

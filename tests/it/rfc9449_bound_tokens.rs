@@ -4,7 +4,7 @@ use latchkey::model::client::AuthMethod;
 use serde_json::Value;
 
 use crate::support::device::{DEVICE_GRANT, send};
-use crate::support::{Answer, Device, DpopKey, Person, Started, TestServer, jwt};
+use crate::support::{Answer, Device, DpopKey, Started, TestServer, jwt};
 
 const SCOPE: &str = "openid offline_access";
 const TOKEN: &str = "/oauth/token";
@@ -24,15 +24,6 @@ async fn refresh_with(device: &Device, refresh_token: &str, proof: &str) -> Answ
     token_with(device, &[("grant_type", "refresh_token"), ("refresh_token", refresh_token)], proof).await
 }
 
-/// Codes, approval, and bound tokens.
-async fn connect(device: &Device, person: &Person) -> Answer {
-    let started = device.start(SCOPE).await;
-    person.approve(&started.user_code).await;
-    let tokens = device.poll(&started).await;
-    tokens.must_be_bound_tokens();
-    tokens
-}
-
 /// The key that the access token is bound to.
 async fn bound_to(server: &TestServer, tokens: &Answer) -> Value {
     let (_, claims) = jwt::verify(server, &server.base, &tokens.string("access_token")).await;
@@ -43,7 +34,7 @@ async fn bound_to(server: &TestServer, tokens: &Answer) -> Value {
 async fn tokens_are_bound_to_the_key_that_was_proved() {
     let server = TestServer::start().await;
     let (tv, ada, key) = (server.tv().await, server.ada().await, DpopKey::new(&server));
-    let tokens = connect(&tv.with_key(&key), &ada).await;
+    let tokens = tv.with_key(&key).connect_bound(&ada, SCOPE).await;
     assert_eq!(bound_to(&server, &tokens).await, key.thumbprint());
     let refreshed = tv.with_key(&key).refresh(&tokens.string("refresh_token")).await;
     refreshed.must_be_bound_tokens();
@@ -125,7 +116,7 @@ async fn a_public_clients_refresh_token_is_nothing_to_another_key() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let (key, other) = (DpopKey::new(&server), DpopKey::new(&server));
-    let refresh_token = connect(&tv.with_key(&key), &ada).await.string("refresh_token");
+    let refresh_token = tv.with_key(&key).connect_bound(&ada, SCOPE).await.string("refresh_token");
     for stranger in [tv.clone(), tv.with_key(&other)] {
         stranger.refresh(&refresh_token).await.must_be_error("invalid_grant");
     }
@@ -146,13 +137,21 @@ async fn a_confidential_clients_refresh_token_follows_the_client_and_not_the_key
     let kiosk =
         server.client("kiosk", SCOPE, |client| client.auth_method = AuthMethod::ClientSecretBasic).await;
     let (key, other) = (DpopKey::new(&server), DpopKey::new(&server));
-    let tokens = connect(&kiosk.with_key(&key), &ada).await;
+    let started = kiosk.start(SCOPE).await;
+    ada.approve(&started.user_code).await;
+    let tokens = kiosk.with_key(&key).poll(&started).await;
+    tokens.must_be_bound_tokens();
     assert_eq!(bound_to(&server, &tokens).await, key.thumbprint());
     // RFC 9449 §5: such a client may change its key; the access token is bound to the one it proves.
     let next = kiosk.with_key(&other).refresh(&tokens.string("refresh_token")).await;
     next.must_be_bound_tokens();
     assert_eq!(bound_to(&server, &next).await, other.thumbprint());
     kiosk.refresh(&next.string("refresh_token")).await.must_be_tokens();
+    // A key that was there from the start goes on alone, whoever the client is.
+    let bound = kiosk.with_key(&key).connect_bound(&ada, SCOPE).await.string("refresh_token");
+    kiosk.with_key(&other).refresh(&bound).await.must_be_error("invalid_grant");
+    kiosk.refresh(&bound).await.must_be_error("invalid_grant");
+    kiosk.with_key(&key).refresh(&bound).await.must_be_bound_tokens();
 }
 
 #[tokio::test]
@@ -160,7 +159,7 @@ async fn a_client_of_bound_tokens_gets_bound_ones() {
     let server = TestServer::start().await;
     let (ada, key) = (server.ada().await, DpopKey::new(&server));
     let tv = server.client("tv", SCOPE, |client| client.dpop_bound_access_tokens = true).await;
-    let tokens = connect(&tv.with_key(&key), &ada).await;
+    let tokens = tv.with_key(&key).connect_bound(&ada, SCOPE).await;
     let refresh_token = tokens.string("refresh_token");
     tv.refresh(&refresh_token).await.must_be_error("invalid_dpop_proof");
     tv.with_key(&key).refresh(&refresh_token).await.must_be_bound_tokens();
@@ -197,7 +196,7 @@ async fn a_refresh_that_is_sent_again_elsewhere_brings_nothing_and_ends_nothing(
     let server = TestServer::start().await;
     let replica = server.replica().await;
     let (tv, ada, key) = (server.tv().await, server.ada().await, DpopKey::new(&server));
-    let refresh_token = connect(&tv.with_key(&key), &ada).await.string("refresh_token");
+    let refresh_token = tv.with_key(&key).connect_bound(&ada, SCOPE).await.string("refresh_token");
     let proof = key.proof(TOKEN);
     let next = refresh_with(&tv, &refresh_token, &proof).await;
     next.must_be_bound_tokens();

@@ -57,6 +57,7 @@ async fn no_code_token_secret_cookie_or_password_is_in_the_database() {
     ada.approve(&used.user_code).await;
     let tokens = device.poll(&used).await;
     let renewed = device.refresh(&tokens.string("refresh_token")).await;
+    server.clock.advance(60.0);
     device.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
     ada.enter("WRNG-CXDE").await;
     let cookies = ada.cookies();

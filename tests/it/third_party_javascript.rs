@@ -97,6 +97,7 @@ async fn run(folder: &Path, script: &str, server: &TestServer, told: Value) -> V
     while let Some(line) = lines.next_line().await.expect("text") {
         let said: Value = serde_json::from_str(&line).expect("a line of JSON");
         if let Some(user_code) = said["user_code"].as_str() {
+            server.clock.catch_up();
             ada.approve(user_code).await;
             input.write_all(b"approved\n").await.expect("it listens");
         } else {
@@ -139,4 +140,17 @@ async fn oauth4webapi_completes_the_flow_with_private_key_jwt() {
 #[tokio::test]
 async fn openid_client_completes_the_flow_with_private_key_jwt() {
     completes_by_private_key("openid_client_private_key_jwt.mjs").await;
+}
+
+#[tokio::test]
+async fn openid_client_and_oauth4webapi_complete_the_flow_with_dpop() {
+    let Some(folder) = scripts() else { return };
+    let server = TestServer::with(|config| {
+        config.device_flow.poll_interval_seconds = 1;
+        config.dpop.require_nonce = true;
+    })
+    .await;
+    server.public_client("tv", SCOPE).await;
+    let told = json!({"issuer": server.base, "client_id": "tv", "scope": SCOPE, "algorithm": "Ed25519"});
+    assert_eq!(run(folder, "dpop.mjs", &server, told).await["flows"], 2);
 }

@@ -100,6 +100,15 @@ impl Device {
         tokens
     }
 
+    /// The same for a device that proves to hold a key.
+    pub async fn connect_bound(&self, person: &Person, scope: &str) -> Answer {
+        let started = self.start(scope).await;
+        person.approve(&started.user_code).await;
+        let tokens = self.poll(&started).await;
+        tokens.must_be_bound_tokens();
+        tokens
+    }
+
     /// Asks whether somebody has decided.
     pub async fn poll(&self, started: &Started) -> Answer {
         self.poll_code(&started.device_code, &[]).await

@@ -1,19 +1,13 @@
 // The device flow with DPoP (RFC 9449), by openid-client and oauth4webapi as they are.
-//
-//     node dpop.mjs ISSUER CLIENT_ID [ALGORITHM]
-//
-// CLIENT_ID is a public client for both grants and the scopes `openid offline_access`; ALGORITHM is ES256 (the
-// default), RS256 or Ed25519. Each line of standard output is a JSON object: first, once for each of the two flows,
-// {"user_code": …}, whose code somebody must approve; at the end {"done": true}. Anything unexpected ends with 1.
+// `told.algorithm` is ES256, RS256 or Ed25519; the client is a public one for both grants.
 
 import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import * as oauth from 'oauth4webapi'
 import * as client from 'openid-client'
+import { approval, done, told } from './harness.mjs'
 
-const [issuer, clientId, algorithm = 'ES256'] = process.argv.slice(2)
-const scope = 'openid offline_access'
-const say = (line) => console.log(JSON.stringify(line))
+const { issuer, client_id: clientId, algorithm, scope } = told
 const claims = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url'))
 const refusedWith = (code) => (error) => {
   assert.equal(error.error ?? error.cause?.error, code, error)
@@ -55,7 +49,7 @@ async function startBound(config, keys) {
 }
 
 async function collect(config, codes, keys) {
-  say({ user_code: codes.user_code, verification_uri_complete: codes.verification_uri_complete })
+  await approval(codes.user_code)
   const DPoP = client.getDPoPHandle(config, keys)
   const jkt = await thumbprint(keys)
   const tokens = await client.pollDeviceAuthorizationGrant(config, codes, undefined, { DPoP })
@@ -94,4 +88,4 @@ await assert.rejects(
   refusedWith('invalid_grant'),
 )
 await collect(config, codes, keys)
-say({ done: true })
+done({ flows: 2 })
