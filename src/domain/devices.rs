@@ -1,6 +1,6 @@
 //! Devices, after they were connected.
 
-use super::revoke::{self, Ending};
+use super::token_families::{Ending, record_end};
 use crate::app::App;
 use crate::model::ids::{DeviceId, TenantId};
 use crate::store::{self, token_families};
@@ -17,7 +17,7 @@ pub async fn revoke(
     let (reason, now) = (ending.reason, app.clock.now());
     let ended = token_families::revoke_of_device(&mut *transaction, tenant, device, reason, now).await?;
     let Some(family) = ended else { return Ok(false) };
-    revoke::record_end(app, &mut transaction, tenant, family, ending).await?;
+    record_end(app, &mut *transaction, tenant, family, ending).await?;
     transaction.commit().await?;
     Ok(true)
 }

@@ -25,6 +25,7 @@ pub mod scopes;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod tenants;
+pub mod token_families;
 pub mod tokens;
 pub mod tokens_not_before;
 pub mod users;

@@ -1,25 +1,22 @@
 //! A device exchanges its refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Value, json};
-use sqlx::PgExecutor;
 
 use super::authenticate_client::AuthenticatedClient;
 use super::dpop::Proof;
 use super::oauth_error::OAuthError;
+use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{audit, granting, resources};
+use super::{granting, resources, token_families};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
-use crate::model::ids::{ClientId, RefreshTokenId, TokenFamilyId};
+use crate::model::ids::{ClientId, RefreshTokenId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily};
 use crate::store::refresh_tokens::{NewRefreshToken, Rotation};
-use crate::store::token_families;
 
 /// How long after its exchange a token is accepted again, if nobody has used its successor: the time of a lost
 /// answer, or of two programs of one device that refresh at once (RFC 9700 §4.14.2).
@@ -114,8 +111,8 @@ pub async fn refresh(
             Verdict::Repeat { successor } => successor,
             Verdict::Dead => return Err(dead()),
             Verdict::Reused => {
-                let (family, reason) = (presented.family.id, RevocationReason::RefreshTokenReused);
-                revoke_family(app, family, client, reason, json!({}), origin).await?;
+                let ending = Ending::by_client(client, RevocationReason::RefreshTokenReused, origin);
+                token_families::revoke_stolen(app, tenant.id, presented.family.id, ending).await?;
                 return Err(dead());
             }
         };
@@ -189,47 +186,4 @@ pub fn new_token(app: &App, family_ends_at: DateTime<Utc>) -> (BearerSecret, New
         expires_at: idle_end.min(family_ends_at),
     };
     (secret, stored)
-}
-
-/// Ends a family because somebody has what only the device should have.
-pub async fn revoke_family(
-    app: &App,
-    family: TokenFamilyId,
-    client: &AuthenticatedClient,
-    reason: RevocationReason,
-    details: Value,
-    origin: &RequestOrigin,
-) -> Result<(), OAuthError> {
-    let mut transaction = app.db.begin().await?;
-    if token_families::revoke(&mut *transaction, family, reason, app.clock.now()).await? {
-        record_revocation(app, &mut *transaction, family, client, reason, details, origin).await?;
-        transaction.commit().await?;
-        tracing::warn!(family = %family, reason = reason.as_str(), "token family revoked");
-    }
-    Ok(())
-}
-
-/// Writes into the audit trail that a family ended by what its client did.
-pub async fn record_revocation(
-    app: &App,
-    db: impl PgExecutor<'_>,
-    family: TokenFamilyId,
-    client: &AuthenticatedClient,
-    reason: RevocationReason,
-    mut details: Value,
-    origin: &RequestOrigin,
-) -> Result<(), OAuthError> {
-    details["reason"] = json!(reason.as_str());
-    let event = AuditEvent {
-        action: Action::TokenFamilyRevoked,
-        outcome: Outcome::Success,
-        actor: Actor::Client(client.client_id.clone()),
-        target_kind: "token_family",
-        target_id: Some(family.to_string()),
-        origin: Some(origin),
-        details,
-    };
-    audit::record(app, db, client.tenant_id, &event).await?;
-    metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
-    Ok(())
 }

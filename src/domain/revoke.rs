@@ -5,21 +5,20 @@
 
 use chrono::DateTime;
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::access_tokens::{self, Signed};
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
+use super::token_families::{Ending, record_end};
 use super::{audit, tenants};
 use crate::app::App;
 use crate::model::access_token::AccessToken;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::ids::{TenantId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
-use crate::store::{self, revoked_access_tokens, token_families};
+use crate::store::{revoked_access_tokens, token_families};
 
 /// Revokes a token of this client. One that is unknown, over, malformed or another client's changes nothing and is
 /// no error: the caller's aim is reached, or none of its business (RFC 7009 §2.2).
@@ -43,7 +42,8 @@ pub async fn revoke(
         )
         .await?;
         if let Some(family) = ended {
-            record_end(app, &mut transaction, tenant.id, family, by(client, origin)).await?;
+            let ending = Ending::by_client(client, RevocationReason::RevokedByClient, origin);
+            record_end(app, &mut *transaction, tenant.id, family, ending).await?;
             transaction.commit().await?;
         }
         return Ok(());
@@ -79,7 +79,8 @@ async fn revoke_access_token(
         let ended =
             token_families::revoke_of_device(&mut *transaction, tenant.id, device, reason, now).await?;
         let Some(family) = ended else { return Ok(()) };
-        record_end(app, &mut transaction, tenant.id, family, by(client, origin)).await?;
+        let ending = Ending::by_client(client, RevocationReason::RevokedByClient, origin);
+        record_end(app, &mut *transaction, tenant.id, family, ending).await?;
     } else {
         let expires_at = DateTime::from_timestamp(token.exp, 0).unwrap_or(now);
         if !revoked_access_tokens::insert(&mut *transaction, tenant.id, &token.jti, expires_at).await? {
@@ -97,43 +98,4 @@ async fn revoke_access_token(
         audit::record(app, &mut *transaction, tenant.id, &event).await?;
     }
     Ok(transaction.commit().await?)
-}
-
-/// Who ended a family, why, and from where.
-#[derive(Debug)]
-pub struct Ending<'a> {
-    /// Who.
-    pub actor: Actor,
-    /// Why.
-    pub reason: RevocationReason,
-    /// From where; `None` for the command line.
-    pub origin: Option<&'a RequestOrigin>,
-}
-
-fn by<'a>(client: &AuthenticatedClient, origin: &'a RequestOrigin) -> Ending<'a> {
-    let actor = Actor::Client(client.client_id.clone());
-    Ending { actor, reason: RevocationReason::RevokedByClient, origin: Some(origin) }
-}
-
-/// Writes down that a family was revoked, in the transaction that revokes it.
-pub async fn record_end(
-    app: &App,
-    db: &mut PgConnection,
-    tenant: TenantId,
-    family: TokenFamilyId,
-    ending: Ending<'_>,
-) -> store::Result<()> {
-    let Ending { actor, reason, origin } = ending;
-    let event = AuditEvent {
-        action: Action::TokenFamilyRevoked,
-        outcome: Outcome::Success,
-        actor,
-        target_kind: "token_family",
-        target_id: Some(family.to_string()),
-        origin,
-        details: json!({"reason": reason.as_str()}),
-    };
-    audit::record(app, db, tenant, &event).await?;
-    metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
-    Ok(())
 }

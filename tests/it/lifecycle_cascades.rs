@@ -1,7 +1,7 @@
 //! What ends with a person, a client, a device or a tenant: at once, on every server.
 
 use chrono::TimeDelta;
-use latchkey::domain::revoke::Ending;
+use latchkey::domain::token_families::Ending;
 use latchkey::domain::tokens_not_before::{self, RaiseError, Subject};
 use latchkey::domain::{clients, devices, tenants, users};
 use latchkey::model::audit_event::Actor;
@@ -10,6 +10,7 @@ use latchkey::model::ids::{ClientId, DeviceId};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug, TenantStanding};
 use latchkey::model::token_family::RevocationReason;
 use latchkey::model::user::Standing;
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::support::{Answer, Device, Person, Started, TestServer, jwt};
@@ -120,7 +121,7 @@ async fn what_slips_in_while_a_person_is_disabled_dies_when_they_come_back() {
 }
 
 #[tokio::test]
-async fn a_waiting_poll_hears_that_its_approval_was_taken_back() {
+async fn a_device_hears_that_its_approval_was_taken_back() {
     let server = TestServer::hearing().await;
     let replica = server.replica().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
@@ -260,8 +261,12 @@ async fn a_removed_device_dies_alone() {
     let (_, claims) = jwt::verify(&house.server, &house.server.base, &house.access()).await;
     let device: DeviceId = serde_json::from_value(claims["device_id"].clone()).unwrap();
     let user = house.server.user_id("ada").await;
-    let ending =
-        || Ending { actor: Actor::User(user), reason: RevocationReason::DeviceRemoved, origin: None };
+    let ending = || Ending {
+        actor: Actor::User(user),
+        reason: RevocationReason::DeviceRemoved,
+        origin: None,
+        details: json!({}),
+    };
     let (elsewhere, _) = house.server.tenant("acme").await;
     assert!(!devices::revoke(&house.server.app, elsewhere, device, ending()).await.unwrap());
     house.must_live(&house.tokens).await;

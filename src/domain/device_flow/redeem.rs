@@ -9,6 +9,7 @@ use super::poll::{PollRequest, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{granting, refresh, resources};
 use crate::model::device_session::{Approval, DeviceSession, State};
@@ -60,7 +61,8 @@ pub async fn retry(
     let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
     let lost = lost.ok_or_else(unknown)?;
     let details = json!({"device_session_id": session, "successor": redemption.family_id});
-    refresh::record_revocation(app, &mut *transaction, lost, client, reason, details, origin).await?;
+    let ending = Ending { details, ..Ending::by_client(client, reason, origin) };
+    record_end(app, &mut *transaction, tenant.id, lost, ending).await?;
     if redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await? != [true] {
         return Err(something_changed());
     }
@@ -155,10 +157,10 @@ pub async fn revoke_replayed(
     client: &AuthenticatedClient,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
-    if let Some(family) = token_families::of_session(&app.db, session.id).await? {
-        let details = json!({"device_session_id": session.id});
-        refresh::revoke_family(app, family, client, RevocationReason::DeviceCodeReplayed, details, origin)
-            .await?;
-    }
-    Ok(())
+    let Some(family) = token_families::of_session(&app.db, session.id).await? else { return Ok(()) };
+    let ending = Ending {
+        details: json!({"device_session_id": session.id}),
+        ..Ending::by_client(client, RevocationReason::DeviceCodeReplayed, origin)
+    };
+    Ok(revoke_stolen(app, session.tenant_id, family, ending).await?)
 }
