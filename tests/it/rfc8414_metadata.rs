@@ -129,6 +129,12 @@ async fn where_tokens_are_judged_and_given_back_is_listed_with_how_to_say_who_on
         ] {
             assert_eq!(document[member], format!("{base}{path}"));
         }
+        // RFC 8414 §2: where private_key_jwt is among the methods.
+        for endpoint in ["token", "introspection", "revocation"] {
+            let algorithms =
+                words(&document, &format!("{endpoint}_endpoint_auth_signing_alg_values_supported"));
+            assert!(algorithms.contains(&"ES256".to_owned()), "{endpoint}: {algorithms:?}");
+        }
         let at_token = words(&document, "token_endpoint_auth_methods_supported");
         assert_eq!(words(&document, "revocation_endpoint_auth_methods_supported"), at_token);
         // Public clients may not introspect.

@@ -29,6 +29,7 @@ pub(super) struct RotateKey {
 #[derive(Debug, Args)]
 pub(super) struct RemoveKey {
     /// The key's identifier, as list-keys has it.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
 }
 
