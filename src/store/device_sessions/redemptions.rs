@@ -92,7 +92,8 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                UPDATE device_sessions s
                SET state = 'consumed', consumed_at = asked.at, dpop_jkt = coalesce(s.dpop_jkt, asked.jkt)
                FROM asked JOIN active ON active.id = asked.user_id
-               WHERE s.id = asked.session_id AND s.decided_by_user_id = asked.user_id
+               -- Not `=`, which would lead the planner to all that the user has approved instead of to one id.
+               WHERE s.id = asked.session_id AND s.decided_by_user_id IS NOT DISTINCT FROM asked.user_id
                  AND s.state = 'approved' AND s.consumed_at IS NULL
                  AND EXISTS (SELECT FROM clients c
                              WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
