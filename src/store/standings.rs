@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use super::Result;
 use super::users::UserRow;
+use super::{Result, thumbprint};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ClientId, DeviceId, TenantId, TokenFamilyId, UserId};
@@ -133,7 +133,7 @@ pub async fn of_refresh_token(
         client_id: ClientId::from_known(row.client_id),
         scopes: row.granted_scopes.into_iter().collect(),
         authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-        key: row.dpop_jkt.and_then(|key| key.try_into().ok()).map(KeyThumbprint),
+        key: row.dpop_jkt.as_deref().and_then(thumbprint),
         created_at: row.created_at,
         expires_at: row.expires_at,
     }))

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
-use super::redeem;
+use super::redeem::{self, Collection};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
@@ -85,6 +85,7 @@ pub(super) async fn ask_database(
         found => found?.ok_or_else(unknown)?,
     };
     let refuse = |code, description| Err(OAuthError::new(code, description));
+    let collection = Collection { tenant, client, found: &found, request, origin };
     match answer(&found.session, &found.polling, asker, now) {
         Verdict::Pending | Verdict::SlowDown { .. } => {
             let known = still_waiting(app, asker, code, &found, ticket, now).await?;
@@ -101,12 +102,8 @@ pub(super) async fn ask_database(
             redeem::revoke_replayed(app, &found.session, client, origin).await?;
             Err(unknown())
         }
-        Verdict::Redeem(approval) => {
-            redeem::redeem(app, tenant, client, &found, &approval, request, origin).await
-        }
-        Verdict::Retry(approval) => {
-            redeem::retry(app, tenant, client, &found, &approval, request, origin).await
-        }
+        Verdict::Redeem(approval) => redeem::redeem(app, &collection, &approval).await,
+        Verdict::Retry(approval) => redeem::retry(app, &collection, &approval).await,
     }
 }
 

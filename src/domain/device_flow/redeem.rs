@@ -21,23 +21,34 @@ use crate::store::device_sessions::polls::FoundSession;
 use crate::store::device_sessions::redemptions::{self, Redemption};
 use crate::store::token_families;
 
+/// A device that comes for the tokens of a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Collection<'a> {
+    /// The tenant.
+    pub tenant: &'a Tenant,
+    /// The client.
+    pub client: &'a AuthenticatedClient,
+    /// The code's session.
+    pub found: &'a FoundSession,
+    /// What the device sends.
+    pub request: &'a PollRequest,
+    /// From where.
+    pub origin: &'a RequestOrigin,
+}
+
 /// Hands out the tokens of an approved session. The tokens are signed first and handed out only if the session could
 /// be consumed, which one statement decides for all who try at once.
 pub async fn redeem(
     app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    found: &FoundSession,
+    collection: &Collection<'_>,
     approval: &Approval,
-    request: &PollRequest,
-    origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
-    let (tokens, redemption) = prepare(app, tenant, client, found, approval, request, origin).await?;
+    let (tokens, redemption) = prepare(app, collection, approval).await?;
     if app.queues.redemptions.submit(redemption).await? {
         metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
         return Ok(tokens);
     }
-    let again = app.queues.polls.submit((tenant.id, found.code)).await?;
+    let again = app.queues.polls.submit((collection.tenant.id, collection.found.code)).await?;
     Err(match again.map(|found| found.session.state) {
         Some(State::Approved(_)) => something_changed(),
         _ => OAuthError::invalid_grant("The device code was used already."),
@@ -48,14 +59,11 @@ pub async fn redeem(
 /// proved that it is the same, gets new ones, and the first ones die. Nothing is kept that could be said again.
 pub async fn retry(
     app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    found: &FoundSession,
+    collection: &Collection<'_>,
     approval: &Approval,
-    request: &PollRequest,
-    origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
-    let (tokens, redemption) = prepare(app, tenant, client, found, approval, request, origin).await?;
+    let (tokens, redemption) = prepare(app, collection, approval).await?;
+    let &Collection { tenant, client, found, origin, .. } = collection;
     let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
     let mut transaction = app.db.begin().await?;
     let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
@@ -81,13 +89,10 @@ fn something_changed() -> OAuthError {
 /// the client and the tenant may have changed since.
 async fn prepare(
     app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    found: &FoundSession,
+    collection: &Collection<'_>,
     approval: &Approval,
-    request: &PollRequest,
-    origin: &RequestOrigin,
 ) -> Result<(IssuedTokens, Redemption), OAuthError> {
+    let &Collection { tenant, client, found, request, origin } = collection;
     let gone = || {
         OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
     };
