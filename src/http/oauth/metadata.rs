@@ -20,7 +20,6 @@ use crate::domain::tenants;
 use crate::http::{Slug, conditional};
 use crate::model::client::{AuthMethod, GrantType};
 use crate::model::signing_key::SigningAlgorithm;
-use crate::store::scopes;
 
 /// Authorization server metadata (RFC 8414 §2, RFC 8628 §4).
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,6 +123,7 @@ pub async fn openid_provider(
 
 async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata, OAuthError> {
     let tenant = tenants::find(app, &slug.0).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let issuer = tenants::issuer(app, &slug.0);
     Ok(AuthorizationServerMetadata {
         device_authorization_endpoint: format!("{issuer}/oauth/device-authorization"),
@@ -145,11 +145,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         dpop_signing_alg_values_supported: ALGORITHMS.to_vec(),
         token_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
-        scopes_supported: scopes::all(&app.db, tenant.id)
-            .await?
-            .into_iter()
-            .map(|scope| scope.name)
-            .collect(),
+        scopes_supported: catalogue.iter().map(|scope| scope.name.clone()).collect(),
         id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
         service_documentation: format!("{}/docs", app.config.public_origin()),
         ui_locales_supported: vec!["en"],
