@@ -8,6 +8,7 @@ pub mod authenticate_client;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
+pub mod connection_lifetimes;
 pub mod device_flow;
 pub mod devices;
 pub mod dpop;

@@ -98,6 +98,11 @@ impl Parameters {
         Some(self.pairs.swap_remove(index).1)
     }
 
+    /// What is left of the names that begin with `start`.
+    pub fn names_after(&self, start: &str) -> impl Iterator<Item = &str> {
+        self.pairs.iter().filter_map(move |(name, _)| name.strip_prefix(start))
+    }
+
     /// All values of the parameter that may be repeated.
     pub fn take_resources(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.take(REPEATABLE)).collect()

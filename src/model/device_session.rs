@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::device::DeviceDescription;
-use super::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId, UserId};
+use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
 use super::scope::ScopeSet;
 
@@ -85,6 +85,10 @@ pub struct Approval {
     pub at: DateTime<Utc>,
     /// When and how that person had proved who they are.
     pub authentication: Authentication,
+    /// Whether they called the device trusted.
+    pub trusted: bool,
+    /// How long they want the connection to last at most, in seconds; `None`: as long as the policy allows.
+    pub lifetime_seconds: Option<u32>,
 }
 
 /// How a person proved who they are.
@@ -175,6 +179,6 @@ pub struct DeviceRequest {
     pub user_agent: Option<String>,
     /// When.
     pub created_at: DateTime<Utc>,
-    /// Which browser session has the code open.
-    pub opened_by: Option<BrowserSessionId>,
+    /// Who has the code open.
+    pub opened_by: Option<ApproverId>,
 }

@@ -10,6 +10,7 @@ use chrono::SecondsFormat;
 use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
+use super::consent_choices;
 use super::csrf::{CsrfChecked, equal};
 use super::views::{ConsentPage, DeviceWords, ScopeWords, Tone};
 use super::words;
@@ -17,13 +18,14 @@ use crate::app::App;
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::granting;
+use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
 
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(&app, &browser.tenant, session).await? else {
+    let Some(consent) = open::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
     };
     let page = page(&app, &browser, session, consent);
@@ -39,15 +41,17 @@ pub(super) async fn decide(
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
     let decision = match form.take("decision").as_deref() {
-        Some("approve") => Decision::Approve,
+        Some("approve") => Decision::Approve(consent_choices::read(&mut form)),
         Some("deny") => Decision::Deny,
         _ => return Err(PageRefusal::ForeignForm),
     };
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await {
-        Ok(()) => Ok(decided(browser, decision)),
+    let approver = Approver::from(session);
+    let (id, approved) = (DeviceSessionId(id), decision != Decision::Deny);
+    match decide::decide(&app, &browser.tenant, &approver, id, decision, &browser.origin).await {
+        Ok(()) => Ok(decided(browser, approved)),
         Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
             StatusCode::CONFLICT,
             Tone::Neutral,
@@ -56,25 +60,28 @@ pub(super) async fn decide(
             Some("Enter a code"),
         )),
         Err(DecisionRefused::StaleSignIn) => {
-            if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
+            if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
                 carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
             }
             Ok(browser.go_to("/sign-in"))
         }
+        // What there is to choose from has changed since, or the form was changed: the person looks once more.
+        Err(DecisionRefused::Choice(_)) => Ok(browser.go_to("/device/consent")),
+        Err(DecisionRefused::TooManyAttempts(_)) => Ok(browser.go_to("/device")),
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }
 }
 
-fn decided(browser: Browser, decision: Decision) -> Response {
-    match decision {
-        Decision::Approve => browser.tell(
+fn decided(browser: Browser, approved: bool) -> Response {
+    match approved {
+        true => browser.tell(
             StatusCode::OK,
             Tone::Success,
             "Your device is connected",
             "Go back to your device; it continues by itself within a few seconds. You can close this page.",
             None,
         ),
-        Decision::Deny => browser.tell(
+        false => browser.tell(
             StatusCode::OK,
             Tone::Neutral,
             "Declined",

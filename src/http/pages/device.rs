@@ -14,6 +14,7 @@ use super::{PageRefusal, try_again_after};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
@@ -62,8 +63,9 @@ pub(super) async fn enter_code(
         carried_code::carry(app, &mut browser, &short, Stage::Entered);
         return Ok(browser.go_to("/sign-in"));
     };
-    let (status, error, wait) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await
-    {
+    let approver = Approver::from(session);
+    let opened = open::open(app, &browser.tenant, &approver, &short, &browser.origin).await;
+    let (status, error, wait) = match opened {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
@@ -82,7 +84,7 @@ pub(super) async fn enter_code(
             "Too many codes that did not work. Please wait ten minutes, then ask your device for a new one.",
             Some(retry_after),
         ),
-        Err(OpenRefused::Store(error)) => return Err(error.into()),
+        Err(OpenRefused::Failed(error)) => return Err(error.into()),
     };
     carried_code::put_down(&mut browser);
     let page = DeviceEntryPage {

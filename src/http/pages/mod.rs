@@ -4,6 +4,7 @@ pub mod assets;
 pub mod browser;
 pub mod carried_code;
 pub mod consent;
+pub mod consent_choices;
 pub mod csrf;
 pub mod device;
 pub mod sign_in;
