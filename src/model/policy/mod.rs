@@ -4,17 +4,21 @@
 //! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
 //! to the server's setting.
 
+pub mod approval;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use approval::ApprovalPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Approvals.
+    pub approval: ApprovalPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -45,6 +49,7 @@ impl Policy {
 
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
+        self.approval.check()?;
         self.trust.check()
     }
 }
@@ -69,11 +74,12 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
+    use crate::config::Config;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        Policy { trust }
+        Policy { trust, ..Config::default().policy }
     }
 
     fn changes(value: Value) -> PolicyChanges {
