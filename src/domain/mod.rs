@@ -3,6 +3,7 @@
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 
 pub mod access_tokens;
+pub mod approval;
 pub mod audit;
 pub mod authenticate_client;
 pub mod client_credentials;

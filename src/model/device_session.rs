@@ -16,6 +16,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::device::DeviceDescription;
 use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
@@ -160,6 +161,16 @@ impl Polling {
     }
 }
 
+/// How a user code came to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeArrival {
+    /// Somebody typed it.
+    Typed,
+    /// A link or QR code carried it (RFC 8628 §3.3.1).
+    Link,
+}
+
 /// What a person is shown before deciding.
 #[derive(Clone, Debug)]
 pub struct DeviceRequest {
@@ -181,4 +192,6 @@ pub struct DeviceRequest {
     pub created_at: DateTime<Utc>,
     /// Who has the code open.
     pub opened_by: Option<ApproverId>,
+    /// How the code came to the page; by link, if it did so once.
+    pub arrival: CodeArrival,
 }

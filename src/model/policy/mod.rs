@@ -4,12 +4,14 @@
 //! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
 //! to the server's setting.
 
+pub mod approval;
 pub mod grant;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use approval::ApprovalPolicy;
 use grant::GrantPolicy;
 use trust::TrustPolicy;
 
@@ -17,6 +19,8 @@ use trust::TrustPolicy;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Approvals.
+    pub approval: ApprovalPolicy,
     /// What the person who approves may choose.
     pub grant: GrantPolicy,
     /// Trusted devices.
@@ -52,6 +56,7 @@ impl Policy {
 
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
+        self.approval.check()?;
         self.grant.check()?;
         self.trust.check()
     }
@@ -75,19 +80,14 @@ fn apply(target: &mut Value, patch: &Map<String, Value>, standard: &Value) {
 mod tests {
     use serde_json::json;
 
-    use super::grant::{Extent, OptionalScopes};
     use super::trust::TrustAllowed;
     use super::*;
+    use crate::config::Config;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        let grant = GrantPolicy {
-            optional_scopes: OptionalScopes::Every(Extent::All),
-            person_chooses_lifetime: true,
-            max_lifetime_seconds: 864_000,
-        };
-        Policy { grant, trust }
+        Policy { trust, ..Config::default().policy }
     }
 
     fn changes(value: Value) -> PolicyChanges {

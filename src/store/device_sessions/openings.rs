@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::DeviceRequest;
+use crate::model::device_session::{CodeArrival, DeviceRequest};
 use crate::model::ids::{ApproverId, DeviceSessionId, TenantId, UserId};
 use crate::store::{Result, host};
 
@@ -71,7 +71,7 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   trusted, chosen_lifetime_seconds, consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, user_agent, created_at, opened_by, resources
+                  ip_address, user_agent, created_at, opened_by, resources, came_by_link
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -104,6 +104,7 @@ pub async fn find(
         user_agent: row.user_agent,
         created_at: row.created_at,
         opened_by: row.opened_by.map(ApproverId),
+        arrival: if row.came_by_link { CodeArrival::Link } else { CodeArrival::Typed },
     }))
 }
 
