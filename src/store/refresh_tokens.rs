@@ -184,7 +184,9 @@ async fn rotate(db: impl PgExecutor<'_>, rotations: &[Rotation]) -> Result<Vec<b
                UPDATE devices d
                SET last_seen_at = greatest(d.last_seen_at, rotated.at), trusted = d.trusted AND rotated.trust_loss IS NULL,
                    trusted_jkt = CASE WHEN rotated.trust_loss IS NULL THEN d.trusted_jkt END,
-                   expires_at = least(d.expires_at, rotated.earlier_end)
+                   expires_at = least(d.expires_at, rotated.earlier_end),
+                   updated_at = CASE WHEN rotated.trust_loss IS NULL THEN d.updated_at ELSE rotated.at END,
+                   version = d.version + CASE WHEN rotated.trust_loss IS NULL THEN 0 ELSE 1 END
                FROM rotated
                WHERE d.id = rotated.device_id
                  AND (rotated.last_seen_at < rotated.at - interval '1 minute'

@@ -17,10 +17,10 @@ use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::RevocationReason;
+use crate::model::token_family::{RevocationReason, Trust};
 use crate::store::device_sessions::polls::FoundSession;
 use crate::store::device_sessions::redemptions::{self, Redemption};
-use crate::store::token_families;
+use crate::store::{device_trust, token_families};
 
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +65,9 @@ pub async fn retry(
 ) -> Result<IssuedTokens, OAuthError> {
     let &Collection { tenant, client, found, request, origin } = collection;
     // Trust is in the device that collected first. If it was taken away since, or this one has another key, it is lost.
-    let trusted_key = redemptions::trusted_key(&app.db, found.session.id).await?;
-    let approval = &Approval { trusted: trusted_key == Some(request.dpop_key()), ..approval.clone() };
+    let trust = device_trust::of_session(&app.db, found.session.id).await?;
+    let trusted = trust == Some(Trust { key: request.dpop_key() });
+    let approval = &Approval { trusted, ..approval.clone() };
     let (tokens, redemption) = prepare(app, collection, approval).await?;
     let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
     let mut transaction = app.db.begin().await?;

@@ -153,9 +153,13 @@ pub async fn show(
 ) -> Result<Response, ConsentRefused> {
     let ApprovingPerson { tenant, approver, origin } = person;
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(no_user_code)?;
-    let consent = open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
-    let judged =
-        assess::Approver { user: &approver.user, auth_time: approver.authentication.auth_time, origin: &origin };
+    let consent =
+        open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
+    let judged = assess::Approver {
+        user: &approver.user,
+        auth_time: approver.authentication.auth_time,
+        origin: &origin,
+    };
     let risk = assess::assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
     Ok(no_store(DeviceConsentResponse::of(consent, risk)))
 }
@@ -310,7 +314,8 @@ impl IntoResponse for ConsentRefused {
         let error = match self {
             Self::Caller(CallerRefused::Token(refusal)) => return refusal.into_response(),
             Self::Caller(CallerRefused::Foreign) => {
-                let description = "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
+                let description =
+                    "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::StaleSignIn) => return sign_in_anew(),

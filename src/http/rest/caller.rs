@@ -15,8 +15,8 @@ use crate::domain::{access_tokens, tenants};
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
-use crate::http::pages::browser::Browser;
 use crate::http::pages::PageRefusal;
+use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
 use crate::model::access_token::AccessToken;
 use crate::model::approver::Approver;
@@ -96,10 +96,7 @@ impl From<CallerRefused> for Problem {
 /// How the person of a token had proved who they are; without a word about when, long ago.
 fn authentication(claims: &AccessToken) -> Authentication {
     let auth_time = claims.auth_time.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    Authentication {
-        auth_time: auth_time.unwrap_or_default(),
-        amr: claims.amr.clone().unwrap_or_default(),
-    }
+    Authentication { auth_time: auth_time.unwrap_or_default(), amr: claims.amr.clone().unwrap_or_default() }
 }
 
 impl Caller {
@@ -117,7 +114,11 @@ impl Caller {
         }
     }
 
-    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: &'static str) -> Result<Self, CallerRefused> {
+    async fn by_token(
+        parts: &mut Parts,
+        app: &Arc<App>,
+        needed: &'static str,
+    ) -> Result<Self, CallerRefused> {
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await?;
         let tenant = tenants::find(app, &slug).await?;

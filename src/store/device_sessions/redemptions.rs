@@ -14,9 +14,9 @@ use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::model::token_family::RevocationReason;
+use crate::store::Result;
 use crate::store::batches::BatchQueue;
 use crate::store::refresh_tokens::NewRefreshToken;
-use crate::store::{Result, thumbprint};
 
 /// What a redemption brings into being.
 #[derive(Clone, Debug)]
@@ -190,20 +190,4 @@ pub async fn take_back(
     .fetch_optional(db)
     .await?;
     Ok(family.map(TokenFamilyId))
-}
-
-/// With which key the device that is still trusted collected the tokens of this session the first time; `None`: it is
-/// not trusted (any more).
-pub async fn trusted_key(
-    db: impl PgExecutor<'_>,
-    session: DeviceSessionId,
-) -> Result<Option<Option<KeyThumbprint>>> {
-    let found = sqlx::query_scalar!(
-        "SELECT d.trusted_jkt FROM token_families f JOIN devices d ON d.id = f.device_id
-         WHERE f.device_session_id = $1 AND f.revoked_at IS NULL AND d.trusted",
-        session.0
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(found.map(|key| key.as_deref().and_then(thumbprint)))
 }
