@@ -8,6 +8,7 @@ pub mod dpop;
 pub mod front_end;
 pub mod jwt;
 pub mod person;
+pub mod programs;
 pub mod resource_server;
 pub mod server;
 pub mod signer;
