@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::device::send;
-use crate::support::front_end::CONSENT;
+use crate::support::front_end::{CONSENT, reading};
 use crate::support::{Person, TestServer, jwt};
 
 const SCOPES: &str = "openid email profile offline_access";
@@ -149,8 +149,7 @@ async fn a_device_that_may_stay_only_this_once_gets_no_refresh_token() {
 }
 
 async fn csrf_token(ada: &Person, user_code: &str) -> String {
-    let url = format!("{}{CONSENT}", ada.base);
-    let read = send(ada.browser().get(url).query(&[("user_code", user_code)])).await;
+    let read = send(ada.browser().get(reading(&ada.base, user_code))).await;
     assert_eq!(read.status, 200, "{read:?}");
     read.header("x-csrf-token").to_owned()
 }

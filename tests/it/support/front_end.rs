@@ -35,6 +35,12 @@ impl TestServer {
     }
 }
 
+/// The address at which a code is read.
+pub fn reading(base: &str, user_code: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    format!("{base}{CONSENT}?{}", query.append_pair("user_code", user_code).finish())
+}
+
 impl FrontEnd {
     /// The same program with another token.
     pub fn with_token(&self, token: &str) -> Self {
@@ -43,8 +49,7 @@ impl FrontEnd {
 
     /// Reads what a code asks for.
     pub async fn read(&self, user_code: &str) -> Answer {
-        let request = self.http.get(format!("{}{CONSENT}", self.base));
-        self.send(request.query(&[("user_code", user_code)])).await
+        self.send(self.http.get(reading(&self.base, user_code))).await
     }
 
     /// Decides on a code, with more members.
