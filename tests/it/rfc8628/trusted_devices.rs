@@ -140,7 +140,8 @@ async fn trust_ends_when_a_device_begins_to_use_a_key_or_uses_another() {
     ];
     for (before, after) in changes {
         // Started without its key, as by clients that prove one only where tokens are.
-        let unbound = Device { key: None, ..before.clone() };
+        let mut unbound = before.clone();
+        unbound.key = None;
         let started = trust(&front_end, &unbound).await;
         let tokens = before.poll(&started).await;
         let tokens = before.refresh(&tokens.string("refresh_token")).await;
