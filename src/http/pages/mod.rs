@@ -40,6 +40,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
+        .route(&assets::FAVICON_PATH, get(assets::favicon))
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.
