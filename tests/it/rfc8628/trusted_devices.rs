@@ -128,7 +128,6 @@ async fn trust_in_one_connection_is_none_in_the_next() {
 async fn trust_ends_when_a_device_begins_to_use_a_key_or_uses_another() {
     let server = anyone().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
-    let front_end = server.front_end(&ada).await;
     let confidential = |client: &mut Client| client.auth_method = AuthMethod::ClientSecretBasic;
     let box_ = server.client("box", OFFLINE, confidential).await;
     let (first, second) = (DpopKey::new(&server), DpopKey::new(&server));
@@ -142,7 +141,7 @@ async fn trust_ends_when_a_device_begins_to_use_a_key_or_uses_another() {
         // Started without its key, as by clients that prove one only where tokens are.
         let mut unbound = before.clone();
         unbound.key = None;
-        let started = trust(&front_end, &unbound).await;
+        let started = trust(&server.front_end(&ada).await, &unbound).await;
         let tokens = before.poll(&started).await;
         let tokens = before.refresh(&tokens.string("refresh_token")).await;
         assert_eq!(server.count(TRUSTED).await, 1, "{tokens:?}");
