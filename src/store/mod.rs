@@ -10,6 +10,7 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
+pub mod devices;
 mod error;
 pub mod queues;
 pub mod recent_proofs;
