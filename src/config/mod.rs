@@ -17,6 +17,7 @@ pub use load::{ConfigError, load};
 
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
+use crate::model::user::Role;
 
 /// All settings; each is described in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -149,6 +150,8 @@ pub struct SignIn {
     pub idle_seconds: u32,
     pub absolute_seconds: u32,
     pub fresh_seconds: u32,
+    #[serde(deserialize_with = "values::roles")]
+    pub second_factor_for_roles: Vec<Role>,
     pub concurrent_password_checks: usize,
 }
 

@@ -5,6 +5,7 @@
 pub mod access_tokens;
 pub mod audit;
 pub mod authenticate_client;
+pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
@@ -22,6 +23,7 @@ pub mod refresh;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;
+pub mod second_factor;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod tenants;

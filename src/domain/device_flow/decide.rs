@@ -50,7 +50,7 @@ pub async fn decide(
     decision: Decision,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
-    if decision == Decision::Approve && !sign_in::is_fresh(app, browser) {
+    if decision == Decision::Approve && !sign_in::strength::is_fresh(app, browser) {
         return Err(DecisionRefused::StaleSignIn);
     }
     let consent = consent(app, tenant.id, browser, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;

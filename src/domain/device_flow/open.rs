@@ -79,7 +79,7 @@ pub async fn open(
     input: &str,
     origin: &RequestOrigin,
 ) -> Result<DeviceSessionId, OpenRefused> {
-    if !sign_in::is_fresh(app, browser) {
+    if !sign_in::strength::is_fresh(app, browser) {
         return Err(OpenRefused::StaleSignIn);
     }
     let attempt = match guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await? {

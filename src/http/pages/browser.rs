@@ -81,7 +81,7 @@ impl Browser {
 
     /// Who is signed in, if they proved it recently enough to connect a device.
     pub(super) fn fresh_session(&self) -> Option<&BrowserSession> {
-        self.session.as_ref().filter(|session| sign_in::is_fresh(&self.app, session))
+        self.session.as_ref().filter(|session| sign_in::strength::is_fresh(&self.app, session))
     }
 
     /// The value of one of our cookies.

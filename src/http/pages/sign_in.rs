@@ -14,7 +14,8 @@ use super::device::enter_code;
 use super::views::SignInPage;
 use super::{PageRefusal, try_again_after};
 use crate::app::App;
-use crate::domain::sign_in::{self, SignInRefused};
+use crate::domain::sign_in::SignInRefused;
+use crate::domain::sign_in::password::{self, Entered};
 use crate::model::attempt_budget::Exhausted;
 use crate::model::user_code::UserCode;
 
@@ -34,7 +35,7 @@ pub(super) async fn sign_in(
 ) -> Result<Response, PageRefusal> {
     let username = form.take("username").unwrap_or_default();
     let password = form.take_secret("password").unwrap_or_else(|| Zeroizing::new(String::new()));
-    let signed_in = sign_in::sign_in(
+    let signed_in = password::enter(
         &app,
         &browser.tenant,
         &username,
@@ -44,9 +45,13 @@ pub(super) async fn sign_in(
     )
     .await;
     let (status, error, wait) = match signed_in {
-        Ok((session, secret)) => {
+        Ok(Entered::CodeNeeded(secret)) => {
             browser.change_secret(secret);
-            browser.session = Some(session);
+            return Ok(browser.go_to("/sign-in/code"));
+        }
+        Ok(Entered::SignedIn(session, secret)) => {
+            browser.change_secret(secret);
+            browser.session = Some(*session);
             return match carried_code::read(&app, &browser) {
                 Some(code) if code.stage == Stage::Entered => enter_code(&app, browser, &code.input).await,
                 _ => Ok(browser.go_to("/device")),
@@ -58,7 +63,7 @@ pub(super) async fn sign_in(
             "Too many attempts. Please wait ten minutes, then try again.",
             Some(retry_after),
         ),
-        Err(SignInRefused::Store(error)) => return Err(error.into()),
+        Err(SignInRefused::Failed(error)) => return Err(error.into()),
     };
     let page = page(&app, &browser, username, Some(error.to_owned()));
     Ok(try_again_after(wait, browser.show(status, &page)))
