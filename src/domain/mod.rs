@@ -19,6 +19,7 @@ pub mod introspect;
 pub mod oauth_error;
 pub mod passwords;
 pub mod person_claims;
+pub mod policies;
 pub mod refresh;
 pub mod resources;
 pub mod revoke;
