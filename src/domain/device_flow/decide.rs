@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::open::consent;
 use crate::app::App;
+use crate::domain::audit;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, sign_in};
+use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
@@ -28,8 +29,8 @@ pub enum Decision {
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this browser does not have it open.
     AlreadyHandled,
-    /// The person signed in too long ago to approve.
-    StaleSignIn,
+    /// The person must prove better who they are to approve.
+    SignInNeeded(Shortfall),
     /// Something failed.
     Failed(OAuthError),
 }
@@ -50,10 +51,12 @@ pub async fn decide(
     decision: Decision,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
-    if decision == Decision::Approve && !sign_in::strength::is_fresh(app, browser) {
-        return Err(DecisionRefused::StaleSignIn);
-    }
     let consent = consent(app, tenant.id, browser, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    if decision == Decision::Approve {
+        // What was enough to open the request may be too old by now, or the policy another.
+        let demand = strength::demanded_for(app, tenant, &consent.client, &browser.user);
+        strength::must_meet(app, browser, demand).map_err(DecisionRefused::SignInNeeded)?;
+    }
     let scopes = consent.scope_names();
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
@@ -70,7 +73,12 @@ pub async fn decide(
             )
             .await?,
             Action::DeviceSessionApproved,
-            json!({"scopes": scopes.to_vec(), "client_id": consent.client.client_id.as_str()}),
+            json!({
+                "scopes": scopes.to_vec(),
+                "client_id": consent.client.client_id.as_str(),
+                "auth_time": browser.authentication.auth_time,
+                "acr": browser.authentication.acr(),
+            }),
         ),
         Decision::Deny => (
             decisions::deny(&mut *transaction, id, browser.id, browser.user.id, now).await?,

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::unseal_user_code;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::domain::{audit, granting, guards, sign_in};
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -35,9 +36,9 @@ pub enum OpenRefused {
     /// Too many wrong codes before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
-    /// The person signed in too long ago.
-    #[error("a fresh sign-in is needed")]
-    StaleSignIn,
+    /// The person must prove better who they are.
+    #[error(transparent)]
+    SignInNeeded(#[from] Shortfall),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,9 +80,7 @@ pub async fn open(
     input: &str,
     origin: &RequestOrigin,
 ) -> Result<DeviceSessionId, OpenRefused> {
-    if !sign_in::strength::is_fresh(app, browser) {
-        return Err(OpenRefused::StaleSignIn);
-    }
+    strength::must_meet(app, browser, strength::demanded_of(app, &browser.user))?;
     let attempt = match guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await? {
         Ok(attempt) => attempt,
         Err(exhausted) => {
@@ -105,7 +104,15 @@ pub async fn open(
         return Err(OpenRefused::NoSuchCode);
     };
     let id = opening.request.session.id;
+    let shortfall = match verdict {
+        Verdict::Open => must_suit_client(app, tenant, browser, &opening.request).await?.err(),
+        Verdict::Unavailable | Verdict::Kill => None,
+    };
     let (action, outcome) = match verdict {
+        Verdict::Open if shortfall.is_some() => {
+            attempt.give_back(&mut transaction).await?;
+            (Action::DeviceSessionOpened, Outcome::Refused)
+        }
         Verdict::Open => {
             attempt.give_back(&mut transaction).await?;
             openings::record(&mut transaction, id, browser.id).await?;
@@ -126,11 +133,32 @@ pub async fn open(
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
-        details: json!({"verdict": format!("{verdict:?}"), "opened_before": opening.opened_count}),
+        details: json!({
+            "verdict": format!("{verdict:?}"),
+            "opened_before": opening.opened_count,
+            "shortfall": shortfall.map(|shortfall| shortfall.to_string()),
+        }),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    if verdict == Verdict::Open { Ok(id) } else { Err(OpenRefused::NoSuchCode) }
+    match (verdict, shortfall) {
+        (_, Some(shortfall)) => Err(shortfall.into()),
+        (Verdict::Open, None) => Ok(id),
+        (Verdict::Unavailable | Verdict::Kill, None) => Err(OpenRefused::NoSuchCode),
+    }
+}
+
+/// What the request's client demands of the sign-in; nothing, when it is gone.
+async fn must_suit_client(
+    app: &App,
+    tenant: &Tenant,
+    browser: &BrowserSession,
+    request: &DeviceRequest,
+) -> Result<Result<(), Shortfall>, StoreError> {
+    let client = app.cached.client(&app.db, tenant.id, request.session.client_id.as_str()).await?;
+    let Some(client) = client else { return Ok(Ok(())) };
+    let demand = strength::demanded_for(app, tenant, &client, &browser.user);
+    Ok(strength::must_meet(app, browser, demand))
 }
 
 async fn record_refusal(

@@ -26,6 +26,11 @@ pub async fn renew(
     Ok(codes)
 }
 
+/// How many the person has left.
+pub async fn left(app: &App, user: &User) -> store::Result<i64> {
+    recovery_codes::count(&app.db, user.tenant_id, user.id).await
+}
+
 pub(super) async fn make(
     app: &App,
     db: &mut sqlx::PgConnection,

@@ -4,8 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
+use crate::domain::policies;
 use crate::model::acr::Acr;
 use crate::model::browser_session::BrowserSession;
+use crate::model::client::Client;
+use crate::model::tenant::Tenant;
 use crate::model::user::User;
 
 /// What is demanded of a sign-in.
@@ -57,6 +60,16 @@ pub fn demanded_of(app: &App, user: &User) -> Demand {
         Acr::OneFactor
     };
     Demand { acr, max_age: TimeDelta::seconds(i64::from(settings.fresh_seconds)) }
+}
+
+/// What is demanded of this user to connect a device of this client.
+#[must_use]
+pub fn demanded_for(app: &App, tenant: &Tenant, client: &Client, user: &User) -> Demand {
+    let (usual, policy) = (demanded_of(app, user), policies::effective(app, tenant, client).step_up);
+    Demand {
+        acr: usual.acr.max(policy.required_acr),
+        max_age: usual.max_age.min(TimeDelta::seconds(i64::from(policy.max_age_seconds))),
+    }
 }
 
 /// Whether the person proved who they are recently, however surely.

@@ -73,6 +73,11 @@ impl Browser {
         self.app.secrets.form_token(self.secret.expose(), purpose)
     }
 
+    /// What the browser holds and nobody else.
+    pub(super) fn secret(&self) -> &BearerSecret {
+        &self.secret
+    }
+
     /// Takes a new secret, known to nobody before: on signing in and out.
     pub(super) fn change_secret(&mut self, secret: BearerSecret) {
         self.set_cookie("", secret.expose().to_owned());

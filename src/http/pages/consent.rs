@@ -11,6 +11,7 @@ use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::{CsrfChecked, equal};
+use super::sign_in::way_to_more;
 use super::views::{ConsentPage, DeviceWords, ScopeWords, Tone};
 use super::words;
 use crate::app::App;
@@ -55,11 +56,11 @@ pub(super) async fn decide(
             "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
             Some("Enter a code"),
         )),
-        Err(DecisionRefused::StaleSignIn) => {
+        Err(DecisionRefused::SignInNeeded(shortfall)) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
                 carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
             }
-            Ok(browser.go_to("/sign-in"))
+            Ok(browser.go_to(way_to_more(shortfall)))
         }
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }

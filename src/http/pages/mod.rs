@@ -5,6 +5,7 @@ pub mod browser;
 pub mod carried_code;
 pub mod consent;
 pub mod csrf;
+pub mod destination;
 pub mod device;
 pub mod sign_in;
 pub mod sign_out;

@@ -4,17 +4,21 @@
 //! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
 //! to the server's setting.
 
+pub mod step_up;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use step_up::StepUpPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// The sign-in that connecting a device needs.
+    pub step_up: StepUpPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -45,6 +49,7 @@ impl Policy {
 
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
+        self.step_up.check()?;
         self.trust.check()
     }
 }
@@ -69,11 +74,13 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
+    use crate::model::acr::Acr;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        Policy { trust }
+        let step_up = StepUpPolicy { required_acr: Acr::OneFactor, max_age_seconds: 900 };
+        Policy { step_up, trust }
     }
 
     fn changes(value: Value) -> PolicyChanges {
@@ -105,6 +112,8 @@ mod tests {
             json!({"trust": {"idle_seconds": -1}}),
             json!({"trust": {"idle_seconds": 7200, "absolute_seconds": 3600}}),
             json!({"trust": 1}),
+            json!({"step_up": {"required_acr": "urn:latchkey:acr:3fa"}}),
+            json!({"step_up": {"max_age_seconds": 59}}),
         ] {
             assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
         }
