@@ -1,13 +1,18 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
+pub mod account;
 pub mod assets;
+mod bare_notice;
 pub mod browser;
 pub mod carried_code;
+mod code_page;
 pub mod consent;
 pub mod csrf;
 pub mod destination;
 pub mod device;
+pub mod languages;
 pub mod sign_in;
+mod sign_in_code;
 pub mod sign_out;
 pub mod views;
 pub mod words;
@@ -17,24 +22,29 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::TimeDelta;
 
 use crate::app::App;
-use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::domain::oauth_error::OAuthError;
 use crate::http::whole_seconds;
 use crate::store::StoreError;
-use views::{NextStep, NoticePage, PageFrame, Tone};
+pub(super) use bare_notice::{BareNotice, put_into_words};
+pub(super) use browser::language_of;
+use languages::Language;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
+        .route("/language", post(languages::switch::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::enter))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
+        .merge(account::router())
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.
@@ -52,18 +62,26 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 8] = [
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ),
-    (HeaderName::from_static("content-language"), HeaderValue::from_static("en")),
+    (header::VARY, HeaderValue::from_static("Accept-Language, Cookie")),
 ];
 
 /// A page as an answer, with the headers that protect it.
-fn html(status: StatusCode, page: &impl Template) -> Response {
+fn html(status: StatusCode, language: Language, page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => (status, PAGE_HEADERS, Html(text)).into_response(),
+        Ok(text) => {
+            let in_language = [(header::CONTENT_LANGUAGE, language.tag())];
+            (status, PAGE_HEADERS, in_language, Html(text)).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Sends to another page, always by GET (RFC 9700 §4.12).
+fn redirect(target: &str) -> Response {
+    (PAGE_HEADERS, Redirect::to(target)).into_response()
 }
 
 /// The same answer, saying when to try again if it is too early now (RFC 6585 §4).
@@ -72,26 +90,6 @@ fn try_again_after(span: Option<TimeDelta>, mut response: Response) -> Response 
         response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(span));
     }
     response
-}
-
-/// A page that belongs to no tenant and no browser.
-pub(super) fn bare_notice(status: StatusCode, title: &str, text: &str) -> Response {
-    html(
-        status,
-        &NoticePage {
-            frame: PageFrame {
-                tenant_name: "Latchkey".to_owned(),
-                base: String::new(),
-                stylesheet: assets::STYLESHEET_PATH.clone(),
-                signed_in_as: None,
-                csrf: String::new(),
-            },
-            title: title.to_owned(),
-            text: text.to_owned(),
-            tone: Tone::Problem,
-            next: None::<NextStep>,
-        },
-    )
 }
 
 /// Why a page cannot be shown, or a form not be taken.
@@ -117,44 +115,10 @@ impl From<StoreError> for PageRefusal {
 
 impl IntoResponse for PageRefusal {
     fn into_response(self) -> Response {
-        let error = match self {
-            Self::ForeignForm => {
-                return bare_notice(
-                    StatusCode::FORBIDDEN,
-                    "This form is out of date",
-                    "Please go back to the page, load it anew and try again.",
-                );
-            }
-            Self::Failed(error) => error,
-        };
-        if let Some(cause) = &error.cause {
-            tracing::error!(error = error.code.as_str(), cause, "a page failed");
+        match self {
+            Self::ForeignForm => BareNotice::ForeignForm,
+            Self::Failed(error) => BareNotice::from(error),
         }
-        match error.code {
-            ErrorCode::NotFound => {
-                bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
-            }
-            ErrorCode::TemporarilyUnavailable => {
-                let page = bare_notice(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "We will be right back",
-                    "The service cannot be reached at the moment. Nothing was lost; please try again shortly.",
-                );
-                try_again_after(Some(UNAVAILABLE_RETRY_AFTER), page)
-            }
-            ErrorCode::ServerError => bare_notice(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something went wrong",
-                "That was our mistake, and it was noted. Please try again.",
-            ),
-            ErrorCode::TooLarge => {
-                bare_notice(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "That was more than we can read.")
-            }
-            _ => bare_notice(
-                StatusCode::BAD_REQUEST,
-                "We could not read that",
-                "Please go back to the page, load it anew and try again.",
-            ),
-        }
+        .into_response()
     }
 }

@@ -12,8 +12,9 @@ use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::destination;
 use super::device::enter_code;
+use super::languages::Phrase;
 use super::views::SignInPage;
-use super::{PageRefusal, try_again_after};
+use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
 use crate::domain::sign_in::SignInRefused;
 use crate::domain::sign_in::password::{self, Entered};
@@ -50,6 +51,7 @@ pub(super) async fn sign_in(
         &browser.origin,
     )
     .await;
+    let language = browser.language;
     let (status, error, wait) = match signed_in {
         Ok(Entered::CodeNeeded(secret)) => {
             browser.change_secret(secret);
@@ -60,15 +62,17 @@ pub(super) async fn sign_in(
             browser.session = Some(*session);
             return go_on(&app, browser).await;
         }
-        Err(SignInRefused::WrongCredentials) => (StatusCode::BAD_REQUEST, "Name or password is wrong.", None),
+        Err(SignInRefused::WrongCredentials) => {
+            (StatusCode::BAD_REQUEST, language.t("sign-in-error-wrong"), None)
+        }
         Err(SignInRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
-            "Too many attempts. Please wait ten minutes, then try again.",
+            language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
         Err(SignInRefused::Failed(error)) => return Err(error.into()),
     };
-    let page = page(&app, &browser, username, Some(error.to_owned()));
+    let page = page(&app, &browser, username, Some(error));
     Ok(try_again_after(wait, browser.show(status, &page)))
 }
 
@@ -91,7 +95,7 @@ pub(super) const fn way_to_more(shortfall: Shortfall) -> &'static str {
     }
 }
 
-fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<String>) -> SignInPage {
+fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<Phrase>) -> SignInPage {
     let code = carried_code::entered(app, browser);
     SignInPage {
         frame: browser.frame(),

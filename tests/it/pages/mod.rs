@@ -10,9 +10,12 @@ mod device_entry;
 mod escaping;
 mod forms;
 mod log;
+mod password_change;
 mod qr;
 mod raw_browser;
+mod second_factor;
 mod sign_in;
+mod step_up;
 mod structure;
 
 use crate::support::{Page, TestServer};

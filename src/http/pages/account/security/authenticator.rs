@@ -47,8 +47,7 @@ pub(super) async fn set_up(
             Ok(enrolled) => {
                 browser.change_secret(enrolled.secret);
                 let authentication = Authentication::by_two_factors(session.authentication.auth_time);
-                browser.session =
-                    Some(BrowserSession { authentication, has_second_factor: true, ..session });
+                browser.session = Some(BrowserSession { authentication, has_second_factor: true, ..session });
                 let page = recovery_codes_page(&app, &browser, &enrolled.recovery_codes);
                 return Ok(browser.show(StatusCode::OK, &page));
             }
@@ -95,7 +94,10 @@ fn qr(uri: &str) -> Result<String, OAuthError> {
         .min_dimensions(240, 240)
         .quiet_zone(true)
         .build();
-    document.find("<svg").map(|start| document[start..].to_owned()).ok_or_else(|| OAuthError::fault("no picture"))
+    document
+        .find("<svg")
+        .map(|start| document[start..].to_owned())
+        .ok_or_else(|| OAuthError::fault("no picture"))
 }
 
 /// The codes, this once, and the way on: back to the device that waits, if there is one.

@@ -60,11 +60,7 @@ fn sign_in_first(mut browser: Browser) -> Response {
 }
 
 /// Answers a refusal in the way that `page` asks for the code.
-fn refuse(
-    browser: Browser,
-    page: CodePage,
-    refused: SecondFactorRefused,
-) -> Result<Response, PageRefusal> {
+fn refuse(browser: Browser, page: CodePage, refused: SecondFactorRefused) -> Result<Response, PageRefusal> {
     match refused {
         SecondFactorRefused::WrongCode => Ok(page.ask_again(browser, &Wrong::Code)),
         SecondFactorRefused::TooManyAttempts(exhausted) => {
