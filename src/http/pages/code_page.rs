@@ -13,7 +13,7 @@ use crate::model::attempt_budget::Exhausted;
 /// The form.
 #[derive(Debug, Clone, Template)]
 #[template(path = "code_page.html", config = ".askama.toml")]
-pub struct CodePage {
+pub(super) struct CodePage {
     /// The surrounding of the page.
     pub frame: PageFrame,
     /// The path of the form below `frame.base`.

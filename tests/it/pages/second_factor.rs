@@ -85,7 +85,9 @@ async fn the_password_alone_opens_nothing() {
     // A form from before the step is of a browser that is no more.
     let answers = [("username", "ada"), ("password", ada.password.as_str())];
     assert_eq!(ada.submit(&before, "/sign-in", &answers).await.status, 403);
-    must_be_in(&ada.enter_second_factor(&enrolled.app.next_code()).await);
+    // Back to where it was turned away last.
+    let page = ada.enter_second_factor(&enrolled.app.next_code()).await;
+    assert_eq!(page.location, "/account/security", "{page:?}");
     assert_ne!(ada.cookies(), half);
     assert_eq!(server.count("SELECT count(*) FROM half_sign_ins").await, 0);
     // Going back does not lead in twice.
@@ -275,7 +277,7 @@ async fn tokens_tell_how_their_person_signed_in() {
     let bob = server.person("bob", &[]).await;
     let tokens = tv.connect(&bob, "openid").await;
     for token in ["access_token", "id_token"] {
-        let claims = jwt::claims(&tokens.string(token));
+        let (_, claims) = jwt::verify(&server, &server.base, &tokens.string(token)).await;
         assert_eq!(claims["acr"], "urn:latchkey:acr:1fa", "{claims}");
         assert_eq!(claims["amr"], serde_json::json!(["pwd"]), "{claims}");
     }
@@ -283,7 +285,7 @@ async fn tokens_tell_how_their_person_signed_in() {
     ada.enter_second_factor(&enrolled.app.next_code()).await;
     let tokens = tv.connect(&ada, "openid").await;
     for token in ["access_token", "id_token"] {
-        let claims = jwt::claims(&tokens.string(token));
+        let (_, claims) = jwt::verify(&server, &server.base, &tokens.string(token)).await;
         assert_eq!(claims["acr"], "urn:latchkey:acr:2fa", "{claims}");
         assert_eq!(claims["amr"], serde_json::json!(["pwd", "otp", "mfa"]), "{claims}");
     }

@@ -22,11 +22,15 @@ pub struct Enrolled {
 }
 
 impl Authenticator {
-    /// Types in the key that the page shows (RFC 4648 §6).
-    pub fn with_key_of(page: &Page, clock: &ManualClock) -> Self {
-        let shown =
-            page.html.split("class=\"key\"").nth(1).and_then(|rest| rest.split_once('>')).expect("a key").1;
-        let letters = shown.split('<').next().unwrap().chars().filter(|letter| *letter != ' ');
+    /// Types in the key that the page shows.
+    fn with_key_of(page: &Page, clock: &ManualClock) -> Self {
+        let shown = page.html.split("class=\"key\"").nth(1).and_then(|rest| rest.split_once('>'));
+        Self::with_key(shown.expect("a key").1.split('<').next().unwrap(), clock)
+    }
+
+    /// Types in a key (RFC 4648 §6).
+    pub fn with_key(key: &str, clock: &ManualClock) -> Self {
+        let letters = key.chars().filter(|letter| *letter != ' ');
         let mut bits = 0_u64;
         let mut bytes = Vec::new();
         for (index, letter) in letters.enumerate() {

@@ -14,7 +14,7 @@ pub mod server;
 pub mod signer;
 
 pub use answer::Answer;
-pub use authenticator::Enrolled;
+pub use authenticator::{Authenticator, Enrolled};
 pub use device::{Device, Started};
 pub use dpop::DpopKey;
 pub use person::{Page, Person};
