@@ -44,6 +44,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::enter))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
+        .route(&assets::FAVICON_PATH, get(assets::favicon))
         .merge(account::router())
 }
 

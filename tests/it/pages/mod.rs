@@ -9,6 +9,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod languages;
 mod log;
 mod password_change;
 mod qr;
