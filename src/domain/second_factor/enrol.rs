@@ -30,10 +30,9 @@ pub async fn propose(app: &App, session: &BrowserSession) -> Result<(), SecondFa
     let secret = TotpSecret::generate(&app.random);
     let sealed = app.secrets.database.seal(secret.as_bytes(), &sealing_context(user), &app.random);
     // Nothing that anybody would look for in the audit trail has happened yet.
-    match totp_secrets::propose(&app.db, user.tenant_id, user.id, &sealed, app.clock.now()).await? {
-        true => Ok(()),
-        false => Err(SecondFactorRefused::NotNow),
-    }
+    let (tenant, now) = (user.tenant_id, app.clock.now());
+    let kept = totp_secrets::propose(&app.db, tenant, user.id, &sealed, now).await?;
+    if kept { Ok(()) } else { Err(SecondFactorRefused::NotNow) }
 }
 
 /// The key that waits for its first code, to be put into the app.

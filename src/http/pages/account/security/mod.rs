@@ -39,10 +39,8 @@ pub fn router() -> Router<Arc<App>> {
 /// Shows what there is.
 async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
-    let recovery_codes = match session.has_second_factor {
-        true => Some(codes::left(&app, &session.user).await?),
-        false => None,
-    };
+    let recovery_codes =
+        if session.has_second_factor { Some(codes::left(&app, &session.user).await?) } else { None };
     let page = SecurityPage { frame: browser.frame(), recovery_codes };
     Ok(browser.show(StatusCode::OK, &page))
 }
