@@ -2,10 +2,12 @@
 
 pub mod access_token;
 pub mod acr;
+pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;
 pub mod bearer_secret;
 pub mod browser_session;
+pub mod change;
 pub mod client;
 pub mod device;
 pub mod device_session;
@@ -14,6 +16,8 @@ pub mod ids;
 pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
+pub mod lifetime;
+pub mod place;
 pub mod policy;
 pub mod public_address;
 pub mod recovery_code;
@@ -29,3 +33,4 @@ pub mod totp;
 pub mod user;
 pub mod user_code;
 pub mod verifying_key;
+pub mod version;

@@ -6,8 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::app::App;
 use crate::domain::policies;
 use crate::model::acr::Acr;
+use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::Client;
+use crate::model::device_session::Authentication;
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
 
@@ -31,23 +33,41 @@ pub enum Shortfall {
     Enrolment,
 }
 
-/// What `session` lacks of `demand`, if anything.
-fn shortfall(session: &BrowserSession, demand: Demand, now: DateTime<Utc>) -> Option<Shortfall> {
-    let proved = &session.authentication;
-    if now - proved.auth_time > demand.max_age {
+/// What a person has proved, and what they could prove.
+#[derive(Clone, Copy, Debug)]
+pub struct Proved<'a> {
+    authentication: &'a Authentication,
+    has_second_factor: bool,
+}
+
+impl<'a> From<&'a BrowserSession> for Proved<'a> {
+    fn from(session: &'a BrowserSession) -> Self {
+        Self { authentication: &session.authentication, has_second_factor: session.has_second_factor }
+    }
+}
+
+impl<'a> From<&'a Approver> for Proved<'a> {
+    fn from(approver: &'a Approver) -> Self {
+        Self { authentication: &approver.authentication, has_second_factor: approver.has_second_factor }
+    }
+}
+
+/// What is lacking of `demand`, if anything.
+fn shortfall(proved: Proved<'_>, demand: Demand, now: DateTime<Utc>) -> Option<Shortfall> {
+    if now - proved.authentication.auth_time > demand.max_age {
         Some(Shortfall::SignIn)
-    } else if proved.acr() >= demand.acr {
+    } else if proved.authentication.acr() >= demand.acr {
         None
-    } else if session.has_second_factor {
+    } else if proved.has_second_factor {
         Some(Shortfall::SignIn)
     } else {
         Some(Shortfall::Enrolment)
     }
 }
 
-/// Insists that the session meets the demand.
-pub fn must_meet(app: &App, session: &BrowserSession, demand: Demand) -> Result<(), Shortfall> {
-    shortfall(session, demand, app.clock.now()).map_or(Ok(()), Err)
+/// Insists that the demand is met.
+pub fn must_meet<'a>(app: &App, proved: impl Into<Proved<'a>>, demand: Demand) -> Result<(), Shortfall> {
+    shortfall(proved.into(), demand, app.clock.now()).map_or(Ok(()), Err)
 }
 
 /// What is demanded of this user for whatever needs a fresh sign-in, such as connecting a device.
@@ -94,63 +114,43 @@ pub fn must_suit_own_account(app: &App, session: &BrowserSession) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::device_session::Authentication;
-    use crate::model::ids::{BrowserSessionId, UserId};
-    use crate::model::tenant::DEFAULT_TENANT;
-    use crate::model::user::Standing;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
-    fn session(authentication: Authentication, has_second_factor: bool) -> BrowserSession {
-        let id = uuid::Uuid::nil();
-        BrowserSession {
-            id: BrowserSessionId(id),
-            user: User {
-                id: UserId(id),
-                tenant_id: DEFAULT_TENANT,
-                username: "ada".to_owned(),
-                display_name: None,
-                email: None,
-                email_verified: false,
-                roles: vec![],
-                standing: Standing::Good,
-                tokens_not_before: None,
-            },
-            authentication,
-            has_second_factor,
-            last_seen_at: at(0),
-        }
-    }
-
-    fn demand(acr: Acr) -> Demand {
-        Demand { acr, max_age: TimeDelta::seconds(60) }
+    fn lacking(
+        authentication: &Authentication,
+        has_second_factor: bool,
+        acr: Acr,
+        now: i64,
+    ) -> Option<Shortfall> {
+        let demand = Demand { acr, max_age: TimeDelta::seconds(60) };
+        shortfall(Proved { authentication, has_second_factor }, demand, at(now))
     }
 
     #[test]
-    fn a_session_is_good_for_as_long_as_the_demand_says() {
-        let one = session(Authentication::by_password(at(0)), false);
-        assert_eq!(shortfall(&one, demand(Acr::OneFactor), at(60)), None);
-        assert_eq!(shortfall(&one, demand(Acr::OneFactor), at(61)), Some(Shortfall::SignIn));
+    fn a_sign_in_is_good_for_as_long_as_the_demand_says() {
+        let one = Authentication::by_password(at(0));
+        assert_eq!(lacking(&one, false, Acr::OneFactor, 60), None);
+        assert_eq!(lacking(&one, false, Acr::OneFactor, 61), Some(Shortfall::SignIn));
     }
 
     #[test]
     fn two_factors_are_good_for_whatever_one_is_good_for() {
-        let two = session(Authentication::by_two_factors(at(0)), true);
+        let two = Authentication::by_two_factors(at(0));
         for acr in Acr::ALL {
-            assert_eq!(shortfall(&two, demand(acr), at(60)), None);
-            assert_eq!(shortfall(&two, demand(acr), at(61)), Some(Shortfall::SignIn));
+            assert_eq!(lacking(&two, true, acr, 60), None);
+            assert_eq!(lacking(&two, true, acr, 61), Some(Shortfall::SignIn));
         }
     }
 
     #[test]
     fn whoever_lacks_a_factor_sets_one_up_and_whoever_has_one_uses_it() {
-        let without = session(Authentication::by_password(at(0)), false);
-        assert_eq!(shortfall(&without, demand(Acr::TwoFactors), at(0)), Some(Shortfall::Enrolment));
-        let unused = session(Authentication::by_password(at(0)), true);
-        assert_eq!(shortfall(&unused, demand(Acr::TwoFactors), at(0)), Some(Shortfall::SignIn));
+        let one = Authentication::by_password(at(0));
+        assert_eq!(lacking(&one, false, Acr::TwoFactors, 0), Some(Shortfall::Enrolment));
+        assert_eq!(lacking(&one, true, Acr::TwoFactors, 0), Some(Shortfall::SignIn));
         // Setting one up needs a fresh sign-in as well.
-        assert_eq!(shortfall(&without, demand(Acr::TwoFactors), at(61)), Some(Shortfall::SignIn));
+        assert_eq!(lacking(&one, false, Acr::TwoFactors, 61), Some(Shortfall::SignIn));
     }
 }

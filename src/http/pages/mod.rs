@@ -7,6 +7,7 @@ pub mod browser;
 pub mod carried_code;
 mod code_page;
 pub mod consent;
+pub mod consent_choices;
 pub mod csrf;
 pub mod destination;
 pub mod device;
@@ -95,7 +96,7 @@ fn try_again_after(span: Option<TimeDelta>, mut response: Response) -> Response 
 
 /// Why a page cannot be shown, or a form not be taken.
 #[derive(Debug)]
-pub(super) enum PageRefusal {
+pub enum PageRefusal {
     /// The form was not ours, or its browser has changed since.
     ForeignForm,
     /// Something below failed.

@@ -4,12 +4,16 @@
 //! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
 //! to the server's setting.
 
+pub mod approval;
+pub mod grant;
 pub mod step_up;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use approval::ApprovalPolicy;
+use grant::GrantPolicy;
 use step_up::StepUpPolicy;
 use trust::TrustPolicy;
 
@@ -17,6 +21,10 @@ use trust::TrustPolicy;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Approvals.
+    pub approval: ApprovalPolicy,
+    /// What the person who approves may choose.
+    pub grant: GrantPolicy,
     /// The sign-in that connecting a device needs.
     pub step_up: StepUpPolicy,
     /// Trusted devices.
@@ -36,6 +44,9 @@ pub struct InvalidPolicy(String);
 impl Policy {
     /// The policy after `changes`, each over those before.
     pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicy> {
+        if changes.iter().all(|changes| changes.0.is_empty()) {
+            return Ok(self.clone());
+        }
         let standard = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
         let mut policy = standard.clone();
         for PolicyChanges(members) in changes {
@@ -49,6 +60,8 @@ impl Policy {
 
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
+        self.approval.check()?;
+        self.grant.check()?;
         self.step_up.check()?;
         self.trust.check()
     }
@@ -74,13 +87,12 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
-    use crate::model::acr::Acr;
+    use crate::config::Config;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        let step_up = StepUpPolicy { required_acr: Acr::OneFactor, max_age_seconds: 900 };
-        Policy { step_up, trust }
+        Policy { trust, ..Config::default().policy }
     }
 
     fn changes(value: Value) -> PolicyChanges {
@@ -112,6 +124,8 @@ mod tests {
             json!({"trust": {"idle_seconds": -1}}),
             json!({"trust": {"idle_seconds": 7200, "absolute_seconds": 3600}}),
             json!({"trust": 1}),
+            json!({"grant": {"optional_scopes": "some"}}),
+            json!({"grant": {"max_lifetime_seconds": 0}}),
             json!({"step_up": {"required_acr": "urn:latchkey:acr:3fa"}}),
             json!({"step_up": {"max_age_seconds": 59}}),
         ] {
