@@ -18,6 +18,7 @@ pub use load::{ConfigError, load};
 use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
+use crate::model::user::Role;
 
 /// All settings; each is described in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -151,6 +152,8 @@ pub struct SignIn {
     pub idle_seconds: u32,
     pub absolute_seconds: u32,
     pub fresh_seconds: u32,
+    #[serde(deserialize_with = "values::roles")]
+    pub second_factor_for_roles: Vec<Role>,
     pub concurrent_password_checks: usize,
 }
 

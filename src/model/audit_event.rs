@@ -49,8 +49,15 @@ impl Actor {
 #[expect(missing_docs, reason = "each name says what its stored word says")]
 pub enum Action {
     SignIn,
+    SignInBegun,
     SignOut,
     AccountLocked,
+    PasswordChanged,
+    SecondFactorChecked,
+    SecondFactorEnrolled,
+    SecondFactorRemoved,
+    RecoveryCodesMade,
+    RecoveryCodeUsed,
     UserCodeEntered,
     DeviceSessionOpened,
     DeviceSessionApproved,
@@ -94,8 +101,15 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
+            Self::SignInBegun => "sign_in.begun",
             Self::SignOut => "sign_out",
             Self::AccountLocked => "user.locked",
+            Self::PasswordChanged => "password.changed",
+            Self::SecondFactorChecked => "second_factor.checked",
+            Self::SecondFactorEnrolled => "second_factor.enrolled",
+            Self::SecondFactorRemoved => "second_factor.removed",
+            Self::RecoveryCodesMade => "recovery_codes.made",
+            Self::RecoveryCodeUsed => "recovery_code.used",
             Self::UserCodeEntered => "user_code.entered",
             Self::DeviceSessionOpened => "device_session.opened",
             Self::DeviceSessionApproved => "device_session.approved",

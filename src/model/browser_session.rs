@@ -15,6 +15,8 @@ pub struct BrowserSession {
     pub user: User,
     /// When and how.
     pub authentication: Authentication,
+    /// Whether they have a second factor, used in this session or not.
+    pub has_second_factor: bool,
     /// The last request it was seen with.
     pub last_seen_at: DateTime<Utc>,
 }

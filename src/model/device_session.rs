@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::acr::Acr;
 use super::device::DeviceDescription;
 use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
@@ -27,6 +28,8 @@ use super::scope::ScopeSet;
 pub const REDEMPTION_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// How often one code may be opened on the consent page before it dies.
 pub const MAX_OPENINGS: i32 = 5;
+/// What `amr` says of more than one factor (RFC 8176 §2).
+const MULTIPLE_FACTORS: &str = "mfa";
 /// What `slow_down` adds to the interval (RFC 8628 §3.5).
 pub const SLOW_DOWN_STEP_SECONDS: u32 = 5;
 /// The longest interval `slow_down` leads to.
@@ -99,6 +102,31 @@ pub struct Authentication {
     pub auth_time: DateTime<Utc>,
     /// By what (RFC 8176, `amr`).
     pub amr: Vec<String>,
+}
+
+impl Authentication {
+    /// By a password alone.
+    #[must_use]
+    pub fn by_password(at: DateTime<Utc>) -> Self {
+        Self { auth_time: at, amr: vec!["pwd".to_owned()] }
+    }
+
+    /// By a password and a code. A recovery code is a password for one time as well, so resource servers have no third
+    /// case to know; the audit trail tells them apart.
+    #[must_use]
+    pub fn by_two_factors(at: DateTime<Utc>) -> Self {
+        Self { auth_time: at, amr: ["pwd", "otp", MULTIPLE_FACTORS].map(str::to_owned).to_vec() }
+    }
+
+    /// How surely.
+    #[must_use]
+    pub fn acr(&self) -> Acr {
+        if self.amr.iter().any(|method| method == MULTIPLE_FACTORS) {
+            Acr::TwoFactors
+        } else {
+            Acr::OneFactor
+        }
+    }
 }
 
 /// Where a session stands at one moment.

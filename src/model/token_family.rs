@@ -104,6 +104,8 @@ pub enum RevocationReason {
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,
+    /// Its person chose another password, and let all devices go with the old one.
+    PasswordChanged,
 }
 
 impl RevocationReason {
@@ -118,6 +120,7 @@ impl RevocationReason {
             Self::DeviceRemoved => "device_removed",
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
+            Self::PasswordChanged => "password_changed",
         }
     }
 }

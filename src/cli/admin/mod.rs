@@ -39,6 +39,7 @@ Examples:
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
+  latchkey admin reset-second-factor --username ada
   latchkey admin tokens-not-before --every-tenant";
 
 /// Make and change tenants, users, clients, scopes, resources and signing keys.
@@ -63,6 +64,8 @@ enum Command {
     SetUser(users::SetUser),
     /// End all of a person's devices and browser sessions; the account stays.
     RevokeUser(users::ThatUser),
+    /// Remove the second factor of somebody who has lost it; their next sign-in takes the password alone.
+    ResetSecondFactor(users::NamedUser),
     /// Delete an account with everything that is its own; the audit trail stays.
     DeleteUser(users::ThatUser),
     /// Register a client; a confidential one's secret is printed this once.
@@ -133,6 +136,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
         Command::RevokeUser(that) => users::revoke_user(app, tenant, &that).await,
+        Command::ResetSecondFactor(that) => users::reset_second_factor(app, tenant, &that).await,
         Command::DeleteUser(that) => users::delete_user(app, tenant, &that).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,

@@ -5,8 +5,9 @@ use serde_json::json;
 use super::choices::{ChoiceRefused, Choices};
 use super::open::{self, OpenRefused, consent};
 use crate::app::App;
+use crate::domain::audit;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, sign_in};
+use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -30,8 +31,8 @@ pub enum Decision {
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
-    /// The person signed in too long ago to approve.
-    StaleSignIn,
+    /// The person must prove better who they are to approve.
+    SignInNeeded(Shortfall),
     /// Too many wrong codes before.
     TooManyAttempts(Exhausted),
     /// What they chose cannot be had (any more).
@@ -51,7 +52,7 @@ impl From<OpenRefused> for DecisionRefused {
         match refused {
             OpenRefused::NoSuchCode => Self::AlreadyHandled,
             OpenRefused::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
-            OpenRefused::StaleSignIn => Self::StaleSignIn,
+            OpenRefused::SignInNeeded(shortfall) => Self::SignInNeeded(shortfall),
             OpenRefused::Failed(error) => Self::Failed(error),
         }
     }
@@ -66,10 +67,12 @@ pub async fn decide(
     decision: Decision,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
-    if matches!(decision, Decision::Approve(_)) && !sign_in::is_recent(app, &approver.authentication) {
-        return Err(DecisionRefused::StaleSignIn);
-    }
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    if matches!(decision, Decision::Approve(_)) {
+        // What was enough to open the request may be too old by now, or the policy another.
+        let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
+        strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
+    }
     let client_id = consent.client.client_id.as_str();
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
@@ -85,6 +88,8 @@ pub async fn decide(
                     "trusted": grant.trusted,
                     "device_name": grant.device_name,
                     "lifetime_seconds": grant.lifetime_seconds,
+                    "auth_time": approver.authentication.auth_time,
+                    "acr": approver.authentication.acr(),
                 }),
             )
         }

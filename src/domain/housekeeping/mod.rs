@@ -9,6 +9,7 @@ pub mod browser_sessions;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
+pub mod half_sign_ins;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
@@ -36,12 +37,13 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 10] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,
+    half_sign_ins::CHORE,
     attempt_budgets::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,

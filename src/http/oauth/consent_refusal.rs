@@ -46,7 +46,7 @@ impl IntoResponse for ConsentRefused {
                     "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
-            Self::Decision(DecisionRefused::StaleSignIn) => return sign_in_anew(),
+            Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
             Self::Decision(DecisionRefused::AlreadyHandled) => {
                 let description = "No such code waits for your decision.";
                 OAuthError::new(ErrorCode::NotFound, description)
@@ -76,7 +76,7 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
     }
 }
 
-/// The person signed in too long ago (RFC 9470 §3).
+/// The person signed in too long ago, or by too little (RFC 9470 §3).
 fn sign_in_anew() -> Response {
     let description = "The person must sign in anew to decide.";
     let mut response = refuse(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", description);

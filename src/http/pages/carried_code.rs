@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::browser::Browser;
 use crate::app::App;
+use crate::model::user_code::UserCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -42,6 +43,12 @@ pub(super) fn read(app: &Arc<App>, browser: &Browser) -> Option<CarriedCode> {
     let code: CarriedCode = serde_json::from_slice(&opened).ok()?;
     let age = app.clock.now().timestamp() - code.since;
     (age <= LIFETIME.num_seconds()).then_some(code)
+}
+
+/// The code that the person has sent before they were asked to sign in, if it can be one.
+pub(super) fn entered(app: &Arc<App>, browser: &Browser) -> Option<UserCode> {
+    let carried = read(app, browser).filter(|code| code.stage == Stage::Entered)?;
+    UserCode::parse(&carried.input).ok()
 }
 
 /// Lets the browser carry a code.

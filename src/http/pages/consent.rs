@@ -13,6 +13,7 @@ use super::carried_code::{self, Stage};
 use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
 use super::languages::{Language, Phrase};
+use super::sign_in::way_to_more;
 use super::views::{ConsentPage, DeviceWords, Tone};
 use super::words;
 use crate::app::App;
@@ -62,11 +63,11 @@ pub(super) async fn decide(
             language.t("consent-handled"),
             Some(language.t("consent-handled-next")),
         )),
-        Err(DecisionRefused::StaleSignIn) => {
+        Err(DecisionRefused::SignInNeeded(shortfall)) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
                 carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
             }
-            Ok(browser.go_to("/sign-in"))
+            Ok(browser.go_to(way_to_more(shortfall)))
         }
         Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
             let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? else {

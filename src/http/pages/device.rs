@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
+use super::sign_in::way_to_more;
 use super::views::DeviceEntryPage;
 use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
@@ -71,9 +72,9 @@ pub(super) async fn enter_code(
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
-        Err(OpenRefused::StaleSignIn) => {
+        Err(OpenRefused::SignInNeeded(shortfall)) => {
             carried_code::carry(app, &mut browser, &short, Stage::Entered);
-            return Ok(browser.go_to("/sign-in"));
+            return Ok(browser.go_to(way_to_more(shortfall)));
         }
         Err(OpenRefused::NoSuchCode) => {
             (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)

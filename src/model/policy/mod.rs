@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod grant;
+pub mod step_up;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use approval::ApprovalPolicy;
 use grant::GrantPolicy;
+use step_up::StepUpPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
@@ -23,6 +25,8 @@ pub struct Policy {
     pub approval: ApprovalPolicy,
     /// What the person who approves may choose.
     pub grant: GrantPolicy,
+    /// The sign-in that connecting a device needs.
+    pub step_up: StepUpPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -58,6 +62,7 @@ impl Policy {
     pub fn check(&self) -> Result<(), String> {
         self.approval.check()?;
         self.grant.check()?;
+        self.step_up.check()?;
         self.trust.check()
     }
 }
@@ -121,6 +126,8 @@ mod tests {
             json!({"trust": 1}),
             json!({"grant": {"optional_scopes": "some"}}),
             json!({"grant": {"max_lifetime_seconds": 0}}),
+            json!({"step_up": {"required_acr": "urn:latchkey:acr:3fa"}}),
+            json!({"step_up": {"max_age_seconds": 59}}),
         ] {
             assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
         }

@@ -30,6 +30,7 @@ files!(
     "device",
     "layout",
     "notices",
+    "security",
     "sign-in",
     "words",
 );
