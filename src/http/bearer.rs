@@ -156,8 +156,7 @@ impl IntoResponse for BearerRefusal {
         metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
         let challenge =
             format!(r#"{scheme} realm="latchkey", error="{error}", error_description="{description}"{more}"#);
-        let mut response =
-            (status, no_store(OAuthErrorBody { error, error_description: description })).into_response();
+        let mut response = (status, no_store(OAuthErrorBody::new(error, description))).into_response();
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -168,7 +167,7 @@ impl IntoResponse for BearerRefusal {
 /// What is said to a token whose proof does not hold (RFC 9449 §7.1, §9).
 fn refuse_proof(error: &OAuthError) -> Response {
     metrics::counter!("latchkey_oauth_errors_total", "error" => error.code.as_str()).increment(1);
-    let body = OAuthErrorBody { error: error.code.as_str(), error_description: error.description };
+    let body = OAuthErrorBody::new(error.code.as_str(), error.description);
     let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(Some(error.code)));
     response

@@ -6,6 +6,7 @@ pub mod audit_event;
 pub mod bearer_secret;
 pub mod browser_session;
 pub mod client;
+pub mod confirmation_code;
 pub mod device;
 pub mod device_session;
 pub mod ids;

@@ -75,6 +75,8 @@ pub enum RevocationReason {
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,
+    /// Its code came from a source of phishing.
+    CampaignRevoked,
 }
 
 impl RevocationReason {
@@ -89,6 +91,7 @@ impl RevocationReason {
             Self::DeviceRemoved => "device_removed",
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
+            Self::CampaignRevoked => "campaign_revoked",
         }
     }
 }

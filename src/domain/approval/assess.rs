@@ -19,7 +19,7 @@ use crate::store::{self};
 
 /// Who is about to approve, and from where.
 #[derive(Clone, Copy, Debug)]
-pub struct Approver<'a> {
+pub struct Approving<'a> {
     /// Who.
     pub user: &'a User,
     /// When they signed in.
@@ -28,7 +28,7 @@ pub struct Approver<'a> {
     pub origin: &'a RequestOrigin,
 }
 
-impl<'a> Approver<'a> {
+impl<'a> Approving<'a> {
     /// The person at a browser.
     #[must_use]
     pub const fn at(browser: &'a BrowserSession, origin: &'a RequestOrigin) -> Self {
@@ -69,7 +69,7 @@ impl Assessment {
 pub async fn assess(
     app: &App,
     tenant: &Tenant,
-    approver: &Approver<'_>,
+    approver: &Approving<'_>,
     consent: &Consent,
 ) -> store::Result<Assessment> {
     let policy = policies::effective(app, tenant, &consent.client).approval;
@@ -93,7 +93,7 @@ pub async fn assess(
 async fn gather(
     app: &App,
     tenant: &Tenant,
-    approver: &Approver<'_>,
+    approver: &Approving<'_>,
     consent: &Consent,
     policy: &ApprovalPolicy,
 ) -> store::Result<Facts> {
@@ -137,6 +137,6 @@ fn key_standing(question: Question<'_>, known: Known) -> KeyStanding {
 }
 
 /// Where the device asked and where the browser is now.
-fn places(_app: &App, _approver: &Approver<'_>, _consent: &Consent) -> (Option<Place>, Option<Place>) {
+fn places(_app: &App, _approver: &Approving<'_>, _consent: &Consent) -> (Option<Place>, Option<Place>) {
     (None, None)
 }

@@ -189,8 +189,8 @@ pub(super) fn steps(policy: &ApprovalPolicy, facts: &Facts, verdict: Verdict) ->
     };
     let signs_in = verdict >= Verdict::Reauthenticate || (heavy && !confirms);
     [
-        (verdict >= Verdict::Retype && facts.arrival == CodeArrival::Link, Step::Retype),
         (signs_in && !facts.signed_in_since, Step::Reauthenticate),
+        (verdict >= Verdict::Retype && facts.arrival == CodeArrival::Link, Step::Retype),
         (confirms, Step::Confirm),
     ]
     .into_iter()

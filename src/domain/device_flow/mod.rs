@@ -6,15 +6,18 @@
 //! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4).
 //! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
-//!    of polls follows later.
+//!    of polls follows later. Where the policy wants it, the device must [`confirm`] what was approved.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
 
 pub mod answer;
 pub mod bookkeeping;
+pub mod confirm;
 pub mod decide;
 pub mod open;
 pub mod poll;
+mod precautions;
 pub mod redeem;
+pub mod report;
 pub mod start;
 pub mod wait;
 

@@ -14,9 +14,9 @@ use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, GrantType};
-use crate::model::device_session::{DeviceRequest, MAX_OPENINGS, Phase};
+use crate::model::device_session::{CodeArrival, DeviceRequest, MAX_OPENINGS, Phase};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
-use crate::model::request_origin::RequestOrigin;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
@@ -25,6 +25,7 @@ use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::source_accounts::{self, Contact};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,7 @@ pub async fn open(
     tenant: &Tenant,
     browser: &BrowserSession,
     input: &str,
+    arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<DeviceSessionId, OpenRefused> {
     if !sign_in::is_fresh(app, browser) {
@@ -108,7 +110,8 @@ pub async fn open(
     let (action, outcome) = match verdict {
         Verdict::Open => {
             attempt.give_back(&mut transaction).await?;
-            openings::record(&mut transaction, id, browser.id).await?;
+            openings::record(&mut transaction, id, browser.id, arrival).await?;
+            remember_contact(&mut transaction, browser.user.id, &opening.request, now).await?;
             (Action::DeviceSessionOpened, Outcome::Success)
         }
         Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
@@ -126,14 +129,25 @@ pub async fn open(
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
-        details: json!({"verdict": format!("{verdict:?}"), "opened_before": opening.opened_count}),
+        details: json!({"verdict": format!("{verdict:?}"), "opened_before": opening.opened_count, "arrival": arrival}),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     if verdict == Verdict::Open { Ok(id) } else { Err(OpenRefused::NoSuchCode) }
 }
 
-async fn record_refusal(
+/// Many strangers who open codes of one source make a campaign.
+async fn remember_contact(
+    db: &mut sqlx::PgConnection,
+    user: UserId,
+    request: &DeviceRequest,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
+    source_accounts::note(db, request.session.tenant_id, source, user, Contact::Opened, now).await
+}
+
+pub(super) async fn record_refusal(
     app: &App,
     tenant: &Tenant,
     browser: &BrowserSession,

@@ -6,6 +6,7 @@
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
+pub mod code_sources;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
@@ -36,13 +37,14 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 10] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,
     attempt_budgets::CHORE,
+    code_sources::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
     audit_events::CHORE,

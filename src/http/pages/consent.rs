@@ -7,18 +7,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::SecondsFormat;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::{CsrfChecked, equal};
-use super::views::{ConsentPage, DeviceWords, ScopeWords, Tone};
+use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, ScopeWords, Tone};
 use super::words;
+use super::{PageRefusal, risk_words, try_again_after};
 use crate::app::App;
-use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
+use crate::domain::approval::{Approving, assess};
+use crate::domain::device_flow::decide::{self, Decided, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::granting;
+use crate::model::attempt_budget::Exhausted;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
+use crate::model::policy::approval::Verdict;
 
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
@@ -26,8 +29,23 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Resul
     let Some(consent) = open::opened(&app, &browser.tenant, session).await? else {
         return Ok(browser.go_to("/device"));
     };
-    let page = page(&app, &browser, session, consent);
+    let approving = Approving::at(session, &browser.origin);
+    let risk = risk_words::of(&assess(&app, &browser.tenant, &approving, &consent).await?);
+    let page = page(&app, &browser, session, consent, risk);
     Ok(browser.show(StatusCode::OK, &page))
+}
+
+/// Shows it once more, because the code was not typed, or not as it is.
+async fn ask_again(app: &Arc<App>, browser: Browser, error: &str) -> Result<Response, PageRefusal> {
+    let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
+    let Some(consent) = open::opened(app, &browser.tenant, session).await? else {
+        return Ok(already_handled(browser));
+    };
+    let approving = Approving::at(session, &browser.origin);
+    let assessment = assess(app, &browser.tenant, &approving, &consent).await?;
+    let risk = RiskWords { retype_error: Some(error.to_owned()), ..risk_words::of(&assessment) };
+    let page = page(app, &browser, session, consent, risk);
+    Ok(browser.show(StatusCode::BAD_REQUEST, &page))
 }
 
 /// Takes the decision. The form is bound to this browser, this session and this device; it decides once.
@@ -46,23 +64,64 @@ pub(super) async fn decide(
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await {
-        Ok(()) => Ok(decided(browser, decision)),
-        Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
-            StatusCode::CONFLICT,
-            Tone::Neutral,
-            "Already handled",
-            "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
-            Some("Enter a code"),
-        )),
+    let typed = form.take("user_code");
+    let (typed, id) = (typed.as_deref(), DeviceSessionId(id));
+    match decide::decide(&app, &browser.tenant, session, id, decision, typed, &browser.origin).await {
+        Ok(Decided::Done) => Ok(decided(browser, decision)),
+        Ok(Decided::ToBeConfirmed(characters)) => {
+            let page = ConfirmationPage {
+                frame: browser.frame(),
+                characters: characters.as_str().to_owned(),
+                decision_token: browser.form_token(&decision_purpose(&id.to_string())),
+                session_id: id.to_string(),
+            };
+            Ok(browser.show(StatusCode::OK, &page))
+        }
+        Err(DecisionRefused::MustRetype) => {
+            ask_again(&app, browser, "To approve, type the code that your device shows.").await
+        }
+        Err(DecisionRefused::WrongCode) => {
+            ask_again(&app, browser, "That is not the code. Does your device show another one? Then decline.")
+                .await
+        }
+        Err(DecisionRefused::TooManyAttempts(Exhausted { retry_after })) => {
+            let page = browser.tell(
+                StatusCode::TOO_MANY_REQUESTS,
+                Tone::Problem,
+                "Too many codes that did not work",
+                "Please wait ten minutes, then ask your device for a new code.",
+                None,
+            );
+            Ok(try_again_after(Some(retry_after), page))
+        }
+        Err(DecisionRefused::Forbidden(assessment)) => {
+            let reasons = assessment.reasons.iter().filter(|finding| finding.verdict == Verdict::Deny);
+            let sentences: Vec<&str> = reasons.map(|finding| risk_words::sentence(finding.reason)).collect();
+            let text = format!("The device was not connected and got nothing. {}", sentences.join(" "));
+            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, "This cannot be approved", &text, None))
+        }
+        Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
         Err(DecisionRefused::StaleSignIn) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
-                carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
+                let arrival = consent.request.arrival;
+                let code = consent.user_code.as_str();
+                carried_code::carry(&app, &mut browser, code, Stage::ToSignInAnew, arrival);
             }
             Ok(browser.go_to("/sign-in"))
         }
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }
+}
+
+/// Somebody was faster, or time.
+pub(super) fn already_handled(browser: Browser) -> Response {
+    browser.tell(
+        StatusCode::CONFLICT,
+        Tone::Neutral,
+        "Already handled",
+        "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
+        Some("Enter a code"),
+    )
 }
 
 fn decided(browser: Browser, decision: Decision) -> Response {
@@ -84,11 +143,17 @@ fn decided(browser: Browser, decision: Decision) -> Response {
     }
 }
 
-fn decision_purpose(id: &str) -> String {
+pub(super) fn decision_purpose(id: &str) -> String {
     format!("decide {id}")
 }
 
-fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Consent) -> ConsentPage {
+fn page(
+    app: &Arc<App>,
+    browser: &Browser,
+    session: &BrowserSession,
+    consent: Consent,
+    risk: RiskWords,
+) -> ConsentPage {
     let id = consent.request.session.id.to_string();
     let renewable = granting::brings_refresh_token(&consent.client, &consent.scope_names());
     let request = consent.request;
@@ -118,5 +183,6 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,
+        risk,
     }
 }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
 use crate::model::attempt_budget::Exhausted;
+use crate::model::device_session::CodeArrival;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to
@@ -28,7 +29,7 @@ pub(super) async fn show(
         let linked = Parameters::of_query(query.as_deref())?.take("user_code");
         if let Some(code) = linked.filter(|_| app.config.device_flow.verification_uri_complete) {
             let input: String = code.chars().take(MAX_INPUT_CHARS).collect();
-            carried_code::carry(&app, &mut browser, &input, Stage::Linked);
+            carried_code::carry(&app, &mut browser, &input, Stage::Linked, CodeArrival::Link);
         }
         return Ok(browser.go_to("/device"));
     }
@@ -58,18 +59,27 @@ pub(super) async fn enter_code(
     input: &str,
 ) -> Result<Response, PageRefusal> {
     let short: String = input.chars().take(MAX_INPUT_CHARS + 1).collect();
+    let arrival = carried_code::arrival(app, &browser, &short);
     let Some(session) = browser.fresh_session() else {
-        carried_code::carry(app, &mut browser, &short, Stage::Entered);
+        carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
         return Ok(browser.go_to("/sign-in"));
     };
-    let (status, error, wait) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await
+    let (status, error, wait) = match open::open(
+        app,
+        &browser.tenant,
+        session,
+        &short,
+        arrival,
+        &browser.origin,
+    )
+    .await
     {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
         Err(OpenRefused::StaleSignIn) => {
-            carried_code::carry(app, &mut browser, &short, Stage::Entered);
+            carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
             return Ok(browser.go_to("/sign-in"));
         }
         Err(OpenRefused::NoSuchCode) => (

@@ -20,7 +20,8 @@ use crate::model::user_code::UserCode;
 
 /// Shows the form, to whoever has not signed in lately.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
-    if browser.fresh_session().is_some() {
+    let anew = carried_code::read(&app, &browser).is_some_and(|code| code.stage == Stage::ToSignInAnew);
+    if browser.fresh_session().is_some() && !anew {
         return browser.go_to("/device");
     }
     let page = page(&app, &browser, String::new(), None);
@@ -48,7 +49,7 @@ pub(super) async fn sign_in(
             browser.change_secret(secret);
             browser.session = Some(session);
             return match carried_code::read(&app, &browser) {
-                Some(code) if code.stage == Stage::Entered => enter_code(&app, browser, &code.input).await,
+                Some(code) if code.stage != Stage::Linked => enter_code(&app, browser, &code.input).await,
                 _ => Ok(browser.go_to("/device")),
             };
         }
@@ -66,7 +67,7 @@ pub(super) async fn sign_in(
 
 fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<String>) -> SignInPage {
     let code = carried_code::read(app, browser)
-        .filter(|code| code.stage == Stage::Entered)
+        .filter(|code| code.stage != Stage::Linked)
         .and_then(|code| UserCode::parse(&code.input).ok());
     SignInPage {
         frame: browser.frame(),

@@ -123,8 +123,14 @@ pub async fn held_by(
     .map(DeviceSessionId))
 }
 
-/// Notes that a browser has the session open, and no other one.
-pub async fn record(db: &mut PgConnection, id: DeviceSessionId, browser: BrowserSessionId) -> Result<()> {
+/// Notes that a browser has the session open, and no other one, and how its code came there: once by link, always by
+/// link, so that nobody makes a linked code a typed one by opening it twice.
+pub async fn record(
+    db: &mut PgConnection,
+    id: DeviceSessionId,
+    browser: BrowserSessionId,
+    arrival: CodeArrival,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE device_sessions SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
         browser.0,
@@ -133,9 +139,12 @@ pub async fn record(db: &mut PgConnection, id: DeviceSessionId, browser: Browser
     .execute(&mut *db)
     .await?;
     sqlx::query!(
-        "UPDATE device_sessions SET opened_by = $2, opened_count = opened_count + 1 WHERE id = $1",
+        "UPDATE device_sessions
+         SET opened_by = $2, opened_count = opened_count + 1, came_by_link = came_by_link OR $3
+         WHERE id = $1",
         id.0,
-        Some::<Uuid>(browser.0)
+        Some::<Uuid>(browser.0),
+        arrival == CodeArrival::Link
     )
     .execute(db)
     .await?;
