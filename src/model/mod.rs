@@ -12,6 +12,7 @@ pub mod ids;
 pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
+pub mod place;
 pub mod public_address;
 pub mod request_origin;
 pub mod resource;
