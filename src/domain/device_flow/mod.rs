@@ -14,6 +14,7 @@ pub mod bookkeeping;
 pub mod decide;
 pub mod open;
 pub mod poll;
+pub mod proximity;
 pub mod redeem;
 pub mod start;
 pub mod wait;
