@@ -91,6 +91,7 @@ async fn begin_session(
         id: BrowserSessionId(app.random.uuid_v7(now)),
         user,
         authentication: Authentication { auth_time: now, amr: vec!["pwd".to_owned()] },
+        place: app.geo.place_of(origin.ip_address),
         last_seen_at: now,
     };
     let expires_at = now + TimeDelta::seconds(i64::from(app.config.sign_in.absolute_seconds));

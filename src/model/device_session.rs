@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::device::DeviceDescription;
 use super::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
+use super::place::Place;
 use super::scope::ScopeSet;
 
 /// How long an approved code can be collected at the least, even when it was approved just before it expired.
@@ -192,6 +193,8 @@ pub struct DeviceRequest {
     pub device: DeviceDescription,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// With what program.
     pub user_agent: Option<String>,
     /// When.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgExecutor;
+use sqlx::types::Json;
 
 use super::Result;
 use super::users::UserRow;
@@ -9,6 +10,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{BrowserSessionId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::model::request_origin::RequestOrigin;
 
 /// Adds a session that ends at `expires_at` at the latest.
@@ -20,9 +22,9 @@ pub async fn insert(
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, user_agent,
+        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, place, user_agent,
                                        created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
         session.id.0,
         session.user.tenant_id.0,
         session.user.id.0,
@@ -30,6 +32,7 @@ pub async fn insert(
         session.authentication.auth_time,
         &session.authentication.amr,
         origin.ip_network(),
+        session.place.as_ref().map(Json) as _,
         origin.user_agent,
         session.last_seen_at,
         expires_at
@@ -48,7 +51,7 @@ pub async fn find_live(
     idle: TimeDelta,
 ) -> Result<Option<BrowserSession>> {
     let row = sqlx::query!(
-        "SELECT s.id AS session_id, s.auth_time, s.amr, s.last_seen_at,
+        r#"SELECT s.id AS session_id, s.auth_time, s.amr, s.place AS "place: Json<Place>", s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before
          FROM browser_sessions s
@@ -56,7 +59,7 @@ pub async fn find_live(
          JOIN tenants t ON t.id = s.tenant_id AND t.enabled
          WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
            AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL
-           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)",
+           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)"#,
         tenant.0,
         &token.0[..],
         now,
@@ -79,6 +82,7 @@ pub async fn find_live(
         }
         .into_user(tenant),
         authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+        place: row.place.map(|place| place.0),
         last_seen_at: row.last_seen_at,
     }))
 }

@@ -12,6 +12,7 @@ mod lifecycle_cascades;
 mod openid_id_tokens;
 mod openid_userinfo;
 mod pages;
+mod places;
 mod replicas;
 mod resource_servers;
 mod rfc6749_client_authentication;

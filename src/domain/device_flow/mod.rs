@@ -16,6 +16,7 @@ pub mod decide;
 pub mod open;
 pub mod poll;
 mod precautions;
+pub mod proximity;
 pub mod redeem;
 pub mod report;
 pub mod start;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::proximity::Proximity;
 use super::unseal_user_code;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
@@ -179,6 +180,8 @@ pub struct Consent {
     pub scopes: Vec<Scope>,
     /// The services it asks for by name; none: the tenant's default.
     pub resources: Vec<Resource>,
+    /// How near the device is to this browser.
+    pub proximity: Proximity,
 }
 
 impl Consent {
@@ -220,6 +223,7 @@ pub(super) async fn consent(
     let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &browser.user);
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
+        proximity: Proximity::between(request.place.as_ref(), browser.place.as_ref()),
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         request,

@@ -100,6 +100,7 @@ pub async fn start(
         dpop_key: request.proof.as_ref().map(Proof::key),
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
+        place: app.geo.place_of(origin.ip_address),
         user_agent: origin.user_agent.clone(),
         created_at: now,
         expires_at: now + settings.code_lifetime(),

@@ -9,6 +9,7 @@ use super::SessionRow;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::{CodeArrival, DeviceRequest};
 use crate::model::ids::{BrowserSessionId, DeviceSessionId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::store::{Result, host};
 
 /// A session as somebody opens it.
@@ -68,7 +69,8 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, user_agent, created_at, opened_by, resources, came_by_link
+                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
+                  came_by_link
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -96,6 +98,7 @@ pub async fn find(
         resources: row.resources,
         device: row.device.0,
         ip_address: host(row.ip_address),
+        place: row.place.map(|place| place.0),
         user_agent: row.user_agent,
         created_at: row.created_at,
         opened_by: row.opened_by.map(BrowserSessionId),

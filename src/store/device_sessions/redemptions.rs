@@ -98,14 +98,14 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                  AND EXISTS (SELECT FROM clients c
                              WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
                  AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.enabled)
-               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.auth_time, s.amr, s.resources
+               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.place, s.auth_time, s.amr, s.resources
            ), device AS (
                INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, os, hostname,
-                                    client_version, metadata, ip_address, created_at, updated_at, last_login_at,
+                                    client_version, metadata, ip_address, place, created_at, updated_at, last_login_at,
                                     last_seen_at, expires_at)
                SELECT device_id, tenant_id, user_id, client_id, session_id, device ->> 'name', device ->> 'os',
                       device ->> 'hostname', device ->> 'client_version', coalesce(device -> 'metadata', '{}'),
-                      ip_address, at, at, at, at, ends_at
+                      ip_address, place, at, at, at, at, ends_at
                FROM consumed
            ), family AS (
                INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,
