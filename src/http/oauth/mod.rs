@@ -83,13 +83,6 @@ pub struct OAuthErrorBody {
     pub confirmation_attempts_left: Option<u8>,
 }
 
-impl OAuthErrorBody {
-    /// A body with nothing more in it than RFC 6749 asks for.
-    pub(in crate::http) const fn new(error: &'static str, error_description: &'static str) -> Self {
-        Self { error, error_description, confirmation_attempts_left: None }
-    }
-}
-
 /// An [`OAuthError`] as an answer.
 #[derive(Debug)]
 pub struct OAuthRefusal(OAuthError);
