@@ -10,6 +10,7 @@ use chrono::SecondsFormat;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::{CsrfChecked, equal};
+use super::languages::Phrase;
 use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, ScopeWords, Tone};
 use super::words;
 use super::{PageRefusal, risk_words, try_again_after};
@@ -30,20 +31,20 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Resul
         return Ok(browser.go_to("/device"));
     };
     let approving = Approving::at(session, &browser.origin);
-    let risk = risk_words::of(&assess(&app, &browser.tenant, &approving, &consent).await?);
+    let risk = risk_words::of(browser.language, &assess(&app, &browser.tenant, &approving, &consent).await?);
     let page = page(&app, &browser, session, consent, risk);
     Ok(browser.show(StatusCode::OK, &page))
 }
 
 /// Shows it once more, because the code was not typed, or not as it is.
-async fn ask_again(app: &Arc<App>, browser: Browser, error: &str) -> Result<Response, PageRefusal> {
+async fn ask_again(app: &Arc<App>, browser: Browser, error: Phrase) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let Some(consent) = open::opened(app, &browser.tenant, session).await? else {
         return Ok(already_handled(browser));
     };
     let approving = Approving::at(session, &browser.origin);
     let assessment = assess(app, &browser.tenant, &approving, &consent).await?;
-    let risk = RiskWords { retype_error: Some(error.to_owned()), ..risk_words::of(&assessment) };
+    let risk = RiskWords { retype_error: Some(error), ..risk_words::of(browser.language, &assessment) };
     let page = page(app, &browser, session, consent, risk);
     Ok(browser.show(StatusCode::BAD_REQUEST, &page))
 }
@@ -53,6 +54,7 @@ pub(super) async fn decide(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
+    let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
@@ -77,28 +79,28 @@ pub(super) async fn decide(
             };
             Ok(browser.show(StatusCode::OK, &page))
         }
-        Err(DecisionRefused::MustRetype) => {
-            ask_again(&app, browser, "To approve, type the code that your device shows.").await
-        }
+        Err(DecisionRefused::MustRetype) => ask_again(&app, browser, language.t("risk-error-untyped")).await,
         Err(DecisionRefused::WrongCode) => {
-            ask_again(&app, browser, "That is not the code. Does your device show another one? Then decline.")
-                .await
+            ask_again(&app, browser, language.t("risk-error-wrong-code")).await
         }
         Err(DecisionRefused::TooManyAttempts(Exhausted { retry_after })) => {
             let page = browser.tell(
                 StatusCode::TOO_MANY_REQUESTS,
                 Tone::Problem,
-                "Too many codes that did not work",
-                "Please wait ten minutes, then ask your device for a new code.",
+                language.t("risk-too-many-title"),
+                language.t("risk-too-many").phrase("wait", words::wait(language, retry_after)),
                 None,
             );
             Ok(try_again_after(Some(retry_after), page))
         }
         Err(DecisionRefused::Forbidden(assessment)) => {
-            let reasons = assessment.reasons.iter().filter(|finding| finding.verdict == Verdict::Deny);
-            let sentences: Vec<&str> = reasons.map(|finding| risk_words::sentence(finding.reason)).collect();
-            let text = format!("The device was not connected and got nothing. {}", sentences.join(" "));
-            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, "This cannot be approved", &text, None))
+            let reason = assessment.reasons.iter().find(|finding| finding.verdict == Verdict::Deny);
+            let title = language.t("risk-forbidden");
+            let text = match reason {
+                Some(finding) => risk_words::sentence(language, finding.reason),
+                None => language.t("risk-forbidden-hint"),
+            };
+            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
         Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
         Err(DecisionRefused::StaleSignIn) => {
@@ -115,29 +117,31 @@ pub(super) async fn decide(
 
 /// Somebody was faster, or time.
 pub(super) fn already_handled(browser: Browser) -> Response {
+    let language = browser.language;
     browser.tell(
         StatusCode::CONFLICT,
         Tone::Neutral,
-        "Already handled",
-        "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
-        Some("Enter a code"),
+        language.t("consent-handled-title"),
+        language.t("consent-handled"),
+        Some(language.t("consent-handled-next")),
     )
 }
 
 fn decided(browser: Browser, decision: Decision) -> Response {
+    let language = browser.language;
     match decision {
         Decision::Approve => browser.tell(
             StatusCode::OK,
             Tone::Success,
-            "Your device is connected",
-            "Go back to your device; it continues by itself within a few seconds. You can close this page.",
+            language.t("consent-approved-title"),
+            language.t("consent-approved"),
             None,
         ),
         Decision::Deny => browser.tell(
             StatusCode::OK,
             Tone::Neutral,
-            "Declined",
-            "The device was not connected and got nothing. If somebody sent you that code, do not answer them.",
+            language.t("consent-declined-title"),
+            language.t("consent-declined"),
             None,
         ),
     }
@@ -171,7 +175,7 @@ fn page(
             user_agent: request.user_agent,
         },
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        requested_at_words: words::when(request.created_at, app.clock.now()),
+        requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
         scopes: consent
             .scopes
@@ -179,7 +183,7 @@ fn page(
             .map(|scope| ScopeWords { name: scope.name, description: scope.description })
             .collect(),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
-        access_lifetime_words: words::lifetime(&app.config.tokens, renewable),
+        access_lifetime_words: words::lifetime(browser.language, &app.config.tokens, renewable),
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,

@@ -20,6 +20,7 @@ pub(super) async fn report(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
+    let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
@@ -30,9 +31,8 @@ pub(super) async fn report(
         Ok(()) => Ok(browser.tell(
             StatusCode::OK,
             Tone::Success,
-            "Thank you for telling us",
-            "The device was not connected, and other codes from the same place were ended. Do not answer whoever sent \
-             you here. If you gave them your password, change it.",
+            language.t("report-done-title"),
+            language.t("report-done"),
             None,
         )),
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
