@@ -1,5 +1,7 @@
 //! Devices, after they were connected.
 
+pub mod distrust;
+
 use super::token_families::{Ending, record_end};
 use crate::app::App;
 use crate::model::ids::{DeviceId, TenantId};

@@ -10,6 +10,7 @@ pub mod campaigns;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
+pub mod connection_lifetimes;
 pub mod device_flow;
 pub mod devices;
 pub mod dpop;

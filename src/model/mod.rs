@@ -1,10 +1,12 @@
 //! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
 
 pub mod access_token;
+pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;
 pub mod bearer_secret;
 pub mod browser_session;
+pub mod change;
 pub mod client;
 pub mod confirmation_code;
 pub mod device;
@@ -13,6 +15,7 @@ pub mod ids;
 pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
+pub mod lifetime;
 pub mod place;
 pub mod policy;
 pub mod public_address;
@@ -27,3 +30,4 @@ pub mod token_family;
 pub mod user;
 pub mod user_code;
 pub mod verifying_key;
+pub mod version;

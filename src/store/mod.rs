@@ -11,6 +11,7 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
+pub mod device_trust;
 mod error;
 pub mod frozen_sources;
 pub mod queues;

@@ -8,7 +8,7 @@ use super::judge::{self, Finding, Sides, Step};
 use crate::app::App;
 use crate::domain::device_flow::open::Consent;
 use crate::domain::policies;
-use crate::model::browser_session::BrowserSession;
+use crate::model::approver::Approver;
 use crate::model::policy::approval::{ApprovalPolicy, Mode, Verdict};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
@@ -28,10 +28,10 @@ pub struct Approving<'a> {
 }
 
 impl<'a> Approving<'a> {
-    /// The person at a browser.
+    /// A person, at a browser or by a program that acts for them.
     #[must_use]
-    pub const fn at(browser: &'a BrowserSession, origin: &'a RequestOrigin) -> Self {
-        Self { user: &browser.user, auth_time: browser.authentication.auth_time, origin }
+    pub const fn of(approver: &'a Approver, origin: &'a RequestOrigin) -> Self {
+        Self { user: &approver.user, auth_time: approver.authentication.auth_time, origin }
     }
 }
 

@@ -2,16 +2,18 @@
 
 use serde_json::json;
 
-use super::open::consent;
+use super::choices::{ChoiceRefused, Choices};
+use super::open::{self, OpenRefused, consent};
 use super::precautions::require;
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::{audit, sign_in};
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::browser_session::BrowserSession;
 use crate::model::confirmation_code::ConfirmationCode;
+use crate::model::device_session::CodeArrival;
 use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -19,10 +21,10 @@ use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::{confirmations, decisions};
 
 /// The person's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Yes.
-    Approve,
+    /// Yes, and in which shape.
+    Approve(Choices),
     /// No.
     Deny,
 }
@@ -39,7 +41,7 @@ pub enum Decided {
 /// Why a decision is not taken.
 #[derive(Debug)]
 pub enum DecisionRefused {
-    /// It was decided before, it expired, or this browser does not have it open.
+    /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
     /// The person must sign in anew: they did so too long ago, or before this code was made, which looks like
     /// phishing.
@@ -52,6 +54,8 @@ pub enum DecisionRefused {
     TooManyAttempts(Exhausted),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
+    /// What they chose cannot be had (any more).
+    Choice(ChoiceRefused),
     /// Something failed.
     Failed(OAuthError),
 }
@@ -62,57 +66,68 @@ impl<E: Into<OAuthError>> From<E> for DecisionRefused {
     }
 }
 
-/// Takes the decision of the person who has the session open in this browser: once, whatever else happens at
-/// the same moment. `typed` is the code, where the person must type it to approve.
+impl From<OpenRefused> for DecisionRefused {
+    fn from(refused: OpenRefused) -> Self {
+        match refused {
+            OpenRefused::NoSuchCode => Self::AlreadyHandled,
+            OpenRefused::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
+            OpenRefused::StaleSignIn => Self::StaleSignIn,
+            OpenRefused::Failed(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// Takes the decision of the person who has the session open: once, whatever else happens at the same moment.
+/// `typed` is the code, where the person must type it to approve.
 pub async fn decide(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     id: DeviceSessionId,
     decision: Decision,
     typed: Option<&str>,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
-    if decision == Decision::Approve && !sign_in::is_fresh(app, browser) {
+    if matches!(decision, Decision::Approve(_)) && !sign_in::is_recent(app, &approver.authentication) {
         return Err(DecisionRefused::StaleSignIn);
     }
-    let consent = consent(app, tenant.id, browser, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    let client_id = consent.client.client_id.as_str();
     // What the page showed may be out of date, or never have been shown.
-    let assessment = match decision {
-        Decision::Approve => Some(require(app, tenant, browser, &consent, typed, origin).await?),
+    let assessment = match &decision {
+        Decision::Approve(choices) => {
+            consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+            Some(require(app, tenant, approver, &consent, typed, origin).await?)
+        }
         Decision::Deny => None,
     };
     let confirmation = assessment
         .as_ref()
         .filter(|assessment| assessment.needs(Step::Confirm))
         .map(|_| ConfirmationCode::sample(&app.random));
-    let scopes = consent.scope_names();
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     let (taken, action, details) = match decision {
-        Decision::Approve => (
-            decisions::approve(
-                &mut *transaction,
-                id,
-                browser.id,
-                browser.user.id,
-                &scopes,
-                &browser.authentication,
-                now,
+        Decision::Approve(choices) => {
+            let grant = consent.offer.shape(choices).map_err(DecisionRefused::Choice)?;
+            (
+                decisions::approve(&mut *transaction, id, approver, &grant, now).await?,
+                Action::DeviceSessionApproved,
+                json!({
+                    "scopes": grant.scopes.to_vec(),
+                    "client_id": client_id,
+                    "trusted": grant.trusted,
+                    "device_name": grant.device_name,
+                    "lifetime_seconds": grant.lifetime_seconds,
+                    "risk": assessment,
+                    "to_be_confirmed": confirmation.is_some(),
+                }),
             )
-            .await?,
-            Action::DeviceSessionApproved,
-            json!({
-                "scopes": scopes.to_vec(),
-                "client_id": consent.client.client_id.as_str(),
-                "risk": assessment,
-                "to_be_confirmed": confirmation.is_some(),
-            }),
-        ),
+        }
         Decision::Deny => (
-            decisions::deny(&mut *transaction, id, browser.id, browser.user.id, now).await?,
+            decisions::deny(&mut *transaction, id, approver, now).await?,
             Action::DeviceSessionDenied,
-            json!({"client_id": consent.client.client_id.as_str()}),
+            json!({"client_id": client_id}),
         ),
     };
     let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
@@ -127,7 +142,7 @@ pub async fn decide(
     let event = AuditEvent {
         action,
         outcome: Outcome::Success,
-        actor: Actor::User(browser.user.id),
+        actor: Actor::User(approver.user.id),
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
@@ -141,4 +156,23 @@ pub async fn decide(
     }
     app.sessions.decided(&code);
     Ok(Decided::Done)
+}
+
+/// Takes the decision of a person who names the code together with it: opens it for them, and decides. A choice that
+/// cannot be had is refused before the code counts as opened.
+pub async fn decide_on_code(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    input: &str,
+    decision: Decision,
+    origin: &RequestOrigin,
+) -> Result<Decided, DecisionRefused> {
+    if let Decision::Approve(choices) = &decision {
+        let consent = open::read(app, tenant, approver, input, origin).await?;
+        consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+    }
+    // How the program came by the code is not known; that the person types it where they must is its own affair.
+    let id = open::open(app, tenant, approver, input, CodeArrival::Link, origin).await?;
+    decide(app, tenant, approver, id, decision, Some(input), origin).await
 }

@@ -8,8 +8,8 @@ use super::open::{Consent, record_refusal};
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
 use crate::domain::{audit, campaigns, guards, policies};
+use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::browser_session::BrowserSession;
 use crate::model::confirmation_code::is_same;
 use crate::model::policy::approval::Verdict;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
@@ -23,27 +23,27 @@ use crate::store::source_accounts::Contact;
 pub(super) async fn require(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     consent: &Consent,
     typed: Option<&str>,
     origin: &RequestOrigin,
 ) -> Result<Assessment, DecisionRefused> {
-    let mut assessment = assess(app, tenant, &Approving::at(browser, origin), consent).await?;
+    let mut assessment = assess(app, tenant, &Approving::of(approver, origin), consent).await?;
     count(&assessment);
     if assessment.verdict == Verdict::Deny {
-        forbid(app, tenant, browser, consent, &assessment, origin).await?;
+        forbid(app, tenant, approver, consent, &assessment, origin).await?;
         return Err(DecisionRefused::Forbidden(Box::new(assessment)));
     }
     if assessment.needs(Step::Reauthenticate) {
         return Err(DecisionRefused::StaleSignIn);
     }
     if assessment.needs(Step::Retype) {
-        retype(app, tenant, browser, consent, typed, origin).await?;
+        retype(app, tenant, approver, consent, typed, origin).await?;
     }
-    if is_campaign(app, tenant, browser, consent, &assessment).await? {
+    if is_campaign(app, tenant, approver, consent, &assessment).await? {
         assessment.reasons.push(Finding { reason: Reason::FrozenSource, verdict: Verdict::Deny });
         assessment.verdict = Verdict::Deny;
-        forbid(app, tenant, browser, consent, &assessment, origin).await?;
+        forbid(app, tenant, approver, consent, &assessment, origin).await?;
         return Err(DecisionRefused::Forbidden(Box::new(assessment)));
     }
     Ok(assessment)
@@ -66,20 +66,20 @@ fn count(assessment: &Assessment) {
 async fn retype(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     consent: &Consent,
     typed: Option<&str>,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionRefused::MustRetype)?;
-    let payment = guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await?;
+    let payment = guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await?;
     let attempt = payment.map_err(DecisionRefused::TooManyAttempts)?;
     let is_right = UserCode::parse(typed).is_ok_and(|code| {
         let mac = app.secrets.user_code_mac(tenant.id, &code);
         is_same(&mac, &app.secrets.user_code_mac(tenant.id, &consent.user_code))
     });
     if !is_right {
-        record_refusal(app, tenant, browser, origin, "not the code that was opened").await?;
+        record_refusal(app, tenant, approver, origin, "not the code that was opened").await?;
         return Err(DecisionRefused::WrongCode);
     }
     let mut connection = app.db.acquire().await?;
@@ -90,7 +90,7 @@ async fn retype(
 async fn is_campaign(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     consent: &Consent,
     assessment: &Assessment,
 ) -> Result<bool, DecisionRefused> {
@@ -101,7 +101,7 @@ async fn is_campaign(
         return Ok(false);
     };
     let mut transaction = app.db.begin().await?;
-    let contact = (source, browser.user.id, Contact::ApprovedFromFar);
+    let contact = (source, approver.user.id, Contact::ApprovedFromFar);
     let frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
     transaction.commit().await?;
     if let Some(codes) = &frozen {
@@ -115,7 +115,7 @@ async fn is_campaign(
 async fn forbid(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     consent: &Consent,
     assessment: &Assessment,
     origin: &RequestOrigin,
@@ -129,7 +129,7 @@ async fn forbid(
     let event = AuditEvent {
         action: Action::DeviceSessionApproved,
         outcome: Outcome::Refused,
-        actor: Actor::User(browser.user.id),
+        actor: Actor::User(approver.user.id),
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::domain::approval::Proximity;
 use crate::domain::campaigns::{self, EndedCodes};
 use crate::domain::{audit, policies};
+use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::DeviceRequest;
 use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
@@ -23,20 +23,20 @@ use crate::store::source_accounts::Contact;
 /// How many other codes of the source die with a reported one.
 const MAX_SIBLINGS: i64 = 200;
 
-/// Ends what this browser has open, or has just approved, together with the other waiting codes of the same client
+/// Ends what this approver has open, or has just approved, together with the other waiting codes of the same client
 /// and source, and remembers it against the source.
 pub async fn report(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     id: DeviceSessionId,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
-    let consent = consent(app, tenant.id, browser, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
     let mut transaction = app.db.begin().await?;
-    let code = sources::disown(&mut *transaction, id, browser.id, now).await?;
+    let code = sources::disown(&mut *transaction, id, approver.id, now).await?;
     let code = code.ok_or(DecisionRefused::AlreadyHandled)?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;
     let siblings = end_siblings(&mut transaction, tenant, request, now).await?;
@@ -44,13 +44,13 @@ pub async fn report(
     let from_elsewhere = Proximity::of(request.ip_address, origin.ip_address) == Proximity::Elsewhere;
     let mut frozen = None;
     if let Some(address) = request.ip_address.filter(|_| from_elsewhere) {
-        let contact = (limit_unit(address), browser.user.id, Contact::Reported);
+        let contact = (limit_unit(address), approver.user.id, Contact::Reported);
         frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
     }
     let event = AuditEvent {
         action: Action::DeviceSessionReported,
         outcome: Outcome::Success,
-        actor: Actor::User(browser.user.id),
+        actor: Actor::User(approver.user.id),
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),

@@ -9,16 +9,18 @@ use chrono::SecondsFormat;
 
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
+use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
-use super::languages::Phrase;
-use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, ScopeWords, Tone};
+use super::languages::{Language, Phrase};
+use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, Tone};
 use super::words;
 use super::{PageRefusal, risk_words, try_again_after};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
+use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decided, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
-use crate::domain::granting;
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
@@ -27,25 +29,40 @@ use crate::model::policy::approval::Verdict;
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(&app, &browser.tenant, session).await? else {
+    let Some(consent) = open::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
     };
-    let approving = Approving::at(session, &browser.origin);
-    let risk = risk_words::of(browser.language, &assess(&app, &browser.tenant, &approving, &consent).await?);
-    let page = page(&app, &browser, session, consent, risk);
+    let risk = risk(&app, &browser, session, &consent).await?;
+    let page = page(&app, &browser, session, consent, risk, None);
     Ok(browser.show(StatusCode::OK, &page))
 }
 
+/// How its approval looks.
+async fn risk(
+    app: &App,
+    browser: &Browser,
+    session: &BrowserSession,
+    consent: &Consent,
+) -> Result<RiskWords, PageRefusal> {
+    let approver = Approver::from(session);
+    let approving = Approving::of(&approver, &browser.origin);
+    Ok(risk_words::of(browser.language, &assess(app, &browser.tenant, &approving, consent).await?))
+}
+
 /// Shows it once more, because the code was not typed, or not as it is.
-async fn ask_again(app: &Arc<App>, browser: Browser, error: Phrase) -> Result<Response, PageRefusal> {
+async fn ask_again(
+    app: &Arc<App>,
+    browser: Browser,
+    chosen: &Choices,
+    error: Phrase,
+) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(app, &browser.tenant, session).await? else {
+    let Some(consent) = open::opened(app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(already_handled(browser));
     };
-    let approving = Approving::at(session, &browser.origin);
-    let assessment = assess(app, &browser.tenant, &approving, &consent).await?;
-    let risk = RiskWords { retype_error: Some(error), ..risk_words::of(browser.language, &assessment) };
-    let page = page(app, &browser, session, consent, risk);
+    let found = risk(app, &browser, session, &consent).await?;
+    let page =
+        page(app, &browser, session, consent, RiskWords { retype_error: Some(error), ..found }, Some(chosen));
     Ok(browser.show(StatusCode::BAD_REQUEST, &page))
 }
 
@@ -58,18 +75,20 @@ pub(super) async fn decide(
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
-    let decision = match form.take("decision").as_deref() {
-        Some("approve") => Decision::Approve,
-        Some("deny") => Decision::Deny,
+    let chosen = consent_choices::read(&mut form);
+    let (decision, told) = match form.take("decision").as_deref() {
+        Some("approve") => (Decision::Approve(chosen.clone()), approved(language)),
+        Some("deny") => (Decision::Deny, declined(language)),
         _ => return Err(PageRefusal::ForeignForm),
     };
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
+    let approver = Approver::from(session);
     let typed = form.take("user_code");
     let (typed, id) = (typed.as_deref(), DeviceSessionId(id));
-    match decide::decide(&app, &browser.tenant, session, id, decision, typed, &browser.origin).await {
-        Ok(Decided::Done) => Ok(decided(browser, decision)),
+    match decide::decide(&app, &browser.tenant, &approver, id, decision, typed, &browser.origin).await {
+        Ok(Decided::Done) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),
         Ok(Decided::ToBeConfirmed(characters)) => {
             let page = ConfirmationPage {
                 frame: browser.frame(),
@@ -79,9 +98,11 @@ pub(super) async fn decide(
             };
             Ok(browser.show(StatusCode::OK, &page))
         }
-        Err(DecisionRefused::MustRetype) => ask_again(&app, browser, language.t("risk-error-untyped")).await,
+        Err(DecisionRefused::MustRetype) => {
+            ask_again(&app, browser, &chosen, language.t("risk-error-untyped")).await
+        }
         Err(DecisionRefused::WrongCode) => {
-            ask_again(&app, browser, language.t("risk-error-wrong-code")).await
+            ask_again(&app, browser, &chosen, language.t("risk-error-wrong-code")).await
         }
         Err(DecisionRefused::TooManyAttempts(Exhausted { retry_after })) => {
             let page = browser.tell(
@@ -104,13 +125,23 @@ pub(super) async fn decide(
         }
         Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
         Err(DecisionRefused::StaleSignIn) => {
-            if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
+            if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
                 let arrival = consent.request.arrival;
                 let code = consent.user_code.as_str();
                 carried_code::carry(&app, &mut browser, code, Stage::ToSignInAnew, arrival);
             }
             Ok(browser.go_to("/sign-in"))
         }
+        Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
+            let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? else {
+                return Ok(browser.go_to("/device"));
+            };
+            let risk = risk(&app, &browser, session, &consent).await?;
+            let page = page(&app, &browser, session, consent, risk, Some(&chosen));
+            Ok(browser.show(StatusCode::BAD_REQUEST, &page))
+        }
+        // What there is to choose from has changed since, or the form was changed: the person looks once more.
+        Err(DecisionRefused::Choice(_)) => Ok(browser.go_to("/device/consent")),
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }
 }
@@ -127,39 +158,38 @@ pub(super) fn already_handled(browser: Browser) -> Response {
     )
 }
 
-fn decided(browser: Browser, decision: Decision) -> Response {
-    let language = browser.language;
-    match decision {
-        Decision::Approve => browser.tell(
-            StatusCode::OK,
-            Tone::Success,
-            language.t("consent-approved-title"),
-            language.t("consent-approved"),
-            None,
-        ),
-        Decision::Deny => browser.tell(
-            StatusCode::OK,
-            Tone::Neutral,
-            language.t("consent-declined-title"),
-            language.t("consent-declined"),
-            None,
-        ),
-    }
+/// What is said when it is decided.
+struct Told {
+    tone: Tone,
+    title: Phrase,
+    text: Phrase,
+}
+
+fn approved(language: Language) -> Told {
+    let (title, text) = (language.t("consent-approved-title"), language.t("consent-approved"));
+    Told { tone: Tone::Success, title, text }
+}
+
+fn declined(language: Language) -> Told {
+    let (title, text) = (language.t("consent-declined-title"), language.t("consent-declined"));
+    Told { tone: Tone::Neutral, title, text }
 }
 
 pub(super) fn decision_purpose(id: &str) -> String {
     format!("decide {id}")
 }
 
+/// The page, with what the person chose before, if it could not be taken.
 fn page(
     app: &Arc<App>,
     browser: &Browser,
     session: &BrowserSession,
     consent: Consent,
     risk: RiskWords,
+    chosen: Option<&Choices>,
 ) -> ConsentPage {
     let id = consent.request.session.id.to_string();
-    let renewable = granting::brings_refresh_token(&consent.client, &consent.scope_names());
+    let choices = ConsentChoices::of(browser.language, &consent, &app.config.tokens, chosen);
     let request = consent.request;
     ConsentPage {
         frame: browser.frame(),
@@ -177,13 +207,8 @@ fn page(
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
-        scopes: consent
-            .scopes
-            .into_iter()
-            .map(|scope| ScopeWords { name: scope.name, description: scope.description })
-            .collect(),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
-        access_lifetime_words: words::lifetime(browser.language, &app.config.tokens, renewable),
+        choices,
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,

@@ -14,6 +14,7 @@ use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::device_session::CodeArrival;
 use crate::model::user_code::MAX_INPUT_CHARS;
@@ -65,26 +66,27 @@ pub(super) async fn enter_code(
         return Ok(browser.go_to("/sign-in"));
     };
     let language = browser.language;
-    let (status, error, wait) =
-        match open::open(app, &browser.tenant, session, &short, arrival, &browser.origin).await {
-            Ok(_) => {
-                carried_code::put_down(&mut browser);
-                return Ok(browser.go_to("/device/consent"));
-            }
-            Err(OpenRefused::StaleSignIn) => {
-                carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
-                return Ok(browser.go_to("/sign-in"));
-            }
-            Err(OpenRefused::NoSuchCode) => {
-                (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)
-            }
-            Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
-                StatusCode::TOO_MANY_REQUESTS,
-                language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
-                Some(retry_after),
-            ),
-            Err(OpenRefused::Store(error)) => return Err(error.into()),
-        };
+    let approver = Approver::from(session);
+    let opened = open::open(app, &browser.tenant, &approver, &short, arrival, &browser.origin).await;
+    let (status, error, wait) = match opened {
+        Ok(_) => {
+            carried_code::put_down(&mut browser);
+            return Ok(browser.go_to("/device/consent"));
+        }
+        Err(OpenRefused::StaleSignIn) => {
+            carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
+            return Ok(browser.go_to("/sign-in"));
+        }
+        Err(OpenRefused::NoSuchCode) => {
+            (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)
+        }
+        Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
+            Some(retry_after),
+        ),
+        Err(OpenRefused::Failed(error)) => return Err(error.into()),
+    };
     carried_code::put_down(&mut browser);
     let page =
         DeviceEntryPage { frame: browser.frame(), code: short, code_from_link: false, error: Some(error) };

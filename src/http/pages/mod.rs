@@ -5,6 +5,7 @@ mod bare_notice;
 pub mod browser;
 pub mod carried_code;
 pub mod consent;
+pub mod consent_choices;
 pub mod csrf;
 pub mod device;
 pub mod languages;
@@ -92,7 +93,7 @@ fn try_again_after(span: Option<TimeDelta>, mut response: Response) -> Response 
 
 /// Why a page cannot be shown, or a form not be taken.
 #[derive(Debug)]
-pub(super) enum PageRefusal {
+pub enum PageRefusal {
     /// The form was not ours, or its browser has changed since.
     ForeignForm,
     /// Something below failed.

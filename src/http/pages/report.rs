@@ -13,6 +13,7 @@ use super::views::Tone;
 use crate::app::App;
 use crate::domain::device_flow::decide::DecisionRefused;
 use crate::domain::device_flow::report;
+use crate::model::approver::Approver;
 use crate::model::ids::DeviceSessionId;
 
 /// Takes the report. The form is bound to this browser, this session and this device.
@@ -27,7 +28,15 @@ pub(super) async fn report(
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match report::report(&app, &browser.tenant, session, DeviceSessionId(id), &browser.origin).await {
+    match report::report(
+        &app,
+        &browser.tenant,
+        &Approver::from(session),
+        DeviceSessionId(id),
+        &browser.origin,
+    )
+    .await
+    {
         Ok(()) => Ok(browser.tell(
             StatusCode::OK,
             Tone::Success,

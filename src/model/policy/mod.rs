@@ -5,12 +5,14 @@
 //! to the server's setting.
 
 pub mod approval;
+pub mod grant;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use approval::ApprovalPolicy;
+use grant::GrantPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
@@ -19,6 +21,8 @@ use trust::TrustPolicy;
 pub struct Policy {
     /// Approvals.
     pub approval: ApprovalPolicy,
+    /// What the person who approves may choose.
+    pub grant: GrantPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -36,6 +40,9 @@ pub struct InvalidPolicy(String);
 impl Policy {
     /// The policy after `changes`, each over those before.
     pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicy> {
+        if changes.iter().all(|changes| changes.0.is_empty()) {
+            return Ok(self.clone());
+        }
         let standard = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
         let mut policy = standard.clone();
         for PolicyChanges(members) in changes {
@@ -50,6 +57,7 @@ impl Policy {
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
         self.approval.check()?;
+        self.grant.check()?;
         self.trust.check()
     }
 }
@@ -142,6 +150,8 @@ mod tests {
             json!({"approval": {"excluded_roles": ["No Role"]}}),
             json!({"approval": {"excluded_networks": ["here"]}}),
             json!({"approval": {"campaign": {"window_seconds": 0}}}),
+            json!({"grant": {"optional_scopes": "some"}}),
+            json!({"grant": {"max_lifetime_seconds": 0}}),
         ] {
             assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::{CodeArrival, DeviceRequest};
-use crate::model::ids::{BrowserSessionId, DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{ApproverId, DeviceSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::store::{Result, host};
 
@@ -19,7 +19,7 @@ pub struct Opening {
     pub request: DeviceRequest,
     /// How often it was opened before.
     pub opened_count: i32,
-    /// Whose browser has it open now, if that browser is still signed in.
+    /// Who has it open now, if their browser is still signed in, or their program still connected.
     pub held_by: Option<UserId>,
 }
 
@@ -43,8 +43,11 @@ pub async fn lock(
         return Ok(None);
     };
     let held_by = sqlx::query_scalar!(
-        "SELECT user_id FROM browser_sessions
-         WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4",
+        r#"SELECT user_id AS "user_id!" FROM browser_sessions
+           WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4
+           UNION ALL
+           SELECT user_id FROM token_families
+           WHERE device_id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND expires_at > $3"#,
         row.opened_by,
         tenant.0,
         now,
@@ -68,7 +71,7 @@ pub async fn find(
 ) -> Result<Option<DeviceRequest>> {
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
-                  consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
+                  trusted, chosen_lifetime_seconds, consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
                   ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
                   came_by_link
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
@@ -88,6 +91,8 @@ pub async fn find(
             granted_scopes: row.granted_scopes,
             auth_time: row.auth_time,
             amr: row.amr,
+            trusted: row.trusted,
+            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
             retried_at: row.retried_at,
             dpop_jkt: row.dpop_jkt,
@@ -101,16 +106,16 @@ pub async fn find(
         place: row.place.map(|place| place.0),
         user_agent: row.user_agent,
         created_at: row.created_at,
-        opened_by: row.opened_by.map(BrowserSessionId),
+        opened_by: row.opened_by.map(ApproverId),
         arrival: if row.came_by_link { CodeArrival::Link } else { CodeArrival::Typed },
     }))
 }
 
-/// The session that this browser has open and that still waits for a decision.
+/// The session that this approver has open and that still waits for a decision.
 pub async fn held_by(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    browser: BrowserSessionId,
+    approver: ApproverId,
     now: DateTime<Utc>,
 ) -> Result<Option<DeviceSessionId>> {
     Ok(sqlx::query_scalar!(
@@ -118,7 +123,7 @@ pub async fn held_by(
          WHERE tenant_id = $1 AND opened_by = $2 AND state = 'pending' AND expires_at > $3
          ORDER BY created_at DESC LIMIT 1",
         tenant.0,
-        browser.0,
+        approver.0,
         now
     )
     .fetch_optional(db)
@@ -126,17 +131,17 @@ pub async fn held_by(
     .map(DeviceSessionId))
 }
 
-/// Notes that a browser has the session open, and no other one, and how its code came there: once by link, always by
+/// Notes that an approver has the session open, and no other one, and how its code came there: once by link, always by
 /// link, so that nobody makes a linked code a typed one by opening it twice.
 pub async fn record(
     db: &mut PgConnection,
     id: DeviceSessionId,
-    browser: BrowserSessionId,
+    approver: ApproverId,
     arrival: CodeArrival,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE device_sessions SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
-        browser.0,
+        approver.0,
         id.0
     )
     .execute(&mut *db)
@@ -146,7 +151,7 @@ pub async fn record(
          SET opened_by = $2, opened_count = opened_count + 1, came_by_link = came_by_link OR $3
          WHERE id = $1",
         id.0,
-        Some::<Uuid>(browser.0),
+        Some::<Uuid>(approver.0),
         arrival == CodeArrival::Link
     )
     .execute(db)

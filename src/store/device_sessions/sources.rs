@@ -7,15 +7,15 @@ use ipnet::IpNet;
 use sqlx::PgExecutor;
 
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId};
+use crate::model::ids::{ApproverId, ClientId, DeviceSessionId, TenantId};
 use crate::store::{Result, hash32};
 
-/// Ends a session that this browser has open, or has approved, and that no device has redeemed; its device code's
+/// Ends a session that this approver has open, or has approved, and that no device has redeemed; its device code's
 /// hash if there was anything to end.
 pub async fn disown(
     db: impl PgExecutor<'_>,
     id: DeviceSessionId,
-    opened_by: BrowserSessionId,
+    opened_by: ApproverId,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let ended = sqlx::query_scalar!(

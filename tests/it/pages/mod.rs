@@ -2,6 +2,7 @@
 
 mod browser;
 mod browser_headers;
+mod choices;
 mod chromium;
 mod code_guessing;
 mod consent;
