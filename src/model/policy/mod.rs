@@ -86,7 +86,9 @@ mod tests {
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        Policy { approval: approval(), trust }
+        let grant = json!({"optional_scopes": "all", "person_chooses_lifetime": true,
+                           "max_lifetime_seconds": 864_000});
+        Policy { approval: approval(), grant: serde_json::from_value(grant).unwrap(), trust }
     }
 
     fn approval() -> ApprovalPolicy {
