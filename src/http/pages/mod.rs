@@ -1,5 +1,6 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
+pub mod account;
 pub mod assets;
 mod bare_notice;
 pub mod browser;
@@ -44,6 +45,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::FAVICON_PATH, get(assets::favicon))
+        .merge(account::router())
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.
