@@ -8,6 +8,7 @@ pub mod audit;
 pub mod authenticate_client;
 pub mod browser_sessions;
 pub mod change_password;
+pub mod campaigns;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
