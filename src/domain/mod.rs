@@ -3,6 +3,7 @@
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 
 pub mod access_tokens;
+pub mod approval_notices;
 pub mod audit;
 pub mod authenticate_client;
 pub mod client_credentials;
@@ -15,6 +16,7 @@ pub mod granting;
 pub mod guards;
 pub mod housekeeping;
 pub mod introspect;
+pub mod not_me;
 pub mod oauth_error;
 pub mod passwords;
 pub mod person_claims;

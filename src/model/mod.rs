@@ -1,6 +1,7 @@
 //! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
 
 pub mod access_token;
+pub mod approval_notice;
 pub mod attempt_budget;
 pub mod audit_event;
 pub mod bearer_secret;

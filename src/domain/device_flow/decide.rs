@@ -5,7 +5,7 @@ use serde_json::json;
 use super::open::consent;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, sign_in};
+use crate::domain::{approval_notices, audit, sign_in};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
@@ -41,7 +41,7 @@ impl<E: Into<OAuthError>> From<E> for DecisionRefused {
 }
 
 /// Takes the decision of the person who has the session open in this browser: once, whatever else happens at
-/// the same moment.
+/// the same moment. Of a yes, the person is told in this language (RFC 5646) by mail.
 pub async fn decide(
     app: &App,
     tenant: &Tenant,
@@ -49,6 +49,7 @@ pub async fn decide(
     id: DeviceSessionId,
     decision: Decision,
     origin: &RequestOrigin,
+    language: &str,
 ) -> Result<(), DecisionRefused> {
     if decision == Decision::Approve && !sign_in::is_fresh(app, browser) {
         return Err(DecisionRefused::StaleSignIn);
@@ -80,6 +81,9 @@ pub async fn decide(
     };
     let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;
+    if decision == Decision::Approve {
+        approval_notices::lay_by(app, &mut transaction, browser, &consent, language).await?;
+    }
     let event = AuditEvent {
         action,
         outcome: Outcome::Success,

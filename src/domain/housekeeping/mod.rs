@@ -3,6 +3,7 @@
 //! A chore deletes one batch at a time, rows that no other server has taken, so that any number of servers may do
 //! it at once and none holds a lock for long.
 
+pub mod approval_notices;
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
@@ -36,7 +37,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 10] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -45,6 +46,7 @@ pub const CHORES: [Chore; 9] = [
     attempt_budgets::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
+    approval_notices::CHORE,
     audit_events::CHORE,
 ];
 

@@ -46,7 +46,7 @@ pub(super) async fn decide(
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await {
+    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin, "en").await {
         Ok(()) => Ok(decided(browser, decision)),
         Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
             StatusCode::CONFLICT,

@@ -86,6 +86,24 @@ pub struct ConsentPage {
     pub session_id: String,
 }
 
+/// The question whether an approval was the reader's own.
+#[derive(Debug, Clone, Template)]
+#[template(path = "not_me.html", config = ".askama.toml")]
+pub struct NotMePage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The registered name of the client.
+    pub client_name: String,
+    /// The name the device gave itself.
+    pub device_name: Option<String>,
+    /// When it was approved, as an RFC 3339 timestamp.
+    pub approved_at: String,
+    /// When it was approved, in words.
+    pub approved_at_words: String,
+    /// What the link of the message carries.
+    pub token: String,
+}
+
 /// What a device told about itself. Nothing of it is verified.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceWords {

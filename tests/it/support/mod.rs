@@ -7,6 +7,7 @@ pub mod database;
 pub mod device;
 pub mod dpop;
 pub mod jwt;
+pub mod mail_sink;
 pub mod person;
 pub mod resource_server;
 pub mod server;
