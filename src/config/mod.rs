@@ -15,6 +15,7 @@ use url::Url;
 
 pub use load::{ConfigError, load};
 
+use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
 
@@ -39,6 +40,7 @@ pub struct Config {
     pub mail: Mail,
     pub log: Log,
     pub sessions: Sessions,
+    pub policy: Policy,
     pub housekeeping: Housekeeping,
 }
 

@@ -20,6 +20,7 @@ pub mod not_me;
 pub mod oauth_error;
 pub mod passwords;
 pub mod person_claims;
+pub mod policies;
 pub mod refresh;
 pub mod resources;
 pub mod revoke;

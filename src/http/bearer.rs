@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::dpop::{Dpop, challenge};
 use super::no_store;
-use super::oauth::{OAuthErrorBody, OAuthRefusal};
+use super::oauth::OAuthRefusal;
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::domain::access_tokens::{Presented, TokenRefused};
@@ -85,6 +87,19 @@ impl FromRequest<Arc<App>> for AccessToken {
     }
 }
 
+/// What is said to a token that opens no door; nothing is, to those that show none (RFC 6750 §3.1).
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct BearerErrorBody {
+    /// The error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "invalid_token")]
+    pub error: Option<&'static str>,
+    /// A sentence for developers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The access token is invalid, over or revoked.")]
+    pub error_description: Option<&'static str>,
+}
+
 /// How a header shows a token.
 enum Scheme {
     Bearer,
@@ -124,7 +139,8 @@ impl IntoResponse for BearerRefusal {
                     (header::WWW_AUTHENTICATE, challenge),
                     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
                 ];
-                return (StatusCode::UNAUTHORIZED, headers).into_response();
+                return (StatusCode::UNAUTHORIZED, headers, axum::Json(BearerErrorBody::default()))
+                    .into_response();
             }
             Self::Request(error) => return OAuthRefusal::from(error).into_response(),
             Self::Token(TokenRefused::WrongProof(error)) => return refuse_proof(&error),
@@ -157,7 +173,8 @@ impl IntoResponse for BearerRefusal {
         let challenge =
             format!(r#"{scheme} realm="latchkey", error="{error}", error_description="{description}"{more}"#);
         let mut response =
-            (status, no_store(OAuthErrorBody { error, error_description: description })).into_response();
+            (status, no_store(BearerErrorBody { error: Some(error), error_description: Some(description) }))
+                .into_response();
         if let Ok(challenge) = HeaderValue::try_from(challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -168,7 +185,8 @@ impl IntoResponse for BearerRefusal {
 /// What is said to a token whose proof does not hold (RFC 9449 §7.1, §9).
 fn refuse_proof(error: &OAuthError) -> Response {
     metrics::counter!("latchkey_oauth_errors_total", "error" => error.code.as_str()).increment(1);
-    let body = OAuthErrorBody { error: error.code.as_str(), error_description: error.description };
+    let body =
+        BearerErrorBody { error: Some(error.code.as_str()), error_description: Some(error.description) };
     let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(Some(error.code)));
     response

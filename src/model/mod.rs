@@ -14,6 +14,7 @@ pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
 pub mod place;
+pub mod policy;
 pub mod public_address;
 pub mod request_origin;
 pub mod resource;

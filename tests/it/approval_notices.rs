@@ -85,6 +85,18 @@ async fn a_person_who_was_told_of_an_approval_can_end_it_without_signing_in() {
 }
 
 #[tokio::test]
+async fn the_message_is_in_the_language_the_person_approved_in() {
+    let mut sink = MailSink::start().await;
+    let (_server, tv, ada) = scene(&sink).await;
+    let page = ada.open(&tv.start("openid").await.user_code).await;
+    let page = ada.submit(&page, "/language", &[("language", "de")]).await;
+    ada.decide(&page, "approve").await;
+    let mail = sink.next().await;
+    assert_eq!(mail.header("subject"), ["The tv app wurde mit Ihrem Konto verbunden"]);
+    assert!(mail.text.contains("Gerät trennen:"), "{mail:?}");
+}
+
+#[tokio::test]
 async fn an_approval_that_is_disowned_before_its_tokens_are_collected_never_yields_any() {
     let mut sink = MailSink::start().await;
     let (server, tv, ada) = scene(&sink).await;

@@ -2,6 +2,7 @@
 //! while a server runs.
 
 mod clients;
+mod policies;
 mod resources;
 mod scopes;
 mod signing_keys;
@@ -92,6 +93,8 @@ enum Command {
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
     DeleteTenant(tenants::ThatTenant),
+    /// Say what a tenant or a client has otherwise than the settings under [policy].
+    SetPolicy(policies::SetPolicy),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
@@ -141,6 +144,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
+        Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
         Command::DeleteClient(that) => clients::delete_client(app, tenant, &that).await,
         Command::CreateTenant(_)
         | Command::SetTenant(_)

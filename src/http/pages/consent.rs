@@ -11,14 +11,17 @@ use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::{CsrfChecked, equal};
+use super::languages::{Language, Phrase};
 use super::views::{ConsentPage, DeviceWords, ScopeWords, Tone};
-use super::words;
+use super::{places, words};
 use crate::app::App;
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
+use crate::domain::device_flow::proximity::Proximity;
 use crate::domain::granting;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
+use crate::model::place::Place;
 
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
@@ -35,6 +38,7 @@ pub(super) async fn decide(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
+    let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
@@ -46,14 +50,16 @@ pub(super) async fn decide(
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin, "en").await {
+    let id = DeviceSessionId(id);
+    match decide::decide(&app, &browser.tenant, session, id, decision, &browser.origin, language.tag()).await
+    {
         Ok(()) => Ok(decided(browser, decision)),
         Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
             StatusCode::CONFLICT,
             Tone::Neutral,
-            "Already handled",
-            "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
-            Some("Enter a code"),
+            language.t("consent-handled-title"),
+            language.t("consent-handled"),
+            Some(language.t("consent-handled-next")),
         )),
         Err(DecisionRefused::StaleSignIn) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
@@ -66,19 +72,20 @@ pub(super) async fn decide(
 }
 
 fn decided(browser: Browser, decision: Decision) -> Response {
+    let language = browser.language;
     match decision {
         Decision::Approve => browser.tell(
             StatusCode::OK,
             Tone::Success,
-            "Your device is connected",
-            "Go back to your device; it continues by itself within a few seconds. You can close this page.",
+            language.t("consent-approved-title"),
+            language.t("consent-approved"),
             None,
         ),
         Decision::Deny => browser.tell(
             StatusCode::OK,
             Tone::Neutral,
-            "Declined",
-            "The device was not connected and got nothing. If somebody sent you that code, do not answer them.",
+            language.t("consent-declined-title"),
+            language.t("consent-declined"),
             None,
         ),
     }
@@ -106,17 +113,48 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
             user_agent: request.user_agent,
         },
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        requested_at_words: words::when(request.created_at, app.clock.now()),
+        requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
+        place: request.place.as_ref().and_then(|place| places::in_words(browser.language, place)),
+        remoteness: remoteness(browser.language, session, request.place.as_ref(), &consent.proximity),
         scopes: consent
             .scopes
             .into_iter()
             .map(|scope| ScopeWords { name: scope.name, description: scope.description })
             .collect(),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
-        access_lifetime_words: words::lifetime(&app.config.tokens, renewable),
+        access_lifetime_words: words::lifetime(browser.language, &app.config.tokens, renewable),
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,
     }
+}
+
+/// What speaks against the device being where the browser is. Of what they differ in, the greatest is told.
+fn remoteness(
+    language: Language,
+    session: &BrowserSession,
+    device: Option<&Place>,
+    proximity: &Proximity,
+) -> Vec<Phrase> {
+    let words = |place: Option<&Place>| place.and_then(|place| places::in_words(language, place));
+    let apart = if proximity.is_other_country {
+        Some(language.t("consent-other-country"))
+    } else if let Some(far) = proximity.far_km {
+        #[expect(clippy::cast_possible_truncation, reason = "at most half the way round the earth")]
+        let tens = (far / 10.0).round() as i64;
+        Some(language.t("consent-far").number("kilometres", tens * 10))
+    } else if proximity.is_other_network {
+        Some(language.t("consent-other-network"))
+    } else {
+        None
+    };
+    let apart = match (apart, words(device), words(session.place.as_ref())) {
+        (Some(apart), Some(device), Some(browser)) => {
+            Some(apart.phrase("device", device).phrase("browser", browser))
+        }
+        _ => None,
+    };
+    let hosted = proximity.is_hosted.then(|| language.t("consent-hosted"));
+    apart.into_iter().chain(hosted).collect()
 }

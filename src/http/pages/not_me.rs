@@ -20,19 +20,20 @@ use crate::http::parameters::Parameters;
 /// Shows what was approved, and a button. Programs that look through mail follow its links: showing changes nothing.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
-    browser: Browser,
+    mut browser: Browser,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageRefusal> {
     let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
     let Some(approved) = not_me::find(&app, browser.tenant.id, &token).await? else {
         return Ok(dead_link(browser));
     };
+    browser.here = format!("/device/not-me?token={token}");
     let page = NotMePage {
         frame: browser.frame(),
         client_name: approved.client_name,
         device_name: approved.device_name,
         approved_at: approved.at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        approved_at_words: words::when(approved.at, app.clock.now()),
+        approved_at_words: words::when(browser.language, approved.at, app.clock.now()),
         token,
     };
     Ok(browser.show(StatusCode::OK, &page))
@@ -47,21 +48,11 @@ pub(super) async fn disown(
     if !not_me::disown(&app, browser.tenant.id, &token, &browser.origin).await? {
         return Ok(dead_link(browser));
     }
-    Ok(browser.tell(
-        StatusCode::OK,
-        Tone::Success,
-        "The device is disconnected",
-        "It can do nothing in your name any more. Somebody may know your password: change it now, and wherever else you use it.",
-        None,
-    ))
+    let (title, text) = (browser.language.t("not-me-done-title"), browser.language.t("not-me-done"));
+    Ok(browser.tell(StatusCode::OK, Tone::Success, title, text, None))
 }
 
 fn dead_link(browser: Browser) -> Response {
-    browser.tell(
-        StatusCode::NOT_FOUND,
-        Tone::Problem,
-        "This link does not work",
-        "It was used already, or it is older than seven days. If something is wrong with your account, change your password and tell whoever runs this service.",
-        None,
-    )
+    let (title, text) = (browser.language.t("not-me-dead-title"), browser.language.t("not-me-dead"));
+    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
 }

@@ -9,6 +9,7 @@ pub mod dpop;
 pub mod jwt;
 pub mod mail_sink;
 pub mod person;
+pub mod programs;
 pub mod resource_server;
 pub mod server;
 pub mod signer;
