@@ -77,6 +77,6 @@ mod tests {
         while let Some(next) = next_attempt(attempts, begin, now) {
             (attempts, now) = (attempts + 1, next);
         }
-        assert_eq!(attempts, 30);
+        assert_eq!(attempts, 29);
     }
 }
