@@ -3,6 +3,7 @@
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
 pub mod announcements;
+pub mod approval_notices;
 pub mod approvals;
 pub mod attempt_budgets;
 pub mod audit_events;
@@ -14,8 +15,8 @@ pub mod device_sessions;
 pub mod device_trust;
 pub mod devices;
 mod error;
-pub mod half_sign_ins;
 pub mod frozen_sources;
+pub mod half_sign_ins;
 pub mod queues;
 pub mod recent_proofs;
 pub mod recovery_codes;
