@@ -99,7 +99,8 @@ pub async fn take_one_back(
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'approved'
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2
+         WHERE id = $1 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
         id.0,
         now
