@@ -12,6 +12,7 @@ pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 pub mod device_trust;
+pub mod devices;
 mod error;
 pub mod half_sign_ins;
 pub mod queues;

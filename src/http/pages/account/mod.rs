@@ -1,5 +1,6 @@
 //! `/account`: what people do with their own account.
 
+pub mod devices;
 pub mod security;
 
 use std::sync::Arc;
@@ -10,5 +11,5 @@ use crate::app::App;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
-    security::router()
+    devices::router().merge(security::router())
 }
