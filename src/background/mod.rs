@@ -3,6 +3,7 @@
 //! A task runs until the server stops. One that ends before is a fault of ours: the server then stops, loudly.
 
 mod bookkeeping;
+mod geo_files;
 mod housekeeping;
 mod key_rotation;
 mod listening;
@@ -33,6 +34,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
+    if app.geo.is_on() {
+        tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
+    }
     for chore in CHORES {
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }

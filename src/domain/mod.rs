@@ -7,6 +7,7 @@ pub mod approval;
 pub mod audit;
 pub mod authenticate_client;
 pub mod browser_sessions;
+pub mod campaigns;
 pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;

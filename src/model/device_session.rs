@@ -4,14 +4,19 @@
 //!                 approve                 redeem
 //!   ┌─────────┐ ──────────▶ ┌──────────┐ ──────────▶ ┌──────────┐
 //!   │ pending │             │ approved │             │ consumed │
-//!   └─────────┘ ──────────▶ └──────────┘             └──────────┘
-//!        │         deny
-//!        ├──────────────▶ denied
-//!        │ expires_at
-//!        └──────────────▶ expired ◀────────────── approved, not collected in time
+//!   └─────────┘             └──────────┘             └──────────┘
+//!     │  │  │  approve,           ▲ the device sends
+//!     │  │  │  to be confirmed    │ the right characters
+//!     │  │  └──────────────▶ ┌────────────┐ three wrong ones, or disowned
+//!     │  │                   │ confirming │ ──────▶ denied
+//!     │  │ deny              └────────────┘
+//!     │  └─────────────────▶ denied
+//!     │ expires_at
+//!     └────────────────────▶ expired ◀── confirming at expires_at; approved, not collected in time
 //! ```
 //!
-//! *Expired* is not stored: it is what a pending or approved session is once its time has passed.
+//! *Expired* is not stored: it is what a pending, confirming or approved session is once its time has passed. To a
+//! poll without the right characters, a confirming session is pending.
 
 use std::net::IpAddr;
 
@@ -22,6 +27,7 @@ use super::acr::Acr;
 use super::device::DeviceDescription;
 use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
+use super::place::Place;
 use super::scope::ScopeSet;
 
 /// How long an approved code can be collected at the least, even when it was approved just before it expired.
@@ -59,6 +65,8 @@ pub struct DeviceSession {
 pub enum State {
     /// Nobody decided yet.
     Pending,
+    /// Somebody said yes; the device must send what the approval page shows.
+    Confirming(Approval),
     /// Somebody said yes; the tokens wait to be collected.
     Approved(Approval),
     /// Somebody said no.
@@ -134,6 +142,8 @@ impl Authentication {
 pub enum Phase<'a> {
     /// It waits for a decision.
     Pending,
+    /// It was approved, and waits for the device to confirm that.
+    Confirming,
     /// It can be redeemed.
     Approved(&'a Approval),
     /// It was refused.
@@ -149,8 +159,9 @@ impl DeviceSession {
     #[must_use]
     pub fn phase(&self, now: DateTime<Utc>) -> Phase<'_> {
         match &self.state {
-            State::Pending if now >= self.expires_at => Phase::Expired,
+            State::Pending | State::Confirming(_) if now >= self.expires_at => Phase::Expired,
             State::Pending => Phase::Pending,
+            State::Confirming(_) => Phase::Confirming,
             State::Approved(approval) if now >= self.expires_at.max(approval.at + REDEMPTION_WINDOW) => {
                 Phase::Expired
             }
@@ -214,6 +225,8 @@ pub struct DeviceRequest {
     pub device: DeviceDescription,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// With what program.
     pub user_agent: Option<String>,
     /// When.

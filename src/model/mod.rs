@@ -9,6 +9,7 @@ pub mod bearer_secret;
 pub mod browser_session;
 pub mod change;
 pub mod client;
+pub mod confirmation_code;
 pub mod device;
 pub mod device_session;
 pub mod half_sign_in;

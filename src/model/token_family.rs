@@ -106,6 +106,8 @@ pub enum RevocationReason {
     SignedOutEverywhere,
     /// Its person chose another password, and let all devices go with the old one.
     PasswordChanged,
+    /// Its code came from a source of phishing.
+    CampaignRevoked,
 }
 
 impl RevocationReason {
@@ -121,6 +123,7 @@ impl RevocationReason {
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
             Self::PasswordChanged => "password_changed",
+            Self::CampaignRevoked => "campaign_revoked",
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::client::{Client, GrantType};
-use crate::model::device_session::{DeviceRequest, MAX_OPENINGS, Phase};
+use crate::model::device_session::{CodeArrival, DeviceRequest, MAX_OPENINGS, Phase};
 use crate::model::ids::{DeviceSessionId, UserId};
-use crate::model::request_origin::RequestOrigin;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
@@ -29,6 +29,7 @@ use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::source_accounts::{self, Contact};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,7 @@ pub async fn open(
     tenant: &Tenant,
     approver: &Approver,
     input: &str,
+    arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<DeviceSessionId, OpenRefused> {
     let Found { mut transaction, attempt, opening, verdict } =
@@ -145,7 +147,8 @@ pub async fn open(
         }
         Verdict::Open => {
             attempt.give_back(&mut transaction).await?;
-            openings::record(&mut transaction, id, approver.id).await?;
+            openings::record(&mut transaction, id, approver.id, arrival).await?;
+            remember_contact(&mut transaction, approver.user.id, &opening.request, app.clock.now()).await?;
             (Action::DeviceSessionOpened, Outcome::Success)
         }
         Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
@@ -166,6 +169,7 @@ pub async fn open(
         details: json!({
             "verdict": format!("{verdict:?}"),
             "opened_before": opening.opened_count,
+            "arrival": arrival,
             "shortfall": shortfall.map(|shortfall| shortfall.to_string()),
         }),
     };
@@ -212,7 +216,18 @@ pub async fn read(
     asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)
 }
 
-async fn record_refusal(
+/// Many strangers who open codes of one source make a campaign.
+async fn remember_contact(
+    db: &mut sqlx::PgConnection,
+    user: UserId,
+    request: &DeviceRequest,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
+    source_accounts::note(db, request.session.tenant_id, source, user, Contact::Opened, now).await
+}
+
+pub(super) async fn record_refusal(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,

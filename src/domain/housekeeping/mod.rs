@@ -6,6 +6,7 @@
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
+pub mod code_sources;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
@@ -37,7 +38,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 10] = [
+pub const CHORES: [Chore; 11] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -45,6 +46,7 @@ pub const CHORES: [Chore; 10] = [
     browser_sessions::CHORE,
     half_sign_ins::CHORE,
     attempt_budgets::CHORE,
+    code_sources::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
     audit_events::CHORE,

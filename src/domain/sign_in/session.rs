@@ -32,6 +32,7 @@ pub(super) async fn begin(
         // Whoever has one has just used it.
         has_second_factor: authentication.acr() == Acr::TwoFactors,
         authentication,
+        place: app.geo.place_of(origin.ip_address),
         last_seen_at: now,
     };
     let expires_at = now + TimeDelta::seconds(i64::from(app.config.sign_in.absolute_seconds));

@@ -55,6 +55,14 @@ impl IntoResponse for ConsentRefused {
                 let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
                 OAuthError::new(code, "Too many codes that did not work; please wait.")
             }
+            Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
+                OAuthError::invalid_request("The person must type the code that the device shows.")
+            }
+            Self::Decision(DecisionRefused::Forbidden(_)) => {
+                let description =
+                    "This looks like phishing, or no devices are connected here; it was denied.";
+                return refuse(StatusCode::FORBIDDEN, "access_denied", description);
+            }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
             Self::Decision(DecisionRefused::Failed(error)) => error,
         };
@@ -87,5 +95,6 @@ fn sign_in_anew() -> Response {
 
 fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
     metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
-    (status, no_store(OAuthErrorBody { error, error_description })).into_response()
+    (status, no_store(OAuthErrorBody { error, error_description, confirmation_attempts_left: None }))
+        .into_response()
 }

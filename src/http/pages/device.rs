@@ -17,6 +17,7 @@ use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
+use crate::model::device_session::CodeArrival;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to
@@ -30,7 +31,7 @@ pub(super) async fn show(
         let linked = Parameters::of_query(query.as_deref())?.take("user_code");
         if let Some(code) = linked.filter(|_| app.config.device_flow.verification_uri_complete) {
             let input: String = code.chars().take(MAX_INPUT_CHARS).collect();
-            carried_code::carry(&app, &mut browser, &input, Stage::Linked);
+            carried_code::carry(&app, &mut browser, &input, Stage::Linked, CodeArrival::Link);
         }
         return Ok(browser.go_to("/device"));
     }
@@ -60,20 +61,21 @@ pub(super) async fn enter_code(
     input: &str,
 ) -> Result<Response, PageRefusal> {
     let short: String = input.chars().take(MAX_INPUT_CHARS + 1).collect();
+    let arrival = carried_code::arrival(app, &browser, &short);
     let Some(session) = browser.fresh_session() else {
-        carried_code::carry(app, &mut browser, &short, Stage::Entered);
+        carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
         return Ok(browser.go_to("/sign-in"));
     };
     let language = browser.language;
     let approver = Approver::from(session);
-    let opened = open::open(app, &browser.tenant, &approver, &short, &browser.origin).await;
+    let opened = open::open(app, &browser.tenant, &approver, &short, arrival, &browser.origin).await;
     let (status, error, wait) = match opened {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
         Err(OpenRefused::SignInNeeded(shortfall)) => {
-            carried_code::carry(app, &mut browser, &short, Stage::Entered);
+            carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
             return Ok(browser.go_to(way_to_more(shortfall)));
         }
         Err(OpenRefused::NoSuchCode) => {

@@ -96,7 +96,7 @@ pub async fn kill(
 pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_sessions SET state = 'denied', decided_at = $2
-         WHERE decided_by_user_id = $1 AND state = 'approved'
+         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
         user.0,
         now

@@ -1,5 +1,6 @@
 //! Who and what the tests are about: servers, devices, people, and the databases beneath them.
 
+pub mod address_file;
 pub mod answer;
 pub mod authenticator;
 pub mod clock;

@@ -30,6 +30,7 @@ files!(
     "device",
     "layout",
     "notices",
+    "risk",
     "security",
     "sign-in",
     "words",
