@@ -4,6 +4,7 @@
 
 pub mod access_tokens;
 pub mod approval;
+pub mod approval_notices;
 pub mod audit;
 pub mod authenticate_client;
 pub mod browser_sessions;
@@ -20,6 +21,7 @@ pub mod granting;
 pub mod guards;
 pub mod housekeeping;
 pub mod introspect;
+pub mod not_me;
 pub mod oauth_error;
 pub mod passwords;
 pub mod person_claims;

@@ -28,6 +28,8 @@ pub enum SecretKind {
     ClientSecret,
     /// The cookie of a browser.
     Browser,
+    /// What the link "this was not me" carries.
+    NotMe,
 }
 
 impl SecretKind {
@@ -37,6 +39,7 @@ impl SecretKind {
             Self::RefreshToken => "lkr_",
             Self::ClientSecret => "lks_",
             Self::Browser => "lkb_",
+            Self::NotMe => "lkn_",
         }
     }
 }

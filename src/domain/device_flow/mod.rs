@@ -18,7 +18,6 @@ pub mod decide;
 pub mod open;
 pub mod poll;
 mod precautions;
-pub mod proximity;
 pub mod redeem;
 pub mod report;
 pub mod start;
