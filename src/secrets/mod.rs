@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
+use crate::model::audit_seal::Mac;
 use crate::model::ids::TenantId;
 use crate::model::tenant::TenantSlug;
 use crate::model::user_code::UserCode;
@@ -20,6 +21,7 @@ pub struct Secrets {
     user_code: hmac::Key,
     csrf: hmac::Key,
     dpop_nonce: hmac::Key,
+    audit: hmac::Key,
     /// Seals signing keys and user codes for the database.
     pub database: Sealer,
     /// Seals what a browser carries for us.
@@ -46,6 +48,7 @@ impl Secrets {
             user_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("user code mac")[..]),
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
             dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
+            audit: hmac::Key::new(hmac::HMAC_SHA256, &expand("audit seals")[..]),
             database: Sealer::new(&expand("database sealing")),
             cookies: Sealer::new(&expand("cookie sealing")),
         }
@@ -67,6 +70,18 @@ impl Secrets {
     #[must_use]
     pub fn dpop_nonce_mac(&self, tenant: &TenantSlug, span: i64) -> [u8; 32] {
         mac(&self.dpop_nonce, &[&span.to_be_bytes(), tenant.as_str().as_bytes()])
+    }
+
+    /// The code of a seal of the audit trail.
+    #[must_use]
+    pub fn audit_mac(&self, message: &[u8]) -> Mac {
+        mac(&self.audit, &[message])
+    }
+
+    /// Whether `mac` is the code of this message, in constant time.
+    #[must_use]
+    pub fn is_audit_mac(&self, message: &[u8], mac: &[u8]) -> bool {
+        hmac::verify(&self.audit, message, mac).is_ok()
     }
 }
 
