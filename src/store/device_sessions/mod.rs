@@ -2,6 +2,7 @@
 
 pub mod decisions;
 pub mod endings;
+pub mod listings;
 pub mod memory;
 pub mod openings;
 pub mod owners;
