@@ -4,6 +4,7 @@
 
 pub mod access_tokens;
 pub mod audit;
+pub mod audit_trail;
 pub mod authenticate_client;
 pub mod client_credentials;
 pub mod client_keys;

@@ -28,6 +28,8 @@ pub enum SecretKind {
     ClientSecret,
     /// The cookie of a browser.
     Browser,
+    /// A link to choose a password by.
+    PasswordLink,
 }
 
 impl SecretKind {
@@ -37,6 +39,7 @@ impl SecretKind {
             Self::RefreshToken => "lkr_",
             Self::ClientSecret => "lks_",
             Self::Browser => "lkb_",
+            Self::PasswordLink => "lkp_",
         }
     }
 }

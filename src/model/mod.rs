@@ -3,6 +3,7 @@
 pub mod access_token;
 pub mod attempt_budget;
 pub mod audit_event;
+pub mod audit_seal;
 pub mod bearer_secret;
 pub mod browser_session;
 pub mod client;
@@ -16,6 +17,7 @@ pub mod public_address;
 pub mod request_origin;
 pub mod resource;
 pub mod scope;
+pub mod session_status;
 pub mod signing_key;
 pub mod signing_key_life;
 pub mod strict_json;

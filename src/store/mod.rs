@@ -5,12 +5,14 @@
 pub mod announcements;
 pub mod attempt_budgets;
 pub mod audit_events;
+pub mod audit_seals;
 pub mod batches;
 pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
 mod error;
+pub mod password_links;
 pub mod queues;
 pub mod recent_proofs;
 pub mod refresh_tokens;
