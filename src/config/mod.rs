@@ -15,6 +15,7 @@ use url::Url;
 
 pub use load::{ConfigError, load};
 
+use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
 
@@ -37,6 +38,7 @@ pub struct Config {
     pub rate_limits: RateLimits,
     pub log: Log,
     pub sessions: Sessions,
+    pub policy: Policy,
     pub housekeeping: Housekeeping,
 }
 

@@ -16,6 +16,7 @@ impl Config {
             "secrets.master_key",
             "give the key itself or secrets.master_key_file, not both",
         )?;
+        self.policy.check().map_err(|problem| ConfigError::Impossible { key: "policy", problem })?;
         require(
             (100..=5000).contains(&self.clients.jwks_timeout_milliseconds),
             "clients.jwks_timeout_milliseconds",

@@ -10,6 +10,7 @@ use super::signing_keys;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
+use crate::model::policy::PolicyChanges;
 use crate::model::scope::{STANDARD, Scope};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
@@ -76,7 +77,14 @@ pub async fn create(app: &App, slug: TenantSlug, name: &str) -> Result<Option<Te
 async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -> store::Result<bool> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let tenant = Tenant { id, slug, name: name.to_owned(), enabled: true, tokens_not_before: None };
+    let tenant = Tenant {
+        id,
+        slug,
+        name: name.to_owned(),
+        enabled: true,
+        tokens_not_before: None,
+        policy: PolicyChanges::default(),
+    };
     if !tenants::insert(&mut *transaction, &tenant, now).await? {
         return Ok(false);
     }

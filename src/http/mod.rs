@@ -41,6 +41,7 @@ use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
+use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use within::within;
 
@@ -73,6 +74,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
+            let attempt = Attempt::of(&mut request, &address.slug, &origin);
             request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
@@ -82,6 +84,9 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
                 None => took_too_long(&address.path),
             };
             dpop::offer_nonce(&mut response, app, &address);
+            if let Some(attempt) = attempt {
+                attempt.write_down(app, &response).await;
+            }
             response
         }
         None => not_found(request).await,

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::bearer_secret::SecretHash;
 use super::ids::{ClientId, TenantId, UserId};
+use super::policy::PolicyChanges;
 use super::scope::ScopeSet;
 use super::signing_key::SigningAlgorithm;
 
@@ -140,6 +141,8 @@ pub struct Client {
     pub introspects: Vec<String>,
     /// What was issued to it before this instant is dead.
     pub tokens_not_before: Option<DateTime<Utc>>,
+    /// What its devices have otherwise than its tenant says.
+    pub policy: PolicyChanges,
 }
 
 /// Where the public keys of a client are (RFC 7591 §2).
@@ -173,6 +176,7 @@ impl Client {
             dpop_bound_access_tokens: false,
             introspects: Vec::new(),
             tokens_not_before: None,
+            policy: PolicyChanges::default(),
         }
     }
 

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
+pub mod policy;
 pub mod public_address;
 pub mod request_origin;
 pub mod resource;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::ids::TenantId;
+use super::policy::PolicyChanges;
 
 /// The tenant that lives at the root.
 pub const DEFAULT_TENANT: TenantId = TenantId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
@@ -61,6 +62,8 @@ pub struct Tenant {
     pub enabled: bool,
     /// What was issued before this instant is dead.
     pub tokens_not_before: Option<DateTime<Utc>>,
+    /// What its devices have otherwise than the settings say.
+    pub policy: PolicyChanges,
 }
 
 /// Whether a tenant may be used.

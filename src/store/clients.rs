@@ -5,9 +5,10 @@ use serde_json::Value;
 use sqlx::PgExecutor;
 use url::Url;
 
-use super::{Result, hash32};
+use super::{Result, hash32, policy_changes};
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
 use crate::model::ids::{ClientId, TenantId, UserId};
+use crate::model::policy::PolicyChanges;
 use crate::model::signing_key::SigningAlgorithm;
 
 /// The client with this identifier.
@@ -15,7 +16,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) ->
     let row = sqlx::query!(
         "SELECT client_id, name, auth_method, secret_hash, grant_types, scopes, scope_policy, first_party,
                 owner_user_id, enabled, signing_alg, previous_secret_hash, jwks, jwks_uri,
-                dpop_bound_access_tokens, introspects, tokens_not_before
+                dpop_bound_access_tokens, introspects, tokens_not_before, policy
          FROM clients WHERE tenant_id = $1 AND client_id = $2",
         tenant.0,
         client_id
@@ -48,6 +49,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) ->
         dpop_bound_access_tokens: row.dpop_bound_access_tokens,
         introspects: row.introspects,
         tokens_not_before: row.tokens_not_before,
+        policy: policy_changes(row.policy),
     }))
 }
 
@@ -57,8 +59,8 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         "INSERT INTO clients (tenant_id, client_id, name, auth_method, secret_hash, grant_types, scopes,
                               scope_policy, first_party, owner_user_id, enabled, signing_alg,
                               previous_secret_hash, jwks, jwks_uri, dpop_bound_access_tokens, introspects,
-                              tokens_not_before, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19)
+                              tokens_not_before, policy, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
          ON CONFLICT DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -78,6 +80,7 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.dpop_bound_access_tokens,
         &client.introspects,
         client.tokens_not_before,
+        Value::Object(client.policy.0.clone()),
         now
     )
     .execute(db)
@@ -102,7 +105,8 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
     sqlx::query!(
         "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7,
                             previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
-                            introspects = $12, tokens_not_before = $13, updated_at = $14, version = version + 1
+                            introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15,
+                            version = version + 1
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -117,11 +121,26 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.dpop_bound_access_tokens,
         &client.introspects,
         client.tokens_not_before,
+        Value::Object(client.policy.0.clone()),
         now
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// The clients of a tenant that have a policy of their own, and what is different in it.
+pub async fn policies(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<(ClientId, PolicyChanges)>> {
+    let rows = sqlx::query!(
+        "SELECT client_id, policy FROM clients WHERE tenant_id = $1 AND policy <> '{}' ORDER BY client_id",
+        tenant.0
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (ClientId::from_known(row.client_id), policy_changes(row.policy)))
+        .collect())
 }
 
 /// Removes a client with its codes, devices and tokens; whether it was there.

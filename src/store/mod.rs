@@ -34,6 +34,9 @@ pub use error::{Result, StoreError};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::model::policy::PolicyChanges;
 
 fn host(network: Option<IpNet>) -> Option<IpAddr> {
     network.map(|network| network.addr())
@@ -41,6 +44,14 @@ fn host(network: Option<IpNet>) -> Option<IpAddr> {
 
 fn thumbprint(bytes: &[u8]) -> Option<crate::model::key_thumbprint::KeyThumbprint> {
     hash32(bytes).map(|hash| crate::model::key_thumbprint::KeyThumbprint(hash.0))
+}
+
+/// Changes of a policy as the database has them; the column's check allows nothing but objects.
+fn policy_changes(value: Value) -> PolicyChanges {
+    match value {
+        Value::Object(members) => PolicyChanges(members),
+        _ => PolicyChanges::default(),
+    }
 }
 
 /// A hash as the database has it; a row with another length was written by somebody else.

@@ -1,16 +1,18 @@
 //! `tenants`
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 
-use super::Result;
+use super::{Result, policy_changes};
 use crate::model::ids::TenantId;
+use crate::model::policy::PolicyChanges;
 use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
 
 /// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
     let row = sqlx::query!(
-        "SELECT id, name, enabled, tokens_not_before FROM tenants WHERE slug = $1",
+        "SELECT id, name, enabled, tokens_not_before, policy FROM tenants WHERE slug = $1",
         slug.as_str()
     )
     .fetch_optional(db)
@@ -21,6 +23,7 @@ pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<T
         name: row.name,
         enabled: row.enabled,
         tokens_not_before: row.tokens_not_before,
+        policy: policy_changes(row.policy),
     }))
 }
 
@@ -49,6 +52,13 @@ pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
 /// The slug in a row; the table's check allows no other form.
 fn slug_of(text: &str) -> Option<TenantSlug> {
     if text.is_empty() { Some(TenantSlug::root()) } else { TenantSlug::parse(text).ok() }
+}
+
+/// Writes what the tenant has otherwise than the settings.
+pub async fn set_policy(db: impl PgExecutor<'_>, tenant: TenantId, changes: &PolicyChanges) -> Result<()> {
+    let changes = Value::Object(changes.0.clone());
+    sqlx::query!("UPDATE tenants SET policy = $2 WHERE id = $1", tenant.0, changes).execute(db).await?;
+    Ok(())
 }
 
 /// Changes whether the tenant answers at all.

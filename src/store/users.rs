@@ -128,6 +128,21 @@ pub struct Account {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The account with this identifier.
+pub async fn account(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
+    let row = sqlx::query_as!(
+        AccountRow,
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, version, created_at, updated_at
+         FROM users WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_account(tenant)))
+}
+
 /// The account with this identifier, locked until the transaction ends.
 pub async fn lock(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
     let row = sqlx::query_as!(

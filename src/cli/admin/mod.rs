@@ -2,12 +2,14 @@
 //! while a server runs.
 
 mod clients;
+mod policies;
 mod resources;
 mod scopes;
 mod signing_keys;
 mod tenants;
 mod tokens_not_before;
 mod users;
+mod verify_audit;
 
 use std::io::Write;
 
@@ -38,7 +40,8 @@ Examples:
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
-  latchkey admin tokens-not-before --every-tenant";
+  latchkey admin tokens-not-before --every-tenant
+  latchkey admin verify-audit";
 
 /// Make and change tenants, users, clients, scopes, resources and signing keys.
 #[derive(Debug, Args)]
@@ -92,6 +95,10 @@ enum Command {
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
     DeleteTenant(tenants::ThatTenant),
+    /// Say what a tenant or a client has otherwise than the settings under [policy].
+    SetPolicy(policies::SetPolicy),
+    /// Check that nobody changed, removed or inserted events of the audit trail, in every tenant unless one is named.
+    VerifyAudit(verify_audit::VerifyAudit),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
@@ -121,6 +128,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetTenant(change) => return tenants::set_tenant(app, &change).await,
         Command::DeleteTenant(that) => return tenants::delete_tenant(app, &that).await,
         Command::TokensNotBefore(raise) => return tokens_not_before::raise(app, tenant, raise).await,
+        Command::VerifyAudit(asked) => return verify_audit::verify_audit(app, tenant, asked).await,
         of_tenant => of_tenant,
     };
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
@@ -141,10 +149,12 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
+        Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
         Command::DeleteClient(that) => clients::delete_client(app, tenant, &that).await,
         Command::CreateTenant(_)
         | Command::SetTenant(_)
         | Command::DeleteTenant(_)
+        | Command::VerifyAudit(_)
         | Command::TokensNotBefore(_) => unreachable!("handled above"),
     }
 }

@@ -8,10 +8,13 @@
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
+//!
+//! Until somebody has decided, an administrator may [`end`] it.
 
 pub mod answer;
 pub mod bookkeeping;
 pub mod decide;
+pub mod end;
 pub mod open;
 pub mod poll;
 pub mod redeem;

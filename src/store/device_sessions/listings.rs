@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::{DeviceRequest, Polling, REDEMPTION_WINDOW};
-use crate::model::ids::{TenantId, UserId};
+use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::session_status::SessionStatus;
 use crate::store::{Result, host};
 
@@ -117,6 +117,19 @@ pub async fn list(
     // Planned each time for the values at hand: a rare client is found by its index, a common one by time.
     let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(db).await?;
     Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
+}
+
+/// One session of a tenant.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceSessionId,
+) -> Result<Option<Listed>> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(COLUMNS).push(" FROM device_sessions WHERE id = ").push_bind(id.0);
+    query.push(" AND tenant_id = ").push_bind(tenant.0);
+    let row: Option<Row> = query.build_query_as().fetch_optional(db).await?;
+    Ok(row.map(|row| row.into_listed(tenant)))
 }
 
 /// How many sessions there are, counted no further than `limit`.

@@ -95,6 +95,32 @@ fn a_client_is_registered_by_its_public_keys() {
 }
 
 #[test]
+fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    run_json(data.latchkey(&["admin", "create-client", "--id", "tv", "--json"]));
+    let trust = |arguments: &[&str]| {
+        let set = [&["admin", "set-policy", "--json"][..], arguments].concat();
+        run_json(data.latchkey(&set))["policy"]["trust"].clone()
+    };
+    let usual = trust(&["{}"]);
+    let of_tenant = trust(&[r#"{"trust": {"allowed": "never", "idle_seconds": 7200}}"#]);
+    assert_eq!((&of_tenant["allowed"], &of_tenant["idle_seconds"]), (&"never".into(), &7200.into()));
+    assert_eq!(of_tenant["absolute_seconds"], usual["absolute_seconds"]);
+    let of_client = trust(&["--client", "tv", r#"{"trust": {"allowed": null, "absolute_seconds": 9000}}"#]);
+    assert_eq!((&of_client["allowed"], &of_client["idle_seconds"]), (&usual["allowed"], &7200.into()));
+
+    let refused =
+        |arguments: &[&str]| refusal(data.latchkey(&[&["admin", "set-policy"][..], arguments].concat()));
+    let said = refused(&[r#"{"trust": {"forever": true}}"#]);
+    assert!(said.contains("forever"), "{said}");
+    let said = refused(&[r#"{"trust": {"idle_seconds": 10000}}"#]);
+    assert!(said.contains("client tv"), "{said}");
+    assert!(refused(&["--client", "nobody", "{}"]).contains("no such client"));
+    assert_eq!(trust(&["--client", "tv", "{}"]), of_tenant);
+}
+
+#[test]
 fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
     let data = DataDir::new();
     let _server = data.serve();

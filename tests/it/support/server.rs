@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
+use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, resources, scopes, tenants};
 use latchkey::http::server::Server;
@@ -205,9 +206,10 @@ impl TestServer {
             username: username.to_owned(),
             display_name: Some("Ada Lovelace".to_owned()),
             email: Some(format!("{username}@example.org")),
+            email_verified: true,
             roles: roles.iter().map(|role| role.parse().expect("a role")).collect(),
         };
-        users::create(&self.app, tenant, user, PASSWORD).await.expect("the account is made");
+        users::create(&self.app, tenant, user, PASSWORD, &By::OPERATOR).await.expect("the account is made");
         Person::new(base, username, PASSWORD)
     }
 
@@ -219,7 +221,7 @@ impl TestServer {
 
     /// Changes whether an account of the default tenant may be used.
     pub async fn set_standing(&self, username: &str, standing: Standing) {
-        let done = users::set_standing(&self.app, DEFAULT_TENANT, username, standing).await;
+        let done = users::set_standing(&self.app, DEFAULT_TENANT, username, standing, &By::OPERATOR).await;
         done.expect("the account exists");
     }
 

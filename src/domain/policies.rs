@@ -1,0 +1,113 @@
+//! The policies of tenants and clients over the settings: which one counts, and changing them.
+
+use serde_json::json;
+
+use super::audit;
+use crate::app::App;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::client::Client;
+use crate::model::policy::{InvalidPolicy, Policy, PolicyChanges};
+use crate::model::tenant::Tenant;
+use crate::store::{StoreError, clients, tenants};
+
+/// Why a policy is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// What would come of it is no policy.
+    #[error(transparent)]
+    Invalid(#[from] InvalidPolicy),
+    /// A client's own changes do not fit what its tenant would have.
+    #[error("the policy of client {client} would not fit: {problem}")]
+    DoesNotFitClient {
+        /// The client.
+        client: String,
+        /// Why.
+        problem: InvalidPolicy,
+    },
+    /// There is no such tenant or client.
+    #[error("there is no such tenant or client")]
+    NotFound,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for PolicyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The policy for the devices of a client.
+///
+/// Changes are checked when they are written. When other settings make nonsense of them afterwards, the settings alone
+/// count, and the log says so.
+#[must_use]
+pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
+    app.config.policy.changed_by(&[&tenant.policy, &client.policy]).unwrap_or_else(|error| {
+        tracing::error!(tenant = %tenant.id, client = %client.client_id, %error, "a policy does not fit the settings");
+        app.config.policy.clone()
+    })
+}
+
+/// Replaces what a client has otherwise than its tenant. Returns the policy that counts for it from now on.
+pub async fn change_for_client(
+    app: &App,
+    tenant: &Tenant,
+    client: &Client,
+    changes: PolicyChanges,
+    actor: Actor,
+) -> Result<Policy, PolicyError> {
+    let mut transaction = app.db.begin().await?;
+    clients::lock(&mut *transaction, client).await?;
+    let found = clients::find(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
+    let mut client = found.ok_or(PolicyError::NotFound)?;
+    let policy = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
+    client.policy = changes;
+    clients::update(&mut *transaction, &client, app.clock.now()).await?;
+    let event = event(actor, "client", client.client_id.to_string(), &client.policy);
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(policy)
+}
+
+/// Replaces what a tenant has otherwise than the settings. Returns the policy of its clients that have none of their
+/// own; those that have one must fit it.
+pub async fn change_for_tenant(
+    app: &App,
+    tenant: &Tenant,
+    changes: PolicyChanges,
+    actor: Actor,
+) -> Result<Policy, PolicyError> {
+    let mut transaction = app.db.begin().await?;
+    let policy = app.config.policy.changed_by(&[&changes])?;
+    for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {
+        if let Err(problem) = app.config.policy.changed_by(&[&changes, &own]) {
+            return Err(PolicyError::DoesNotFitClient { client: client.to_string(), problem });
+        }
+    }
+    tenants::set_policy(&mut *transaction, tenant.id, &changes).await?;
+    let event = event(actor, "tenant", tenant.id.to_string(), &changes);
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(policy)
+}
+
+fn event(
+    actor: Actor,
+    target_kind: &'static str,
+    target: String,
+    changes: &PolicyChanges,
+) -> AuditEvent<'static> {
+    AuditEvent {
+        action: Action::PolicyChanged,
+        outcome: Outcome::Success,
+        actor,
+        target_kind,
+        target_id: Some(target),
+        origin: None,
+        details: json!({"changes": changes}),
+    }
+}

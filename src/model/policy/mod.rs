@@ -1,0 +1,112 @@
+//! What a device must pass before it is connected, and what it gets: by the settings (`[policy]`), a tenant's changes
+//! to them, and a client's changes to those. `config/default.toml` describes each member.
+//!
+//! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
+//! to the server's setting.
+
+pub mod trust;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use trust::TrustPolicy;
+
+/// A whole policy: every member has a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Trusted devices.
+    pub trust: TrustPolicy,
+}
+
+/// What a tenant or a client has otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PolicyChanges(pub Map<String, Value>);
+
+/// The changes do not lead to a policy.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidPolicy(String);
+
+impl Policy {
+    /// The policy after `changes`, each over those before.
+    pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicy> {
+        let standard = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
+        let mut policy = standard.clone();
+        for PolicyChanges(members) in changes {
+            apply(&mut policy, members, &standard);
+        }
+        let policy: Self =
+            serde_json::from_value(policy).map_err(|error| InvalidPolicy(error.to_string()))?;
+        policy.check().map_err(InvalidPolicy)?;
+        Ok(policy)
+    }
+
+    /// Refuses values that cannot work together.
+    pub fn check(&self) -> Result<(), String> {
+        self.trust.check()
+    }
+}
+
+/// Applies a merge patch; `null` means what `standard` has.
+fn apply(target: &mut Value, patch: &Map<String, Value>, standard: &Value) {
+    for (name, change) in patch {
+        let usual = &standard[name.as_str()];
+        match change {
+            Value::Null => target[name.as_str()] = usual.clone(),
+            Value::Object(inner) if target[name.as_str()].is_object() => {
+                apply(&mut target[name.as_str()], inner, usual);
+            }
+            other => target[name.as_str()] = other.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::trust::TrustAllowed;
+    use super::*;
+
+    fn standard() -> Policy {
+        let trust =
+            TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
+        Policy { trust }
+    }
+
+    fn changes(value: Value) -> PolicyChanges {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_clients_changes_lie_over_the_tenants_and_null_goes_back_to_the_settings() {
+        let standard = standard();
+        let tenant = changes(json!({"trust": {"allowed": "anyone", "idle_seconds": 3600}}));
+        let client = changes(json!({"trust": {"allowed": "key_bound"}}));
+        let policy = standard.changed_by(&[&tenant, &client]).unwrap();
+        assert_eq!(policy.trust.allowed, TrustAllowed::KeyBound);
+        assert_eq!(policy.trust.idle_seconds, 3600);
+        let reset = changes(json!({"trust": {"idle_seconds": null}}));
+        let policy = standard.changed_by(&[&tenant, &reset]).unwrap();
+        assert_eq!(policy.trust.idle_seconds, standard.trust.idle_seconds);
+        assert_eq!(policy.trust.allowed, TrustAllowed::Anyone);
+        assert_eq!(standard.changed_by(&[]).unwrap(), standard);
+    }
+
+    #[test]
+    fn changes_that_lead_to_no_policy_are_refused() {
+        let standard = standard();
+        for wrong in [
+            json!({"trusted": {}}),
+            json!({"trust": {"idle": 1}}),
+            json!({"trust": {"allowed": "sometimes"}}),
+            json!({"trust": {"idle_seconds": -1}}),
+            json!({"trust": {"idle_seconds": 7200, "absolute_seconds": 3600}}),
+            json!({"trust": 1}),
+        ] {
+            assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
+        }
+    }
+}
