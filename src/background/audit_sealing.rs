@@ -19,7 +19,9 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
         loop {
             match seal_batch(&app).await {
                 Ok(0) => break,
-                Ok(events) => metrics::counter!("latchkey_audit_events_sealed_total").increment(events as u64),
+                Ok(events) => {
+                    metrics::counter!("latchkey_audit_events_sealed_total").increment(events as u64)
+                }
                 Err(error) => {
                     tracing::warn!(%error, "audit events were not sealed; they wait");
                     break;

@@ -30,12 +30,7 @@ pub struct PasswordLink {
 }
 
 /// Makes a link for a person. The one before is void; the password stays until the link is used.
-pub async fn start(
-    app: &App,
-    tenant: &Tenant,
-    user: UserId,
-    by: &By<'_>,
-) -> Result<PasswordLink, UserError> {
+pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
     let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
     let expires_at = app.clock.now() + LIFETIME;
     let mut transaction = app.db.begin().await?;

@@ -1,4 +1,4 @@
-//! Attempts to administer that were refused: they are written down as well, but not without end.
+//! Attempts that were refused are written down as well, but not without end.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -14,6 +14,11 @@ use crate::store;
 /// How many refusals are written down for one address. Whoever may not do something could otherwise fill the trail.
 const WRITTEN_REFUSALS: Guard =
     Guard { name: "refusal/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+
+/// Whether another refusal of this address may be written down now; it counts as written.
+pub(super) fn may_be_written(app: &App, origin: &RequestOrigin) -> bool {
+    app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
+}
 
 /// An attempt.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub async fn record(
     refusal: Refusal<'_>,
     origin: &RequestOrigin,
 ) -> store::Result<()> {
-    if app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_err() {
+    if !may_be_written(app, origin) {
         return Ok(());
     }
     let event = AuditEvent {

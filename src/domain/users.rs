@@ -172,8 +172,8 @@ pub async fn change(
     after.email = change.email.apply(after.email);
     // Who proved the one address has not proved the other.
     let same_address = after.email == before.user.email;
-    after.email_verified = after.email.is_some()
-        && change.email_verified.unwrap_or(same_address && before.user.email_verified);
+    after.email_verified =
+        after.email.is_some() && change.email_verified.unwrap_or(same_address && before.user.email_verified);
     after.roles = change.roles.unwrap_or(after.roles);
     after.standing = change.standing.unwrap_or(after.standing);
     check_words(&after)?;
@@ -301,7 +301,8 @@ fn check_words(user: &User) -> Result<(), UserError> {
     }
     if let Some(email) = &user.email {
         let parts = email.rsplit_once('@');
-        let legal = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
+        let legal =
+            |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
         if email.len() > 254 || !parts.is_some_and(|(name, domain)| legal(name) && legal(domain)) {
             return Err(UserError::UnfitEmail);
         }

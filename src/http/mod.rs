@@ -85,7 +85,8 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             };
             dpop::offer_nonce(&mut response, app, &address);
             if let Some(attempt) = attempt {
-                attempt.write_down(app, &response).await;
+                let problem = response.extensions().get::<Problem>().cloned();
+                attempt.write_down(app, response.status(), problem).await;
             }
             response
         }

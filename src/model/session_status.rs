@@ -19,8 +19,7 @@ pub enum SessionStatus {
 
 impl SessionStatus {
     /// Every status.
-    pub const ALL: [Self; 5] =
-        [Self::Pending, Self::Approved, Self::Denied, Self::Expired, Self::Consumed];
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Approved, Self::Denied, Self::Expired, Self::Consumed];
 
     /// The word.
     #[must_use]

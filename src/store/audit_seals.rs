@@ -152,7 +152,9 @@ pub async fn outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<
 
 /// Deletes a seal's events and all seals before it; it stays, as the new beginning of the chain. How many events went.
 pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -> Result<u64> {
-    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)").fetch_one(&mut *db).await?;
+    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)")
+        .fetch_one(&mut *db)
+        .await?;
     let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
     let gone = sqlx::query!("DELETE FROM audit_events WHERE id = ANY($1)", &ids).execute(&mut *db).await?;
     sqlx::query!(

@@ -238,9 +238,15 @@ pub async fn list(
     }
     match filter.standing {
         None => {}
-        Some(Standing::Good) => { query.push(" AND enabled AND locked_at IS NULL"); }
-        Some(Standing::Locked) => { query.push(" AND enabled AND locked_at IS NOT NULL"); }
-        Some(Standing::Disabled) => { query.push(" AND NOT enabled"); }
+        Some(Standing::Good) => {
+            query.push(" AND enabled AND locked_at IS NULL");
+        }
+        Some(Standing::Locked) => {
+            query.push(" AND enabled AND locked_at IS NOT NULL");
+        }
+        Some(Standing::Disabled) => {
+            query.push(" AND NOT enabled");
+        }
     }
     if let Some(role) = &filter.role {
         query.push(" AND ").push_bind(role.to_string()).push(" = ANY (roles)");

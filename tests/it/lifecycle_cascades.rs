@@ -79,7 +79,8 @@ impl House {
     }
 
     async fn set_standing(&self, standing: Standing) {
-        let done = users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR).await;
+        let done =
+            users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR).await;
         done.expect("the account exists");
     }
 }
@@ -167,7 +168,8 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     house.server.ada().await;
     assert_ne!(house.server.user_id("ada").await, id);
     house.must_be_worthless(&house.tokens).await;
-    let nobody = users::delete(&house.server.app, DEFAULT_TENANT, "nobody", &MeantFor::Any, &By::OPERATOR).await;
+    let nobody =
+        users::delete(&house.server.app, DEFAULT_TENANT, "nobody", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(nobody, Err(users::UserError::NoSuchUser)), "{nobody:?}");
 }
 
@@ -176,7 +178,8 @@ async fn a_person_whose_clients_are_still_there_is_not_deleted() {
     let house = House::build().await;
     let ada = house.server.user_id("ada").await;
     house.server.client("own", "openid", |client| client.owner = Some(ada)).await;
-    let refused = users::delete(&house.server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await;
+    let refused =
+        users::delete(&house.server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(refused, Err(users::UserError::OwnsClients)), "{refused:?}");
     house.must_live(&house.tokens).await;
 }
@@ -471,7 +474,9 @@ async fn a_change_that_cannot_be_written_down_does_not_happen() {
     let app = &house.server.app;
     let id = ClientId::parse("tv").unwrap();
     let client = latchkey::store::clients::find(&app.db, DEFAULT_TENANT, id.as_str()).await.unwrap().unwrap();
-    assert!(users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.is_err());
+    assert!(
+        users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.is_err()
+    );
     assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.is_err());
     assert!(users::delete(app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.is_err());
     assert!(clients::delete(app, &client).await.is_err());

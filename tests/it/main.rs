@@ -1,6 +1,8 @@
 //! The tests that run a real server on a real database.
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
+mod api;
+mod audit_seals;
 mod availability;
 mod client_keys_by_uri;
 mod client_secrets;

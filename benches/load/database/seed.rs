@@ -31,7 +31,13 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
     let app = serve::app(serve::config(5), database.pool.clone());
     tenants::ensure_default(&app).await?;
     clients::create(&app, client()?).await?;
-    let ada = NewUser { username: "ada".into(), display_name: None, email: None, email_verified: false, roles: vec![] };
+    let ada = NewUser {
+        username: "ada".into(),
+        display_name: None,
+        email: None,
+        email_verified: false,
+        roles: vec![],
+    };
     users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple", &By::OPERATOR).await?;
     sqlx::query(
         "INSERT INTO users (id, tenant_id, username, password_hash, created_at, updated_at)

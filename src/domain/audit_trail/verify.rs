@@ -126,7 +126,9 @@ async fn verify_tenant(
     verdict.faults.extend(strangers.into_iter().map(Fault::Inserted));
     let waiting = audit_seals::waiting(&mut *db, tenant).await?;
     verdict.unsealed = waiting.len();
-    verdict.faults.extend(waiting.into_iter().filter(|(_, is_there)| !is_there).map(|(id, _)| Fault::Removed(id)));
+    verdict
+        .faults
+        .extend(waiting.into_iter().filter(|(_, is_there)| !is_there).map(|(id, _)| Fault::Removed(id)));
     verdict.faults.truncate(MAX_FAULTS);
     Ok(verdict)
 }

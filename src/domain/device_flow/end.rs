@@ -7,10 +7,10 @@ use crate::domain::audit::{self, By};
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::{DeviceSessionId, TenantId};
 use crate::model::session_status::SessionStatus;
+use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 use crate::store::device_sessions::listings::{self, Listed};
-use crate::store::StoreError;
 
 /// Why a session is not ended.
 #[derive(Debug, thiserror::Error)]

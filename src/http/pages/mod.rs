@@ -6,6 +6,7 @@ pub mod carried_code;
 pub mod consent;
 pub mod csrf;
 pub mod device;
+pub mod set_password;
 pub mod sign_in;
 pub mod sign_out;
 pub mod views;
@@ -31,6 +32,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
+        .route("/set-password", get(set_password::show).post(set_password::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))

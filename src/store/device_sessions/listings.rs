@@ -120,11 +120,7 @@ pub async fn list(
 }
 
 /// One session of a tenant.
-pub async fn find(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    id: DeviceSessionId,
-) -> Result<Option<Listed>> {
+pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceSessionId) -> Result<Option<Listed>> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT ");
     query.push(COLUMNS).push(" FROM device_sessions WHERE id = ").push_bind(id.0);
     query.push(" AND tenant_id = ").push_bind(tenant.0);

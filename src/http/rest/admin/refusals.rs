@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::Response;
 
 use crate::app::App;
 use crate::domain::refusals::{self, Refusal};
@@ -41,17 +40,17 @@ impl Attempt {
     /// The attempt that this request is, if it is below `/admin`.
     pub fn of(request: &mut Request, slug: &TenantSlug, origin: &RequestOrigin) -> Option<Self> {
         let path = request.uri().path();
-        path.starts_with("/admin/").then(|| {
-            let words = format!("{} {path}", request.method());
-            let asker = Asker::default();
-            request.extensions_mut().insert(asker.clone());
-            Self { slug: slug.clone(), origin: origin.clone(), words, asker }
-        })
+        if !path.starts_with("/admin/") {
+            return None;
+        }
+        let words = format!("{} {path}", request.method());
+        let asker = Asker::default();
+        request.extensions_mut().insert(asker.clone());
+        Some(Self { slug: slug.clone(), origin: origin.clone(), words, asker })
     }
 
     /// Writes down that it was refused (403, 409 and 412), if it was.
-    pub async fn write_down(self, app: &App, response: &Response) {
-        let status = response.status();
+    pub async fn write_down(self, app: &App, status: StatusCode, problem: Option<Problem>) {
         let refused = [StatusCode::FORBIDDEN, StatusCode::CONFLICT, StatusCode::PRECONDITION_FAILED];
         if !refused.contains(&status) {
             return;
@@ -61,7 +60,7 @@ impl Attempt {
             actor: self.asker.0.get().map_or(Actor::Anyone, |user| Actor::User(*user)),
             attempt: self.words,
             status: status.as_u16(),
-            error: response.extensions().get::<Problem>().map_or("", Problem::error),
+            error: problem.as_ref().map_or("", Problem::error),
         };
         if let Err(error) = refusals::record(app, tenant.id, refusal, &self.origin).await {
             tracing::warn!(%error, "a refusal was not written down");

@@ -16,7 +16,6 @@ use crate::http::no_store;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::device_session::State as SessionState;
-use crate::model::ids::UserId;
 use crate::model::session_status::SessionStatus;
 use crate::store::device_sessions::listings::{self, Listed, Part};
 
@@ -94,7 +93,7 @@ pub struct DeviceSessionItem {
     #[schema(example = "BDJW-DSXQ")]
     user_code: Option<String>,
     /// Who decided.
-    user_id: Option<UserId>,
+    user_id: Option<Uuid>,
 }
 
 /// The words of this listing: *authorized* for approved.
@@ -129,7 +128,7 @@ impl DeviceSessionItem {
             status: word(status(app, listed)),
             updated_at: time(updated_at),
             user_code: user_code(app, listed),
-            user_id: listed.decided_by,
+            user_id: listed.decided_by.map(|user| user.0),
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct DeviceAuthorisation {
     #[schema(format = DateTime)]
     last_polled_at: Option<String>,
     /// Who said yes.
-    approved_by_account_id: Option<UserId>,
+    approved_by_account_id: Option<Uuid>,
     /// When.
     #[schema(format = DateTime)]
     approved_at: Option<String>,
@@ -121,7 +121,7 @@ impl DeviceAuthorisation {
             expires_at: time(request.session.expires_at),
             poll_interval_seconds: polling.interval_seconds,
             last_polled_at: polling.last_polled_at.map(time),
-            approved_by_account_id: decided_by.filter(|_| approved),
+            approved_by_account_id: decided_by.filter(|_| approved).map(|user| user.0),
             approved_at: decided_at.filter(|_| approved).map(time),
             denied_at: decided_at.filter(|_| denied).map(time),
             consumed_at: consumed_at.map(time),

@@ -33,7 +33,7 @@ use crate::store::users::{self, Account, Filter};
 #[schema(as = User)]
 pub struct UserBody {
     /// Its identifier, the `sub` of tokens; never given to anybody else.
-    id: UserId,
+    id: Uuid,
     /// What the person types to sign in.
     #[schema(example = "ada")]
     username: String,
@@ -119,7 +119,7 @@ impl From<Account> for UserBody {
     fn from(account: Account) -> Self {
         let Account { user, version: _, created_at, updated_at } = account;
         Self {
-            id: user.id,
+            id: user.id.0,
             username: user.username,
             display_name: user.display_name,
             email: user.email,
@@ -173,7 +173,8 @@ fn roles(words: Vec<String>) -> Result<Vec<Role>, Problem> {
 }
 
 fn standing(word: &str) -> Result<Standing, Problem> {
-    Standing::parse(word).ok_or_else(|| Problem::invalid_field("status", "must be active, locked or disabled"))
+    Standing::parse(word)
+        .ok_or_else(|| Problem::invalid_field("status", "must be active, locked or disabled"))
 }
 
 fn answer(account: Account) -> Response {
