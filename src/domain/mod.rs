@@ -6,6 +6,7 @@ pub mod access_tokens;
 pub mod audit;
 pub mod audit_trail;
 pub mod authenticate_client;
+pub mod browser_sessions;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;

@@ -11,6 +11,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::change::Change;
 use crate::model::device::displayable;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::model::user::{Role, Standing, User};
 use crate::model::version::{MeantFor, Stale};
@@ -220,11 +221,29 @@ pub async fn sign_out_everywhere(
 ) -> Result<(), UserError> {
     let mut transaction = app.db.begin().await?;
     let user = find(&mut transaction, tenant, which.into()).await?.user;
+    Ok(end_everything(app, transaction, &user, by).await?)
+}
+
+/// The same, by the person, also for the browser they ask with.
+pub async fn sign_out_oneself_everywhere(
+    app: &App,
+    user: &User,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    end_everything(app, app.db.begin().await?, user, &By::user(user.id, origin)).await
+}
+
+async fn end_everything(
+    app: &App,
+    mut transaction: sqlx::PgTransaction<'_>,
+    user: &User,
+    by: &By<'_>,
+) -> store::Result<()> {
     // What begins at this very moment, unseen by the statements below, began too early as well.
     users::raise_tokens_not_before(&mut *transaction, user.id, app.clock.now()).await?;
-    let ended = end_connections(app, &mut transaction, &user, RevocationReason::SignedOutEverywhere).await?;
+    let ended = end_connections(app, &mut transaction, user, RevocationReason::SignedOutEverywhere).await?;
     let event = event(Action::UserSignedOutEverywhere, user.id, by, json!({"ended": ended.counts()}));
-    audit::record(app, &mut *transaction, tenant, &event).await?;
+    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
     transaction.commit().await?;
     ended.tell_memory(app);
     Ok(())

@@ -115,7 +115,7 @@ mod tests {
             |seal| seal.sealed_at += chrono::TimeDelta::microseconds(1),
             |seal| seal.last_at += chrono::TimeDelta::microseconds(1),
             |seal| seal.events.swap(0, 1),
-            |seal| drop(seal.events.pop()),
+            |seal| seal.events.truncate(1),
         ];
         for change in changes {
             let mut changed = seal.clone();

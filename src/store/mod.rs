@@ -11,6 +11,7 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
+pub mod devices;
 mod error;
 pub mod password_links;
 pub mod queues;

@@ -1,5 +1,6 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
+pub mod account;
 pub mod assets;
 pub mod browser;
 pub mod carried_code;
@@ -36,6 +37,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
+        .merge(account::router())
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.

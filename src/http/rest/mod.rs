@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod body;
 pub mod caller;
+pub mod devices;
 pub mod etag;
 pub mod paging;
 pub mod path;
@@ -18,7 +19,7 @@ use crate::app::App;
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let (router, document) = admin::router().split_for_parts();
+    let (router, document) = devices::router().merge(admin::router()).split_for_parts();
     OpenApiRouter::with_openapi(document)
         .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
 }

@@ -1,5 +1,6 @@
 //! The pages for people, as their browsers see them.
 
+mod account_devices;
 mod browser;
 mod browser_headers;
 mod chromium;
