@@ -137,14 +137,15 @@ pub async fn count(
     now: DateTime<Utc>,
     lifetime: TimeDelta,
 ) -> Result<i64> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (");
+    let mut query = QueryBuilder::<Postgres>::new("SELECT least(count(*), ");
+    query.push_bind(limit).push(") FROM (");
     for (index, branch) in branches(filter.status).iter().enumerate() {
         query.push(if index == 0 { "(SELECT 1 FROM" } else { " UNION ALL (SELECT 1 FROM" });
         query.push(" device_sessions");
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
         query.push(" LIMIT ").push_bind(limit).push(")");
     }
-    query.push(" LIMIT ").push_bind(limit).push(") AS counted");
+    query.push(") AS counted");
     Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
 }
 

@@ -22,7 +22,8 @@ pub struct Office {
 
 impl Office {
     pub async fn build() -> Self {
-        Self::at(TestServer::start().await).await
+        // Some tests are about what happens later.
+        Self::at(TestServer::with(|config| config.tokens.access_lifetime_seconds = 3_600).await).await
     }
 
     pub async fn at(server: TestServer) -> Self {
