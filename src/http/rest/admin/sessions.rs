@@ -276,6 +276,8 @@ impl From<EndRefused> for Problem {
     params(("id" = Uuid, Path, description = "The session")),
     responses(
         (status = 200, description = "The session, which is `denied` now", body = DeviceAuthorisation),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No token or session, or one that is over",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Neither the scope nor the role for it",

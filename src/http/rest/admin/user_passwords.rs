@@ -45,6 +45,8 @@ impl From<PasswordLink> for SetPasswordLink {
     params(("id" = Uuid, Path, description = "The account")),
     responses(
         (status = 200, description = "The link", body = SetPasswordLink),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No token or session, or one that is over",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Neither the scope nor the role for it",

@@ -297,6 +297,8 @@ pub async fn create(
     params(("id" = Uuid, Path, description = "The account")),
     responses(
         (status = 200, description = "The account, with its `ETag`", body = UserBody),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No token or session, or one that is over",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Neither the scope nor the role for it",
@@ -380,6 +382,8 @@ pub async fn change(
     ),
     responses(
         (status = 204, description = "It is gone"),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No token or session, or one that is over",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Neither the scope nor the role for it",
@@ -415,6 +419,8 @@ pub async fn delete(
     params(("id" = Uuid, Path, description = "The account")),
     responses(
         (status = 204, description = "Nothing of theirs is connected any more"),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No token or session, or one that is over",
             body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Neither the scope nor the role for it",
