@@ -1,6 +1,7 @@
 //! Devices, after they were connected: their owner sees, names, locks and disconnects them.
 
 pub mod change;
+pub mod distrust;
 pub mod find;
 pub mod list;
 pub mod lock;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
+use super::languages::Phrase;
 use super::views::{SetPasswordPage, Tone};
 use crate::app::App;
 use crate::domain::password_links;
@@ -21,11 +22,15 @@ use crate::http::parameters::Parameters;
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
-    browser: Browser,
+    mut browser: Browser,
 ) -> Result<Response, PageRefusal> {
     let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
     match password_links::owner(&app, &browser.tenant, &token).await? {
-        Some(user) => Ok(form(browser, user.username, token, StatusCode::OK, None)),
+        Some(user) => {
+            // The link stays good when the language is changed.
+            browser.here = format!("/set-password?token={token}");
+            Ok(form(browser, user.username, token, StatusCode::OK, None))
+        }
         None => Ok(over(browser)),
     }
 }
@@ -41,22 +46,23 @@ pub(super) async fn choose(
     let Some(user) = password_links::owner(&app, &browser.tenant, &token).await? else {
         return Ok(over(browser));
     };
+    let language = browser.language;
     let refuse = |browser, username, token, error| {
         Ok(self::form(browser, username, token, StatusCode::BAD_REQUEST, Some(error)))
     };
     if password != again {
-        return refuse(browser, user.username, token, "The two passwords are not the same.");
+        return refuse(browser, user.username, token, language.t("set-password-error-different"));
     }
     match password_links::choose(&app, &browser.tenant, &token, password, &browser.origin).await {
         Ok(()) => Ok(browser.tell(
             StatusCode::OK,
             Tone::Success,
-            "Your password is set",
-            "You can sign in with it now. Browsers that were signed in before have been signed out.",
-            Some("Continue"),
+            language.t("set-password-done-title"),
+            language.t("set-password-done"),
+            Some(language.t("set-password-continue")),
         )),
         Err(UserError::Password(UnfitPassword::Length)) => {
-            refuse(browser, user.username, token, "A password has 15 to 256 characters.")
+            refuse(browser, user.username, token, language.t("set-password-error-length"))
         }
         Err(UserError::Store(error)) => Err(error.into()),
         Err(_) => Ok(over(browser)),
@@ -68,19 +74,15 @@ fn form(
     username: String,
     token: String,
     status: StatusCode,
-    error: Option<&str>,
+    error: Option<Phrase>,
 ) -> Response {
     let frame = browser.frame();
-    let page = SetPasswordPage { frame, username, token, error: error.map(ToOwned::to_owned) };
+    let page = SetPasswordPage { frame, username, token, error };
     browser.show(status, &page)
 }
 
 fn over(browser: Browser) -> Response {
-    browser.tell(
-        StatusCode::NOT_FOUND,
-        Tone::Problem,
-        "This link is not good any more",
-        "It was used, a newer one was made, or its 24 hours are over. Please ask your administrator for another.",
-        None,
-    )
+    let language = browser.language;
+    let (title, text) = (language.t("set-password-over-title"), language.t("set-password-over"));
+    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::{DeviceRequest, Polling, REDEMPTION_WINDOW};
+use crate::model::device_session::{CodeArrival, DeviceRequest, Polling, REDEMPTION_WINDOW};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::session_status::SessionStatus;
 use crate::store::{Result, host};
@@ -90,7 +90,7 @@ const fn branches(status: Option<SessionStatus>) -> &'static [Branch] {
 }
 
 const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
-    auth_time, amr, consumed_at, retried_at, user_code_sealed, requested_scopes, resources, device, ip_address,
+    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, came_by_link, user_code_sealed, requested_scopes, resources, device, ip_address,
     user_agent, created_at, interval_seconds, last_polled_at, poll_count";
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
@@ -225,6 +225,9 @@ struct Row {
     granted_scopes: Option<Vec<String>>,
     auth_time: Option<DateTime<Utc>>,
     amr: Option<Vec<String>>,
+    trusted: bool,
+    chosen_lifetime_seconds: Option<i32>,
+    came_by_link: bool,
     consumed_at: Option<DateTime<Utc>>,
     retried_at: Option<DateTime<Utc>>,
     user_code_sealed: Vec<u8>,
@@ -257,6 +260,8 @@ impl Row {
             granted_scopes: self.granted_scopes,
             auth_time: self.auth_time,
             amr: self.amr,
+            trusted: self.trusted,
+            chosen_lifetime_seconds: self.chosen_lifetime_seconds,
             consumed_at: self.consumed_at,
             retried_at: self.retried_at,
         };
@@ -270,6 +275,7 @@ impl Row {
             user_agent: self.user_agent,
             created_at: self.created_at,
             opened_by: None,
+            arrival: if self.came_by_link { CodeArrival::Link } else { CodeArrival::Typed },
         };
         Listed { request, decided_by, decided_at, polling, poll_count: self.poll_count }
     }

@@ -1,6 +1,8 @@
-//! The REST endpoints.
+//! The endpoints for programs that are no OAuth clients, by their addresses.
 
 mod admin;
+mod consent;
+mod consent_refusals;
 mod devices;
 mod devices_ending;
 mod devices_refusals;

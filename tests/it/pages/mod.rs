@@ -3,6 +3,7 @@
 mod account_devices;
 mod browser;
 mod browser_headers;
+mod choices;
 mod chromium;
 mod code_guessing;
 mod consent;
@@ -10,6 +11,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod languages;
 mod log;
 mod qr;
 mod raw_browser;
