@@ -20,7 +20,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             match seal_batch(&app).await {
                 Ok(0) => break,
                 Ok(events) => {
-                    metrics::counter!("latchkey_audit_events_sealed_total").increment(events as u64)
+                    metrics::counter!("latchkey_audit_events_sealed_total").increment(events as u64);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "audit events were not sealed; they wait");

@@ -76,8 +76,8 @@ pub async fn choose(
     let password_hash = passwords::hash_in_turn(app, password).await?;
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let taken = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
-    let user = taken.ok_or(UserError::NoSuchUser)?;
+    let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
+    let user = used_by.ok_or(UserError::NoSuchUser)?;
     users::set_password(&mut *transaction, user, &password_hash, now).await?;
     let browsers = browser_sessions::end_of_user(&mut *transaction, tenant.id, user, now).await?;
     let by = By::user(user, origin);

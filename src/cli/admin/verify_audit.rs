@@ -1,5 +1,7 @@
 //! Whether the audit trail is as it was written.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -51,10 +53,10 @@ fn sentence(verdict: &Verdict) -> String {
         "audit trail of tenant {tenant} {state}: {events} events in {seals} seals, {unsealed} not sealed yet"
     );
     if let Some(head) = head {
-        text.push_str(&format!("\n  newest seal {}", written(head)));
+        let _ = write!(text, "\n  newest seal {}", written(head));
     }
     for fault in faults {
-        text.push_str(&format!("\n  {fault}"));
+        let _ = write!(text, "\n  {fault}");
     }
     text
 }

@@ -156,7 +156,7 @@ impl From<UserError> for Problem {
     }
 }
 
-fn roles(words: Vec<String>) -> Result<Vec<Role>, Problem> {
+fn roles(words: &[String]) -> Result<Vec<Role>, Problem> {
     let read = words.iter().enumerate().map(|(index, word)| {
         word.parse::<Role>()
             .map_err(|error| FieldError { field: format!("roles[{index}]"), message: error.to_string() })
@@ -270,7 +270,7 @@ pub async fn create(
         display_name: new.display_name,
         email: new.email,
         email_verified: new.email_verified,
-        roles: roles(new.roles)?,
+        roles: roles(&new.roles)?,
     };
     let by = By::user(caller.user.id, &caller.origin);
     let password = password_links::unknown_password(&app);
@@ -361,7 +361,7 @@ pub async fn change(
         display_name: wanted.display_name,
         email: wanted.email,
         email_verified: wanted.email_verified,
-        roles: wanted.roles.map(roles).transpose()?,
+        roles: wanted.roles.as_deref().map(roles).transpose()?,
         standing: wanted.status.as_deref().map(standing).transpose()?,
     };
     let by = By::user(caller.user.id, &caller.origin);
