@@ -12,6 +12,7 @@ use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
+use crate::geo::Geo;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
@@ -41,6 +42,8 @@ pub struct App {
     pub cached: Cached,
     /// The way out to addresses that others name.
     pub outbound: Arc<Outbound>,
+    /// Where addresses are.
+    pub geo: Geo,
     /// The keys that clients publish.
     pub published_keys: PublishedKeys,
     /// Opened signing keys.
@@ -80,6 +83,7 @@ impl App {
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let outbound = Arc::new(Outbound::new(&config.clients));
+        let geo = Geo::new(&config.geo);
         Self {
             config,
             clock,
@@ -88,6 +92,7 @@ impl App {
             db,
             cached: Cached::default(),
             outbound,
+            geo,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             verifying_keys: VerifyingKeys::default(),

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str], &[&str]); 4] = [
     (
         "model",
-        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound"],
-        &["sqlx", "axum", "tokio", "utoipa"],
+        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo"],
+        &["sqlx", "axum", "tokio", "utoipa", "maxminddb"],
     ),
-    ("store", &["http", "domain", "app", "cli", "clock", "outbound"], &["axum", "utoipa"]),
-    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper", "reqwest"]),
-    ("http", &["cli", "outbound"], &["sqlx"]),
+    (
+        "store",
+        &["http", "domain", "app", "cli", "clock", "outbound", "geo"],
+        &["axum", "utoipa", "maxminddb"],
+    ),
+    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper", "reqwest", "maxminddb"]),
+    ("http", &["cli", "outbound", "geo"], &["sqlx", "maxminddb"]),
 ];
 
 #[test]

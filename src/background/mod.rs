@@ -4,6 +4,7 @@
 
 mod audit_sealing;
 mod bookkeeping;
+mod geo_files;
 mod housekeeping;
 mod key_rotation;
 mod listening;
@@ -34,6 +35,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
+    if app.geo.is_on() {
+        tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
+    }
     for chore in CHORES {
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }

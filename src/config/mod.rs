@@ -18,6 +18,7 @@ pub use load::{ConfigError, load};
 use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
+use crate::model::user::Role;
 
 /// All settings; each is described in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +37,7 @@ pub struct Config {
     pub keys: Keys,
     pub sign_in: SignIn,
     pub rate_limits: RateLimits,
+    pub geo: Geo,
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
@@ -151,6 +153,8 @@ pub struct SignIn {
     pub idle_seconds: u32,
     pub absolute_seconds: u32,
     pub fresh_seconds: u32,
+    #[serde(deserialize_with = "values::roles")]
+    pub second_factor_for_roles: Vec<Role>,
     pub concurrent_password_checks: usize,
 }
 
@@ -162,6 +166,18 @@ pub struct RateLimits {
     pub enabled: bool,
     pub device_authorization_burst: u32,
     pub device_authorization_per_minute: u32,
+}
+
+/// `[geo]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Geo {
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub city_file: Option<PathBuf>,
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub asn_file: Option<PathBuf>,
+    pub hosting_asns: Vec<u32>,
 }
 
 /// `[log]`

@@ -1,6 +1,7 @@
 //! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
 
 pub mod access_token;
+pub mod acr;
 pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;
@@ -9,8 +10,10 @@ pub mod bearer_secret;
 pub mod browser_session;
 pub mod change;
 pub mod client;
+pub mod confirmation_code;
 pub mod device;
 pub mod device_session;
+pub mod half_sign_in;
 pub mod ids;
 pub mod jws;
 pub mod key_set;
@@ -19,6 +22,7 @@ pub mod lifetime;
 pub mod place;
 pub mod policy;
 pub mod public_address;
+pub mod recovery_code;
 pub mod request_origin;
 pub mod resource;
 pub mod scope;
@@ -28,6 +32,7 @@ pub mod signing_key_life;
 pub mod strict_json;
 pub mod tenant;
 pub mod token_family;
+pub mod totp;
 pub mod user;
 pub mod user_code;
 pub mod verifying_key;

@@ -5,7 +5,7 @@ use super::device_session::Phase;
 /// A [`Phase`] without what belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionStatus {
-    /// It waits for a decision.
+    /// It waits for a decision, or for the device to confirm one.
     Pending,
     /// Somebody said yes; the tokens wait to be collected.
     Approved,
@@ -43,7 +43,8 @@ impl SessionStatus {
 impl From<Phase<'_>> for SessionStatus {
     fn from(phase: Phase<'_>) -> Self {
         match phase {
-            Phase::Pending => Self::Pending,
+            // To everybody but the two who compare what their screens show.
+            Phase::Pending | Phase::Confirming => Self::Pending,
             Phase::Approved(_) => Self::Approved,
             Phase::Denied => Self::Denied,
             Phase::Expired => Self::Expired,

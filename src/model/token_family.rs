@@ -104,6 +104,10 @@ pub enum RevocationReason {
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,
+    /// Its person chose another password, and let all devices go with the old one.
+    PasswordChanged,
+    /// Its code came from a source of phishing.
+    CampaignRevoked,
 }
 
 impl RevocationReason {
@@ -118,6 +122,8 @@ impl RevocationReason {
             Self::DeviceRemoved => "device_removed",
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
+            Self::PasswordChanged => "password_changed",
+            Self::CampaignRevoked => "campaign_revoked",
         }
     }
 }

@@ -15,6 +15,8 @@ mod openapi_programs;
 mod openid_id_tokens;
 mod openid_userinfo;
 mod pages;
+mod phishing;
+mod places;
 mod replicas;
 mod resource_servers;
 mod rfc6749_client_authentication;

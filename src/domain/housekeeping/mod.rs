@@ -6,9 +6,11 @@
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
+pub mod code_sources;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
+pub mod half_sign_ins;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
@@ -36,13 +38,15 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 11] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,
+    half_sign_ins::CHORE,
     attempt_budgets::CHORE,
+    code_sources::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
     audit_events::CHORE,

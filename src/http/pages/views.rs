@@ -112,6 +112,39 @@ pub struct ConsentPage {
     pub decision_token: String,
     /// The device session to decide on.
     pub session_id: String,
+    /// How the approval looks.
+    pub risk: RiskWords,
+}
+
+/// How an approval looks, and what it takes.
+#[derive(Debug, Clone)]
+pub struct RiskWords {
+    /// What was found, as whole sentences.
+    pub reasons: Vec<Phrase>,
+    /// Whether it can be approved at all.
+    pub can_approve: bool,
+    /// Whether the person must sign in once more first.
+    pub must_sign_in: bool,
+    /// Whether the person must type the code.
+    pub must_retype: bool,
+    /// Why what they typed was not accepted.
+    pub retype_error: Option<Phrase>,
+    /// What is known of the device's key, as a whole sentence.
+    pub key: Option<Phrase>,
+}
+
+/// What the device must send before an approval counts.
+#[derive(Debug, Clone, Template)]
+#[template(path = "confirmation.html", config = ".askama.toml")]
+pub struct ConfirmationPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The characters.
+    pub characters: String,
+    /// The device session that was approved.
+    pub session_id: String,
+    /// The token that binds a report to this device session.
+    pub decision_token: String,
 }
 
 /// What a device told about itself. Nothing of it is verified.
@@ -243,7 +276,21 @@ mod tests {
             account: hostile(),
             decision_token: "decision-token".to_owned(),
             session_id: "session".to_owned(),
+            risk: RiskWords {
+                reasons: vec![said()],
+                can_approve: true,
+                must_sign_in: false,
+                must_retype: true,
+                retype_error: Some(said()),
+                key: Some(said()),
+            },
         }
+    }
+
+    fn confirmation() -> ConfirmationPage {
+        let text = |text: &str| text.to_owned();
+        let (session_id, decision_token) = (text("session"), text("decision-token"));
+        ConfirmationPage { frame: frame(), characters: text("KXT"), session_id, decision_token }
     }
 
     fn every_page() -> Vec<String> {
@@ -274,6 +321,7 @@ mod tests {
             sign_in(true, None).render(),
             sign_in(false, Some(said())).render(),
             consent().render(),
+            confirmation().render(),
             notice(Tone::Success).render(),
             notice(Tone::Neutral).render(),
             notice(Tone::Problem).render(),

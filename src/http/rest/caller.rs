@@ -20,6 +20,7 @@ use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
 use crate::model::access_token::AccessToken;
+use crate::model::acr::Acr;
 use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
@@ -170,6 +171,7 @@ impl Caller {
                 id: ApproverId((*device)?.0),
                 user: self.user.clone(),
                 authentication: authentication.clone(),
+                has_second_factor: authentication.acr() == Acr::TwoFactors,
             }),
         }
     }

@@ -30,7 +30,7 @@ pub async fn approve(
     grant: &ShapedGrant,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
-    let approved = sqlx::query_scalar!(
+    let code = sqlx::query_scalar!(
         "UPDATE device_sessions
          SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
              granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
@@ -50,7 +50,7 @@ pub async fn approve(
     )
     .fetch_optional(db)
     .await?;
-    Ok(approved.as_deref().and_then(hash32))
+    Ok(code.as_deref().and_then(hash32))
 }
 
 /// Refuses a session that this approver has open; its device code's hash if it was still waiting.
@@ -101,7 +101,7 @@ pub async fn end(
 ) -> Result<Option<SecretHash>> {
     let ended = sqlx::query_scalar!(
         "UPDATE device_sessions SET state = 'denied', decided_at = $3
-         WHERE id = $2 AND tenant_id = $1 AND state = 'pending' AND expires_at > $3
+         WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3
          RETURNING device_code_hash",
         tenant.0,
         id.0,
@@ -116,7 +116,7 @@ pub async fn end(
 pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_sessions SET state = 'denied', decided_at = $2
-         WHERE decided_by_user_id = $1 AND state = 'approved'
+         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
         user.0,
         now

@@ -13,6 +13,7 @@ use super::SessionRow;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::{CodeArrival, DeviceRequest, Polling, REDEMPTION_WINDOW};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::model::session_status::SessionStatus;
 use crate::store::{Result, host};
 
@@ -77,13 +78,16 @@ const fn branches(status: Option<SessionStatus>) -> &'static [Branch] {
     match status {
         None => &[
             ("pending", Ageing::Any),
+            ("confirming", Ageing::Any),
             ("approved", Ageing::Any),
             ("denied", Ageing::Any),
             ("consumed", Ageing::Any),
         ],
-        Some(SessionStatus::Pending) => &[("pending", Ageing::Live)],
+        Some(SessionStatus::Pending) => &[("pending", Ageing::Live), ("confirming", Ageing::Live)],
         Some(SessionStatus::Approved) => &[("approved", Ageing::Live)],
-        Some(SessionStatus::Expired) => &[("pending", Ageing::Over), ("approved", Ageing::Over)],
+        Some(SessionStatus::Expired) => {
+            &[("pending", Ageing::Over), ("confirming", Ageing::Over), ("approved", Ageing::Over)]
+        }
         Some(SessionStatus::Denied) => &[("denied", Ageing::Any)],
         Some(SessionStatus::Consumed) => &[("consumed", Ageing::Any)],
     }
@@ -91,7 +95,7 @@ const fn branches(status: Option<SessionStatus>) -> &'static [Branch] {
 
 const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
     auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, came_by_link, user_code_sealed, requested_scopes, resources, device, ip_address,
-    user_agent, created_at, interval_seconds, last_polled_at, poll_count";
+    place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
 pub async fn list(
@@ -235,6 +239,7 @@ struct Row {
     resources: Vec<String>,
     device: Json<DeviceDescription>,
     ip_address: Option<IpNet>,
+    place: Option<Json<Place>>,
     user_agent: Option<String>,
     created_at: DateTime<Utc>,
     interval_seconds: i32,
@@ -272,6 +277,7 @@ impl Row {
             resources: self.resources,
             device: self.device.0,
             ip_address: host(self.ip_address),
+            place: self.place.map(|place| place.0),
             user_agent: self.user_agent,
             created_at: self.created_at,
             opened_by: None,

@@ -31,6 +31,8 @@ files!(
     "layout",
     "notices",
     "set-password",
+    "risk",
+    "security",
     "sign-in",
     "words",
 );

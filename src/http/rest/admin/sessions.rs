@@ -107,7 +107,7 @@ impl DeviceAuthorisation {
         let status = status(app, &listed);
         let Listed { request, decided_by, decided_at, polling, poll_count } = listed;
         let (approved, denied, consumed_at) = match &request.session.state {
-            SessionState::Pending => (false, false, None),
+            SessionState::Pending | SessionState::Confirming(_) => (false, false, None),
             SessionState::Approved(_) => (true, false, None),
             SessionState::Consumed(consumption) => (true, false, Some(consumption.at)),
             SessionState::Denied => (false, true, None),
@@ -159,7 +159,7 @@ pub(super) fn scope(listed: &Listed) -> Option<String> {
     match &listed.request.session.state {
         SessionState::Approved(approval) => Some(approval.scopes.to_string()),
         SessionState::Consumed(consumption) => Some(consumption.approval.scopes.to_string()),
-        SessionState::Pending | SessionState::Denied => {
+        SessionState::Pending | SessionState::Confirming(_) | SessionState::Denied => {
             listed.request.requested_scopes.as_ref().map(ToString::to_string)
         }
     }
