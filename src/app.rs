@@ -13,6 +13,7 @@ use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::geo::Geo;
+use crate::mail::Mail;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
@@ -44,6 +45,8 @@ pub struct App {
     pub outbound: Arc<Outbound>,
     /// Where addresses are.
     pub geo: Geo,
+    /// The way to the mail server.
+    pub mail: Mail,
     /// The keys that clients publish.
     pub published_keys: PublishedKeys,
     /// Opened signing keys.
@@ -84,6 +87,7 @@ impl App {
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let outbound = Arc::new(Outbound::new(&config.clients));
         let geo = Geo::new(&config.geo);
+        let mail = Mail::new(&config.mail, &config.public_origin());
         Self {
             config,
             clock,
@@ -93,6 +97,7 @@ impl App {
             cached: Cached::default(),
             outbound,
             geo,
+            mail,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             verifying_keys: VerifyingKeys::default(),

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str], &[&str]); 4] = [
     (
         "model",
-        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo"],
-        &["sqlx", "axum", "tokio", "utoipa", "maxminddb"],
+        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo", "mail"],
+        &["sqlx", "axum", "tokio", "utoipa", "maxminddb", "lettre"],
     ),
     (
         "store",
-        &["http", "domain", "app", "cli", "clock", "outbound", "geo"],
-        &["axum", "utoipa", "maxminddb"],
+        &["http", "domain", "app", "cli", "clock", "outbound", "geo", "mail"],
+        &["axum", "utoipa", "maxminddb", "lettre"],
     ),
-    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper", "reqwest", "maxminddb"]),
-    ("http", &["cli", "outbound", "geo"], &["sqlx", "maxminddb"]),
+    ("domain", &["http", "cli", "mail"], &["axum", "utoipa", "hyper", "reqwest", "maxminddb", "lettre"]),
+    ("http", &["cli", "outbound", "geo", "mail"], &["sqlx", "maxminddb", "lettre"]),
 ];
 
 #[test]

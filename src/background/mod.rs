@@ -8,6 +8,7 @@ mod geo_files;
 mod housekeeping;
 mod key_rotation;
 mod listening;
+mod mails;
 mod rereading;
 
 use std::sync::Arc;
@@ -37,6 +38,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
+    }
+    if app.config.mail.is_on() {
+        tasks.spawn(mails::run(Arc::clone(&app), stop.clone()));
     }
     for chore in CHORES {
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));

@@ -4,6 +4,7 @@
 
 pub mod access_tokens;
 pub mod approval;
+pub mod approval_notices;
 pub mod audit;
 pub mod audit_trail;
 pub mod authenticate_client;
@@ -21,6 +22,7 @@ pub mod granting;
 pub mod guards;
 pub mod housekeeping;
 pub mod introspect;
+pub mod not_me;
 pub mod oauth_error;
 pub mod password_links;
 pub mod passwords;

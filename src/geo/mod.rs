@@ -7,7 +7,7 @@ mod watched_file;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use self::records::{City, Network};
+use self::records::{CityRecord, NetworkRecord};
 use self::watched_file::WatchedFile;
 use crate::config;
 use crate::model::place::Place;
@@ -50,13 +50,13 @@ impl Geo {
         let mut place = Place::default();
         if let Some(reader) = self.cities.reader()
             && let Ok(found) = reader.lookup(address)
-            && let Ok(Some(record)) = found.decode::<City<'_>>()
+            && let Ok(Some(record)) = found.decode::<CityRecord<'_>>()
         {
             record.tell(&mut place);
         }
         if let Some(reader) = self.networks.reader()
             && let Ok(found) = reader.lookup(address)
-            && let Ok(Some(record)) = found.decode::<Network<'_>>()
+            && let Ok(Some(record)) = found.decode::<NetworkRecord<'_>>()
         {
             record.tell(&mut place);
             place.is_hosting = place.asn.map(|asn| self.hosting_asns.contains(&asn));

@@ -11,7 +11,7 @@ use crate::model::place::Place;
 /// A record of a file about cities or countries.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct City<'a> {
+pub(super) struct CityRecord<'a> {
     #[serde(borrow)]
     city: Named<'a>,
     #[serde(borrow)]
@@ -52,12 +52,12 @@ struct Location {
 /// A record of a file about networks.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Network<'a> {
+pub(super) struct NetworkRecord<'a> {
     autonomous_system_number: Option<u32>,
     autonomous_system_organization: Option<&'a str>,
 }
 
-impl City<'_> {
+impl CityRecord<'_> {
     pub(super) fn tell(&self, place: &mut Place) {
         let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
         place.city = text(self.city.names.en);
@@ -71,7 +71,7 @@ impl City<'_> {
     }
 }
 
-impl Network<'_> {
+impl NetworkRecord<'_> {
     pub(super) fn tell(&self, place: &mut Place) {
         place.asn = self.autonomous_system_number;
         place.organisation = self.autonomous_system_organization.map(ToOwned::to_owned);

@@ -30,6 +30,8 @@ pub enum SecretKind {
     Browser,
     /// A link to choose a password by.
     PasswordLink,
+    /// What the link "this was not me" carries.
+    NotMe,
 }
 
 impl SecretKind {
@@ -40,6 +42,7 @@ impl SecretKind {
             Self::ClientSecret => "lks_",
             Self::Browser => "lkb_",
             Self::PasswordLink => "lkp_",
+            Self::NotMe => "lkn_",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod acr;
+pub mod approval_notice;
 pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;

@@ -100,6 +100,8 @@ pub enum RevocationReason {
     RevokedByClient,
     /// Its device was removed.
     DeviceRemoved,
+    /// The person who was told of the approval says that it was not theirs.
+    Disowned,
     /// The account was disabled.
     UserDisabled,
     /// The account was signed out everywhere.
@@ -120,6 +122,7 @@ impl RevocationReason {
             Self::RedemptionRetried => "redemption_retried",
             Self::RevokedByClient => "revoked_by_client",
             Self::DeviceRemoved => "device_removed",
+            Self::Disowned => "disowned",
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
             Self::PasswordChanged => "password_changed",

@@ -3,6 +3,7 @@
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
 pub mod announcements;
+pub mod approval_notices;
 pub mod approvals;
 pub mod attempt_budgets;
 pub mod audit_events;

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
 mod api;
+mod approval_notices;
 mod audit_seals;
 mod availability;
 mod client_keys_by_uri;

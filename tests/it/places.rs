@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::address_file::{Folder, address_file, asn, city, example_files};
 use crate::support::device::{DEVICE_GRANT, send};
-use crate::support::{Answer, Device, TestServer};
+use crate::support::{Answer, Device, Page, TestServer};
 
 /// A server behind a proxy that knows the places of [`example_files`].
 async fn server_with(folder: &Folder, change: impl FnOnce(&mut Config)) -> TestServer {
@@ -171,4 +171,51 @@ async fn a_file_of_another_kind_says_nothing_and_harms_nothing() {
     server.app.geo.reread();
     start_from(&server.tv().await, "192.0.2.7").await;
     assert_eq!(place(&server, OF_SESSIONS).await, Value::Null);
+}
+
+/// The page on which ada, at one address, decides about a device at another.
+async fn consent_page(server: &TestServer, device: &str, browser: &str) -> Page {
+    let tv = server.tv().await;
+    let code = start_from(&tv, device).await.string("user_code");
+    server.ada().await.forwarded_for(browser).open(&code).await
+}
+
+#[tokio::test]
+async fn the_person_reads_where_the_device_is() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let page = consent_page(&server, "192.0.2.7", "203.0.113.5").await;
+    let place = "<bdi translate=\"no\">Berlin</bdi>, Germany · <bdi translate=\"no\">Example Networks</bdi> (AS64500)";
+    assert!(page.says(place), "{page:?}");
+    for warning in ["another country", "another network", "km away", "data centre", "VPN"] {
+        assert!(!page.says(warning), "{warning}: {page:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_where_the_browser_is_is_warned_of() {
+    const REASONS: [&str; 4] = ["another country", "880 km away", "another network", "data centre"];
+    for (device, browser, warned) in [
+        ("198.51.100.1", "192.0.2.7", &REASONS[..1]),
+        ("2001:db8::1", "192.0.2.7", &["500 km away"]),
+        ("203.0.113.200", "192.0.2.7", &["another network", "data centre"]),
+    ] {
+        let folder = Folder::new();
+        let server = server_with(&folder, |_| ()).await;
+        let page = consent_page(&server, device, browser).await;
+        for reason in warned {
+            assert!(page.says(reason), "{reason}: {page:?}");
+        }
+        let others = REASONS.iter().filter(|reason| !warned.contains(reason));
+        assert!(others.into_iter().all(|reason| !page.says(reason)), "{page:?}");
+        assert!(page.says("A VPN can be the reason"), "{page:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_place_is_not_known_nothing_is_said_of_it() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let page = consent_page(&server, "198.51.100.1", "127.0.0.1").await;
+    assert!(page.says("Paris") && !page.says("VPN"), "{page:?}");
 }

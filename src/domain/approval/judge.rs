@@ -35,6 +35,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it is about where the device and the person are, of which much is guesswork.
+    #[must_use]
+    pub const fn is_about_places(self) -> bool {
+        matches!(self, Self::OtherCountry | Self::FarAway | Self::HostingProvider | Self::OtherNetwork)
+    }
+
     /// The word in metrics, the audit trail and the consent API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -7,9 +7,9 @@ use super::open::{self, OpenRefused, consent};
 use super::precautions::require;
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
-use crate::domain::audit;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::domain::{approval_notices, audit};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -77,17 +77,27 @@ impl From<OpenRefused> for DecisionRefused {
     }
 }
 
+/// What a person answers, and how.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Yes or no.
+    pub decision: Decision,
+    /// The code, where the person must type it to approve.
+    pub typed: Option<&'a str>,
+    /// The person's language (RFC 5646), in which they are told of a yes by mail.
+    pub language: &'a str,
+}
+
 /// Takes the decision of the person who has the session open: once, whatever else happens at the same moment.
-/// `typed` is the code, where the person must type it to approve.
 pub async fn decide(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
     id: DeviceSessionId,
-    decision: Decision,
-    typed: Option<&str>,
+    answer: Answer<'_>,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
+    let Answer { decision, typed, language } = answer;
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
     if matches!(decision, Decision::Approve(_)) {
         // What was enough to open the request may be too old by now, or the policy another.
@@ -135,6 +145,9 @@ pub async fn decide(
         ),
     };
     let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
+    if action == Action::DeviceSessionApproved {
+        approval_notices::lay_by(app, &mut transaction, approver, &consent, language).await?;
+    }
     match &confirmation {
         // To the device nothing has changed yet.
         Some(characters) => {
@@ -170,6 +183,7 @@ pub async fn decide_on_code(
     approver: &Approver,
     input: &str,
     decision: Decision,
+    language: &str,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
     if let Decision::Approve(choices) = &decision {
@@ -178,5 +192,6 @@ pub async fn decide_on_code(
     }
     // How the program came by the code is not known; that the person types it where they must is its own affair.
     let id = open::open(app, tenant, approver, input, CodeArrival::Link, origin).await?;
-    decide(app, tenant, approver, id, decision, Some(input), origin).await
+    let answer = Answer { decision, typed: Some(input), language };
+    decide(app, tenant, approver, id, answer, origin).await
 }

@@ -21,7 +21,6 @@ pub mod end;
 pub mod open;
 pub mod poll;
 mod precautions;
-pub mod proximity;
 pub mod redeem;
 pub mod report;
 pub mod start;

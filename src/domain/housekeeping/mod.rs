@@ -3,6 +3,7 @@
 //! A chore deletes one batch at a time, rows that no other server has taken, so that any number of servers may do
 //! it at once and none holds a lock for long.
 
+pub mod approval_notices;
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
@@ -38,7 +39,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 11] = [
+pub const CHORES: [Chore; 12] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -49,6 +50,7 @@ pub const CHORES: [Chore; 11] = [
     code_sources::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
+    approval_notices::CHORE,
     audit_events::CHORE,
 ];
 

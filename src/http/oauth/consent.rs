@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -17,6 +18,7 @@ use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::oauth_error::OAuthError;
+use crate::http::Language;
 use crate::http::bearer::BearerRefusal;
 use crate::http::no_store;
 use crate::http::parameters::Parameters;
@@ -191,11 +193,14 @@ pub async fn show(
 pub async fn decide(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
+    Extension(language): Extension<Language>,
     Decided { user_code, decision }: Decided,
 ) -> Result<Response, ConsentRefused> {
     let ApprovingPerson { tenant, approver, origin } = person;
     let status = if decision == Decision::Deny { "denied" } else { "approved" };
-    let outcome = decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, &origin).await?;
+    let outcome =
+        decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, language.tag(), &origin)
+            .await?;
     let confirmation_code = match outcome {
         decide::Decided::Done => None,
         decide::Decided::ToBeConfirmed(characters) => Some(characters.as_str().to_owned()),

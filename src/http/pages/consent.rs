@@ -14,12 +14,11 @@ use super::csrf::{CsrfChecked, equal};
 use super::languages::{Language, Phrase};
 use super::sign_in::way_to_more;
 use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, Tone};
-use super::words;
-use super::{PageRefusal, risk_words, try_again_after};
+use super::{PageRefusal, places, risk_words, try_again_after, words};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
-use crate::domain::device_flow::decide::{self, Decided, Decision, DecisionRefused};
+use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
@@ -87,8 +86,9 @@ pub(super) async fn decide(
     };
     let approver = Approver::from(session);
     let typed = form.take("user_code");
-    let (typed, id) = (typed.as_deref(), DeviceSessionId(id));
-    match decide::decide(&app, &browser.tenant, &approver, id, decision, typed, &browser.origin).await {
+    let id = DeviceSessionId(id);
+    let answer = Answer { decision, typed: typed.as_deref(), language: language.tag() };
+    match decide::decide(&app, &browser.tenant, &approver, id, answer, &browser.origin).await {
         Ok(Decided::Done) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),
         Ok(Decided::ToBeConfirmed(characters)) => {
             let page = ConfirmationPage {
@@ -208,6 +208,7 @@ fn page(
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
+        place: request.place.as_ref().and_then(|place| places::in_words(browser.language, place)),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
         choices,
         account: session.user.username.clone(),

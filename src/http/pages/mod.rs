@@ -12,6 +12,8 @@ pub mod csrf;
 pub mod destination;
 pub mod device;
 pub mod languages;
+pub mod not_me;
+pub mod places;
 mod report;
 mod risk_words;
 pub mod set_password;
@@ -45,6 +47,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/device/consent", get(consent::show).post(consent::decide))
         .route("/set-password", get(set_password::show).post(set_password::choose))
         .route("/device/report", post(report::report))
+        .route("/device/not-me", get(not_me::show).post(not_me::disown))
         .route("/language", post(languages::switch::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::enter))

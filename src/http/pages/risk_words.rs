@@ -11,9 +11,15 @@ pub(super) fn of(language: Language, assessment: &Assessment) -> RiskWords {
         Mode::Enforce => true,
         Mode::ReportOnly => verdict == Verdict::Deny && assessment.verdict == Verdict::Deny,
     };
-    let said = assessment.reasons.iter().filter(|finding| is_said(finding.verdict));
+    let said: Vec<Reason> = assessment
+        .reasons
+        .iter()
+        .filter(|finding| is_said(finding.verdict))
+        .map(|finding| finding.reason)
+        .collect();
     RiskWords {
-        reasons: said.map(|finding| sentence(language, finding.reason)).collect(),
+        reasons: said.iter().map(|reason| sentence(language, *reason)).collect(),
+        is_about_places: said.iter().any(|reason| reason.is_about_places()),
         can_approve: assessment.verdict != Verdict::Deny,
         must_sign_in: assessment.needs(Step::Reauthenticate),
         must_retype: assessment.needs(Step::Retype) && !assessment.needs(Step::Reauthenticate),

@@ -9,6 +9,7 @@ pub mod device;
 pub mod dpop;
 pub mod front_end;
 pub mod jwt;
+pub mod mail_sink;
 pub mod person;
 pub mod programs;
 pub mod resource_server;
