@@ -70,10 +70,8 @@ pub async fn choose(
 ) -> Result<(), UserError> {
     let secret = BearerSecret::parse(SecretKind::PasswordLink, token).ok_or(UserError::NoSuchUser)?;
     // Before anything is hashed, which takes its time.
-    if owner(app, tenant, token).await?.is_none() {
-        return Err(UserError::NoSuchUser);
-    }
-    let password_hash = passwords::hash_in_turn(app, password).await?;
+    let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
+    let password_hash = passwords::choose(app, &password, &person.username).await?;
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;

@@ -127,15 +127,6 @@ fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
         .map_err(|error| UnfitPassword::Hashing(error.to_string()))
 }
 
-/// Hashes a new password when it is its turn: so many at once and no more.
-pub async fn hash_in_turn(app: &App, password: Zeroizing<String>) -> Result<String, UnfitPassword> {
-    let failed = |error: &dyn std::fmt::Display| UnfitPassword::Hashing(error.to_string());
-    let _permit = app.password_checks.acquire().await.map_err(|error| failed(&error))?;
-    let random = app.random.clone();
-    let hashed = tokio::task::spawn_blocking(move || hash(&password, &random)).await;
-    hashed.map_err(|error| failed(&error))?
-}
-
 /// Checks a password against the hash of an account, or against nothing in the same time.
 pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Checked {
     let Ok(_permit) = app.password_checks.acquire().await else { return Checked::Wrong };

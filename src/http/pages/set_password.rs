@@ -64,6 +64,12 @@ pub(super) async fn choose(
         Err(UserError::Password(UnfitPassword::Length)) => {
             refuse(browser, user.username, token, language.t("set-password-error-length"))
         }
+        Err(UserError::Password(UnfitPassword::Username)) => {
+            refuse(browser, user.username, token, language.t("password-error-username"))
+        }
+        Err(UserError::Password(UnfitPassword::Common)) => {
+            refuse(browser, user.username, token, language.t("password-error-common"))
+        }
         Err(UserError::Store(error)) => Err(error.into()),
         Err(_) => Ok(over(browser)),
     }

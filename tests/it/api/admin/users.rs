@@ -42,9 +42,11 @@ async fn a_new_person_chooses_their_own_password_once() {
     assert_eq!(grace.sign_in().await.status, 400);
     let form = grace.visit(&to_form).await;
     assert!(form.says("Choose a password") && form.says("Grace"), "{form:?}");
-    for (password, again, words) in
-        [("short", "short", "15 to 256"), (NEW_PASSWORD, "a wholly other passphrase", "not the same")]
-    {
+    for (password, again, words) in [
+        ("short", "short", "15 to 256"),
+        ("gracegracegrace", "gracegracegrace", "name"),
+        (NEW_PASSWORD, "a wholly other passphrase", "not the same"),
+    ] {
         let answers = [("password", password), ("password_again", again)];
         let refused = grace.submit(&form, "/set-password", &answers).await;
         assert_eq!(refused.status, 400);
