@@ -118,9 +118,9 @@ mod tests {
             |seal| seal.events.truncate(1),
         ];
         for change in changes {
-            let mut changed = seal.clone();
-            change(&mut changed);
-            assert_ne!(changed.message(&NOTHING_BEFORE), original);
+            let mut altered = seal.clone();
+            change(&mut altered);
+            assert_ne!(altered.message(&NOTHING_BEFORE), original);
         }
         assert_ne!(seal.message(&[1; 32]), original);
     }

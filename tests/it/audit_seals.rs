@@ -35,7 +35,7 @@ async fn sealed_history() -> TestServer {
 async fn tamper(server: &TestServer, sql: &str) {
     let sql =
         format!("SET session_replication_role = replica; {sql}; SET session_replication_role = DEFAULT");
-    let mut connection = server.app.db.acquire().await.unwrap();
+    let mut connection = server.app.db.acquire().await.expect("a connection");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.expect("the statement runs");
 }
 

@@ -121,7 +121,9 @@ fn encode(value: &Value, into: &mut Vec<u8>) {
             // A type above 7 is written after the size, less 7.
             control(0, elements.len(), into);
             into.push(11 - 7);
-            elements.iter().for_each(|element| encode(element, into));
+            for element in elements {
+                encode(element, into);
+            }
         }
         Value::String(text) => {
             control(2, text.len(), into);

@@ -70,7 +70,8 @@ impl TestServer {
     /// A server with a chance of the test's making.
     pub async fn with_random(random: Random, change: impl FnOnce(&mut Config)) -> Self {
         let database = database::create().await;
-        Self::on(database, ManualClock::new(), random, change).await
+        // The settings alone are large.
+        Box::pin(Self::on(database, ManualClock::new(), random, change)).await
     }
 
     /// Another server on the same database, with the same clock.
@@ -82,13 +83,13 @@ impl TestServer {
     pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let config = self.app.config.clone();
         let issuer = self.base.parse().ok();
-        Self::on(self.database.clone(), self.clock.clone(), Random::system(), move |settings| {
+        let changed = move |settings: &mut Config| {
             *settings = config;
             // Replicas have one public address: the first one's.
             settings.server.public_url = settings.server.public_url.take().or(issuer);
             change(settings);
-        })
-        .await
+        };
+        Box::pin(Self::on(self.database.clone(), self.clock.clone(), Random::system(), changed)).await
     }
 
     async fn on(
@@ -169,7 +170,7 @@ impl TestServer {
         if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
             client.keys = Some(ClientKeys::Registered(key.jwks()));
         }
-        let secret = clients::create(&self.app, client).await.expect("the client is registered");
+        let secret = Box::pin(clients::create(&self.app, client)).await.expect("the client is registered");
         let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let proof = match method {
             AuthMethod::None => Proof::None,
@@ -211,7 +212,8 @@ impl TestServer {
             email_verified: true,
             roles: roles.iter().map(|role| role.parse().expect("a role")).collect(),
         };
-        users::create(&self.app, tenant, user, PASSWORD, &By::OPERATOR).await.expect("the account is made");
+        let made = Box::pin(users::create(&self.app, tenant, user, PASSWORD, &By::OPERATOR)).await;
+        made.expect("the account is made");
         Person::new(base, username, PASSWORD)
     }
 

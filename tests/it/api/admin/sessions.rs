@@ -14,7 +14,7 @@ fn items(answer: &Answer) -> Vec<Value> {
 }
 
 fn statuses(answer: &Answer) -> Vec<String> {
-    items(answer).iter().map(|item| item["status"].as_str().unwrap().to_owned()).collect()
+    items(answer).iter().map(|item| item["status"].as_str().expect("a status").to_owned()).collect()
 }
 
 #[tokio::test]
