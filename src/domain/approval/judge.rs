@@ -302,11 +302,11 @@ mod tests {
 
     #[test]
     fn each_verdict_asks_for_what_the_lighter_ones_ask_for() {
+        use ReverseConfirmation::{Always, Never, OnRisk};
         use Step::{Confirm, Reauthenticate, Retype};
         let with = |reverse_confirmation| ApprovalPolicy { reverse_confirmation, ..policy() };
         let typed = Facts { arrival: CodeArrival::Typed, ..facts() };
         let signed_in = Facts { signed_in_since: true, ..facts() };
-        use ReverseConfirmation::{Always, Never, OnRisk};
         let cases: [(ReverseConfirmation, &Facts, Verdict, &[Step]); 9] = [
             (Never, &facts(), Verdict::Warn, &[]),
             (Never, &facts(), Verdict::Retype, &[Retype]),

@@ -58,7 +58,7 @@ pub enum Via {
         authentication: Authentication,
     },
     /// With the cookie of a signed-in browser; on unsafe methods also with the browser's CSRF token.
-    Browser(BrowserSession),
+    Browser(Box<BrowserSession>),
 }
 
 /// Why nobody is let in.
@@ -154,7 +154,7 @@ impl Caller {
             tenant: browser.tenant,
             user: session.user.clone(),
             origin: browser.origin,
-            via: Via::Browser(session),
+            via: Via::Browser(Box::new(session)),
             _checked: (),
         })
     }
@@ -163,7 +163,7 @@ impl Caller {
     #[must_use]
     pub fn approver(&self) -> Option<Approver> {
         match &self.via {
-            Via::Browser(session) => Some(Approver::from(session)),
+            Via::Browser(session) => Some(Approver::from(&**session)),
             Via::AccessToken { device, authentication, .. } => Some(Approver {
                 id: ApproverId((*device)?.0),
                 user: self.user.clone(),

@@ -88,7 +88,7 @@ pub fn address_file(kind: &str, networks: &[(&str, Value)]) -> Vec<u8> {
     file
 }
 
-/// A network's first address and length among those of IPv6, where IPv4 is ::/96.
+/// A network's first address and length among those of IPv6, where IPv4 is `::/96`.
 fn bits(network: IpNet) -> (u128, u8) {
     match network {
         IpNet::V4(v4) => (u128::from(v4.network().to_bits()), v4.prefix_len() + 96),
@@ -121,7 +121,9 @@ fn encode(value: &Value, into: &mut Vec<u8>) {
             // A type above 7 is written after the size, less 7.
             control(0, elements.len(), into);
             into.push(11 - 7);
-            elements.iter().for_each(|element| encode(element, into));
+            for element in elements {
+                encode(element, into);
+            }
         }
         Value::String(text) => {
             control(2, text.len(), into);

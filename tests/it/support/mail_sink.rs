@@ -54,7 +54,7 @@ impl MailSink {
 
     /// The next message, waited for.
     pub async fn next(&mut self) -> Mail {
-        let next = tokio::time::timeout(Duration::from_secs(60), self.arrivals.recv()).await;
+        let next = tokio::time::timeout(Duration::from_mins(1), self.arrivals.recv()).await;
         next.expect("a mail arrives").expect("the mail server is there")
     }
 
@@ -129,15 +129,12 @@ fn quoted_printable(text: &str) -> String {
     let mut rest = joined.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let code = after.get(..2).filter(|_| *first == b'=').and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
+        if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
         }
     }
     String::from_utf8(bytes).expect("a text")
