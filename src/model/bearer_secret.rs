@@ -28,6 +28,8 @@ pub enum SecretKind {
     ClientSecret,
     /// The cookie of a browser.
     Browser,
+    /// A link to choose a password by.
+    PasswordLink,
     /// What the link "this was not me" carries.
     NotMe,
 }
@@ -39,6 +41,7 @@ impl SecretKind {
             Self::RefreshToken => "lkr_",
             Self::ClientSecret => "lks_",
             Self::Browser => "lkb_",
+            Self::PasswordLink => "lkp_",
             Self::NotMe => "lkn_",
         }
     }

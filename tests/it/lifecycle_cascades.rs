@@ -1,6 +1,7 @@
 //! What ends with a person, a client, a device or a tenant: at once, on every server.
 
 use chrono::TimeDelta;
+use latchkey::domain::audit::By;
 use latchkey::domain::token_families::Ending;
 use latchkey::domain::tokens_not_before::{self, RaiseError, Subject};
 use latchkey::domain::{clients, devices, tenants, users};
@@ -10,6 +11,7 @@ use latchkey::model::ids::{ClientId, DeviceId};
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug, TenantStanding};
 use latchkey::model::token_family::RevocationReason;
 use latchkey::model::user::Standing;
+use latchkey::model::version::MeantFor;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
@@ -80,7 +82,8 @@ impl House {
     }
 
     async fn set_standing(&self, standing: Standing) {
-        let done = users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing).await;
+        let done =
+            users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR).await;
         done.expect("the account exists");
     }
 }
@@ -130,7 +133,7 @@ async fn a_device_hears_that_its_approval_was_taken_back() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     ada.approve(&started.user_code).await;
-    users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Disabled).await.unwrap();
+    users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.unwrap();
     for base in [&replica.base, &server.base] {
         tv.at(base).poll(&started).await.must_be_error("access_denied");
     }
@@ -154,7 +157,7 @@ async fn a_locked_person_gets_nothing_until_released() {
 async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     let house = House::build().await;
     let id = house.server.user_id("ada").await;
-    users::delete(&house.server.app, DEFAULT_TENANT, "ADA").await.unwrap();
+    users::delete(&house.server.app, DEFAULT_TENANT, "ADA", &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.must_be_worthless(&house.tokens).await;
     house.must_bring_nothing(&house.tokens.string("refresh_token"), "invalid_grant").await;
     assert!(!house.ada.visit("/device").await.says("Sign out"));
@@ -168,7 +171,8 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     house.server.ada().await;
     assert_ne!(house.server.user_id("ada").await, id);
     house.must_be_worthless(&house.tokens).await;
-    let nobody = users::delete(&house.server.app, DEFAULT_TENANT, "nobody").await;
+    let nobody =
+        users::delete(&house.server.app, DEFAULT_TENANT, "nobody", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(nobody, Err(users::UserError::NoSuchUser)), "{nobody:?}");
 }
 
@@ -177,7 +181,8 @@ async fn a_person_whose_clients_are_still_there_is_not_deleted() {
     let house = House::build().await;
     let ada = house.server.user_id("ada").await;
     house.server.client("own", "openid", |client| client.owner = Some(ada)).await;
-    let refused = users::delete(&house.server.app, DEFAULT_TENANT, "ada").await;
+    let refused =
+        users::delete(&house.server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(refused, Err(users::UserError::OwnsClients)), "{refused:?}");
     house.must_live(&house.tokens).await;
 }
@@ -188,7 +193,7 @@ async fn signing_out_everywhere_ends_what_is_connected_and_leaves_the_account() 
     let second = house.tv.connect(&house.ada, OFFLINE).await;
     let bob = house.server.person("bob", &[]).await;
     let bobs = house.tv.connect(&bob, OFFLINE).await;
-    users::sign_out_everywhere(&house.server.app, DEFAULT_TENANT, "ada").await.unwrap();
+    users::sign_out_everywhere(&house.server.app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.unwrap();
     for tokens in [&house.tokens, &second] {
         house.must_be_worthless(tokens).await;
         house.must_bring_nothing(&tokens.string("refresh_token"), "access_denied").await;
@@ -472,9 +477,11 @@ async fn a_change_that_cannot_be_written_down_does_not_happen() {
     let app = &house.server.app;
     let id = ClientId::parse("tv").unwrap();
     let client = latchkey::store::clients::find(&app.db, DEFAULT_TENANT, id.as_str()).await.unwrap().unwrap();
-    assert!(users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled).await.is_err());
-    assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada").await.is_err());
-    assert!(users::delete(app, DEFAULT_TENANT, "ada").await.is_err());
+    assert!(
+        users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.is_err()
+    );
+    assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.is_err());
+    assert!(users::delete(app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.is_err());
     assert!(clients::delete(app, &client).await.is_err());
     assert!(tenants::set_standing(app, &TenantSlug::root(), TenantStanding::Suspended).await.is_err());
     let now = house.server.clock.now();

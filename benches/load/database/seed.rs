@@ -1,5 +1,6 @@
 //! What must be there before anything is measured, and what people do meanwhile.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, tenants};
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
@@ -30,8 +31,14 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
     let app = serve::app(serve::config(5), database.pool.clone());
     tenants::ensure_default(&app).await?;
     clients::create(&app, client()?).await?;
-    let ada = NewUser { username: "ada".into(), display_name: None, email: None, roles: vec![] };
-    users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple").await?;
+    let ada = NewUser {
+        username: "ada".into(),
+        display_name: None,
+        email: None,
+        email_verified: false,
+        roles: vec![],
+    };
+    users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple", &By::OPERATOR).await?;
     sqlx::query(
         "INSERT INTO users (id, tenant_id, username, password_hash, created_at, updated_at)
          SELECT lpad(to_hex(number), 32, '0')::uuid, tenant_id, 'user' || number, password_hash, created_at, updated_at

@@ -17,6 +17,7 @@ use super::{Outcome, serve};
 use crate::app::App;
 use crate::config::Config;
 use crate::device_client::{ClientIdentity, DeviceDescription, LongPoll, TokenResponse, summary_lines};
+use crate::domain::audit::By;
 use crate::domain::clients::{self, ClientError};
 use crate::domain::users::{self, NewUser, UserError};
 use crate::embedded_postgres::default_data_dir;
@@ -163,9 +164,10 @@ async fn ensure_demo_user(app: &App) -> Result<String, Error> {
         username: USERNAME.to_owned(),
         display_name: Some("Demo User".to_owned()),
         email: None,
+        email_verified: false,
         roles: Vec::new(),
     };
-    match users::create(app, DEFAULT_TENANT, user, &password).await {
+    match users::create(app, DEFAULT_TENANT, user, &password, &By::OPERATOR).await {
         Ok(_) => {}
         Err(UserError::UsernameTaken) => {
             return Err(format!(

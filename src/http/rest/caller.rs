@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use chrono::DateTime;
 
+use super::admin::refusals;
 use super::problem::Problem;
 use crate::app::App;
 use crate::domain::{access_tokens, tenants};
@@ -108,11 +109,13 @@ impl Caller {
         app: &Arc<App>,
         needed: &'static str,
     ) -> Result<Self, CallerRefused> {
-        if parts.headers.contains_key(header::AUTHORIZATION) {
+        let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
             Self::by_token(parts, app, needed).await
         } else {
             Self::by_browser(parts, app).await
-        }
+        }?;
+        refusals::note(parts, caller.user.id);
+        Ok(caller)
     }
 
     async fn by_token(

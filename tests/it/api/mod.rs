@@ -1,5 +1,6 @@
 //! The endpoints for programs that are no OAuth clients, by their addresses.
 
+mod admin;
 mod consent;
 mod consent_refusals;
 mod devices;
