@@ -11,7 +11,7 @@ use crate::support::{Device, Page, Person, Started, TestServer};
 
 fn with_mail(config: &mut Config, url: &str) {
     config.mail.smtp_url = Some(url.parse().expect("a URL"));
-    config.mail.from = "Latchkey <no-reply@example.org>".to_owned();
+    "Latchkey <no-reply@example.org>".clone_into(&mut config.mail.from);
 }
 
 /// A server that sends mail to the sink, a device, and a person with a verified address.

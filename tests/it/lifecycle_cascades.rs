@@ -31,16 +31,19 @@ struct House {
 }
 
 impl House {
-    async fn build() -> Self {
-        let server = TestServer::start().await;
-        let replica = server.replica().await;
-        let (tv, ada, api) = (server.tv().await, server.ada().await, server.api().await);
-        let tokens = tv.connect(&ada, OFFLINE).await;
-        let uncollected = tv.start(OFFLINE).await;
-        ada.approve(&uncollected.user_code).await;
-        let house = Self { server, replica, tv, api, ada, tokens, uncollected };
-        house.must_live(&house.tokens).await;
-        house
+    /// In a box, since it is larger than what fits on the stack of every test.
+    fn build() -> impl Future<Output = Self> {
+        Box::pin(async {
+            let server = TestServer::start().await;
+            let replica = server.replica().await;
+            let (tv, ada, api) = (server.tv().await, server.ada().await, server.api().await);
+            let tokens = tv.connect(&ada, OFFLINE).await;
+            let uncollected = tv.start(OFFLINE).await;
+            ada.approve(&uncollected.user_code).await;
+            let house = Self { server, replica, tv, api, ada, tokens, uncollected };
+            house.must_live(&house.tokens).await;
+            house
+        })
     }
 
     fn access(&self) -> String {

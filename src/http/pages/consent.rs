@@ -46,7 +46,9 @@ async fn risk(
 ) -> Result<RiskWords, PageRefusal> {
     let approver = Approver::from(session);
     let approving = Approving::of(&approver, &browser.origin);
-    Ok(risk_words::of(browser.language, &assess(app, &browser.tenant, &approving, consent).await?))
+    let assessment = assess(app, &browser.tenant, &approving, consent).await?;
+    let places = (consent.request.place.as_ref(), session.place.as_ref());
+    Ok(risk_words::of(browser.language, &assessment, places))
 }
 
 /// Shows it once more, because the code was not typed, or not as it is.

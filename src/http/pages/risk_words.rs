@@ -1,12 +1,18 @@
 //! What was found about an approval, in words for the person who decides.
 
 use super::languages::{Language, Phrase};
+use super::places;
 use super::views::RiskWords;
 use crate::domain::approval::{Assessment, KeyStanding, Reason, Step};
+use crate::model::place::Place;
 use crate::model::policy::approval::{Mode, Verdict};
 
 /// What the page says. In report-only mode it says nothing of what only would have happened.
-pub(super) fn of(language: Language, assessment: &Assessment) -> RiskWords {
+pub(super) fn of(
+    language: Language,
+    assessment: &Assessment,
+    (device, browser): (Option<&Place>, Option<&Place>),
+) -> RiskWords {
     let is_said = |verdict: Verdict| match assessment.mode {
         Mode::Enforce => true,
         Mode::ReportOnly => verdict == Verdict::Deny && assessment.verdict == Verdict::Deny,
@@ -19,12 +25,29 @@ pub(super) fn of(language: Language, assessment: &Assessment) -> RiskWords {
         .collect();
     RiskWords {
         reasons: said.iter().map(|reason| sentence(language, *reason)).collect(),
-        is_about_places: said.iter().any(|reason| reason.is_about_places()),
+        places: said
+            .iter()
+            .any(|reason| reason.is_about_places())
+            .then(|| where_both_are(language, device, browser)),
         can_approve: assessment.verdict != Verdict::Deny,
         must_sign_in: assessment.needs(Step::Reauthenticate),
         must_retype: assessment.needs(Step::Retype) && !assessment.needs(Step::Reauthenticate),
         retype_error: None,
         key: key(language, &assessment.facts.key),
+    }
+}
+
+/// Where both are, as far as it has a name, and that it need not mean anything.
+fn where_both_are(language: Language, device: Option<&Place>, browser: Option<&Place>) -> Phrase {
+    let words = |place: Option<&Place>| places::in_words(language, place?);
+    let meaning = language.t("risk-places-meaning");
+    match (words(device), words(browser)) {
+        (Some(device), Some(browser)) => language
+            .t("risk-places")
+            .phrase("device", device)
+            .phrase("browser", browser)
+            .phrase("meaning", meaning),
+        _ => meaning,
     }
 }
 

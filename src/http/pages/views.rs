@@ -124,8 +124,8 @@ pub struct ConsentPage {
 pub struct RiskWords {
     /// What was found, as whole sentences.
     pub reasons: Vec<Phrase>,
-    /// Whether one of them is about where the device and the person are.
-    pub is_about_places: bool,
+    /// Where the device and the browser are, and what that may mean, if one of them is about that.
+    pub places: Option<Phrase>,
     /// Whether it can be approved at all.
     pub can_approve: bool,
     /// Whether the person must sign in once more first.
@@ -302,7 +302,7 @@ mod tests {
             session_id: "session".to_owned(),
             risk: RiskWords {
                 reasons: vec![said()],
-                is_about_places: true,
+                places: Some(said()),
                 can_approve: true,
                 must_sign_in: false,
                 must_retype: true,

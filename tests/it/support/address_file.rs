@@ -88,7 +88,7 @@ pub fn address_file(kind: &str, networks: &[(&str, Value)]) -> Vec<u8> {
     file
 }
 
-/// A network's first address and length among those of IPv6, where IPv4 is ::/96.
+/// A network's first address and length among those of IPv6, where IPv4 is `::/96`.
 fn bits(network: IpNet) -> (u128, u8) {
     match network {
         IpNet::V4(v4) => (u128::from(v4.network().to_bits()), v4.prefix_len() + 96),

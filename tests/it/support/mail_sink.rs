@@ -54,7 +54,7 @@ impl MailSink {
 
     /// The next message, waited for.
     pub async fn next(&mut self) -> Mail {
-        let next = tokio::time::timeout(Duration::from_secs(60), self.arrivals.recv()).await;
+        let next = tokio::time::timeout(Duration::from_mins(1), self.arrivals.recv()).await;
         next.expect("a mail arrives").expect("the mail server is there")
     }
 

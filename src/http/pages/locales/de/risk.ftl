@@ -9,6 +9,7 @@ risk-error-untyped = Um zu erlauben, tippen Sie den Code ein, den Ihr Gerät zei
 risk-error-wrong-code = Das ist nicht der Code. Zeigt Ihr Gerät einen anderen? Dann lehnen Sie ab.
 risk-too-many-title = Zu viele falsche Codes
 risk-too-many = Bitte warten Sie { $wait } und lassen Sie sich dann von Ihrem Gerät einen neuen Code geben.
+risk-places = Das Gerät: { $device }. Dieser Browser: { $browser }. { $meaning }
 risk-places-meaning = Das kann an einem VPN liegen oder am Mobilfunknetz eines Telefons; solche Ortsangaben sind oft falsch. Genauso sieht es aber aus, wenn das Gerät eines Fremden nach Ihrem Konto fragt. Wenn Sie keinen Grund kennen, lehnen Sie ab.
 risk-known-key-named = Das Gerät hat bewiesen, dass es Ihr Gerät { $device } ist, verbunden am { $date }.
 risk-known-key = Das Gerät hat bewiesen, dass es eines von Ihren ist, verbunden am { $date }.

@@ -9,6 +9,7 @@ risk-error-untyped = To approve, type the code that your device shows.
 risk-error-wrong-code = That is not the code. Does your device show another one? Then decline.
 risk-too-many-title = Too many codes that did not work
 risk-too-many = Please wait { $wait }, then ask your device for a new code.
+risk-places = The device: { $device }. This browser: { $browser }. { $meaning }
 risk-places-meaning = A VPN can be the reason, or a phone’s mobile network; such places are often wrong. It is also what it looks like when a stranger’s device asks for your account. If you know of no reason, decline.
 risk-known-key-named = The device proved that it is your { $device }, connected { $date }.
 risk-known-key = The device proved that it is one of yours, connected { $date }.

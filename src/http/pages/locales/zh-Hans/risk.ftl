@@ -9,6 +9,7 @@ risk-error-untyped = 要批准，请输入您的设备显示的代码。
 risk-error-wrong-code = 代码不对。您的设备显示的是另一个代码吗？请拒绝。
 risk-too-many-title = 无效的代码太多
 risk-too-many = 请等待 { $wait }，然后在设备上获取新的代码。
+risk-places = 设备：{ $device }。此浏览器：{ $browser }。{ $meaning }
 risk-places-meaning = 原因可能是 VPN 或手机的移动网络，此类地点信息也常有误差。但陌生人的设备请求您的账户时，看起来也是这样。如果您不清楚原因，请拒绝。
 risk-known-key-named = 设备已证明它是您的 { $device }，连接于 { $date }。
 risk-known-key = 设备已证明它是您的设备之一，连接于 { $date }。
