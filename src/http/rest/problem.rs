@@ -96,6 +96,9 @@ pub struct ProblemBody {
 /// What every endpoint may answer.
 #[derive(Debug, IntoResponses)]
 pub enum CallerProblems {
+    /// `invalid_request`: the `Authorization` header cannot be read, or is given twice
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(ProblemBody),
     /// `unauthenticated`, `invalid_token`: nobody says who asks, or not in a way that counts; see `WWW-Authenticate`
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(ProblemBody),
@@ -113,7 +116,8 @@ pub enum CallerProblems {
 /// What an endpoint with a body may answer as well.
 #[derive(Debug, IntoResponses)]
 pub enum BodyProblems {
-    /// `malformed_json`: the body is not one JSON object with distinct members
+    /// `malformed_json`: the body is not one JSON object with distinct members; `invalid_request`: a header cannot be
+    /// read
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// `too_large`: the body is larger than any honest one

@@ -115,7 +115,11 @@ async fn a_client_changed_while_its_person_decides_is_asked_about_as_it_is_then(
     let started = tv.start("openid profile").await;
     let consent = ada.open(&started.user_code).await;
     server.change_client("tv", |client| client.scopes = ScopeSet::parse("openid").unwrap()).await;
+    // What she was shown is not on offer any more: she is asked again.
+    let consent = ada.decide(&consent, "approve").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
     ada.decide(&consent, "approve").await;
+    server.clock.advance(5.0);
     // A right that came back after the decision was not part of it.
     let client = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
     let scopes = ScopeSet::parse("openid profile").unwrap();

@@ -137,7 +137,7 @@ async fn trust_ends_when_a_device_begins_to_use_a_key_or_uses_another() {
         (box_.with_key(&first), box_.with_key(&second)),
         (box_.with_key(&first), box_.clone()),
     ];
-    for (before, after) in changes {
+    for (so_far, (before, after)) in (1..).zip(changes) {
         // Started without its key, as by clients that prove one only where tokens are.
         let mut unbound = before.clone();
         unbound.key = None;
@@ -150,8 +150,7 @@ async fn trust_ends_when_a_device_begins_to_use_a_key_or_uses_another() {
         assert_eq!(tokens.status, 200, "{tokens:?}");
         assert_eq!(server.count(TRUSTED).await, 0, "{tokens:?}");
         let lost = "SELECT count(*) FROM audit_events WHERE details ->> 'trust_lost' = 'key_changed'";
-        assert_eq!(server.count(lost).await, 1);
-        server.execute("DELETE FROM audit_events").await;
+        assert_eq!(server.count(lost).await, so_far);
         server.clock.advance(15.0 * DAY);
         after.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
     }

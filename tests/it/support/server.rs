@@ -208,7 +208,10 @@ impl TestServer {
         let user = NewUser {
             username: username.to_owned(),
             display_name: Some("Ada Lovelace".to_owned()),
-            email: Some(format!("{username}@example.org")),
+            email: Some(format!(
+                "{}@example.org",
+                username.replace(|c: char| !c.is_ascii_alphanumeric(), "")
+            )),
             email_verified: true,
             roles: roles.iter().map(|role| role.parse().expect("a role")).collect(),
         };
