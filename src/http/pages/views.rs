@@ -120,7 +120,6 @@ pub struct ConsentPage {
 
 /// How an approval looks, and what it takes.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question that the template asks")]
 pub struct RiskWords {
     /// What was found, as whole sentences.
     pub reasons: Vec<Phrase>,

@@ -69,7 +69,7 @@ impl TestServer {
 
     /// A server with a chance of the test's making.
     pub async fn with_random(random: Random, change: impl FnOnce(&mut Config)) -> Self {
-        let database = database::create().await;
+        let database = Box::pin(database::create()).await;
         // The settings alone are large.
         Box::pin(Self::on(database, ManualClock::new(), random, change)).await
     }
