@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use zeroize::Zeroizing;
@@ -62,14 +63,7 @@ impl FromRequest<Arc<App>> for AccessToken {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, BearerRefusal> {
         let (mut parts, body) = request.into_parts();
-        let in_header = match of_header(&parts.headers)? {
-            Some((Scheme::Bearer, token)) => Some(Presented::Bearer(token)),
-            Some((Scheme::Dpop, token)) => {
-                let Dpop(proof) = Dpop::from_request_parts(&mut parts, app).await?;
-                Some(Presented::Dpop { token, proof })
-            }
-            None => None,
-        };
+        let in_header = in_header(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
         let in_form = if request.method() == Method::POST {
             Parameters::of_form(request, app).await?.take_secret("access_token").map(Presented::Bearer)
@@ -83,6 +77,19 @@ impl FromRequest<Arc<App>> for AccessToken {
             (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
         }
     }
+}
+
+/// What the `Authorization` header shows, with the proof that came beside it. `None` without the header, or with a
+/// scheme that shows no token.
+pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Presented>, BearerRefusal> {
+    Ok(match of_header(&parts.headers)? {
+        Some((Scheme::Bearer, token)) => Some(Presented::Bearer(token)),
+        Some((Scheme::Dpop, token)) => {
+            let Dpop(proof) = Dpop::from_request_parts(parts, app).await?;
+            Some(Presented::Dpop { token, proof })
+        }
+        None => None,
+    })
 }
 
 /// How a header shows a token.
@@ -114,23 +121,30 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
     Ok(Some((scheme, Zeroizing::new(token.to_owned()))))
 }
 
-impl IntoResponse for BearerRefusal {
-    fn into_response(self) -> Response {
-        let refused = match self {
-            // Whoever did not try is only told how to (RFC 6750 §3.1).
-            Self::NoToken => {
-                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey""#);
-                let headers = [
-                    (header::WWW_AUTHENTICATE, challenge),
-                    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-                ];
-                return (StatusCode::UNAUTHORIZED, headers).into_response();
-            }
-            Self::Request(error) => return OAuthRefusal::from(error).into_response(),
-            Self::Token(TokenRefused::WrongProof(error)) => return refuse_proof(&error),
-            Self::Token(refused) => refused,
-        };
+/// What is said to a token that opens no door, whatever the shape of the answer.
+pub(super) struct Denial {
+    /// 401 or 403.
+    pub(super) status: StatusCode,
+    /// The error's word.
+    pub(super) error: &'static str,
+    /// A sentence for the client's developer.
+    pub(super) description: &'static str,
+    /// The value of `WWW-Authenticate`.
+    pub(super) challenge: HeaderValue,
+}
+
+impl From<TokenRefused> for Denial {
+    fn from(refused: TokenRefused) -> Self {
         let (status, scheme, error, description, more) = match refused {
+            // RFC 9449 §7.1, §9
+            TokenRefused::WrongProof(error) => {
+                return Self {
+                    status: StatusCode::UNAUTHORIZED,
+                    error: error.code.as_str(),
+                    description: error.description,
+                    challenge: challenge(Some(error.code)),
+                };
+            }
             TokenRefused::InsufficientScope { needed } => (
                 StatusCode::FORBIDDEN,
                 "Bearer",
@@ -145,7 +159,7 @@ impl IntoResponse for BearerRefusal {
                 "The access token needs a proof of its key.",
                 format!(r#", algs="{}""#, SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(" ")),
             ),
-            TokenRefused::Invalid | TokenRefused::WrongProof(_) | TokenRefused::Store(_) => (
+            TokenRefused::Invalid | TokenRefused::Store(_) => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer",
                 "invalid_token",
@@ -153,23 +167,31 @@ impl IntoResponse for BearerRefusal {
                 String::new(),
             ),
         };
-        metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
         let challenge =
             format!(r#"{scheme} realm="latchkey", error="{error}", error_description="{description}"{more}"#);
-        let mut response =
-            (status, no_store(OAuthErrorBody { error, error_description: description })).into_response();
-        if let Ok(challenge) = HeaderValue::try_from(challenge) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        response
+        let challenge = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
+        Self { status, error, description, challenge }
     }
 }
 
-/// What is said to a token whose proof does not hold (RFC 9449 §7.1, §9).
-fn refuse_proof(error: &OAuthError) -> Response {
-    metrics::counter!("latchkey_oauth_errors_total", "error" => error.code.as_str()).increment(1);
-    let body = OAuthErrorBody { error: error.code.as_str(), error_description: error.description };
-    let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge(Some(error.code)));
-    response
+impl IntoResponse for BearerRefusal {
+    fn into_response(self) -> Response {
+        let refused = match self {
+            // Whoever did not try is only told how to (RFC 6750 §3.1).
+            Self::NoToken => {
+                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey""#);
+                let headers = [
+                    (header::WWW_AUTHENTICATE, challenge),
+                    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                ];
+                return (StatusCode::UNAUTHORIZED, headers).into_response();
+            }
+            Self::Request(error) => return OAuthRefusal::from(error).into_response(),
+            Self::Token(refused) => refused,
+        };
+        let Denial { status, error, description, challenge } = refused.into();
+        metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
+        let body = no_store(OAuthErrorBody { error, error_description: description });
+        (status, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
+    }
 }

@@ -18,8 +18,9 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-/// Where proofs are read, and so nonces are handed out.
-const ENDPOINTS: [&str; 3] = ["/oauth/device-authorization", "/oauth/token", "/oauth/userinfo"];
+/// Where proofs are read, and so nonces are handed out: at these endpoints, and wherever an access token may be shown.
+const ENDPOINTS: [&str; 2] = ["/oauth/device-authorization", "/oauth/token"];
+const WITH_ACCESS_TOKEN: [&str; 4] = ["/oauth/userinfo", "/devices", "/admin/", "/account/oauth/"];
 
 /// The proof that came with the request, not checked yet.
 #[derive(Debug)]
@@ -48,11 +49,15 @@ impl FromRequestParts<Arc<App>> for Dpop {
 /// needs no second try.
 pub(super) fn offer_nonce(response: &mut Response, app: &App, address: &Address) {
     if app.config.dpop.require_nonce
-        && ENDPOINTS.contains(&address.path.as_str())
+        && reads_proofs(&address.path)
         && let Ok(nonce) = HeaderValue::try_from(nonce::current(app, &address.slug))
     {
         response.headers_mut().insert(DPOP_NONCE, nonce);
     }
+}
+
+fn reads_proofs(path: &str) -> bool {
+    ENDPOINTS.contains(&path) || WITH_ACCESS_TOKEN.iter().any(|start| path.starts_with(start))
 }
 
 /// The value of `WWW-Authenticate` where a bound access token is needed (§7.1), with what was wrong with the one

@@ -15,6 +15,7 @@ pub mod pages;
 pub mod parameters;
 pub mod prefer;
 pub mod response_headers;
+pub mod rest;
 pub mod server;
 mod within;
 
@@ -40,12 +41,13 @@ use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
+use rest::problem::Problem;
 use within::within;
 
 /// Everything there is, by address.
 pub fn router(app: &Arc<App>) -> Router {
-    let (oauth, document) = oauth::router().split_for_parts();
-    oauth
+    let (programs, document) = oauth::router().merge(rest::router()).split_for_parts();
+    programs
         .merge(pages::router())
         .merge(health::router())
         .merge(openapi::router(document))
@@ -84,6 +86,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         }
         None => not_found(request).await,
     };
+    rest::problem::complete(&mut response, app, id);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
@@ -106,11 +109,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
 
 /// Tokens and codes sent in the clear are lost already; only a page may send its reader to https.
 fn refuse_plain_http(app: &App, address: &Address) -> Response {
-    if is_for_programs(&address.path) {
-        return OAuthRefusal::from(OAuthError::invalid_request("Use https.")).into_response();
+    let error = OAuthError::invalid_request("Use https.");
+    match Reader::of(&address.path) {
+        Reader::Person => {
+            let prefix = address.slug.path_prefix();
+            Redirect::to(&format!("{}{prefix}{}", app.config.public_origin(), address.path)).into_response()
+        }
+        reader => reader.refuse(error),
     }
-    let target = format!("{}{}{}", app.config.public_origin(), address.slug.path_prefix(), address.path);
-    Redirect::to(&target).into_response()
 }
 
 /// Most likely the database hangs; whatever was begun there is rolled back.
@@ -118,35 +124,62 @@ fn took_too_long(path: &str) -> Response {
     tracing::error!(path, "a request took too long and was given up");
     let error =
         OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server took too long; please try again.");
-    if is_for_programs(path) {
-        return OAuthRefusal::from(error).into_response();
-    }
-    pages::PageRefusal::from(error).into_response()
+    Reader::of(path).refuse(error)
 }
 
 async fn not_found(request: Request<Body>) -> Response {
-    if is_for_programs(request.uri().path()) {
-        let error = OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.");
-        return OAuthRefusal::from(error).into_response();
+    match Reader::of(request.uri().path()) {
+        Reader::Person => {
+            pages::bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
+        }
+        reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.")),
     }
-    pages::bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
 }
 
 async fn method_not_allowed(request: Request<Body>) -> Response {
-    if is_for_programs(request.uri().path()) {
-        let error = OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here.");
-        return OAuthRefusal::from(error).into_response();
+    match Reader::of(request.uri().path()) {
+        Reader::Person => pages::bare_notice(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Not possible",
+            "This page cannot be used like that.",
+        ),
+        reader => {
+            reader.refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here."))
+        }
     }
-    pages::bare_notice(StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This page cannot be used like that.")
 }
 
-/// Whether programs, and not people, read what is at this path, also where no tenant can be.
-fn is_for_programs(path: &str) -> bool {
-    let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
-    let path = below_tenant.unwrap_or(path);
-    ["/oauth/", "/.well-known/", "/devices", "/api/", "/health/", "/openapi.json"]
-        .iter()
-        .any(|start| path.starts_with(start))
+/// Who reads what is at a path, and so in which shape an error is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// A person: pages.
+    Person,
+    /// A program that speaks OAuth: RFC 6749 §5.2.
+    OAuthClient,
+    /// A program that speaks REST: RFC 9457.
+    RestClient,
+}
+
+impl Reader {
+    /// Who reads what is at this path, also where no tenant can be.
+    fn of(path: &str) -> Self {
+        let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+        let path = below_tenant.unwrap_or(path);
+        let is_below = |start: &&str| path.strip_prefix(*start).is_some_and(|rest| rest.starts_with('/'));
+        if path == "/devices" || ["/devices", "/admin", "/account/oauth"].iter().any(is_below) {
+            return Self::RestClient;
+        }
+        let is_protocol = ["/oauth/", "/.well-known/", "/api/", "/health/", "/openapi.json"];
+        if is_protocol.iter().any(|start| path.starts_with(start)) { Self::OAuthClient } else { Self::Person }
+    }
+
+    fn refuse(self, error: OAuthError) -> Response {
+        match self {
+            Self::Person => pages::PageRefusal::from(error).into_response(),
+            Self::OAuthClient => OAuthRefusal::from(error).into_response(),
+            Self::RestClient => Problem::from(error).into_response(),
+        }
+    }
 }
 
 /// The value of `Retry-After` (RFC 9110 §10.2.3).
@@ -158,4 +191,30 @@ fn whole_seconds(span: TimeDelta) -> HeaderValue {
 fn no_store(body: impl serde::Serialize) -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")];
     (headers, axum::Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_has_its_reader() {
+        for (path, reader) in [
+            ("/", Reader::Person),
+            ("/device", Reader::Person),
+            ("/account/devices", Reader::Person),
+            ("/admin", Reader::Person),
+            ("/devicesx", Reader::Person),
+            ("/oauth/token", Reader::OAuthClient),
+            ("/t/acme/.well-known/x", Reader::OAuthClient),
+            ("/api/v1/nothing", Reader::OAuthClient),
+            ("/devices", Reader::RestClient),
+            ("/devices/x/y", Reader::RestClient),
+            ("/t/NO TENANT/devices", Reader::RestClient),
+            ("/admin/users", Reader::RestClient),
+            ("/account/oauth/clients", Reader::RestClient),
+        ] {
+            assert_eq!(Reader::of(path), reader, "{path}");
+        }
+    }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
+use super::rest::problem::{FieldError, ProblemBody};
 use crate::app::App;
 
 #[derive(OpenApi)]
@@ -15,13 +16,16 @@ use crate::app::App;
     info(
         title = "Latchkey",
         description = "OAuth 2.0 device authorization (RFC 8628). Every path also answers below `/t/{tenant}` for \
-                       other tenants than the default one, and those of `/oauth` below `/api/v1`."
+                       other tenants than the default one, and those of `/oauth` and `/devices` below `/api/v1`."
     ),
     modifiers(&SecuritySchemes),
+    components(schemas(ProblemBody, FieldError)),
     tags(
         (name = "OAuth Device Flow", description = "How a device signs in (RFC 8628) and stays so (RFC 6749 §6)"),
         (name = "OAuth Tokens", description = "What tokens are worth, and giving them back (RFC 7662, RFC 7009, OpenID \
             Connect Core §5.3)"),
+        (name = "Devices", description = "The devices that a person connected: to see, name, lock and disconnect them"),
+        (name = "Administration", description = "Everything of a tenant, for its administrators and auditors"),
         (name = "Discovery", description = "What a client or resource server needs to know (RFC 8414, RFC 7517)"),
     )
 )]
@@ -41,13 +45,19 @@ impl Modify for SecuritySchemes {
             http.description = Some(description.to_owned());
             components.add_security_scheme(name, SecurityScheme::Http(http));
         }
+        let cookie = "The cookie of a signed-in browser; `__Host-latchkey` over https, with the tenant's name after a dot";
+        let browser = ApiKey::Cookie(ApiKeyValue::with_description("latchkey", cookie));
+        components.add_security_scheme("browser_session", SecurityScheme::ApiKey(browser));
+        let token = "With the cookie, on every method but GET: the token that answers to GET carry in the same header";
+        let csrf = ApiKey::Header(ApiKeyValue::with_description("X-CSRF-Token", token));
+        components.add_security_scheme("csrf_token", SecurityScheme::ApiKey(csrf));
     }
 }
 
 /// The whole document, with every path.
 #[must_use]
 pub fn document() -> Document {
-    super::oauth::router().into_openapi()
+    super::oauth::router().merge(super::rest::router()).into_openapi()
 }
 
 /// The routes that show `document`.

@@ -133,7 +133,7 @@ impl FromRequest<Arc<App>> for Parameters {
     }
 }
 
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     app: &App,
     reading: impl Future<Output = Result<T, OAuthError>>,
 ) -> Result<T, OAuthError> {
@@ -188,7 +188,7 @@ impl MediaType {
     }
 }
 
-async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, OAuthError> {
+pub(super) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, OAuthError> {
     let too_large = || OAuthError::new(ErrorCode::TooLarge, "The body is too large.");
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());

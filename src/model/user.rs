@@ -12,6 +12,8 @@ use super::ids::{TenantId, UserId};
 pub enum Role {
     /// Sees and controls everything of the tenant.
     Admin,
+    /// Sees everything of the tenant, and changes nothing.
+    Auditor,
     /// A word of the tenant's own, needed to grant some of its scopes.
     Other(String),
 }
@@ -28,6 +30,7 @@ impl FromStr for Role {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
         match text {
             "admin" => Ok(Self::Admin),
+            "auditor" => Ok(Self::Auditor),
             _ if (1..=64).contains(&text.len()) && text.bytes().all(legal) => {
                 Ok(Self::Other(text.to_owned()))
             }
@@ -40,6 +43,7 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Admin => "admin",
+            Self::Auditor => "auditor",
             Self::Other(word) => word,
         })
     }

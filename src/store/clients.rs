@@ -105,7 +105,8 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
     sqlx::query!(
         "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7,
                             previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
-                            introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15
+                            introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15,
+                            version = version + 1
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),

@@ -64,7 +64,9 @@ pub async fn set_policy(db: impl PgExecutor<'_>, tenant: TenantId, changes: &Pol
 /// Changes whether the tenant answers at all.
 pub async fn set_standing(db: impl PgExecutor<'_>, tenant: TenantId, standing: TenantStanding) -> Result<()> {
     let enabled = standing == TenantStanding::Enabled;
-    sqlx::query!("UPDATE tenants SET enabled = $2 WHERE id = $1", tenant.0, enabled).execute(db).await?;
+    sqlx::query!("UPDATE tenants SET enabled = $2, version = version + 1 WHERE id = $1", tenant.0, enabled)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

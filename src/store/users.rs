@@ -102,7 +102,7 @@ pub async fn set_standing(
         "UPDATE users SET enabled = $2, locked_at = CASE WHEN $3 THEN $4::timestamptz END,
                           tokens_not_before = CASE WHEN enabled OR NOT $2 THEN tokens_not_before
                                               ELSE greatest(tokens_not_before, $4) END,
-                          failed_sign_ins = 0, updated_at = $4
+                          failed_sign_ins = 0, updated_at = $4, version = version + 1
          WHERE id = $1",
         user.0,
         standing != Standing::Disabled,

@@ -24,13 +24,13 @@ use crate::model::tenant::Tenant;
 
 /// Everything a page knows of the browser that asks for it. Every browser has a secret of its own from its
 /// first visit, so that its forms can be told from others'; signing in replaces it.
-pub(super) struct Browser {
+pub struct Browser {
     /// The tenant it visits.
-    pub(super) tenant: Arc<Tenant>,
+    pub(in crate::http) tenant: Arc<Tenant>,
     /// Where it is.
-    pub(super) origin: RequestOrigin,
+    pub(in crate::http) origin: RequestOrigin,
     /// Who is signed in.
-    pub(super) session: Option<BrowserSession>,
+    pub(in crate::http) session: Option<BrowserSession>,
     secret: BearerSecret,
     app: Arc<App>,
     jar: CookieJar,
@@ -69,7 +69,7 @@ impl FromRequestParts<Arc<App>> for Browser {
 
 impl Browser {
     /// What forms of this browser must send back.
-    pub(super) fn form_token(&self, purpose: &str) -> String {
+    pub(in crate::http) fn form_token(&self, purpose: &str) -> String {
         self.app.secrets.form_token(self.secret.expose(), purpose)
     }
 

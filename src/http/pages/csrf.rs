@@ -13,7 +13,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
 
 /// For what the token of every form stands.
-pub(super) const ANY_FORM: &str = "form";
+pub(in crate::http) const ANY_FORM: &str = "form";
 
 /// A form that passed the checks. Having one is the proof.
 pub(super) struct CsrfChecked {
@@ -44,13 +44,13 @@ impl FromRequest<Arc<App>> for CsrfChecked {
 }
 
 /// Compares tokens in constant time.
-pub(super) fn equal(given: &str, expected: &str) -> bool {
+pub(in crate::http) fn equal(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 
 /// What the browser says of where the form was. Our pages send no referrer, so their `Origin` is `null`; then
 /// `Sec-Fetch-Site` tells, and the token in any case.
-fn is_from_our_pages(headers: &HeaderMap, public_origin: &str) -> bool {
+pub(in crate::http) fn is_from_our_pages(headers: &HeaderMap, public_origin: &str) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin") {
         return false;

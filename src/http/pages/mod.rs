@@ -95,7 +95,7 @@ pub(super) fn bare_notice(status: StatusCode, title: &str, text: &str) -> Respon
 
 /// Why a page cannot be shown, or a form not be taken.
 #[derive(Debug)]
-pub(super) enum PageRefusal {
+pub enum PageRefusal {
     /// The form was not ours, or its browser has changed since.
     ForeignForm,
     /// Something below failed.

@@ -1,0 +1,182 @@
+//! Who asks a REST endpoint, and whether they may. Each permit has one way to be made, so having it is the proof.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::domain::{access_tokens, tenants};
+use crate::http::Slug;
+use crate::http::bearer::{BearerRefusal, in_header};
+use crate::http::origin::Origin;
+use crate::http::pages::browser::Browser;
+use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
+use crate::model::browser_session::BrowserSession;
+use crate::model::ids::{ClientId, DeviceId};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::model::user::{Role, User};
+
+const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
+
+/// A person, by an access token or by their browser.
+#[derive(Debug)]
+#[expect(clippy::manual_non_exhaustive, reason = "nor may the rest of the crate make one")]
+pub struct Caller {
+    /// The tenant that is asked.
+    pub tenant: Arc<Tenant>,
+    /// Who asks.
+    pub user: User,
+    /// From where.
+    pub origin: RequestOrigin,
+    /// How they show who they are.
+    pub via: Via,
+    _checked: (),
+}
+
+/// How a caller shows who they are.
+#[derive(Debug)]
+pub enum Via {
+    /// With an access token, alone or with the proof of its key.
+    AccessToken {
+        /// The client it was issued to.
+        client: ClientId,
+        /// The device it was issued to, if it was one.
+        device: Option<DeviceId>,
+    },
+    /// With the cookie of a signed-in browser; on unsafe methods also with the browser's CSRF token.
+    Browser(BrowserSession),
+}
+
+impl Caller {
+    /// Whoever sends this request: by an access token with the scope `needed`, or, without an `Authorization` header,
+    /// by the browser's session.
+    pub async fn with_scope(
+        parts: &mut Parts,
+        app: &Arc<App>,
+        needed: &'static str,
+    ) -> Result<Self, Problem> {
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            Self::by_token(parts, app, needed).await
+        } else {
+            Self::by_browser(parts, app).await
+        }
+    }
+
+    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: &'static str) -> Result<Self, Problem> {
+        let Slug(slug) = Slug::from_request_parts(parts, app).await?;
+        let Origin(origin) = Origin::from_request_parts(parts, app).await?;
+        let tenant = tenants::find(app, &slug).await?;
+        let presented = in_header(parts, app).await?.ok_or(BearerRefusal::NoToken)?;
+        let (token, user) = access_tokens::accept_of_person(app, &tenant, &presented, needed).await?;
+        let via = Via::AccessToken {
+            client: ClientId::from_known(token.claims.client_id.clone()),
+            device: token.claims.device_id,
+        };
+        Ok(Self { tenant, user, origin, via, _checked: () })
+    }
+
+    async fn by_browser(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let mut browser = Browser::from_request_parts(parts, app).await?;
+        let session = browser.session.take().ok_or(BearerRefusal::NoToken)?;
+        let csrf_token = browser.form_token(ANY_FORM);
+        if parts.method.is_safe() {
+            if let Some(offer) = parts.extensions.get::<CsrfOffer>() {
+                // It is the same however often it is asked for.
+                let _ = offer.0.set(csrf_token);
+            }
+        } else {
+            let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
+            let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
+            let theirs = is_from_our_pages(&parts.headers, &app.config.public_origin());
+            if !theirs || !given.is_some_and(|given| equal(given, &csrf_token)) {
+                return Err(Problem::foreign_request());
+            }
+        }
+        Ok(Self {
+            tenant: browser.tenant,
+            user: session.user.clone(),
+            origin: browser.origin,
+            via: Via::Browser(session),
+            _checked: (),
+        })
+    }
+
+    /// The device that asks, if it is one.
+    #[must_use]
+    pub fn device(&self) -> Option<DeviceId> {
+        match self.via {
+            Via::AccessToken { device, .. } => device,
+            Via::Browser(_) => None,
+        }
+    }
+}
+
+/// May see and change the devices that are the caller's own.
+#[derive(Debug)]
+pub struct DeviceOwner(pub Caller);
+
+impl FromRequestParts<Arc<App>> for DeviceOwner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        Caller::with_scope(parts, app, "devices").await.map(Self)
+    }
+}
+
+/// May see and change everything of the tenant.
+#[derive(Debug)]
+pub struct Admin(pub Caller);
+
+impl FromRequestParts<Arc<App>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let caller = Caller::with_scope(parts, app, "admin").await?;
+        if caller.user.has_role(&Role::Admin) {
+            Ok(Self(caller))
+        } else {
+            Err(Problem::forbidden("This needs the role admin."))
+        }
+    }
+}
+
+/// May see everything of the tenant: an administrator, or somebody who only looks after them.
+#[derive(Debug)]
+pub struct Auditor(pub Caller);
+
+impl FromRequestParts<Arc<App>> for Auditor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let caller = Caller::with_scope(parts, app, "admin").await?;
+        if caller.user.has_role(&Role::Admin)
+            || caller.user.has_role(&Role::Auditor) && parts.method.is_safe()
+        {
+            Ok(Self(caller))
+        } else {
+            Err(Problem::forbidden("This needs the role admin or, to look only, the role auditor."))
+        }
+    }
+}
+
+/// Where the extractor leaves the token that the answer is to carry.
+#[derive(Clone, Debug, Default)]
+struct CsrfOffer(Arc<OnceLock<String>>);
+
+/// Hands a signed-in browser the token that its unsafe requests must show, with the answer to every safe one: a front
+/// end on the same origin can read it, and nobody else can.
+pub(super) async fn offer_csrf_token(mut request: Request, next: Next) -> Response {
+    let offer = CsrfOffer::default();
+    request.extensions_mut().insert(offer.clone());
+    let mut response = next.run(request).await;
+    if let Some(token) = offer.0.get().and_then(|token| HeaderValue::from_str(token).ok()) {
+        response.headers_mut().insert(CSRF_TOKEN, token);
+    }
+    response
+}

@@ -1,0 +1,25 @@
+//! The REST endpoints: for a person's own programs and for administration. Errors are RFC 9457 problems, and nothing
+//! here is ever cached.
+
+pub mod body;
+pub mod caller;
+pub mod etag;
+pub mod paging;
+pub mod path;
+pub mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// The routes, with their descriptions.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    let (router, document) = OpenApiRouter::new().split_for_parts();
+    let router: Router<Arc<App>> = router;
+    OpenApiRouter::with_openapi(document)
+        .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
+}

@@ -1,0 +1,342 @@
+//! What is said when a request cannot be answered: `application/problem+json` (RFC 9457).
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::domain::access_tokens::TokenRefused;
+use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::http::bearer::{BearerRefusal, Denial};
+use crate::http::dpop::challenge;
+use crate::http::oauth::OAuthRefusal;
+use crate::http::pages::PageRefusal;
+use crate::http::whole_seconds;
+use crate::model::ids::RequestId;
+use crate::model::version::Stale;
+use crate::store::StoreError;
+
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A problem. What it needs of the request, its time and identifier, [`complete`] puts into it.
+#[derive(Clone, Debug)]
+pub struct Problem(Box<Occurrence>);
+
+#[derive(Clone, Debug)]
+struct Occurrence {
+    status: StatusCode,
+    error: &'static str,
+    detail: Cow<'static, str>,
+    suggested: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    metadata: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field's path in the body, such as `metadata.room`, or the parameter's name; empty: the body as a whole.
+    #[schema(example = "name")]
+    pub field: String,
+    /// What is wrong with it.
+    #[schema(example = "at most 128 characters, without control or direction characters")]
+    pub message: String,
+}
+
+/// A problem as it is sent (RFC 9457 §3).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// The kind of problem, a URN that ends in `error`.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:latchkey:problem:device_not_found")]
+    pub kind: String,
+    /// The kind of problem, in words.
+    #[schema(example = "Not Found")]
+    pub title: &'static str,
+    /// The status of the answer.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What went wrong this time.
+    #[schema(example = "You have no such device.")]
+    pub detail: String,
+    /// This very occurrence: the request's identifier, as in `X-Request-Id`.
+    #[schema(example = "urn:uuid:019bc0de-7a00-7000-8000-000000000000")]
+    pub instance: String,
+    /// The kind of problem, as a word for programs.
+    #[schema(example = "device_not_found")]
+    pub error: &'static str,
+    /// The same as `detail`.
+    #[schema(example = "You have no such device.")]
+    pub message: String,
+    /// What to do next.
+    #[schema(example = "List your devices with GET /devices.")]
+    pub suggested: String,
+    /// What else is worth knowing.
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
+    /// The same as `status`.
+    #[schema(example = 404)]
+    pub code: u16,
+    /// When it happened.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:20:00Z")]
+    pub timestamp: String,
+    /// With status 422: what is wrong with which field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem of the kind `error`, with what happened and what to do next.
+    #[must_use]
+    pub fn new(
+        status: StatusCode,
+        error: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+        suggested: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self(Box::new(Occurrence {
+            status,
+            error,
+            detail: detail.into(),
+            suggested: suggested.into(),
+            errors: Vec::new(),
+            metadata: Map::new(),
+            headers: Vec::new(),
+        }))
+    }
+
+    /// 422: these fields are not what they must be.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.as_slice() {
+            [FieldError { field, message }] if !field.is_empty() => format!("{field}: {message}"),
+            [FieldError { message, .. }] => message.clone(),
+            _ => "Several fields are not what they must be.".to_owned(),
+        };
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_failed",
+            detail,
+            "Correct the fields named in `errors` and send the request again.",
+        );
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// 422: this field is not what it must be.
+    #[must_use]
+    pub fn invalid_field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    /// 403: whoever asks is known, and may not.
+    #[must_use]
+    pub fn forbidden(detail: &'static str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            detail,
+            "Ask an administrator, or sign in with another account.",
+        )
+    }
+
+    /// The same problem, with something else worth knowing.
+    #[must_use]
+    pub fn with_metadata(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.metadata.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same problem, with another header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// 429: too much of something lately.
+    #[must_use]
+    pub fn too_many(detail: &'static str, retry_after: TimeDelta) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            detail,
+            "Wait for as long as `Retry-After` says, then try again.",
+        )
+        .with_header(header::RETRY_AFTER, whole_seconds(retry_after))
+    }
+
+    /// 401: nobody says who asks.
+    fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "This needs an access token or a signed-in browser.",
+            "Send an access token in the Authorization header, or sign in at /sign-in.",
+        )
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="latchkey""#))
+        .with_header(header::WWW_AUTHENTICATE, challenge(None))
+    }
+
+    fn body(self, id: RequestId, now: DateTime<Utc>) -> ProblemBody {
+        let Occurrence { status, error, detail, suggested, errors, metadata, headers: _ } = *self.0;
+        ProblemBody {
+            kind: format!("urn:latchkey:problem:{error}"),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: detail.clone().into_owned(),
+            instance: format!("urn:uuid:{id}"),
+            error,
+            message: detail.into_owned(),
+            suggested: suggested.into_owned(),
+            metadata,
+            code: status.as_u16(),
+            timestamp: now.to_rfc3339_opts(SecondsFormat::Secs, true),
+            errors,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        metrics::counter!("latchkey_problems_total", "error" => self.0.error).increment(1);
+        let mut response = self.0.status.into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in &self.0.headers {
+            response.headers_mut().append(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes the body of an answer that is a problem.
+pub(in crate::http) fn complete(response: &mut Response, app: &App, id: RequestId) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+    let written = Json(problem.body(id, app.clock.now())).into_response();
+    *response.body_mut() = written.into_body();
+    let headers = response.headers_mut();
+    // The router has counted the body that was not there yet.
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
+}
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        let OAuthError { code, description, cause } = error;
+        if let Some(cause) = cause {
+            tracing::error!(error = code.as_str(), cause, "a request failed");
+        }
+        let (status, word, suggested) = match code {
+            ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
+            ErrorCode::TemporarilyUnavailable => {
+                let suggested = "Wait for as long as `Retry-After` says, then try again.";
+                let retry_after = whole_seconds(UNAVAILABLE_RETRY_AFTER);
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), description, suggested)
+                    .with_header(header::RETRY_AFTER, retry_after);
+            }
+            ErrorCode::ServerError => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                code.as_str(),
+                "Try again later; if it stays, tell the operator the value of `instance`.",
+            ),
+            ErrorCode::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "Compare the address with the API's description at /docs.",
+            ),
+            ErrorCode::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "See `Allow`, and the API's description at /docs.",
+            ),
+            ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send less at once."),
+            ErrorCode::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Send a JSON object with Content-Type: application/json.",
+            ),
+            _ => (
+                StatusCode::BAD_REQUEST,
+                code.as_str(),
+                "Compare the request with the API's description at /docs.",
+            ),
+        };
+        Self::new(status, word, description, suggested)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+impl From<OAuthRefusal> for Problem {
+    fn from(refusal: OAuthRefusal) -> Self {
+        OAuthError::from(refusal).into()
+    }
+}
+
+impl From<TokenRefused> for Problem {
+    fn from(refused: TokenRefused) -> Self {
+        BearerRefusal::from(refused).into()
+    }
+}
+
+impl From<BearerRefusal> for Problem {
+    fn from(refusal: BearerRefusal) -> Self {
+        let refused = match refusal {
+            BearerRefusal::NoToken => return Self::unauthenticated(),
+            BearerRefusal::Request(error) => return error.into(),
+            BearerRefusal::Token(refused) => refused,
+        };
+        let Denial { status, error, description, challenge } = refused.into();
+        let suggested = match status {
+            StatusCode::FORBIDDEN => "Ask for a token with the scope that `WWW-Authenticate` names.",
+            _ => "Get a new access token, and send it as `WWW-Authenticate` says.",
+        };
+        Self::new(status, error, description, suggested).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+}
+
+impl From<PageRefusal> for Problem {
+    fn from(refusal: PageRefusal) -> Self {
+        match refusal {
+            PageRefusal::Failed(error) => error.into(),
+            PageRefusal::ForeignForm => Self::foreign_request(),
+        }
+    }
+}
+
+impl Problem {
+    /// 403: a browser sends this, and nothing shows that the person behind it knows.
+    #[must_use]
+    pub fn foreign_request() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "csrf_token_mismatch",
+            "A request with the browser's cookie must show that it comes from this site.",
+            "Read X-CSRF-Token from the answer to a GET, and send it back in the same header.",
+        )
+    }
+}
+
+impl From<Stale> for Problem {
+    fn from(_: Stale) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            "It has changed since you looked at it.",
+            "Read it again, and send the change with its new ETag in If-Match.",
+        )
+    }
+}
