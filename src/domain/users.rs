@@ -109,6 +109,8 @@ pub async fn set_standing(
     }
     audit::record(app, &mut *transaction, tenant, &event(Action::UserChanged, user.id, details)).await?;
     transaction.commit().await?;
+    // Clients that are the user's own are known with what this account allows.
+    app.cached.renew();
     if let Some(ended) = ended {
         ended.tell_memory(app);
     }

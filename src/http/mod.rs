@@ -1,7 +1,9 @@
 //! HTTP: what is at which address. A handler reads the request, calls one function of [`crate::domain`], and
 //! writes the answer.
 
+mod account;
 pub mod address;
+mod admin;
 pub mod basic;
 pub mod bearer;
 mod conditional;

@@ -14,6 +14,7 @@ mod error;
 pub mod queues;
 pub mod recent_proofs;
 pub mod refresh_tokens;
+pub mod registration_tokens;
 pub mod request_buckets;
 pub mod resources;
 pub mod revoked_access_tokens;

@@ -49,6 +49,12 @@ pub async fn credentials(
     }))
 }
 
+/// Has whoever else would change this user, or what is theirs, wait until the transaction ends.
+pub async fn lock(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!("SELECT id FROM users WHERE id = $1 FOR UPDATE", user.0).fetch_optional(db).await?;
+    Ok(())
+}
+
 /// The user with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = sqlx::query_as!(

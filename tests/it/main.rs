@@ -1,6 +1,7 @@
 //! The tests that run a real server on a real database.
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
+mod api;
 mod availability;
 mod client_keys_by_uri;
 mod client_secrets;
@@ -24,6 +25,7 @@ mod rfc6749_refresh_races;
 mod rfc7009_revocation;
 mod rfc7517_jwks;
 mod rfc7523_client_assertions;
+mod rfc7591_registration;
 mod rfc7662_introspection;
 mod rfc8414_metadata;
 mod rfc8628;

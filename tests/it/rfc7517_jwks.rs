@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::bearer_secret::SecretHash;

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::client::AuthMethod;

@@ -1,5 +1,6 @@
 //! What must be there before anything is measured, and what people do meanwhile.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, tenants};
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
@@ -29,7 +30,7 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
     schema::migrate(&database.pool).await?;
     let app = serve::app(serve::config(5), database.pool.clone());
     tenants::ensure_default(&app).await?;
-    clients::create(&app, client()?).await?;
+    clients::create(&app, client()?, By::OPERATOR).await?;
     let ada = NewUser { username: "ada".into(), display_name: None, email: None, roles: vec![] };
     users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple").await?;
     sqlx::query(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Done;
 use super::clients::parse_algorithm;
 use crate::app::App;
-use crate::domain::signing_keys::By;
+use crate::domain::audit::By;
 use crate::domain::signing_keys::remove::remove;
 use crate::domain::signing_keys::rotate::{TakeOver, rotate};
 use crate::model::ids::TenantId;

@@ -17,6 +17,7 @@ use super::{Outcome, serve};
 use crate::app::App;
 use crate::config::Config;
 use crate::device_client::{ClientIdentity, DeviceDescription, LongPoll, TokenResponse, summary_lines};
+use crate::domain::audit::By;
 use crate::domain::clients::{self, ClientError};
 use crate::domain::users::{self, NewUser, UserError};
 use crate::embedded_postgres::default_data_dir;
@@ -189,7 +190,7 @@ async fn ensure_demo_client(app: &App) -> Result<(), Error> {
         first_party: true,
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
-    match clients::create(app, client).await {
+    match clients::create(app, client, By::OPERATOR).await {
         Ok(_) | Err(ClientError::ClientIdTaken) => Ok(()),
         Err(error) => Err(error.into()),
     }

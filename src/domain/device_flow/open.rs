@@ -198,7 +198,8 @@ pub(super) async fn consent(
     let Some(client) = app.cached.client(&app.db, tenant, request.session.client_id.as_str()).await? else {
         return Ok(None);
     };
-    if request.opened_by != Some(browser.id) || !client.enabled || !client.may_use(GrantType::DeviceCode) {
+    let may_ask = client.enabled && !client.owner_is_shut() && client.may_use(GrantType::DeviceCode);
+    if request.opened_by != Some(browser.id) || !may_ask {
         return Ok(None);
     }
     let catalogue = app.cached.scopes(&app.db, tenant).await?;

@@ -1,6 +1,6 @@
 //! Time moves keys on: announced ones start to sign, old ones get successors, retired ones are removed.
 
-use super::By;
+use crate::domain::audit::By;
 use super::key_change::KeyChange;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;

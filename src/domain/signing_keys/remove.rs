@@ -1,6 +1,6 @@
 //! Removing a key at once, because somebody else may have it: what it signed is void from this moment on.
 
-use super::By;
+use crate::domain::audit::By;
 use super::key_change::KeyChange;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;

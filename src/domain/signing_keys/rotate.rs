@@ -1,6 +1,6 @@
 //! Rotating a key: a new one is announced, and signs once it is known.
 
-use super::By;
+use crate::domain::audit::By;
 use super::key_change::KeyChange;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;

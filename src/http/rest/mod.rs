@@ -14,11 +14,13 @@ use axum::Router;
 use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::{account, admin};
 use crate::app::App;
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let (router, document) = OpenApiRouter::new().split_for_parts();
+    let all = OpenApiRouter::new().merge(admin::router()).merge(account::router());
+    let (router, document) = all.split_for_parts();
     let router: Router<Arc<App>> = router;
     OpenApiRouter::with_openapi(document)
         .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))

@@ -3,7 +3,7 @@
 mod removal;
 mod rotation;
 
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::ids::TenantId;

@@ -1,6 +1,6 @@
 //! A key that somebody else may have is removed at once, everywhere, with all it signed.
 
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::forget_retired;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::TakeOver;
