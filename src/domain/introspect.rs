@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::access_tokens::{self, LiveAccessToken};
-use super::authenticate_client::AuthenticatedClient;
-use super::oauth_error::{ErrorCode, OAuthError};
+use super::authenticate_client::ConfidentialClient;
+use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::access_token::AccessToken;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
@@ -36,13 +36,9 @@ pub enum ActiveToken {
 pub async fn introspect(
     app: &App,
     tenant: &Tenant,
-    caller: &AuthenticatedClient,
+    caller: &ConfidentialClient,
     token: &str,
 ) -> Result<Option<Introspected>, OAuthError> {
-    if caller.is_public() {
-        let description = "Only clients that prove who they are may introspect tokens.";
-        return Err(OAuthError::new(ErrorCode::InvalidClient, description));
-    }
     let (token, username) = if let Some(secret) = BearerSecret::parse(SecretKind::RefreshToken, token) {
         let found = standings::of_refresh_token(&app.db, tenant.id, secret.hash(), app.clock.now()).await?;
         // Nobody but the client it was issued to has any business with it.

@@ -6,11 +6,13 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::dpop::{Dpop, challenge};
 use super::no_store;
-use super::oauth::{OAuthErrorBody, OAuthRefusal};
+use super::oauth::OAuthRefusal;
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::domain::access_tokens::{Presented, TokenRefused};
@@ -90,6 +92,19 @@ pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Optio
         }
         None => None,
     })
+}
+
+/// What is said to a token that opens no door; nothing is, to those that show none (RFC 6750 §3.1).
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct BearerErrorBody {
+    /// The error code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "invalid_token")]
+    pub error: Option<&'static str>,
+    /// A sentence for developers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The access token is invalid, over or revoked.")]
+    pub error_description: Option<&'static str>,
 }
 
 /// How a header shows a token.
@@ -184,14 +199,15 @@ impl IntoResponse for BearerRefusal {
                     (header::WWW_AUTHENTICATE, challenge),
                     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
                 ];
-                return (StatusCode::UNAUTHORIZED, headers).into_response();
+                return (StatusCode::UNAUTHORIZED, headers, axum::Json(BearerErrorBody::default()))
+                    .into_response();
             }
             Self::Request(error) => return OAuthRefusal::from(error).into_response(),
             Self::Token(refused) => refused,
         };
         let Denial { status, error, description, challenge } = refused.into();
         metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
-        let body = no_store(OAuthErrorBody { error, error_description: description });
+        let body = no_store(BearerErrorBody { error: Some(error), error_description: Some(description) });
         (status, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
     }
 }

@@ -29,7 +29,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::TimeDelta;
@@ -43,6 +43,7 @@ use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
+use pages::languages::Language;
 use rest::problem::Problem;
 use within::within;
 
@@ -69,13 +70,16 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
     let seen =
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let mut response = match Address::of(request.uri().path()) {
+    let address = Address::of(request.uri().path());
+    let language = language_of(app, address.as_ref(), &request);
+    let response = match address {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
             request.extensions_mut().insert(Slug(address.slug.clone()));
+            request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
@@ -89,6 +93,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         None => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
+    let mut response = pages::put_into_words(response, language);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
@@ -131,23 +136,26 @@ fn took_too_long(path: &str) -> Response {
 
 async fn not_found(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
-        Reader::Person => {
-            pages::bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
-        }
+        Reader::Person => pages::BareNotice::NotFound.into_response(),
         reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.")),
     }
 }
 
 async fn method_not_allowed(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
-        Reader::Person => pages::bare_notice(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "Not possible",
-            "This page cannot be used like that.",
-        ),
+        Reader::Person => pages::BareNotice::NotPossible.into_response(),
         reader => {
             reader.refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here."))
         }
+    }
+}
+
+/// The language of what a person will read; programs are not asked for theirs.
+fn language_of(app: &App, address: Option<&Address>, request: &Request<Body>) -> Language {
+    match address {
+        Some(address) if Reader::of(&address.path) != Reader::Person => Language::English,
+        Some(address) => pages::language_of(app, &address.slug, request.headers()),
+        None => pages::language_of(app, &TenantSlug::root(), request.headers()),
     }
 }
 

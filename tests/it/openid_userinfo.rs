@@ -57,7 +57,7 @@ async fn whoever_shows_no_token_is_told_how_to() {
         server.http.get(&url).basic_auth("tv", Some("x")),
     ] {
         let answer = send(request).await;
-        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (401, ""), "{answer:?}");
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (401, "{}"), "{answer:?}");
         assert_eq!(answer.header("www-authenticate"), r#"Bearer realm="latchkey""#);
         assert_eq!(answer.header("cache-control"), "no-store");
     }

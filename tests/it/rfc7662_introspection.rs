@@ -130,7 +130,7 @@ async fn whoever_does_not_prove_who_they_are_learns_nothing() {
         api.with_proof(proof).introspect(&token).await.must_be_error("invalid_client");
     }
     let nobody = send(api.request("/oauth/introspect").form(&[("token", &token)])).await;
-    nobody.must_be_error("invalid_request");
+    nobody.must_be_error("invalid_client");
     // A token proves nobody.
     let bearer = api.request("/oauth/introspect").bearer_auth(&token).form(&[("token", &token)]);
     send(bearer).await.must_be_error("invalid_client");

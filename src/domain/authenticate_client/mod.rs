@@ -32,6 +32,18 @@ pub struct PresentedCredentials {
     pub assertion: Option<Zeroizing<String>>,
 }
 
+impl PresentedCredentials {
+    /// Whether the request does not say who sends it at all.
+    fn are_absent(&self) -> bool {
+        let Self { basic, client_id, client_secret, assertion_type, assertion } = self;
+        basic.is_none()
+            && client_id.is_none()
+            && client_secret.is_none()
+            && assertion_type.is_none()
+            && assertion.is_none()
+    }
+}
+
 /// A client that is who it says, as far as its registration asks for proof. Having one is the proof.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient(Arc<Client>);
@@ -54,6 +66,18 @@ impl AuthenticatedClient {
     #[must_use]
     pub fn shared(&self) -> Arc<Client> {
         Arc::clone(&self.0)
+    }
+}
+
+/// A client that has proved who it is. Having one is the proof.
+#[derive(Clone, Debug)]
+pub struct ConfidentialClient(AuthenticatedClient);
+
+impl Deref for ConfidentialClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.0
     }
 }
 
@@ -84,6 +108,24 @@ pub async fn authenticate(
         ErrorCode::InvalidClient,
         "The client is unknown or its authentication failed.",
     ))
+}
+
+/// The same for an endpoint that answers only clients which prove who they are; whoever does not even try fails the
+/// authentication (RFC 7662 §2.1).
+pub async fn authenticate_confidential(
+    app: &App,
+    tenant: &Tenant,
+    presented: PresentedCredentials,
+) -> Result<ConfidentialClient, OAuthError> {
+    let refuse = || {
+        let description = "Only clients that prove who they are may ask here.";
+        OAuthError::new(ErrorCode::InvalidClient, description)
+    };
+    if presented.are_absent() {
+        return Err(refuse());
+    }
+    let client = authenticate(app, tenant, presented).await?;
+    if client.is_public() { Err(refuse()) } else { Ok(ConfidentialClient(client)) }
 }
 
 /// Who the request says it is from, by exactly one method.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::token::required;
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
-use crate::domain::authenticate_client::authenticate;
+use crate::domain::authenticate_client::authenticate_confidential;
 use crate::domain::introspect::{self, ActiveToken, Introspected};
 use crate::domain::tenants;
 use crate::http::parameters::Parameters;
@@ -126,7 +126,7 @@ pub async fn create(
     mut parameters: Parameters,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let caller = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let caller = authenticate_confidential(&app, &tenant, parameters.take_credentials()).await?;
     let token = required(parameters.take_secret("token"), "token is required.")?;
     let found = introspect::introspect(&app, &tenant, &caller, &token).await?;
     let said = found.map(|found| IntrospectionResponse::of(found, &app, &tenant));

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::domain::access_tokens;
 use crate::domain::person_claims::PersonClaims;
 use crate::domain::tenants;
-use crate::http::bearer::{AccessToken, BearerRefusal};
+use crate::http::bearer::{AccessToken, BearerErrorBody, BearerRefusal};
 use crate::http::{Slug, no_store};
 use crate::model::scope::OPENID;
 
@@ -55,7 +55,7 @@ pub struct UserInfoResponse {
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
         (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
-        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
@@ -76,11 +76,11 @@ pub async fn show(
     operation_id = "v1_oauth_userinfo_show_to_form",
     tag = "OAuth Tokens",
     security((), ("access_token" = [])),
-    request_body(content = UserInfoRequest, content_type = "application/x-www-form-urlencoded"),
+    request_body(content = Option<UserInfoRequest>, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
         (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
-        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),

@@ -1,33 +1,16 @@
 //! Verifiers that are programs of their own, with their libraries as their package managers bring them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{API, Case, SCOPE};
+use crate::support::programs::{PATIENCE, folder, python_environment, run};
 
 /// Where the programs are.
 pub const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/resource_servers");
-/// Where their libraries go.
-const INSTALLED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/resource_servers");
-/// How long anything may take; only a test that fails anyway comes near.
-const PATIENCE: Duration = Duration::from_mins(5);
-/// How package managers say that there is no network, or nothing for this machine.
-const NO_PACKAGES: [&str; 10] = [
-    "ENOTFOUND",
-    "EAI_AGAIN",
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "ENETUNREACH",
-    "ETIMEDOUT",
-    "NewConnectionError",
-    "ConnectTimeoutError",
-    "ReadTimeoutError",
-    "(from versions: none)",
-];
 
 /// A program that reads tokens, one a line, and says of each whether it takes it.
 pub struct Program(Vec<PathBuf>);
@@ -52,8 +35,8 @@ impl Program {
 
 /// The verifier in JavaScript; none where there is no Node.js or no network to get its library from.
 pub async fn javascript() -> Option<Program> {
-    let folder = Path::new(INSTALLED).join("javascript");
-    copy(&folder, &["package.json", "package-lock.json", "verifier.mjs", "verify_lines.mjs"]);
+    let files = ["package.json", "package-lock.json", "verifier.mjs", "verify_lines.mjs"];
+    let folder = folder("resource_servers_javascript", Path::new(SOURCES), &files);
     run("Node.js", Command::new("node").arg("--version")).await?;
     let mut install = Command::new("npm");
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
@@ -63,43 +46,8 @@ pub async fn javascript() -> Option<Program> {
 
 /// The verifier in Python; none where there is no Python or no network to get its libraries from.
 pub async fn python() -> Option<Program> {
-    let folder = Path::new(INSTALLED).join("python");
-    copy(&folder, &["requirements.txt", "verifier.py", "verify_lines.py"]);
-    let environment = folder.join("environment");
-    run("Python with venv", Command::new("python3").args(["-m", "venv"]).arg(&environment)).await?;
-    let interpreter = environment.join("bin/python");
-    let mut install = Command::new(&interpreter);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
-    install.args(["--only-binary", ":all:", "-r", "requirements.txt"]).current_dir(&folder);
-    run("pip", &mut install).await?;
-    Some(Program(vec![interpreter, folder.join("verify_lines.py")]))
-}
-
-/// A package manager looks for libraries beside the program, so the program goes where they may be put.
-fn copy(folder: &Path, files: &[&str]) {
-    std::fs::create_dir_all(folder).expect("a folder below target");
-    for file in files {
-        std::fs::copy(Path::new(SOURCES).join(file), folder.join(file)).expect("the file is copied");
-    }
-}
-
-/// Runs a program of the environment's; says so and gives nothing where it, or the network, is not there.
-async fn run(name: &str, command: &mut Command) -> Option<()> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("the program ends in time");
-    let Ok(Output { status, stdout, stderr }) = output else {
-        eprintln!("skipped: no {name}");
-        return None;
-    };
-    let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    if !status.success() && NO_PACKAGES.iter().any(|word| said.contains(word)) {
-        eprintln!("skipped: {name} cannot fetch its packages");
-        return None;
-    }
-    if !status.success() && said.contains("ensurepip") {
-        eprintln!("skipped: no {name} (install the package python3-venv)");
-        return None;
-    }
-    assert!(status.success(), "{name}: {said}");
-    Some(())
+    let files = ["requirements.txt", "verifier.py", "verify_lines.py"];
+    let folder = folder("resource_servers_python", Path::new(SOURCES), &files);
+    let programs = python_environment(&folder).await?;
+    Some(Program(vec![programs.join("python"), folder.join("verify_lines.py")]))
 }

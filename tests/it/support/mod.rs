@@ -7,6 +7,7 @@ pub mod device;
 pub mod dpop;
 pub mod jwt;
 pub mod person;
+pub mod programs;
 pub mod resource_server;
 pub mod server;
 pub mod signer;
