@@ -68,8 +68,11 @@ pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
 #[must_use]
 pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
     let of_client = available(client, catalogue);
-    let of_user =
-        catalogue.iter().filter(|scope| may_grant(&user.roles, scope)).map(|scope| scope.name.clone()).collect();
+    let of_user = catalogue
+        .iter()
+        .filter(|scope| may_grant(&user.roles, scope))
+        .map(|scope| scope.name.clone())
+        .collect();
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
@@ -155,9 +158,9 @@ fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::client::OwnerRights;
     use crate::model::ids::{ClientId, UserId};
     use crate::model::tenant::DEFAULT_TENANT;
-    use crate::model::client::OwnerRights;
     use crate::model::user::Standing;
     use uuid::Uuid;
 

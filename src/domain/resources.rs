@@ -86,7 +86,8 @@ pub async fn rename(
 ) -> Result<(), ResourceError> {
     let name = fit_name(name)?;
     let mut transaction = app.db.begin().await?;
-    let before = resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    let before =
+        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
     resources::rename(&mut *transaction, tenant, id, &name).await?;
     let details = audit::difference(&json!({"name": before.value.name}), &json!({"name": name}));
@@ -106,7 +107,8 @@ pub async fn delete(
     by: &By<'_>,
 ) -> Result<(), ResourceError> {
     let mut transaction = app.db.begin().await?;
-    let before = resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    let before =
+        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
     resources::delete(&mut *transaction, tenant, id).await?;
     let details = json!({"name": before.value.name});

@@ -112,7 +112,8 @@ fn check(scope: &mut Scope) -> Result<(), ScopeError> {
         .ok()
         .filter(|description| !description.is_empty())
         .ok_or(ScopeError::UnfitDescription)?;
-    let standard_role = STANDARD.iter().find(|(name, ..)| *name == scope.name).and_then(|(.., role)| role.clone());
+    let standard_role =
+        STANDARD.iter().find(|(name, ..)| *name == scope.name).and_then(|(.., role)| role.clone());
     if standard_role.is_some() && scope.required_role != standard_role {
         return Err(ScopeError::AdminNeedsAdmin);
     }

@@ -1,9 +1,9 @@
 //! HTTP: what is at which address. A handler reads the request, calls one function of [`crate::domain`], and
 //! writes the answer.
 
-mod account;
+pub mod account;
 pub mod address;
-mod admin;
+pub mod admin;
 pub mod basic;
 pub mod bearer;
 mod conditional;
@@ -72,7 +72,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let address = Address::of(request.uri().path());
     let language = language_of(app, address.as_ref(), &request);
-    let response = match address {
+    let mut response = match address {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
             if request.uri().path() != address.path {

@@ -154,11 +154,13 @@ fn addresses(members: &Map<String, Value>, shown: &mut Map<String, Value>) -> Re
     let mut home: Option<String> = None;
     for name in ["client_uri", "logo_uri", "tos_uri", "policy_uri"] {
         let Some(text) = text(members, name)? else { continue };
-        let url = Url::parse(text).ok().filter(|url| {
-            url.scheme() == "https" && url.username().is_empty() && url.password().is_none()
-        });
+        let url = Url::parse(text)
+            .ok()
+            .filter(|url| url.scheme() == "https" && url.username().is_empty() && url.password().is_none());
         let host = url.as_ref().and_then(Url::domain);
-        let Some(host) = host else { return unfit("An address for people is not an https address with a name.") };
+        let Some(host) = host else {
+            return unfit("An address for people is not an https address with a name.");
+        };
         let home = home.get_or_insert_with(|| host.to_owned());
         if host != home.as_str() && !host.ends_with(&format!(".{home}")) {
             return unfit("The addresses for people are not all on the host of client_uri.");
@@ -182,10 +184,12 @@ fn list<'a>(members: &'a Map<String, Value>, name: &str) -> Read<Option<Vec<&'a 
         Some(Value::Array(entries)) if entries.len() <= MAX_ENTRIES => entries,
         Some(_) => return unfit("A member is not a list of at most 10 texts."),
     };
-    let text = |entry: &'a Value| {
-        entry.as_str().filter(|text| text.len() <= MAX_TEXT_BYTES && !text.contains('\0'))
-    };
-    entries.iter().map(text).collect::<Option<_>>().map_or_else(|| unfit("A list holds something that is no text of at most 512 bytes."), |list| Ok(Some(list)))
+    let text =
+        |entry: &'a Value| entry.as_str().filter(|text| text.len() <= MAX_TEXT_BYTES && !text.contains('\0'));
+    entries.iter().map(text).collect::<Option<_>>().map_or_else(
+        || unfit("A list holds something that is no text of at most 512 bytes."),
+        |list| Ok(Some(list)),
+    )
 }
 
 #[cfg(test)]
@@ -200,7 +204,8 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_what_a_device_needs() {
-        let metadata = read(json!({"unknown": [1], "client_name#de": "Fernseher", "contacts": null})).unwrap();
+        let metadata =
+            read(json!({"unknown": [1], "client_name#de": "Fernseher", "contacts": null})).unwrap();
         assert_eq!(metadata.name.as_deref(), Some("Fernseher"));
         assert_eq!(metadata.auth_method, AuthMethod::ClientSecretBasic);
         assert_eq!(metadata.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
@@ -244,7 +249,9 @@ mod tests {
     #[test]
     fn a_redirect_uri_must_be_one() {
         assert!(read(json!({"redirect_uris": ["https://a.example/cb", "com.example.app:/cb"]})).is_ok());
-        for bad in [json!(["/cb"]), json!(["https://a.example/#x"]), json!(["javascript:x"]), json!("x"), json!([1])] {
+        for bad in
+            [json!(["/cb"]), json!(["https://a.example/#x"]), json!(["javascript:x"]), json!("x"), json!([1])]
+        {
             let refused = read(json!({"redirect_uris": bad})).unwrap_err();
             assert_eq!(refused, UnfitMetadata::RedirectUri);
         }

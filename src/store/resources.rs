@@ -115,6 +115,8 @@ pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId, n
 
 /// Forgets a service.
 pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId) -> Result<()> {
-    sqlx::query!("DELETE FROM resources WHERE tenant_id = $1 AND id = $2", tenant.0, id.0).execute(db).await?;
+    sqlx::query!("DELETE FROM resources WHERE tenant_id = $1 AND id = $2", tenant.0, id.0)
+        .execute(db)
+        .await?;
     Ok(())
 }

@@ -15,7 +15,13 @@ async fn client(server: &TestServer, id: &str) -> Client {
 }
 
 async fn rotate(server: &TestServer, device: &Device) -> Device {
-    let secret = secrets::rotate_secret(&server.app, &client(server, &device.client_id).await, &MeantFor::Any, By::OPERATOR).await;
+    let secret = secrets::rotate_secret(
+        &server.app,
+        &client(server, &device.client_id).await,
+        &MeantFor::Any,
+        By::OPERATOR,
+    )
+    .await;
     let secret = secret.expect("a new secret");
     device.with_proof(match &device.proof {
         Proof::Basic(_) => Proof::Basic(secret.expose().to_owned()),
@@ -24,7 +30,13 @@ async fn rotate(server: &TestServer, device: &Device) -> Device {
 }
 
 async fn retire(server: &TestServer, device: &Device) -> Result<(), ClientError> {
-    secrets::retire_previous_secret(&server.app, &client(server, &device.client_id).await, &MeantFor::Any, By::OPERATOR).await
+    secrets::retire_previous_secret(
+        &server.app,
+        &client(server, &device.client_id).await,
+        &MeantFor::Any,
+        By::OPERATOR,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -81,7 +93,13 @@ async fn only_a_client_with_a_secret_gets_another_and_only_a_second_one_is_retir
     let tv = server.tv().await;
     let kiosk =
         server.client("kiosk", "openid", |client| client.auth_method = AuthMethod::ClientSecretBasic).await;
-    let refusal = secrets::rotate_secret(&server.app, &client(&server, &tv.client_id).await, &MeantFor::Any, By::OPERATOR).await;
+    let refusal = secrets::rotate_secret(
+        &server.app,
+        &client(&server, &tv.client_id).await,
+        &MeantFor::Any,
+        By::OPERATOR,
+    )
+    .await;
     assert!(matches!(refusal, Err(ClientError::HasNoSecret)), "{refusal:?}");
     for device in [&tv, &kiosk] {
         let refusal = retire(&server, device).await;

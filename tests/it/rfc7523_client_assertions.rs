@@ -491,7 +491,9 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
     ] {
         let id = ClientId::parse("new").unwrap();
         let client = Client { auth_method: method, keys, ..Client::public(DEFAULT_TENANT, id) };
-        let refusal = clients::create(&server.app, client).await.expect_err(expected);
+        let refusal = clients::create(&server.app, client, latchkey::domain::audit::By::OPERATOR)
+            .await
+            .expect_err(expected);
         assert!(refusal.to_string().contains(expected), "{refusal} should name {expected}");
     }
     let (device, signer) = robot(&server).await;

@@ -123,6 +123,7 @@ async fn register(stage: &Stage) -> Result<String, Fault> {
         introspects: vec![audience],
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
-    let secret = clients::create(&app, client, By::OPERATOR).await?.ok_or("a confidential client gets a secret")?;
+    let secret =
+        clients::create(&app, client, By::OPERATOR).await?.ok_or("a confidential client gets a secret")?;
     Ok(secret.expose().to_owned())
 }

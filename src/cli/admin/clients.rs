@@ -184,12 +184,15 @@ pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClie
 }
 
 pub(super) async fn rotate_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
-    let secret = secrets::rotate_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR).await?;
+    let secret =
+        secrets::rotate_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR)
+            .await?;
     Ok(with_secret(&client.id, &secret))
 }
 
 pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
-    secrets::retire_previous_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR).await?;
+    secrets::retire_previous_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR)
+        .await?;
     let sentence = format!("client {} has one secret, the newest", client.id);
     Ok((sentence, json!({"client_id": client.id})))
 }

@@ -158,11 +158,7 @@ async fn rewrite(
 }
 
 /// The client as it is now, and as it stays until the transaction ends.
-async fn hold(
-    db: &mut PgConnection,
-    client: &Client,
-    meant_for: &MeantFor,
-) -> Result<Client, ClientError> {
+async fn hold(db: &mut PgConnection, client: &Client, meant_for: &MeantFor) -> Result<Client, ClientError> {
     clients::lock(&mut *db, client).await?;
     let found = clients::find_stored(&mut *db, client.tenant_id, client.client_id.as_str()).await?;
     let found = found.ok_or(ClientError::NoSuchClient)?;

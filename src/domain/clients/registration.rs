@@ -83,10 +83,8 @@ pub async fn register(
     let access_token = BearerSecret::generate(SecretKind::RegistrationAccess, &app.random);
     let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
     let mut client = Client::public(tenant.id, ClientId::from_known(id));
-    client.registration = Some(DynamicRegistration {
-        token_hash: Some(access_token.hash()),
-        metadata: Map::new(),
-    });
+    client.registration =
+        Some(DynamicRegistration { token_hash: Some(access_token.hash()), metadata: Map::new() });
     client.auth_method = metadata.auth_method;
     let scopes = open_scopes(app, tenant, metadata.scopes.as_ref()).await?;
     apply(&mut client, metadata, scopes);
@@ -159,14 +157,19 @@ fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(
     if members.get("client_id").and_then(Value::as_str) != Some(client.client_id.as_str()) {
         return Err(invalid("client_id must be there and be the identifier of the client."));
     }
-    let servers =
-        ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
+    let servers = [
+        "registration_access_token",
+        "registration_client_uri",
+        "client_secret_expires_at",
+        "client_id_issued_at",
+    ];
     if servers.iter().any(|name| members.contains_key(*name)) {
         return Err(invalid("A member is sent that the server alone decides."));
     }
     if let Some(secret) = members.get("client_secret") {
         let given = secret.as_str().map(SecretHash::of);
-        let is_theirs = given.is_some_and(|given| client.secret_hash.is_some_and(|own| own.0.ct_eq(&given.0).into()));
+        let is_theirs =
+            given.is_some_and(|given| client.secret_hash.is_some_and(|own| own.0.ct_eq(&given.0).into()));
         if !is_theirs {
             return Err(invalid("A client cannot choose its secret."));
         }
@@ -206,7 +209,9 @@ const fn invalid(description: &'static str) -> OAuthError {
 
 fn unfit(unfit: UnfitMetadata) -> OAuthError {
     match unfit {
-        UnfitMetadata::RedirectUri => OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is none."),
+        UnfitMetadata::RedirectUri => {
+            OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is none.")
+        }
         UnfitMetadata::Member(description) => invalid(description),
     }
 }

@@ -1,8 +1,8 @@
 //! Time moves keys on: announced ones start to sign, old ones get successors, retired ones are removed.
 
-use crate::domain::audit::By;
 use super::key_change::KeyChange;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::TenantId;
 use crate::model::signing_key_life::{KeyState, Step};

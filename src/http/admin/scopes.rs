@@ -215,12 +215,18 @@ fn problem(error: ScopeError) -> Problem {
             "There is no such scope.",
             "List the scopes with GET /admin/scopes.",
         ),
-        ScopeError::NameTaken => {
-            Problem::new(StatusCode::CONFLICT, "scope_name_taken", said, "Choose another name, or change that one.")
-        }
-        ScopeError::IsStandard => {
-            Problem::new(StatusCode::CONFLICT, "scope_is_standard", said, "Take it from the clients that should not have it.")
-        }
+        ScopeError::NameTaken => Problem::new(
+            StatusCode::CONFLICT,
+            "scope_name_taken",
+            said,
+            "Choose another name, or change that one.",
+        ),
+        ScopeError::IsStandard => Problem::new(
+            StatusCode::CONFLICT,
+            "scope_is_standard",
+            said,
+            "Take it from the clients that should not have it.",
+        ),
         ScopeError::AdminNeedsAdmin => Problem::invalid_field("required_role", said),
         ScopeError::UnfitDescription => Problem::invalid_field("description", said),
     }

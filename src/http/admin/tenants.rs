@@ -296,7 +296,8 @@ async fn answer(app: &App, slug: &TenantSlug, status: StatusCode) -> Result<Resp
 
 fn problem(error: TenantError) -> Problem {
     let said = error.to_string();
-    let conflict = |error, suggested: &'static str| Problem::new(StatusCode::CONFLICT, error, said.clone(), suggested);
+    let conflict =
+        |error, suggested: &'static str| Problem::new(StatusCode::CONFLICT, error, said.clone(), suggested);
     match error {
         TenantError::Store(error) => error.into(),
         TenantError::Stale(stale) => stale.into(),
@@ -307,7 +308,9 @@ fn problem(error: TenantError) -> Problem {
             "List the tenants with GET /admin/tenants.",
         ),
         TenantError::IsTheDefault => conflict("tenant_is_default", "Delete what is in it instead."),
-        TenantError::DefaultStaysEnabled => conflict("tenant_is_default", "Disable its clients or users instead."),
+        TenantError::DefaultStaysEnabled => {
+            conflict("tenant_is_default", "Disable its clients or users instead.")
+        }
         TenantError::IsEnabled => conflict("tenant_is_enabled", "Disable it first."),
         TenantError::UnfitName => Problem::invalid_field("name", said),
     }

@@ -139,11 +139,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
             .map(AuthMethod::as_str)
             .collect(),
         introspection_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
-        registration_endpoint: app
-            .config
-            .registration
-            .enabled
-            .then(|| format!("{issuer}/oauth/register")),
+        registration_endpoint: app.config.registration.enabled.then(|| format!("{issuer}/oauth/register")),
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         revocation_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),

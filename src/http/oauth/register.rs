@@ -179,7 +179,9 @@ async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, V
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
-        return Err(OAuthError::new(ErrorCode::UnsupportedMediaType, "The body must be application/json.").into());
+        return Err(
+            OAuthError::new(ErrorCode::UnsupportedMediaType, "The body must be application/json.").into()
+        );
     }
     let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
     strict_json::object(&body).map_err(|_| {

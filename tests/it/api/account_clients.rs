@@ -29,8 +29,14 @@ async fn an_app_is_its_makers_alone_and_gets_no_more_than_the_maker_may_grant() 
     assert_eq!(made.status, 201, "{made:?}");
     let id = made.string("client_id");
     let path = format!("{APPS}/{id}");
-    for privileged in [json!({"first_party": true}), json!({"scopes": ["admin"]}), json!({"introspects": ["x"]}),
-        json!({"scope_policy": "inherit"}), json!({"enabled": true}), json!({"owner_id": null})] {
+    for privileged in [
+        json!({"first_party": true}),
+        json!({"scopes": ["admin"]}),
+        json!({"introspects": ["x"]}),
+        json!({"scope_policy": "inherit"}),
+        json!({"enabled": true}),
+        json!({"owner_id": null}),
+    ] {
         let refused = office.ask_as(&token, Method::PATCH, &path, Some(privileged.clone())).await;
         assert_eq!(refused.status, 422, "{privileged} {refused:?}");
     }
@@ -41,7 +47,12 @@ async fn an_app_is_its_makers_alone_and_gets_no_more_than_the_maker_may_grant() 
     let hers = office.console.connect(&ada, "openid clients").await.string("access_token");
     assert_eq!(office.ask_as(&hers, Method::GET, APPS, None).await.status, 403);
 
-    let lamp = Device::new(office.server.http.clone(), &office.server.base, &id, crate::support::device::Proof::None);
+    let lamp = Device::new(
+        office.server.http.clone(),
+        &office.server.base,
+        &id,
+        crate::support::device::Proof::None,
+    );
     let editor = office.server.person("editor", &["editor"]).await;
     let tokens = lamp.connect(&editor, "openid videos offline_access").await;
     office.server.execute("UPDATE users SET roles = '{maker}' WHERE username = 'maker'").await;

@@ -12,8 +12,14 @@ async fn a_scope_is_made_changed_and_taken_from_clients_and_devices() {
     let player = office.server.public_client("player", "openid videos offline_access").await;
     let ada = office.server.ada().await;
     let tokens = player.connect(&ada, "openid videos offline_access").await;
-    let changed = office.tell_if(Method::PATCH, "/admin/scopes/videos", "\"1\"", json!({"required_role": "editor"})).await;
-    assert_eq!((changed.status.as_u16(), &changed.json["required_role"]), (200, &json!("editor")), "{changed:?}");
+    let changed = office
+        .tell_if(Method::PATCH, "/admin/scopes/videos", "\"1\"", json!({"required_role": "editor"}))
+        .await;
+    assert_eq!(
+        (changed.status.as_u16(), &changed.json["required_role"]),
+        (200, &json!("editor")),
+        "{changed:?}"
+    );
     let stale = office.tell_if(Method::PATCH, "/admin/scopes/videos", "\"1\"", json!({})).await;
     assert_eq!(stale.status, 412);
     let narrowed = player.refresh(&tokens.string("refresh_token")).await;
@@ -48,20 +54,43 @@ async fn keys_are_rotated_and_removed_with_a_fresh_sign_in_only() {
     let office = Office::build().await;
     let keys = office.ask(Method::GET, "/admin/signing-keys").await;
     assert_eq!(keys.json.as_array().unwrap().len(), 3, "{keys:?}");
-    assert_eq!((&keys.json[0]["state"], &keys.json[0]["next"]["step"]), (&json!("signing"), &json!("succession")));
-    let announced = office.tell(Method::POST, "/admin/signing-keys/rotate", json!({"algorithm": "EdDSA"})).await;
+    assert_eq!(
+        (&keys.json[0]["state"], &keys.json[0]["next"]["step"]),
+        (&json!("signing"), &json!("succession"))
+    );
+    let announced =
+        office.tell(Method::POST, "/admin/signing-keys/rotate", json!({"algorithm": "EdDSA"})).await;
     assert_eq!(announced.json[0]["state"], "announced", "{announced:?}");
-    assert_eq!(office.tell(Method::POST, "/admin/signing-keys/rotate", json!({"algorithm": "X"})).await.status, 422);
+    assert_eq!(
+        office.tell(Method::POST, "/admin/signing-keys/rotate", json!({"algorithm": "X"})).await.status,
+        422
+    );
     let path = format!("/admin/signing-keys/{}", announced.json[0]["kid"].as_str().unwrap());
 
-    let home = office.grace.browser().get(format!("{}/admin/signing-keys", office.server.base)).send().await.unwrap();
+    let home = office
+        .grace
+        .browser()
+        .get(format!("{}/admin/signing-keys", office.server.base))
+        .send()
+        .await
+        .unwrap();
     let csrf = home.headers()["x-csrf-token"].clone();
-    office.server.clock.advance(chrono::TimeDelta::minutes(16));
-    let remove = office.grace.browser().delete(format!("{}{path}", office.server.base)).header("x-csrf-token", csrf);
+    office.server.clock.advance(960.0);
+    let remove =
+        office.grace.browser().delete(format!("{}{path}", office.server.base)).header("x-csrf-token", csrf);
     let refused = crate::support::device::send(remove).await;
     assert_eq!((refused.status.as_u16(), refused.error()), (403, "fresh_sign_in_required"), "{refused:?}");
 
-    let token = office.console.connect(&{ office.grace.sign_in().await; office.grace.clone() }, "openid admin").await;
+    let token = office
+        .console
+        .connect(
+            &{
+                office.grace.sign_in().await;
+                office.grace.clone()
+            },
+            "openid admin",
+        )
+        .await;
     let token = token.string("access_token");
     assert_eq!(office.ask_as(&token, Method::DELETE, &path, None).await.status, 204);
     assert_eq!(office.ask_as(&token, Method::DELETE, &path, None).await.status, 404);
@@ -72,14 +101,21 @@ async fn tenants_are_administered_from_the_default_one_alone() {
     let office = Office::build().await;
     let made = office.tell(Method::POST, "/admin/tenants", json!({"slug": "acme", "name": "Acme Ltd"})).await;
     assert_eq!(made.status, 201, "{made:?}");
-    assert_eq!(office.tell(Method::POST, "/admin/tenants", json!({"slug": "acme"})).await.error(), "tenant_slug_taken");
+    assert_eq!(
+        office.tell(Method::POST, "/admin/tenants", json!({"slug": "acme"})).await.error(),
+        "tenant_slug_taken"
+    );
     assert_eq!(office.tell(Method::POST, "/admin/tenants", json!({"slug": "A"})).await.status, 422);
     assert_eq!(office.ask(Method::GET, "/admin/tenants").await.header("x-total-count"), "2");
     assert_eq!(office.ask(Method::DELETE, "/admin/tenants/acme").await.error(), "tenant_is_enabled");
     let off = office.tell(Method::PATCH, "/admin/tenants/acme", json!({"enabled": false})).await;
     assert_eq!((off.status.as_u16(), &off.json["enabled"]), (200, &json!(false)));
-    assert_eq!(office.tell(Method::PATCH, "/admin/tenants/-", json!({"enabled": false})).await.error(), "tenant_is_default");
-    let policy = office.tell(Method::PUT, "/admin/tenants/-/policy", json!({"trust": {"allowed": "never"}})).await;
+    assert_eq!(
+        office.tell(Method::PATCH, "/admin/tenants/-", json!({"enabled": false})).await.error(),
+        "tenant_is_default"
+    );
+    let policy =
+        office.tell(Method::PUT, "/admin/tenants/-/policy", json!({"trust": {"allowed": "never"}})).await;
     assert_eq!(policy.json["policy"]["effective"]["trust"]["allowed"], "never", "{policy:?}");
     assert_eq!(office.ask(Method::DELETE, "/admin/tenants/acme").await.status, 204);
     assert_eq!(office.ask(Method::GET, "/admin/tenants/acme").await.status, 404);

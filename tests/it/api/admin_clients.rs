@@ -22,9 +22,14 @@ async fn a_client_is_registered_shown_changed_and_deleted() {
     assert_eq!((again.status.as_u16(), again.error()), (409, "client_id_taken"));
 
     let path = "/admin/oauth/clients/lamp";
-    let changed = office.tell_if(Method::PATCH, path, "\"1\"", json!({"client_name": "Lamp 2", "enabled": false})).await;
+    let changed = office
+        .tell_if(Method::PATCH, path, "\"1\"", json!({"client_name": "Lamp 2", "enabled": false}))
+        .await;
     assert_eq!((changed.status.as_u16(), changed.header("etag")), (200, "\"2\""), "{changed:?}");
-    assert_eq!((&changed.json["client_name"], &changed.json["scopes"]), (&json!("Lamp 2"), &json!(["openid"])));
+    assert_eq!(
+        (&changed.json["client_name"], &changed.json["scopes"]),
+        (&json!("Lamp 2"), &json!(["openid"]))
+    );
     let stale = office.tell_if(Method::PATCH, path, "\"1\"", json!({"enabled": true})).await;
     assert_eq!(stale.status, 412);
 
@@ -35,9 +40,12 @@ async fn a_client_is_registered_shown_changed_and_deleted() {
     let nothing_left = office.ask(Method::DELETE, "/admin/oauth/clients/lamp/secret/previous").await;
     assert_eq!((nothing_left.status.as_u16(), nothing_left.error()), (409, "no_previous_secret"));
 
-    let policy = office.tell(Method::PUT, "/admin/oauth/clients/lamp/policy", json!({"trust": {"allowed": "never"}})).await;
+    let policy = office
+        .tell(Method::PUT, "/admin/oauth/clients/lamp/policy", json!({"trust": {"allowed": "never"}}))
+        .await;
     assert_eq!(policy.json["policy"]["effective"]["trust"]["allowed"], "never", "{policy:?}");
-    let no_policy = office.tell(Method::PUT, "/admin/oauth/clients/lamp/policy", json!({"nonsense": 1})).await;
+    let no_policy =
+        office.tell(Method::PUT, "/admin/oauth/clients/lamp/policy", json!({"nonsense": 1})).await;
     assert_eq!(no_policy.status, 422);
 
     assert_eq!(office.ask(Method::DELETE, path).await.status, 204);
@@ -59,8 +67,11 @@ async fn fields_that_are_wrong_are_named() {
         ("grant_types", json!({"client_id": "x", "grant_types": ["client_credentials"]})),
         ("token_endpoint_auth_method", json!({"client_id": "x", "token_endpoint_auth_method": "tls"})),
         ("jwks", json!({"client_id": "x", "token_endpoint_auth_method": "private_key_jwt"})),
-        ("jwks_uri", json!({"client_id": "x", "token_endpoint_auth_method": "private_key_jwt",
-            "jwks_uri": "https://169.254.169.254/"})),
+        (
+            "jwks_uri",
+            json!({"client_id": "x", "token_endpoint_auth_method": "private_key_jwt",
+            "jwks_uri": "https://169.254.169.254/"}),
+        ),
         ("owner_id", json!({"client_id": "x", "owner_id": "019bc0de-7a00-7000-8000-000000000000"})),
         ("client_name", json!({"client_id": "x", "client_name": "a\u{202e}b"})),
     ] {

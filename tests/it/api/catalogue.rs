@@ -40,7 +40,8 @@ impl Office {
 
     /// Asks with this token.
     pub async fn ask_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = self.server.http.request(method, format!("{}{path}", self.server.base)).bearer_auth(token);
+        let request =
+            self.server.http.request(method, format!("{}{path}", self.server.base)).bearer_auth(token);
         send(if let Some(body) = body { request.json(&body) } else { request }).await
     }
 

@@ -168,7 +168,8 @@ impl TestServer {
         if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
             client.keys = Some(ClientKeys::Registered(key.jwks()));
         }
-        let secret = clients::create(&self.app, client, By::OPERATOR).await.expect("the client is registered");
+        let secret =
+            clients::create(&self.app, client, By::OPERATOR).await.expect("the client is registered");
         let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let proof = match method {
             AuthMethod::None => Proof::None,
@@ -188,7 +189,9 @@ impl TestServer {
             .await
             .expect("the database answers")
             .expect("the client exists");
-        clients::change(&self.app, &client, &MeantFor::Any, By::OPERATOR, change).await.expect("the client is changed");
+        clients::change(&self.app, &client, &MeantFor::Any, By::OPERATOR, change)
+            .await
+            .expect("the client is changed");
     }
 
     /// Makes the account "ada", and gives her browser.
@@ -245,7 +248,8 @@ impl TestServer {
 
     /// Makes a tenant; its id and base URL.
     pub async fn tenant(&self, slug: &str) -> (TenantId, String) {
-        let id = tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug, By::OPERATOR).await;
+        let id =
+            tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug, By::OPERATOR).await;
         (id.expect("the database answers").expect("the slug is free"), format!("{}/t/{slug}", self.base))
     }
 

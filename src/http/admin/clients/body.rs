@@ -109,7 +109,8 @@ impl ClientFields {
             return Err(Problem::invalid_field("client_id", "cannot change; register another client"));
         }
         if self.token_endpoint_auth_method.is_some() {
-            let message = "cannot change, since running copies of the client would fail; register another client";
+            let message =
+                "cannot change, since running copies of the client would fail; register another client";
             return Err(Problem::invalid_field("token_endpoint_auth_method", message));
         }
         Ok(())
@@ -129,7 +130,8 @@ impl ClientFields {
         let grant_types = each(self.grant_types, "grant_types", |name| GrantType::parse(name))?;
         let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;
         let scope_policy = one(self.scope_policy, "scope_policy", |name| ScopePolicy::parse(name))?;
-        let algorithm = one(self.signing_algorithm, "signing_algorithm", |name| SigningAlgorithm::parse(name))?;
+        let algorithm =
+            one(self.signing_algorithm, "signing_algorithm", |name| SigningAlgorithm::parse(name))?;
         let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
         if matches!((&self.jwks, &jwks_uri), (Change::Set(_), Change::Set(_))) {
             return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));
@@ -203,9 +205,9 @@ fn one<T>(
     match change {
         Change::Leave => Ok(Change::Leave),
         Change::Clear => Ok(Change::Clear),
-        Change::Set(text) => {
-            parse(&text).map(Change::Set).ok_or_else(|| Problem::invalid_field(field, "is none that is known"))
-        }
+        Change::Set(text) => parse(&text)
+            .map(Change::Set)
+            .ok_or_else(|| Problem::invalid_field(field, "is none that is known")),
     }
 }
 
