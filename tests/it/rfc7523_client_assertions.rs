@@ -499,7 +499,14 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
     let (device, signer) = robot(&server).await;
     let client =
         latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "robot").await.unwrap().unwrap();
-    let refusal = clients::change(&server.app, &client, |client| client.keys = None).await;
+    let refusal = clients::change(
+        &server.app,
+        &client,
+        &latchkey::model::version::MeantFor::Any,
+        latchkey::domain::audit::By::OPERATOR,
+        |client| client.keys = None,
+    )
+    .await;
     assert!(matches!(refusal, Err(ClientError::KeysDoNotFitMethod)), "{refusal:?}");
     assert_eq!(present(&device, ENDPOINTS[0], &signer.assertion("robot")).await.status, 200);
 }
