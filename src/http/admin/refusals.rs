@@ -6,7 +6,6 @@ use crate::http::rest::problem::ProblemBody;
 
 /// How a request to read is refused.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it only describes")]
 pub enum ReadRefusals {
     /// No access token and no signed-in browser, or none that is good.
     #[response(status = 401, content_type = "application/problem+json")]
@@ -27,7 +26,6 @@ pub enum ReadRefusals {
 
 /// How a request to change something is refused.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it only describes")]
 pub enum WriteRefusals {
     /// The body is no JSON object.
     #[response(status = 400, content_type = "application/problem+json")]
