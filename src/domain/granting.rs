@@ -10,7 +10,7 @@ use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::resource::Resource;
-use crate::model::scope::{OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
+use crate::model::scope::{NEVER_INHERITED, OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, User};
 
@@ -151,7 +151,11 @@ fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
         .iter()
         .filter(|scope| owner_may_grant(client, scope))
         .map(|scope| scope.name.clone())
-        .filter(|name| client.scope_policy == ScopePolicy::Inherit || client.scopes.contains(name))
+        .filter(|name| {
+            let inherits =
+                client.scope_policy == ScopePolicy::Inherit && !NEVER_INHERITED.contains(&name.as_str());
+            inherits || client.scopes.contains(name)
+        })
         .collect()
 }
 
@@ -217,6 +221,17 @@ mod tests {
         let accountant = user(&["accountant"]);
         assert_eq!(grantable(None, &inheriting, &catalogue, &accountant).to_string(), "billing openid video");
         assert_eq!(grantable(Some(&set("video")), &inheriting, &catalogue, &accountant).to_string(), "video");
+    }
+
+    #[test]
+    fn the_scopes_that_open_everything_are_registered_by_name_or_not_had() {
+        let names = ["admin", "device:approve", "video"];
+        let catalogue =
+            names.map(|name| Scope { name: name.into(), description: String::new(), required_role: None });
+        let mut inheriting = client(ScopePolicy::Inherit);
+        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "video");
+        inheriting.scopes = set("device:approve");
+        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "device:approve video");
     }
 
     #[test]

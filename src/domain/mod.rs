@@ -3,11 +3,14 @@
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 
 pub mod access_tokens;
+pub mod approval;
 pub mod audit;
 pub mod authenticate_client;
+pub mod browser_sessions;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
+pub mod connection_lifetimes;
 pub mod device_flow;
 pub mod devices;
 pub mod dpop;

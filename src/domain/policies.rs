@@ -48,6 +48,9 @@ impl From<sqlx::Error> for PolicyError {
 /// count, and the log says so.
 #[must_use]
 pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
+    if tenant.policy.0.is_empty() && client.policy.0.is_empty() {
+        return app.config.policy.clone();
+    }
     app.config.policy.changed_by(&[&tenant.policy, &client.policy]).unwrap_or_else(|error| {
         tracing::error!(tenant = %tenant.id, client = %client.client_id, %error, "a policy does not fit the settings");
         app.config.policy.clone()

@@ -3,19 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::authenticate_client::AuthenticatedClient;
+use super::connection_lifetimes::ConnectionLifetimes;
 use super::dpop::Proof;
 use super::oauth_error::OAuthError;
 use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{granting, resources, token_families};
+use super::{granting, policies, resources, token_families};
 use crate::app::App;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId};
 use crate::model::key_thumbprint::KeyThumbprint;
+use crate::model::policy::trust::TrustPolicy;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily};
+use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
 use crate::store::refresh_tokens::{NewRefreshToken, Rotation};
 
 /// How long after its exchange a token is accepted again, if nobody has used its successor: the time of a lost
@@ -86,6 +88,23 @@ fn judge(presented: &PresentedRefreshToken, now: DateTime<Utc>) -> Verdict {
     }
 }
 
+/// What becomes of the trust in a device that refreshes with `key`: why it is lost, if it is.
+fn trust_loss(
+    trust: Option<Trust>,
+    key: Option<KeyThumbprint>,
+    family: &TokenFamily,
+    policy: &TrustPolicy,
+) -> Option<TrustLoss> {
+    let trust = trust?;
+    if trust.key != key {
+        Some(TrustLoss::KeyChanged)
+    } else if !policy.allows(family.dpop_key) {
+        Some(TrustLoss::Policy)
+    } else {
+        None
+    }
+}
+
 /// Exchanges a refresh token: the old one is spent, the new one and an access token are handed out.
 pub async fn refresh(
     app: &App,
@@ -116,13 +135,16 @@ pub async fn refresh(
                 return Err(dead());
             }
         };
-        let (tokens, successor) = issue(app, tenant, client, &presented, request).await?;
+        let renewal = renew(app, tenant, client, &presented, request)?;
+        let (tokens, successor) = issue(app, tenant, client, &presented, request, &renewal).await?;
         let now = app.clock.now();
         let rotation = Rotation {
             presented: presented.id,
             replaced,
             family: presented.family.id,
             successor,
+            earlier_end: (renewal.ends_at < presented.family.expires_at).then_some(renewal.ends_at),
+            trust_loss: renewal.trust_loss,
             audit_id: app.random.uuid_v7(now),
             origin: origin.clone(),
             at: now,
@@ -140,6 +162,37 @@ fn dead() -> OAuthError {
     OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
 }
 
+/// What the family may have from now on.
+struct Renewal {
+    idle: TimeDelta,
+    /// Its end, which only ever moves towards now.
+    ends_at: DateTime<Utc>,
+    trust_loss: Option<TrustLoss>,
+}
+
+/// How the family goes on, as the policy is now.
+fn renew(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    presented: &PresentedRefreshToken,
+    request: &RefreshRequest,
+) -> Result<Renewal, OAuthError> {
+    let policy = policies::effective(app, tenant, client);
+    let family = &presented.family;
+    let trust_loss = trust_loss(presented.trust, request.dpop_key(), family, &policy.trust);
+    let lifetimes = if presented.trust.is_some() && trust_loss.is_none() {
+        ConnectionLifetimes::trusted(&policy)
+    } else {
+        ConnectionLifetimes::usual(&app.config.tokens, &policy)
+    };
+    let ends_at = family.expires_at.min(family.created_at + lifetimes.absolute);
+    if app.clock.now() >= ends_at {
+        return Err(dead());
+    }
+    Ok(Renewal { idle: lifetimes.idle, ends_at, trust_loss })
+}
+
 /// New tokens for the family, not stored yet. Everything that was true at approval is asked again.
 async fn issue(
     app: &App,
@@ -147,6 +200,7 @@ async fn issue(
     client: &AuthenticatedClient,
     presented: &PresentedRefreshToken,
     request: &RefreshRequest,
+    renewal: &Renewal,
 ) -> Result<(IssuedTokens, NewRefreshToken), OAuthError> {
     let (family, user) = (&presented.family, &presented.user);
     if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
@@ -160,7 +214,7 @@ async fn issue(
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let named = resources::or_default(app, tenant, family.resources.clone());
     let resources = granting::narrow_resources(&named, &request.resources)?;
-    let (secret, successor) = new_token(app, family.expires_at);
+    let (secret, successor) = new_token(app, renewal.idle, renewal.ends_at);
     let grant = Grant {
         tenant,
         client,
@@ -170,20 +224,23 @@ async fn issue(
         resources: &resources,
         dpop_key: request.dpop_key(),
         authentication: &family.authentication,
-        ends_at: family.expires_at,
+        ends_at: renewal.ends_at,
     };
     Ok((tokens::issue(app, &grant, Some(secret)).await?, successor))
 }
 
-/// A new refresh token, and how it is stored. It ends when it is not used for long, or with its family.
-pub fn new_token(app: &App, family_ends_at: DateTime<Utc>) -> (BearerSecret, NewRefreshToken) {
+/// A new refresh token, and how it is stored. It ends when it is not used for as long as `idle`, or with its family.
+pub fn new_token(
+    app: &App,
+    idle: TimeDelta,
+    family_ends_at: DateTime<Utc>,
+) -> (BearerSecret, NewRefreshToken) {
     let now = app.clock.now();
     let secret = BearerSecret::generate(SecretKind::RefreshToken, &app.random);
-    let idle_end = now + TimeDelta::seconds(i64::from(app.config.tokens.refresh_idle_seconds));
     let stored = NewRefreshToken {
         id: RefreshTokenId(app.random.uuid_v7(now)),
         hash: secret.hash(),
-        expires_at: idle_end.min(family_ends_at),
+        expires_at: (now + idle).min(family_ends_at),
     };
     (secret, stored)
 }

@@ -170,8 +170,14 @@ pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigi
 /// Whether the person proved who they are recently enough to approve a device.
 #[must_use]
 pub fn is_fresh(app: &App, session: &BrowserSession) -> bool {
+    is_recent(app, &session.authentication)
+}
+
+/// The same, however the person is known.
+#[must_use]
+pub fn is_recent(app: &App, authentication: &Authentication) -> bool {
     let limit = TimeDelta::seconds(i64::from(app.config.sign_in.fresh_seconds));
-    app.clock.now() - session.authentication.auth_time <= limit
+    app.clock.now() - authentication.auth_time <= limit
 }
 
 /// How long a session lives without being used.

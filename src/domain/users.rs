@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::model::user::{Role, Standing, User};
 use crate::store::announcements::{Announcement, announce};
@@ -122,11 +123,35 @@ pub async fn set_standing(
 pub async fn sign_out_everywhere(app: &App, tenant: TenantId, username: &str) -> Result<(), UserError> {
     let mut transaction = app.db.begin().await?;
     let user = find(&mut transaction, tenant, username).await?;
+    let by_operator = event(Action::UserSignedOutEverywhere, user.id, json!({}));
+    Ok(end_everything(app, transaction, &user, by_operator).await?)
+}
+
+/// The same, by the person, also for the browser they ask with.
+pub async fn sign_out_oneself_everywhere(
+    app: &App,
+    user: &User,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    let by_themselves = AuditEvent {
+        actor: Actor::User(user.id),
+        origin: Some(origin),
+        ..event(Action::UserSignedOutEverywhere, user.id, json!({}))
+    };
+    end_everything(app, app.db.begin().await?, user, by_themselves).await
+}
+
+async fn end_everything(
+    app: &App,
+    mut transaction: sqlx::PgTransaction<'_>,
+    user: &User,
+    mut event: AuditEvent<'_>,
+) -> store::Result<()> {
     // What begins at this very moment, unseen by the statements below, began too early as well.
     users::raise_tokens_not_before(&mut *transaction, user.id, app.clock.now()).await?;
-    let ended = end_connections(app, &mut transaction, &user, RevocationReason::SignedOutEverywhere).await?;
-    let event = event(Action::UserSignedOutEverywhere, user.id, json!({"ended": ended.counts()}));
-    audit::record(app, &mut *transaction, tenant, &event).await?;
+    let ended = end_connections(app, &mut transaction, user, RevocationReason::SignedOutEverywhere).await?;
+    event.details["ended"] = ended.counts();
+    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
     transaction.commit().await?;
     ended.tell_memory(app);
     Ok(())

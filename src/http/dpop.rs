@@ -20,7 +20,8 @@ const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// Where proofs are read, and so nonces are handed out: at these endpoints, and wherever an access token may be shown.
 const ENDPOINTS: [&str; 2] = ["/oauth/device-authorization", "/oauth/token"];
-const WITH_ACCESS_TOKEN: [&str; 4] = ["/oauth/userinfo", "/devices", "/admin/", "/account/oauth/"];
+const WITH_ACCESS_TOKEN: [&str; 5] =
+    ["/oauth/userinfo", "/oauth/device/consent", "/devices", "/admin/", "/account/oauth/"];
 
 /// The proof that came with the request, not checked yet.
 #[derive(Debug)]

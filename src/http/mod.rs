@@ -93,7 +93,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         None => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
-    let mut response = pages::put_into_words(response, language);
+    response = pages::put_into_words(response, language);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");

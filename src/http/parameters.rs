@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_decoding::form_pairs;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::PresentedCredentials;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::jws::MAX_JWS_BYTES;
+use crate::model::strict_json;
 
 mod percent_decoding;
 
@@ -98,6 +99,11 @@ impl Parameters {
         Some(self.pairs.swap_remove(index).1)
     }
 
+    /// What is left of the names that begin with `start`.
+    pub fn names_after(&self, start: &str) -> impl Iterator<Item = &str> {
+        self.pairs.iter().filter_map(move |(name, _)| name.strip_prefix(start))
+    }
+
     /// All values of the parameter that may be repeated.
     pub fn take_resources(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.take(REPEATABLE)).collect()
@@ -110,6 +116,20 @@ impl Parameters {
             return Self::checked(Vec::new(), None);
         }
         in_time(app, read(request, app.config.server.max_body_bytes, None)).await
+    }
+
+    /// The body of a request as a JSON object, for endpoints whose parameters are more than texts.
+    pub async fn of_json<T: DeserializeOwned>(request: Request, app: &App) -> Result<T, OAuthError> {
+        if !matches!(MediaType::of(request.headers()), Some(MediaType::Json)) {
+            return Err(OAuthError::new(ErrorCode::UnsupportedMediaType, "Send application/json."));
+        }
+        let (parts, body) = request.into_parts();
+        let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
+        let members = strict_json::object(&body)
+            .map_err(|_| OAuthError::invalid_request("The body is not a JSON object in UTF-8."))?;
+        serde_json::from_value(Value::Object(members)).map_err(|_| {
+            OAuthError::invalid_request("A member of the JSON object is missing or of the wrong type.")
+        })
     }
 
     /// What the request says about the client that sends it.

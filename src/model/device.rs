@@ -1,7 +1,14 @@
 //! Devices: what a user connected.
 
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::ids::{ClientId, UserId};
+use super::version::Version;
 
 /// The longest text a device may say about itself in one field, in characters.
 pub const MAX_FIELD_CHARS: usize = 128;
@@ -28,6 +35,69 @@ pub struct DeviceDescription {
     pub metadata: Map<String, Value>,
 }
 
+/// A device as its owner sees it: connected, or still waiting with a code.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// The device's identifier; while its code is pending, that of the authorization.
+    pub id: Uuid,
+    /// Whose it is; nobody's, until somebody approves.
+    pub user_id: Option<UserId>,
+    /// The client it runs.
+    pub client_id: ClientId,
+    /// What it said about itself. Name and metadata may have been changed since by its owner.
+    pub description: DeviceDescription,
+    /// From where it asked.
+    pub ip_address: Option<IpAddr>,
+    /// Whether it was approved as one of the person's own, to stay connected for long.
+    pub trusted: bool,
+    /// Where it stands.
+    pub status: DeviceStatus,
+    /// When it was connected, or asked to be.
+    pub created_at: DateTime<Utc>,
+    /// When anything of it was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When it was last signed in.
+    pub last_login_at: Option<DateTime<Utc>>,
+    /// When it last refreshed its tokens, to the minute.
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// After this it can no longer be used.
+    pub expires_at: DateTime<Utc>,
+    /// Its version.
+    pub version: Version,
+}
+
+/// Where a device stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceStatus {
+    /// Its code waits for somebody's decision.
+    Pending,
+    /// It was approved, and has not collected its tokens.
+    Approved,
+    /// It can be used.
+    Active,
+    /// Its owner locked it: it gets no tokens, and those it has do not count.
+    Locked,
+    /// Its time is over.
+    Expired,
+}
+
+impl DeviceStatus {
+    /// Of a connected device. One whose time is over needs no lock any more.
+    #[must_use]
+    pub fn of_connected(
+        locked: Option<DateTime<Utc>>,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        match locked {
+            _ if now >= expires_at => Self::Expired,
+            Some(_) => Self::Locked,
+            None => Self::Active,
+        }
+    }
+}
+
 /// The text may not be shown: it is too long, or holds characters that hide or reorder text.
 #[derive(Debug, thiserror::Error)]
 #[error("at most 128 characters, without control or direction characters")]
@@ -46,9 +116,30 @@ pub fn displayable(text: &str) -> Result<String, UnfitForDisplay> {
     Ok(text.trim().to_owned())
 }
 
+/// The object is too large to be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("at most 4096 bytes of JSON")]
+pub struct TooMuchMetadata;
+
+/// Checks the size of an object of the client's or owner's own.
+pub fn bounded(metadata: Map<String, Value>) -> Result<Map<String, Value>, TooMuchMetadata> {
+    let bytes = serde_json::to_vec(&metadata).map_or(usize::MAX, |json| json.len());
+    if bytes > MAX_METADATA_BYTES { Err(TooMuchMetadata) } else { Ok(metadata) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_whose_time_is_over_is_neither_active_nor_locked() {
+        let end = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let before = end - chrono::TimeDelta::seconds(1);
+        assert_eq!(DeviceStatus::of_connected(None, end, before), DeviceStatus::Active);
+        assert_eq!(DeviceStatus::of_connected(Some(before), end, before), DeviceStatus::Locked);
+        assert_eq!(DeviceStatus::of_connected(None, end, end), DeviceStatus::Expired);
+        assert_eq!(DeviceStatus::of_connected(Some(before), end, end), DeviceStatus::Expired);
+    }
 
     #[test]
     fn texts_that_could_disguise_a_page_are_refused() {

@@ -16,9 +16,10 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::device::DeviceDescription;
-use super::ids::{BrowserSessionId, ClientId, DeviceSessionId, TenantId, UserId};
+use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
 use super::scope::ScopeSet;
 
@@ -85,6 +86,10 @@ pub struct Approval {
     pub at: DateTime<Utc>,
     /// When and how that person had proved who they are.
     pub authentication: Authentication,
+    /// Whether they called the device trusted.
+    pub trusted: bool,
+    /// How long they want the connection to last at most, in seconds; `None`: as long as the policy allows.
+    pub lifetime_seconds: Option<u32>,
 }
 
 /// How a person proved who they are.
@@ -156,6 +161,16 @@ impl Polling {
     }
 }
 
+/// How a user code came to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeArrival {
+    /// Somebody typed it.
+    Typed,
+    /// A link or QR code carried it (RFC 8628 §3.3.1).
+    Link,
+}
+
 /// What a person is shown before deciding.
 #[derive(Clone, Debug)]
 pub struct DeviceRequest {
@@ -175,6 +190,8 @@ pub struct DeviceRequest {
     pub user_agent: Option<String>,
     /// When.
     pub created_at: DateTime<Utc>,
-    /// Which browser session has the code open.
-    pub opened_by: Option<BrowserSessionId>,
+    /// Who has the code open.
+    pub opened_by: Option<ApproverId>,
+    /// How the code came to the page; by link, if it did so once.
+    pub arrival: CodeArrival,
 }

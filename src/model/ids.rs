@@ -27,6 +27,8 @@ uuid_newtype! {
     UserId,
     /// A person's signed-in browser.
     BrowserSessionId,
+    /// By what a person opens codes and decides on them: a browser session, or a device whose access token acts.
+    ApproverId,
     /// One device-authorization session: a device code and its user code.
     DeviceSessionId,
     /// A connected device.

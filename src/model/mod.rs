@@ -1,6 +1,7 @@
 //! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
 
 pub mod access_token;
+pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;
 pub mod bearer_secret;
@@ -14,6 +15,8 @@ pub mod ids;
 pub mod jws;
 pub mod key_set;
 pub mod key_thumbprint;
+pub mod lifetime;
+pub mod place;
 pub mod policy;
 pub mod public_address;
 pub mod registration_token;

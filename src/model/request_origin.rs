@@ -30,9 +30,15 @@ impl RequestOrigin {
     /// The unit that request limits count by: an IPv4 address, or an IPv6 /64, of which one household has 2⁶⁴.
     #[must_use]
     pub fn limit_unit(&self) -> IpNet {
-        match self.ip_address {
-            IpAddr::V4(v4) => IpNet::V4(Ipv4Net::from(v4)),
-            IpAddr::V6(v6) => IpNet::V6(Ipv6Net::new_assert(v6, 64).trunc()),
-        }
+        limit_unit(self.ip_address)
+    }
+}
+
+/// The unit that an address is counted in.
+#[must_use]
+pub fn limit_unit(address: IpAddr) -> IpNet {
+    match address {
+        IpAddr::V4(v4) => IpNet::V4(Ipv4Net::from(v4)),
+        IpAddr::V6(v6) => IpNet::V6(Ipv6Net::new_assert(v6, 64).trunc()),
     }
 }

@@ -37,6 +37,10 @@ pub const OPENID: &str = "openid";
 pub const OF_A_PERSON: [&str; 7] =
     [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "clients", "device:approve"];
 
+/// The scopes that open more than a client's own work. No client has them but one they are registered for by name: whoever
+/// holds a token with `device:approve` could connect further devices, with other scopes, and no person would see it.
+pub const NEVER_INHERITED: [&str; 2] = ["admin", "device:approve"];
+
 /// A set of scope names; order does not matter (RFC 6749 §3.3), so it is kept sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(BTreeSet<String>);

@@ -52,10 +52,39 @@ pub struct PresentedRefreshToken {
     pub unused_successor: Option<RefreshTokenId>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
+    /// The trust in that device, if its owner called it trusted.
+    pub trust: Option<Trust>,
     /// Whose it is.
     pub user: User,
     /// Its family.
     pub family: TokenFamily,
+}
+
+/// The trust in a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The key the device used when it was trusted; `None`: it used none.
+    pub key: Option<KeyThumbprint>,
+}
+
+/// Why a device is not trusted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustLoss {
+    /// It uses another key than before, or the first, or none any more.
+    KeyChanged,
+    /// The policy does not allow it any more.
+    Policy,
+}
+
+impl TrustLoss {
+    /// The word in the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyChanged => "key_changed",
+            Self::Policy => "policy",
+        }
+    }
 }
 
 /// Why a family ends before its time.

@@ -1,10 +1,12 @@
 //! `browser_sessions`
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgExecutor;
 
-use super::Result;
 use super::users::UserRow;
+use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
@@ -132,4 +134,75 @@ pub async fn end_of_user(
     .execute(db)
     .await?;
     Ok(ended.rows_affected())
+}
+
+/// A signed-in browser as its owner sees it.
+#[derive(Debug)]
+pub struct ListedSession {
+    /// Its identifier.
+    pub id: BrowserSessionId,
+    /// From where it signed in.
+    pub ip_address: Option<IpAddr>,
+    /// What it said it was.
+    pub user_agent: Option<String>,
+    /// When it signed in.
+    pub created_at: DateTime<Utc>,
+    /// When it was last seen.
+    pub last_seen_at: DateTime<Utc>,
+}
+
+/// The sessions of a user that are alive, newest first.
+pub async fn of_user(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+    idle: TimeDelta,
+) -> Result<Vec<ListedSession>> {
+    let rows = sqlx::query!(
+        "SELECT s.id, s.ip_address, s.user_agent, s.created_at, s.last_seen_at
+         FROM browser_sessions s
+         JOIN users u ON u.id = s.user_id
+         JOIN tenants t ON t.id = s.tenant_id
+         WHERE s.user_id = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4
+           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)
+         ORDER BY s.created_at DESC, s.id DESC LIMIT 100",
+        tenant.0,
+        user.0,
+        now,
+        now - idle
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ListedSession {
+            id: BrowserSessionId(row.id),
+            ip_address: host(row.ip_address),
+            user_agent: row.user_agent,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+        })
+        .collect())
+}
+
+/// Ends one session of a user; whether it was alive.
+pub async fn end_of_owner(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    id: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let ended = sqlx::query!(
+        "UPDATE browser_sessions SET ended_at = $4
+         WHERE id = $3 AND tenant_id = $1 AND user_id = $2 AND ended_at IS NULL",
+        tenant.0,
+        user.0,
+        id.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(ended.rows_affected() == 1)
 }

@@ -3,6 +3,7 @@
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
 pub mod announcements;
+pub mod approvals;
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod batches;
@@ -10,6 +11,8 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod device_sessions;
+pub mod device_trust;
+pub mod devices;
 mod error;
 pub mod queues;
 pub mod recent_proofs;

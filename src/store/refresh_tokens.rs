@@ -15,7 +15,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 use crate::model::request_origin::RequestOrigin;
-use crate::model::token_family::{PresentedRefreshToken, TokenFamily};
+use crate::model::token_family::{PresentedRefreshToken, TokenFamily, Trust, TrustLoss};
 
 /// A refresh token about to be stored.
 #[derive(Clone, Debug)]
@@ -47,7 +47,8 @@ pub async fn find(
     let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
     let hashes: Vec<Vec<u8>> = names.iter().map(|(_, hash)| hash.0.to_vec()).collect();
     let rows = sqlx::query!(
-        r#"SELECT asked.nth AS "nth!", t.id, t.expires_at, t.rotated_at, t.superseded_at, d.locked_at,
+        r#"SELECT asked.nth AS "nth!", t.id, t.expires_at, t.rotated_at, t.superseded_at, d.locked_at, d.trusted,
+                  d.trusted_jkt,
                   CASE WHEN t.rotated_at IS NOT NULL THEN
                       (SELECT leaf.id FROM refresh_tokens leaf
                        WHERE leaf.family_id = t.family_id AND leaf.predecessor_id = t.id
@@ -77,6 +78,7 @@ pub async fn find(
             superseded_at: row.superseded_at,
             unused_successor: row.unused_successor.map(RefreshTokenId),
             device_locked: row.locked_at.is_some(),
+            trust: row.trusted.then(|| Trust { key: row.trusted_jkt.as_deref().and_then(thumbprint) }),
             user: UserRow {
                 id: row.user_id,
                 username: row.username,
@@ -122,6 +124,10 @@ pub struct Rotation {
     pub family: TokenFamilyId,
     /// The token that comes.
     pub successor: NewRefreshToken,
+    /// The family's new end, where it ends earlier than before.
+    pub earlier_end: Option<DateTime<Utc>>,
+    /// Why its device is not trusted any more, where it was.
+    pub trust_loss: Option<TrustLoss>,
     /// The audit event's identifier.
     pub audit_id: Uuid,
     /// Who asks.
@@ -147,15 +153,20 @@ async fn rotate(db: impl PgExecutor<'_>, rotations: &[Rotation]) -> Result<Vec<b
     let ids = |pick: fn(&Rotation) -> Uuid| rotations.iter().map(pick).collect::<Vec<_>>();
     let hashes: Vec<Vec<u8>> = rotations.iter().map(|rotation| rotation.successor.hash.0.to_vec()).collect();
     let ends: Vec<DateTime<Utc>> = rotations.iter().map(|rotation| rotation.successor.expires_at).collect();
+    let earlier_ends: Vec<Option<DateTime<Utc>>> =
+        rotations.iter().map(|rotation| rotation.earlier_end).collect();
+    let losses: Vec<Option<String>> =
+        rotations.iter().map(|rotation| rotation.trust_loss.map(|loss| loss.as_str().to_owned())).collect();
     let addresses: Vec<IpNet> = rotations.iter().map(|rotation| rotation.origin.ip_network()).collect();
     let times: Vec<DateTime<Utc>> = rotations.iter().map(|rotation| rotation.at).collect();
     let rotated = sqlx::query_scalar!(
         r#"WITH asked AS MATERIALIZED (
                SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::timestamptz[],
-                                    $7::uuid[], $8::inet[], $9::uuid[], $10::timestamptz[])
+                                    $7::uuid[], $8::inet[], $9::uuid[], $10::timestamptz[], $13::timestamptz[],
+                                    $14::text[])
                     WITH ORDINALITY
                     AS asked (presented, replaced, family, successor, successor_hash, idle_end, audit_id, address,
-                              request_id, at, nth)
+                              request_id, at, earlier_end, trust_loss, nth)
            ), rotated AS (
                UPDATE refresh_tokens t
                SET rotated_at = CASE WHEN asked.replaced = asked.presented THEN asked.at END,
@@ -170,15 +181,27 @@ async fn rotate(db: impl PgExecutor<'_>, rotations: &[Rotation]) -> Result<Vec<b
                  AND t.rotated_at IS NULL AND t.superseded_at IS NULL
                RETURNING asked.*, f.tenant_id, f.device_id, f.client_id, d.last_seen_at
            ), seen AS (
-               UPDATE devices d SET last_seen_at = rotated.at
+               UPDATE devices d
+               SET last_seen_at = greatest(d.last_seen_at, rotated.at), trusted = d.trusted AND rotated.trust_loss IS NULL,
+                   trusted_jkt = CASE WHEN rotated.trust_loss IS NULL THEN d.trusted_jkt END,
+                   expires_at = least(d.expires_at, rotated.earlier_end),
+                   updated_at = CASE WHEN rotated.trust_loss IS NULL THEN d.updated_at ELSE rotated.at END,
+                   version = d.version + CASE WHEN rotated.trust_loss IS NULL THEN 0 ELSE 1 END
                FROM rotated
-               WHERE d.id = rotated.device_id AND rotated.last_seen_at < rotated.at - interval '1 minute'
+               WHERE d.id = rotated.device_id
+                 AND (rotated.last_seen_at < rotated.at - interval '1 minute'
+                      OR rotated.trust_loss IS NOT NULL OR rotated.earlier_end IS NOT NULL)
+           ), shortened AS (
+               UPDATE token_families f SET expires_at = least(f.expires_at, rotated.earlier_end)
+               FROM rotated
+               WHERE f.id = rotated.family AND rotated.earlier_end IS NOT NULL
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id,
                                          target_kind, target_id, ip_address, request_id, details)
                SELECT audit_id, tenant_id, at, $11, $12, 'client', client_id,
                       'token_family', family::text, address, request_id,
                       CASE WHEN replaced <> presented THEN jsonb_build_object('superseded', replaced) ELSE '{}' END
+                          || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
                FROM rotated
            ), added AS (
                INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, predecessor_id, created_at, expires_at)
@@ -196,7 +219,9 @@ async fn rotate(db: impl PgExecutor<'_>, rotations: &[Rotation]) -> Result<Vec<b
         &ids(|rotation| rotation.origin.request_id.0),
         &times,
         Action::TokenRefreshed.as_str(),
-        Outcome::Success.as_str()
+        Outcome::Success.as_str(),
+        &earlier_ends as &[Option<DateTime<Utc>>],
+        &losses as &[Option<String>]
     )
     .fetch_all(db)
     .await?;

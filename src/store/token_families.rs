@@ -119,3 +119,27 @@ pub async fn revoke_of_user(
     .await?;
     Ok(revoked.rows_affected())
 }
+
+/// Revokes every family of a user but that of one device; each that was alive, with its device.
+pub async fn revoke_of_other_devices(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    spared: Option<DeviceId>,
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<(TokenFamilyId, DeviceId)>> {
+    let revoked = sqlx::query!(
+        "UPDATE token_families SET revoked_at = $3, revoked_reason = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL AND device_id IS DISTINCT FROM $5
+         RETURNING id, device_id",
+        tenant.0,
+        user.0,
+        now,
+        reason.as_str(),
+        spared.map(|device| device.0)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(revoked.into_iter().map(|row| (TokenFamilyId(row.id), DeviceId(row.device_id))).collect())
+}

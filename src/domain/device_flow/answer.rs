@@ -164,6 +164,8 @@ mod tests {
             scopes: ScopeSet::default(),
             at: at(milliseconds),
             authentication: Authentication { auth_time: at(0), amr: vec![] },
+            trusted: false,
+            lifetime_seconds: None,
         }
     }
 

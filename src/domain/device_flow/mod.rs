@@ -3,7 +3,8 @@
 //! 1. The device asks for codes: [`start`] (§3.1, §3.2).
 //! 2. It shows the user code and the address to the person (§3.3).
 //! 3. The person signs in and enters the code: [`open`] (§3.3).
-//! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4).
+//! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4), with what they
+//!    choose, by the rule in [`choices`].
 //! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later.
@@ -11,6 +12,7 @@
 
 pub mod answer;
 pub mod bookkeeping;
+pub mod choices;
 pub mod decide;
 pub mod open;
 pub mod poll;

@@ -5,17 +5,20 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use sqlx::{Postgres, Transaction};
 
+use super::choices::Offer;
 use super::unseal_user_code;
 use crate::app::App;
+use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, granting, guards, sign_in};
+use crate::domain::{audit, granting, guards, policies, sign_in};
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::browser_session::BrowserSession;
 use crate::model::client::{Client, GrantType};
 use crate::model::device_session::{DeviceRequest, MAX_OPENINGS, Phase};
-use crate::model::ids::{DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{DeviceSessionId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
@@ -38,14 +41,20 @@ pub enum OpenRefused {
     /// The person signed in too long ago.
     #[error("a fresh sign-in is needed")]
     StaleSignIn,
-    /// The database failed.
+    /// Something failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Failed(#[from] OAuthError),
+}
+
+impl From<StoreError> for OpenRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl From<sqlx::Error> for OpenRefused {
     fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
+        Self::Failed(error.into())
     }
 }
 
@@ -71,21 +80,29 @@ fn judge(opening: &Opening, user: UserId, now: chrono::DateTime<chrono::Utc>) ->
     }
 }
 
-/// Opens the code that `input` spells for this browser. Each attempt counts, a right one is given back.
-pub async fn open(
+/// A code as somebody finds it who may look for codes, and who has paid for it.
+struct Found {
+    transaction: Transaction<'static, Postgres>,
+    attempt: PaidAttempt,
+    opening: Opening,
+    verdict: Verdict,
+}
+
+/// Looks for the code that `input` spells. Each attempt counts until it is given back.
+async fn find(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<DeviceSessionId, OpenRefused> {
-    if !sign_in::is_fresh(app, browser) {
+) -> Result<Found, OpenRefused> {
+    if !sign_in::is_recent(app, &approver.authentication) {
         return Err(OpenRefused::StaleSignIn);
     }
-    let attempt = match guards::pay_for_code_entry(app, tenant.id, browser.user.id, origin).await? {
+    let attempt = match guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await? {
         Ok(attempt) => attempt,
         Err(exhausted) => {
-            record_refusal(app, tenant, browser, origin, "too many attempts").await?;
+            record_refusal(app, tenant, approver, origin, "too many attempts").await?;
             return Err(exhausted.into());
         }
     };
@@ -98,22 +115,35 @@ pub async fn open(
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     let opening = openings::lock(&mut transaction, tenant.id, mac, now, sign_in::idle_limit(app)).await?;
-    let verdict = opening.as_ref().map(|opening| judge(opening, browser.user.id, now));
+    let verdict = opening.as_ref().map(|opening| judge(opening, approver.user.id, now));
     let (Some(opening), Some(verdict)) = (opening, verdict) else {
         drop(transaction);
-        record_refusal(app, tenant, browser, origin, "no such code").await?;
+        record_refusal(app, tenant, approver, origin, "no such code").await?;
         return Err(OpenRefused::NoSuchCode);
     };
+    Ok(Found { transaction, attempt, opening, verdict })
+}
+
+/// Opens the code that `input` spells for this approver. Each attempt counts, a right one is given back.
+pub async fn open(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<DeviceSessionId, OpenRefused> {
+    let Found { mut transaction, attempt, opening, verdict } =
+        find(app, tenant, approver, input, origin).await?;
     let id = opening.request.session.id;
     let (action, outcome) = match verdict {
         Verdict::Open => {
             attempt.give_back(&mut transaction).await?;
-            openings::record(&mut transaction, id, browser.id).await?;
+            openings::record(&mut transaction, id, approver.id).await?;
             (Action::DeviceSessionOpened, Outcome::Success)
         }
         Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
         Verdict::Kill => {
-            if let Some(code) = decisions::kill(&mut *transaction, id, now).await? {
+            if let Some(code) = decisions::kill(&mut *transaction, id, app.clock.now()).await? {
                 announce(&mut *transaction, Announcement::Decided(code)).await?;
             }
             (Action::DeviceSessionDenied, Outcome::Success)
@@ -122,7 +152,7 @@ pub async fn open(
     let event = AuditEvent {
         action,
         outcome,
-        actor: Actor::User(browser.user.id),
+        actor: Actor::User(approver.user.id),
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
@@ -133,17 +163,38 @@ pub async fn open(
     if verdict == Verdict::Open { Ok(id) } else { Err(OpenRefused::NoSuchCode) }
 }
 
+/// What the code that `input` spells asks for, for whoever could open it. Reading changes nothing of it; only what is
+/// no such code counts as a guess.
+pub async fn read(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<Consent, OpenRefused> {
+    let Found { mut transaction, attempt, opening, verdict } =
+        find(app, tenant, approver, input, origin).await?;
+    if verdict != Verdict::Open {
+        drop(transaction);
+        record_refusal(app, tenant, approver, origin, "not waiting for this account").await?;
+        return Err(OpenRefused::NoSuchCode);
+    }
+    attempt.give_back(&mut transaction).await?;
+    transaction.commit().await?;
+    asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)
+}
+
 async fn record_refusal(
     app: &App,
     tenant: &Tenant,
-    browser: &BrowserSession,
+    approver: &Approver,
     origin: &RequestOrigin,
     reason: &str,
 ) -> Result<(), StoreError> {
     let event = AuditEvent {
         action: Action::UserCodeEntered,
         outcome: Outcome::Refused,
-        actor: Actor::User(browser.user.id),
+        actor: Actor::User(approver.user.id),
         target_kind: "user_code",
         target_id: None,
         origin: Some(origin),
@@ -165,6 +216,8 @@ pub struct Consent {
     pub scopes: Vec<Scope>,
     /// The services it asks for by name; none: the tenant's default.
     pub resources: Vec<Resource>,
+    /// What the person may choose.
+    pub offer: Offer,
 }
 
 impl Consent {
@@ -175,40 +228,54 @@ impl Consent {
     }
 }
 
-/// What this browser has open, if it still waits for a decision. Reading changes nothing.
-pub async fn opened(
-    app: &App,
-    tenant: &Tenant,
-    browser: &BrowserSession,
-) -> Result<Option<Consent>, OAuthError> {
-    match openings::held_by(&app.db, tenant.id, browser.id, app.clock.now()).await? {
-        Some(id) => consent(app, tenant.id, browser, id).await,
+/// What this approver has open, if it still waits for a decision. Reading changes nothing.
+pub async fn opened(app: &App, tenant: &Tenant, approver: &Approver) -> Result<Option<Consent>, OAuthError> {
+    match openings::held_by(&app.db, tenant.id, approver.id, app.clock.now()).await? {
+        Some(id) => consent(app, tenant, approver, id).await,
         None => Ok(None),
     }
 }
 
-/// What `id` asks for, if this browser has it open and its client may still ask.
+/// What `id` asks for, if this approver has it open and its client may still ask.
 pub(super) async fn consent(
     app: &App,
-    tenant: TenantId,
-    browser: &BrowserSession,
+    tenant: &Tenant,
+    approver: &Approver,
     id: DeviceSessionId,
 ) -> Result<Option<Consent>, OAuthError> {
-    let Some(request) = openings::find(&app.db, tenant, id).await? else { return Ok(None) };
-    let Some(client) = app.cached.client(&app.db, tenant, request.session.client_id.as_str()).await? else {
+    match openings::find(&app.db, tenant.id, id).await? {
+        Some(request) if request.opened_by == Some(approver.id) => {
+            asked_of(app, tenant, approver, request).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// What a request asks of this approver, if its client may still ask.
+async fn asked_of(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    request: DeviceRequest,
+) -> Result<Option<Consent>, OAuthError> {
+    let Some(client) = app.cached.client(&app.db, tenant.id, request.session.client_id.as_str()).await?
+    else {
         return Ok(None);
     };
     let may_ask = client.enabled && !client.owner_is_shut() && client.may_use(GrantType::DeviceCode);
-    if request.opened_by != Some(browser.id) || !may_ask {
+    if !may_ask {
         return Ok(None);
     }
-    let catalogue = app.cached.scopes(&app.db, tenant).await?;
-    let known = app.cached.resources(&app.db, tenant).await?;
-    let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &browser.user);
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let known = app.cached.resources(&app.db, tenant.id).await?;
+    let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &approver.user);
+    let policy = policies::effective(app, tenant, &client);
+    let key = request.session.dpop_key;
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
+        offer: Offer::of(granted, &client, key, &policy, &app.config.tokens),
         request,
         client,
     }))

@@ -2,24 +2,25 @@
 
 use std::slice;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::poll::{PollRequest, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, refresh, resources};
+use crate::domain::{granting, policies, refresh, resources};
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::RevocationReason;
+use crate::model::token_family::{RevocationReason, Trust};
 use crate::store::device_sessions::polls::FoundSession;
 use crate::store::device_sessions::redemptions::{self, Redemption};
-use crate::store::token_families;
+use crate::store::{device_trust, token_families};
 
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +63,12 @@ pub async fn retry(
     collection: &Collection<'_>,
     approval: &Approval,
 ) -> Result<IssuedTokens, OAuthError> {
+    let &Collection { tenant, client, found, request, origin } = collection;
+    // Trust is in the device that collected first. If it was taken away since, or this one has another key, it is lost.
+    let trust = device_trust::of_session(&app.db, found.session.id).await?;
+    let trusted = trust == Some(Trust { key: request.dpop_key() });
+    let approval = &Approval { trusted, ..approval.clone() };
     let (tokens, redemption) = prepare(app, collection, approval).await?;
-    let &Collection { tenant, client, found, origin, .. } = collection;
     let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
     let mut transaction = app.db.begin().await?;
     let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
@@ -115,8 +120,17 @@ async fn prepare(
     let now = app.clock.now();
     let device_id = DeviceId(app.random.uuid_v7(now));
     let renewable = granting::brings_refresh_token(client, &granted);
-    let ends_at = connection_end(app, renewable, now);
-    let (secret, refresh_token) = renewable.then(|| refresh::new_token(app, ends_at)).unzip();
+    let policy = policies::effective(app, tenant, client);
+    let trusted = renewable && approval.trusted && policy.trust.allows(found.session.dpop_key);
+    let lifetimes = if trusted {
+        ConnectionLifetimes::trusted(&policy)
+    } else {
+        ConnectionLifetimes::usual(&app.config.tokens, &policy)
+    };
+    let lifetimes = lifetimes.at_most(approval.lifetime_seconds);
+    let access_lifetime = TimeDelta::seconds(i64::from(app.config.tokens.access_lifetime_seconds));
+    let ends_at = now + if renewable { lifetimes.absolute } else { access_lifetime };
+    let (secret, refresh_token) = renewable.then(|| refresh::new_token(app, lifetimes.idle, ends_at)).unzip();
     let grant = Grant {
         tenant,
         client,
@@ -137,6 +151,8 @@ async fn prepare(
         scopes: granted,
         // A public client has nothing else to prove itself with when it refreshes (RFC 9449 §5).
         dpop_key: found.session.dpop_key.or(request.dpop_key().filter(|_| client.is_public())),
+        trusted,
+        used_key: request.dpop_key(),
         expires_at: ends_at,
         refresh_token,
         audit_id: app.random.uuid_v7(now),
@@ -144,14 +160,6 @@ async fn prepare(
         at: now,
     };
     Ok((tokens, redemption))
-}
-
-/// When the connection ends, whatever happens.
-fn connection_end(app: &App, renewable: bool, now: DateTime<Utc>) -> DateTime<Utc> {
-    let settings = &app.config.tokens;
-    let lifetime =
-        if renewable { settings.refresh_absolute_seconds } else { settings.access_lifetime_seconds };
-    now + TimeDelta::seconds(i64::from(lifetime))
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the

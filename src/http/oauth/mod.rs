@@ -1,5 +1,7 @@
 //! The OAuth endpoints. Errors are RFC 6749 §5.2 bodies, and nothing here is ever cached.
 
+pub mod consent;
+pub mod consent_refusal;
 pub mod device_authorization;
 pub mod introspect;
 pub mod jwks;
@@ -13,6 +15,7 @@ pub mod userinfo;
 use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::cors::{Any, CorsLayer};
@@ -21,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::openapi::ApiDescription;
+use super::rest::caller::offer_csrf_token;
 use super::{method_not_allowed, no_store, whole_seconds};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
@@ -32,6 +36,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(token::create))
         .routes(routes!(revoke::create));
     let userinfo = OpenApiRouter::new().routes(routes!(userinfo::show, userinfo::show_to_form));
+    let consent = OpenApiRouter::new().routes(routes!(consent::show, consent::decide));
     let discovery = OpenApiRouter::new()
         .routes(routes!(jwks::show))
         .routes(routes!(metadata::authorization_server))
@@ -39,6 +44,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(ApiDescription::openapi())
         .merge(open_to_all_origins(protocol, [Method::POST]))
         .merge(open_to_all_origins(userinfo, [Method::GET, Method::POST]))
+        .merge(with_csrf_token(open_to_all_origins(consent, [Method::GET, Method::POST])))
         .merge(open_to_all_origins(discovery, [Method::GET]))
         // Resource servers ask, and no program in a browser.
         .routes(routes!(introspect::create))
@@ -55,6 +61,13 @@ fn open_to_all_origins<const N: usize>(
 ) -> OpenApiRouter<Arc<App>> {
     let (router, document) = endpoints.split_for_parts();
     let router = router.method_not_allowed_fallback(method_not_allowed).layer(cross_origin(methods));
+    OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
+}
+
+/// Hands a signed-in browser the token that its decision must show.
+fn with_csrf_token(endpoints: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>> {
+    let (router, document) = endpoints.split_for_parts();
+    let router = router.layer(middleware::from_fn(offer_csrf_token));
     OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
 }
 

@@ -10,23 +10,26 @@ use chrono::SecondsFormat;
 use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
+use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
-use super::views::{ConsentPage, DeviceWords, ScopeWords, Tone};
+use super::languages::{Language, Phrase};
+use super::views::{ConsentPage, DeviceWords, Tone};
 use super::words;
 use crate::app::App;
+use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
-use crate::domain::granting;
+use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
 
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(&app, &browser.tenant, session).await? else {
+    let Some(consent) = open::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
     };
-    let page = page(&app, &browser, session, consent);
+    let page = page(&app, &browser, session, consent, None);
     Ok(browser.show(StatusCode::OK, &page))
 }
 
@@ -39,17 +42,19 @@ pub(super) async fn decide(
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
-    let decision = match form.take("decision").as_deref() {
-        Some("approve") => Decision::Approve,
-        Some("deny") => Decision::Deny,
+    let chosen = consent_choices::read(&mut form);
+    let (decision, told) = match form.take("decision").as_deref() {
+        Some("approve") => (Decision::Approve(chosen.clone()), approved(language)),
+        Some("deny") => (Decision::Deny, declined(language)),
         _ => return Err(PageRefusal::ForeignForm),
     };
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await
-    {
-        Ok(()) => Ok(decided(browser, decision)),
+    let approver = Approver::from(session);
+    let id = DeviceSessionId(id);
+    match decide::decide(&app, &browser.tenant, &approver, id, decision, &browser.origin).await {
+        Ok(()) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),
         Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
             StatusCode::CONFLICT,
             Tone::Neutral,
@@ -58,42 +63,56 @@ pub(super) async fn decide(
             Some(language.t("consent-handled-next")),
         )),
         Err(DecisionRefused::StaleSignIn) => {
-            if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
+            if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
                 carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
             }
             Ok(browser.go_to("/sign-in"))
         }
+        Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
+            let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? else {
+                return Ok(browser.go_to("/device"));
+            };
+            let page = page(&app, &browser, session, consent, Some(&chosen));
+            Ok(browser.show(StatusCode::BAD_REQUEST, &page))
+        }
+        // What there is to choose from has changed since, or the form was changed: the person looks once more.
+        Err(DecisionRefused::Choice(_)) => Ok(browser.go_to("/device/consent")),
+        Err(DecisionRefused::TooManyAttempts(_)) => Ok(browser.go_to("/device")),
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }
 }
 
-fn decided(browser: Browser, decision: Decision) -> Response {
-    let language = browser.language;
-    match decision {
-        Decision::Approve => browser.tell(
-            StatusCode::OK,
-            Tone::Success,
-            language.t("consent-approved-title"),
-            language.t("consent-approved"),
-            None,
-        ),
-        Decision::Deny => browser.tell(
-            StatusCode::OK,
-            Tone::Neutral,
-            language.t("consent-declined-title"),
-            language.t("consent-declined"),
-            None,
-        ),
-    }
+/// What is said when it is decided.
+struct Told {
+    tone: Tone,
+    title: Phrase,
+    text: Phrase,
+}
+
+fn approved(language: Language) -> Told {
+    let (title, text) = (language.t("consent-approved-title"), language.t("consent-approved"));
+    Told { tone: Tone::Success, title, text }
+}
+
+fn declined(language: Language) -> Told {
+    let (title, text) = (language.t("consent-declined-title"), language.t("consent-declined"));
+    Told { tone: Tone::Neutral, title, text }
 }
 
 fn decision_purpose(id: &str) -> String {
     format!("decide {id}")
 }
 
-fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Consent) -> ConsentPage {
+/// The page, with what the person chose before, if it could not be taken.
+fn page(
+    app: &Arc<App>,
+    browser: &Browser,
+    session: &BrowserSession,
+    consent: Consent,
+    chosen: Option<&Choices>,
+) -> ConsentPage {
     let id = consent.request.session.id.to_string();
-    let renewable = granting::brings_refresh_token(&consent.client, &consent.scope_names());
+    let choices = ConsentChoices::of(browser.language, &consent, &app.config.tokens, chosen);
     let request = consent.request;
     ConsentPage {
         frame: browser.frame(),
@@ -112,13 +131,8 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
-        scopes: consent
-            .scopes
-            .into_iter()
-            .map(|scope| ScopeWords { name: scope.name, description: scope.description })
-            .collect(),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
-        access_lifetime_words: words::lifetime(browser.language, &app.config.tokens, renewable),
+        choices,
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,

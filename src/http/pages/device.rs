@@ -14,6 +14,7 @@ use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
+use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
@@ -63,8 +64,9 @@ pub(super) async fn enter_code(
         return Ok(browser.go_to("/sign-in"));
     };
     let language = browser.language;
-    let (status, error, wait) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await
-    {
+    let approver = Approver::from(session);
+    let opened = open::open(app, &browser.tenant, &approver, &short, &browser.origin).await;
+    let (status, error, wait) = match opened {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
@@ -81,7 +83,7 @@ pub(super) async fn enter_code(
             language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
-        Err(OpenRefused::Store(error)) => return Err(error.into()),
+        Err(OpenRefused::Failed(error)) => return Err(error.into()),
     };
     carried_code::put_down(&mut browser);
     let page =

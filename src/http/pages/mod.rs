@@ -1,10 +1,12 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
+pub mod account;
 pub mod assets;
 mod bare_notice;
 pub mod browser;
 pub mod carried_code;
 pub mod consent;
+pub mod consent_choices;
 pub mod csrf;
 pub mod device;
 pub mod languages;
@@ -40,6 +42,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::FAVICON_PATH, get(assets::favicon))
+        .merge(account::router())
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.

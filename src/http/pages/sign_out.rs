@@ -11,6 +11,7 @@ use super::csrf::CsrfChecked;
 use crate::app::App;
 use crate::domain::device_flow::open;
 use crate::domain::sign_in;
+use crate::model::approver::Approver;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 
 /// Signs out. A device that waits for an answer is carried over to the next account.
@@ -19,7 +20,7 @@ pub(super) async fn sign_out(
     CsrfChecked { mut browser, .. }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     if let Some(session) = browser.session.take() {
-        let opened = open::opened(&app, &browser.tenant, &session).await?;
+        let opened = open::opened(&app, &browser.tenant, &Approver::from(&session)).await?;
         sign_in::sign_out(&app, &session, &browser.origin).await?;
         match opened {
             Some(consent) => {

@@ -5,6 +5,7 @@
 
 use askama::Template;
 
+use super::consent_choices::ConsentChoices;
 use super::languages::{Language, Phrase};
 
 /// What every page shows around its content.
@@ -89,12 +90,10 @@ pub struct ConsentPage {
     pub requested_at_words: Phrase,
     /// The address from which the device asked.
     pub ip_address: Option<String>,
-    /// What the device asks for; may be empty.
-    pub scopes: Vec<ScopeWords>,
     /// The names of the services it asks for; none: only the tenant's default.
     pub resources: Vec<String>,
-    /// How long the tokens live, as one or more whole sentences.
-    pub access_lifetime_words: Phrase,
+    /// What may be chosen.
+    pub choices: ConsentChoices,
     /// The account that decides.
     pub account: String,
     /// The single-use token that binds the decision to this rendering of the page.
@@ -132,15 +131,6 @@ impl DeviceWords {
         .filter_map(|(label, value)| Some((label, value.as_deref()?)))
         .collect()
     }
-}
-
-/// A scope and what it means for the user.
-#[derive(Debug, Clone)]
-pub struct ScopeWords {
-    /// The scope as the protocol names it.
-    pub name: String,
-    /// What it allows, in plain words.
-    pub description: String,
 }
 
 /// A page that only tells something: an outcome or an error.
@@ -182,6 +172,7 @@ pub struct NextStep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::pages::consent_choices::{LifetimeChoice, ScopeChoice, TrustChoice};
 
     const HOSTILE: &str = r#""><script>alert('x')</script>"#;
 
@@ -201,6 +192,24 @@ mod tests {
         Language::English.t("consent-title").name("client", HOSTILE)
     }
 
+    fn choices() -> ConsentChoices {
+        let scope = |is_optional| ScopeChoice {
+            name: HOSTILE.to_owned(),
+            description: HOSTILE.to_owned(),
+            is_optional,
+            is_ticked: true,
+        };
+        ConsentChoices {
+            scopes: vec![scope(true), scope(false)],
+            some_are_optional: true,
+            lifetime_words: said(),
+            device_name: HOSTILE.to_owned(),
+            name_error: Some(said()),
+            lifetimes: vec![LifetimeChoice { value: "day", words: said(), is_selected: true }],
+            trust: Some(TrustChoice { words: said(), is_ticked: true }),
+        }
+    }
+
     fn consent() -> ConsentPage {
         let hostile = || HOSTILE.to_owned();
         ConsentPage {
@@ -218,9 +227,8 @@ mod tests {
             requested_at: "2026-03-01T10:20:00Z".to_owned(),
             requested_at_words: said(),
             ip_address: Some("203.0.113.17".to_owned()),
-            scopes: vec![ScopeWords { name: hostile(), description: hostile() }],
             resources: vec![hostile()],
-            access_lifetime_words: said(),
+            choices: choices(),
             account: hostile(),
             decision_token: "decision-token".to_owned(),
             session_id: "session".to_owned(),

@@ -20,14 +20,15 @@ pub(super) fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) 
     language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
 }
 
-/// How long what is granted will last.
-pub(super) fn lifetime(language: Language, tokens: &Tokens, renewable: bool) -> Phrase {
-    let access = span(language, i64::from(tokens.access_lifetime_seconds));
-    if renewable {
-        let whole = span(language, i64::from(tokens.refresh_absolute_seconds));
-        language.t("consent-lifetime-renewable").phrase("access", access).phrase("whole", whole)
-    } else {
-        language.t("consent-lifetime").phrase("access", access)
+/// How long what is granted will last, where it can be renewed for as long as `renewable`.
+pub(super) fn lifetime(language: Language, tokens: &Tokens, renewable: Option<TimeDelta>) -> Phrase {
+    let access = seconds(language, tokens.access_lifetime_seconds);
+    match renewable {
+        Some(whole) => {
+            let whole = span(language, whole);
+            language.t("consent-lifetime-renewable").phrase("access", access).phrase("whole", whole)
+        }
+        None => language.t("consent-lifetime").phrase("access", access),
     }
 }
 
@@ -42,8 +43,14 @@ pub(super) fn wait(language: Language, wait: TimeDelta) -> Phrase {
     }
 }
 
+/// So many seconds, in the largest unit in which they are a whole number.
+pub(super) fn seconds(language: Language, seconds: u32) -> Phrase {
+    span(language, TimeDelta::seconds(i64::from(seconds)))
+}
+
 /// The span in the largest unit in which it is a whole number.
-fn span(language: Language, seconds: i64) -> Phrase {
+pub(super) fn span(language: Language, span: TimeDelta) -> Phrase {
+    let seconds = span.num_seconds();
     let whole = |unit: i64| seconds >= unit && seconds % unit == 0;
     if whole(86400) {
         language.t("span-days").number("count", seconds / 86400)
@@ -74,10 +81,10 @@ mod tests {
     #[test]
     fn lifetimes_are_told_in_the_largest_unit_that_is_true() {
         let mut tokens = crate::config::Config::default().tokens;
-        let words = lifetime(Language::English, &tokens, true).plain();
+        let words = lifetime(Language::English, &tokens, Some(TimeDelta::days(90))).plain();
         assert_eq!(words, "The device's access lasts 10 minutes. It can renew it for up to 90 days.");
         tokens.access_lifetime_seconds = 5400;
-        let words = lifetime(Language::German, &tokens, false).plain();
+        let words = lifetime(Language::German, &tokens, None).plain();
         assert_eq!(words, "Der Zugriff des Geräts gilt 90 Minuten lang, dann endet er.");
     }
 

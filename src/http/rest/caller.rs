@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use chrono::DateTime;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -14,10 +15,14 @@ use crate::domain::{access_tokens, tenants};
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
+use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
+use crate::model::access_token::AccessToken;
+use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
-use crate::model::ids::{ClientId, DeviceId};
+use crate::model::device_session::Authentication;
+use crate::model::ids::{ApproverId, ClientId, DeviceId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, User};
@@ -48,9 +53,50 @@ pub enum Via {
         client: ClientId,
         /// The device it was issued to, if it was one.
         device: Option<DeviceId>,
+        /// When and how its person had proved who they are.
+        authentication: Authentication,
     },
     /// With the cookie of a signed-in browser; on unsafe methods also with the browser's CSRF token.
     Browser(BrowserSession),
+}
+
+/// Why nobody is let in.
+#[derive(Debug)]
+pub enum CallerRefused {
+    /// Without a token or a session, or with one that opens no door; or something failed.
+    Token(BearerRefusal),
+    /// A browser sends this, and nothing shows that the person behind it knows.
+    Foreign,
+}
+
+impl<E: Into<BearerRefusal>> From<E> for CallerRefused {
+    fn from(refusal: E) -> Self {
+        Self::Token(refusal.into())
+    }
+}
+
+impl From<PageRefusal> for CallerRefused {
+    fn from(refusal: PageRefusal) -> Self {
+        match refusal {
+            PageRefusal::ForeignForm => Self::Foreign,
+            PageRefusal::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallerRefused> for Problem {
+    fn from(refused: CallerRefused) -> Self {
+        match refused {
+            CallerRefused::Token(refusal) => refusal.into(),
+            CallerRefused::Foreign => Self::foreign_request(),
+        }
+    }
+}
+
+/// How the person of a token had proved who they are; without a word about when, long ago.
+fn authentication(claims: &AccessToken) -> Authentication {
+    let auth_time = claims.auth_time.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    Authentication { auth_time: auth_time.unwrap_or_default(), amr: claims.amr.clone().unwrap_or_default() }
 }
 
 impl Caller {
@@ -60,7 +106,7 @@ impl Caller {
         parts: &mut Parts,
         app: &Arc<App>,
         needed: &'static str,
-    ) -> Result<Self, Problem> {
+    ) -> Result<Self, CallerRefused> {
         if parts.headers.contains_key(header::AUTHORIZATION) {
             Self::by_token(parts, app, needed).await
         } else {
@@ -68,7 +114,11 @@ impl Caller {
         }
     }
 
-    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: &'static str) -> Result<Self, Problem> {
+    async fn by_token(
+        parts: &mut Parts,
+        app: &Arc<App>,
+        needed: &'static str,
+    ) -> Result<Self, CallerRefused> {
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await?;
         let tenant = tenants::find(app, &slug).await?;
@@ -77,11 +127,12 @@ impl Caller {
         let via = Via::AccessToken {
             client: ClientId::from_known(token.claims.client_id.clone()),
             device: token.claims.device_id,
+            authentication: authentication(&token.claims),
         };
         Ok(Self { tenant, user, origin, via, _checked: () })
     }
 
-    async fn by_browser(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn by_browser(parts: &mut Parts, app: &Arc<App>) -> Result<Self, CallerRefused> {
         let mut browser = Browser::from_request_parts(parts, app).await?;
         let session = browser.session.take().ok_or(BearerRefusal::NoToken)?;
         let csrf_token = browser.form_token(ANY_FORM);
@@ -95,7 +146,7 @@ impl Caller {
             let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
             let theirs = is_from_our_pages(&parts.headers, &app.config.public_origin());
             if !theirs || !given.is_some_and(|given| equal(given, &csrf_token)) {
-                return Err(Problem::foreign_request());
+                return Err(CallerRefused::Foreign);
             }
         }
         Ok(Self {
@@ -105,6 +156,19 @@ impl Caller {
             via: Via::Browser(session),
             _checked: (),
         })
+    }
+
+    /// The caller as somebody who opens codes and decides on them; `None` for a token that no device has.
+    #[must_use]
+    pub fn approver(&self) -> Option<Approver> {
+        match &self.via {
+            Via::Browser(session) => Some(Approver::from(session)),
+            Via::AccessToken { device, authentication, .. } => Some(Approver {
+                id: ApproverId((*device)?.0),
+                user: self.user.clone(),
+                authentication: authentication.clone(),
+            }),
+        }
     }
 
     /// The device that asks, if it is one.
@@ -125,7 +189,7 @@ impl FromRequestParts<Arc<App>> for DeviceOwner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Caller::with_scope(parts, app, "devices").await.map(Self)
+        Ok(Self(Caller::with_scope(parts, app, "devices").await?))
     }
 }
 
@@ -171,7 +235,7 @@ struct CsrfOffer(Arc<OnceLock<String>>);
 
 /// Hands a signed-in browser the token that its unsafe requests must show, with the answer to every safe one: a front
 /// end on the same origin can read it, and nobody else can.
-pub(super) async fn offer_csrf_token(mut request: Request, next: Next) -> Response {
+pub(in crate::http) async fn offer_csrf_token(mut request: Request, next: Next) -> Response {
     let offer = CsrfOffer::default();
     request.extensions_mut().insert(offer.clone());
     let mut response = next.run(request).await;

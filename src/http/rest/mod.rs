@@ -3,6 +3,7 @@
 
 pub mod body;
 pub mod caller;
+pub mod devices;
 pub mod etag;
 pub mod paging;
 pub mod path;
@@ -10,7 +11,6 @@ pub mod problem;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -19,9 +19,8 @@ use crate::app::App;
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let all = OpenApiRouter::new().merge(admin::router()).merge(account::router());
+    let all = devices::router().merge(admin::router()).merge(account::router());
     let (router, document) = all.split_for_parts();
-    let router: Router<Arc<App>> = router;
     OpenApiRouter::with_openapi(document)
         .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::app::App;
 use crate::domain::access_tokens::TokenRefused;
@@ -91,6 +91,48 @@ pub struct ProblemBody {
     /// With status 422: what is wrong with which field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+}
+
+/// What every endpoint may answer.
+#[derive(Debug, IntoResponses)]
+pub enum CallerProblems {
+    /// `unauthenticated`, `invalid_token`: nobody says who asks, or not in a way that counts; see `WWW-Authenticate`
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(ProblemBody),
+    /// `insufficient_scope`, `forbidden`, `csrf_token_mismatch`: who asks is known, and may not
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemBody),
+    /// `server_error`: a mistake of the server, which has noted it
+    #[response(status = 500, content_type = "application/problem+json")]
+    Fault(ProblemBody),
+    /// `temporarily_unavailable`: the database is away; see `Retry-After`
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemBody),
+}
+
+/// What an endpoint with a body may answer as well.
+#[derive(Debug, IntoResponses)]
+pub enum BodyProblems {
+    /// `malformed_json`: the body is not one JSON object with distinct members
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(ProblemBody),
+    /// `too_large`: the body is larger than any honest one
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemBody),
+    /// `unsupported_media_type`: the body is not `application/json`
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(ProblemBody),
+    /// `validation_failed`: a member is unknown or not what it must be; see `errors`
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(ProblemBody),
+}
+
+/// What an endpoint that heeds `If-Match` may answer as well.
+#[derive(Debug, IntoResponses)]
+pub enum StaleProblem {
+    /// `stale`: it is not in any of the versions that `If-Match` names any more
+    #[response(status = 412, content_type = "application/problem+json")]
+    Stale(ProblemBody),
 }
 
 impl Problem {

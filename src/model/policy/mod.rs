@@ -4,17 +4,25 @@
 //! A change is a JSON Merge Patch (RFC 7396): what it names is replaced, what it does not name stays, `null` goes back
 //! to the server's setting.
 
+pub mod approval;
+pub mod grant;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use approval::ApprovalPolicy;
+use grant::GrantPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Approvals.
+    pub approval: ApprovalPolicy,
+    /// What the person who approves may choose.
+    pub grant: GrantPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -32,6 +40,9 @@ pub struct InvalidPolicy(String);
 impl Policy {
     /// The policy after `changes`, each over those before.
     pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicy> {
+        if changes.iter().all(|changes| changes.0.is_empty()) {
+            return Ok(self.clone());
+        }
         let standard = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
         let mut policy = standard.clone();
         for PolicyChanges(members) in changes {
@@ -45,6 +56,8 @@ impl Policy {
 
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
+        self.approval.check()?;
+        self.grant.check()?;
         self.trust.check()
     }
 }
@@ -69,11 +82,12 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
+    use crate::config::Config;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        Policy { trust }
+        Policy { trust, ..Config::default().policy }
     }
 
     fn changes(value: Value) -> PolicyChanges {
@@ -105,6 +119,8 @@ mod tests {
             json!({"trust": {"idle_seconds": -1}}),
             json!({"trust": {"idle_seconds": 7200, "absolute_seconds": 3600}}),
             json!({"trust": 1}),
+            json!({"grant": {"optional_scopes": "some"}}),
+            json!({"grant": {"max_lifetime_seconds": 0}}),
         ] {
             assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
         }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::key_thumbprint::KeyThumbprint;
+
 /// Which devices may be trusted, and how long they then stay connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +29,16 @@ pub enum TrustAllowed {
 }
 
 impl TrustPolicy {
+    /// Whether a device whose tokens are bound to `key` may be trusted.
+    #[must_use]
+    pub const fn allows(&self, key: Option<KeyThumbprint>) -> bool {
+        match self.allowed {
+            TrustAllowed::Never => false,
+            TrustAllowed::KeyBound => key.is_some(),
+            TrustAllowed::Anyone => true,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         if self.idle_seconds == 0 || self.absolute_seconds < self.idle_seconds {
             return Err("trust.idle_seconds must be at least 1 and at most trust.absolute_seconds".to_owned());

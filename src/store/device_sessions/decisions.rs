@@ -3,47 +3,61 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+use crate::model::approver::Approver;
 use crate::model::bearer_secret::SecretHash;
-use crate::model::device_session::Authentication;
-use crate::model::ids::{BrowserSessionId, DeviceSessionId, UserId};
+use crate::model::ids::{DeviceSessionId, UserId};
 use crate::model::scope::ScopeSet;
 use crate::store::{Result, hash32};
 
-/// Approves a session that this browser has open; its device code's hash if it was still waiting.
+/// What a person granted, and in which shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapedGrant {
+    /// The scopes.
+    pub scopes: ScopeSet,
+    /// Whether the device is trusted.
+    pub trusted: bool,
+    /// The device's name, where it is another than the device says.
+    pub device_name: Option<String>,
+    /// How long the connection lasts at most, in seconds, where it is shorter than the policy allows.
+    pub lifetime_seconds: Option<u32>,
+}
+
+/// Approves a session that this approver has open; its device code's hash if it was still waiting.
 pub async fn approve(
     db: impl PgExecutor<'_>,
     id: DeviceSessionId,
-    browser: BrowserSessionId,
-    user: UserId,
-    scopes: &ScopeSet,
-    authentication: &Authentication,
+    approver: &Approver,
+    grant: &ShapedGrant,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
-    let approved = sqlx::query_scalar!(
+    let code = sqlx::query_scalar!(
         "UPDATE device_sessions
          SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
-             granted_scopes = $5, auth_time = $6, amr = $7
+             granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
+             chosen_lifetime_seconds = $10
          WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
          RETURNING device_code_hash",
         id.0,
         now,
-        user.0,
-        browser.0,
-        &scopes.to_vec(),
-        authentication.auth_time,
-        &authentication.amr
+        approver.user.id.0,
+        approver.id.0,
+        &grant.scopes.to_vec(),
+        approver.authentication.auth_time,
+        &approver.authentication.amr,
+        grant.trusted,
+        grant.device_name,
+        grant.lifetime_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX))
     )
     .fetch_optional(db)
     .await?;
-    Ok(approved.as_deref().and_then(hash32))
+    Ok(code.as_deref().and_then(hash32))
 }
 
-/// Refuses a session that this browser has open; its device code's hash if it was still waiting.
+/// Refuses a session that this approver has open; its device code's hash if it was still waiting.
 pub async fn deny(
     db: impl PgExecutor<'_>,
     id: DeviceSessionId,
-    browser: BrowserSessionId,
-    user: UserId,
+    approver: &Approver,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let denied = sqlx::query_scalar!(
@@ -53,8 +67,8 @@ pub async fn deny(
          RETURNING device_code_hash",
         id.0,
         now,
-        user.0,
-        browser.0
+        approver.user.id.0,
+        approver.id.0
     )
     .fetch_optional(db)
     .await?;

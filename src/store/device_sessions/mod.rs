@@ -29,6 +29,8 @@ struct SessionRow {
     granted_scopes: Option<Vec<String>>,
     auth_time: Option<DateTime<Utc>>,
     amr: Option<Vec<String>>,
+    trusted: bool,
+    chosen_lifetime_seconds: Option<i32>,
     consumed_at: Option<DateTime<Utc>>,
     retried_at: Option<DateTime<Utc>>,
 }
@@ -60,6 +62,8 @@ impl SessionRow {
             scopes: self.granted_scopes.clone()?.into_iter().collect(),
             at: self.decided_at?,
             authentication: Authentication { auth_time: self.auth_time?, amr: self.amr.clone()? },
+            trusted: self.trusted,
+            lifetime_seconds: self.chosen_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
         })
     }
 }

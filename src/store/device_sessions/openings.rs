@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::DeviceRequest;
-use crate::model::ids::{BrowserSessionId, DeviceSessionId, TenantId, UserId};
+use crate::model::device_session::{CodeArrival, DeviceRequest};
+use crate::model::ids::{ApproverId, DeviceSessionId, TenantId, UserId};
 use crate::store::{Result, host};
 
 /// A session as somebody opens it.
@@ -18,7 +18,7 @@ pub struct Opening {
     pub request: DeviceRequest,
     /// How often it was opened before.
     pub opened_count: i32,
-    /// Whose browser has it open now, if that browser is still signed in.
+    /// Who has it open now, if their browser is still signed in, or their program still connected.
     pub held_by: Option<UserId>,
 }
 
@@ -42,8 +42,11 @@ pub async fn lock(
         return Ok(None);
     };
     let held_by = sqlx::query_scalar!(
-        "SELECT user_id FROM browser_sessions
-         WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4",
+        r#"SELECT user_id AS "user_id!" FROM browser_sessions
+           WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4
+           UNION ALL
+           SELECT user_id FROM token_families
+           WHERE device_id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND expires_at > $3"#,
         row.opened_by,
         tenant.0,
         now,
@@ -67,8 +70,8 @@ pub async fn find(
 ) -> Result<Option<DeviceRequest>> {
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
-                  consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, user_agent, created_at, opened_by, resources
+                  trusted, chosen_lifetime_seconds, consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
+                  ip_address, user_agent, created_at, opened_by, resources, came_by_link
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -86,6 +89,8 @@ pub async fn find(
             granted_scopes: row.granted_scopes,
             auth_time: row.auth_time,
             amr: row.amr,
+            trusted: row.trusted,
+            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
             retried_at: row.retried_at,
             dpop_jkt: row.dpop_jkt,
@@ -98,15 +103,16 @@ pub async fn find(
         ip_address: host(row.ip_address),
         user_agent: row.user_agent,
         created_at: row.created_at,
-        opened_by: row.opened_by.map(BrowserSessionId),
+        opened_by: row.opened_by.map(ApproverId),
+        arrival: if row.came_by_link { CodeArrival::Link } else { CodeArrival::Typed },
     }))
 }
 
-/// The session that this browser has open and that still waits for a decision.
+/// The session that this approver has open and that still waits for a decision.
 pub async fn held_by(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    browser: BrowserSessionId,
+    approver: ApproverId,
     now: DateTime<Utc>,
 ) -> Result<Option<DeviceSessionId>> {
     Ok(sqlx::query_scalar!(
@@ -114,7 +120,7 @@ pub async fn held_by(
          WHERE tenant_id = $1 AND opened_by = $2 AND state = 'pending' AND expires_at > $3
          ORDER BY created_at DESC LIMIT 1",
         tenant.0,
-        browser.0,
+        approver.0,
         now
     )
     .fetch_optional(db)
@@ -122,11 +128,11 @@ pub async fn held_by(
     .map(DeviceSessionId))
 }
 
-/// Notes that a browser has the session open, and no other one.
-pub async fn record(db: &mut PgConnection, id: DeviceSessionId, browser: BrowserSessionId) -> Result<()> {
+/// Notes that an approver has the session open, and no other one.
+pub async fn record(db: &mut PgConnection, id: DeviceSessionId, approver: ApproverId) -> Result<()> {
     sqlx::query!(
         "UPDATE device_sessions SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
-        browser.0,
+        approver.0,
         id.0
     )
     .execute(&mut *db)
@@ -134,7 +140,7 @@ pub async fn record(db: &mut PgConnection, id: DeviceSessionId, browser: Browser
     sqlx::query!(
         "UPDATE device_sessions SET opened_by = $2, opened_count = opened_count + 1 WHERE id = $1",
         id.0,
-        Some::<Uuid>(browser.0)
+        Some::<Uuid>(approver.0)
     )
     .execute(db)
     .await?;

@@ -51,7 +51,8 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
     let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
     let rows = sqlx::query!(
         r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.expires_at, s.state, s.decided_at,
-                  s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.consumed_at, s.retried_at,
+                  s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
+                  s.consumed_at, s.retried_at,
                   s.interval_seconds, s.last_polled_at, s.poll_count,
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
                   u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
@@ -99,6 +100,8 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
             granted_scopes: row.granted_scopes,
             auth_time: row.auth_time,
             amr: row.amr,
+            trusted: row.trusted,
+            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
             retried_at: row.retried_at,
         };

@@ -33,6 +33,10 @@ pub struct Redemption {
     pub scopes: ScopeSet,
     /// The key that its refresh tokens are bound to.
     pub dpop_key: Option<KeyThumbprint>,
+    /// Whether the device is trusted.
+    pub trusted: bool,
+    /// The key it used, whatever its refresh tokens are bound to.
+    pub used_key: Option<KeyThumbprint>,
     /// The family's absolute end.
     pub expires_at: DateTime<Utc>,
     /// Its first refresh token, when it has one.
@@ -74,16 +78,19 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         tokens().map(|token| token.map(|token| token.hash.0.to_vec())).collect();
     let idle_ends: Vec<Option<DateTime<Utc>>> =
         tokens().map(|token| token.map(|token| token.expires_at)).collect();
+    let trusted: Vec<bool> = redemptions.iter().map(|redemption| redemption.trusted).collect();
+    let used_keys: Vec<Option<Vec<u8>>> =
+        redemptions.iter().map(|redemption| redemption.used_key.map(|key| key.0.to_vec())).collect();
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
     let times: Vec<DateTime<Utc>> = redemptions.iter().map(|redemption| redemption.at).collect();
     let redeemed = sqlx::query_scalar!(
         r#"WITH asked AS MATERIALIZED (
                SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[],
                                     $7::timestamptz[], $8::uuid[], $9::bytea[], $10::timestamptz[], $11::uuid[],
-                                    $12::inet[], $13::uuid[], $14::timestamptz[])
+                                    $12::inet[], $13::uuid[], $14::timestamptz[], $17::boolean[], $18::bytea[])
                     WITH ORDINALITY
                     AS asked (session_id, user_id, device_id, family_id, scopes, jkt, ends_at, token_id, token_hash,
-                              idle_end, audit_id, collected_from, request_id, at, nth)
+                              idle_end, audit_id, collected_from, request_id, at, is_trusted, used_jkt, nth)
            ), active AS (
                SELECT u.id FROM users u
                WHERE u.id = ANY($2) AND u.enabled AND u.locked_at IS NULL
@@ -98,14 +105,16 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                  AND EXISTS (SELECT FROM clients c
                              WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
                  AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.enabled)
-               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.auth_time, s.amr, s.resources
+               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.auth_time, s.amr, s.resources,
+                         s.chosen_name
            ), device AS (
-               INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, os, hostname,
-                                    client_version, metadata, ip_address, created_at, updated_at, last_login_at,
-                                    last_seen_at, expires_at)
-               SELECT device_id, tenant_id, user_id, client_id, session_id, device ->> 'name', device ->> 'os',
-                      device ->> 'hostname', device ->> 'client_version', coalesce(device -> 'metadata', '{}'),
-                      ip_address, at, at, at, at, ends_at
+               INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, os,
+                                    hostname, client_version, metadata, ip_address, created_at, updated_at,
+                                    last_login_at, last_seen_at, expires_at, trusted, trusted_jkt)
+               SELECT device_id, tenant_id, user_id, client_id, session_id, coalesce(chosen_name, device ->> 'name'),
+                      device ->> 'name', device ->> 'os', device ->> 'hostname', device ->> 'client_version',
+                      coalesce(device -> 'metadata', '{}'), ip_address, at, at, at, at, ends_at, is_trusted,
+                      CASE WHEN is_trusted THEN used_jkt END
                FROM consumed
            ), family AS (
                INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,
@@ -123,7 +132,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                SELECT audit_id, tenant_id, at, $15, $16, 'client', client_id, 'device_session', session_id::text,
                       collected_from, request_id,
                       jsonb_build_object('device_id', device_id, 'token_family_id', family_id, 'user_id', user_id,
-                                         'scopes', string_to_array(scopes, ' '))
+                                         'scopes', string_to_array(scopes, ' '), 'trusted', is_trusted)
                FROM consumed
            )
            SELECT nth AS "nth!" FROM consumed"#,
@@ -142,7 +151,9 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         &ids(|redemption| redemption.origin.request_id.0),
         &times,
         Action::DeviceSessionRedeemed.as_str(),
-        Outcome::Success.as_str()
+        Outcome::Success.as_str(),
+        &trusted,
+        &used_keys as &[Option<Vec<u8>>]
     )
     .fetch_all(db)
     .await?;

@@ -231,7 +231,11 @@ async fn a_right_lost_between_question_and_answer_is_not_granted() {
     let consent = ada.open(&started.user_code).await;
     assert!(consent.says("Words for billing"));
     sqlx::query("UPDATE users SET roles = '{}'").execute(&server.app.db).await.expect("a change");
-    ada.decide(&consent, "approve").await;
+    // What she chose from is not what there is: she is asked once more, and no more is granted.
+    let asked_again = ada.decide(&consent, "approve").await;
+    assert_eq!(asked_again.location, "/device/consent", "{asked_again:?}");
+    assert!(!asked_again.says("Words for billing"), "{asked_again:?}");
+    ada.decide(&asked_again, "approve").await;
     assert_eq!(shop.poll(&started).await.string("scope"), "openid");
 }
 

@@ -1,7 +1,9 @@
 //! The pages for people, as their browsers see them.
 
+mod account_devices;
 mod browser;
 mod browser_headers;
+mod choices;
 mod chromium;
 mod code_guessing;
 mod consent;

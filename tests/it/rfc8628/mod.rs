@@ -10,3 +10,4 @@ mod section_3_2_response;
 mod section_3_4_token_request;
 mod section_3_5_polling;
 mod section_3_5_redemption;
+mod trusted_devices;

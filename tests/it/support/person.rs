@@ -191,13 +191,22 @@ impl Page {
             panic!("no form for {action} in {self:?}");
         };
         let form = self.html[start..].split("</form>").next().unwrap_or_default();
-        form.split("<input ").skip(1).filter_map(input).collect()
+        form.split("<input").skip(1).filter_map(input).collect()
     }
 }
 
 fn input(tag: &str) -> Option<(String, String)> {
     let tag = tag.split('>').next()?;
-    let attribute =
-        |name: &str| tag.split(&format!("{name}=\"")).nth(1)?.split('"').next().map(ToOwned::to_owned);
+    // A box that is not ticked is not sent.
+    if tag.contains("type=\"checkbox\"") && !tag.contains(" checked") {
+        return None;
+    }
+    let attribute = |name: &str| tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next().map(unescaped);
     Some((attribute("name")?, attribute("value").unwrap_or_default()))
+}
+
+/// The text of an attribute's value.
+fn unescaped(value: &str) -> String {
+    let entities = [("&#34;", "\""), ("&#39;", "'"), ("&#60;", "<"), ("&#62;", ">"), ("&#38;", "&")];
+    entities.iter().fold(value.to_owned(), |text, (entity, character)| text.replace(entity, character))
 }

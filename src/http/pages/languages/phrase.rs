@@ -81,7 +81,7 @@ impl Phrase {
                     text.push_str(&message.replace("<strong>", "").replace("</strong>", ""));
                 }
                 Part::Value(Value::Name(name)) => {
-                    text.extend([ISOLATE].into_iter().chain(name.chars()).chain([END_OF_ISOLATE]))
+                    text.extend([ISOLATE].into_iter().chain(name.chars()).chain([END_OF_ISOLATE]));
                 }
                 Part::Value(Value::Code(value) | Value::Text(value)) => text.push_str(value),
                 Part::Value(Value::Number(number)) => text.push_str(&number.to_string()),

@@ -1,5 +1,6 @@
 layout-warning = Nobody legitimate will send you a code. Only continue if you started this yourself.
 layout-signed-in = Signed in as { $account }
+layout-devices = Your devices
 layout-sign-out = Sign out
 layout-language = Language
 # The title of a page whose form was not accepted.

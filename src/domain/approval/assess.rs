@@ -1,0 +1,142 @@
+//! Gathers the facts of an approval and applies the rule. Nothing is written.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::facts::{Facts, KeyStanding, Proximity, least_distance_km};
+use super::judge::{self, Finding, Sides, Step};
+use crate::app::App;
+use crate::domain::device_flow::open::Consent;
+use crate::domain::policies;
+use crate::model::browser_session::BrowserSession;
+use crate::model::place::Place;
+use crate::model::policy::approval::{ApprovalPolicy, Mode, Verdict};
+use crate::model::request_origin::{RequestOrigin, limit_unit};
+use crate::model::tenant::Tenant;
+use crate::model::user::User;
+use crate::store::approvals::{self, Known, Question};
+use crate::store::{self};
+
+/// Who is about to approve, and from where.
+#[derive(Clone, Copy, Debug)]
+pub struct Approver<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// When they signed in.
+    pub auth_time: DateTime<Utc>,
+    /// From where.
+    pub origin: &'a RequestOrigin,
+}
+
+impl<'a> Approver<'a> {
+    /// The person at a browser.
+    #[must_use]
+    pub const fn at(browser: &'a BrowserSession, origin: &'a RequestOrigin) -> Self {
+        Self { user: &browser.user, auth_time: browser.authentication.auth_time, origin }
+    }
+}
+
+/// How an approval looks, and what it takes; `risk` in the consent API.
+#[derive(Clone, Debug, Serialize)]
+pub struct Assessment {
+    /// What is enforced.
+    pub verdict: Verdict,
+    /// Whether the rules are enforced.
+    pub mode: Mode,
+    /// What was found.
+    pub reasons: Vec<Finding>,
+    /// What the person must do before the approval counts, in this order.
+    pub steps: Vec<Step>,
+    /// From what it was found.
+    pub facts: Facts,
+}
+
+impl Assessment {
+    /// Whether the person must do this.
+    #[must_use]
+    pub fn needs(&self, step: Step) -> bool {
+        self.steps.contains(&step)
+    }
+
+    /// What would be enforced if the rules were.
+    #[must_use]
+    pub fn unenforced(&self) -> Verdict {
+        judge::heaviest(&self.reasons)
+    }
+}
+
+/// Judges what `approver` is about to approve.
+pub async fn assess(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver<'_>,
+    consent: &Consent,
+) -> store::Result<Assessment> {
+    let policy = policies::effective(app, tenant, &consent.client).approval;
+    let facts = gather(app, tenant, approver, consent, &policy).await?;
+    let sides = Sides {
+        asker: consent.request.ip_address,
+        approver: approver.origin.ip_address,
+        roles: &approver.user.roles,
+    };
+    let (switches, rules) = judge::find(&policy, &facts, sides);
+    let verdict = judge::enforced(policy.mode, &switches, &rules);
+    Ok(Assessment {
+        verdict,
+        mode: policy.mode,
+        steps: judge::steps(&policy, &facts, verdict),
+        reasons: [switches, rules].concat(),
+        facts,
+    })
+}
+
+async fn gather(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver<'_>,
+    consent: &Consent,
+    policy: &ApprovalPolicy,
+) -> store::Result<Facts> {
+    let (request, now) = (&consent.request, app.clock.now());
+    let question = Question {
+        tenant: tenant.id,
+        user: approver.user.id,
+        client: &consent.client.client_id,
+        dpop_key: request.session.dpop_key,
+        source: request.ip_address.map(limit_unit),
+        window: TimeDelta::seconds(policy.campaign.window_seconds.into()),
+        now,
+    };
+    let known = approvals::known(&app.db, &question).await?;
+    let (asker_place, approver_place) = places(app, approver, consent);
+    let both = asker_place.as_ref().zip(approver_place.as_ref());
+    let count = |number: i64| u32::try_from(number).unwrap_or(0);
+    Ok(Facts {
+        code_age_seconds: (now - request.created_at).num_seconds(),
+        arrival: request.arrival,
+        network: Proximity::of(request.ip_address, approver.origin.ip_address),
+        same_country: both.and_then(|(asker, approver)| asker.is_same_country(approver)),
+        same_asn: both.and_then(|(asker, approver)| asker.is_same_asn(approver)),
+        distance_km: both.and_then(|(asker, approver)| least_distance_km(asker, approver)),
+        hosting_provider: asker_place.as_ref().and_then(|place| place.is_hosting),
+        first_device: !known.has_device_of_client,
+        codes_of_source: count(known.codes_of_source),
+        accounts_of_source: count(known.accounts_of_source),
+        frozen_source: known.frozen,
+        signed_in_since: approver.auth_time >= request.created_at,
+        key: key_standing(question, known),
+    })
+}
+
+fn key_standing(question: Question<'_>, known: Known) -> KeyStanding {
+    match (question.dpop_key, known.key_connected_at) {
+        (None, _) => KeyStanding::None,
+        (Some(_), None) => KeyStanding::Unknown,
+        (Some(_), Some(connected_at)) => KeyStanding::Known { name: known.key_device_name, connected_at },
+    }
+}
+
+/// Where the device asked and where the browser is now.
+fn places(_app: &App, _approver: &Approver<'_>, _consent: &Consent) -> (Option<Place>, Option<Place>) {
+    (None, None)
+}

@@ -1,0 +1,98 @@
+//! An owner looks at one device: by its identifier, or by the user code of one that is not connected yet.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{DeviceError, Owner};
+use crate::app::App;
+use crate::domain::{audit, guards, sign_in};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::device::{Device, DeviceStatus};
+use crate::model::device_session::{DeviceRequest, Phase};
+use crate::model::ids::{DeviceId, UserId};
+use crate::model::user_code::UserCode;
+use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::devices;
+
+/// The owner's device with this identifier.
+pub async fn by_id(app: &App, owner: Owner<'_>, id: DeviceId) -> Result<Device, DeviceError> {
+    let found = devices::find(&app.db, owner.tenant, owner.user, id, app.clock.now()).await?;
+    found.ok_or(DeviceError::NotFound)
+}
+
+/// What waits behind the code that `input` spells. Each attempt counts as if the code were entered, a right one is
+/// given back; which codes are live, nobody learns otherwise. Looking changes nothing.
+pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<Device, DeviceError> {
+    let attempt = match guards::pay_for_code_entry(app, owner.tenant, owner.user, owner.origin).await? {
+        Ok(attempt) => attempt,
+        Err(exhausted) => {
+            record_refusal(app, owner, "too many attempts").await?;
+            return Err(exhausted.into());
+        }
+    };
+    // A malformed code is looked up like any other, so that it takes the same time.
+    let code = UserCode::parse(input);
+    let mac = code.as_ref().map_or([0; 32], |code| app.secrets.user_code_mac(owner.tenant, code));
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    let opening = openings::lock(&mut transaction, owner.tenant, mac, now, sign_in::idle_limit(app)).await?;
+    let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) else {
+        drop(transaction);
+        record_refusal(app, owner, "no such code").await?;
+        return Err(DeviceError::NotFound);
+    };
+    attempt.give_back(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(device)
+}
+
+/// The rule: a code that waits is seen by whoever knows it, unless another account has it open; one that was approved,
+/// by whoever approved it.
+fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device> {
+    let Opening { request, held_by, .. } = opening;
+    let (status, user_id, updated_at) = match request.session.phase(now) {
+        Phase::Pending if held_by.is_none_or(|holder| holder == user) => {
+            (DeviceStatus::Pending, None, request.created_at)
+        }
+        Phase::Approved(approval) if approval.user_id == user => {
+            (DeviceStatus::Approved, Some(user), approval.at)
+        }
+        _ => return None,
+    };
+    let DeviceRequest { session, device, ip_address, created_at, .. } = request;
+    Some(Device {
+        id: session.id.0,
+        user_id,
+        client_id: session.client_id,
+        description: device,
+        ip_address,
+        trusted: false,
+        status,
+        created_at,
+        updated_at,
+        last_login_at: None,
+        last_seen_at: None,
+        expires_at: session.expires_at,
+        version: 1,
+    })
+}
+
+async fn record_refusal(app: &App, owner: Owner<'_>, reason: &str) -> Result<(), DeviceError> {
+    let event = AuditEvent {
+        action: Action::UserCodeEntered,
+        outcome: Outcome::Refused,
+        actor: Actor::User(owner.user),
+        target_kind: "user_code",
+        target_id: None,
+        origin: Some(owner.origin),
+        details: json!({"reason": reason}),
+    };
+    Ok(audit::record(app, &app.db, owner.tenant, &event).await?)
+}
+
+/// What names a device: its identifier, or its user code.
+#[must_use]
+pub fn identifier(text: &str) -> Option<DeviceId> {
+    Uuid::try_parse(text).ok().map(DeviceId)
+}

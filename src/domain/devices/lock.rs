@@ -1,0 +1,60 @@
+//! An owner locks a device that they cannot find, and unlocks it when it is back. While it is locked it gets no
+//! tokens, and those it has do not count.
+
+use serde_json::json;
+
+use super::{DeviceError, Owner};
+use crate::app::App;
+use crate::domain::audit;
+use crate::model::audit_event::Action;
+use crate::model::device::{Device, DeviceStatus};
+use crate::model::ids::DeviceId;
+use crate::model::version::MeantFor;
+use crate::store::devices;
+
+/// Locks a device; one that is locked stays so.
+pub async fn lock(
+    app: &App,
+    owner: Owner<'_>,
+    id: DeviceId,
+    meant_for: &MeantFor,
+) -> Result<Device, DeviceError> {
+    turn(app, owner, id, meant_for, Action::DeviceLocked).await
+}
+
+/// Unlocks a device; one that is not locked stays so.
+pub async fn unlock(
+    app: &App,
+    owner: Owner<'_>,
+    id: DeviceId,
+    meant_for: &MeantFor,
+) -> Result<Device, DeviceError> {
+    turn(app, owner, id, meant_for, Action::DeviceUnlocked).await
+}
+
+async fn turn(
+    app: &App,
+    owner: Owner<'_>,
+    id: DeviceId,
+    meant_for: &MeantFor,
+    action: Action,
+) -> Result<Device, DeviceError> {
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    devices::lock_row(&mut *transaction, owner.tenant, id).await?;
+    let device = devices::find(&mut *transaction, owner.tenant, owner.user, id, now).await?;
+    let device = device.ok_or(DeviceError::NotFound)?;
+    meant_for.check(device.version)?;
+    let (from, to, locked_at) = match action {
+        Action::DeviceLocked => (DeviceStatus::Active, DeviceStatus::Locked, Some(now)),
+        _ => (DeviceStatus::Locked, DeviceStatus::Active, None),
+    };
+    // There is nothing to lock about a device whose time is over.
+    if device.status != from {
+        return Ok(device);
+    }
+    devices::set_lock(&mut *transaction, id, locked_at, now).await?;
+    audit::record(app, &mut *transaction, owner.tenant, &owner.event(action, id, json!({}))).await?;
+    transaction.commit().await?;
+    Ok(Device { status: to, updated_at: now, version: device.version + 1, ..device })
+}

@@ -1,0 +1,76 @@
+//! Devices, after they were connected: their owner sees, names, locks and disconnects them.
+
+pub mod change;
+pub mod distrust;
+pub mod find;
+pub mod list;
+pub mod lock;
+pub mod overview;
+pub mod revoke;
+
+use serde_json::Value;
+
+pub use revoke::revoke;
+
+use crate::model::attempt_budget::Exhausted;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::device::{TooMuchMetadata, UnfitForDisplay};
+use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::version::Stale;
+use crate::store::StoreError;
+
+/// Whose devices are meant, and from where their owner asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner<'a> {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The person.
+    pub user: UserId,
+    /// From where.
+    pub origin: &'a RequestOrigin,
+}
+
+/// Why a device cannot be shown or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// The owner has no such device, whoever else may.
+    #[error("there is no such device")]
+    NotFound,
+    /// Too many wrong user codes before.
+    #[error(transparent)]
+    TooManyAttempts(#[from] Exhausted),
+    /// It has changed since the owner looked at it.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+    /// The name cannot be shown to people.
+    #[error(transparent)]
+    UnfitName(#[from] UnfitForDisplay),
+    /// The metadata are too large.
+    #[error(transparent)]
+    TooMuchMetadata(#[from] TooMuchMetadata),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for DeviceError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl<'a> Owner<'a> {
+    /// What the audit trail says of something that the owner did to one of their devices.
+    fn event(&self, action: Action, device: DeviceId, details: Value) -> AuditEvent<'a> {
+        AuditEvent {
+            action,
+            outcome: Outcome::Success,
+            actor: Actor::User(self.user),
+            target_kind: "device",
+            target_id: Some(device.to_string()),
+            origin: Some(self.origin),
+            details,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A device is disconnected. Its refresh tokens and its access tokens are dead when this returns, no other device
+//! notices, and it is gone from its owner's list; its row stays until housekeeping takes it with its token family.
+
+use serde_json::json;
+
+use super::{DeviceError, Owner};
+use crate::app::App;
+use crate::domain::token_families::{Ending, record_end};
+use crate::model::audit_event::Actor;
+use crate::model::ids::{DeviceId, TenantId};
+use crate::model::token_family::RevocationReason;
+use crate::model::version::MeantFor;
+use crate::store::{self, devices, token_families};
+
+/// Ends a device's connection. Whether it was alive.
+pub async fn revoke(
+    app: &App,
+    tenant: TenantId,
+    device: DeviceId,
+    ending: Ending<'_>,
+) -> store::Result<bool> {
+    let mut transaction = app.db.begin().await?;
+    let (reason, now) = (ending.reason, app.clock.now());
+    let ended = token_families::revoke_of_device(&mut *transaction, tenant, device, reason, now).await?;
+    let Some(family) = ended else { return Ok(false) };
+    record_end(app, &mut *transaction, tenant, family, ending).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// An owner disconnects one of their devices.
+pub async fn revoke_own(
+    app: &App,
+    owner: Owner<'_>,
+    id: DeviceId,
+    meant_for: &MeantFor,
+) -> Result<(), DeviceError> {
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    devices::lock_row(&mut *transaction, owner.tenant, id).await?;
+    let device = devices::find(&mut *transaction, owner.tenant, owner.user, id, now).await?;
+    meant_for.check(device.ok_or(DeviceError::NotFound)?.version)?;
+    let reason = RevocationReason::DeviceRemoved;
+    let ended = token_families::revoke_of_device(&mut *transaction, owner.tenant, id, reason, now).await?;
+    // Whoever ended it a moment ago has written it down.
+    let family = ended.ok_or(DeviceError::NotFound)?;
+    record_end(app, &mut *transaction, owner.tenant, family, ending(owner, id)).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// An owner disconnects all their devices but `spared`.
+pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>) -> store::Result<()> {
+    let (reason, now) = (RevocationReason::DeviceRemoved, app.clock.now());
+    let mut transaction = app.db.begin().await?;
+    let ended = token_families::revoke_of_other_devices(
+        &mut *transaction,
+        owner.tenant,
+        owner.user,
+        spared,
+        reason,
+        now,
+    )
+    .await?;
+    for (family, device) in ended {
+        record_end(app, &mut *transaction, owner.tenant, family, ending(owner, device)).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+fn ending(owner: Owner<'_>, device: DeviceId) -> Ending<'_> {
+    Ending {
+        actor: Actor::User(owner.user),
+        reason: RevocationReason::DeviceRemoved,
+        origin: Some(owner.origin),
+        details: json!({"device_id": device}),
+    }
+}

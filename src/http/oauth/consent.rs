@@ -1,0 +1,283 @@
+//! `GET` and `POST /oauth/device/consent`: what the consent page does, for a front end of one's own.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::OAuthErrorBody;
+use super::consent_refusal::ConsentRefused;
+use crate::app::App;
+use crate::domain::approval::assess::{self, Assessment};
+use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
+use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
+use crate::domain::device_flow::open::{self, Consent};
+use crate::domain::oauth_error::OAuthError;
+use crate::http::bearer::BearerRefusal;
+use crate::http::no_store;
+use crate::http::parameters::Parameters;
+use crate::http::rest::caller::{Caller, CallerRefused};
+use crate::model::approver::Approver;
+use crate::model::lifetime::Lifetime;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+
+/// The scope that a program needs to act here for its person.
+const SCOPE: &str = "device:approve";
+
+/// What a code that waits for a decision asks for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceConsentResponse {
+    /// The user code, as the device shows it; the person must compare the two.
+    #[schema(example = "BDJW-DSXQ")]
+    pub user_code: String,
+    /// The client that asks.
+    #[schema(example = "tv")]
+    pub client_id: String,
+    /// Its name for people.
+    #[schema(example = "The TV app")]
+    pub client_name: String,
+    /// When the code dies.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:20:00Z")]
+    pub expires_at: String,
+    /// The scopes the device asked for; empty: it named none, and asks for all that its client may have.
+    pub requested_scopes: Vec<String>,
+    /// The scopes it gets if the person approves and leaves none out.
+    pub granted_scopes: Vec<String>,
+    /// What may be chosen with the approval.
+    pub choices: ConsentChoices,
+    /// What the device says about itself, and from where. Nothing of it is verified but the address.
+    pub device: AskingDevice,
+    /// How the approval looks to the server: `verdict`, `reasons`, `steps`, `facts`.
+    #[schema(value_type = Object)]
+    pub risk: Assessment,
+}
+
+/// What may be chosen with an approval.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConsentChoices {
+    /// Those of `granted_scopes` that may be left out of `scopes`.
+    pub optional_scopes: Vec<String>,
+    /// Whether `trusted` may be true.
+    pub may_trust: bool,
+    /// What `lifetime` may be.
+    #[schema(example = json!(["once", "day", "longest"]))]
+    pub lifetimes: Vec<&'static str>,
+}
+
+/// The device that asks; null where nothing is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AskingDevice {
+    /// The name it gives itself.
+    pub name: Option<String>,
+    /// Its operating system.
+    pub os: Option<String>,
+    /// Its host name.
+    pub hostname: Option<String>,
+    /// The version of the client program.
+    pub client_version: Option<String>,
+    /// From where it asked.
+    pub ip_address: Option<String>,
+    /// With what program it asked.
+    pub user_agent: Option<String>,
+    /// When it asked.
+    #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:10:00Z")]
+    pub requested_at: String,
+}
+
+/// What the person decides.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub struct DeviceConsentRequest {
+    /// The user code.
+    #[schema(example = "BDJW-DSXQ")]
+    pub user_code: String,
+    /// Yes or no.
+    pub decision: Answer,
+    /// Whether the device may stay connected for as long as trusted ones do.
+    pub trusted: Option<bool>,
+    /// The scopes to grant, of those that the answer to `GET` names; absent: all of them.
+    pub scopes: Option<Vec<String>>,
+    /// A name for the device instead of the one it gives itself.
+    pub device_name: Option<String>,
+    /// How long it may stay connected: `once`, `twelve_hours`, `day`, `week`, `month` or `longest`, which is what
+    /// absent means.
+    pub lifetime: Option<String>,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceConsentDecided {
+    /// `approved` or `denied`.
+    #[schema(example = "approved")]
+    pub status: &'static str,
+}
+
+/// What a code asks for. Reading changes nothing; only a code that is none counts, as a guess.
+#[utoipa::path(
+    get,
+    path = "/oauth/device/consent",
+    operation_id = "v1_oauth_device_consent_show",
+    tag = "OAuth Device Flow",
+    params(("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ")),
+    security(("access_token" = ["device:approve"]), ("browser_session" = [])),
+    responses(
+        (status = 200, description = "The code waits for a decision", body = DeviceConsentResponse),
+        (status = 400, description = "`invalid_request`: no `user_code`", body = OAuthErrorBody),
+        (status = 401, description = "No token and no session, `invalid_token`, or \
+            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = OAuthErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token has no `device:approve`", body = OAuthErrorBody),
+        (status = 404, description = "No such code waits for this person, or there is no such tenant",
+            body = OAuthErrorBody),
+        (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    person: ApprovingPerson,
+    RawQuery(query): RawQuery,
+) -> Result<Response, ConsentRefused> {
+    let ApprovingPerson { tenant, approver, origin } = person;
+    let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(no_user_code)?;
+    let consent =
+        open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
+    let judged = assess::Approver {
+        user: &approver.user,
+        auth_time: approver.authentication.auth_time,
+        origin: &origin,
+    };
+    let risk = assess::assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
+    Ok(no_store(DeviceConsentResponse::of(consent, risk)))
+}
+
+/// Approves or declines, once.
+#[utoipa::path(
+    post,
+    path = "/oauth/device/consent",
+    operation_id = "v1_oauth_device_consent_create",
+    tag = "OAuth Device Flow",
+    security(("access_token" = ["device:approve"]), ("browser_session" = [], "csrf_token" = [])),
+    request_body = DeviceConsentRequest,
+    responses(
+        (status = 200, description = "It is decided", body = DeviceConsentDecided),
+        (status = 400, description = "`invalid_request`; `invalid_scope`: `scopes` names one that is not on offer, or \
+            lacks one that cannot be left out", body = OAuthErrorBody),
+        (status = 401, description = "No token and no session, `invalid_token`, or \
+            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = OAuthErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token has no `device:approve`; `access_denied`: a \
+            browser's request without its `X-CSRF-Token`", body = OAuthErrorBody),
+        (status = 404, description = "No such code waits for this person, or there is no such tenant",
+            body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body is no JSON", body = OAuthErrorBody),
+        (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn decide(
+    State(app): State<Arc<App>>,
+    person: ApprovingPerson,
+    Decided { user_code, decision }: Decided,
+) -> Result<Response, ConsentRefused> {
+    let ApprovingPerson { tenant, approver, origin } = person;
+    let status = if decision == Decision::Deny { "denied" } else { "approved" };
+    decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, &origin).await?;
+    Ok(no_store(DeviceConsentDecided { status }))
+}
+
+/// A person who may approve devices here, by their browser or by a token that may do it for them.
+pub struct ApprovingPerson {
+    tenant: Arc<Tenant>,
+    approver: Approver,
+    origin: RequestOrigin,
+}
+
+impl FromRequestParts<Arc<App>> for ApprovingPerson {
+    type Rejection = ConsentRefused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ConsentRefused> {
+        let caller = Caller::with_scope(parts, app, SCOPE).await?;
+        let approver = caller.approver().ok_or(CallerRefused::from(BearerRefusal::NoToken))?;
+        Ok(Self { tenant: caller.tenant, approver, origin: caller.origin })
+    }
+}
+
+/// A decision as it was sent, read.
+pub struct Decided {
+    user_code: String,
+    decision: Decision,
+}
+
+impl FromRequest<Arc<App>> for Decided {
+    type Rejection = ConsentRefused;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ConsentRefused> {
+        let sent: DeviceConsentRequest = Parameters::of_json(request, app).await?;
+        let lifetime = match sent.lifetime.as_deref() {
+            Some(word) => Lifetime::parse(word).ok_or(DecisionRefused::Choice(ChoiceRefused::Lifetime))?,
+            None => Lifetime::Longest,
+        };
+        let choices = Choices {
+            scopes: sent.scopes.map(|names| names.into_iter().collect()),
+            trusted: sent.trusted.unwrap_or(false),
+            device_name: sent.device_name,
+            lifetime,
+        };
+        let decision = match sent.decision {
+            Answer::Approve => Decision::Approve(choices),
+            Answer::Deny => Decision::Deny,
+        };
+        Ok(Self { user_code: sent.user_code, decision })
+    }
+}
+
+impl DeviceConsentResponse {
+    fn of(consent: Consent, risk: Assessment) -> Self {
+        let Consent { request, client, user_code, offer, .. } = consent;
+        Self {
+            user_code: user_code.to_string(),
+            client_id: client.client_id.to_string(),
+            client_name: client.name.clone(),
+            expires_at: written(request.session.expires_at),
+            requested_scopes: request.requested_scopes.map(|scopes| scopes.to_vec()).unwrap_or_default(),
+            granted_scopes: offer.grantable.to_vec(),
+            choices: ConsentChoices {
+                optional_scopes: offer.optional.to_vec(),
+                may_trust: offer.may_trust,
+                lifetimes: offer.lifetimes.into_iter().map(Lifetime::as_str).collect(),
+            },
+            device: AskingDevice {
+                name: request.device.name,
+                os: request.device.os,
+                hostname: request.device.hostname,
+                client_version: request.device.client_version,
+                ip_address: request.ip_address.map(|address| address.to_string()),
+                user_agent: request.user_agent,
+                requested_at: written(request.created_at),
+            },
+            risk,
+        }
+    }
+}
+
+fn written(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn no_user_code() -> OAuthError {
+    OAuthError::invalid_request("user_code is missing.")
+}

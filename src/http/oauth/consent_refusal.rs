@@ -1,0 +1,91 @@
+//! What is said when `/oauth/device/consent` shows or decides nothing.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::domain::device_flow::choices::ChoiceRefused;
+use crate::domain::device_flow::decide::DecisionRefused;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::http::no_store;
+use crate::http::rest::caller::CallerRefused;
+
+/// Why nothing is shown or decided.
+#[derive(Debug)]
+pub enum ConsentRefused {
+    /// Nobody is there who may.
+    Caller(CallerRefused),
+    /// It cannot be decided so.
+    Decision(DecisionRefused),
+}
+
+impl From<CallerRefused> for ConsentRefused {
+    fn from(refused: CallerRefused) -> Self {
+        Self::Caller(refused)
+    }
+}
+
+impl From<DecisionRefused> for ConsentRefused {
+    fn from(refused: DecisionRefused) -> Self {
+        Self::Decision(refused)
+    }
+}
+
+impl From<OAuthError> for ConsentRefused {
+    fn from(error: OAuthError) -> Self {
+        Self::Decision(DecisionRefused::Failed(error))
+    }
+}
+
+impl IntoResponse for ConsentRefused {
+    fn into_response(self) -> Response {
+        let error = match self {
+            Self::Caller(CallerRefused::Token(refusal)) => return refusal.into_response(),
+            Self::Caller(CallerRefused::Foreign) => {
+                let description =
+                    "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
+                return refuse(StatusCode::FORBIDDEN, "access_denied", description);
+            }
+            Self::Decision(DecisionRefused::StaleSignIn) => return sign_in_anew(),
+            Self::Decision(DecisionRefused::AlreadyHandled) => {
+                let description = "No such code waits for your decision.";
+                OAuthError::new(ErrorCode::NotFound, description)
+            }
+            Self::Decision(DecisionRefused::TooManyAttempts(exhausted)) => {
+                let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
+                OAuthError::new(code, "Too many codes that did not work; please wait.")
+            }
+            Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
+            Self::Decision(DecisionRefused::Failed(error)) => error,
+        };
+        OAuthRefusal::from(error).into_response()
+    }
+}
+
+const fn choice_error(refused: ChoiceRefused) -> OAuthError {
+    match refused {
+        ChoiceRefused::Scopes => OAuthError::new(
+            ErrorCode::InvalidScope,
+            "A scope is not on offer, or one is missing that cannot be left out.",
+        ),
+        ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be trusted."),
+        ChoiceRefused::Lifetime => OAuthError::invalid_request("This lifetime is not on offer."),
+        ChoiceRefused::Name => OAuthError::invalid_request(
+            "device_name has at most 128 characters, without control or direction characters.",
+        ),
+    }
+}
+
+/// The person signed in too long ago (RFC 9470 §3).
+fn sign_in_anew() -> Response {
+    let description = "The person must sign in anew to decide.";
+    let mut response = refuse(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", description);
+    let challenge = r#"Bearer realm="latchkey", error="insufficient_user_authentication""#;
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    response
+}
+
+fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
+    metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
+    (status, no_store(OAuthErrorBody { error, error_description })).into_response()
+}

@@ -1,0 +1,78 @@
+//! `GET` and `DELETE /devices`
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::body::DeviceBody;
+use crate::app::App;
+use crate::domain::devices::{list as devices, revoke};
+use crate::http::no_store;
+use crate::http::parameters::Parameters;
+use crate::http::rest::caller::DeviceOwner;
+use crate::http::rest::paging::Page;
+use crate::http::rest::problem::{CallerProblems, Problem, ProblemBody};
+
+/// The caller's devices, newest first.
+#[utoipa::path(
+    get,
+    path = "/devices",
+    operation_id = "v1_devices_list",
+    tag = "Devices",
+    security(("access_token" = ["devices"]), ("browser_session" = [])),
+    params(
+        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 by default", minimum = 0),
+        ("limit" = Option<i64>, Query, description = "How many at most; 100 by default", minimum = 1, maximum = 1000),
+    ),
+    responses(
+        (status = 200, description = "The devices", body = Vec<DeviceBody>, headers(
+            ("X-Total-Count" = i64, description = "How many devices there are in all"),
+            ("Link" = String, description = "Other pages: `first`, `prev`, `next`, `last` (RFC 8288)"),
+            ("X-CSRF-Token" = Option<String>, description = "With a browser's cookie: what its unsafe requests must show"),
+        )),
+        CallerProblems,
+        (status = 422, description = "`validation_failed`: `offset` or `limit` is out of bounds", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    DeviceOwner(caller): DeviceOwner,
+    page: Page,
+) -> Result<Response, Problem> {
+    let (found, total) = devices::list(&app, caller.owner(), page.offset, page.limit).await?;
+    let current = caller.device();
+    let bodies: Vec<_> = found.into_iter().map(|device| DeviceBody::of(device, current)).collect();
+    Ok((page.headers(total), no_store(bodies)).into_response())
+}
+
+/// Disconnects all the caller's devices, but the one that asks.
+#[utoipa::path(
+    delete,
+    path = "/devices",
+    operation_id = "v1_devices_delete_all",
+    tag = "Devices",
+    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("including_this" = Option<bool>, Query, description = "Also the device that asks; false by default")),
+    responses(
+        (status = 204, description = "Their refresh tokens and access tokens are dead"),
+        CallerProblems,
+        (status = 422, description = "`validation_failed`: `including_this` is neither true nor false",
+         body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn remove_all(
+    State(app): State<Arc<App>>,
+    DeviceOwner(caller): DeviceOwner,
+    RawQuery(query): RawQuery,
+) -> Result<StatusCode, Problem> {
+    let spared = match Parameters::of_query(query.as_deref())?.take("including_this").as_deref() {
+        None | Some("false") => caller.device(),
+        Some("true") => None,
+        Some(_) => return Err(Problem::invalid_field("including_this", "must be true or false")),
+    };
+    revoke::revoke_others(&app, caller.owner(), spared).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,73 @@
+//! `POST /devices/{device_id}/lock` and `…/unlock`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::body::DeviceBody;
+use super::{NoSuchDevice, answer, device_id};
+use crate::app::App;
+use crate::domain::devices::lock as locking;
+use crate::http::rest::caller::DeviceOwner;
+use crate::http::rest::etag::IfMatch;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::{CallerProblems, Problem, StaleProblem};
+
+/// Locks the device: until it is unlocked it gets no tokens, and those it has do not count.
+#[utoipa::path(
+    post,
+    path = "/devices/{device_id}/lock",
+    operation_id = "v1_devices_lock",
+    tag = "Devices",
+    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("device_id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+    ),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        CallerProblems,
+        NoSuchDevice,
+        StaleProblem,
+    )
+)]
+pub async fn lock(
+    State(app): State<Arc<App>>,
+    DeviceOwner(caller): DeviceOwner,
+    Path(name): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let device = locking::lock(&app, caller.owner(), device_id(&name)?, &meant_for).await?;
+    Ok(answer(&caller, device))
+}
+
+/// Unlocks the device: it goes on as before.
+#[utoipa::path(
+    post,
+    path = "/devices/{device_id}/unlock",
+    operation_id = "v1_devices_unlock",
+    tag = "Devices",
+    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("device_id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+    ),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        CallerProblems,
+        NoSuchDevice,
+        StaleProblem,
+    )
+)]
+pub async fn unlock(
+    State(app): State<Arc<App>>,
+    DeviceOwner(caller): DeviceOwner,
+    Path(name): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let device = locking::unlock(&app, caller.owner(), device_id(&name)?, &meant_for).await?;
+    Ok(answer(&caller, device))
+}

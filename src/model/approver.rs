@@ -1,0 +1,27 @@
+//! A person in front of a request, and by what the server knows them: their browser, or a program that acts for them.
+
+use super::browser_session::BrowserSession;
+use super::device_session::Authentication;
+use super::ids::ApproverId;
+use super::user::User;
+
+/// A signed-in person who may open codes and decide on them.
+#[derive(Clone, Debug)]
+pub struct Approver {
+    /// The browser session, or the device whose access token acts: what has a code open.
+    pub id: ApproverId,
+    /// Who.
+    pub user: User,
+    /// When and how they had proved who they are.
+    pub authentication: Authentication,
+}
+
+impl From<&BrowserSession> for Approver {
+    fn from(session: &BrowserSession) -> Self {
+        Self {
+            id: ApproverId(session.id.0),
+            user: session.user.clone(),
+            authentication: session.authentication.clone(),
+        }
+    }
+}

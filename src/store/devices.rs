@@ -1,0 +1,189 @@
+//! `devices`. A device is there as long as its token family counts; what is left of it afterwards is for the audit
+//! trail, until housekeeping takes it.
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use serde_json::{Map, Value};
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{Result, host};
+use crate::model::device::{Device, DeviceDescription, DeviceStatus};
+use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
+use crate::model::version::Version;
+
+/// A user's devices, newest first: those that `offset` leaves, `limit` at most.
+pub async fn page_of_user(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    offset: i64,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Device>> {
+    let rows = sqlx::query_as!(
+        DeviceRow,
+        r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address, d.trusted, d.locked_at,
+                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
+           FROM devices d
+           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
+           JOIN tenants t ON t.id = d.tenant_id
+           JOIN users u ON u.id = d.user_id
+           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
+           WHERE d.tenant_id = $1 AND d.user_id = $2
+             AND f.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)
+           ORDER BY d.created_at DESC, d.id DESC OFFSET $3 LIMIT $4"#,
+        tenant.0,
+        user.0,
+        offset,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.into_device(now)).collect())
+}
+
+/// How many devices a user has.
+pub async fn count_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!"
+           FROM devices d
+           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
+           JOIN tenants t ON t.id = d.tenant_id
+           JOIN users u ON u.id = d.user_id
+           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
+           WHERE d.tenant_id = $1 AND d.user_id = $2
+             AND f.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)"#,
+        tenant.0,
+        user.0
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// One device of a user.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    id: DeviceId,
+    now: DateTime<Utc>,
+) -> Result<Option<Device>> {
+    let row = sqlx::query_as!(
+        DeviceRow,
+        r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address, d.trusted, d.locked_at,
+                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
+           FROM devices d
+           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
+           JOIN tenants t ON t.id = d.tenant_id
+           JOIN users u ON u.id = d.user_id
+           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
+           WHERE d.id = $3 AND d.tenant_id = $1 AND d.user_id = $2
+             AND f.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)"#,
+        tenant.0,
+        user.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_device(now)))
+}
+
+/// Keeps others from changing the device until the transaction ends.
+pub async fn lock_row(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceId) -> Result<()> {
+    sqlx::query!("SELECT id FROM devices WHERE id = $2 AND tenant_id = $1 FOR NO KEY UPDATE", tenant.0, id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(())
+}
+
+/// Writes what its owner may change.
+pub async fn describe(
+    db: impl PgExecutor<'_>,
+    id: DeviceId,
+    name: Option<&str>,
+    metadata: &Map<String, Value>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE devices SET name = $2, metadata = $3, updated_at = $4, version = version + 1 WHERE id = $1",
+        id.0,
+        name,
+        Json(metadata) as _,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Locks the device from `locked_at` on, or unlocks it.
+pub async fn set_lock(
+    db: impl PgExecutor<'_>,
+    id: DeviceId,
+    locked_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE devices SET locked_at = $2, updated_at = $3, version = version + 1 WHERE id = $1",
+        id.0,
+        locked_at,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The columns of a [`Device`].
+struct DeviceRow {
+    id: Uuid,
+    user_id: Uuid,
+    client_id: String,
+    name: Option<String>,
+    os: Option<String>,
+    hostname: Option<String>,
+    client_version: Option<String>,
+    metadata: Json<Map<String, Value>>,
+    ip_address: Option<IpNet>,
+    trusted: bool,
+    locked_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    last_login_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    version: Version,
+}
+
+impl DeviceRow {
+    fn into_device(self, now: DateTime<Utc>) -> Device {
+        Device {
+            id: self.id,
+            user_id: Some(UserId(self.user_id)),
+            client_id: ClientId::from_known(self.client_id),
+            description: DeviceDescription {
+                name: self.name,
+                os: self.os,
+                hostname: self.hostname,
+                client_version: self.client_version,
+                metadata: self.metadata.0,
+            },
+            ip_address: host(self.ip_address),
+            trusted: self.trusted,
+            status: DeviceStatus::of_connected(self.locked_at, self.expires_at, now),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            last_login_at: Some(self.last_login_at),
+            last_seen_at: Some(self.last_seen_at),
+            expires_at: self.expires_at,
+            version: self.version,
+        }
+    }
+}
