@@ -7,6 +7,9 @@ use crate::http::rest::problem::ProblemBody;
 /// How a request to read is refused.
 #[derive(IntoResponses)]
 pub enum ReadRefusals {
+    /// A header or the query is malformed.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(ProblemBody),
     /// No access token and no signed-in browser, or none that is good.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(ProblemBody),
@@ -27,7 +30,7 @@ pub enum ReadRefusals {
 /// How a request to change something is refused.
 #[derive(IntoResponses)]
 pub enum WriteRefusals {
-    /// The body is no JSON object.
+    /// The body is no JSON object, or a header is malformed.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// No access token and no signed-in browser, or none that is good.
