@@ -12,6 +12,8 @@ use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
+use crate::geo::Geo;
+use crate::mail::Mail;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
@@ -41,6 +43,10 @@ pub struct App {
     pub cached: Cached,
     /// The way out to addresses that others name.
     pub outbound: Arc<Outbound>,
+    /// Where addresses are.
+    pub geo: Geo,
+    /// The way to the mail server.
+    pub mail: Mail,
     /// The keys that clients publish.
     pub published_keys: PublishedKeys,
     /// Opened signing keys.
@@ -80,6 +86,8 @@ impl App {
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let outbound = Arc::new(Outbound::new(&config.clients));
+        let geo = Geo::new(&config.geo);
+        let mail = Mail::new(&config.mail, &config.public_origin());
         Self {
             config,
             clock,
@@ -88,6 +96,8 @@ impl App {
             db,
             cached: Cached::default(),
             outbound,
+            geo,
+            mail,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             verifying_keys: VerifyingKeys::default(),

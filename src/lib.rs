@@ -5,7 +5,8 @@
 //!
 //! Beside the floors: [`app`] puts the program together, [`config`] says how it may be set, [`cli`] is its
 //! command line, [`clock`], [`random`] and [`secrets`] are its only sources of time, chance and keys,
-//! [`outbound`] is the only way out to addresses that others name,
+//! [`outbound`] is the only way out to addresses that others name, [`geo`] knows where addresses are,
+//! [`mail`] writes to people,
 //! [`embedded_postgres`] runs a database for those who bring none, [`device_client`] is the other side of the
 //! protocol: what a device does.
 
@@ -17,7 +18,9 @@ pub mod config;
 pub mod device_client;
 pub mod domain;
 pub mod embedded_postgres;
+pub mod geo;
 pub mod http;
+pub mod mail;
 pub mod model;
 pub mod outbound;
 pub mod random;

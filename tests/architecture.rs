@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str], &[&str]); 4] = [
     (
         "model",
-        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound"],
-        &["sqlx", "axum", "tokio", "utoipa"],
+        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo", "mail"],
+        &["sqlx", "axum", "tokio", "utoipa", "maxminddb", "lettre"],
     ),
-    ("store", &["http", "domain", "app", "cli", "clock", "outbound"], &["axum", "utoipa"]),
-    ("domain", &["http", "cli"], &["axum", "utoipa", "hyper", "reqwest"]),
-    ("http", &["cli", "outbound"], &["sqlx"]),
+    (
+        "store",
+        &["http", "domain", "app", "cli", "clock", "outbound", "geo", "mail"],
+        &["axum", "utoipa", "maxminddb", "lettre"],
+    ),
+    ("domain", &["http", "cli", "mail"], &["axum", "utoipa", "hyper", "reqwest", "maxminddb", "lettre"]),
+    ("http", &["cli", "outbound", "geo", "mail"], &["sqlx", "maxminddb", "lettre"]),
 ];
 
 #[test]

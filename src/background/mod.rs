@@ -3,9 +3,11 @@
 //! A task runs until the server stops. One that ends before is a fault of ours: the server then stops, loudly.
 
 mod bookkeeping;
+mod geo_files;
 mod housekeeping;
 mod key_rotation;
 mod listening;
+mod mails;
 mod rereading;
 
 use std::sync::Arc;
@@ -33,6 +35,12 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
+    if app.geo.is_on() {
+        tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
+    }
+    if app.config.mail.is_on() {
+        tasks.spawn(mails::run(Arc::clone(&app), stop.clone()));
+    }
     for chore in CHORES {
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }

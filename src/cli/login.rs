@@ -5,20 +5,23 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use clap::Args;
+use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::terminal::{Results, Terminal};
 use crate::device_client::{
-    ClientIdentity, Clock, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError, DpopKey,
-    DpopKeyError, FlowError, Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse, TransportError,
-    discover, summary_lines, wait_for_tokens,
+    ClientIdentity, Clock, Confirmation, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError,
+    DpopKey, DpopKeyError, FlowError, Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse,
+    TransportError, discover, summary_lines, wait_for_tokens,
 };
 
+/// No confirmation was wrong since the last look.
+const NONE_WRONG: u64 = u64::MAX;
 const REDRAW: Duration = Duration::from_secs(1);
 const EXAMPLES: &str = "\
 Examples:
@@ -165,13 +168,14 @@ pub async fn connect(
     terminal: &mut Terminal,
     on_started: impl FnOnce(&DeviceAuthorization),
 ) -> Result<TokenResponse, LoginError> {
-    connect_by(&SystemClock::default(), config, terminal, on_started).await
+    connect_by(&SystemClock::default(), config, terminal, lines_of_stdin, on_started).await
 }
 
 async fn connect_by<C: Clock>(
     clock: &C,
     config: &LoginConfig,
     terminal: &mut Terminal,
+    keyboard: impl FnOnce(UnboundedSender<String>),
     on_started: impl FnOnce(&DeviceAuthorization),
 ) -> Result<TokenResponse, LoginError> {
     let http = Http::new()?;
@@ -186,19 +190,39 @@ async fn connect_by<C: Clock>(
     let authorization = flow.start(config.scope.as_deref(), &config.device).await?;
     show(&authorization, config.qr, terminal)?;
     on_started(&authorization);
+    let (sender, mut typed) = mpsc::unbounded_channel();
+    match authorization.confirmation {
+        Confirmation::Never => drop(sender),
+        asked => {
+            terminal.line(prompt(asked))?;
+            keyboard(sender);
+        }
+    }
 
     let started = clock.now();
     let is_unreachable = AtomicBool::new(false);
+    let wrong = AtomicU64::new(NONE_WRONG);
     let observe = |answer: &PollAnswer| {
         is_unreachable.store(matches!(answer, PollAnswer::Unavailable(_)), Ordering::Relaxed);
+        if let PollAnswer::WrongConfirmation { attempts_left } = answer {
+            wrong.store(*attempts_left, Ordering::Relaxed);
+        }
     };
-    let waiting = wait_for_tokens(&flow, &authorization, clock, observe);
+    let waiting = wait_for_tokens(&flow, &authorization, clock, observe, &mut typed);
     tokio::pin!(waiting);
     let mut redraw = tokio::time::interval(REDRAW);
     let outcome = loop {
         tokio::select! {
             outcome = &mut waiting => break outcome,
             _ = redraw.tick() => {
+                let attempts_left = wrong.swap(NONE_WRONG, Ordering::Relaxed);
+                if attempts_left != NONE_WRONG {
+                    terminal.line(&format!("That is not what the page shows; you can try {attempts_left} more times."))?;
+                }
+                // A line that is drawn anew each second would hide what the person types.
+                if authorization.confirmation != Confirmation::Never {
+                    continue;
+                }
                 let left = authorization.expires_in.saturating_sub(clock.now().saturating_sub(started)).as_secs();
                 let trouble = if is_unreachable.load(Ordering::Relaxed) { " (no answer, trying again)" } else { "" };
                 terminal.status(&format!("Waiting for approval, {}:{:02} left{trouble}", left / 60, left % 60))?;
@@ -207,6 +231,26 @@ async fn connect_by<C: Clock>(
     };
     terminal.end_status()?;
     Ok(outcome?)
+}
+
+/// Lines of standard input, read on a thread that ends with the process: a read cannot be given up.
+fn lines_of_stdin(sender: UnboundedSender<String>) {
+    std::thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            if !line.trim().is_empty() && sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+const fn prompt(asked: Confirmation) -> &'static str {
+    match asked {
+        Confirmation::Required => {
+            "Once you have approved, the page shows three characters. Type them here and press Enter."
+        }
+        _ => "If the page shows three characters once you have approved, type them here and press Enter.",
+    }
 }
 
 fn show(authorization: &DeviceAuthorization, qr: QrDisplay, terminal: &mut Terminal) -> io::Result<()> {
@@ -252,8 +296,9 @@ mod tests {
         let paper = Paper::default();
         let mut terminal = paper.terminal(Motion::Still, Colours::Plain);
         let mut code = String::new();
-        let outcome =
-            connect_by(&server.clock, &config, &mut terminal, |started| code.clone_from(&started.user_code));
+        let outcome = connect_by(&server.clock, &config, &mut terminal, drop, |started| {
+            code.clone_from(&started.user_code);
+        });
         let outcome = outcome.await;
         assert_eq!(code, "WDJB-MJHT");
         (outcome, paper.text())

@@ -108,11 +108,34 @@ mod tests {
             ("[tokens]\nid_lifetime_seconds = 29", "tokens.id_lifetime_seconds"),
             ("[clients]\njwks_networks = [\"intranet\"]", "clients.jwks_networks"),
             ("[clients]\njwks_timeout_milliseconds = 60000", "clients.jwks_timeout_milliseconds"),
+            ("[mail]\nsmtp_url = \"mail.example.org\"", "mail.smtp_url"),
+            ("[mail]\nsmtp_url = \"https://mail.example.org\"", "mail.smtp_url"),
+            ("[mail]\nsmtp_url = \"smtp://mail.example.org/?tls=opportunistic\"", "mail.smtp_url"),
+            ("[mail]\nsmtp_url = \"smtps://user@mail.example.org\"", "mail.smtp_url"),
+            ("[mail]\nsmtp_url = \"smtps://mail.example.org\"", "mail.from"),
+            (
+                "[mail]\nsmtp_url = \"smtps://m.example\"\nfrom = \"a@b.example\"\ntimeout_seconds = 0",
+                "mail.timeout",
+            ),
             ("[secrets]\nmaster_key = \"00\"\nmaster_key_file = \"/x\"", "secrets.master_key"),
         ] {
             let refusal = with(toml).expect_err(toml).to_string();
             assert!(refusal.contains(key), "{toml:?} gave {refusal:?}");
         }
+    }
+
+    #[test]
+    fn mail_goes_out_encrypted_unless_the_server_is_on_this_machine_and_its_password_is_not_printed() {
+        let server = |url: &str| {
+            let config = with(&format!("[mail]\nsmtp_url = \"{url}\"\nfrom = \"a@b.example\"")).unwrap();
+            assert!(!format!("{config:?}").contains("hush"));
+            config.mail.server_url()
+        };
+        for url in ["smtp://localhost", "smtp://127.0.0.1:2525", "smtp://[::1]", "smtps://u:hush@m.example"] {
+            assert_eq!(server(url), url);
+        }
+        assert_eq!(server("smtp://u:hush@m.example:587"), "smtp://u:hush@m.example:587?tls=required");
+        assert_eq!(server("smtp://127.0.0.1.example"), "smtp://127.0.0.1.example?tls=required");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Config {
     pub keys: Keys,
     pub sign_in: SignIn,
     pub rate_limits: RateLimits,
+    pub geo: Geo,
+    pub mail: Mail,
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
@@ -165,6 +167,8 @@ pub struct SignIn {
     pub idle_seconds: u32,
     pub absolute_seconds: u32,
     pub fresh_seconds: u32,
+    #[serde(deserialize_with = "values::roles")]
+    pub second_factor_for_roles: Vec<Role>,
     pub concurrent_password_checks: usize,
 }
 
@@ -176,6 +180,29 @@ pub struct RateLimits {
     pub enabled: bool,
     pub device_authorization_burst: u32,
     pub device_authorization_per_minute: u32,
+}
+
+/// `[geo]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Geo {
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub city_file: Option<PathBuf>,
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub asn_file: Option<PathBuf>,
+    pub hosting_asns: Vec<u32>,
+}
+
+/// `[mail]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Mail {
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub smtp_url: Option<Url>,
+    pub from: String,
+    pub timeout_seconds: u64,
 }
 
 /// `[log]`
@@ -254,6 +281,33 @@ impl DeviceFlow {
     }
 }
 
+impl Mail {
+    /// Whether mail is sent at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.smtp_url.is_some()
+    }
+
+    /// The mail server as the mail library wants it: everywhere but on this machine, nothing is said before the
+    /// connection is encrypted.
+    #[must_use]
+    pub fn server_url(&self) -> String {
+        let Some(url) = &self.smtp_url else { return String::new() };
+        let mut url = url.clone();
+        if url.scheme() == "smtp" && !self.is_loopback() {
+            url.set_query(Some("tls=required"));
+        }
+        url.into()
+    }
+
+    /// Whether the mail server is on this machine. Only special schemes have hosts that are parsed.
+    fn is_loopback(&self) -> bool {
+        let host = self.smtp_url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+        host == "localhost" || address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+}
+
 impl Keys {
     /// When signing keys take their steps.
     #[must_use]
@@ -262,6 +316,13 @@ impl Keys {
             rotation: (self.rotation_days > 0).then(|| TimeDelta::days(self.rotation_days.into())),
             announcement: TimeDelta::hours(self.announce_hours.into()),
         }
+    }
+}
+
+/// The URL carries a password.
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("from", &self.from).finish_non_exhaustive()
     }
 }
 

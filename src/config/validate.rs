@@ -12,6 +12,7 @@ impl Config {
         self.check_device_flow()?;
         self.check_tokens()?;
         self.check_keys()?;
+        self.check_mail()?;
         require(
             self.secrets.master_key.is_none() || self.secrets.master_key_file.is_none(),
             "secrets.master_key",
@@ -142,6 +143,35 @@ impl Config {
             self.registration.scopes.iter().all(fits),
             "registration.scopes",
             "must be names of scopes, and neither admin nor clients: who registers itself is known to nobody",
+        )
+    }
+
+    fn check_mail(&self) -> Result<(), ConfigError> {
+        let Some(url) = &self.mail.smtp_url else { return Ok(()) };
+        require(
+            matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|host| !host.is_empty()),
+            "mail.smtp_url",
+            "must be smtp://host or smtps://host",
+        )?;
+        require(
+            matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none(),
+            "mail.smtp_url",
+            "must be no more than scheme, user, password, host and port",
+        )?;
+        require(
+            url.username().is_empty() == url.password().is_none(),
+            "mail.smtp_url",
+            "must have both user and password, or neither",
+        )?;
+        require(
+            self.mail.from.parse::<lettre::message::Mailbox>().is_ok(),
+            "mail.from",
+            "must be an address, such as `Example <no-reply@example.org>`",
+        )?;
+        require(
+            (1..=60).contains(&self.mail.timeout_seconds),
+            "mail.timeout_seconds",
+            "must be between 1 and 60",
         )
     }
 

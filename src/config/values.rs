@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use crate::model::signing_key::SigningAlgorithm;
+use crate::model::user::Role;
 
 pub(super) fn empty_is_none<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -38,6 +39,25 @@ pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Si
 
 /// Networks as a list, or separated by commas as an environment variable has them. An address is a network of one.
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    words(deserializer)?
+        .iter()
+        .map(|word| {
+            word.parse::<IpNet>()
+                .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
+                .map_err(|_| serde::de::Error::custom(format!("`{word}` is no address or network")))
+        })
+        .collect()
+}
+
+/// Roles, in the same two ways.
+pub(super) fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Role>, D::Error> {
+    words(deserializer)?
+        .iter()
+        .map(|word| word.parse().map_err(|error| serde::de::Error::custom(format!("`{word}`: {error}"))))
+        .collect()
+}
+
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Given {
@@ -48,13 +68,5 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
         Given::List(words) => words,
         Given::Text(text) => text.split(',').map(|word| word.trim().to_owned()).collect(),
     };
-    words
-        .iter()
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            word.parse::<IpNet>()
-                .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| serde::de::Error::custom(format!("`{word}` is no address or network")))
-        })
-        .collect()
+    Ok(words.into_iter().filter(|word| !word.is_empty()).collect())
 }

@@ -34,6 +34,11 @@ impl fmt::Display for OAuthError {
 pub enum PollAnswer {
     /// `authorization_pending`: nobody has decided yet.
     Pending,
+    /// `authorization_pending`: what the person typed is not what the page shows.
+    WrongConfirmation {
+        /// How often they may try.
+        attempts_left: u64,
+    },
     /// `slow_down`: nobody has decided yet, and the polls come too fast.
     SlowDown,
     /// `access_denied`: somebody refused.
@@ -82,7 +87,12 @@ fn classify(answer: &Answer) -> PollAnswer {
     }
     let error = oauth_error(answer);
     match error.as_ref().map(|error| error.code.as_str()) {
-        Some("authorization_pending") => return PollAnswer::Pending,
+        Some("authorization_pending") => {
+            return match attempts_left(answer) {
+                Some(attempts_left) => PollAnswer::WrongConfirmation { attempts_left },
+                None => PollAnswer::Pending,
+            };
+        }
         Some("slow_down") => return PollAnswer::SlowDown,
         Some("access_denied") => return PollAnswer::Denied,
         Some("expired_token") => return PollAnswer::Expired,
@@ -102,6 +112,11 @@ fn classify(answer: &Answer) -> PollAnswer {
         Ok(tokens) => PollAnswer::Tokens(Box::new(tokens)),
         Err(error) => PollAnswer::Unreadable(format!("{status} without tokens ({})", unquoted(&error))),
     }
+}
+
+fn attempts_left(answer: &Answer) -> Option<u64> {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+    body.get("confirmation_attempts_left")?.as_u64()
 }
 
 /// The error of RFC 6749 §5.2. Some servers send it with 200.

@@ -53,6 +53,19 @@ pub struct DeviceAuthorization {
     pub expires_in: Duration,
     /// How long to wait between polls.
     pub interval: Duration,
+    /// Whether the approval page shows something that this device must send.
+    pub confirmation: Confirmation,
+}
+
+/// Whether the approval page shows characters that the device must send as `confirmation_code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// It does not.
+    Never,
+    /// It may.
+    Possible,
+    /// It does.
+    Required,
 }
 
 /// Why there are no tokens.
@@ -93,6 +106,10 @@ struct StartAnswer {
     expires_in: Option<u64>,
     #[serde(default, deserialize_with = "wire::seconds")]
     interval: Option<u64>,
+    #[serde(default)]
+    confirmation_required: bool,
+    #[serde(default)]
+    confirmation_possible: bool,
 }
 
 impl DeviceFlow {
@@ -120,17 +137,20 @@ impl DeviceFlow {
         })
     }
 
-    /// Asks once whether somebody has decided (RFC 8628 §3.4), and asks to be held for `hold`.
+    /// Asks once whether somebody has decided (RFC 8628 §3.4), and asks to be held for `hold`. `confirmation_code` is
+    /// what the person has typed, if anything.
     pub async fn poll(
         &self,
         authorization: &DeviceAuthorization,
+        confirmation_code: Option<&str>,
         hold: Option<Duration>,
     ) -> Result<Polled, TransportError> {
-        let form = [
+        let mut form = vec![
             ("grant_type", GRANT_TYPE),
             ("device_code", authorization.device_code.expose()),
             ("client_id", self.identity.id()),
         ];
+        form.extend(confirmation_code.map(|code| ("confirmation_code", code)));
         let timeout = hold.map_or(TIMEOUT, |hold| hold.saturating_add(HOLD_ALLOWANCE));
         let url = &self.metadata.token_endpoint;
         match self.post(url, &form, hold, timeout).await {
@@ -194,6 +214,11 @@ fn read_start(body: &[u8]) -> Result<DeviceAuthorization, FlowError> {
         expires_in: Duration::from_secs(expires_in),
         // An interval of 0 would make this client hammer the server.
         interval: Duration::from_secs(answer.interval.unwrap_or(DEFAULT_INTERVAL).max(1)),
+        confirmation: match (answer.confirmation_required, answer.confirmation_possible) {
+            (true, _) => Confirmation::Required,
+            (false, true) => Confirmation::Possible,
+            (false, false) => Confirmation::Never,
+        },
     })
 }
 

@@ -26,7 +26,7 @@ pub use claims::{decode_claims_unverified, summary_lines};
 pub use description::DeviceDescription;
 pub use discovery::{DiscoveryError, Metadata, discover};
 pub use dpop::{DpopKey, DpopKeyError};
-pub use flow::{DeviceAuthorization, DeviceFlow, FlowError};
+pub use flow::{Confirmation, DeviceAuthorization, DeviceFlow, FlowError};
 pub use http::{Http, TransportError};
 pub use identity::{ClientIdentity, Secret};
 pub use pacing::LongPoll;

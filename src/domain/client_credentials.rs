@@ -1,6 +1,5 @@
 //! A client asks for an access token of its own, with no person behind it (RFC 6749 §4.4): machine administration.
 
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::authenticate_client::AuthenticatedClient;
@@ -9,17 +8,12 @@ use super::oauth_error::{ErrorCode, OAuthError};
 use super::tokens::{self, IssuedTokens};
 use super::{audit, granting, resources};
 use crate::app::App;
-use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::client::GrantType;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::store;
-
-/// How many refusals are written down. Whoever may not do this could otherwise fill the audit trail for nothing.
-const WRITTEN_REFUSALS: Guard =
-    Guard { name: "refusal/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
 
 /// What a client sends (RFC 6749 §4.4.2).
 #[derive(Debug)]
@@ -49,7 +43,7 @@ pub async fn issue(
     let granted = grant(app, tenant, client, request).await;
     if let Err(refusal) = &granted
         && !matches!(refusal.code, ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
-        && app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
+        && app.refusal_buckets.pay(&audit::WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
     {
         record(app, client, Outcome::Refused, json!({"error": refusal.code.as_str()}), origin).await?;
     }

@@ -1,4 +1,4 @@
-//! The guards against guessing: user codes (RFC 8628 §5.1) and passwords. They are counted in the database,
+//! The guards against guessing: user codes (RFC 8628 §5.1), passwords and second factors. They are counted in the database,
 //! where all replicas see them, and close when it cannot be reached.
 
 use chrono::TimeDelta;
@@ -20,6 +20,15 @@ const PASSWORD_BY_ACCOUNT: Guard =
     Guard { name: "password/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 const PASSWORD_BY_ADDRESS: Guard =
     Guard { name: "password/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+
+// By the account wherever it is tried from: only those who know its password get this far.
+const SECOND_FACTOR_BY_ACCOUNT: Guard = Guard {
+    name: "second_factor/account",
+    capacity: 5.0,
+    refill: Refill::AfterQuiet(TimeDelta::minutes(10)),
+};
+const SECOND_FACTOR_BY_ADDRESS: Guard =
+    Guard { name: "second_factor/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
 
 /// An attempt that was paid for. When it turns out right, what it cost is given back.
 #[derive(Debug)]
@@ -76,6 +85,24 @@ pub async fn pay_for_password(
         vec![
             (PASSWORD_BY_ACCOUNT, format!("{account} {address}")),
             (PASSWORD_BY_ADDRESS, address.to_string()),
+        ],
+    )
+    .await
+}
+
+/// Pays for a code of a second factor: by account, and by address.
+pub async fn pay_for_second_factor(
+    app: &App,
+    tenant: TenantId,
+    user: UserId,
+    origin: &RequestOrigin,
+) -> store::Result<Payment> {
+    pay(
+        app,
+        tenant,
+        vec![
+            (SECOND_FACTOR_BY_ACCOUNT, user.to_string()),
+            (SECOND_FACTOR_BY_ADDRESS, origin.limit_unit().to_string()),
         ],
     )
     .await

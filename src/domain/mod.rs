@@ -4,9 +4,12 @@
 
 pub mod access_tokens;
 pub mod approval;
+pub mod approval_notices;
 pub mod audit;
 pub mod authenticate_client;
 pub mod browser_sessions;
+pub mod campaigns;
+pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
@@ -18,6 +21,7 @@ pub mod granting;
 pub mod guards;
 pub mod housekeeping;
 pub mod introspect;
+pub mod not_me;
 pub mod oauth_error;
 pub mod passwords;
 pub mod person_claims;
@@ -26,6 +30,7 @@ pub mod refresh;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;
+pub mod second_factor;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod tenants;

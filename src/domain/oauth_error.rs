@@ -32,6 +32,11 @@ pub enum ErrorCode {
     ExpiredToken,
     InvalidClientMetadata,
     InvalidRedirectUri,
+    /// What a device sent to confirm an approval is wrong; it is still waiting.
+    WrongConfirmation {
+        /// How often it may try.
+        attempts_left: u8,
+    },
     /// The body is larger than any honest one.
     TooLarge,
     /// The body's media type is none of those understood.
@@ -70,7 +75,7 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
-            Self::AuthorizationPending => "authorization_pending",
+            Self::AuthorizationPending | Self::WrongConfirmation { .. } => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::AccessDenied => "access_denied",
             Self::ExpiredToken => "expired_token",

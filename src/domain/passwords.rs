@@ -14,12 +14,46 @@ pub const MIN_CHARS: usize = 15;
 /// The longest password that is looked at; nothing is cut off below.
 pub const MAX_CHARS: usize = 256;
 
+/// What people type when a long password is asked for: one of these, over and over.
+const COMMON: [&str; 16] = [
+    "password",
+    "passwort",
+    "passw0rd",
+    "p@ssw0rd",
+    "password1",
+    "password123",
+    "123456",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwerty",
+    "qwertz",
+    "qwerty123",
+    "letmein",
+    "iloveyou",
+    "abc123",
+];
+/// Or a piece of these.
+const RUNS: [&str; 5] = [
+    "01234567890123456789012345678901234567890",
+    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz",
+    "qwertyuiopasdfghjklzxcvbnm1234567890",
+    "qwertzuiopasdfghjklyxcvbnm1234567890",
+    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
+];
+
 /// Why a password cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitPassword {
     /// Its length.
     #[error("a password has 15 to 256 characters")]
     Length,
+    /// It is the person's name.
+    #[error("a password is not the user name")]
+    Username,
+    /// It is among the first that guessers try.
+    #[error("this password is among the first that guessers try")]
+    Common,
     /// It could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hashing(String),
@@ -47,11 +81,44 @@ fn hasher() -> Argon2<'static> {
 static DECOY: LazyLock<String> =
     LazyLock::new(|| hash("there is nobody of this name", &Random::system()).unwrap_or_default());
 
-/// Hashes a new password.
-pub fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
+/// Hashes a password that the person `username` chooses, if it can be chosen.
+pub async fn choose(app: &App, password: &str, username: &str) -> Result<String, UnfitPassword> {
+    must_be_fit(password, username)?;
+    let _permit = app.password_checks.acquire().await;
+    let (password, random) = (Zeroizing::new(password.to_owned()), app.random.clone());
+    tokio::task::spawn_blocking(move || hash(&password, &random))
+        .await
+        .unwrap_or_else(|error| Err(UnfitPassword::Hashing(error.to_string())))
+}
+
+/// The rule: long, not the name, and not known to everybody (NIST SP 800-63B-4 §3.1.1.2). Letters and digits may mix as
+/// they like.
+fn must_be_fit(password: &str, username: &str) -> Result<(), UnfitPassword> {
     if !(MIN_CHARS..=MAX_CHARS).contains(&password.chars().count()) {
         return Err(UnfitPassword::Length);
     }
+    let folded = password.to_lowercase();
+    if repeats(&folded, &username.to_lowercase()) {
+        return Err(UnfitPassword::Username);
+    }
+    if RUNS.iter().any(|run| run.contains(&folded)) || COMMON.iter().any(|word| repeats(&folded, word)) {
+        return Err(UnfitPassword::Common);
+    }
+    // One to four characters over and over.
+    let shortest: String = folded.chars().take(4).collect();
+    let periods = shortest.char_indices().map(|(at, character)| &shortest[..at + character.len_utf8()]);
+    if periods.into_iter().any(|period| repeats(&folded, period)) {
+        return Err(UnfitPassword::Common);
+    }
+    Ok(())
+}
+
+/// Whether `text` is `word`, over and over, the last time perhaps cut short.
+fn repeats(text: &str, word: &str) -> bool {
+    !word.is_empty() && text.chars().eq(word.chars().cycle().take(text.chars().count()))
+}
+
+fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
     let mut salt = [0; 16];
     random.fill(&mut salt);
     hasher()
@@ -118,9 +185,32 @@ mod tests {
 
     #[test]
     fn short_and_endless_passwords_cannot_be_chosen() {
-        let random = Random::system();
-        assert!(hash("fourteen chars", &random).is_err());
-        assert!(hash(&"x".repeat(257), &random).is_err());
-        assert!(hash("пароль из слов и ещё", &random).is_ok());
+        let fit = |password: &str| must_be_fit(password, "ada");
+        assert!(matches!(fit("fourteen chars"), Err(UnfitPassword::Length)));
+        assert!(matches!(fit(&"long enough ".repeat(22)), Err(UnfitPassword::Length)));
+        assert!(fit("пароль из слов и ещё").is_ok());
+    }
+
+    #[test]
+    fn neither_the_name_nor_what_everybody_knows_can_be_chosen() {
+        for name in ["Ada Lovelace King", "adalovelace"] {
+            let typed = name.to_uppercase().repeat(2);
+            assert!(matches!(must_be_fit(&typed, name), Err(UnfitPassword::Username)), "{typed}");
+        }
+        for common in [
+            "passwordpassword",
+            "Password123Password123",
+            "123456789012345",
+            "qwertyuiopasdfg",
+            "aaaaaaaaaaaaaaaaaaaa",
+            "abcdabcdabcdabcd",
+            "1q1q1q1q1q1q1q1q",
+            "1qaz2wsx3edc4rfv",
+        ] {
+            assert!(matches!(must_be_fit(common, "ada"), Err(UnfitPassword::Common)), "{common}");
+        }
+        for good in ["correct horse battery", "password of my grandmother", "ada and the engine"] {
+            assert!(must_be_fit(good, "ada").is_ok(), "{good}");
+        }
     }
 }

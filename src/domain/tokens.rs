@@ -14,6 +14,7 @@ use super::person_claims::PersonClaims;
 use super::signing_keys::{self, SigningKey};
 use super::tenants;
 use crate::app::App;
+use crate::model::acr::Acr;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
 use crate::model::device_session::Authentication;
@@ -109,6 +110,7 @@ struct AccessTokenClaims<'a> {
 #[derive(Serialize)]
 struct ConnectionClaims<'a> {
     auth_time: i64,
+    acr: Acr,
     amr: &'a [String],
     device_id: String,
 }
@@ -150,6 +152,7 @@ struct IdTokenClaims<'a> {
     iat: i64,
     exp: i64,
     auth_time: i64,
+    acr: Acr,
     amr: &'a [String],
     at_hash: String,
     #[serde(flatten)]
@@ -180,6 +183,7 @@ pub async fn issue(
         cnf: grant.dpop_key.map(Confirmation::of),
         connection: Some(ConnectionClaims {
             auth_time: grant.authentication.auth_time.timestamp(),
+            acr: grant.authentication.acr(),
             amr: &grant.authentication.amr,
             device_id: grant.device_id.to_string(),
         }),
@@ -193,6 +197,7 @@ pub async fn issue(
             iat: now.timestamp(),
             exp: ends(app.config.tokens.id_lifetime_seconds),
             auth_time: grant.authentication.auth_time.timestamp(),
+            acr: grant.authentication.acr(),
             amr: &grant.authentication.amr,
             at_hash: at_hash(key.pair.algorithm(), &access_token),
             person: PersonClaims::of(grant.user, grant.scopes),

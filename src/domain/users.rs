@@ -67,7 +67,7 @@ pub async fn create(app: &App, tenant: TenantId, new: NewUser, password: &str) -
         return Err(UserError::UnfitUsername);
     }
     let now = app.clock.now();
-    let password_hash = passwords::hash(password, &app.random)?;
+    let password_hash = passwords::choose(app, password, &new.username).await?;
     let user = User {
         id: UserId(app.random.uuid_v7(now)),
         tenant_id: tenant,
@@ -183,8 +183,8 @@ async fn find(db: &mut PgConnection, tenant: TenantId, username: &str) -> Result
 }
 
 /// What was ended with an account.
-struct Ended {
-    devices: u64,
+pub(super) struct Ended {
+    pub(super) devices: u64,
     browsers: u64,
     /// The hashes of device codes that were approved and not yet collected.
     codes: Vec<SecretHash>,
@@ -196,7 +196,7 @@ impl Ended {
     }
 
     /// Once it is committed: our own memory need not wait for the announcement.
-    fn tell_memory(&self, app: &App) {
+    pub(super) fn tell_memory(&self, app: &App) {
         for code in &self.codes {
             app.sessions.decided(code);
         }
@@ -209,14 +209,25 @@ async fn end_connections(
     user: &User,
     reason: RevocationReason,
 ) -> store::Result<Ended> {
+    let ended = end_devices(app, &mut *db, user, reason).await?;
+    let browsers = browser_sessions::end_of_user(db, user.tenant_id, user.id, app.clock.now()).await?;
+    Ok(Ended { browsers, ..ended })
+}
+
+/// Ends every device of a person, and takes back what they approved and no device has collected.
+pub(super) async fn end_devices(
+    app: &App,
+    db: &mut PgConnection,
+    user: &User,
+    reason: RevocationReason,
+) -> store::Result<Ended> {
     let now = app.clock.now();
     let codes = decisions::take_back(&mut *db, user.id, now).await?;
     for code in &codes {
         announce(&mut *db, Announcement::Decided(*code)).await?;
     }
     let devices = token_families::revoke_of_user(&mut *db, user.tenant_id, user.id, reason, now).await?;
-    let browsers = browser_sessions::end_of_user(&mut *db, user.tenant_id, user.id, now).await?;
-    Ok(Ended { devices, browsers, codes })
+    Ok(Ended { devices, browsers: 0, codes })
 }
 
 fn event(action: Action, user: UserId, details: serde_json::Value) -> AuditEvent<'static> {

@@ -33,13 +33,14 @@ const TOKENS: [&str; 2] = ["access_token", "token"];
 const REPEATABLE: &str = "resource";
 
 /// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 17] = [
+const TEXTS: [&str; 18] = [
     "access_token",
     "client_assertion",
     "client_assertion_type",
     "client_id",
     "client_secret",
     "client_version",
+    "confirmation_code",
     "device_code",
     "device_name",
     "grant_type",

@@ -14,6 +14,8 @@ pub struct Approver {
     pub user: User,
     /// When and how they had proved who they are.
     pub authentication: Authentication,
+    /// Whether they have a second factor, as far as is known here.
+    pub has_second_factor: bool,
 }
 
 impl From<&BrowserSession> for Approver {
@@ -22,6 +24,7 @@ impl From<&BrowserSession> for Approver {
             id: ApproverId(session.id.0),
             user: session.user.clone(),
             authentication: session.authentication.clone(),
+            has_second_factor: session.has_second_factor,
         }
     }
 }

@@ -32,6 +32,8 @@ pub enum SecretKind {
     InitialAccess,
     /// What a client manages its registration with (RFC 7592 §2, registration access token).
     RegistrationAccess,
+    /// What the link "this was not me" carries.
+    NotMe,
 }
 
 impl SecretKind {
@@ -43,6 +45,7 @@ impl SecretKind {
             Self::Browser => "lkb_",
             Self::InitialAccess => "lki_",
             Self::RegistrationAccess => "lkm_",
+            Self::NotMe => "lkn_",
         }
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::device_session::Authentication;
 use super::ids::BrowserSessionId;
+use super::place::Place;
 use super::user::User;
 
 /// A session that is alive, and whose it is.
@@ -15,6 +16,10 @@ pub struct BrowserSession {
     pub user: User,
     /// When and how.
     pub authentication: Authentication,
+    /// Whether they have a second factor, used in this session or not.
+    pub has_second_factor: bool,
+    /// Where the browser was then, as far as it is known.
+    pub place: Option<Place>,
     /// The last request it was seen with.
     pub last_seen_at: DateTime<Utc>,
 }

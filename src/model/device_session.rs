@@ -4,29 +4,38 @@
 //!                 approve                 redeem
 //!   ┌─────────┐ ──────────▶ ┌──────────┐ ──────────▶ ┌──────────┐
 //!   │ pending │             │ approved │             │ consumed │
-//!   └─────────┘ ──────────▶ └──────────┘             └──────────┘
-//!        │         deny
-//!        ├──────────────▶ denied
-//!        │ expires_at
-//!        └──────────────▶ expired ◀────────────── approved, not collected in time
+//!   └─────────┘             └──────────┘             └──────────┘
+//!     │  │  │  approve,           ▲ the device sends
+//!     │  │  │  to be confirmed    │ the right characters
+//!     │  │  └──────────────▶ ┌────────────┐ three wrong ones, or disowned
+//!     │  │                   │ confirming │ ──────▶ denied
+//!     │  │ deny              └────────────┘
+//!     │  └─────────────────▶ denied
+//!     │ expires_at
+//!     └────────────────────▶ expired ◀── confirming at expires_at; approved, not collected in time
 //! ```
 //!
-//! *Expired* is not stored: it is what a pending or approved session is once its time has passed.
+//! *Expired* is not stored: it is what a pending, confirming or approved session is once its time has passed. To a
+//! poll without the right characters, a confirming session is pending.
 
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::acr::Acr;
 use super::device::DeviceDescription;
 use super::ids::{ApproverId, ClientId, DeviceSessionId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
+use super::place::Place;
 use super::scope::ScopeSet;
 
 /// How long an approved code can be collected at the least, even when it was approved just before it expired.
 pub const REDEMPTION_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// How often one code may be opened on the consent page before it dies.
 pub const MAX_OPENINGS: i32 = 5;
+/// What `amr` says of more than one factor (RFC 8176 §2).
+const MULTIPLE_FACTORS: &str = "mfa";
 /// What `slow_down` adds to the interval (RFC 8628 §3.5).
 pub const SLOW_DOWN_STEP_SECONDS: u32 = 5;
 /// The longest interval `slow_down` leads to.
@@ -56,6 +65,8 @@ pub struct DeviceSession {
 pub enum State {
     /// Nobody decided yet.
     Pending,
+    /// Somebody said yes; the device must send what the approval page shows.
+    Confirming(Approval),
     /// Somebody said yes; the tokens wait to be collected.
     Approved(Approval),
     /// Somebody said no.
@@ -101,11 +112,38 @@ pub struct Authentication {
     pub amr: Vec<String>,
 }
 
+impl Authentication {
+    /// By a password alone.
+    #[must_use]
+    pub fn by_password(at: DateTime<Utc>) -> Self {
+        Self { auth_time: at, amr: vec!["pwd".to_owned()] }
+    }
+
+    /// By a password and a code. A recovery code is a password for one time as well, so resource servers have no third
+    /// case to know; the audit trail tells them apart.
+    #[must_use]
+    pub fn by_two_factors(at: DateTime<Utc>) -> Self {
+        Self { auth_time: at, amr: ["pwd", "otp", MULTIPLE_FACTORS].map(str::to_owned).to_vec() }
+    }
+
+    /// How surely.
+    #[must_use]
+    pub fn acr(&self) -> Acr {
+        if self.amr.iter().any(|method| method == MULTIPLE_FACTORS) {
+            Acr::TwoFactors
+        } else {
+            Acr::OneFactor
+        }
+    }
+}
+
 /// Where a session stands at one moment.
 #[derive(Debug)]
 pub enum Phase<'a> {
     /// It waits for a decision.
     Pending,
+    /// It was approved, and waits for the device to confirm that.
+    Confirming,
     /// It can be redeemed.
     Approved(&'a Approval),
     /// It was refused.
@@ -121,8 +159,9 @@ impl DeviceSession {
     #[must_use]
     pub fn phase(&self, now: DateTime<Utc>) -> Phase<'_> {
         match &self.state {
-            State::Pending if now >= self.expires_at => Phase::Expired,
+            State::Pending | State::Confirming(_) if now >= self.expires_at => Phase::Expired,
             State::Pending => Phase::Pending,
+            State::Confirming(_) => Phase::Confirming,
             State::Approved(approval) if now >= self.expires_at.max(approval.at + REDEMPTION_WINDOW) => {
                 Phase::Expired
             }
@@ -186,6 +225,8 @@ pub struct DeviceRequest {
     pub device: DeviceDescription,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// With what program.
     pub user_agent: Option<String>,
     /// When.

@@ -1,6 +1,8 @@
 //! The nouns and their legal moves. No async, no I/O, no clock: everything here can be tested with plain values.
 
 pub mod access_token;
+pub mod acr;
+pub mod approval_notice;
 pub mod approver;
 pub mod attempt_budget;
 pub mod audit_event;
@@ -9,8 +11,10 @@ pub mod browser_session;
 pub mod change;
 pub mod client;
 pub mod client_metadata;
+pub mod confirmation_code;
 pub mod device;
 pub mod device_session;
+pub mod half_sign_in;
 pub mod ids;
 pub mod jws;
 pub mod key_set;
@@ -19,6 +23,7 @@ pub mod lifetime;
 pub mod place;
 pub mod policy;
 pub mod public_address;
+pub mod recovery_code;
 pub mod registration_token;
 pub mod request_origin;
 pub mod resource;
@@ -29,6 +34,7 @@ pub mod stored;
 pub mod strict_json;
 pub mod tenant;
 pub mod token_family;
+pub mod totp;
 pub mod user;
 pub mod user_code;
 pub mod verifying_key;

@@ -100,10 +100,16 @@ pub enum RevocationReason {
     RevokedByClient,
     /// Its device was removed.
     DeviceRemoved,
+    /// The person who was told of the approval says that it was not theirs.
+    Disowned,
     /// The account was disabled.
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,
+    /// Its person chose another password, and let all devices go with the old one.
+    PasswordChanged,
+    /// Its code came from a source of phishing.
+    CampaignRevoked,
 }
 
 impl RevocationReason {
@@ -116,8 +122,11 @@ impl RevocationReason {
             Self::RedemptionRetried => "redemption_retried",
             Self::RevokedByClient => "revoked_by_client",
             Self::DeviceRemoved => "device_removed",
+            Self::Disowned => "disowned",
             Self::UserDisabled => "user_disabled",
             Self::SignedOutEverywhere => "signed_out_everywhere",
+            Self::PasswordChanged => "password_changed",
+            Self::CampaignRevoked => "campaign_revoked",
         }
     }
 }

@@ -11,16 +11,21 @@ use zeroize::Zeroizing;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
-use crate::model::ids::TenantId;
+use crate::model::confirmation_code::ConfirmationCode;
+use crate::model::ids::{DeviceSessionId, TenantId};
+use crate::model::recovery_code::RecoveryCode;
 use crate::model::tenant::TenantSlug;
+use crate::model::user::User;
 use crate::model::user_code::UserCode;
 
 /// The keys in use, each derived from the master key for one purpose (RFC 5869).
 pub struct Secrets {
     user_code: hmac::Key,
+    confirmation_code: hmac::Key,
     csrf: hmac::Key,
     dpop_nonce: hmac::Key,
-    /// Seals signing keys and user codes for the database.
+    recovery_code: hmac::Key,
+    /// Seals signing keys, user codes and keys of authenticator apps for the database.
     pub database: Sealer,
     /// Seals what a browser carries for us.
     pub cookies: Sealer,
@@ -44,8 +49,10 @@ impl Secrets {
         };
         Self {
             user_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("user code mac")[..]),
+            confirmation_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("confirmation code mac")[..]),
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
             dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
+            recovery_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("recovery code mac")[..]),
             database: Sealer::new(&expand("database sealing")),
             cookies: Sealer::new(&expand("cookie sealing")),
         }
@@ -55,6 +62,19 @@ impl Secrets {
     #[must_use]
     pub fn user_code_mac(&self, tenant: TenantId, code: &UserCode) -> [u8; 32] {
         mac(&self.user_code, &[tenant.0.as_bytes(), code.as_str().as_bytes()])
+    }
+
+    /// What the database knows of a person's recovery code.
+    #[must_use]
+    pub fn recovery_code_mac(&self, user: &User, code: &RecoveryCode) -> [u8; 32] {
+        let (tenant, user) = (user.tenant_id.0, user.id.0);
+        mac(&self.recovery_code, &[tenant.as_bytes(), user.as_bytes(), code.as_str().as_bytes()])
+    }
+
+    /// What the database knows of a confirmation code.
+    #[must_use]
+    pub fn confirmation_mac(&self, session: DeviceSessionId, code: &ConfirmationCode) -> [u8; 32] {
+        mac(&self.confirmation_code, &[session.0.as_bytes(), code.as_str().as_bytes()])
     }
 
     /// The token that a form must send back: bound to the browser's cookie and to what the form is for.

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use sqlx::PgExecutor;
 
 use super::Result;
+use super::device_sessions::sources::ends;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 
@@ -46,7 +47,7 @@ pub struct Known {
 
 /// Answers it. A key whose last device was removed by its owner, or whose tokens were stolen, is not known any more.
 pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<Known> {
-    let addresses = question.source.map(|source| (host(source.network()), host(source.broadcast())));
+    let addresses = question.source.map(ends);
     let (first, last) = addresses.unzip();
     let key = question.dpop_key.map(|key| key.0.to_vec());
     Ok(sqlx::query_as!(
@@ -84,9 +85,4 @@ pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<K
     )
     .fetch_one(db)
     .await?)
-}
-
-/// An address as the database stores it.
-fn host(address: std::net::IpAddr) -> IpNet {
-    IpNet::from(address)
 }

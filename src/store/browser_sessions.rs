@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgExecutor;
+use sqlx::types::Json;
 
 use super::users::UserRow;
 use super::{Result, host};
@@ -11,6 +12,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{BrowserSessionId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::model::request_origin::RequestOrigin;
 
 /// Adds a session that ends at `expires_at` at the latest.
@@ -22,9 +24,9 @@ pub async fn insert(
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, user_agent,
+        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, place, user_agent,
                                        created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
         session.id.0,
         session.user.tenant_id.0,
         session.user.id.0,
@@ -32,6 +34,7 @@ pub async fn insert(
         session.authentication.auth_time,
         &session.authentication.amr,
         origin.ip_network(),
+        session.place.as_ref().map(Json) as _,
         origin.user_agent,
         session.last_seen_at,
         expires_at
@@ -50,15 +53,17 @@ pub async fn find_live(
     idle: TimeDelta,
 ) -> Result<Option<BrowserSession>> {
     let row = sqlx::query!(
-        "SELECT s.id AS session_id, s.auth_time, s.amr, s.last_seen_at,
+        r#"SELECT s.id AS session_id, s.auth_time, s.amr, s.place AS "place: Json<Place>", s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
-                u.tokens_not_before
+                u.tokens_not_before,
+                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id
+                        AND f.confirmed_at IS NOT NULL) AS "has_second_factor!"
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          JOIN tenants t ON t.id = s.tenant_id AND t.enabled
          WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
            AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL
-           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)",
+           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)"#,
         tenant.0,
         &token.0[..],
         now,
@@ -81,6 +86,8 @@ pub async fn find_live(
         }
         .into_user(tenant),
         authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+        has_second_factor: row.has_second_factor,
+        place: row.place.map(|place| place.0),
         last_seen_at: row.last_seen_at,
     }))
 }
@@ -91,6 +98,25 @@ pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<
         "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $2) WHERE id = $1",
         id.0,
         now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives the session another secret, and says anew how its person proved who they are.
+pub async fn renew(
+    db: impl PgExecutor<'_>,
+    id: BrowserSessionId,
+    token: SecretHash,
+    authentication: &Authentication,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE browser_sessions SET token_hash = $2, auth_time = $3, amr = $4 WHERE id = $1",
+        id.0,
+        &token.0[..],
+        authentication.auth_time,
+        &authentication.amr
     )
     .execute(db)
     .await?;
@@ -205,4 +231,25 @@ pub async fn end_of_owner(
     .execute(db)
     .await?;
     Ok(ended.rows_affected() == 1)
+}
+
+/// Ends every session of a user but one; how many there were.
+pub async fn end_others(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    kept: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let ended = sqlx::query!(
+        "UPDATE browser_sessions SET ended_at = $4
+         WHERE tenant_id = $1 AND user_id = $2 AND id <> $3 AND ended_at IS NULL",
+        tenant.0,
+        user.0,
+        kept.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(ended.rows_affected())
 }

@@ -13,8 +13,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hashbrown::{Equivalent, HashMap};
 use sqlx::PgPool;
 
+use super::frozen_sources::FrozenSource;
 use super::signing_keys::PublishedKey;
-use super::{Result, clients, resources, scopes, signing_keys, tenants};
+use super::{Result, clients, frozen_sources, resources, scopes, signing_keys, tenants};
 use crate::model::client::Client;
 use crate::model::ids::TenantId;
 use crate::model::resource::Resource;
@@ -34,6 +35,7 @@ pub struct Cached {
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
     resources: Shelf<TenantId, Vec<Resource>>,
+    frozen_sources: Shelf<TenantId, Vec<FrozenSource>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
     published_keys: Shelf<TenantId, Vec<PublishedKey>>,
 }
@@ -107,6 +109,15 @@ impl Cached {
         }
         let all = async { resources::all(db, tenant).await.map(Some) };
         Ok(Box::pin(self.read(&self.resources, tenant, all)).await?.unwrap_or_default())
+    }
+
+    /// The sources of codes that are frozen in the tenant.
+    pub async fn frozen_sources(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<FrozenSource>>> {
+        if let Some(known) = self.known(&self.frozen_sources, &tenant) {
+            return Ok(known);
+        }
+        let all = async { frozen_sources::all(db, tenant).await.map(Some) };
+        Ok(Box::pin(self.read(&self.frozen_sources, tenant, all)).await?.unwrap_or_default())
     }
 
     /// The key that signs for the tenant with this algorithm.

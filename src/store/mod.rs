@@ -3,6 +3,7 @@
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
 pub mod announcements;
+pub mod approval_notices;
 pub mod approvals;
 pub mod attempt_budgets;
 pub mod audit_events;
@@ -14,8 +15,11 @@ pub mod device_sessions;
 pub mod device_trust;
 pub mod devices;
 mod error;
+pub mod frozen_sources;
+pub mod half_sign_ins;
 pub mod queues;
 pub mod recent_proofs;
+pub mod recovery_codes;
 pub mod refresh_tokens;
 pub mod registration_tokens;
 pub mod request_buckets;
@@ -24,9 +28,11 @@ pub mod revoked_access_tokens;
 pub mod schema;
 pub mod scopes;
 pub mod signing_keys;
+pub mod source_accounts;
 pub mod standings;
 pub mod tenants;
 pub mod token_families;
+pub mod totp_secrets;
 pub mod used_jtis;
 pub mod users;
 pub mod verified_tokens;

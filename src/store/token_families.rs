@@ -1,9 +1,11 @@
 //! `token_families`
 
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use sqlx::PgExecutor;
 
 use super::Result;
+use super::device_sessions::sources::ends;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, TokenFamilyId, UserId};
 use crate::model::token_family::RevocationReason;
@@ -97,6 +99,35 @@ pub async fn revoke_of_refresh_token(
     .fetch_optional(db)
     .await?
     .map(TokenFamilyId))
+}
+
+/// Revokes the families of devices that asked from this network since then; which they were, and whose. It reads all
+/// of the tenant's devices: an index would cost every redemption for something that happens once a year.
+pub async fn revoke_of_source(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    network: IpNet,
+    since: DateTime<Utc>,
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<(TokenFamilyId, UserId)>> {
+    let (first, last) = ends(network);
+    let revoked = sqlx::query!(
+        "UPDATE token_families f SET revoked_at = $5, revoked_reason = $6
+         FROM devices d
+         WHERE d.id = f.device_id AND d.tenant_id = $1 AND d.ip_address BETWEEN $2 AND $3 AND d.created_at >= $4
+           AND f.revoked_at IS NULL
+         RETURNING f.id, f.user_id",
+        tenant.0,
+        first,
+        last,
+        since,
+        now,
+        reason.as_str()
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(revoked.into_iter().map(|row| (TokenFamilyId(row.id), UserId(row.user_id))).collect())
 }
 
 /// Revokes every family of a user; how many were alive.

@@ -142,7 +142,7 @@ pub async fn raise_tokens_not_before(
     .await?)
 }
 
-/// Counts a wrong password; how many there were in a row.
+/// Counts a wrong password or code; how many there were in a row.
 pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32> {
     Ok(sqlx::query_scalar!(
         "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins",
@@ -152,19 +152,30 @@ pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32>
     .await?)
 }
 
-/// Forgets wrong passwords after a right one, and keeps a hash made with newer parameters, if there is one.
-pub async fn record_success(
+/// Puts `new` in the place of the password hash `checked`, or leaves it; whether `checked` is still the one that
+/// counts. Until the transaction ends, nobody else changes it.
+pub async fn renew_password_hash(
     db: impl PgExecutor<'_>,
     user: UserId,
-    new_password_hash: Option<&str>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE users SET failed_sign_ins = 0, password_hash = coalesce($2, password_hash) WHERE id = $1",
+    checked: &str,
+    new: Option<&str>,
+) -> Result<bool> {
+    let held = sqlx::query!(
+        "UPDATE users SET password_hash = coalesce($3, password_hash) WHERE id = $1 AND password_hash = $2",
         user.0,
-        new_password_hash
+        checked,
+        new
     )
     .execute(db)
     .await?;
+    Ok(held.rows_affected() == 1)
+}
+
+/// Forgets what was wrong before, after a whole sign-in.
+pub async fn forget_failures(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!("UPDATE users SET failed_sign_ins = 0 WHERE id = $1 AND failed_sign_ins > 0", user.0)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
 
 mod api;
+mod approval_notices;
 mod availability;
 mod client_keys_by_uri;
 mod client_secrets;
@@ -14,6 +15,8 @@ mod openapi_programs;
 mod openid_id_tokens;
 mod openid_userinfo;
 mod pages;
+mod phishing;
+mod places;
 mod replicas;
 mod resource_servers;
 mod rfc6749_client_authentication;

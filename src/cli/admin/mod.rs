@@ -1,6 +1,7 @@
 //! `latchkey admin`: tenants, users, clients, scopes, resources and signing keys, on the configured database, also
 //! while a server runs.
 
+mod campaigns;
 mod clients;
 mod policies;
 mod registration_tokens;
@@ -40,7 +41,9 @@ Examples:
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
-  latchkey admin tokens-not-before --every-tenant";
+  latchkey admin reset-second-factor --username ada
+  latchkey admin tokens-not-before --every-tenant
+  latchkey admin revoke-campaign --source 192.0.2.7 --dry-run";
 
 /// Make and change tenants, users, clients, scopes, resources and signing keys.
 #[derive(Debug, Args)]
@@ -64,6 +67,8 @@ enum Command {
     SetUser(users::SetUser),
     /// End all of a person's devices and browser sessions; the account stays.
     RevokeUser(users::ThatUser),
+    /// Remove the second factor of somebody who has lost it; their next sign-in takes the password alone.
+    ResetSecondFactor(users::NamedUser),
     /// Delete an account with everything that is its own; the audit trail stays.
     DeleteUser(users::ThatUser),
     /// Register a client; a confidential one's secret is printed this once.
@@ -98,6 +103,12 @@ enum Command {
     DeleteTenant(tenants::ThatTenant),
     /// Say what a tenant or a client has otherwise than the settings under [policy].
     SetPolicy(policies::SetPolicy),
+    /// Undo all that came from one source of codes, and freeze it: for after a phishing campaign.
+    RevokeCampaign(campaigns::RevokeCampaign),
+    /// List the sources of codes that are frozen, or that something speaks against.
+    ListCampaigns(campaigns::ListCampaigns),
+    /// Let a frozen source have codes again.
+    ReleaseSource(campaigns::ReleaseSource),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
@@ -136,6 +147,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,
         Command::SetUser(change) => users::set_user(app, tenant, &change).await,
         Command::RevokeUser(that) => users::revoke_user(app, tenant, &that).await,
+        Command::ResetSecondFactor(that) => users::reset_second_factor(app, tenant, &that).await,
         Command::DeleteUser(that) => users::delete_user(app, tenant, &that).await,
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
@@ -151,6 +163,9 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
         Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
+        Command::RevokeCampaign(which) => campaigns::revoke_campaign(app, tenant, &which).await,
+        Command::ListCampaigns(which) => campaigns::list_campaigns(app, tenant, &which).await,
+        Command::ReleaseSource(which) => campaigns::release_source(app, tenant, &which).await,
         Command::DeleteClient(that) => clients::delete_client(app, tenant, &that).await,
         Command::CreateTenant(_)
         | Command::SetTenant(_)

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Done;
 use crate::app::App;
+use crate::domain::second_factor::remove;
 use crate::domain::users::{self, NewUser};
 use crate::model::ids::TenantId;
 use crate::model::user::{Role, Standing};
@@ -45,6 +46,13 @@ pub(super) struct ThatUser {
     name: String,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct NamedUser {
+    /// The account.
+    #[arg(long, value_name = "NAME")]
+    username: String,
+}
+
 pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) -> Done {
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line)?;
@@ -69,6 +77,13 @@ pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> D
 pub(super) async fn revoke_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
     users::sign_out_everywhere(app, tenant, &that.name).await?;
     Ok((format!("user {} is signed out everywhere", that.name), json!({"username": that.name})))
+}
+
+pub(super) async fn reset_second_factor(app: &App, tenant: TenantId, that: &NamedUser) -> Done {
+    let name = &that.username;
+    let removed = remove::reset(app, tenant, name).await?;
+    let outcome = if removed { "has no second factor any more" } else { "had no second factor" };
+    Ok((format!("user {name} {outcome}"), json!({"username": name, "removed": removed})))
 }
 
 pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {

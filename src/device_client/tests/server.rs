@@ -65,6 +65,11 @@ impl Scripted {
         self
     }
 
+    pub(crate) fn with(mut self, member: &str, value: Value) -> Self {
+        self.body[member] = value;
+        self
+    }
+
     pub(crate) fn after(mut self, seconds: u64) -> Self {
         self.held = Duration::from_secs(seconds);
         self

@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::server::{Scripted, ScriptedServer};
 use crate::device_client::{
@@ -11,6 +12,10 @@ use crate::device_client::{
 
 fn issued() -> Scripted {
     Scripted::tokens(json!({"access_token": "AAA", "token_type": "Bearer", "expires_in": 300}))
+}
+
+fn nothing_typed() -> UnboundedReceiver<String> {
+    mpsc::unbounded_channel().1
 }
 
 fn pending() -> Scripted {
@@ -26,7 +31,7 @@ async fn flow(server: &ScriptedServer, long_poll: LongPoll) -> DeviceFlow {
 async fn run(server: &ScriptedServer, long_poll: LongPoll) -> Result<TokenResponse, FlowError> {
     let flow = flow(server, long_poll).await;
     let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
-    wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await
+    wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await
 }
 
 #[tokio::test]
@@ -38,7 +43,8 @@ async fn the_requests_are_those_of_rfc_8628() {
     let authorization = flow.start(Some("openid profile"), &device).await.unwrap();
     let answers = Mutex::new(Vec::new());
     let observe = |answer: &PollAnswer| answers.lock().unwrap().push(answer.clone());
-    let tokens = wait_for_tokens(&flow, &authorization, &server.clock, observe).await.unwrap();
+    let tokens =
+        wait_for_tokens(&flow, &authorization, &server.clock, observe, &mut nothing_typed()).await.unwrap();
     assert_eq!(tokens.access_token, "AAA");
     assert!(matches!(answers.lock().unwrap()[..], [PollAnswer::Pending, PollAnswer::Tokens(_)]));
 
@@ -149,7 +155,7 @@ async fn a_server_that_is_gone_is_waited_for_until_the_codes_expire() {
         assert!(matches!(answer, PollAnswer::Unavailable(why) if why.contains("refused")), "{answer:?}");
         *failures.lock().unwrap() += 1;
     };
-    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, observe).await;
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, observe, &mut nothing_typed()).await;
     assert!(matches!(outcome, Err(FlowError::Expired)));
     assert_eq!(*failures.lock().unwrap(), 7);
 }
@@ -182,7 +188,8 @@ async fn with_a_key_every_request_brings_its_own_proof_and_the_servers_nonce() {
     let mut flow = flow(&server, LongPoll::Off).await;
     flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
     let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
-    let tokens = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await.unwrap();
+    let tokens =
+        wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await.unwrap();
     assert_eq!(tokens.token_type, "DPoP");
     // The demand for a nonce is answered at once.
     assert_eq!(server.polled_at(), [5, 10, 10, 15]);
@@ -204,7 +211,7 @@ async fn a_server_that_is_never_content_with_a_nonce_is_not_asked_for_ever() {
     let mut flow = flow(&server, LongPoll::Off).await;
     flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
     let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
-    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await;
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await;
     assert!(matches!(outcome, Err(FlowError::Refused(error)) if error.code == "use_dpop_nonce"));
     assert_eq!(server.polled_at(), [5, 5]);
 }
@@ -215,10 +222,29 @@ async fn tokens_that_are_not_bound_are_not_taken_for_bound_ones() {
     let mut flow = flow(&server, LongPoll::Off).await;
     flow.dpop = Some(Arc::new(DpopKey::generate().unwrap()));
     let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
-    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| ()).await;
+    let outcome = wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await;
     assert!(matches!(outcome, Err(FlowError::NotBound)));
     flow.metadata.dpop_signing_alg_values_supported.clear();
     let refused = flow.start(None, &DeviceDescription::default()).await;
     assert!(matches!(refused, Err(FlowError::NoDpop)));
     assert_eq!(server.seen().len(), 2, "nobody was bothered");
+}
+
+#[tokio::test]
+async fn what_the_person_types_is_sent_until_an_answer_speaks_of_it() {
+    let wrong = || Scripted::error("authorization_pending").with("confirmation_attempts_left", json!(2));
+    let server = ScriptedServer::start([pending(), wrong(), pending(), issued()]).await;
+    let flow = flow(&server, LongPoll::Off).await;
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    let (keyboard, mut typed) = mpsc::unbounded_channel();
+    keyboard.send("abc".to_owned()).unwrap();
+    let observe = |answer: &PollAnswer| {
+        if matches!(answer, PollAnswer::WrongConfirmation { attempts_left: 2 }) {
+            keyboard.send("KXT".to_owned()).unwrap();
+        }
+    };
+    wait_for_tokens(&flow, &authorization, &server.clock, observe, &mut typed).await.unwrap();
+    let seen = server.seen();
+    let sent: Vec<_> = seen.iter().skip(1).map(|seen| seen.member("confirmation_code")).collect();
+    assert_eq!(sent, [Some("abc"), Some("abc"), Some("KXT"), Some("KXT")]);
 }

@@ -8,8 +8,7 @@ use super::judge::{self, Finding, Sides, Step};
 use crate::app::App;
 use crate::domain::device_flow::open::Consent;
 use crate::domain::policies;
-use crate::model::browser_session::BrowserSession;
-use crate::model::place::Place;
+use crate::model::approver::Approver;
 use crate::model::policy::approval::{ApprovalPolicy, Mode, Verdict};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
@@ -19,7 +18,7 @@ use crate::store::{self};
 
 /// Who is about to approve, and from where.
 #[derive(Clone, Copy, Debug)]
-pub struct Approver<'a> {
+pub struct Approving<'a> {
     /// Who.
     pub user: &'a User,
     /// When they signed in.
@@ -28,11 +27,11 @@ pub struct Approver<'a> {
     pub origin: &'a RequestOrigin,
 }
 
-impl<'a> Approver<'a> {
-    /// The person at a browser.
+impl<'a> Approving<'a> {
+    /// A person, at a browser or by a program that acts for them.
     #[must_use]
-    pub const fn at(browser: &'a BrowserSession, origin: &'a RequestOrigin) -> Self {
-        Self { user: &browser.user, auth_time: browser.authentication.auth_time, origin }
+    pub const fn of(approver: &'a Approver, origin: &'a RequestOrigin) -> Self {
+        Self { user: &approver.user, auth_time: approver.authentication.auth_time, origin }
     }
 }
 
@@ -69,7 +68,7 @@ impl Assessment {
 pub async fn assess(
     app: &App,
     tenant: &Tenant,
-    approver: &Approver<'_>,
+    approver: &Approving<'_>,
     consent: &Consent,
 ) -> store::Result<Assessment> {
     let policy = policies::effective(app, tenant, &consent.client).approval;
@@ -93,7 +92,7 @@ pub async fn assess(
 async fn gather(
     app: &App,
     tenant: &Tenant,
-    approver: &Approver<'_>,
+    approver: &Approving<'_>,
     consent: &Consent,
     policy: &ApprovalPolicy,
 ) -> store::Result<Facts> {
@@ -108,8 +107,9 @@ async fn gather(
         now,
     };
     let known = approvals::known(&app.db, &question).await?;
-    let (asker_place, approver_place) = places(app, approver, consent);
-    let both = asker_place.as_ref().zip(approver_place.as_ref());
+    // Where the browser is now, which may not be where it signed in.
+    let approver_place = app.geo.place_of(approver.origin.ip_address);
+    let both = request.place.as_ref().zip(approver_place.as_ref());
     let count = |number: i64| u32::try_from(number).unwrap_or(0);
     Ok(Facts {
         code_age_seconds: (now - request.created_at).num_seconds(),
@@ -118,7 +118,7 @@ async fn gather(
         same_country: both.and_then(|(asker, approver)| asker.is_same_country(approver)),
         same_asn: both.and_then(|(asker, approver)| asker.is_same_asn(approver)),
         distance_km: both.and_then(|(asker, approver)| least_distance_km(asker, approver)),
-        hosting_provider: asker_place.as_ref().and_then(|place| place.is_hosting),
+        hosting_provider: request.place.as_ref().and_then(|place| place.is_hosting),
         first_device: !known.has_device_of_client,
         codes_of_source: count(known.codes_of_source),
         accounts_of_source: count(known.accounts_of_source),
@@ -134,9 +134,4 @@ fn key_standing(question: Question<'_>, known: Known) -> KeyStanding {
         (Some(_), None) => KeyStanding::Unknown,
         (Some(_), Some(connected_at)) => KeyStanding::Known { name: known.key_device_name, connected_at },
     }
-}
-
-/// Where the device asked and where the browser is now.
-fn places(_app: &App, _approver: &Approver<'_>, _consent: &Consent) -> (Option<Place>, Option<Place>) {
-    (None, None)
 }

@@ -35,6 +35,12 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether it is about where the device and the person are, of which much is guesswork.
+    #[must_use]
+    pub const fn is_about_places(self) -> bool {
+        matches!(self, Self::OtherCountry | Self::FarAway | Self::HostingProvider | Self::OtherNetwork)
+    }
+
     /// The word in metrics, the audit trail and the consent API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -189,12 +195,131 @@ pub(super) fn steps(policy: &ApprovalPolicy, facts: &Facts, verdict: Verdict) ->
     };
     let signs_in = verdict >= Verdict::Reauthenticate || (heavy && !confirms);
     [
-        (verdict >= Verdict::Retype && facts.arrival == CodeArrival::Link, Step::Retype),
         (signs_in && !facts.signed_in_since, Step::Reauthenticate),
+        (verdict >= Verdict::Retype && facts.arrival == CodeArrival::Link, Step::Retype),
         (confirms, Step::Confirm),
     ]
     .into_iter()
     .filter(|(needed, _)| *needed)
     .map(|(_, step)| step)
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn policy() -> ApprovalPolicy {
+        Config::default().policy.approval
+    }
+
+    /// A link, from another network of the same country.
+    fn facts() -> Facts {
+        Facts {
+            code_age_seconds: 30,
+            arrival: CodeArrival::Link,
+            network: Proximity::Elsewhere,
+            same_country: Some(true),
+            same_asn: Some(false),
+            distance_km: Some(12),
+            hosting_provider: Some(false),
+            key: KeyStanding::None,
+            first_device: true,
+            codes_of_source: 1,
+            accounts_of_source: 0,
+            frozen_source: false,
+            signed_in_since: false,
+        }
+    }
+
+    fn judged(facts: &Facts) -> Verdict {
+        heaviest(&rules(&policy(), facts))
+    }
+
+    #[test]
+    fn the_defaults_are_quiet_for_honest_people_and_clear_for_phishing() {
+        use CodeArrival::{Link, Typed};
+        let at = |arrival| Facts { arrival, ..facts() };
+        for (facts, verdict) in [
+            (at(Link), Verdict::Allow),
+            (at(Typed), Verdict::Allow),
+            (Facts { same_country: Some(false), ..at(Link) }, Verdict::Reauthenticate),
+            (Facts { same_country: Some(false), ..at(Typed) }, Verdict::Warn),
+            (Facts { distance_km: Some(1000), ..at(Link) }, Verdict::Retype),
+            (Facts { distance_km: Some(1000), ..at(Typed) }, Verdict::Warn),
+            (Facts { distance_km: Some(999), ..at(Link) }, Verdict::Allow),
+            (Facts { hosting_provider: Some(true), ..at(Link) }, Verdict::Retype),
+            (Facts { hosting_provider: Some(true), ..at(Typed) }, Verdict::Warn),
+            (Facts { codes_of_source: 10, ..at(Typed) }, Verdict::Warn),
+            (Facts { accounts_of_source: 5, ..at(Typed) }, Verdict::Reauthenticate),
+            (Facts { accounts_of_source: 4, ..at(Typed) }, Verdict::Allow),
+            (Facts { key: KeyStanding::Unknown, code_age_seconds: 599, ..at(Link) }, Verdict::Allow),
+        ] {
+            assert_eq!(judged(&facts), verdict, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_found_next_to_the_device_or_for_a_key_of_ones_own_or_where_nothing_is_known() {
+        let suspicious = Facts {
+            same_country: Some(false),
+            distance_km: Some(9_000),
+            hosting_provider: Some(true),
+            codes_of_source: 50,
+            accounts_of_source: 50,
+            ..facts()
+        };
+        let known = KeyStanding::Known { name: None, connected_at: DateTime::UNIX_EPOCH };
+        let unknown = Facts {
+            same_country: None,
+            distance_km: None,
+            hosting_provider: None,
+            same_asn: None,
+            ..facts()
+        };
+        for facts in [
+            Facts { network: Proximity::SameAddress, ..suspicious.clone() },
+            Facts { network: Proximity::SameNetwork, ..suspicious.clone() },
+            Facts { key: known, ..suspicious.clone() },
+            unknown,
+        ] {
+            assert_eq!(rules(&policy(), &facts), [], "{facts:?}");
+        }
+        assert_eq!(judged(&suspicious), Verdict::Reauthenticate);
+    }
+
+    #[test]
+    fn report_only_leaves_the_switches_in_force() {
+        let off = [Finding { reason: Reason::GrantOff, verdict: Verdict::Deny }];
+        let abroad = [Finding { reason: Reason::OtherCountry, verdict: Verdict::Retype }];
+        assert_eq!(enforced(Mode::ReportOnly, &[], &abroad), Verdict::Allow);
+        assert_eq!(enforced(Mode::Enforce, &[], &abroad), Verdict::Retype);
+        assert_eq!(enforced(Mode::ReportOnly, &off, &abroad), Verdict::Deny);
+    }
+
+    #[test]
+    fn each_verdict_asks_for_what_the_lighter_ones_ask_for() {
+        use Step::{Confirm, Reauthenticate, Retype};
+        let with = |reverse_confirmation| ApprovalPolicy { reverse_confirmation, ..policy() };
+        let typed = Facts { arrival: CodeArrival::Typed, ..facts() };
+        let signed_in = Facts { signed_in_since: true, ..facts() };
+        use ReverseConfirmation::{Always, Never, OnRisk};
+        let cases: [(ReverseConfirmation, &Facts, Verdict, &[Step]); 9] = [
+            (Never, &facts(), Verdict::Warn, &[]),
+            (Never, &facts(), Verdict::Retype, &[Retype]),
+            (Never, &typed, Verdict::Retype, &[]),
+            (Never, &facts(), Verdict::Confirm, &[Reauthenticate, Retype]),
+            (OnRisk, &facts(), Verdict::Confirm, &[Retype, Confirm]),
+            (OnRisk, &facts(), Verdict::Reauthenticate, &[Reauthenticate, Retype, Confirm]),
+            (OnRisk, &signed_in, Verdict::Reauthenticate, &[Retype, Confirm]),
+            (OnRisk, &facts(), Verdict::Retype, &[Retype]),
+            (Always, &typed, Verdict::Allow, &[Confirm]),
+        ];
+        for (confirmation, facts, verdict, expected) in cases {
+            assert_eq!(steps(&with(confirmation), facts, verdict), expected, "{confirmation:?} {verdict:?}");
+        }
+    }
 }

@@ -9,6 +9,6 @@ pub mod assess;
 pub mod facts;
 pub mod judge;
 
-pub use assess::{Approver, Assessment, assess};
+pub use assess::{Approving, Assessment, assess};
 pub use facts::{Facts, KeyStanding, Proximity};
-pub use judge::{Finding, Reason, Step};
+pub use judge::{Finding, Reason, Step, may_connect_from};

@@ -37,9 +37,9 @@ impl Asker<'_> {
 /// What a poll leads to.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// Nobody decided yet.
+    /// Nobody decided yet, or the device has yet to confirm what was approved.
     Pending,
-    /// Nobody decided yet, and the device asks too often; from now on it must wait this many seconds.
+    /// The same, and the device asks too often; from now on it must wait this many seconds.
     SlowDown {
         /// The raised interval.
         interval_seconds: u32,
@@ -68,10 +68,10 @@ pub fn answer(session: &DeviceSession, polling: &Polling, asker: Asker<'_>, now:
         return Verdict::Foreign;
     }
     match session.phase(now) {
-        Phase::Pending if polling.is_early(now) => {
+        Phase::Pending | Phase::Confirming if polling.is_early(now) => {
             Verdict::SlowDown { interval_seconds: polling.slowed_interval() }
         }
-        Phase::Pending => Verdict::Pending,
+        Phase::Pending | Phase::Confirming => Verdict::Pending,
         Phase::Denied => Verdict::Denied,
         Phase::Expired => Verdict::Expired,
         Phase::Approved(approval) => Verdict::Redeem(approval.clone()),

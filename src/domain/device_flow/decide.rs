@@ -4,17 +4,22 @@ use serde_json::json;
 
 use super::choices::{ChoiceRefused, Choices};
 use super::open::{self, OpenRefused, consent};
+use super::precautions::require;
 use crate::app::App;
+use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::{audit, sign_in};
+use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::domain::{approval_notices, audit};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::confirmation_code::ConfirmationCode;
+use crate::model::device_session::CodeArrival;
 use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions;
+use crate::store::device_sessions::{confirmations, decisions};
 
 /// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +30,30 @@ pub enum Decision {
     Deny,
 }
 
+/// What became of a decision.
+#[derive(Debug)]
+pub enum Decided {
+    /// It counts.
+    Done,
+    /// The approval counts once the device sends this.
+    ToBeConfirmed(ConfirmationCode),
+}
+
 /// Why a decision is not taken.
 #[derive(Debug)]
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
-    /// The person signed in too long ago to approve.
-    StaleSignIn,
+    /// The person must prove better who they are to approve, or anew.
+    SignInNeeded(Shortfall),
+    /// The person must type the code.
+    MustRetype,
+    /// What the person typed is not the code.
+    WrongCode,
     /// Too many wrong codes before.
     TooManyAttempts(Exhausted),
+    /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
+    Forbidden(Box<Assessment>),
     /// What they chose cannot be had (any more).
     Choice(ChoiceRefused),
     /// Something failed.
@@ -51,10 +71,21 @@ impl From<OpenRefused> for DecisionRefused {
         match refused {
             OpenRefused::NoSuchCode => Self::AlreadyHandled,
             OpenRefused::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
-            OpenRefused::StaleSignIn => Self::StaleSignIn,
+            OpenRefused::SignInNeeded(shortfall) => Self::SignInNeeded(shortfall),
             OpenRefused::Failed(error) => Self::Failed(error),
         }
     }
+}
+
+/// What a person answers, and how.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Yes or no.
+    pub decision: Decision,
+    /// The code, where the person must type it to approve.
+    pub typed: Option<&'a str>,
+    /// The person's language (RFC 5646), in which they are told of a yes by mail.
+    pub language: &'a str,
 }
 
 /// Takes the decision of the person who has the session open: once, whatever else happens at the same moment.
@@ -63,14 +94,29 @@ pub async fn decide(
     tenant: &Tenant,
     approver: &Approver,
     id: DeviceSessionId,
-    decision: Decision,
+    answer: Answer<'_>,
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
-    if matches!(decision, Decision::Approve(_)) && !sign_in::is_recent(app, &approver.authentication) {
-        return Err(DecisionRefused::StaleSignIn);
-    }
+) -> Result<Decided, DecisionRefused> {
+    let Answer { decision, typed, language } = answer;
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    if matches!(decision, Decision::Approve(_)) {
+        // What was enough to open the request may be too old by now, or the policy another.
+        let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
+        strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
+    }
     let client_id = consent.client.client_id.as_str();
+    // What the page showed may be out of date, or never have been shown.
+    let assessment = match &decision {
+        Decision::Approve(choices) => {
+            consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+            Some(require(app, tenant, approver, &consent, typed, origin).await?)
+        }
+        Decision::Deny => None,
+    };
+    let confirmation = assessment
+        .as_ref()
+        .filter(|assessment| assessment.needs(Step::Confirm))
+        .map(|_| ConfirmationCode::sample(&app.random));
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     let (taken, action, details) = match decision {
@@ -85,6 +131,10 @@ pub async fn decide(
                     "trusted": grant.trusted,
                     "device_name": grant.device_name,
                     "lifetime_seconds": grant.lifetime_seconds,
+                    "auth_time": approver.authentication.auth_time,
+                    "acr": approver.authentication.acr(),
+                    "risk": assessment,
+                    "to_be_confirmed": confirmation.is_some(),
                 }),
             )
         }
@@ -95,7 +145,17 @@ pub async fn decide(
         ),
     };
     let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
-    announce(&mut *transaction, Announcement::Decided(code)).await?;
+    if action == Action::DeviceSessionApproved {
+        approval_notices::lay_by(app, &mut transaction, approver, &consent, language).await?;
+    }
+    match &confirmation {
+        // To the device nothing has changed yet.
+        Some(characters) => {
+            let mac = app.secrets.confirmation_mac(id, characters);
+            confirmations::await_confirmation(&mut *transaction, id, mac).await?;
+        }
+        None => announce(&mut *transaction, Announcement::Decided(code)).await?,
+    }
     let event = AuditEvent {
         action,
         outcome: Outcome::Success,
@@ -107,9 +167,12 @@ pub async fn decide(
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    app.sessions.decided(&code);
     metrics::counter!("latchkey_device_sessions_decided_total", "decision" => action.as_str()).increment(1);
-    Ok(())
+    if let Some(characters) = confirmation {
+        return Ok(Decided::ToBeConfirmed(characters));
+    }
+    app.sessions.decided(&code);
+    Ok(Decided::Done)
 }
 
 /// Takes the decision of a person who names the code together with it: opens it for them, and decides. A choice that
@@ -120,12 +183,15 @@ pub async fn decide_on_code(
     approver: &Approver,
     input: &str,
     decision: Decision,
+    language: &str,
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
+) -> Result<Decided, DecisionRefused> {
     if let Decision::Approve(choices) = &decision {
         let consent = open::read(app, tenant, approver, input, origin).await?;
         consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
     }
-    let id = open::open(app, tenant, approver, input, origin).await?;
-    decide(app, tenant, approver, id, decision, origin).await
+    // How the program came by the code is not known; that the person types it where they must is its own affair.
+    let id = open::open(app, tenant, approver, input, CodeArrival::Link, origin).await?;
+    let answer = Answer { decision, typed: Some(input), language };
+    decide(app, tenant, approver, id, answer, origin).await
 }

@@ -7,16 +7,19 @@
 //!    choose, by the rule in [`choices`].
 //! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
-//!    of polls follows later.
+//!    of polls follows later. Where the policy wants it, the device must [`confirm`] what was approved.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
 
 pub mod answer;
 pub mod bookkeeping;
 pub mod choices;
+pub mod confirm;
 pub mod decide;
 pub mod open;
 pub mod poll;
+mod precautions;
 pub mod redeem;
+pub mod report;
 pub mod start;
 pub mod wait;
 

@@ -12,14 +12,15 @@ use super::unseal_user_code;
 use crate::app::App;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::domain::{audit, granting, guards, policies, sign_in};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::client::{Client, GrantType};
-use crate::model::device_session::{DeviceRequest, MAX_OPENINGS, Phase};
+use crate::model::device_session::{CodeArrival, DeviceRequest, MAX_OPENINGS, Phase};
 use crate::model::ids::{DeviceSessionId, UserId};
-use crate::model::request_origin::RequestOrigin;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
@@ -28,6 +29,7 @@ use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::decisions;
 use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::source_accounts::{self, Contact};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +40,9 @@ pub enum OpenRefused {
     /// Too many wrong codes before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
-    /// The person signed in too long ago.
-    #[error("a fresh sign-in is needed")]
-    StaleSignIn,
+    /// The person must prove better who they are.
+    #[error(transparent)]
+    SignInNeeded(#[from] Shortfall),
     /// Something failed.
     #[error(transparent)]
     Failed(#[from] OAuthError),
@@ -96,9 +98,7 @@ async fn find(
     input: &str,
     origin: &RequestOrigin,
 ) -> Result<Found, OpenRefused> {
-    if !sign_in::is_recent(app, &approver.authentication) {
-        return Err(OpenRefused::StaleSignIn);
-    }
+    strength::must_meet(app, approver, strength::demanded_of(app, &approver.user))?;
     let attempt = match guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await? {
         Ok(attempt) => attempt,
         Err(exhausted) => {
@@ -130,15 +130,25 @@ pub async fn open(
     tenant: &Tenant,
     approver: &Approver,
     input: &str,
+    arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<DeviceSessionId, OpenRefused> {
     let Found { mut transaction, attempt, opening, verdict } =
         find(app, tenant, approver, input, origin).await?;
     let id = opening.request.session.id;
+    let shortfall = match verdict {
+        Verdict::Open => must_suit_client(app, tenant, approver, &opening.request).await?.err(),
+        Verdict::Unavailable | Verdict::Kill => None,
+    };
     let (action, outcome) = match verdict {
+        Verdict::Open if shortfall.is_some() => {
+            attempt.give_back(&mut transaction).await?;
+            (Action::DeviceSessionOpened, Outcome::Refused)
+        }
         Verdict::Open => {
             attempt.give_back(&mut transaction).await?;
-            openings::record(&mut transaction, id, approver.id).await?;
+            openings::record(&mut transaction, id, approver.id, arrival).await?;
+            remember_contact(&mut transaction, approver.user.id, &opening.request, app.clock.now()).await?;
             (Action::DeviceSessionOpened, Outcome::Success)
         }
         Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
@@ -156,11 +166,33 @@ pub async fn open(
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
-        details: json!({"verdict": format!("{verdict:?}"), "opened_before": opening.opened_count}),
+        details: json!({
+            "verdict": format!("{verdict:?}"),
+            "opened_before": opening.opened_count,
+            "arrival": arrival,
+            "shortfall": shortfall.map(|shortfall| shortfall.to_string()),
+        }),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    if verdict == Verdict::Open { Ok(id) } else { Err(OpenRefused::NoSuchCode) }
+    match (verdict, shortfall) {
+        (_, Some(shortfall)) => Err(shortfall.into()),
+        (Verdict::Open, None) => Ok(id),
+        (Verdict::Unavailable | Verdict::Kill, None) => Err(OpenRefused::NoSuchCode),
+    }
+}
+
+/// What the request's client demands of the sign-in; nothing, when it is gone.
+async fn must_suit_client(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    request: &DeviceRequest,
+) -> Result<Result<(), Shortfall>, StoreError> {
+    let client = app.cached.client(&app.db, tenant.id, request.session.client_id.as_str()).await?;
+    let Some(client) = client else { return Ok(Ok(())) };
+    let demand = strength::demanded_for(app, tenant, &client, &approver.user);
+    Ok(strength::must_meet(app, approver, demand))
 }
 
 /// What the code that `input` spells asks for, for whoever could open it. Reading changes nothing of it; only what is
@@ -184,7 +216,18 @@ pub async fn read(
     asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)
 }
 
-async fn record_refusal(
+/// Many strangers who open codes of one source make a campaign.
+async fn remember_contact(
+    db: &mut sqlx::PgConnection,
+    user: UserId,
+    request: &DeviceRequest,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
+    source_accounts::note(db, request.session.tenant_id, source, user, Contact::Opened, now).await
+}
+
+pub(super) async fn record_refusal(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,

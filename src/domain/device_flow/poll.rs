@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
+use super::confirm;
 use super::redeem::{self, Collection};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
@@ -22,6 +23,8 @@ use crate::store::device_sessions::polls::{self, FoundSession};
 pub struct PollRequest {
     /// `device_code`
     pub device_code: String,
+    /// `confirmation_code`: what the approval page shows, where the person has typed it into the device.
+    pub confirmation_code: Option<String>,
     /// `scope`, to narrow what the access token allows.
     pub scope: Option<String>,
     /// `resource` (RFC 8707 §2.2).
@@ -50,6 +53,10 @@ pub async fn poll(
     client.require(GrantType::DeviceCode)?;
     let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
     match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key() }) {
+        // Paced like any other poll; the person may have approved, and memory cannot know.
+        Some(Known::Pending) if request.confirmation_code.is_some() => {
+            Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
+        }
         Some(known) => Err(refusal(app, &code, known).await),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
@@ -84,13 +91,46 @@ pub(super) async fn ask_database(
         }
         found => found?.ok_or_else(unknown)?,
     };
-    let refuse = |code, description| Err(OAuthError::new(code, description));
     let collection = Collection { tenant, client, found: &found, request, origin };
     match answer(&found.session, &found.polling, asker, now) {
         Verdict::Pending | Verdict::SlowDown { .. } => {
-            let known = still_waiting(app, asker, code, &found, ticket, now).await?;
-            Err(refusal(app, code, known).await)
+            match still_waiting(app, asker, code, &found, ticket, now).await? {
+                Known::Pending => confirm::confirm(app, &collection).await,
+                known => Err(refusal(app, code, known).await),
+            }
         }
+        verdict => conclude(app, &collection, verdict).await,
+    }
+}
+
+/// The answer to a poll that memory took for one of a waiting session, and that may confirm it. Memory has counted it.
+async fn confirm_in_database(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    code: &SecretHash,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
+    let found = app.queues.polls.submit((tenant.id, *code)).await?.ok_or_else(unknown)?;
+    let collection = Collection { tenant, client, found: &found, request, origin };
+    let asker = Asker { client, dpop_key: request.dpop_key() };
+    match answer(&found.session, &found.polling, asker, app.clock.now()) {
+        Verdict::Pending | Verdict::SlowDown { .. } => confirm::confirm(app, &collection).await,
+        verdict => conclude(app, &collection, verdict).await,
+    }
+}
+
+/// The answer where somebody has decided, or time has.
+async fn conclude(
+    app: &App,
+    collection: &Collection<'_>,
+    verdict: Verdict,
+) -> Result<IssuedTokens, OAuthError> {
+    let &Collection { client, found, request, origin, .. } = collection;
+    let refuse = |code, description| Err(OAuthError::new(code, description));
+    match verdict {
+        Verdict::Pending | Verdict::SlowDown { .. } => Err(pending()),
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
         Verdict::Expired => refuse(ErrorCode::ExpiredToken, "The device code has expired; start again."),
         Verdict::Foreign | Verdict::JustRedeemed => Err(unknown()),
@@ -102,8 +142,8 @@ pub(super) async fn ask_database(
             redeem::revoke_replayed(app, &found.session, client, origin).await?;
             Err(unknown())
         }
-        Verdict::Redeem(approval) => redeem::redeem(app, &collection, &approval).await,
-        Verdict::Retry(approval) => redeem::retry(app, &collection, &approval).await,
+        Verdict::Redeem(approval) => redeem::redeem(app, collection, &approval).await,
+        Verdict::Retry(approval) => redeem::retry(app, collection, &approval).await,
     }
 }
 
@@ -139,7 +179,7 @@ async fn still_waiting(
 /// The refusal in words. A raised interval is written at once, for whichever server is asked next.
 async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
     match known {
-        Known::Pending => OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet."),
+        Known::Pending => pending(),
         Known::Foreign => unknown(),
         Known::SlowDown { id, raised_to } => {
             if let Some(interval_seconds) = raised_to
@@ -150,6 +190,12 @@ async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
             OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
         }
     }
+}
+
+/// Nobody has decided, or the device has not confirmed: which of them is not told, for whoever polls may be the one
+/// who wants to know whether a person fell for it.
+pub(super) fn pending() -> OAuthError {
+    OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
 }
 
 pub(super) fn unknown() -> OAuthError {

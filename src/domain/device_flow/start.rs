@@ -6,16 +6,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::user_code_context;
 use crate::app::App;
+use crate::domain::approval::may_connect_from;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::{granting, resources, tenants};
+use crate::domain::{granting, policies, resources, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::Polling;
 use crate::model::ids::DeviceSessionId;
+use crate::model::policy::approval::{ApprovalPolicy, ReverseConfirmation, Switch};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
@@ -56,6 +58,8 @@ pub struct Started {
     pub expires_in: u32,
     /// Seconds between polls.
     pub interval: u32,
+    /// Whether the device is to ask for what the approval page shows.
+    pub confirmation: ReverseConfirmation,
 }
 
 /// Issues a device code and a user code; both are stored when this returns.
@@ -67,6 +71,8 @@ pub async fn start(
     origin: &RequestOrigin,
 ) -> Result<Started, OAuthError> {
     client.require(GrantType::DeviceCode)?;
+    let policy = policies::effective(app, tenant, client).approval;
+    check_source(app, tenant, &policy, origin).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
@@ -94,6 +100,7 @@ pub async fn start(
         dpop_key: request.proof.as_ref().map(Proof::key),
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
+        place: app.geo.place_of(origin.ip_address),
         user_agent: origin.user_agent.clone(),
         created_at: now,
         expires_at: now + settings.code_lifetime(),
@@ -108,7 +115,7 @@ pub async fn start(
             app.pending_counts.add(tenant.id);
             metrics::counter!("latchkey_device_sessions_started_total").increment(1);
             remember(app, &session, now);
-            return Ok(started(app, tenant, device_code, user_code));
+            return Ok(started(app, tenant, device_code, user_code, policy.reverse_confirmation));
         }
         user_code = UserCode::sample(length, &app.random);
     }
@@ -124,7 +131,13 @@ fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
     app.sessions.remember_new(pending.bound_to(session.dpop_key), now);
 }
 
-fn started(app: &App, tenant: &Tenant, device_code: BearerSecret, user_code: UserCode) -> Started {
+fn started(
+    app: &App,
+    tenant: &Tenant,
+    device_code: BearerSecret,
+    user_code: UserCode,
+    confirmation: ReverseConfirmation,
+) -> Started {
     let settings = &app.config.device_flow;
     let verification_uri = format!("{}/device", tenants::issuer(app, &tenant.slug));
     Started {
@@ -136,6 +149,32 @@ fn started(app: &App, tenant: &Tenant, device_code: BearerSecret, user_code: Use
         user_code,
         expires_in: settings.code_lifetime_seconds,
         interval: settings.poll_interval_seconds,
+        confirmation,
+    }
+}
+
+/// Refuses codes where nobody could approve them, and to sources that are frozen.
+async fn check_source(
+    app: &App,
+    tenant: &Tenant,
+    policy: &ApprovalPolicy,
+    origin: &RequestOrigin,
+) -> Result<(), OAuthError> {
+    if policy.device_grant == Switch::Off || !may_connect_from(policy, origin.ip_address) {
+        let description = "No devices are connected here.";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
+    }
+    let now = app.clock.now();
+    let frozen = app.cached.frozen_sources(&app.db, tenant.id).await?;
+    let source =
+        frozen.iter().find(|frozen| frozen.until > now && frozen.source.contains(&origin.ip_address));
+    match source {
+        None => Ok(()),
+        Some(frozen) => {
+            metrics::counter!("latchkey_frozen_source_starts_total").increment(1);
+            let code = ErrorCode::TooManyRequests { retry_after: frozen.until - now };
+            Err(OAuthError::new(code, "There are no codes for this address at the moment."))
+        }
     }
 }
 

@@ -3,12 +3,15 @@
 //! A chore deletes one batch at a time, rows that no other server has taken, so that any number of servers may do
 //! it at once and none holds a lock for long.
 
+pub mod approval_notices;
 pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
+pub mod code_sources;
 pub mod decided_sessions;
 pub mod ended_devices;
 pub mod expired_sessions;
+pub mod half_sign_ins;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
@@ -36,15 +39,18 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 12] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,
+    half_sign_ins::CHORE,
     attempt_budgets::CHORE,
+    code_sources::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
+    approval_notices::CHORE,
     audit_events::CHORE,
 ];
 

@@ -39,7 +39,7 @@ impl FromRequestParts<Arc<App>> for AppMaker {
         if owned::may_make(app, &caller.user) {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("You may not make clients of your own here."))
+            Err(caller.refuse(app, parts, "You may not make clients of your own here.").await)
         }
     }
 }

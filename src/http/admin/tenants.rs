@@ -45,7 +45,7 @@ impl FromRequestParts<Arc<App>> for TenantsAdmin {
         if caller.tenant.id == DEFAULT_TENANT {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("Tenants are administered from the default tenant alone."))
+            Err(caller.refuse(app, parts, "Tenants are administered from the default tenant alone.").await)
         }
     }
 }

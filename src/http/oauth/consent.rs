@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -12,11 +13,12 @@ use utoipa::ToSchema;
 use super::OAuthErrorBody;
 use super::consent_refusal::ConsentRefused;
 use crate::app::App;
-use crate::domain::approval::assess::{self, Assessment};
+use crate::domain::approval::{Approving, Assessment, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::oauth_error::OAuthError;
+use crate::http::Language;
 use crate::http::bearer::BearerRefusal;
 use crate::http::no_store;
 use crate::http::parameters::Parameters;
@@ -124,6 +126,10 @@ pub struct DeviceConsentDecided {
     /// `approved` or `denied`.
     #[schema(example = "approved")]
     pub status: &'static str,
+    /// What the person must type into the device before the approval counts; absent: nothing.
+    #[schema(example = "KXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation_code: Option<String>,
 }
 
 /// What a code asks for. Reading changes nothing; only a code that is none counts, as a guess.
@@ -155,12 +161,8 @@ pub async fn show(
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(no_user_code)?;
     let consent =
         open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
-    let judged = assess::Approver {
-        user: &approver.user,
-        auth_time: approver.authentication.auth_time,
-        origin: &origin,
-    };
-    let risk = assess::assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
+    let judged = Approving::of(&approver, &origin);
+    let risk = assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
     Ok(no_store(DeviceConsentResponse::of(consent, risk)))
 }
 
@@ -191,12 +193,19 @@ pub async fn show(
 pub async fn decide(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
+    Extension(language): Extension<Language>,
     Decided { user_code, decision }: Decided,
 ) -> Result<Response, ConsentRefused> {
     let ApprovingPerson { tenant, approver, origin } = person;
     let status = if decision == Decision::Deny { "denied" } else { "approved" };
-    decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, &origin).await?;
-    Ok(no_store(DeviceConsentDecided { status }))
+    let outcome =
+        decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, language.tag(), &origin)
+            .await?;
+    let confirmation_code = match outcome {
+        decide::Decided::Done => None,
+        decide::Decided::ToBeConfirmed(characters) => Some(characters.as_str().to_owned()),
+    };
+    Ok(no_store(DeviceConsentDecided { status, confirmation_code }))
 }
 
 /// A person who may approve devices here, by their browser or by a token that may do it for them.

@@ -46,7 +46,7 @@ impl IntoResponse for ConsentRefused {
                     "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
-            Self::Decision(DecisionRefused::StaleSignIn) => return sign_in_anew(),
+            Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
             Self::Decision(DecisionRefused::AlreadyHandled) => {
                 let description = "No such code waits for your decision.";
                 OAuthError::new(ErrorCode::NotFound, description)
@@ -54,6 +54,14 @@ impl IntoResponse for ConsentRefused {
             Self::Decision(DecisionRefused::TooManyAttempts(exhausted)) => {
                 let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
                 OAuthError::new(code, "Too many codes that did not work; please wait.")
+            }
+            Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
+                OAuthError::invalid_request("The person must type the code that the device shows.")
+            }
+            Self::Decision(DecisionRefused::Forbidden(_)) => {
+                let description =
+                    "This looks like phishing, or no devices are connected here; it was denied.";
+                return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
             Self::Decision(DecisionRefused::Failed(error)) => error,
@@ -76,7 +84,7 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
     }
 }
 
-/// The person signed in too long ago (RFC 9470 §3).
+/// The person signed in too long ago, or by too little (RFC 9470 §3).
 fn sign_in_anew() -> Response {
     let description = "The person must sign in anew to decide.";
     let mut response = refuse(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", description);
@@ -87,5 +95,6 @@ fn sign_in_anew() -> Response {
 
 fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
     metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
-    (status, no_store(OAuthErrorBody { error, error_description })).into_response()
+    (status, no_store(OAuthErrorBody { error, error_description, confirmation_attempts_left: None }))
+        .into_response()
 }

@@ -20,6 +20,7 @@ use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::{Slug, no_store};
 use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
+use crate::model::policy::approval::ReverseConfirmation;
 
 /// What a device asks for. Everything it says about itself is shown to people as its own words.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -72,6 +73,13 @@ pub struct DeviceAuthorizationResponse {
     /// Seconds the device waits between polls.
     #[schema(example = 5)]
     pub interval: u32,
+    /// Whether the device must ask for the characters that the approval page shows, and send them as
+    /// `confirmation_code`; absent: it must not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub confirmation_required: bool,
+    /// Whether the approval page may show such characters: the device should offer to take them. Absent: it will not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub confirmation_possible: bool,
 }
 
 /// A device asks for codes.
@@ -97,7 +105,7 @@ pub struct DeviceAuthorizationResponse {
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 429, description = "Too many codes; see `Retry-After`", body = OAuthErrorBody),
+        (status = 429, description = "Too many codes, or none for this address for now; see `Retry-After`", body = OAuthErrorBody),
         (status = 503, description = "Nothing can be decided at the moment; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
@@ -158,6 +166,8 @@ impl From<Started> for DeviceAuthorizationResponse {
             verification_uri_complete: started.verification_uri_complete,
             expires_in: started.expires_in,
             interval: started.interval,
+            confirmation_required: started.confirmation == ReverseConfirmation::Always,
+            confirmation_possible: started.confirmation == ReverseConfirmation::OnRisk,
         }
     }
 }

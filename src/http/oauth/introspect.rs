@@ -180,6 +180,7 @@ impl From<LiveRefreshToken> for IntrospectionResponse {
             iat: Some(token.created_at.timestamp()),
             cnf: token.key.map(|key| Cnf { jkt: key.to_string() }),
             auth_time: Some(token.authentication.auth_time.timestamp()),
+            acr: Some(token.authentication.acr().to_string()),
             amr: Some(token.authentication.amr),
             device_id: Some(token.device_id.to_string()),
             ..Self::default()

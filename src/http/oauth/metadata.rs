@@ -18,6 +18,7 @@ use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
 use crate::http::{Slug, conditional};
+use crate::model::acr::Acr;
 use crate::model::client::{AuthMethod, GrantType};
 use crate::model::signing_key::SigningAlgorithm;
 
@@ -44,6 +45,8 @@ pub struct AuthorizationServerMetadata {
     pub dpop_signing_alg_values_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub scopes_supported: Vec<String>,
+    /// How surely people prove who they are, from the weaker to the stronger (RFC 9470 §7).
+    pub acr_values_supported: Vec<&'static str>,
     /// OpenID Connect's, but those who discover by RFC 8414 get ID tokens too, and expect RS256 without it.
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub service_documentation: String,
@@ -112,6 +115,7 @@ pub async fn openid_provider(
             "iat",
             "exp",
             "auth_time",
+            "acr",
             "amr",
             "at_hash",
             "name",
@@ -148,6 +152,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         token_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         dpop_signing_alg_values_supported: ALGORITHMS.to_vec(),
         token_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
+        acr_values_supported: Acr::ALL.map(Acr::as_str).to_vec(),
         scopes_supported: catalogue.iter().map(|scope| scope.name.clone()).collect(),
         id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
         service_documentation: format!("{}/docs", app.config.public_origin()),

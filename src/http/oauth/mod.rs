@@ -94,6 +94,9 @@ pub struct OAuthErrorBody {
     /// A sentence for developers.
     #[schema(example = "Nobody has decided yet.")]
     pub error_description: &'static str,
+    /// After a wrong `confirmation_code`: how many attempts are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation_attempts_left: Option<u8>,
 }
 
 /// An [`OAuthError`] as an answer.
@@ -119,7 +122,15 @@ impl IntoResponse for OAuthRefusal {
         if let Some(cause) = cause {
             tracing::error!(error = code.as_str(), cause, "a request failed");
         }
-        let body = OAuthErrorBody { error: code.as_str(), error_description: description };
+        let confirmation_attempts_left = match code {
+            ErrorCode::WrongConfirmation { attempts_left } => Some(attempts_left),
+            _ => None,
+        };
+        let body = OAuthErrorBody {
+            error: code.as_str(),
+            error_description: description,
+            confirmation_attempts_left,
+        };
         let mut response = (status(code), no_store(body)).into_response();
         let headers = response.headers_mut();
         match code {

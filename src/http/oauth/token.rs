@@ -42,6 +42,10 @@ pub struct DeviceTokenRequest {
     pub client_assertion: Option<String>,
     /// The device code, for the device grant.
     pub device_code: Option<String>,
+    /// For the device grant: the characters that the approval page shows, where the device is to send them. It is sent
+    /// again until the answer speaks of it.
+    #[schema(example = "KXT")]
+    pub confirmation_code: Option<String>,
     /// The refresh token, for the refresh grant.
     pub refresh_token: Option<String>,
     /// Fewer rights than were granted, separated by spaces.
@@ -93,7 +97,8 @@ pub struct TokenResponse {
     ),
     responses(
         (status = 200, description = "The tokens", body = TokenResponse),
-        (status = 400, description = "`authorization_pending`, `slow_down`, `access_denied`, `expired_token`, \
+        (status = 400, description = "`authorization_pending` (with \
+            `confirmation_attempts_left` after a wrong `confirmation_code`), `slow_down`, `access_denied`, `expired_token`, \
             `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
             `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
         (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
@@ -119,7 +124,8 @@ pub async fn create(
     let tokens = match GrantType::parse(&grant) {
         Some(GrantType::DeviceCode) => {
             let device_code = required(parameters.take("device_code"), "device_code is required.")?;
-            let request = PollRequest { device_code, scope, resources, proof };
+            let confirmation_code = parameters.take("confirmation_code");
+            let request = PollRequest { device_code, confirmation_code, scope, resources, proof };
             let Some(patience) = prefer.wait else {
                 let tokens = poll::poll(&app, &tenant, &client, &request, &origin).await?;
                 return Ok(no_store(TokenResponse::from(tokens)));

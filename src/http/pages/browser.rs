@@ -81,6 +81,11 @@ impl Browser {
         self.app.secrets.form_token(self.secret.expose(), purpose)
     }
 
+    /// What the browser holds and nobody else.
+    pub(super) fn secret(&self) -> &BearerSecret {
+        &self.secret
+    }
+
     /// Takes a new secret, known to nobody before: on signing in and out.
     pub(super) fn change_secret(&mut self, secret: BearerSecret) {
         self.set_cookie("", secret.expose().to_owned());
@@ -89,7 +94,7 @@ impl Browser {
 
     /// Who is signed in, if they proved it recently enough to connect a device.
     pub(super) fn fresh_session(&self) -> Option<&BrowserSession> {
-        self.session.as_ref().filter(|session| sign_in::is_fresh(&self.app, session))
+        self.session.as_ref().filter(|session| sign_in::strength::is_fresh(&self.app, session))
     }
 
     /// The value of one of our cookies.

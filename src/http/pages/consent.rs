@@ -7,21 +7,24 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::SecondsFormat;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
 use super::languages::{Language, Phrase};
-use super::views::{ConsentPage, DeviceWords, Tone};
-use super::words;
+use super::sign_in::way_to_more;
+use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, Tone};
+use super::{PageRefusal, places, risk_words, try_again_after, words};
 use crate::app::App;
+use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
-use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
+use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::model::approver::Approver;
+use crate::model::attempt_budget::Exhausted;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceSessionId;
+use crate::model::policy::approval::Verdict;
 
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
@@ -29,8 +32,38 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Resul
     let Some(consent) = open::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
     };
-    let page = page(&app, &browser, session, consent, None);
+    let risk = risk(&app, &browser, session, &consent).await?;
+    let page = page(&app, &browser, session, consent, risk, None);
     Ok(browser.show(StatusCode::OK, &page))
+}
+
+/// How its approval looks.
+async fn risk(
+    app: &App,
+    browser: &Browser,
+    session: &BrowserSession,
+    consent: &Consent,
+) -> Result<RiskWords, PageRefusal> {
+    let approver = Approver::from(session);
+    let approving = Approving::of(&approver, &browser.origin);
+    Ok(risk_words::of(browser.language, &assess(app, &browser.tenant, &approving, consent).await?))
+}
+
+/// Shows it once more, because the code was not typed, or not as it is.
+async fn ask_again(
+    app: &Arc<App>,
+    browser: Browser,
+    chosen: &Choices,
+    error: Phrase,
+) -> Result<Response, PageRefusal> {
+    let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
+    let Some(consent) = open::opened(app, &browser.tenant, &Approver::from(session)).await? else {
+        return Ok(already_handled(browser));
+    };
+    let found = risk(app, &browser, session, &consent).await?;
+    let page =
+        page(app, &browser, session, consent, RiskWords { retype_error: Some(error), ..found }, Some(chosen));
+    Ok(browser.show(StatusCode::BAD_REQUEST, &page))
 }
 
 /// Takes the decision. The form is bound to this browser, this session and this device; it decides once.
@@ -52,34 +85,78 @@ pub(super) async fn decide(
         return Err(PageRefusal::ForeignForm);
     };
     let approver = Approver::from(session);
+    let typed = form.take("user_code");
     let id = DeviceSessionId(id);
-    match decide::decide(&app, &browser.tenant, &approver, id, decision, &browser.origin).await {
-        Ok(()) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),
-        Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
-            StatusCode::CONFLICT,
-            Tone::Neutral,
-            language.t("consent-handled-title"),
-            language.t("consent-handled"),
-            Some(language.t("consent-handled-next")),
-        )),
-        Err(DecisionRefused::StaleSignIn) => {
+    let answer = Answer { decision, typed: typed.as_deref(), language: language.tag() };
+    match decide::decide(&app, &browser.tenant, &approver, id, answer, &browser.origin).await {
+        Ok(Decided::Done) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),
+        Ok(Decided::ToBeConfirmed(characters)) => {
+            let page = ConfirmationPage {
+                frame: browser.frame(),
+                characters: characters.as_str().to_owned(),
+                decision_token: browser.form_token(&decision_purpose(&id.to_string())),
+                session_id: id.to_string(),
+            };
+            Ok(browser.show(StatusCode::OK, &page))
+        }
+        Err(DecisionRefused::MustRetype) => {
+            ask_again(&app, browser, &chosen, language.t("risk-error-untyped")).await
+        }
+        Err(DecisionRefused::WrongCode) => {
+            ask_again(&app, browser, &chosen, language.t("risk-error-wrong-code")).await
+        }
+        Err(DecisionRefused::TooManyAttempts(Exhausted { retry_after })) => {
+            let page = browser.tell(
+                StatusCode::TOO_MANY_REQUESTS,
+                Tone::Problem,
+                language.t("risk-too-many-title"),
+                language.t("risk-too-many").phrase("wait", words::wait(language, retry_after)),
+                None,
+            );
+            Ok(try_again_after(Some(retry_after), page))
+        }
+        Err(DecisionRefused::Forbidden(assessment)) => {
+            let reason = assessment.reasons.iter().find(|finding| finding.verdict == Verdict::Deny);
+            let title = language.t("risk-forbidden");
+            let text = match reason {
+                Some(finding) => risk_words::sentence(language, finding.reason),
+                None => language.t("risk-forbidden-hint"),
+            };
+            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
+        }
+        Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
+        Err(DecisionRefused::SignInNeeded(shortfall)) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
-                carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
+                let arrival = consent.request.arrival;
+                let code = consent.user_code.as_str();
+                carried_code::carry(&app, &mut browser, code, Stage::Entered, arrival);
             }
-            Ok(browser.go_to("/sign-in"))
+            Ok(browser.go_to(way_to_more(shortfall)))
         }
         Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
             let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? else {
                 return Ok(browser.go_to("/device"));
             };
-            let page = page(&app, &browser, session, consent, Some(&chosen));
+            let risk = risk(&app, &browser, session, &consent).await?;
+            let page = page(&app, &browser, session, consent, risk, Some(&chosen));
             Ok(browser.show(StatusCode::BAD_REQUEST, &page))
         }
         // What there is to choose from has changed since, or the form was changed: the person looks once more.
         Err(DecisionRefused::Choice(_)) => Ok(browser.go_to("/device/consent")),
-        Err(DecisionRefused::TooManyAttempts(_)) => Ok(browser.go_to("/device")),
         Err(DecisionRefused::Failed(error)) => Err(error.into()),
     }
+}
+
+/// Somebody was faster, or time.
+pub(super) fn already_handled(browser: Browser) -> Response {
+    let language = browser.language;
+    browser.tell(
+        StatusCode::CONFLICT,
+        Tone::Neutral,
+        language.t("consent-handled-title"),
+        language.t("consent-handled"),
+        Some(language.t("consent-handled-next")),
+    )
 }
 
 /// What is said when it is decided.
@@ -99,7 +176,7 @@ fn declined(language: Language) -> Told {
     Told { tone: Tone::Neutral, title, text }
 }
 
-fn decision_purpose(id: &str) -> String {
+pub(super) fn decision_purpose(id: &str) -> String {
     format!("decide {id}")
 }
 
@@ -109,6 +186,7 @@ fn page(
     browser: &Browser,
     session: &BrowserSession,
     consent: Consent,
+    risk: RiskWords,
     chosen: Option<&Choices>,
 ) -> ConsentPage {
     let id = consent.request.session.id.to_string();
@@ -131,10 +209,12 @@ fn page(
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
+        place: request.place.as_ref().and_then(|place| places::in_words(browser.language, place)),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
         choices,
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,
+        risk,
     }
 }

@@ -9,6 +9,7 @@ use axum::response::Response;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
+use super::sign_in::way_to_more;
 use super::views::DeviceEntryPage;
 use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
+use crate::model::device_session::CodeArrival;
 use crate::model::user_code::MAX_INPUT_CHARS;
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to
@@ -29,7 +31,7 @@ pub(super) async fn show(
         let linked = Parameters::of_query(query.as_deref())?.take("user_code");
         if let Some(code) = linked.filter(|_| app.config.device_flow.verification_uri_complete) {
             let input: String = code.chars().take(MAX_INPUT_CHARS).collect();
-            carried_code::carry(&app, &mut browser, &input, Stage::Linked);
+            carried_code::carry(&app, &mut browser, &input, Stage::Linked, CodeArrival::Link);
         }
         return Ok(browser.go_to("/device"));
     }
@@ -59,21 +61,22 @@ pub(super) async fn enter_code(
     input: &str,
 ) -> Result<Response, PageRefusal> {
     let short: String = input.chars().take(MAX_INPUT_CHARS + 1).collect();
+    let arrival = carried_code::arrival(app, &browser, &short);
     let Some(session) = browser.fresh_session() else {
-        carried_code::carry(app, &mut browser, &short, Stage::Entered);
+        carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
         return Ok(browser.go_to("/sign-in"));
     };
     let language = browser.language;
     let approver = Approver::from(session);
-    let opened = open::open(app, &browser.tenant, &approver, &short, &browser.origin).await;
+    let opened = open::open(app, &browser.tenant, &approver, &short, arrival, &browser.origin).await;
     let (status, error, wait) = match opened {
         Ok(_) => {
             carried_code::put_down(&mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
-        Err(OpenRefused::StaleSignIn) => {
-            carried_code::carry(app, &mut browser, &short, Stage::Entered);
-            return Ok(browser.go_to("/sign-in"));
+        Err(OpenRefused::SignInNeeded(shortfall)) => {
+            carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
+            return Ok(browser.go_to(way_to_more(shortfall)));
         }
         Err(OpenRefused::NoSuchCode) => {
             (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)

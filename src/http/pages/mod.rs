@@ -5,12 +5,19 @@ pub mod assets;
 mod bare_notice;
 pub mod browser;
 pub mod carried_code;
+mod code_page;
 pub mod consent;
 pub mod consent_choices;
 pub mod csrf;
+pub mod destination;
 pub mod device;
 pub mod languages;
+pub mod not_me;
+pub mod places;
+mod report;
+mod risk_words;
 pub mod sign_in;
+mod sign_in_code;
 pub mod sign_out;
 pub mod views;
 pub mod words;
@@ -37,8 +44,11 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
+        .route("/device/report", post(report::report))
+        .route("/device/not-me", get(not_me::show).post(not_me::disown))
         .route("/language", post(languages::switch::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::enter))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::FAVICON_PATH, get(assets::favicon))

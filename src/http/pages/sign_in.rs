@@ -10,18 +10,25 @@ use zeroize::Zeroizing;
 use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
+use super::destination;
 use super::device::enter_code;
 use super::languages::Phrase;
 use super::views::SignInPage;
 use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
-use crate::domain::sign_in::{self, SignInRefused};
+use crate::domain::sign_in::SignInRefused;
+use crate::domain::sign_in::password::{self, Entered};
+use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::model::attempt_budget::Exhausted;
-use crate::model::user_code::UserCode;
 
 /// Shows the form, to whoever has not signed in lately.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
-    if browser.fresh_session().is_some() {
+    let enough = browser
+        .session
+        .as_ref()
+        .is_some_and(|session| strength::must_suit_own_account(&app, session).is_ok());
+    // A code that was entered and not opened waits for a better sign-in than this.
+    if enough && carried_code::entered(&app, &browser).is_none() {
         return browser.go_to("/device");
     }
     let page = page(&app, &browser, String::new(), None);
@@ -35,7 +42,7 @@ pub(super) async fn sign_in(
 ) -> Result<Response, PageRefusal> {
     let username = form.take("username").unwrap_or_default();
     let password = form.take_secret("password").unwrap_or_else(|| Zeroizing::new(String::new()));
-    let signed_in = sign_in::sign_in(
+    let signed_in = password::enter(
         &app,
         &browser.tenant,
         &username,
@@ -46,13 +53,14 @@ pub(super) async fn sign_in(
     .await;
     let language = browser.language;
     let (status, error, wait) = match signed_in {
-        Ok((session, secret)) => {
+        Ok(Entered::CodeNeeded(secret)) => {
             browser.change_secret(secret);
-            browser.session = Some(session);
-            return match carried_code::read(&app, &browser) {
-                Some(code) if code.stage == Stage::Entered => enter_code(&app, browser, &code.input).await,
-                _ => Ok(browser.go_to("/device")),
-            };
+            return Ok(browser.go_to("/sign-in/code"));
+        }
+        Ok(Entered::SignedIn(session, secret)) => {
+            browser.change_secret(secret);
+            browser.session = Some(*session);
+            return go_on(&app, browser).await;
         }
         Err(SignInRefused::WrongCredentials) => {
             (StatusCode::BAD_REQUEST, language.t("sign-in-error-wrong"), None)
@@ -62,16 +70,33 @@ pub(super) async fn sign_in(
             language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
-        Err(SignInRefused::Store(error)) => return Err(error.into()),
+        Err(SignInRefused::Failed(error)) => return Err(error.into()),
     };
     let page = page(&app, &browser, username, Some(error));
     Ok(try_again_after(wait, browser.show(status, &page)))
 }
 
+/// Where whoever has just signed in goes on: to the device that waits, to what their roles demand of them, to where
+/// they came from.
+pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Response, PageRefusal> {
+    if let Some(code) = carried_code::read(app, &browser).filter(|code| code.stage == Stage::Entered) {
+        return enter_code(app, browser, &code.input).await;
+    }
+    let wanted = destination::take(&mut browser).unwrap_or("/device");
+    let lacking = browser.session.as_ref().and_then(|session| strength::must_suit_roles(app, session).err());
+    Ok(browser.go_to(lacking.map_or(wanted, way_to_more)))
+}
+
+/// Where a person proves better who they are.
+pub(super) const fn way_to_more(shortfall: Shortfall) -> &'static str {
+    match shortfall {
+        Shortfall::SignIn => "/sign-in",
+        Shortfall::Enrolment => "/account/security/authenticator",
+    }
+}
+
 fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<Phrase>) -> SignInPage {
-    let code = carried_code::read(app, browser)
-        .filter(|code| code.stage == Stage::Entered)
-        .and_then(|code| UserCode::parse(&code.input).ok());
+    let code = carried_code::entered(app, browser);
     SignInPage {
         frame: browser.frame(),
         username: match &browser.session {

@@ -24,7 +24,13 @@ pub(super) async fn sign_out(
         sign_in::sign_out(&app, &session, &browser.origin).await?;
         match opened {
             Some(consent) => {
-                carried_code::carry(&app, &mut browser, consent.user_code.as_str(), Stage::Entered);
+                carried_code::carry(
+                    &app,
+                    &mut browser,
+                    consent.user_code.as_str(),
+                    Stage::Entered,
+                    consent.request.arrival,
+                );
             }
             None => carried_code::put_down(&mut browser),
         }

@@ -90,6 +90,8 @@ pub struct ConsentPage {
     pub requested_at_words: Phrase,
     /// The address from which the device asked.
     pub ip_address: Option<String>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Phrase>,
     /// The names of the services it asks for; none: only the tenant's default.
     pub resources: Vec<String>,
     /// What may be chosen.
@@ -100,6 +102,59 @@ pub struct ConsentPage {
     pub decision_token: String,
     /// The device session to decide on.
     pub session_id: String,
+    /// How the approval looks.
+    pub risk: RiskWords,
+}
+
+/// How an approval looks, and what it takes.
+#[derive(Debug, Clone)]
+pub struct RiskWords {
+    /// What was found, as whole sentences.
+    pub reasons: Vec<Phrase>,
+    /// Whether one of them is about where the device and the person are.
+    pub is_about_places: bool,
+    /// Whether it can be approved at all.
+    pub can_approve: bool,
+    /// Whether the person must sign in once more first.
+    pub must_sign_in: bool,
+    /// Whether the person must type the code.
+    pub must_retype: bool,
+    /// Why what they typed was not accepted.
+    pub retype_error: Option<Phrase>,
+    /// What is known of the device's key, as a whole sentence.
+    pub key: Option<Phrase>,
+}
+
+/// What the device must send before an approval counts.
+#[derive(Debug, Clone, Template)]
+#[template(path = "confirmation.html", config = ".askama.toml")]
+pub struct ConfirmationPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The characters.
+    pub characters: String,
+    /// The device session that was approved.
+    pub session_id: String,
+    /// The token that binds a report to this device session.
+    pub decision_token: String,
+}
+
+/// The question whether an approval was the reader's own.
+#[derive(Debug, Clone, Template)]
+#[template(path = "not_me.html", config = ".askama.toml")]
+pub struct NotMePage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// The registered name of the client.
+    pub client_name: String,
+    /// The name the device gave itself.
+    pub device_name: Option<String>,
+    /// When it was approved, as an RFC 3339 timestamp.
+    pub approved_at: String,
+    /// When it was approved, in words.
+    pub approved_at_words: Phrase,
+    /// What the link of the message carries.
+    pub token: String,
 }
 
 /// What a device told about itself. Nothing of it is verified.
@@ -227,12 +282,28 @@ mod tests {
             requested_at: "2026-03-01T10:20:00Z".to_owned(),
             requested_at_words: said(),
             ip_address: Some("203.0.113.17".to_owned()),
+            place: Some(said()),
             resources: vec![hostile()],
             choices: choices(),
             account: hostile(),
             decision_token: "decision-token".to_owned(),
             session_id: "session".to_owned(),
+            risk: RiskWords {
+                reasons: vec![said()],
+                is_about_places: true,
+                can_approve: true,
+                must_sign_in: false,
+                must_retype: true,
+                retype_error: Some(said()),
+                key: Some(said()),
+            },
         }
+    }
+
+    fn confirmation() -> ConfirmationPage {
+        let text = |text: &str| text.to_owned();
+        let (session_id, decision_token) = (text("session"), text("decision-token"));
+        ConfirmationPage { frame: frame(), characters: text("KXT"), session_id, decision_token }
     }
 
     fn every_page() -> Vec<String> {
@@ -263,6 +334,16 @@ mod tests {
             sign_in(true, None).render(),
             sign_in(false, Some(said())).render(),
             consent().render(),
+            confirmation().render(),
+            NotMePage {
+                frame: frame(),
+                client_name: hostile(),
+                device_name: Some(hostile()),
+                approved_at: hostile(),
+                approved_at_words: said(),
+                token: hostile(),
+            }
+            .render(),
             notice(Tone::Success).render(),
             notice(Tone::Neutral).render(),
             notice(Tone::Problem).render(),

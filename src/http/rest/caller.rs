@@ -7,11 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde_json::json;
 use chrono::DateTime;
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::domain::{access_tokens, tenants};
+use crate::domain::{access_tokens, audit, tenants};
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
@@ -19,7 +20,9 @@ use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
 use crate::model::access_token::AccessToken;
+use crate::model::acr::Acr;
 use crate::model::approver::Approver;
+use crate::model::audit_event::Actor;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ApproverId, ClientId, DeviceId};
@@ -167,7 +170,18 @@ impl Caller {
                 id: ApproverId((*device)?.0),
                 user: self.user.clone(),
                 authentication: authentication.clone(),
+                has_second_factor: authentication.acr() == Acr::TwoFactors,
             }),
+        }
+    }
+
+    /// Refuses what the caller may not do, and writes it down.
+    pub async fn refuse(&self, app: &App, parts: &Parts, detail: &'static str) -> Problem {
+        let asked = json!({"method": parts.method.as_str(), "path": parts.uri.path()});
+        let actor = Actor::User(self.user.id);
+        match audit::record_refusal(app, self.tenant.id, actor, &self.origin, asked).await {
+            Ok(()) => Problem::forbidden(detail),
+            Err(error) => error.into(),
         }
     }
 
@@ -205,7 +219,7 @@ impl FromRequestParts<Arc<App>> for Admin {
         if caller.user.has_role(&Role::Admin) {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("This needs the role admin."))
+            Err(caller.refuse(app, parts, "This needs the role admin.").await)
         }
     }
 }
@@ -224,7 +238,7 @@ impl FromRequestParts<Arc<App>> for Auditor {
         {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("This needs the role admin or, to look only, the role auditor."))
+            Err(caller.refuse(app, parts, "This needs the role admin or, to look only, the role auditor.").await)
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod grant;
+pub mod step_up;
 pub mod trust;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use approval::ApprovalPolicy;
 use grant::GrantPolicy;
+use step_up::StepUpPolicy;
 use trust::TrustPolicy;
 
 /// A whole policy: every member has a value.
@@ -23,6 +25,8 @@ pub struct Policy {
     pub approval: ApprovalPolicy,
     /// What the person who approves may choose.
     pub grant: GrantPolicy,
+    /// The sign-in that connecting a device needs.
+    pub step_up: StepUpPolicy,
     /// Trusted devices.
     pub trust: TrustPolicy,
 }
@@ -58,6 +62,7 @@ impl Policy {
     pub fn check(&self) -> Result<(), String> {
         self.approval.check()?;
         self.grant.check()?;
+        self.step_up.check()?;
         self.trust.check()
     }
 }
@@ -82,12 +87,41 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
-    use crate::config::Config;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
-        Policy { trust, ..Config::default().policy }
+        let grant = json!({"optional_scopes": "all", "person_chooses_lifetime": true,
+                           "max_lifetime_seconds": 864_000});
+        Policy { approval: approval(), grant: serde_json::from_value(grant).unwrap(), trust }
+    }
+
+    fn approval() -> ApprovalPolicy {
+        let rules = [
+            "by_link",
+            "other_country",
+            "other_country_by_link",
+            "far_away",
+            "far_away_by_link",
+            "hosting_provider",
+            "hosting_provider_by_link",
+            "other_network",
+            "other_network_by_link",
+            "old_code",
+            "unknown_key",
+            "first_device",
+            "many_codes",
+            "many_accounts",
+        ];
+        let rules: Map<String, Value> =
+            rules.map(|name| (name.to_owned(), json!("allow"))).into_iter().collect();
+        let campaign = json!({"far_approvals": 5, "reports": 3, "window_seconds": 60, "freeze_seconds": 60,
+                              "trusted_networks": []});
+        let approval = json!({"device_grant": "on", "excluded_roles": [], "excluded_networks": [],
+                              "allowed_networks": [], "mode": "enforce", "reverse_confirmation": "never",
+                              "far_km": 1000, "old_code_seconds": 480, "many_codes": 10, "many_accounts": 5,
+                              "rules": rules, "campaign": campaign});
+        serde_json::from_value(approval).unwrap()
     }
 
     fn changes(value: Value) -> PolicyChanges {
@@ -119,8 +153,14 @@ mod tests {
             json!({"trust": {"idle_seconds": -1}}),
             json!({"trust": {"idle_seconds": 7200, "absolute_seconds": 3600}}),
             json!({"trust": 1}),
+            json!({"approval": {"rules": {"other_country": "shrug"}}}),
+            json!({"approval": {"excluded_roles": ["No Role"]}}),
+            json!({"approval": {"excluded_networks": ["here"]}}),
+            json!({"approval": {"campaign": {"window_seconds": 0}}}),
             json!({"grant": {"optional_scopes": "some"}}),
             json!({"grant": {"max_lifetime_seconds": 0}}),
+            json!({"step_up": {"required_acr": "urn:latchkey:acr:3fa"}}),
+            json!({"step_up": {"max_age_seconds": 59}}),
         ] {
             assert!(standard.changed_by(&[&changes(wrong.clone())]).is_err(), "{wrong}");
         }

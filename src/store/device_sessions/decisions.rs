@@ -92,11 +92,28 @@ pub async fn kill(
     Ok(killed.as_deref().and_then(hash32))
 }
 
+/// Takes back one approval whose tokens no device has collected yet; its device code's hash if there was one.
+pub async fn take_one_back(
+    db: impl PgExecutor<'_>,
+    id: DeviceSessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let denied = sqlx::query_scalar!(
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'approved'
+         RETURNING device_code_hash",
+        id.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(denied.as_deref().and_then(hash32))
+}
+
 /// Takes back what a user approved and no device has collected yet; the device codes' hashes.
 pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_sessions SET state = 'denied', decided_at = $2
-         WHERE decided_by_user_id = $1 AND state = 'approved'
+         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
         user.0,
         now

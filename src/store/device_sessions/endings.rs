@@ -6,7 +6,7 @@ use sqlx::PgExecutor;
 use crate::store::Result;
 
 /// Deletes a batch of undecided sessions that expired before `expired_before`; their user codes rest until `free_at`.
-/// Approved ones that nobody collected count as undecided.
+/// Approved ones that nobody confirmed or collected count as undecided.
 pub async fn delete_undecided(
     db: impl PgExecutor<'_>,
     expired_before: DateTime<Utc>,
@@ -15,7 +15,7 @@ pub async fn delete_undecided(
     let gone = sqlx::query!(
         "WITH gone AS (
              DELETE FROM device_sessions WHERE id IN (
-                 SELECT id FROM device_sessions WHERE expires_at < $1 AND state IN ('pending', 'approved')
+                 SELECT id FROM device_sessions WHERE expires_at < $1 AND state IN ('pending', 'confirming', 'approved')
                  ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
              RETURNING tenant_id, user_code_mac
          )

@@ -1,5 +1,7 @@
-//! `device_sessions`, told by what happens to them: they are started, polled, opened, decided, redeemed, and in the end deleted.
+//! `device_sessions`, told by what happens to them: they are started, polled, opened, decided,
+//! confirmed, redeemed, and in the end deleted.
 
+pub mod confirmations;
 pub mod decisions;
 pub mod endings;
 pub mod memory;
@@ -8,6 +10,7 @@ pub mod owners;
 pub mod pending_counts;
 pub mod polls;
 pub mod redemptions;
+pub mod sources;
 pub mod starts;
 
 use chrono::{DateTime, Utc};
@@ -42,6 +45,7 @@ impl SessionRow {
                 State::Consumed(Consumption { approval, at, retried: self.retried_at.is_some() })
             }
             ("approved", Some(approval), _) => State::Approved(approval),
+            ("confirming", Some(approval), _) => State::Confirming(approval),
             ("pending", _, _) => State::Pending,
             // The table's checks leave only denied ones here; of anything else, refusing is the safe reading.
             _ => State::Denied,

@@ -9,6 +9,7 @@ use super::SessionRow;
 use crate::model::device::DeviceDescription;
 use crate::model::device_session::{CodeArrival, DeviceRequest};
 use crate::model::ids::{ApproverId, DeviceSessionId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::store::{Result, host};
 
 /// A session as somebody opens it.
@@ -71,7 +72,8 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   trusted, chosen_lifetime_seconds, consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, user_agent, created_at, opened_by, resources, came_by_link
+                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
+                  came_by_link
            FROM device_sessions WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -101,6 +103,7 @@ pub async fn find(
         resources: row.resources,
         device: row.device.0,
         ip_address: host(row.ip_address),
+        place: row.place.map(|place| place.0),
         user_agent: row.user_agent,
         created_at: row.created_at,
         opened_by: row.opened_by.map(ApproverId),
@@ -128,8 +131,14 @@ pub async fn held_by(
     .map(DeviceSessionId))
 }
 
-/// Notes that an approver has the session open, and no other one.
-pub async fn record(db: &mut PgConnection, id: DeviceSessionId, approver: ApproverId) -> Result<()> {
+/// Notes that an approver has the session open, and no other one, and how its code came there: once by link, always by
+/// link, so that nobody makes a linked code a typed one by opening it twice.
+pub async fn record(
+    db: &mut PgConnection,
+    id: DeviceSessionId,
+    approver: ApproverId,
+    arrival: CodeArrival,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE device_sessions SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
         approver.0,
@@ -138,9 +147,12 @@ pub async fn record(db: &mut PgConnection, id: DeviceSessionId, approver: Approv
     .execute(&mut *db)
     .await?;
     sqlx::query!(
-        "UPDATE device_sessions SET opened_by = $2, opened_count = opened_count + 1 WHERE id = $1",
+        "UPDATE device_sessions
+         SET opened_by = $2, opened_count = opened_count + 1, came_by_link = came_by_link OR $3
+         WHERE id = $1",
         id.0,
-        Some::<Uuid>(approver.0)
+        Some::<Uuid>(approver.0),
+        arrival == CodeArrival::Link
     )
     .execute(db)
     .await?;

@@ -165,7 +165,7 @@ pub struct Written {
     pub last_polled_before: Option<DateTime<Utc>>,
     /// How often the device may poll.
     pub interval_seconds: u32,
-    /// Whether nobody has decided.
+    /// Whether a poll of it says nothing new: nobody has decided, or the device must confirm.
     pub is_pending: bool,
 }
 
@@ -186,7 +186,7 @@ pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<
            SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
            FROM polled WHERE s.id = polled.id
            RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds,
-                     s.state = 'pending' AS "is_pending!""#,
+                     s.state IN ('pending', 'confirming') AS "is_pending!""#,
         &ids,
         &counts,
         &times
@@ -204,7 +204,7 @@ pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<
         .collect())
 }
 
-/// Which of these sessions do not wait for a decision any more.
+/// Which of these sessions wait neither for a decision nor for its confirmation any more.
 pub async fn decided_among(
     db: impl PgExecutor<'_>,
     sessions: &[DeviceSessionId],
@@ -213,7 +213,7 @@ pub async fn decided_among(
     let decided = sqlx::query_scalar!(
         r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
            LEFT JOIN device_sessions s ON s.id = asked.id
-           WHERE s.state IS DISTINCT FROM 'pending'"#,
+           WHERE coalesce(s.state, 'gone') NOT IN ('pending', 'confirming')"#,
         &ids
     )
     .fetch_all(db)

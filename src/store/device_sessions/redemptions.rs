@@ -105,15 +105,15 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                  AND EXISTS (SELECT FROM clients c
                              WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
                  AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.enabled)
-               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.auth_time, s.amr, s.resources,
+               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.place, s.auth_time, s.amr, s.resources,
                          s.chosen_name
            ), device AS (
                INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, os,
-                                    hostname, client_version, metadata, ip_address, created_at, updated_at,
+                                    hostname, client_version, metadata, ip_address, place, created_at, updated_at,
                                     last_login_at, last_seen_at, expires_at, trusted, trusted_jkt)
                SELECT device_id, tenant_id, user_id, client_id, session_id, coalesce(chosen_name, device ->> 'name'),
                       device ->> 'name', device ->> 'os', device ->> 'hostname', device ->> 'client_version',
-                      coalesce(device -> 'metadata', '{}'), ip_address, at, at, at, at, ends_at, is_trusted,
+                      coalesce(device -> 'metadata', '{}'), ip_address, place, at, at, at, at, ends_at, is_trusted,
                       CASE WHEN is_trusted THEN used_jkt END
                FROM consumed
            ), family AS (

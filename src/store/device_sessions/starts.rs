@@ -15,6 +15,7 @@ use crate::model::client::Client;
 use crate::model::device::DeviceDescription;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
+use crate::model::place::Place;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::Result;
@@ -43,6 +44,8 @@ pub struct NewDeviceSession {
     pub device: Arc<DeviceDescription>,
     /// From where it asks.
     pub ip_address: IpAddr,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// With what program.
     pub user_agent: Option<String>,
     /// When it asks.
@@ -95,6 +98,8 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let devices: Vec<Json<&DeviceDescription>> =
         sessions.iter().map(|session| Json(&*session.device)).collect();
     let addresses: Vec<IpNet> = sessions.iter().map(|session| IpNet::from(session.ip_address)).collect();
+    let places: Vec<Option<Json<&Place>>> =
+        sessions.iter().map(|session| session.place.as_ref().map(Json)).collect();
     let user_agents: Vec<Option<String>> =
         sessions.iter().map(|session| session.user_agent.clone()).collect();
     let created: Vec<DateTime<Utc>> = sessions.iter().map(|session| session.created_at).collect();
@@ -104,14 +109,14 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let stored = sqlx::query_scalar!(
         "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
-                                      interval_seconds, resources, dpop_jkt)
+                                      interval_seconds, resources, dpop_jkt, place)
          SELECT id, tenant_id, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
-                created, expires, seconds, string_to_array(resources, ' '), jkt
+                created, expires, seconds, string_to_array(resources, ' '), jkt, place
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
                      $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[],
-                     $14::text[], $15::bytea[])
+                     $14::text[], $15::bytea[], $16::jsonb[])
               AS new (id, tenant_id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
-                      seconds, resources, jkt)
+                      seconds, resources, jkt, place)
          WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
                            WHERE spent.tenant_id = new.tenant_id AND spent.user_code_mac = new.mac
                              AND spent.free_at > new.created)
@@ -131,7 +136,8 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
         &expiring,
         &intervals,
         &resources,
-        &dpop_keys as &[Option<Vec<u8>>]
+        &dpop_keys as &[Option<Vec<u8>>],
+        &places as _
     )
     .fetch_all(db)
     .await?;

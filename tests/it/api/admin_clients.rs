@@ -106,6 +106,11 @@ async fn only_administrators_of_the_tenant_get_in() {
     let tv = office.server.tv().await;
     let hers = tv.connect(&ada, "openid").await.string("access_token");
     assert_eq!(office.ask_as(&hers, Method::GET, CLIENTS, None).await.status, 403);
+    // With the scope in the token, and the role lost since.
+    office.server.execute("UPDATE users SET roles = '{}' WHERE username = 'grace'").await;
+    assert_eq!(office.ask(Method::GET, CLIENTS).await.status, 403);
+    assert_eq!(office.server.audited("request.refused", "refused").await, 1);
+    office.server.execute("UPDATE users SET roles = '{admin}' WHERE username = 'grace'").await;
     let (acme, base) = office.server.tenant("acme").await;
     office.server.client_of(acme, &base, "theirs", "openid", |_| ()).await;
     assert_eq!(office.ask(Method::GET, "/admin/oauth/clients/theirs").await.status, 404);

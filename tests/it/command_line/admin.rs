@@ -141,6 +141,7 @@ fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
         &["admin", "delete-tenant", "acme"],
         &["admin", "revoke-user", "nobody"],
         &["admin", "delete-user", "nobody"],
+        &["admin", "reset-second-factor", "--username", "nobody"],
         &["admin", "delete-client", "nobody"],
     ] {
         refusal(data.latchkey(wrong));

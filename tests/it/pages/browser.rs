@@ -17,7 +17,7 @@ const MISFITS: &str = "
     return wide.concat(small.map(e => e.outerHTML));";
 
 /// Looks at the page in both colour schemes, and insists that it fits, also on the smallest of screens.
-async fn look_at(phone: &Chromium, name: &str) {
+pub(super) async fn look_at(phone: &Chromium, name: &str) {
     phone.picture(name).await;
     for width in [320, 390] {
         phone.resize(width).await;

@@ -13,9 +13,13 @@ mod escaping;
 mod forms;
 mod languages;
 mod log;
+mod password_change;
 mod qr;
 mod raw_browser;
+mod second_factor;
+mod second_factor_browser;
 mod sign_in;
+mod step_up;
 mod structure;
 
 use crate::support::{Page, TestServer};
@@ -74,7 +78,20 @@ async fn every_kind_of_page(server: &TestServer) -> Vec<(&'static str, Page)> {
     for _ in 0..4 {
         ada.enter(UNKNOWN_CODE).await;
     }
+    let bob = server.person("bob", &[]).await;
+    bob.sign_in().await;
+    let authenticator = bob.visit("/account/security/authenticator").await;
+    let key = bob.submit(&authenticator, "/account/security/authenticator", &[]).await;
+    let enrolled = bob.set_up_authenticator(&server.clock).await;
+    let asked_for_code = bob.at_another_browser().sign_in().await;
     vec![
+        ("security", bob.visit("/account/security").await),
+        ("authenticator", authenticator),
+        ("authenticator's key", key),
+        ("recovery codes", enrolled.page),
+        ("removal", bob.visit("/account/security/remove-authenticator").await),
+        ("password", bob.visit("/account/security/password").await),
+        ("sign-in's code", asked_for_code),
         ("entry", entry),
         ("entry from a link", linked),
         ("sign-in", ada.at_another_browser().visit("/sign-in").await),

@@ -1,12 +1,15 @@
 //! Who and what the tests are about: servers, devices, people, and the databases beneath them.
 
+pub mod address_file;
 pub mod answer;
+pub mod authenticator;
 pub mod clock;
 pub mod database;
 pub mod device;
 pub mod dpop;
 pub mod front_end;
 pub mod jwt;
+pub mod mail_sink;
 pub mod person;
 pub mod programs;
 pub mod resource_server;
@@ -14,6 +17,7 @@ pub mod server;
 pub mod signer;
 
 pub use answer::Answer;
+pub use authenticator::{Authenticator, Enrolled};
 pub use device::{Device, Started};
 pub use dpop::DpopKey;
 pub use front_end::FrontEnd;

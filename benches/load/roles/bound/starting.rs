@@ -54,6 +54,7 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
             ..DeviceDescription::default()
         }),
         ip_address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        place: None,
         user_agent: None,
         created_at: now,
         expires_at: now + TimeDelta::hours(2),

@@ -1,6 +1,7 @@
 //! `/account`: what people do with their own account.
 
 pub mod devices;
+pub mod security;
 
 use std::sync::Arc;
 
@@ -10,5 +11,5 @@ use crate::app::App;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
-    devices::router()
+    devices::router().merge(security::router())
 }

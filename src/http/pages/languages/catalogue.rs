@@ -29,7 +29,11 @@ files!(
     "consent",
     "device",
     "layout",
+    "not-me",
     "notices",
+    "places",
+    "risk",
+    "security",
     "sign-in",
     "words",
 );

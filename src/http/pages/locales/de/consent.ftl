@@ -44,3 +44,4 @@ consent-declined = Das Gerät wurde nicht verbunden und hat nichts bekommen. Wen
 consent-handled-title = Schon erledigt
 consent-handled = Diese Anfrage wurde schon beantwortet, oder ihre Zeit ist abgelaufen. Sehen Sie auf Ihr Gerät; vielleicht zeigt es einen neuen Code.
 consent-handled-next = Code eingeben
+consent-place = Ort

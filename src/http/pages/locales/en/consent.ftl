@@ -45,3 +45,4 @@ consent-declined = The device was not connected and got nothing. If somebody sen
 consent-handled-title = Already handled
 consent-handled = This request was answered before, or its time has passed. Look at your device; it may show a new code.
 consent-handled-next = Enter a code
+consent-place = Place

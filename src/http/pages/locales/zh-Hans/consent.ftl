@@ -44,3 +44,4 @@ consent-declined = 设备未被连接，也没有得到任何东西。如果是�
 consent-handled-title = 已处理
 consent-handled = 此请求此前已被答复，或已经超时。请查看您的设备，它可能显示了新的代码。
 consent-handled-next = 输入代码
+consent-place = 地点

@@ -1,0 +1,86 @@
+//! The message that tells a person of what was approved in their name, whoever it was that approved it: laid by with
+//! the approval, sent afterwards, so that no approval waits for a mail server or fails with it.
+
+use sqlx::PgConnection;
+use zeroize::Zeroizing;
+
+use super::device_flow::open::Consent;
+use crate::app::App;
+use crate::model::approval_notice::{ATTEMPT, Approved, DueNotice, LINK_LIFETIME, next_attempt};
+use crate::model::approver::Approver;
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::ids::DeviceSessionId;
+use crate::secrets::Unsealable;
+use crate::store::{self, approval_notices, approval_notices::NewNotice};
+
+/// For what the link's token is sealed.
+fn token_context(session: DeviceSessionId) -> String {
+    format!("approval notice {session}")
+}
+
+/// Lays a message by, in the transaction that approves, if mail is on and the person's address is known to be
+/// theirs.
+pub(super) async fn lay_by(
+    app: &App,
+    db: &mut PgConnection,
+    approver: &Approver,
+    consent: &Consent,
+    language: &str,
+) -> store::Result<()> {
+    let user = &approver.user;
+    let recipient = user.email.as_ref().filter(|_| user.email_verified);
+    let (Some(recipient), true) = (recipient, app.config.mail.is_on()) else { return Ok(()) };
+    let now = app.clock.now();
+    let (request, token) = (&consent.request, BearerSecret::generate(SecretKind::NotMe, &app.random));
+    let context = token_context(request.session.id);
+    let notice = NewNotice {
+        session_id: request.session.id,
+        tenant_id: user.tenant_id,
+        user_id: user.id,
+        token_hash: token.hash(),
+        token_sealed: app.secrets.database.seal(token.expose().as_bytes(), &context, &app.random),
+        recipient: recipient.clone(),
+        language: language.to_owned(),
+        approved: Approved {
+            client_name: consent.client.name.clone(),
+            device_name: request.device.name.clone(),
+            ip_address: request.ip_address,
+            place: request.place.clone(),
+            at: now,
+        },
+        expires_at: now + LINK_LIFETIME,
+    };
+    approval_notices::insert(db, &notice).await
+}
+
+/// A message to send now, if there is one; until the attempt is over, or has lasted too long, nobody else gets it.
+pub async fn take_due(app: &App) -> store::Result<Option<DueNotice>> {
+    let now = app.clock.now();
+    approval_notices::claim_due(&app.db, now, now + ATTEMPT).await
+}
+
+/// What the link in a message carries.
+pub fn token(app: &App, notice: &DueNotice) -> Result<Zeroizing<String>, Unsealable> {
+    let opened = app.secrets.database.open(&notice.token_sealed, &token_context(notice.session_id))?;
+    Ok(Zeroizing::new(std::str::from_utf8(&opened).map_err(|_| Unsealable)?.to_owned()))
+}
+
+/// Notes that a message was sent.
+pub async fn sent(app: &App, notice: &DueNotice) -> store::Result<()> {
+    metrics::counter!("latchkey_mails_total", "outcome" => "sent").increment(1);
+    approval_notices::record_sent(&app.db, notice.session_id, app.clock.now()).await
+}
+
+/// Notes that a message could not be sent: it is tried again later, for a day.
+pub async fn failed(app: &App, notice: &DueNotice) -> store::Result<()> {
+    let next = next_attempt(notice.attempts, notice.approved.at, app.clock.now());
+    let outcome = if next.is_some() { "put_off" } else { "given_up" };
+    metrics::counter!("latchkey_mails_total", "outcome" => outcome).increment(1);
+    approval_notices::record_failure(&app.db, notice.session_id, next).await
+}
+
+/// Gives a message up that can never be sent.
+pub async fn give_up(app: &App, notice: &DueNotice) -> store::Result<()> {
+    metrics::counter!("latchkey_mails_total", "outcome" => "given_up").increment(1);
+    approval_notices::record_failure(&app.db, notice.session_id, None).await
+}

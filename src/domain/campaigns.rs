@@ -1,0 +1,290 @@
+//! Phishing campaigns: one source of codes, many people who were talked into approving them. What speaks against a
+//! source, freezing it, and undoing all that came from it.
+//!
+//! A shared office or machine must not look like one: only accounts count that had nothing to do with the source
+//! before, and only approvals from far away and reports from other networks.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::audit;
+use super::token_families::{Ending, record_end};
+use crate::app::App;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
+use crate::model::token_family::RevocationReason;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::sources;
+use crate::store::frozen_sources::{self, FrozenSource};
+use crate::store::source_accounts::{self, Contact, Signs, SuspectedSource};
+use crate::store::{self, token_families};
+
+/// How many codes are ended with one statement.
+const BATCH: i64 = 1000;
+
+/// Codes that were ended in a transaction: once it is committed, our own memory need not wait for the announcement.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct EndedCodes(Vec<SecretHash>);
+
+impl EndedCodes {
+    /// Tells every server, when the transaction commits.
+    pub(super) async fn announced(codes: Vec<SecretHash>, db: &mut PgConnection) -> store::Result<Self> {
+        for code in &codes {
+            announce(&mut *db, Announcement::Decided(*code)).await?;
+        }
+        Ok(Self(codes))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// To be called after the commit.
+    pub(super) fn tell_memory(&self, app: &App) {
+        for code in &self.0 {
+            app.sessions.decided(code);
+        }
+    }
+}
+
+/// Whether a source whose codes so many accounts speak against is to be frozen.
+fn is_campaign(policy: &CampaignPolicy, signs: Signs) -> bool {
+    let reached = |count: i64, limit: u32| limit > 0 && count >= i64::from(limit);
+    reached(signs.far_approvals, policy.far_approvals) || reached(signs.reports, policy.reports)
+}
+
+/// Whether a source lies in a network that is never frozen.
+fn is_trusted(policy: &CampaignPolicy, source: IpNet) -> bool {
+    policy.trusted_networks.iter().any(|network| network.contains(&source))
+}
+
+/// Notes what an account had to do with a source, and freezes the source if that makes it a campaign: its waiting
+/// codes die. `None`: it is none, or may not be frozen.
+pub(super) async fn note(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: TenantId,
+    (source, user, contact): (IpNet, UserId, Contact),
+    policy: &ApprovalPolicy,
+) -> store::Result<Option<EndedCodes>> {
+    let (now, campaign) = (app.clock.now(), &policy.campaign);
+    source_accounts::note(&mut *db, tenant, source, user, contact, now).await?;
+    if contact == Contact::Opened || is_trusted(campaign, source) {
+        return Ok(None);
+    }
+    let since = now - TimeDelta::seconds(campaign.window_seconds.into());
+    let signs = source_accounts::signs(&mut *db, tenant, source, since).await?;
+    if !is_campaign(campaign, signs) {
+        return Ok(None);
+    }
+    if policy.mode == Mode::ReportOnly {
+        let details = json!({"signs": told(signs), "mode": policy.mode});
+        let event = event(Action::SourceFrozen, Outcome::Refused, Actor::Server, source, details);
+        audit::record(app, db, tenant, &event).await?;
+        return Ok(None);
+    }
+    let until = now + TimeDelta::seconds(campaign.freeze_seconds.into());
+    freeze(app, db, tenant, FrozenSource { source, until }, signs, Actor::Server).await.map(Some)
+}
+
+async fn freeze(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: TenantId,
+    frozen: FrozenSource,
+    signs: Signs,
+    actor: Actor,
+) -> store::Result<EndedCodes> {
+    let (now, source) = (app.clock.now(), frozen.source);
+    let is_new = frozen_sources::freeze(&mut *db, tenant, frozen, actor.kind(), signs, now).await?;
+    let mut codes = Vec::new();
+    loop {
+        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
+        let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
+        codes.extend(killed);
+        if last {
+            break;
+        }
+    }
+    let codes = EndedCodes::announced(codes, &mut *db).await?;
+    if is_new {
+        let details = json!({"signs": told(signs), "until": frozen.until, "codes": codes.len()});
+        let event = event(Action::SourceFrozen, Outcome::Success, actor, source, details);
+        audit::record(app, db, tenant, &event).await?;
+        metrics::counter!("latchkey_sources_frozen_total").increment(1);
+        tracing::warn!(tenant = %tenant, source = %source, ?signs, "a source of codes is frozen");
+    }
+    Ok(codes)
+}
+
+/// The sources that are frozen, or that something has spoken against since then.
+pub async fn list(app: &App, tenant: TenantId, since: DateTime<Utc>) -> store::Result<Vec<SuspectedSource>> {
+    source_accounts::suspected(&app.db, tenant, since, app.clock.now()).await
+}
+
+/// What came from a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Campaign {
+    /// Connected devices.
+    pub devices: usize,
+    /// Their owners.
+    pub accounts: usize,
+    /// Codes that waited for a decision, a confirmation or their collection.
+    pub codes: usize,
+}
+
+/// What [`revoke`] would undo.
+pub async fn inspect(
+    app: &App,
+    tenant: TenantId,
+    source: IpNet,
+    since: DateTime<Utc>,
+) -> store::Result<Campaign> {
+    let (now, mut transaction) = (app.clock.now(), app.db.begin().await?);
+    let undone = undo(&mut transaction, tenant, source, since, now).await?;
+    transaction.rollback().await?;
+    Ok(undone.campaign())
+}
+
+/// Undoes all that came from a source since then, and freezes it: devices that were connected with its codes lose
+/// their tokens, and codes on their way die.
+pub async fn revoke(
+    app: &App,
+    tenant: TenantId,
+    source: IpNet,
+    since: DateTime<Utc>,
+    actor: Actor,
+) -> store::Result<Campaign> {
+    let (now, mut transaction) = (app.clock.now(), app.db.begin().await?);
+    let freeze_seconds = app.config.policy.approval.campaign.freeze_seconds;
+    let until = now + TimeDelta::seconds(freeze_seconds.into());
+    let signs = source_accounts::signs(&mut *transaction, tenant, source, since).await?;
+    let undone = undo(&mut transaction, tenant, source, since, now).await?;
+    let frozen = FrozenSource { source, until };
+    let waiting = freeze(app, &mut transaction, tenant, frozen, signs, actor.clone()).await?;
+    for (family, _) in &undone.families {
+        let reason = RevocationReason::CampaignRevoked;
+        let details = json!({"source": source});
+        let ending = Ending { actor: actor.clone(), reason, origin: None, details };
+        record_end(app, &mut *transaction, tenant, *family, ending).await?;
+    }
+    let campaign = undone.campaign();
+    let details = json!({"since": since, "devices": campaign.devices, "accounts": campaign.accounts,
+                         "codes": campaign.codes});
+    let event = event(Action::CampaignRevoked, Outcome::Success, actor, source, details);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    let codes = EndedCodes::announced(undone.codes, &mut transaction).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    waiting.tell_memory(app);
+    codes.tell_memory(app);
+    Ok(campaign)
+}
+
+/// Lets a source go on before its time. Whether it was frozen.
+pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -> store::Result<bool> {
+    let mut transaction = app.db.begin().await?;
+    if !frozen_sources::release(&mut *transaction, tenant, source, app.clock.now()).await? {
+        return Ok(false);
+    }
+    let event = event(Action::SourceReleased, Outcome::Success, actor, source, json!({}));
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(true)
+}
+
+/// What was undone in a transaction.
+struct Undone {
+    families: Vec<(crate::model::ids::TokenFamilyId, UserId)>,
+    codes: Vec<SecretHash>,
+}
+
+impl Undone {
+    fn campaign(&self) -> Campaign {
+        let accounts: std::collections::HashSet<UserId> =
+            self.families.iter().map(|(_, user)| *user).collect();
+        Campaign { devices: self.families.len(), accounts: accounts.len(), codes: self.codes.len() }
+    }
+}
+
+async fn undo(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    source: IpNet,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> store::Result<Undone> {
+    let reason = RevocationReason::CampaignRevoked;
+    let families = token_families::revoke_of_source(&mut *db, tenant, source, since, reason, now).await?;
+    let mut codes = sources::take_back_approved(&mut *db, tenant, source, since, now).await?;
+    loop {
+        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
+        let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
+        codes.extend(killed);
+        if last {
+            return Ok(Undone { families, codes });
+        }
+    }
+}
+
+fn told(signs: Signs) -> serde_json::Value {
+    json!({"far_approvals": signs.far_approvals, "reports": signs.reports})
+}
+
+fn event(
+    action: Action,
+    outcome: Outcome,
+    actor: Actor,
+    source: IpNet,
+    details: serde_json::Value,
+) -> AuditEvent<'static> {
+    AuditEvent {
+        action,
+        outcome,
+        actor,
+        target_kind: "source",
+        target_id: Some(source.to_string()),
+        origin: None,
+        details,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_source_is_frozen_by_either_sign_and_by_none_that_is_switched_off() {
+        let mut policy = Config::default().policy.approval.campaign;
+        let signs = |far_approvals, reports| Signs { far_approvals, reports };
+        assert!(!is_campaign(&policy, signs(4, 2)));
+        assert!(is_campaign(&policy, signs(5, 0)));
+        assert!(is_campaign(&policy, signs(0, 3)));
+        (policy.far_approvals, policy.reports) = (0, 0);
+        assert!(!is_campaign(&policy, signs(1_000, 1_000)));
+    }
+
+    #[test]
+    fn trusted_networks_are_never_frozen() {
+        let mut policy = Config::default().policy.approval.campaign;
+        let source: IpNet = "192.0.2.7/32".parse().unwrap();
+        assert!(!is_trusted(&policy, source));
+        policy.trusted_networks = vec!["192.0.2.0/24".parse().unwrap()];
+        assert!(is_trusted(&policy, source));
+    }
+}

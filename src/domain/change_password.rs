@@ -1,0 +1,115 @@
+//! A person chooses another password.
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::oauth_error::OAuthError;
+use super::passwords::{self, Checked, UnfitPassword};
+use super::sign_in::strength::{self, Shortfall};
+use super::{audit, guards, sign_in, users};
+use crate::app::App;
+use crate::model::attempt_budget::Exhausted;
+use crate::model::audit_event::{Action, Outcome};
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::browser_session::BrowserSession;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::token_family::RevocationReason;
+use crate::store::{self, browser_sessions, half_sign_ins};
+
+/// What ends together with the old password (ASVS 7.4.3), beside every sign-in that is half done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AlsoEnd {
+    /// Every other browser's session.
+    pub other_browsers: bool,
+    /// Every connected device.
+    pub devices: bool,
+}
+
+/// Why a password is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeRefused {
+    /// The present password is wrong.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The new one cannot be chosen.
+    #[error(transparent)]
+    Unfit(UnfitPassword),
+    /// Too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(Exhausted),
+    /// The session is too old or too weak.
+    #[error(transparent)]
+    SignInNeeded(Shortfall),
+    /// Something failed.
+    #[error(transparent)]
+    Failed(OAuthError),
+}
+
+impl<E: Into<OAuthError>> From<E> for ChangeRefused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Puts `new` in the place of `current`. The session goes on under the secret that comes back.
+pub async fn change(
+    app: &App,
+    session: &BrowserSession,
+    current: Zeroizing<String>,
+    new: &str,
+    also: AlsoEnd,
+    origin: &RequestOrigin,
+) -> Result<BearerSecret, ChangeRefused> {
+    strength::must_suit_own_account(app, session).map_err(ChangeRefused::SignInNeeded)?;
+    let user = &session.user;
+    let attempt = guards::pay_for_password(app, user.tenant_id, &user.username, origin).await?;
+    let attempt = attempt.map_err(ChangeRefused::TooManyAttempts)?;
+    let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
+    let stored = stored.map(|found| found.password_hash);
+    let checked = passwords::check(app, current, stored.clone()).await;
+    let mut transaction = app.db.begin().await?;
+    if matches!(checked, Checked::Wrong) {
+        let details = json!({"reason": "wrong password"});
+        let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);
+        audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
+        sign_in::count_failure(app, &mut transaction, user, origin).await?;
+        transaction.commit().await?;
+        return Err(ChangeRefused::WrongPassword);
+    }
+    attempt.give_back(&mut transaction).await?;
+    let chosen = match passwords::choose(app, new, &user.username).await {
+        Ok(chosen) => chosen,
+        Err(unfit) => {
+            transaction.commit().await?;
+            return Err(ChangeRefused::Unfit(unfit));
+        }
+    };
+    let stored = stored.unwrap_or_default();
+    if !store::users::renew_password_hash(&mut *transaction, user.id, &stored, Some(&chosen)).await? {
+        // It was changed while we looked at it.
+        return Err(ChangeRefused::WrongPassword);
+    }
+    // A sign-in with the old password either has its session by now, and it ends here, or will not get one.
+    half_sign_ins::end_of_user(&mut *transaction, user.tenant_id, user.id).await?;
+    let mut browsers = 0;
+    if also.other_browsers {
+        let now = app.clock.now();
+        browsers =
+            browser_sessions::end_others(&mut *transaction, user.tenant_id, user.id, session.id, now).await?;
+    }
+    let mut ended = None;
+    if also.devices {
+        let reason = RevocationReason::PasswordChanged;
+        ended = Some(users::end_devices(app, &mut transaction, user, reason).await?);
+    }
+    let secret = sign_in::renew(app, &mut transaction, session, &session.authentication).await?;
+    let devices = ended.as_ref().map_or(0, |ended| ended.devices);
+    let details = json!({"ended": {"browsers": browsers, "devices": devices}});
+    let event = sign_in::event(Action::PasswordChanged, Outcome::Success, user, origin, details);
+    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
+    transaction.commit().await?;
+    if let Some(ended) = ended {
+        ended.tell_memory(app);
+    }
+    Ok(secret)
+}

@@ -1,0 +1,122 @@
+//! Step 5 in reverse: the device sends what the approval page shows, and so proves that the person who approved has it
+//! in front of them (RFC 10027 §6.1). Whoever only sent a link does not have the person's screen.
+
+use serde_json::json;
+
+use super::poll::{pending, unknown};
+use super::redeem::{self, Collection};
+use crate::app::App;
+use crate::domain::audit;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::tokens::IssuedTokens;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
+use crate::model::device_session::State;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::confirmations::{self, Awaited};
+
+/// What becomes of what a device sent.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    Wrong { attempts_left: u8 },
+    WrongOnceTooOften,
+}
+
+/// The rule.
+fn judge(awaited: &Awaited, sent: &[u8; 32]) -> Verdict {
+    if is_same(&awaited.mac, sent) {
+        return Verdict::Right;
+    }
+    match u8::try_from(MAX_WRONG_CONFIRMATIONS - awaited.wrong - 1) {
+        Ok(attempts_left @ 1..) => Verdict::Wrong { attempts_left },
+        _ => Verdict::WrongOnceTooOften,
+    }
+}
+
+/// Hands out the tokens of an approval that the device confirms with this poll; otherwise why it cannot have them.
+pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<IssuedTokens, OAuthError> {
+    let &Collection { tenant, client, found, request, origin } = collection;
+    let (Some(sent), State::Confirming(_)) = (&request.confirmation_code, &found.session.state) else {
+        return Err(pending());
+    };
+    let (id, now) = (found.session.id, app.clock.now());
+    let sent = app.secrets.confirmation_mac(id, &ConfirmationCode::read(sent));
+    let mut transaction = app.db.begin().await?;
+    let Some(awaited) = confirmations::lock(&mut *transaction, id, now).await? else {
+        // Another poll was faster; the next one learns what came of it.
+        return Err(pending());
+    };
+    let verdict = judge(&awaited, &sent);
+    match verdict {
+        Verdict::Right => confirmations::confirm(&mut *transaction, id).await?,
+        Verdict::Wrong { .. } => {
+            confirmations::count_wrong(&mut *transaction, id, awaited.wrong + 1).await?;
+        }
+        Verdict::WrongOnceTooOften => confirmations::take_back(&mut *transaction, id, now).await?,
+    }
+    let (action, outcome) = match verdict {
+        Verdict::Right => (Action::DeviceSessionConfirmed, Outcome::Success),
+        Verdict::Wrong { .. } => (Action::DeviceSessionConfirmed, Outcome::Refused),
+        Verdict::WrongOnceTooOften => (Action::DeviceSessionDenied, Outcome::Success),
+    };
+    let event = AuditEvent {
+        action,
+        outcome,
+        actor: Actor::Client(client.client_id.clone()),
+        target_kind: "device_session",
+        target_id: Some(id.to_string()),
+        origin: Some(origin),
+        details: json!({"confirmation": format!("{verdict:?}")}),
+    };
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    let is_over = !matches!(verdict, Verdict::Wrong { .. });
+    if is_over {
+        announce(&mut *transaction, Announcement::Decided(found.code)).await?;
+    }
+    transaction.commit().await?;
+    if is_over {
+        app.sessions.decided(&found.code);
+    }
+    let word = match verdict {
+        Verdict::Right => "right",
+        Verdict::Wrong { .. } => "wrong",
+        Verdict::WrongOnceTooOften => "denied",
+    };
+    metrics::counter!("latchkey_confirmations_total", "outcome" => word).increment(1);
+    match verdict {
+        Verdict::Right => {
+            let again = app.queues.polls.submit((tenant.id, found.code)).await?.ok_or_else(unknown)?;
+            match again.session.state.clone() {
+                State::Approved(approval) => {
+                    redeem::redeem(app, &Collection { found: &again, ..*collection }, &approval).await
+                }
+                _ => Err(pending()),
+            }
+        }
+        Verdict::Wrong { attempts_left } => Err(OAuthError::new(
+            ErrorCode::WrongConfirmation { attempts_left },
+            "The confirmation code is not what the page shows.",
+        )),
+        Verdict::WrongOnceTooOften => {
+            Err(OAuthError::new(ErrorCode::AccessDenied, "The confirmation code was wrong three times."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_wrong_ones_are_too_many_and_a_right_one_always_counts() {
+        let awaited = |wrong| Awaited { mac: vec![7; 32], wrong };
+        assert_eq!(judge(&awaited(0), &[8; 32]), Verdict::Wrong { attempts_left: 2 });
+        assert_eq!(judge(&awaited(1), &[8; 32]), Verdict::Wrong { attempts_left: 1 });
+        assert_eq!(judge(&awaited(2), &[8; 32]), Verdict::WrongOnceTooOften);
+        assert_eq!(judge(&awaited(i16::MAX), &[8; 32]), Verdict::WrongOnceTooOften);
+        for wrong in 0..3 {
+            assert_eq!(judge(&awaited(wrong), &[7; 32]), Verdict::Right);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Step 4, before a yes counts: what the person must do first, by how much the approval looks like phishing
+//! (RFC 8628 §5.4). It is judged anew when the form arrives: whatever the page showed, or did not.
+
+use serde_json::json;
+
+use super::decide::DecisionRefused;
+use super::open::{Consent, record_refusal};
+use crate::app::App;
+use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
+use crate::domain::sign_in::strength::Shortfall;
+use crate::domain::{audit, campaigns, guards, policies};
+use crate::model::approver::Approver;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::confirmation_code::is_same;
+use crate::model::policy::approval::Verdict;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
+use crate::model::tenant::Tenant;
+use crate::model::user_code::UserCode;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::decisions;
+use crate::store::source_accounts::Contact;
+
+/// Judges an approval, and insists on what the person must do first. A code that cannot be approved is denied.
+pub(super) async fn require(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    typed: Option<&str>,
+    origin: &RequestOrigin,
+) -> Result<Assessment, DecisionRefused> {
+    let mut assessment = assess(app, tenant, &Approving::of(approver, origin), consent).await?;
+    count(&assessment);
+    if assessment.verdict == Verdict::Deny {
+        forbid(app, tenant, approver, consent, &assessment, origin).await?;
+        return Err(DecisionRefused::Forbidden(Box::new(assessment)));
+    }
+    if assessment.needs(Step::Reauthenticate) {
+        return Err(DecisionRefused::SignInNeeded(Shortfall::SignIn));
+    }
+    if assessment.needs(Step::Retype) {
+        retype(app, tenant, approver, consent, typed, origin).await?;
+    }
+    if is_campaign(app, tenant, approver, consent, &assessment).await? {
+        assessment.reasons.push(Finding { reason: Reason::FrozenSource, verdict: Verdict::Deny });
+        assessment.verdict = Verdict::Deny;
+        forbid(app, tenant, approver, consent, &assessment, origin).await?;
+        return Err(DecisionRefused::Forbidden(Box::new(assessment)));
+    }
+    Ok(assessment)
+}
+
+fn count(assessment: &Assessment) {
+    let (mode, verdict) = (assessment.mode.as_str(), assessment.unenforced().as_str());
+    let count = |reason: &'static str| {
+        metrics::counter!("latchkey_approval_assessments_total", "mode" => mode, "verdict" => verdict,
+                          "reason" => reason)
+        .increment(1);
+    };
+    match assessment.reasons.as_slice() {
+        [] => count("none"),
+        reasons => reasons.iter().for_each(|finding| count(finding.reason.as_str())),
+    }
+}
+
+/// Insists that the person types the code that the page came with. Wrong ones count as guesses.
+async fn retype(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    typed: Option<&str>,
+    origin: &RequestOrigin,
+) -> Result<(), DecisionRefused> {
+    let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionRefused::MustRetype)?;
+    let payment = guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await?;
+    let attempt = payment.map_err(DecisionRefused::TooManyAttempts)?;
+    let is_right = UserCode::parse(typed).is_ok_and(|code| {
+        let mac = app.secrets.user_code_mac(tenant.id, &code);
+        is_same(&mac, &app.secrets.user_code_mac(tenant.id, &consent.user_code))
+    });
+    if !is_right {
+        record_refusal(app, tenant, approver, origin, "not the code that was opened").await?;
+        return Err(DecisionRefused::WrongCode);
+    }
+    let mut connection = app.db.acquire().await?;
+    Ok(attempt.give_back(&mut connection).await?)
+}
+
+/// Notes an approval from far away against the source, and whether that makes it a campaign.
+async fn is_campaign(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    assessment: &Assessment,
+) -> Result<bool, DecisionRefused> {
+    let policy = policies::effective(app, tenant, &consent.client).approval;
+    let facts = &assessment.facts;
+    let source = consent.request.ip_address.map(limit_unit);
+    let Some(source) = source.filter(|_| facts.is_far(policy.far_km) && !facts.has_known_key()) else {
+        return Ok(false);
+    };
+    let mut transaction = app.db.begin().await?;
+    let contact = (source, approver.user.id, Contact::ApprovedFromFar);
+    let frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
+    transaction.commit().await?;
+    if let Some(codes) = &frozen {
+        app.cached.renew();
+        codes.tell_memory(app);
+    }
+    Ok(frozen.is_some())
+}
+
+/// Denies what cannot be approved, and writes down why.
+async fn forbid(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    assessment: &Assessment,
+    origin: &RequestOrigin,
+) -> Result<(), DecisionRefused> {
+    let id = consent.request.session.id;
+    let mut transaction = app.db.begin().await?;
+    let killed = decisions::kill(&mut *transaction, id, app.clock.now()).await?;
+    if let Some(code) = killed {
+        announce(&mut *transaction, Announcement::Decided(code)).await?;
+    }
+    let event = AuditEvent {
+        action: Action::DeviceSessionApproved,
+        outcome: Outcome::Refused,
+        actor: Actor::User(approver.user.id),
+        target_kind: "device_session",
+        target_id: Some(id.to_string()),
+        origin: Some(origin),
+        details: json!({"client_id": consent.client.client_id.as_str(), "risk": assessment}),
+    };
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    transaction.commit().await?;
+    if let Some(code) = killed {
+        app.sessions.decided(&code);
+    }
+    Ok(())
+}

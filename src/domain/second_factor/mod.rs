@@ -1,0 +1,112 @@
+//! The second factor: an authenticator app (RFC 6238), and recovery codes for the day it is lost.
+
+pub mod enrol;
+pub mod recovery_codes;
+pub mod remove;
+
+use serde_json::json;
+use sqlx::{Postgres, Transaction};
+
+use super::oauth_error::OAuthError;
+use super::sign_in::strength::{self, Shortfall};
+use super::{audit, guards, sign_in};
+use crate::app::App;
+use crate::model::attempt_budget::Exhausted;
+use crate::model::audit_event::{Action, Outcome};
+use crate::model::browser_session::BrowserSession;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::totp::TotpSecret;
+use crate::model::user::User;
+use crate::store::totp_secrets;
+use crate::store::totp_secrets::StoredTotp;
+
+/// Why something about a second factor is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum SecondFactorRefused {
+    /// The code is wrong, was used before, or is too old: which of them is not told.
+    #[error("wrong code")]
+    WrongCode,
+    /// Too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(#[from] Exhausted),
+    /// The session is too old or too weak.
+    #[error(transparent)]
+    SignInNeeded(#[from] Shortfall),
+    /// There is one already, or none.
+    #[error("the second factor is not in the state for this")]
+    NotNow,
+    /// Something failed.
+    #[error(transparent)]
+    Failed(OAuthError),
+}
+
+impl<E: Into<OAuthError>> From<E> for SecondFactorRefused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Looks at a code of the person's app, or a recovery code. A right one is used up once the transaction that comes
+/// back is committed.
+pub(super) async fn prove(
+    app: &App,
+    user: &User,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<Transaction<'static, Postgres>, SecondFactorRefused> {
+    let tenant = user.tenant_id;
+    let attempt = guards::pay_for_second_factor(app, tenant, user.id, origin).await?;
+    let attempt = match attempt {
+        Ok(attempt) => attempt,
+        Err(exhausted) => {
+            let details = json!({"reason": "too many attempts"});
+            let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
+            audit::record(app, &app.db, tenant, &event).await?;
+            return Err(SecondFactorRefused::TooManyAttempts(exhausted));
+        }
+    };
+    let mut transaction = app.db.begin().await?;
+    if spend_app_code(app, &mut transaction, user, input).await?
+        || recovery_codes::spend(app, &mut transaction, user, input, origin).await?
+    {
+        attempt.give_back(&mut transaction).await?;
+        return Ok(transaction);
+    }
+    let details = json!({"reason": "wrong code"});
+    let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    sign_in::count_failure(app, &mut transaction, user, origin).await?;
+    transaction.commit().await?;
+    Err(SecondFactorRefused::WrongCode)
+}
+
+async fn spend_app_code(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: &User,
+    input: &str,
+) -> Result<bool, OAuthError> {
+    let stored = totp_secrets::find(&mut *db, user.tenant_id, user.id).await?;
+    let Some(stored) = stored.filter(|stored| stored.confirmed) else { return Ok(false) };
+    let step = unseal(app, user, &stored)?.step_of(input, app.clock.now(), stored.last_used);
+    let Some(step) = step else { return Ok(false) };
+    Ok(totp_secrets::spend(db, user.tenant_id, user.id, &stored.secret_sealed, step).await?)
+}
+
+fn unseal(app: &App, user: &User, stored: &StoredTotp) -> Result<TotpSecret, OAuthError> {
+    let bytes = app
+        .secrets
+        .database
+        .open(&stored.secret_sealed, &sealing_context(user))
+        .map_err(OAuthError::fault)?;
+    TotpSecret::from_bytes(&bytes).ok_or_else(|| OAuthError::fault("a sealed TOTP key of another length"))
+}
+
+/// The key of one person opens for no other.
+fn sealing_context(user: &User) -> String {
+    format!("totp secret {} {}", user.tenant_id, user.id)
+}
+
+fn must_be_fresh(app: &App, session: &BrowserSession) -> Result<(), SecondFactorRefused> {
+    Ok(strength::must_suit_own_account(app, session)?)
+}

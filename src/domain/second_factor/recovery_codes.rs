@@ -1,0 +1,66 @@
+//! Recovery codes: made, made anew, used.
+
+use serde_json::json;
+
+use super::{SecondFactorRefused, must_be_fresh, prove};
+use crate::app::App;
+use crate::domain::{audit, sign_in};
+use crate::model::audit_event::{Action, Outcome};
+use crate::model::browser_session::BrowserSession;
+use crate::model::recovery_code::{self, RecoveryCode};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::user::User;
+use crate::store::{self, recovery_codes};
+
+/// Gives the person new codes for a right one, in place of all they had. To be shown this once.
+pub async fn renew(
+    app: &App,
+    session: &BrowserSession,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<Vec<RecoveryCode>, SecondFactorRefused> {
+    must_be_fresh(app, session)?;
+    let mut transaction = prove(app, &session.user, input, origin).await?;
+    let codes = make(app, &mut transaction, &session.user, origin).await?;
+    transaction.commit().await?;
+    Ok(codes)
+}
+
+/// How many the person has left.
+pub async fn left(app: &App, user: &User) -> store::Result<i64> {
+    recovery_codes::count(&app.db, user.tenant_id, user.id).await
+}
+
+pub(super) async fn make(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: &User,
+    origin: &RequestOrigin,
+) -> store::Result<Vec<RecoveryCode>> {
+    let codes: Vec<_> = (0..recovery_code::COUNT).map(|_| RecoveryCode::generate(&app.random)).collect();
+    let macs: Vec<_> = codes.iter().map(|code| app.secrets.recovery_code_mac(user, code).to_vec()).collect();
+    recovery_codes::replace(&mut *db, user.tenant_id, user.id, &macs, app.clock.now()).await?;
+    let event = sign_in::event(Action::RecoveryCodesMade, Outcome::Success, user, origin, json!({}));
+    audit::record(app, db, user.tenant_id, &event).await?;
+    Ok(codes)
+}
+
+/// Whether `input` is a code of this person; then it is used up.
+pub(super) async fn spend(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: &User,
+    input: &str,
+    origin: &RequestOrigin,
+) -> store::Result<bool> {
+    let Some(code) = RecoveryCode::parse(input) else { return Ok(false) };
+    let mac = app.secrets.recovery_code_mac(user, &code);
+    if !recovery_codes::spend(&mut *db, user.tenant_id, user.id, mac).await? {
+        return Ok(false);
+    }
+    let left = recovery_codes::count(&mut *db, user.tenant_id, user.id).await?;
+    let event =
+        sign_in::event(Action::RecoveryCodeUsed, Outcome::Success, user, origin, json!({"left": left}));
+    audit::record(app, db, user.tenant_id, &event).await?;
+    Ok(true)
+}

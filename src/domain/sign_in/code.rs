@@ -1,0 +1,43 @@
+//! Step 2: a code of the second factor.
+
+use super::{SignInRefused, session};
+use crate::app::App;
+use crate::domain::second_factor::{self, SecondFactorRefused};
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::browser_session::BrowserSession;
+use crate::model::device_session::Authentication;
+use crate::model::half_sign_in::HalfSignIn;
+use crate::model::ids::TenantId;
+use crate::model::request_origin::RequestOrigin;
+use crate::store::{self, half_sign_ins};
+
+/// The sign-in that waits for its code in the browser with this secret.
+pub async fn awaited(
+    app: &App,
+    tenant: TenantId,
+    browser: &BearerSecret,
+) -> store::Result<Option<HalfSignIn>> {
+    half_sign_ins::find_live(&app.db, tenant, browser.hash(), app.clock.now()).await
+}
+
+/// Looks at a code of the authenticator app, or a recovery code. A right one begins the session.
+pub async fn enter(
+    app: &App,
+    half: HalfSignIn,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<(BrowserSession, BearerSecret), SignInRefused> {
+    let mut proven = match second_factor::prove(app, &half.user, input, origin).await {
+        Ok(transaction) => transaction,
+        Err(SecondFactorRefused::TooManyAttempts(exhausted)) => return Err(exhausted.into()),
+        Err(SecondFactorRefused::Failed(error)) => return Err(SignInRefused::Failed(error)),
+        Err(_) => return Err(SignInRefused::WrongCredentials),
+    };
+    if !half_sign_ins::end(&mut *proven, half.token).await? {
+        return Err(SignInRefused::WrongCredentials);
+    }
+    let authentication = Authentication::by_two_factors(app.clock.now());
+    let begun = session::begin(app, &mut proven, half.user, authentication, origin).await?;
+    proven.commit().await?;
+    Ok(begun)
+}

@@ -1,0 +1,100 @@
+//! A person signs in and out.
+//!
+//! 1. [`password`]: name and password. Whoever has no second factor is in.
+//! 2. [`code`]: whoever has one is half in, for some minutes and for nothing else, until a right code.
+//!
+//! The browser gets another secret at each step. [`strength`] says for what a session is good enough.
+
+pub mod code;
+pub mod password;
+mod refusal;
+mod session;
+pub mod strength;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::audit;
+use super::oauth_error::OAuthError;
+use crate::app::App;
+use crate::model::attempt_budget::Exhausted;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::browser_session::BrowserSession;
+use crate::model::ids::TenantId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::user::User;
+use crate::store::{self, browser_sessions};
+
+pub(super) use refusal::count_failure;
+pub(super) use session::renew;
+
+/// How stale `last_seen_at` may be before a request moves it.
+const TOUCH_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// Why somebody is not signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInRefused {
+    /// Name, password or code is wrong, or the account may not be used: which of them is not told.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    /// Too many wrong ones before.
+    #[error(transparent)]
+    TooManyAttempts(#[from] Exhausted),
+    /// Something failed.
+    #[error(transparent)]
+    Failed(OAuthError),
+}
+
+impl<E: Into<OAuthError>> From<E> for SignInRefused {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The session of a browser that shows this cookie, if it is alive.
+pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result<Option<BrowserSession>> {
+    let Some(secret) = BearerSecret::parse(SecretKind::Browser, cookie) else { return Ok(None) };
+    let (now, idle) = (app.clock.now(), idle_limit(app));
+    let session = browser_sessions::find_live(&app.db, tenant, secret.hash(), now, idle).await?;
+    if let Some(session) = &session
+        && now - session.last_seen_at > TOUCH_AFTER
+    {
+        browser_sessions::touch(&app.db, session.id, now).await?;
+    }
+    Ok(session)
+}
+
+/// Signs out: the session is over on the server, not only in the browser.
+pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigin) -> store::Result<()> {
+    let mut transaction = app.db.begin().await?;
+    browser_sessions::end(&mut *transaction, session.id, app.clock.now()).await?;
+    let event = event(Action::SignOut, Outcome::Success, &session.user, origin, json!({}));
+    audit::record(app, &mut *transaction, session.user.tenant_id, &event).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// How long a session lives without being used.
+#[must_use]
+pub fn idle_limit(app: &App) -> TimeDelta {
+    TimeDelta::seconds(i64::from(app.config.sign_in.idle_seconds))
+}
+
+/// Something that a person did to their own account, or failed to.
+pub(super) fn event<'a>(
+    action: Action,
+    outcome: Outcome,
+    user: &User,
+    origin: &'a RequestOrigin,
+    details: Value,
+) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome,
+        actor: Actor::User(user.id),
+        target_kind: "user",
+        target_id: Some(user.id.to_string()),
+        origin: Some(origin),
+        details,
+    }
+}

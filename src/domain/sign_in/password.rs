@@ -1,0 +1,123 @@
+//! Step 1: name and password.
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{SignInRefused, count_failure, event, session};
+use crate::app::App;
+use crate::domain::passwords::{self, Checked};
+use crate::domain::{audit, guards};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::browser_session::BrowserSession;
+use crate::model::device_session::Authentication;
+use crate::model::half_sign_in::{self, HalfSignIn};
+use crate::model::ids::TenantId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::model::user::{Standing, User};
+use crate::store::{self, browser_sessions, half_sign_ins, totp_secrets, users};
+
+/// How far a right password leads. Either way the browser has a new secret, and the session it held before is over.
+#[derive(Debug)]
+pub enum Entered {
+    /// All the way.
+    SignedIn(Box<BrowserSession>, BearerSecret),
+    /// To the question for a code.
+    CodeNeeded(BearerSecret),
+}
+
+/// Looks at name and password.
+pub async fn enter(
+    app: &App,
+    tenant: &Tenant,
+    username: &str,
+    password: Zeroizing<String>,
+    before: Option<&BrowserSession>,
+    origin: &RequestOrigin,
+) -> Result<Entered, SignInRefused> {
+    let attempt = guards::pay_for_password(app, tenant.id, username, origin).await?;
+    let attempt = attempt.map_err(SignInRefused::TooManyAttempts)?;
+    let (user, stored) = match users::credentials(&app.db, tenant.id, username).await? {
+        Some(found) => (Some(found.user), Some(found.password_hash)),
+        None => (None, None),
+    };
+    let checked = passwords::check(app, password, stored.clone()).await;
+    let mut transaction = app.db.begin().await?;
+    let (user, rehashed) = match (user, checked) {
+        (Some(user), Checked::Right { rehashed }) if user.is_active() => (user, rehashed),
+        (user, checked) => {
+            refuse(app, &mut transaction, tenant.id, user, &checked, origin).await?;
+            transaction.commit().await?;
+            return Err(SignInRefused::WrongCredentials);
+        }
+    };
+    let checked = stored.unwrap_or_default();
+    if !users::renew_password_hash(&mut *transaction, user.id, &checked, rehashed.as_deref()).await? {
+        // It was changed while we looked at it.
+        return Err(SignInRefused::WrongCredentials);
+    }
+    attempt.give_back(&mut transaction).await?;
+    if let Some(before) = before {
+        browser_sessions::end(&mut *transaction, before.id, app.clock.now()).await?;
+    }
+    let factor = totp_secrets::find(&mut *transaction, tenant.id, user.id).await?;
+    let entered = if factor.is_some_and(|factor| factor.confirmed) {
+        Entered::CodeNeeded(begin_half(app, &mut transaction, user, origin).await?)
+    } else {
+        let authentication = Authentication::by_password(app.clock.now());
+        let (session, secret) = session::begin(app, &mut transaction, user, authentication, origin).await?;
+        Entered::SignedIn(Box::new(session), secret)
+    };
+    transaction.commit().await?;
+    Ok(entered)
+}
+
+async fn begin_half(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: User,
+    origin: &RequestOrigin,
+) -> store::Result<BearerSecret> {
+    let now = app.clock.now();
+    let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
+    let half = HalfSignIn { token: secret.hash(), user };
+    half_sign_ins::insert(&mut *db, &half, now, now + half_sign_in::LIFETIME).await?;
+    let event = event(Action::SignInBegun, Outcome::Success, &half.user, origin, json!({}));
+    audit::record(app, db, half.user.tenant_id, &event).await?;
+    Ok(secret)
+}
+
+/// Writes down a refusal.
+async fn refuse(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    tenant: TenantId,
+    user: Option<User>,
+    checked: &Checked,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    let Some(user) = user else {
+        let event = AuditEvent {
+            action: Action::SignIn,
+            outcome: Outcome::Refused,
+            actor: Actor::Anyone,
+            target_kind: "user",
+            target_id: None,
+            origin: Some(origin),
+            details: json!({"reason": "unknown user"}),
+        };
+        return audit::record(app, db, tenant, &event).await;
+    };
+    let reason = match (checked, user.standing) {
+        (Checked::Wrong, _) => "wrong password",
+        (_, Standing::Locked) => "locked",
+        _ => "disabled",
+    };
+    let refused = event(Action::SignIn, Outcome::Refused, &user, origin, json!({"reason": reason}));
+    audit::record(app, &mut *db, tenant, &refused).await?;
+    if matches!(checked, Checked::Wrong) {
+        count_failure(app, db, &user, origin).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! The session that a sign-in begins, and its secret.
+
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::{audit, event};
+use crate::app::App;
+use crate::model::acr::Acr;
+use crate::model::audit_event::{Action, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::browser_session::BrowserSession;
+use crate::model::device_session::Authentication;
+use crate::model::ids::BrowserSessionId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::user::User;
+use crate::store::{self, browser_sessions, users};
+
+/// Begins a session, and forgets what was wrong before.
+pub(super) async fn begin(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: User,
+    authentication: Authentication,
+    origin: &RequestOrigin,
+) -> store::Result<(BrowserSession, BearerSecret)> {
+    let now = app.clock.now();
+    users::forget_failures(&mut *db, user.id).await?;
+    let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
+    let session = BrowserSession {
+        id: BrowserSessionId(app.random.uuid_v7(now)),
+        user,
+        // Whoever has one has just used it.
+        has_second_factor: authentication.acr() == Acr::TwoFactors,
+        authentication,
+        place: app.geo.place_of(origin.ip_address),
+        last_seen_at: now,
+    };
+    let expires_at = now + TimeDelta::seconds(i64::from(app.config.sign_in.absolute_seconds));
+    browser_sessions::insert(&mut *db, &session, secret.hash(), origin, expires_at).await?;
+    let details = json!({"amr": session.authentication.amr});
+    let event = event(Action::SignIn, Outcome::Success, &session.user, origin, details);
+    audit::record(app, db, session.user.tenant_id, &event).await?;
+    Ok((session, secret))
+}
+
+/// Lets a session go on with another secret, after its person proved more of who they are. What the browser has open
+/// stays open.
+pub(in crate::domain) async fn renew(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    session: &BrowserSession,
+    authentication: &Authentication,
+) -> store::Result<BearerSecret> {
+    let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
+    browser_sessions::renew(db, session.id, secret.hash(), authentication).await?;
+    Ok(secret)
+}

@@ -1,0 +1,66 @@
+//! Where addresses are: asked of files in MaxMind's format that the operator provides, never of anybody on the
+//! network. Without files nothing is known, and nothing depends on it.
+
+mod records;
+mod watched_file;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use self::records::{CityRecord, NetworkRecord};
+use self::watched_file::WatchedFile;
+use crate::config;
+use crate::model::place::Place;
+
+/// What is known about addresses.
+#[derive(Debug)]
+pub struct Geo {
+    cities: WatchedFile,
+    networks: WatchedFile,
+    hosting_asns: HashSet<u32>,
+}
+
+impl Geo {
+    /// Knows nothing until the files are read.
+    #[must_use]
+    pub fn new(settings: &config::Geo) -> Self {
+        Self {
+            cities: WatchedFile::new("city", settings.city_file.clone()),
+            networks: WatchedFile::new("asn", settings.asn_file.clone()),
+            hosting_asns: settings.hosting_asns.iter().copied().collect(),
+        }
+    }
+
+    /// Whether there are files to read.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.cities.is_named() || self.networks.is_named()
+    }
+
+    /// Reads each file that has changed since it was last read. It may take seconds and keeps its thread busy. One
+    /// that cannot be read is logged, and what it said before still holds.
+    pub fn reread(&self) {
+        self.cities.reread();
+        self.networks.reread();
+    }
+
+    /// The place of an address; `None` when nothing is known of it.
+    #[must_use]
+    pub fn place_of(&self, address: IpAddr) -> Option<Place> {
+        let mut place = Place::default();
+        if let Some(reader) = self.cities.reader()
+            && let Ok(found) = reader.lookup(address)
+            && let Ok(Some(record)) = found.decode::<CityRecord<'_>>()
+        {
+            record.tell(&mut place);
+        }
+        if let Some(reader) = self.networks.reader()
+            && let Ok(found) = reader.lookup(address)
+            && let Ok(Some(record)) = found.decode::<NetworkRecord<'_>>()
+        {
+            record.tell(&mut place);
+            place.is_hosting = place.asn.map(|asn| self.hosting_asns.contains(&asn));
+        }
+        (!place.is_unknown()).then_some(place)
+    }
+}

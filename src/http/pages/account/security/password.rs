@@ -1,0 +1,89 @@
+//! `/account/security/password`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::views::PasswordPage;
+use super::{done, sign_in_first, suited};
+use crate::app::App;
+use crate::domain::change_password::{self, AlsoEnd, ChangeRefused};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::passwords::{MAX_CHARS, MIN_CHARS, UnfitPassword};
+use crate::http::pages::browser::Browser;
+use crate::http::pages::csrf::CsrfChecked;
+use crate::http::pages::languages::Phrase;
+use crate::http::pages::{PageRefusal, try_again_after, words};
+use crate::model::attempt_budget::Exhausted;
+
+/// Asks for the old password and the new one.
+pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
+    match suited(&app, &browser) {
+        None => sign_in_first(browser),
+        Some(session) => {
+            let page = page(&browser, &session.user.username, None);
+            browser.show(StatusCode::OK, &page)
+        }
+    }
+}
+
+/// Changes it.
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    CsrfChecked { mut browser, mut form }: CsrfChecked,
+) -> Result<Response, PageRefusal> {
+    let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
+    let language = browser.language;
+    let current = form.take_secret("current_password").unwrap_or_default();
+    let new = form.take_secret("new_password").unwrap_or_default();
+    let repeated = form.take_secret("new_password_repeated").unwrap_or_default();
+    let also = AlsoEnd {
+        other_browsers: form.take("end_other_browsers").is_some(),
+        devices: form.take("end_devices").is_some(),
+    };
+    let (status, error, wait) = if new == repeated {
+        match change_password::change(&app, &session, current, &new, also, &browser.origin).await {
+            Ok(secret) => {
+                browser.change_secret(secret);
+                return Ok(done(browser, language.t("password-done-title"), language.t("password-done")));
+            }
+            Err(ChangeRefused::WrongPassword) => {
+                (StatusCode::BAD_REQUEST, language.t("password-error-wrong"), None)
+            }
+            Err(ChangeRefused::Unfit(unfit)) => (StatusCode::BAD_REQUEST, why(&browser, &unfit)?, None),
+            Err(ChangeRefused::TooManyAttempts(Exhausted { retry_after })) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
+                Some(retry_after),
+            ),
+            Err(ChangeRefused::SignInNeeded(_)) => return Ok(sign_in_first(browser)),
+            Err(ChangeRefused::Failed(error)) => return Err(error.into()),
+        }
+    } else {
+        (StatusCode::BAD_REQUEST, language.t("password-error-repeated"), None)
+    };
+    let page = page(&browser, &session.user.username, Some(error));
+    Ok(try_again_after(wait, browser.show(status, &page)))
+}
+
+fn why(browser: &Browser, unfit: &UnfitPassword) -> Result<Phrase, PageRefusal> {
+    let language = browser.language;
+    match unfit {
+        UnfitPassword::Length => Ok(length(language.t("password-error-length"))),
+        UnfitPassword::Username => Ok(language.t("password-error-username")),
+        UnfitPassword::Common => Ok(language.t("password-error-common")),
+        UnfitPassword::Hashing(_) => Err(OAuthError::fault(unfit).into()),
+    }
+}
+
+#[expect(clippy::cast_possible_wrap, reason = "some hundreds")]
+fn length(phrase: Phrase) -> Phrase {
+    phrase.number("least", MIN_CHARS as i64).number("most", MAX_CHARS as i64)
+}
+
+fn page(browser: &Browser, username: &str, error: Option<Phrase>) -> PasswordPage {
+    let frame = browser.frame();
+    PasswordPage { hint: length(frame.t("password-hint")), username: username.to_owned(), frame, error }
+}

@@ -1,0 +1,35 @@
+//! Where a person wanted to go when they were asked to sign in first. One of a few pages of ours, never an address
+//! out of a request.
+
+use super::browser::Browser;
+
+const PURPOSE: &str = "then";
+
+/// A page that can be gone back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// How one signs in.
+    Security,
+}
+
+impl Destination {
+    const ALL: [Self; 1] = [Self::Security];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Security => "/account/security",
+        }
+    }
+}
+
+/// Lets the browser remember it through the sign-in.
+pub(super) fn remember(browser: &mut Browser, destination: Destination) {
+    browser.set_cookie(PURPOSE, destination.path().to_owned());
+}
+
+/// The path to go on to, once.
+pub(super) fn take(browser: &mut Browser) -> Option<&'static str> {
+    let value = browser.cookie(PURPOSE)?.to_owned();
+    browser.remove_cookie(PURPOSE);
+    Destination::ALL.into_iter().map(Destination::path).find(|path| *path == value)
+}

@@ -1,0 +1,7 @@
+# Where somebody is: "Berlin, Germany · Example Networks (AS64500)".
+place-whole = { $area } · { $network }
+place-city-country = { $city }, { $country }
+place-city = { $city }
+place-country = { $country }
+place-network = { $organisation } ({ $number })
+place-network-number = { $number }

@@ -1,0 +1,50 @@
+//! `/device/report`: "I did not start this".
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::PageRefusal;
+use super::consent::{already_handled, decision_purpose};
+use super::csrf::{CsrfChecked, equal};
+use super::views::Tone;
+use crate::app::App;
+use crate::domain::device_flow::decide::DecisionRefused;
+use crate::domain::device_flow::report;
+use crate::model::approver::Approver;
+use crate::model::ids::DeviceSessionId;
+
+/// Takes the report. The form is bound to this browser, this session and this device.
+pub(super) async fn report(
+    State(app): State<Arc<App>>,
+    CsrfChecked { browser, mut form }: CsrfChecked,
+) -> Result<Response, PageRefusal> {
+    let language = browser.language;
+    let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
+    let id = form.take("session_id").unwrap_or_default();
+    let token = form.take("decision_token").unwrap_or_default();
+    let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
+        return Err(PageRefusal::ForeignForm);
+    };
+    match report::report(
+        &app,
+        &browser.tenant,
+        &Approver::from(session),
+        DeviceSessionId(id),
+        &browser.origin,
+    )
+    .await
+    {
+        Ok(()) => Ok(browser.tell(
+            StatusCode::OK,
+            Tone::Success,
+            language.t("report-done-title"),
+            language.t("report-done"),
+            None,
+        )),
+        Err(DecisionRefused::Failed(error)) => Err(error.into()),
+        Err(_) => Ok(already_handled(browser)),
+    }
+}

@@ -1,0 +1,63 @@
+//! What was found about an approval, in words for the person who decides.
+
+use super::languages::{Language, Phrase};
+use super::views::RiskWords;
+use crate::domain::approval::{Assessment, KeyStanding, Reason, Step};
+use crate::model::policy::approval::{Mode, Verdict};
+
+/// What the page says. In report-only mode it says nothing of what only would have happened.
+pub(super) fn of(language: Language, assessment: &Assessment) -> RiskWords {
+    let is_said = |verdict: Verdict| match assessment.mode {
+        Mode::Enforce => true,
+        Mode::ReportOnly => verdict == Verdict::Deny && assessment.verdict == Verdict::Deny,
+    };
+    let said: Vec<Reason> = assessment
+        .reasons
+        .iter()
+        .filter(|finding| is_said(finding.verdict))
+        .map(|finding| finding.reason)
+        .collect();
+    RiskWords {
+        reasons: said.iter().map(|reason| sentence(language, *reason)).collect(),
+        is_about_places: said.iter().any(|reason| reason.is_about_places()),
+        can_approve: assessment.verdict != Verdict::Deny,
+        must_sign_in: assessment.needs(Step::Reauthenticate),
+        must_retype: assessment.needs(Step::Retype) && !assessment.needs(Step::Reauthenticate),
+        retype_error: None,
+        key: key(language, &assessment.facts.key),
+    }
+}
+
+fn key(language: Language, standing: &KeyStanding) -> Option<Phrase> {
+    match standing {
+        KeyStanding::None => None,
+        KeyStanding::Unknown => Some(language.t("risk-unknown-key")),
+        KeyStanding::Known { name, connected_at } => {
+            let date = connected_at.format("%Y-%m-%d").to_string();
+            Some(match name {
+                Some(name) => language.t("risk-known-key-named").name("device", name).text("date", &date),
+                None => language.t("risk-known-key").text("date", &date),
+            })
+        }
+    }
+}
+
+/// A sentence for each reason.
+pub(super) fn sentence(language: Language, reason: Reason) -> Phrase {
+    match reason {
+        Reason::GrantOff => language.t("risk-grant-off"),
+        Reason::ExcludedRole => language.t("risk-excluded-role"),
+        Reason::ExcludedNetwork => language.t("risk-excluded-network"),
+        Reason::FrozenSource => language.t("risk-frozen-source"),
+        Reason::ByLink => language.t("risk-by-link"),
+        Reason::OtherCountry => language.t("risk-other-country"),
+        Reason::FarAway => language.t("risk-far-away"),
+        Reason::HostingProvider => language.t("risk-hosting-provider"),
+        Reason::OtherNetwork => language.t("risk-other-network"),
+        Reason::OldCode => language.t("risk-old-code"),
+        Reason::UnknownKey => language.t("risk-unknown-key"),
+        Reason::FirstDevice => language.t("risk-first-device"),
+        Reason::ManyCodes => language.t("risk-many-codes"),
+        Reason::ManyAccounts => language.t("risk-many-accounts"),
+    }
+}

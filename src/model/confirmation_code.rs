@@ -1,0 +1,72 @@
+//! Confirmation codes: what the approval page shows and the device must send, so that whoever approves must have the
+//! device in front of them. The opposite way of the user code.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::user_code::ALPHABET;
+use crate::random::Random;
+
+/// How many characters one has. With [`MAX_WRONG_CONFIRMATIONS`] guesses, the chance to hit it is 3 / 20³, one in
+/// 2 600, for each approval that somebody was talked into.
+pub const LENGTH: usize = 3;
+/// How many wrong ones a device may send before the approval is taken back.
+pub const MAX_WRONG_CONFIRMATIONS: i16 = 3;
+/// The longest input that is looked at, in characters.
+const MAX_INPUT_CHARS: usize = 16;
+
+/// A code, in capitals of the user codes' alphabet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConfirmationCode(String);
+
+impl ConfirmationCode {
+    /// A new one.
+    #[must_use]
+    pub fn sample(random: &Random) -> Self {
+        Self(random.characters(ALPHABET, LENGTH))
+    }
+
+    /// What a device sent: case, spaces and dashes do not matter. Whatever else it is, it is a wrong one.
+    #[must_use]
+    pub fn read(input: &str) -> Self {
+        let letters = input.chars().take(MAX_INPUT_CHARS).filter(|character| character.is_alphanumeric());
+        Self(letters.map(|character| character.to_ascii_uppercase()).collect())
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether two MACs are one, in constant time.
+#[must_use]
+pub fn is_same(one: &[u8], other: &[u8; 32]) -> bool {
+    one.ct_eq(other).into()
+}
+
+/// It is a secret while the device has not sent it.
+impl fmt::Debug for ConfirmationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConfirmationCode(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_three_unambiguous_characters_however_it_is_typed() {
+        let code = ConfirmationCode::sample(&Random::system());
+        assert_eq!(code.as_str().len(), LENGTH);
+        assert!(code.as_str().bytes().all(|byte| ALPHABET.contains(&byte)));
+        for typed in ["bdj", " B D J ", "b-d-j\n", "BDJ"] {
+            assert_eq!(ConfirmationCode::read(typed).as_str(), "BDJ", "{typed:?}");
+        }
+        assert_ne!(ConfirmationCode::read("BDJB").as_str(), "BDJ");
+        assert_eq!(ConfirmationCode::read(&"B".repeat(1 << 20)).as_str().len(), MAX_INPUT_CHARS);
+    }
+}

@@ -1,0 +1,193 @@
+//! `approval_notices`
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use sqlx::PgExecutor;
+use sqlx::types::Json;
+
+use super::{Result, host};
+use crate::model::approval_notice::{Approved, DueNotice};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::{DeviceSessionId, TenantId, UserId};
+use crate::model::place::Place;
+use crate::model::tenant::TenantSlug;
+
+/// A message about to be stored.
+#[derive(Debug)]
+pub struct NewNotice {
+    /// The approval.
+    pub session_id: DeviceSessionId,
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Who approved.
+    pub user_id: UserId,
+    /// What the link carries, hashed.
+    pub token_hash: SecretHash,
+    /// The same, sealed.
+    pub token_sealed: Vec<u8>,
+    /// To whom.
+    pub recipient: String,
+    /// In which language (RFC 5646).
+    pub language: String,
+    /// What it tells of.
+    pub approved: Approved,
+    /// When the link dies.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Adds a message, due at once; there is one of each approval.
+pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
+    let approved = &notice.approved;
+    sqlx::query!(
+        "INSERT INTO approval_notices (device_session_id, tenant_id, user_id, token_hash, token_sealed, recipient,
+                                       language, client_name, device_name, ip_address, place, approved_at, expires_at,
+                                       due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
+         ON CONFLICT (device_session_id) DO NOTHING",
+        notice.session_id.0,
+        notice.tenant_id.0,
+        notice.user_id.0,
+        &notice.token_hash.0[..],
+        notice.token_sealed,
+        notice.recipient,
+        notice.language,
+        approved.client_name,
+        approved.device_name,
+        approved.ip_address.map(IpNet::from),
+        approved.place.as_ref().map(Json) as _,
+        approved.at,
+        notice.expires_at
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes the message that is due for longest; nobody else takes it until `until`.
+pub async fn claim_due(
+    db: impl PgExecutor<'_>,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Option<DueNotice>> {
+    let row = sqlx::query!(
+        r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $2
+           FROM tenants t
+           WHERE t.id = n.tenant_id AND n.device_session_id = (
+               SELECT device_session_id FROM approval_notices WHERE due_at <= $1
+               ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+           RETURNING n.device_session_id, t.slug, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
+                     n.client_name, n.device_name, n.ip_address, n.place AS "place: Json<Place>", n.approved_at"#,
+        now,
+        until
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| DueNotice {
+        session_id: DeviceSessionId(row.device_session_id),
+        tenant_slug: TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root()),
+        tenant_name: row.name,
+        recipient: row.recipient,
+        language: row.language,
+        approved: Approved {
+            client_name: row.client_name,
+            device_name: row.device_name,
+            ip_address: host(row.ip_address),
+            place: row.place.map(|place| place.0),
+            at: row.approved_at,
+        },
+        token_sealed: row.token_sealed.unwrap_or_default(),
+        attempts: row.attempts,
+    }))
+}
+
+/// Notes that the message was sent.
+pub async fn record_sent(
+    db: impl PgExecutor<'_>,
+    session: DeviceSessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE approval_notices SET sent_at = $2, due_at = NULL, token_sealed = NULL WHERE device_session_id = $1",
+        session.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that it was tried in vain; `next`: when to try again, if at all.
+pub async fn record_failure(
+    db: impl PgExecutor<'_>,
+    session: DeviceSessionId,
+    next: Option<DateTime<Utc>>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE approval_notices SET due_at = $2, token_sealed = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE token_sealed END
+         WHERE device_session_id = $1 AND sent_at IS NULL",
+        session.0,
+        next
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The approval that a link lets its reader disown, if it still can be.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<Approved>> {
+    let row = sqlx::query!(
+        r#"SELECT client_name, device_name, ip_address, place AS "place: Json<Place>", approved_at
+           FROM approval_notices
+           WHERE token_hash = $2 AND tenant_id = $1 AND expires_at > $3 AND disowned_at IS NULL"#,
+        tenant.0,
+        &token.0[..],
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Approved {
+        client_name: row.client_name,
+        device_name: row.device_name,
+        ip_address: host(row.ip_address),
+        place: row.place.map(|place| place.0),
+        at: row.approved_at,
+    }))
+}
+
+/// Uses the link up; which approval it disowns, and whose that was, if it still can be disowned.
+pub async fn disown(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    token: SecretHash,
+    now: DateTime<Utc>,
+) -> Result<Option<(DeviceSessionId, UserId)>> {
+    let row = sqlx::query!(
+        "UPDATE approval_notices SET disowned_at = $3
+         WHERE token_hash = $2 AND tenant_id = $1 AND expires_at > $3 AND disowned_at IS NULL
+         RETURNING device_session_id, user_id",
+        tenant.0,
+        &token.0[..],
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| (DeviceSessionId(row.device_session_id), UserId(row.user_id))))
+}
+
+/// Deletes a batch of messages whose links died before `before`.
+pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM approval_notices WHERE device_session_id IN (
+             SELECT device_session_id FROM approval_notices WHERE expires_at < $1
+             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

@@ -1,0 +1,136 @@
+//! `source_accounts`: which accounts had to do with the codes of a source.
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use sqlx::PgExecutor;
+
+use super::Result;
+use crate::model::ids::{TenantId, UserId};
+
+/// What an account had to do with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// It opened a code.
+    Opened,
+    /// It approved one from far away.
+    ApprovedFromFar,
+    /// It said that it had not started it.
+    Reported,
+}
+
+/// Notes a contact.
+pub async fn note(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    source: IpNet,
+    user: UserId,
+    contact: Contact,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let far = (contact == Contact::ApprovedFromFar).then_some(now);
+    let reported = (contact == Contact::Reported).then_some(now);
+    sqlx::query!(
+        "INSERT INTO source_accounts AS a (tenant_id, source, user_id, first_seen_at, last_seen_at, approved_far_at,
+                                           reported_at)
+         VALUES ($1, $2, $3, $4, $4, $5, $6)
+         ON CONFLICT (tenant_id, source, user_id) DO UPDATE
+         SET last_seen_at = $4, approved_far_at = coalesce($5, a.approved_far_at),
+             reported_at = coalesce($6, a.reported_at)",
+        tenant.0,
+        source,
+        user.0,
+        now,
+        far,
+        reported
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// How many accounts speak against a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signs {
+    /// New to it since then, and approved from far away.
+    pub far_approvals: i64,
+    /// Said since then that they had not started it.
+    pub reports: i64,
+}
+
+/// What speaks against a source since then.
+pub async fn signs(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    source: IpNet,
+    since: DateTime<Utc>,
+) -> Result<Signs> {
+    Ok(sqlx::query_as!(
+        Signs,
+        r#"SELECT count(*) FILTER (WHERE approved_far_at > $3 AND first_seen_at > $3) AS "far_approvals!",
+                  count(*) FILTER (WHERE reported_at > $3) AS "reports!"
+           FROM source_accounts WHERE tenant_id = $1 AND source = $2"#,
+        tenant.0,
+        source,
+        since
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// A source that something speaks against.
+#[derive(Clone, Debug)]
+pub struct SuspectedSource {
+    /// The source.
+    pub source: IpNet,
+    /// How many accounts had to do with it.
+    pub accounts: i64,
+    /// How many approved from far away.
+    pub far_approvals: i64,
+    /// How many said that they had not started it.
+    pub reports: i64,
+    /// When it was last heard of.
+    pub last_seen_at: DateTime<Utc>,
+    /// Until when it is frozen, if it is.
+    pub frozen_until: Option<DateTime<Utc>>,
+}
+
+/// The sources that are frozen, or that something has spoken against since then; the worst first, at most a hundred.
+pub async fn suspected(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<SuspectedSource>> {
+    Ok(sqlx::query_as!(
+        SuspectedSource,
+        r#"SELECT coalesce(z.source, s.source) AS "source!", coalesce(s.accounts, 0) AS "accounts!",
+                  coalesce(s.far_approvals, 0) AS "far_approvals!", coalesce(s.reports, 0) AS "reports!",
+                  coalesce(s.last_seen_at, z.frozen_at) AS "last_seen_at!", z.frozen_until AS "frozen_until?"
+           FROM (SELECT source, count(*) AS accounts, count(*) FILTER (WHERE approved_far_at > $2) AS far_approvals,
+                        count(*) FILTER (WHERE reported_at > $2) AS reports, max(last_seen_at) AS last_seen_at
+                 FROM source_accounts WHERE tenant_id = $1 AND last_seen_at > $2
+                 GROUP BY source
+                 HAVING count(approved_far_at) > 0 OR count(reported_at) > 0) AS s
+           FULL JOIN (SELECT source, frozen_at, frozen_until FROM frozen_sources
+                      WHERE tenant_id = $1 AND released_at IS NULL AND frozen_until > $3) AS z USING (source)
+           ORDER BY 4 DESC, 3 DESC LIMIT 100"#,
+        tenant.0,
+        since,
+        now
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// Forgets a batch of those last seen before then.
+pub async fn delete_old(db: impl PgExecutor<'_>, last_seen_before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM source_accounts WHERE (tenant_id, source, user_id) IN (
+             SELECT tenant_id, source, user_id FROM source_accounts WHERE last_seen_at < $1
+             ORDER BY last_seen_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        last_seen_before
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}

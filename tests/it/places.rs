@@ -1,0 +1,221 @@
+//! Where requests come from: looked up, stored, carried on, and never of the sender's choosing.
+
+use std::time::Duration;
+
+use latchkey::config::Config;
+use serde_json::{Value, json};
+
+use crate::support::address_file::{Folder, address_file, asn, city, example_files};
+use crate::support::device::{DEVICE_GRANT, send};
+use crate::support::{Answer, Device, Page, TestServer};
+
+/// A server behind a proxy that knows the places of [`example_files`].
+async fn server_with(folder: &Folder, change: impl FnOnce(&mut Config)) -> TestServer {
+    let (cities, networks) = example_files(folder);
+    let server = TestServer::with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+        config.geo.city_file = Some(cities);
+        config.geo.asn_file = Some(networks);
+        config.geo.hosting_asns = vec![64510];
+        change(config);
+    })
+    .await;
+    // The server does it by itself; here it is waited for.
+    server.app.geo.reread();
+    server
+}
+
+/// Asks for codes, as a device of which proxies say that it is at these addresses.
+async fn start_from(tv: &Device, addresses: &str) -> Answer {
+    let request = tv.request("/oauth/device-authorization").header("x-forwarded-for", addresses);
+    let answer = send(request.form(&[("client_id", tv.client_id.as_str()), ("scope", "openid")])).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer
+}
+
+/// The only value of a column.
+async fn place(server: &TestServer, sql: &'static str) -> Value {
+    let place: Option<Value> =
+        sqlx::query_scalar(sql).fetch_one(&server.app.db).await.expect("one row of JSON");
+    place.unwrap_or_default()
+}
+
+const OF_SESSIONS: &str = "SELECT place FROM device_sessions";
+const OF_BROWSERS: &str = "SELECT place FROM browser_sessions";
+
+#[tokio::test]
+async fn places_are_stored_with_the_request_the_device_and_the_sign_in() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let answer = start_from(&tv, "192.0.2.7").await;
+    let berlin = json!({
+        "city": "Berlin", "region": "Land Berlin", "country": "DE", "asn": 64500,
+        "organisation": "Example Networks", "is_hosting": false,
+        "latitude": 52.52, "longitude": 13.405, "accuracy_km": 20,
+    });
+    assert_eq!(place(&server, OF_SESSIONS).await, berlin);
+
+    ada.forwarded_for("2001:db8::1").approve(&answer.string("user_code")).await;
+    let at_sign_in = place(&server, OF_BROWSERS).await;
+    assert_eq!((&at_sign_in["city"], &at_sign_in["asn"]), (&json!("Munich"), &json!(64502)));
+
+    // Where the tokens are collected changes nothing.
+    let code = answer.string("device_code");
+    let form = [("grant_type", DEVICE_GRANT), ("device_code", &code), ("client_id", "tv")];
+    let request = tv.request("/oauth/token").header("x-forwarded-for", "198.51.100.1");
+    send(request.form(&form)).await.must_be_tokens();
+    assert_eq!(place(&server, "SELECT place FROM devices").await, berlin);
+    let columns = "SELECT to_jsonb(array[city, region, country, asn::text]) FROM devices";
+    assert_eq!(place(&server, columns).await, json!(["Berlin", "Land Berlin", "DE", "64500"]));
+}
+
+#[tokio::test]
+async fn a_network_of_a_hosting_provider_is_known_as_one() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    start_from(&server.tv().await, "203.0.113.200").await;
+    let hosted = json!({"asn": 64510, "organisation": "Example Hosting <&> Co.", "is_hosting": true});
+    assert_eq!(place(&server, OF_SESSIONS).await, hosted);
+}
+
+#[tokio::test]
+async fn nobody_chooses_the_place_they_are_seen_at() {
+    let folder = Folder::new();
+    // No proxy is trusted: the header counts for nothing, and of the true address nothing is known.
+    let server = server_with(&folder, |config| config.server.trusted_proxies.clear()).await;
+    start_from(&server.tv().await, "192.0.2.7").await;
+    server.ada().await.forwarded_for("192.0.2.7").sign_in().await;
+    assert_eq!(place(&server, OF_SESSIONS).await, Value::Null);
+    assert_eq!(place(&server, OF_BROWSERS).await, Value::Null);
+
+    // What came before the word of the trusted proxy counts for nothing.
+    let server = server_with(&folder, |_| ()).await;
+    start_from(&server.tv().await, "192.0.2.7, 198.51.100.1").await;
+    server.ada().await.forwarded_for("192.0.2.7, 198.51.100.1").sign_in().await;
+    assert_eq!(place(&server, OF_SESSIONS).await["city"], "Paris");
+    assert_eq!(place(&server, OF_BROWSERS).await["city"], "Paris");
+}
+
+#[tokio::test]
+async fn without_files_everything_works_and_no_place_is_known() {
+    let server = TestServer::behind_a_proxy().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    tv.connect(&ada, "openid").await;
+    assert_eq!(place(&server, OF_SESSIONS).await, Value::Null);
+    assert_eq!(place(&server, "SELECT place FROM devices").await, Value::Null);
+}
+
+#[tokio::test]
+async fn one_file_alone_says_what_it_knows() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |config| config.geo.asn_file = None).await;
+    start_from(&server.tv().await, "192.0.2.7").await;
+    let known = place(&server, OF_SESSIONS).await;
+    assert_eq!((&known["country"], known.get("asn")), (&json!("DE"), None));
+}
+
+#[tokio::test]
+async fn a_server_reads_its_files_by_itself() {
+    let folder = Folder::new();
+    let (cities, _) = example_files(&folder);
+    let server = TestServer::with(|config| config.geo.city_file = Some(cities)).await;
+    let address = "192.0.2.7".parse().expect("an address");
+    let read = async {
+        while server.app.geo.place_of(address).is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), read).await.expect("the server reads its file");
+}
+
+#[tokio::test]
+async fn a_new_file_takes_the_place_of_the_old_one_and_a_broken_one_does_not() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let geo = &server.app.geo;
+    let address = "192.0.2.7".parse().expect("an address");
+    let city_now = || geo.place_of(address).and_then(|place| place.city);
+    let moved = |name: &str| address_file("City", &[("192.0.2.0/24", city(name, "", "DE", 52.0, 13.0))]);
+    assert_eq!(city_now().as_deref(), Some("Berlin"));
+
+    folder.replace("city.mmdb", moved("Bonn"));
+    assert_eq!(city_now().as_deref(), Some("Berlin"), "it was read although nobody asked");
+    geo.reread();
+    assert_eq!(city_now().as_deref(), Some("Bonn"));
+
+    let whole = moved("Weimar");
+    for broken in [&b""[..], &b"nonsense"[..], &whole[..whole.len() - 200], &whole[100..]] {
+        folder.replace("city.mmdb", broken);
+        geo.reread();
+        assert_eq!(city_now().as_deref(), Some("Bonn"));
+    }
+    std::fs::remove_file(folder.path("city.mmdb")).expect("the file goes");
+    geo.reread();
+    assert_eq!(city_now().as_deref(), Some("Bonn"));
+
+    folder.replace("city.mmdb", whole);
+    geo.reread();
+    assert_eq!(city_now().as_deref(), Some("Weimar"));
+    let networks = geo.place_of(address).and_then(|place| place.asn);
+    assert_eq!(networks, Some(64500), "the other file was not to change");
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_says_nothing_and_harms_nothing() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    // The operator mixed the two up.
+    folder.replace("city.mmdb", address_file("ASN", &[("192.0.2.0/24", asn(64500, "Example Networks"))]));
+    folder.replace("asn.mmdb", address_file("City", &[("192.0.2.0/24", json!({"city": "a text"}))]));
+    server.app.geo.reread();
+    start_from(&server.tv().await, "192.0.2.7").await;
+    assert_eq!(place(&server, OF_SESSIONS).await, Value::Null);
+}
+
+/// The page on which ada, at one address, decides about a device at another.
+async fn consent_page(server: &TestServer, device: &str, browser: &str) -> Page {
+    let tv = server.tv().await;
+    let code = start_from(&tv, device).await.string("user_code");
+    server.ada().await.forwarded_for(browser).open(&code).await
+}
+
+#[tokio::test]
+async fn the_person_reads_where_the_device_is() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let page = consent_page(&server, "192.0.2.7", "203.0.113.5").await;
+    let place = "<bdi translate=\"no\">Berlin</bdi>, Germany · <bdi translate=\"no\">Example Networks</bdi> (AS64500)";
+    assert!(page.says(place), "{page:?}");
+    for warning in ["another country", "another network", "km away", "data centre", "VPN"] {
+        assert!(!page.says(warning), "{warning}: {page:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_not_where_the_browser_is_is_warned_of() {
+    const REASONS: [&str; 4] = ["another country", "880 km away", "another network", "data centre"];
+    for (device, browser, warned) in [
+        ("198.51.100.1", "192.0.2.7", &REASONS[..1]),
+        ("2001:db8::1", "192.0.2.7", &["500 km away"]),
+        ("203.0.113.200", "192.0.2.7", &["another network", "data centre"]),
+    ] {
+        let folder = Folder::new();
+        let server = server_with(&folder, |_| ()).await;
+        let page = consent_page(&server, device, browser).await;
+        for reason in warned {
+            assert!(page.says(reason), "{reason}: {page:?}");
+        }
+        let others = REASONS.iter().filter(|reason| !warned.contains(reason));
+        assert!(others.into_iter().all(|reason| !page.says(reason)), "{page:?}");
+        assert!(page.says("A VPN can be the reason"), "{page:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_a_place_is_not_known_nothing_is_said_of_it() {
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    let page = consent_page(&server, "198.51.100.1", "127.0.0.1").await;
+    assert!(page.says("Paris") && !page.says("VPN"), "{page:?}");
+}
