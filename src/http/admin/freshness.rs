@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::app::App;
-use crate::domain::sign_in;
+use crate::domain::sign_in::strength;
 use crate::http::rest::caller::{Caller, Via};
 use crate::http::rest::problem::Problem;
 
@@ -11,7 +11,7 @@ use crate::http::rest::problem::Problem;
 /// short-lived by itself.
 pub fn require_fresh_sign_in(app: &App, caller: &Caller) -> Result<(), Problem> {
     match &caller.via {
-        Via::Browser(session) if !sign_in::is_fresh(app, session) => Err(Problem::new(
+        Via::Browser(session) if !strength::is_fresh(app, session) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "fresh_sign_in_required",
             "This cannot be undone, and you signed in too long ago for it.",

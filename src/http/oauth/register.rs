@@ -246,6 +246,7 @@ impl IntoResponse for Refusal {
             RegistrationRefused::Request(error) => OAuthRefusal::from(error).into_response(),
             RegistrationRefused::Token => {
                 let body = OAuthErrorBody {
+                    confirmation_attempts_left: None,
                     error: "invalid_token",
                     error_description: "The token is missing, unknown, over or used up.",
                 };

@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use serde_json::json;
 use chrono::DateTime;
+use serde_json::json;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -238,7 +238,9 @@ impl FromRequestParts<Arc<App>> for Auditor {
         {
             Ok(Self(caller))
         } else {
-            Err(caller.refuse(app, parts, "This needs the role admin or, to look only, the role auditor.").await)
+            Err(caller
+                .refuse(app, parts, "This needs the role admin or, to look only, the role auditor.")
+                .await)
         }
     }
 }
