@@ -2,6 +2,7 @@
 //!
 //! A task runs until the server stops. One that ends before is a fault of ours: the server then stops, loudly.
 
+mod audit_sealing;
 mod bookkeeping;
 mod geo_files;
 mod housekeeping;
@@ -45,6 +46,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }
     tasks.spawn(key_rotation::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(audit_sealing::run(Arc::clone(&app), stop.clone()));
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());

@@ -19,12 +19,13 @@ fn token_context(session: DeviceSessionId) -> String {
 }
 
 /// Lays a message by, in the transaction that approves, if mail is on and the person's address is known to be
-/// theirs.
+/// theirs. `device_name` is the name they gave the device, if they gave one.
 pub(super) async fn lay_by(
     app: &App,
     db: &mut PgConnection,
     approver: &Approver,
     consent: &Consent,
+    device_name: Option<&str>,
     language: &str,
 ) -> store::Result<()> {
     let user = &approver.user;
@@ -43,7 +44,7 @@ pub(super) async fn lay_by(
         language: language.to_owned(),
         approved: Approved {
             client_name: consent.client.name.clone(),
-            device_name: request.device.name.clone(),
+            device_name: device_name.map(ToOwned::to_owned).or_else(|| request.device.name.clone()),
             ip_address: request.ip_address,
             place: request.place.clone(),
             at: now,

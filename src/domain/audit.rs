@@ -1,18 +1,16 @@
 //! Writing the audit trail.
 
-use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 use sqlx::PgExecutor;
 
 use crate::app::App;
-use crate::model::attempt_budget::{Guard, Refill};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::ids::TenantId;
+use crate::model::audit_event::{Actor, AuditEvent};
+use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::store::{self, audit_events};
 
-/// Who has something changed, and from where.
-#[derive(Debug)]
+/// Who brings a change about, and from where.
+#[derive(Clone, Debug)]
 pub struct By<'a> {
     /// Who.
     pub actor: Actor,
@@ -20,38 +18,17 @@ pub struct By<'a> {
     pub origin: Option<&'a RequestOrigin>,
 }
 
-impl By<'static> {
-    /// Whoever runs the command line.
-    pub const OPERATOR: &'static Self = &Self { actor: Actor::Operator, origin: None };
+impl<'a> By<'a> {
+    /// Whoever runs the server's command line.
+    pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
     /// The server itself, because it is time.
-    pub const SERVER: &'static Self = &Self { actor: Actor::Server, origin: None };
-}
+    pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
 
-/// How many refusals are written down. Whoever may not do this could otherwise fill the audit trail for nothing.
-pub const WRITTEN_REFUSALS: Guard =
-    Guard { name: "refusal/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
-
-/// Writes down that somebody known asked for what they may not, unless there were many such attempts from there lately.
-pub async fn record_refusal(
-    app: &App,
-    tenant: TenantId,
-    actor: Actor,
-    origin: &RequestOrigin,
-    asked: Value,
-) -> store::Result<()> {
-    if app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_err() {
-        return Ok(());
+    /// A signed-in person.
+    #[must_use]
+    pub fn user(user: UserId, origin: &'a RequestOrigin) -> Self {
+        Self { actor: Actor::User(user), origin: Some(origin) }
     }
-    let event = AuditEvent {
-        action: Action::RequestRefused,
-        outcome: Outcome::Refused,
-        actor,
-        target_kind: "endpoint",
-        target_id: None,
-        origin: Some(origin),
-        details: asked,
-    };
-    record(app, &app.db, tenant, &event).await
 }
 
 /// What is different after a change: the members of two descriptions of one thing that are not the same.

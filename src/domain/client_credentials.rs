@@ -6,7 +6,7 @@ use super::authenticate_client::AuthenticatedClient;
 use super::dpop::Proof;
 use super::oauth_error::{ErrorCode, OAuthError};
 use super::tokens::{self, IssuedTokens};
-use super::{audit, granting, resources};
+use super::{audit, granting, refusals, resources};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::client::GrantType;
@@ -43,7 +43,7 @@ pub async fn issue(
     let granted = grant(app, tenant, client, request).await;
     if let Err(refusal) = &granted
         && !matches!(refusal.code, ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError)
-        && app.refusal_buckets.pay(&audit::WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
+        && refusals::may_be_written(app, origin)
     {
         record(app, client, Outcome::Refused, json!({"error": refusal.code.as_str()}), origin).await?;
     }

@@ -67,7 +67,7 @@ pub fn issuer(app: &App, slug: &TenantSlug) -> String {
 
 /// Makes the default tenant, if it is not there yet.
 pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
-    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey", By::OPERATOR).await?;
+    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey", &By::OPERATOR).await?;
     // RSA takes its time, and so does the first signature, for which the library seeds its generator; do both now
     // rather than during somebody's first request.
     signing_keys::ensure(app, DEFAULT_TENANT).await?;
@@ -172,7 +172,7 @@ pub fn fit_name(name: &str) -> Result<String, TenantError> {
 /// Suspends a tenant, or lets it go on, from the command line.
 pub async fn set_standing(app: &App, slug: &TenantSlug, standing: TenantStanding) -> Result<(), TenantError> {
     let asked = TenantChange { standing: Some(standing), ..TenantChange::default() };
-    change(app, slug, asked, &MeantFor::Any, By::OPERATOR).await
+    change(app, slug, asked, &MeantFor::Any, &By::OPERATOR).await
 }
 
 /// Erases a suspended tenant with everything that is its own. Its audit trail stays.

@@ -1,9 +1,7 @@
 //! HTTP: what is at which address. A handler reads the request, calls one function of [`crate::domain`], and
 //! writes the answer.
 
-pub mod account;
 pub mod address;
-pub mod admin;
 pub mod basic;
 pub mod bearer;
 mod conditional;
@@ -44,6 +42,7 @@ use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
 use pages::languages::Language;
+use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use within::within;
 
@@ -78,6 +77,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
+            let attempt = Attempt::of(&mut request, &address.slug, &origin);
             request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
@@ -88,6 +88,10 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
                 None => took_too_long(&address.path),
             };
             dpop::offer_nonce(&mut response, app, &address);
+            if let Some(attempt) = attempt {
+                let problem = response.extensions().get::<Problem>().cloned();
+                attempt.write_down(app, response.status(), problem).await;
+            }
             response
         }
         None => not_found(request).await,

@@ -93,7 +93,7 @@ mod tests {
     fn a_message_is_in_the_language_of_the_approval() {
         let (subject, text) = of_approval(&notice("de", "Fernseher"), "https://login.example.org/x");
         assert_eq!(subject, "Fernseher wurde mit Ihrem Konto verbunden");
-        let facts = "App: Fernseher\nGerät, wie es sich nennt: Fernseher\nErlaubt: 2027-01-15 08:00 UTC\n\
+        let facts = "App: Fernseher\nGerät: Fernseher\nErlaubt: 2027-01-15 08:00 UTC\n\
                      IP-Adresse des Geräts: 192.0.2.1\nOrt, soweit bekannt: Berlin, Deutschland · Fernseher (AS64500)\n";
         assert!(text.contains(facts), "{text}");
         assert!(text.contains("\nhttps://login.example.org/x\n"), "{text}");

@@ -32,6 +32,8 @@ pub enum SecretKind {
     InitialAccess,
     /// What a client manages its registration with (RFC 7592 §2, registration access token).
     RegistrationAccess,
+    /// A link to choose a password by.
+    PasswordLink,
     /// What the link "this was not me" carries.
     NotMe,
 }
@@ -45,6 +47,7 @@ impl SecretKind {
             Self::Browser => "lkb_",
             Self::InitialAccess => "lki_",
             Self::RegistrationAccess => "lkm_",
+            Self::PasswordLink => "lkp_",
             Self::NotMe => "lkn_",
         }
     }

@@ -83,6 +83,24 @@ pub enum Standing {
     Disabled,
 }
 
+impl Standing {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "active",
+            Self::Locked => "locked",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// What this word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Good, Self::Locked, Self::Disabled].into_iter().find(|standing| standing.as_str() == word)
+    }
+}
+
 impl User {
     /// Whether the account may sign in, approve, and have tokens issued in its name.
     #[must_use]

@@ -1,11 +1,12 @@
-//! `audit_events`: only ever added to, and cleared away when they are old.
+//! `audit_events`: only ever added to, and cleared away with their seals when they are old.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::Result;
 use crate::model::audit_event::AuditEvent;
+use crate::model::audit_seal::{EventHash, hash_of};
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 
@@ -39,14 +40,133 @@ pub async fn insert(
     Ok(())
 }
 
-/// Deletes a batch of events older than `before`.
-pub async fn delete_older(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM audit_events WHERE id IN (
-             SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+/// An event as it was written. Its words may be those of another version, so they stay text.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct StoredEvent {
+    /// The event.
+    pub id: Uuid,
+    /// Its tenant.
+    pub tenant_id: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub action: String,
+    /// `success` or `refused`.
+    pub outcome: String,
+    /// The kind of who acted.
+    pub actor_kind: String,
+    /// Who acted.
+    pub actor_id: Option<String>,
+    /// The kind of thing acted on.
+    pub target_kind: String,
+    /// Which one.
+    pub target_id: Option<String>,
+    /// From where.
+    pub ip_address: Option<String>,
+    /// In which request.
+    pub request_id: Option<Uuid>,
+    /// What else is known: a JSON object, as the database writes it.
+    pub details: String,
+}
+
+impl StoredEvent {
+    /// What a seal holds of it.
+    #[must_use]
+    pub fn hash(&self) -> EventHash {
+        let at = self.at.timestamp_micros().to_string();
+        let request = self.request_id.map(|id| id.to_string());
+        hash_of(&[
+            Some(&self.id.to_string()),
+            Some(&self.tenant_id.to_string()),
+            Some(&at),
+            Some(&self.action),
+            Some(&self.outcome),
+            Some(&self.actor_kind),
+            self.actor_id.as_deref(),
+            Some(&self.target_kind),
+            self.target_id.as_deref(),
+            self.ip_address.as_deref(),
+            request.as_deref(),
+            Some(&self.details),
+        ])
+    }
+}
+
+/// These events, in any order.
+pub async fn with_ids(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<StoredEvent>> {
+    Ok(sqlx::query_as!(
+        StoredEvent,
+        r#"SELECT id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
+                  host(ip_address) AS ip_address, request_id, details::text AS "details!"
+           FROM audit_events WHERE id = ANY($1)"#,
+        ids
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
+    .fetch_all(db)
+    .await?)
+}
+
+/// Which events are looked for; all that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Who acted: an account's or client's identifier.
+    pub actor: Option<String>,
+    /// The word for what happened.
+    pub action: Option<String>,
+    /// `success` or `refused`.
+    pub outcome: Option<String>,
+    /// The kind of thing acted on.
+    pub target_kind: Option<String>,
+    /// Which one.
+    pub target_id: Option<String>,
+    /// The request.
+    pub request_id: Option<Uuid>,
+    /// At this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this time.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Where a list is to go on: after this event.
+pub type Position = (DateTime<Utc>, Uuid);
+
+/// A tenant's events, newest first, no more than `limit`.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    after: Option<Position>,
+    limit: i64,
+) -> Result<Vec<StoredEvent>> {
+    let mut query = QueryBuilder::<Postgres>::new(
+        "SELECT id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
+                host(ip_address) AS ip_address, request_id, details::text AS details
+         FROM audit_events WHERE tenant_id = ",
+    );
+    query.push_bind(tenant.0);
+    for (column, value) in [
+        (" AND actor_id = ", &filter.actor),
+        (" AND action = ", &filter.action),
+        (" AND outcome = ", &filter.outcome),
+        (" AND target_kind = ", &filter.target_kind),
+        (" AND target_id = ", &filter.target_id),
+    ] {
+        if let Some(value) = value {
+            query.push(column).push_bind(value);
+        }
+    }
+    if let Some(request) = filter.request_id {
+        query.push(" AND request_id = ").push_bind(request);
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND at >= ").push_bind(from);
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND at < ").push_bind(to);
+    }
+    if let Some((at, id)) = after {
+        query.push(" AND (at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+    }
+    query.push(" ORDER BY at DESC, id DESC LIMIT ").push_bind(limit);
+    // Planned each time for the values at hand: what is rare is found by its index, what is common by time.
+    Ok(query.build_query_as().persistent(false).fetch_all(db).await?)
 }

@@ -1,12 +1,13 @@
 //! `users`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::Result;
 use crate::model::ids::{TenantId, UserId};
-use crate::model::user::{Standing, User};
+use crate::model::user::{Role, Standing, User};
+use crate::model::version::Version;
 
 /// A user with what sign-in needs to judge a password.
 #[derive(Debug)]
@@ -47,12 +48,6 @@ pub async fn credentials(
         .into_user(tenant),
         password_hash: row.password_hash,
     }))
-}
-
-/// Has whoever else would change this user, or what is theirs, wait until the transaction ends.
-pub async fn lock(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
-    sqlx::query!("SELECT id FROM users WHERE id = $1 FOR UPDATE", user.0).fetch_optional(db).await?;
-    Ok(())
 }
 
 /// The user with this identifier.
@@ -118,6 +113,150 @@ pub async fn set_standing(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// A user as administrators see them.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The account.
+    pub user: User,
+    /// Which version of it this is.
+    pub version: Version,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The account with this identifier.
+pub async fn account(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
+    let row = sqlx::query_as!(
+        AccountRow,
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, version, created_at, updated_at
+         FROM users WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_account(tenant)))
+}
+
+/// The account with this identifier, locked until the transaction ends.
+pub async fn lock(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
+    let row = sqlx::query_as!(
+        AccountRow,
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, version, created_at, updated_at
+         FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| row.into_account(tenant)))
+}
+
+/// The active administrators of a tenant, locked until the transaction ends, in one order, so that two who take the
+/// role from each other never both go through.
+pub async fn lock_admins(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<UserId>> {
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND 'admin' = ANY (roles) AND enabled AND locked_at IS NULL
+         ORDER BY id FOR NO KEY UPDATE",
+        tenant.0
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
+/// Writes what administrators may change of an account besides its standing.
+pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET display_name = $2, email = $3, email_verified = $4, roles = $5, updated_at = $6,
+                          version = version + 1
+         WHERE id = $1",
+        user.id.0,
+        user.display_name,
+        user.email,
+        user.email_verified,
+        &user.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Puts another password in place, and forgets wrong ones.
+pub async fn set_password(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET password_hash = $2, failed_sign_ins = 0, updated_at = $3, version = version + 1
+         WHERE id = $1",
+        user.0,
+        password_hash,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Which accounts are looked for; all that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The name, whatever its case.
+    pub username: Option<String>,
+    /// Whether they may be used.
+    pub standing: Option<Standing>,
+    /// Who has this role.
+    pub role: Option<Role>,
+}
+
+/// A tenant's accounts, newest first, after the one named, no more than `limit`.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    after: Option<UserId>,
+    limit: i64,
+) -> Result<Vec<Account>> {
+    let mut query = QueryBuilder::<Postgres>::new(
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at, tokens_not_before,
+                version, created_at, updated_at
+         FROM users WHERE tenant_id = ",
+    );
+    query.push_bind(tenant.0);
+    if let Some(username) = &filter.username {
+        query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
+    }
+    match filter.standing {
+        None => {}
+        Some(Standing::Good) => {
+            query.push(" AND enabled AND locked_at IS NULL");
+        }
+        Some(Standing::Locked) => {
+            query.push(" AND enabled AND locked_at IS NOT NULL");
+        }
+        Some(Standing::Disabled) => {
+            query.push(" AND NOT enabled");
+        }
+    }
+    if let Some(role) = &filter.role {
+        query.push(" AND ").push_bind(role.to_string()).push(" = ANY (roles)");
+    }
+    if let Some(after) = after {
+        query.push(" AND id < ").push_bind(after.0);
+    }
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+    let rows: Vec<AccountRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|row| row.into_account(tenant)).collect())
 }
 
 /// Removes a user with everything that is theirs.
@@ -208,6 +347,45 @@ impl UserRow {
                 (true, None) => Standing::Good,
             },
             tokens_not_before: self.tokens_not_before,
+        }
+    }
+}
+
+/// The columns of an [`Account`].
+#[derive(FromRow)]
+struct AccountRow {
+    id: Uuid,
+    username: String,
+    display_name: Option<String>,
+    email: Option<String>,
+    email_verified: bool,
+    roles: Vec<String>,
+    enabled: bool,
+    locked_at: Option<DateTime<Utc>>,
+    tokens_not_before: Option<DateTime<Utc>>,
+    version: Version,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl AccountRow {
+    fn into_account(self, tenant: TenantId) -> Account {
+        let user = UserRow {
+            id: self.id,
+            username: self.username,
+            display_name: self.display_name,
+            email: self.email,
+            email_verified: self.email_verified,
+            roles: self.roles,
+            enabled: self.enabled,
+            locked_at: self.locked_at,
+            tokens_not_before: self.tokens_not_before,
+        };
+        Account {
+            user: user.into_user(tenant),
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
         }
     }
 }

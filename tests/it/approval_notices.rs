@@ -108,6 +108,30 @@ async fn an_approval_that_is_disowned_before_its_tokens_are_collected_never_yiel
 }
 
 #[tokio::test]
+async fn an_approval_that_waits_for_its_confirmation_can_be_disowned_too() {
+    let mut sink = MailSink::start().await;
+    let (server, tv, ada) = scene(&sink).await;
+    let always = "UPDATE clients SET policy = '{\"approval\": {\"reverse_confirmation\": \"always\"}}'";
+    server.execute(always).await;
+    let page = ada.open(&tv.start("openid").await.user_code).await;
+    ada.decide(&page, "approve").await;
+    let confirming = "SELECT count(*) FROM device_sessions WHERE state = 'confirming'";
+    assert_eq!(server.count(confirming).await, 1);
+    press(&ada, &sink.next().await).await;
+    assert_eq!(server.count(confirming).await, 0);
+}
+
+#[tokio::test]
+async fn the_device_has_the_name_that_the_person_gave_it() {
+    let mut sink = MailSink::start().await;
+    let (_server, tv, ada) = scene(&sink).await;
+    let page = ada.open(&tv.start("openid").await.user_code).await;
+    ada.submit(&page, "/device/consent", &[("decision", "approve"), ("device_name", "Küche")]).await;
+    let mail = sink.next().await;
+    assert!(mail.text.contains("Device: Küche"), "{mail:?}");
+}
+
+#[tokio::test]
 async fn only_one_connection_ends() {
     let mut sink = MailSink::start().await;
     let (_server, tv, ada) = scene(&sink).await;

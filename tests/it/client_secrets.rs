@@ -19,7 +19,7 @@ async fn rotate(server: &TestServer, device: &Device) -> Device {
         &server.app,
         &client(server, &device.client_id).await,
         &MeantFor::Any,
-        By::OPERATOR,
+        &By::OPERATOR,
     )
     .await;
     let secret = secret.expect("a new secret");
@@ -34,7 +34,7 @@ async fn retire(server: &TestServer, device: &Device) -> Result<(), ClientError>
         &server.app,
         &client(server, &device.client_id).await,
         &MeantFor::Any,
-        By::OPERATOR,
+        &By::OPERATOR,
     )
     .await
 }
@@ -97,7 +97,7 @@ async fn only_a_client_with_a_secret_gets_another_and_only_a_second_one_is_retir
         &server.app,
         &client(&server, &tv.client_id).await,
         &MeantFor::Any,
-        By::OPERATOR,
+        &By::OPERATOR,
     )
     .await;
     assert!(matches!(refusal, Err(ClientError::HasNoSecret)), "{refusal:?}");

@@ -79,7 +79,8 @@ impl House {
     }
 
     async fn set_standing(&self, standing: Standing) {
-        let done = users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing).await;
+        let done =
+            users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR).await;
         done.expect("the account exists");
     }
 }
@@ -129,7 +130,7 @@ async fn a_device_hears_that_its_approval_was_taken_back() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     ada.approve(&started.user_code).await;
-    users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Disabled).await.unwrap();
+    users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.unwrap();
     for base in [&replica.base, &server.base] {
         tv.at(base).poll(&started).await.must_be_error("access_denied");
     }
@@ -153,7 +154,7 @@ async fn a_locked_person_gets_nothing_until_released() {
 async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     let house = House::build().await;
     let id = house.server.user_id("ada").await;
-    users::delete(&house.server.app, DEFAULT_TENANT, "ADA").await.unwrap();
+    users::delete(&house.server.app, DEFAULT_TENANT, "ADA", &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.must_be_worthless(&house.tokens).await;
     house.must_bring_nothing(&house.tokens.string("refresh_token"), "invalid_grant").await;
     assert!(!house.ada.visit("/device").await.says("Sign out"));
@@ -167,7 +168,8 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     house.server.ada().await;
     assert_ne!(house.server.user_id("ada").await, id);
     house.must_be_worthless(&house.tokens).await;
-    let nobody = users::delete(&house.server.app, DEFAULT_TENANT, "nobody").await;
+    let nobody =
+        users::delete(&house.server.app, DEFAULT_TENANT, "nobody", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(nobody, Err(users::UserError::NoSuchUser)), "{nobody:?}");
 }
 
@@ -176,7 +178,8 @@ async fn a_person_whose_clients_are_still_there_is_not_deleted() {
     let house = House::build().await;
     let ada = house.server.user_id("ada").await;
     house.server.client("own", "openid", |client| client.owner = Some(ada)).await;
-    let refused = users::delete(&house.server.app, DEFAULT_TENANT, "ada").await;
+    let refused =
+        users::delete(&house.server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(refused, Err(users::UserError::OwnsClients)), "{refused:?}");
     house.must_live(&house.tokens).await;
 }
@@ -187,7 +190,7 @@ async fn signing_out_everywhere_ends_what_is_connected_and_leaves_the_account() 
     let second = house.tv.connect(&house.ada, OFFLINE).await;
     let bob = house.server.person("bob", &[]).await;
     let bobs = house.tv.connect(&bob, OFFLINE).await;
-    users::sign_out_everywhere(&house.server.app, DEFAULT_TENANT, "ada").await.unwrap();
+    users::sign_out_everywhere(&house.server.app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.unwrap();
     for tokens in [&house.tokens, &second] {
         house.must_be_worthless(tokens).await;
         house.must_bring_nothing(&tokens.string("refresh_token"), "access_denied").await;
@@ -222,7 +225,7 @@ async fn a_deleted_client_takes_its_codes_devices_and_tokens_along() {
     let house = House::build().await;
     let app = &house.server.app;
     let client = latchkey::store::clients::find(&app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
-    clients::delete(app, &client, &MeantFor::Any, By::OPERATOR).await.unwrap();
+    clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.must_be_worthless(&house.tokens).await;
     house.replica.hear_all().await;
     for base in house.bases() {
@@ -231,7 +234,7 @@ async fn a_deleted_client_takes_its_codes_devices_and_tokens_along() {
     assert_eq!(house.server.count("SELECT count(*) FROM devices").await, 0);
     assert_eq!(house.server.count("SELECT count(*) FROM device_sessions").await, 0);
     assert_eq!(house.server.audited("client.deleted", "success").await, 1);
-    let again = clients::delete(app, &client, &MeantFor::Any, By::OPERATOR).await;
+    let again = clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(again, Err(clients::ClientError::NoSuchClient)), "{again:?}");
     // One that comes under the same name is another one.
     let successor = house.server.tv().await;
@@ -352,12 +355,12 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     ] {
         sqlx::query(statement).bind(id.0).execute(&app.db).await.expect(table);
     }
-    let enabled = tenants::delete(app, &slug, &MeantFor::Any, By::OPERATOR).await;
+    let enabled = tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(enabled, Err(tenants::TenantError::IsEnabled)), "{enabled:?}");
-    let root = tenants::delete(app, &TenantSlug::root(), &MeantFor::Any, By::OPERATOR).await;
+    let root = tenants::delete(app, &TenantSlug::root(), &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(root, Err(tenants::TenantError::IsTheDefault)), "{root:?}");
     tenants::set_standing(app, &slug, TenantStanding::Suspended).await.unwrap();
-    tenants::delete(app, &slug, &MeantFor::Any, By::OPERATOR).await.unwrap();
+    tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.replica.hear_all().await;
     for base in house.bases().map(|base| format!("{base}/t/acme")) {
         assert_eq!(tv.at(&base).userinfo(&tokens.string("access_token")).await.status, 404);
@@ -373,7 +376,7 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     }
     assert!(audit.contains(&id.to_string()) && audit.contains("tenant.deleted"));
     house.must_live(&house.tokens).await;
-    let gone = tenants::delete(app, &slug, &MeantFor::Any, By::OPERATOR).await;
+    let gone = tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(gone, Err(tenants::TenantError::NoSuchTenant)), "{gone:?}");
 }
 
@@ -471,10 +474,12 @@ async fn a_change_that_cannot_be_written_down_does_not_happen() {
     let app = &house.server.app;
     let id = ClientId::parse("tv").unwrap();
     let client = latchkey::store::clients::find(&app.db, DEFAULT_TENANT, id.as_str()).await.unwrap().unwrap();
-    assert!(users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled).await.is_err());
-    assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada").await.is_err());
-    assert!(users::delete(app, DEFAULT_TENANT, "ada").await.is_err());
-    assert!(clients::delete(app, &client, &MeantFor::Any, By::OPERATOR).await.is_err());
+    assert!(
+        users::set_standing(app, DEFAULT_TENANT, "ada", Standing::Disabled, &By::OPERATOR).await.is_err()
+    );
+    assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.is_err());
+    assert!(users::delete(app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.is_err());
+    assert!(clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await.is_err());
     assert!(tenants::set_standing(app, &TenantSlug::root(), TenantStanding::Suspended).await.is_err());
     let now = house.server.clock.now();
     assert!(tokens_not_before::raise(app, DEFAULT_TENANT, &Subject::Tenant, now).await.is_err());

@@ -3,6 +3,7 @@
 
 mod api;
 mod approval_notices;
+mod audit_seals;
 mod availability;
 mod client_keys_by_uri;
 mod client_secrets;

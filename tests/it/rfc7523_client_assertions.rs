@@ -491,7 +491,7 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
     ] {
         let id = ClientId::parse("new").unwrap();
         let client = Client { auth_method: method, keys, ..Client::public(DEFAULT_TENANT, id) };
-        let refusal = clients::create(&server.app, client, latchkey::domain::audit::By::OPERATOR)
+        let refusal = clients::create(&server.app, client, &latchkey::domain::audit::By::OPERATOR)
             .await
             .expect_err(expected);
         assert!(refusal.to_string().contains(expected), "{refusal} should name {expected}");
@@ -503,7 +503,7 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
         &server.app,
         &client,
         &latchkey::model::version::MeantFor::Any,
-        latchkey::domain::audit::By::OPERATOR,
+        &latchkey::domain::audit::By::OPERATOR,
         |client| client.keys = None,
     )
     .await;

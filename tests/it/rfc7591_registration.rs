@@ -17,7 +17,7 @@ async fn open_server() -> TestServer {
 async fn initial_token(server: &TestServer, uses: i32) -> String {
     let life = TimeDelta::hours(1);
     let made =
-        registration_tokens::create(&server.app, DEFAULT_TENANT, "partner", uses, life, By::OPERATOR).await;
+        registration_tokens::create(&server.app, DEFAULT_TENANT, "partner", uses, life, &By::OPERATOR).await;
     made.expect("the token is made").1.expose().to_owned()
 }
 

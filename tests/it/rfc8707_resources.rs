@@ -143,7 +143,7 @@ async fn a_service_is_neither_the_issuer_nor_a_client() {
     server.public_client("urn:example:player", "openid").await;
     let create = async |uri: &str, name: &str| {
         let resource = Resource { uri: Resource::parse_uri(uri).unwrap(), name: name.to_owned() };
-        resources::create(&server.app, &tenant, resource, By::OPERATOR).await.expect_err("it is refused")
+        resources::create(&server.app, &tenant, resource, &By::OPERATOR).await.expect_err("it is refused")
     };
     let issuer = server.base.clone();
     for uri in [&issuer, &format!("{issuer}/"), &issuer.to_uppercase(), "urn:example:player"] {
@@ -157,7 +157,7 @@ async fn a_service_is_neither_the_issuer_nor_a_client() {
     for id in [MUSIC, &server.base, &format!("{}/api", server.base)] {
         let late = Client::public(DEFAULT_TENANT, ClientId::parse(id).unwrap());
         assert!(
-            matches!(clients::create(&server.app, late, By::OPERATOR).await, Err(ClientError::IdIsResource)),
+            matches!(clients::create(&server.app, late, &By::OPERATOR).await, Err(ClientError::IdIsResource)),
             "{id}"
         );
     }

@@ -30,9 +30,15 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
     schema::migrate(&database.pool).await?;
     let app = serve::app(serve::config(5), database.pool.clone());
     tenants::ensure_default(&app).await?;
-    clients::create(&app, client()?, By::OPERATOR).await?;
-    let ada = NewUser { username: "ada".into(), display_name: None, email: None, roles: vec![] };
-    users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple").await?;
+    clients::create(&app, client()?, &By::OPERATOR).await?;
+    let ada = NewUser {
+        username: "ada".into(),
+        display_name: None,
+        email: None,
+        email_verified: false,
+        roles: vec![],
+    };
+    users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple", &By::OPERATOR).await?;
     sqlx::query(
         "INSERT INTO users (id, tenant_id, username, password_hash, created_at, updated_at)
          SELECT lpad(to_hex(number), 32, '0')::uuid, tenant_id, 'user' || number, password_hash, created_at, updated_at

@@ -124,6 +124,6 @@ async fn register(stage: &Stage) -> Result<String, Fault> {
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
     let secret =
-        clients::create(&app, client, By::OPERATOR).await?.ok_or("a confidential client gets a secret")?;
+        clients::create(&app, client, &By::OPERATOR).await?.ok_or("a confidential client gets a secret")?;
     Ok(secret.expose().to_owned())
 }

@@ -145,7 +145,7 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         introspects: new.introspects,
         ..Client::public(tenant, client_id)
     };
-    let secret = clients::create(app, client, By::OPERATOR).await.map_err(|error| match error {
+    let secret = clients::create(app, client, &By::OPERATOR).await.map_err(|error| match error {
         clients::ClientError::UnknownScope(name) => {
             format!("there is no scope {name}; make it with: latchkey admin create-scope {name}").into()
         }
@@ -171,7 +171,7 @@ async fn find(app: &App, tenant: TenantId, id: &str) -> Result<Client, super::Er
 pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) -> Done {
     let client = find(app, tenant, &change.id).await?;
     let enabled = change.standing == "enabled";
-    clients::change(app, &client, &MeantFor::Any, By::OPERATOR, |client| client.enabled = enabled).await?;
+    clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.enabled = enabled).await?;
     let document = json!({"client_id": change.id, "enabled": enabled});
     Ok((format!("client {} is {}", change.id, change.standing), document))
 }
@@ -179,26 +179,31 @@ pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) 
 pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClientKeys) -> Done {
     let client = find(app, tenant, &change.id).await?;
     let keys = change.keys.read()?;
-    clients::change(app, &client, &MeantFor::Any, By::OPERATOR, |client| client.keys = keys).await?;
+    clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.keys = keys).await?;
     Ok((format!("client {} has new keys", change.id), json!({"client_id": change.id})))
 }
 
 pub(super) async fn rotate_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
     let secret =
-        secrets::rotate_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR)
+        secrets::rotate_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, &By::OPERATOR)
             .await?;
     Ok(with_secret(&client.id, &secret))
 }
 
 pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
-    secrets::retire_previous_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, By::OPERATOR)
-        .await?;
+    secrets::retire_previous_secret(
+        app,
+        &find(app, tenant, &client.id).await?,
+        &MeantFor::Any,
+        &By::OPERATOR,
+    )
+    .await?;
     let sentence = format!("client {} has one secret, the newest", client.id);
     Ok((sentence, json!({"client_id": client.id})))
 }
 
 pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &ThatClient) -> Done {
     let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
-    clients::delete(app, &client, &MeantFor::Any, By::OPERATOR).await?;
+    clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))
 }

@@ -11,6 +11,7 @@ mod signing_keys;
 mod tenants;
 mod tokens_not_before;
 mod users;
+mod verify_audit;
 
 use std::io::Write;
 
@@ -41,6 +42,7 @@ Examples:
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
   latchkey admin create-client --tenant acme --id tv --grant device_code --scope openid
+  latchkey admin verify-audit
   latchkey admin reset-second-factor --username ada
   latchkey admin tokens-not-before --every-tenant
   latchkey admin revoke-campaign --source 192.0.2.7 --dry-run";
@@ -103,6 +105,8 @@ enum Command {
     DeleteTenant(tenants::ThatTenant),
     /// Say what a tenant or a client has otherwise than the settings under [policy].
     SetPolicy(policies::SetPolicy),
+    /// Check that nobody changed, removed or inserted events of the audit trail, in every tenant unless one is named.
+    VerifyAudit(verify_audit::VerifyAudit),
     /// Undo all that came from one source of codes, and freeze it: for after a phishing campaign.
     RevokeCampaign(campaigns::RevokeCampaign),
     /// List the sources of codes that are frozen, or that something speaks against.
@@ -138,6 +142,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetTenant(change) => return tenants::set_tenant(app, &change).await,
         Command::DeleteTenant(that) => return tenants::delete_tenant(app, &that).await,
         Command::TokensNotBefore(raise) => return tokens_not_before::raise(app, tenant, raise).await,
+        Command::VerifyAudit(asked) => return verify_audit::verify_audit(app, tenant, asked).await,
         of_tenant => of_tenant,
     };
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
@@ -170,6 +175,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateTenant(_)
         | Command::SetTenant(_)
         | Command::DeleteTenant(_)
+        | Command::VerifyAudit(_)
         | Command::TokensNotBefore(_) => unreachable!("handled above"),
     }
 }

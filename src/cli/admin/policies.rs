@@ -28,10 +28,10 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
     let (whose, policy) = if let Some(id) = &change.client {
         let client = clients::find(&app.db, tenant.id, id).await?.ok_or("there is no such client")?;
         let policy =
-            policies::change_for_client(app, tenant, &client, changes, &MeantFor::Any, By::OPERATOR).await?;
+            policies::change_for_client(app, tenant, &client, changes, &MeantFor::Any, &By::OPERATOR).await?;
         (format!("client {id}"), policy)
     } else {
-        let policy = policies::change_for_tenant(app, tenant, changes, &MeantFor::Any, By::OPERATOR).await?;
+        let policy = policies::change_for_tenant(app, tenant, changes, &MeantFor::Any, &By::OPERATOR).await?;
         ("the tenant".to_owned(), policy)
     };
     let policy: Value = serde_json::to_value(policy)?;

@@ -30,7 +30,7 @@ pub(super) async fn create_registration_token(
 ) -> Done {
     let life = TimeDelta::hours(new.hours.into());
     let (token, secret) =
-        registration_tokens::create(app, tenant, &new.name, new.uses, life, By::OPERATOR).await?;
+        registration_tokens::create(app, tenant, &new.name, new.uses, life, &By::OPERATOR).await?;
     let sentence = format!("registration token {}\ntoken {} (shown this once)", token.id, secret.expose());
     let document = json!({"id": token.id, "token": secret.expose(), "expires_at": token.expires_at});
     Ok((sentence, document))

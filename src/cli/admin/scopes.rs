@@ -27,6 +27,6 @@ pub(super) async fn create_scope(app: &App, tenant: TenantId, new: CreateScope) 
     let name = ScopeSet::parse_name(&new.name)?;
     let description = new.description.unwrap_or_else(|| name.clone());
     let scope = Scope { name: name.clone(), description, required_role: new.role };
-    scopes::create(app, tenant, scope, By::OPERATOR).await?;
+    scopes::create(app, tenant, scope, &By::OPERATOR).await?;
     Ok((format!("scope {name}"), json!({"name": name})))
 }

@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 
 use super::Done;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::second_factor::remove;
 use crate::domain::users::{self, NewUser};
 use crate::model::ids::TenantId;
 use crate::model::user::{Role, Standing};
+use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateUser {
@@ -57,9 +59,15 @@ pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) ->
     let mut line = Zeroizing::new(String::new());
     std::io::stdin().lock().read_line(&mut line)?;
     let username = new.name.clone();
-    let user =
-        NewUser { username: new.name, display_name: new.display_name, email: new.email, roles: new.role };
-    let id = users::create(app, tenant, user, line.trim_end_matches(['\r', '\n'])).await?;
+    let user = NewUser {
+        username: new.name,
+        display_name: new.display_name,
+        email: new.email,
+        email_verified: true,
+        roles: new.role,
+    };
+    let password = line.trim_end_matches(['\r', '\n']);
+    let id = users::create(app, tenant, user, password, &By::OPERATOR).await?;
     Ok((format!("user {username} ({id})"), json!({"id": id, "username": username})))
 }
 
@@ -69,13 +77,13 @@ pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> D
         "locked" => Standing::Locked,
         _ => Standing::Disabled,
     };
-    users::set_standing(app, tenant, &change.name, standing).await?;
+    users::set_standing(app, tenant, change.name.as_str(), standing, &By::OPERATOR).await?;
     let document = json!({"username": change.name, "standing": change.standing});
     Ok((format!("user {} is {}", change.name, change.standing), document))
 }
 
 pub(super) async fn revoke_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
-    users::sign_out_everywhere(app, tenant, &that.name).await?;
+    users::sign_out_everywhere(app, tenant, that.name.as_str(), &By::OPERATOR).await?;
     Ok((format!("user {} is signed out everywhere", that.name), json!({"username": that.name})))
 }
 
@@ -87,6 +95,6 @@ pub(super) async fn reset_second_factor(app: &App, tenant: TenantId, that: &Name
 }
 
 pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
-    users::delete(app, tenant, &that.name).await?;
+    users::delete(app, tenant, that.name.as_str(), &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("user {} is deleted", that.name), json!({"username": that.name})))
 }

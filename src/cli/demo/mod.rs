@@ -164,9 +164,10 @@ async fn ensure_demo_user(app: &App) -> Result<String, Error> {
         username: USERNAME.to_owned(),
         display_name: Some("Demo User".to_owned()),
         email: None,
+        email_verified: false,
         roles: Vec::new(),
     };
-    match users::create(app, DEFAULT_TENANT, user, &password).await {
+    match users::create(app, DEFAULT_TENANT, user, &password, &By::OPERATOR).await {
         Ok(_) => {}
         Err(UserError::UsernameTaken) => {
             return Err(format!(
@@ -190,7 +191,7 @@ async fn ensure_demo_client(app: &App) -> Result<(), Error> {
         first_party: true,
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
-    match clients::create(app, client, By::OPERATOR).await {
+    match clients::create(app, client, &By::OPERATOR).await {
         Ok(_) | Err(ClientError::ClientIdTaken) => Ok(()),
         Err(error) => Err(error.into()),
     }

@@ -25,7 +25,7 @@ pub async fn create(
     let quota = app.config.clients.owner_quota;
     let mut transaction = app.db.begin().await?;
     // Of several that one user makes at once, one comes after the other.
-    users::lock(&mut *transaction, owner.id).await?;
+    users::lock(&mut *transaction, owner.tenant_id, owner.id).await?;
     let own = clients::Filter { owner: Some(owner.id), ..clients::Filter::default() };
     if clients::count(&mut *transaction, owner.tenant_id, &own).await? >= i64::from(quota) {
         return Err(ClientError::TooManyOwned(quota));

@@ -122,8 +122,14 @@ pub async fn decide(
     let (taken, action, details) = match decision {
         Decision::Approve(choices) => {
             let grant = consent.offer.shape(choices).map_err(DecisionRefused::Choice)?;
+            let taken = decisions::approve(&mut *transaction, id, approver, &grant, now).await?;
+            if taken.is_some() {
+                let device_name = grant.device_name.as_deref();
+                approval_notices::lay_by(app, &mut transaction, approver, &consent, device_name, language)
+                    .await?;
+            }
             (
-                decisions::approve(&mut *transaction, id, approver, &grant, now).await?,
+                taken,
                 Action::DeviceSessionApproved,
                 json!({
                     "scopes": grant.scopes.to_vec(),
@@ -145,9 +151,6 @@ pub async fn decide(
         ),
     };
     let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
-    if action == Action::DeviceSessionApproved {
-        approval_notices::lay_by(app, &mut transaction, approver, &consent, language).await?;
-    }
     match &confirmation {
         // To the device nothing has changed yet.
         Some(characters) => {

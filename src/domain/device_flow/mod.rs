@@ -9,12 +9,15 @@
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later. Where the policy wants it, the device must [`confirm`] what was approved.
 //! 6. Once approved, the device collects its tokens, once: [`redeem`] (§3.5).
+//!
+//! Until somebody has decided, an administrator may [`end`] it.
 
 pub mod answer;
 pub mod bookkeeping;
 pub mod choices;
 pub mod confirm;
 pub mod decide;
+pub mod end;
 pub mod open;
 pub mod poll;
 mod precautions;

@@ -1,9 +1,9 @@
-//! Old audit events, where they are not kept for good.
+//! Old audit events, where they are not kept for good. Only what is sealed is cleared away.
 
 use super::{Chore, days_ago};
 use crate::app::App;
+use crate::domain::audit_trail::clear::clear_one;
 use crate::store;
-use crate::store::audit_events;
 
 /// The chore.
 pub const CHORE: Chore = Chore { name: "audit_events", clear_batch: |app| Box::pin(clear(app)) };
@@ -11,6 +11,6 @@ pub const CHORE: Chore = Chore { name: "audit_events", clear_batch: |app| Box::p
 async fn clear(app: &App) -> store::Result<u64> {
     match app.config.housekeeping.audit_days {
         0 => Ok(0),
-        days => audit_events::delete_older(&app.db, days_ago(app, days)).await,
+        days => clear_one(app, days_ago(app, days)).await,
     }
 }

@@ -36,7 +36,7 @@ pub async fn advance(app: &App) -> store::Result<usize> {
 
 /// Has a key take its step, if it is still due once nobody else changes the tenant's keys.
 async fn take_step(app: &App, tenant: TenantId, kid: &str) -> Result<bool, OAuthError> {
-    let mut change = KeyChange::begin(app, tenant, By::SERVER).await?;
+    let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
     let Some(key) = change.keys().await?.into_iter().find(|key| key.kid == kid) else {
         return Ok(false);
     };

@@ -68,7 +68,7 @@ pub async fn published(app: &App, tenant: TenantId) -> Result<Arc<Vec<PublishedK
 
 /// Makes a key where none signs. Of several servers that do so at once, the first one's is used by all.
 async fn create(app: &App, tenant: TenantId, algorithm: SigningAlgorithm) -> Result<(), OAuthError> {
-    let mut change = KeyChange::begin(app, tenant, By::SERVER).await?;
+    let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
     change.have_one_sign(algorithm).await?;
     change.commit().await?;
     Ok(())

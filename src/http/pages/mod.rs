@@ -16,6 +16,7 @@ pub mod not_me;
 pub mod places;
 mod report;
 mod risk_words;
+pub mod set_password;
 pub mod sign_in;
 mod sign_in_code;
 pub mod sign_out;
@@ -44,6 +45,7 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
+        .route("/set-password", get(set_password::show).post(set_password::choose))
         .route("/device/report", post(report::report))
         .route("/device/not-me", get(not_me::show).post(not_me::disown))
         .route("/language", post(languages::switch::choose))

@@ -66,6 +66,20 @@ pub struct SignInPage {
     pub fresh_required: bool,
 }
 
+/// The form by which a person with a link chooses a password.
+#[derive(Debug, Clone, Template)]
+#[template(path = "set_password.html", config = ".askama.toml")]
+pub struct SetPasswordPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// Whose password it will be.
+    pub username: String,
+    /// The secret of the link.
+    pub token: String,
+    /// Why the last attempt failed.
+    pub error: Option<Phrase>,
+}
+
 /// The question whether a device may act for the account.
 #[derive(Debug, Clone, Template)]
 #[template(path = "consent.html", config = ".askama.toml")]

@@ -8,11 +8,12 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use chrono::DateTime;
-use serde_json::json;
 
+use super::admin::refusals;
 use super::problem::Problem;
 use crate::app::App;
-use crate::domain::{access_tokens, audit, tenants};
+use crate::domain::audit::By;
+use crate::domain::{access_tokens, tenants};
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
@@ -22,7 +23,6 @@ use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
 use crate::model::access_token::AccessToken;
 use crate::model::acr::Acr;
 use crate::model::approver::Approver;
-use crate::model::audit_event::Actor;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ApproverId, ClientId, DeviceId};
@@ -110,11 +110,13 @@ impl Caller {
         app: &Arc<App>,
         needed: &'static str,
     ) -> Result<Self, CallerRefused> {
-        if parts.headers.contains_key(header::AUTHORIZATION) {
+        let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
             Self::by_token(parts, app, needed).await
         } else {
             Self::by_browser(parts, app).await
-        }
+        }?;
+        refusals::note(parts, caller.user.id);
+        Ok(caller)
     }
 
     async fn by_token(
@@ -175,14 +177,10 @@ impl Caller {
         }
     }
 
-    /// Refuses what the caller may not do, and writes it down.
-    pub async fn refuse(&self, app: &App, parts: &Parts, detail: &'static str) -> Problem {
-        let asked = json!({"method": parts.method.as_str(), "path": parts.uri.path()});
-        let actor = Actor::User(self.user.id);
-        match audit::record_refusal(app, self.tenant.id, actor, &self.origin, asked).await {
-            Ok(()) => Problem::forbidden(detail),
-            Err(error) => error.into(),
-        }
+    /// The caller, as the audit trail names them.
+    #[must_use]
+    pub fn by(&self) -> By<'_> {
+        By::user(self.user.id, &self.origin)
     }
 
     /// The device that asks, if it is one.
@@ -219,7 +217,7 @@ impl FromRequestParts<Arc<App>> for Admin {
         if caller.user.has_role(&Role::Admin) {
             Ok(Self(caller))
         } else {
-            Err(caller.refuse(app, parts, "This needs the role admin.").await)
+            Err(Problem::forbidden("This needs the role admin."))
         }
     }
 }
@@ -238,9 +236,7 @@ impl FromRequestParts<Arc<App>> for Auditor {
         {
             Ok(Self(caller))
         } else {
-            Err(caller
-                .refuse(app, parts, "This needs the role admin or, to look only, the role auditor.")
-                .await)
+            Err(Problem::forbidden("This needs the role admin or, to look only, the role auditor."))
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The REST endpoints: for a person's own programs and for administration. Errors are RFC 9457 problems, and nothing
 //! here is ever cached.
 
+pub mod account;
+pub mod admin;
 pub mod body;
 pub mod caller;
 pub mod devices;
@@ -14,7 +16,6 @@ use std::sync::Arc;
 use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{account, admin};
 use crate::app::App;
 
 /// The routes, with their descriptions.

@@ -179,6 +179,21 @@ impl Problem {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
+    /// 400: this parameter of the query cannot be read.
+    #[must_use]
+    pub fn bad_parameter(name: &'static str, message: impl Into<String>) -> Self {
+        let mut problem = Self::invalid_field(name, message);
+        problem.0.status = StatusCode::BAD_REQUEST;
+        problem.0.error = "invalid_parameter";
+        problem
+    }
+
+    /// The kind of problem, as a word for programs.
+    #[must_use]
+    pub fn error(&self) -> &'static str {
+        self.0.error
+    }
+
     /// 403: whoever asks is known, and may not.
     #[must_use]
     pub fn forbidden(detail: &'static str) -> Self {

@@ -87,13 +87,15 @@ mod tests {
 
     use super::trust::TrustAllowed;
     use super::*;
+    use crate::model::acr::Acr;
 
     fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
         let grant = json!({"optional_scopes": "all", "person_chooses_lifetime": true,
                            "max_lifetime_seconds": 864_000});
-        Policy { approval: approval(), grant: serde_json::from_value(grant).unwrap(), trust }
+        let step_up = StepUpPolicy { required_acr: Acr::OneFactor, max_age_seconds: 900 };
+        Policy { approval: approval(), grant: serde_json::from_value(grant).unwrap(), step_up, trust }
     }
 
     fn approval() -> ApprovalPolicy {

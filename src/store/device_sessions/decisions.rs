@@ -5,7 +5,7 @@ use sqlx::PgExecutor;
 
 use crate::model::approver::Approver;
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{DeviceSessionId, UserId};
+use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::scope::ScopeSet;
 use crate::store::{Result, hash32};
 
@@ -92,6 +92,26 @@ pub async fn kill(
     Ok(killed.as_deref().and_then(hash32))
 }
 
+/// Ends a session of this tenant that still waits; its device code's hash if it did.
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceSessionId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let ended = sqlx::query_scalar!(
+        "UPDATE device_sessions SET state = 'denied', decided_at = $3
+         WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3
+         RETURNING device_code_hash",
+        tenant.0,
+        id.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(ended.as_deref().and_then(hash32))
+}
+
 /// Takes back one approval whose tokens no device has collected yet; its device code's hash if there was one.
 pub async fn take_one_back(
     db: impl PgExecutor<'_>,
@@ -99,7 +119,8 @@ pub async fn take_one_back(
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_sessions SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'approved'
+        "UPDATE device_sessions SET state = 'denied', decided_at = $2
+         WHERE id = $1 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
         id.0,
         now

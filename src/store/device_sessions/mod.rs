@@ -4,6 +4,7 @@
 pub mod confirmations;
 pub mod decisions;
 pub mod endings;
+pub mod listings;
 pub mod memory;
 pub mod openings;
 pub mod owners;

@@ -1,5 +1,6 @@
 //! Approving and declining: once, by the person who was asked, for what they were shown (RFC 8628 §3.3).
 
+use latchkey::domain::audit::By;
 use latchkey::domain::users;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
@@ -256,9 +257,13 @@ async fn a_person_disabled_after_approving_gives_the_device_nothing() {
     for standing in [Standing::Disabled, Standing::Locked] {
         let started = tv.start("openid offline_access").await;
         ada.approve(&started.user_code).await;
-        users::set_standing(&server.app, DEFAULT_TENANT, "ada", standing).await.expect("a change");
+        users::set_standing(&server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR)
+            .await
+            .expect("a change");
         tv.poll(&started).await.must_be_error("access_denied");
-        users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Good).await.expect("a change");
+        users::set_standing(&server.app, DEFAULT_TENANT, "ada", Standing::Good, &By::OPERATOR)
+            .await
+            .expect("a change");
     }
     assert_eq!(server.count("SELECT count(*) FROM token_families").await, 0);
 }

@@ -70,7 +70,7 @@ async fn names_of_apps_scopes_and_tenants_stay_text() {
         &server.app,
         DEFAULT_TENANT,
         scope,
-        latchkey::domain::audit::By::OPERATOR,
+        &latchkey::domain::audit::By::OPERATOR,
     )
     .await
     .expect("a scope");
@@ -87,7 +87,7 @@ async fn an_app_cannot_be_registered_under_a_name_that_hides_text() {
     for name in ["", " ", "a\r\nb", "\u{202e}knaB", "My\u{200b}Bank", &"x".repeat(129)] {
         let known = Client::public(DEFAULT_TENANT, ClientId::parse("app").expect("a client id"));
         let client = Client { name: name.to_owned(), ..known };
-        let refusal = clients::create(&server.app, client, latchkey::domain::audit::By::OPERATOR)
+        let refusal = clients::create(&server.app, client, &latchkey::domain::audit::By::OPERATOR)
             .await
             .expect_err(name);
         assert!(matches!(refusal, ClientError::UnfitName), "{name:?}: {refusal}");

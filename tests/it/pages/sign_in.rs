@@ -1,5 +1,6 @@
 //! `/sign-in` and `/sign-out`: who may come in, how often they may try, and when they are out again.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
@@ -36,7 +37,9 @@ async fn fail(person: &Person, times: usize) {
 }
 
 async fn put(server: &TestServer, username: &str, standing: Standing) {
-    users::set_standing(&server.app, DEFAULT_TENANT, username, standing).await.expect("the account changes");
+    users::set_standing(&server.app, DEFAULT_TENANT, username, standing, &By::OPERATOR)
+        .await
+        .expect("the account changes");
 }
 
 #[tokio::test]
@@ -73,8 +76,16 @@ async fn a_wrong_password_is_never_sent_back() {
 async fn a_long_password_in_any_script_counts_to_its_last_letter() {
     let server = TestServer::start().await;
     let password = "пароль из слов, ".repeat(15) + "конец";
-    let user = NewUser { username: "ada".to_owned(), display_name: None, email: None, roles: vec![] };
-    users::create(&server.app, DEFAULT_TENANT, user, &password).await.expect("the account is made");
+    let user = NewUser {
+        username: "ada".to_owned(),
+        display_name: None,
+        email: None,
+        email_verified: false,
+        roles: vec![],
+    };
+    users::create(&server.app, DEFAULT_TENANT, user, &password, &By::OPERATOR)
+        .await
+        .expect("the account is made");
     let ada = Person::new(&server.base, "ada", &password);
     must_be_wrong(&ada.sign_in_with(password.trim_end_matches("ц")).await);
     must_be_in(&ada.sign_in().await);

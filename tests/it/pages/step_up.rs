@@ -19,7 +19,7 @@ async fn demand(server: &TestServer, client: &str, step_up: Value) {
         &found.expect("a client"),
         PolicyChanges(changes),
         &latchkey::model::version::MeantFor::Any,
-        latchkey::domain::audit::By::OPERATOR,
+        &latchkey::domain::audit::By::OPERATOR,
     )
     .await
     .expect("the policy fits");

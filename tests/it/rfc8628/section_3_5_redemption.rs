@@ -121,7 +121,7 @@ async fn a_client_changed_while_its_person_decides_is_asked_about_as_it_is_then(
     // A right that came back after the decision was not part of it.
     let client = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
     let scopes = ScopeSet::parse("openid profile").unwrap();
-    clients::change(&server.app, &client, &MeantFor::Any, By::OPERATOR, |client| client.scopes = scopes)
+    clients::change(&server.app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.scopes = scopes)
         .await
         .unwrap();
     assert_eq!(tv.poll(&started).await.must_be_tokens().string("scope"), "openid");

@@ -51,7 +51,7 @@ async fn set_policy(server: &TestServer, client: &str, changes: serde_json::Valu
         &client,
         changes,
         &latchkey::model::version::MeantFor::Any,
-        latchkey::domain::audit::By::OPERATOR,
+        &latchkey::domain::audit::By::OPERATOR,
     )
     .await
     .expect("a policy");

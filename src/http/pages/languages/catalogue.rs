@@ -31,6 +31,7 @@ files!(
     "layout",
     "not-me",
     "notices",
+    "set-password",
     "places",
     "risk",
     "security",

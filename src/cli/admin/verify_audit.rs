@@ -1,0 +1,73 @@
+//! Whether the audit trail is as it was written.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Done;
+use crate::app::App;
+use crate::domain::audit_trail::verify::{Fault, Head, Verdict, verify};
+use crate::model::tenant::TenantSlug;
+use crate::store::tenants;
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyAudit {
+    /// A seal that was written down before, as NUMBER:CODE: the chain must still hold it. Needs --tenant where there
+    /// is more than the default tenant.
+    #[arg(long, value_name = "SEAL", value_parser = parse_head)]
+    head: Option<Head>,
+}
+
+fn parse_head(text: &str) -> Result<Head, String> {
+    let words = || "a seal is a number, a colon and 64 hexadecimal digits, as printed before".to_owned();
+    let (number, mac) = text.split_once(':').ok_or_else(words)?;
+    let mac = hex::decode(mac).ok().filter(|mac| mac.len() == 32).ok_or_else(words)?;
+    Ok(Head { number: number.parse().map_err(|_| words())?, mac })
+}
+
+pub(super) async fn verify_audit(app: &App, tenant: Option<&str>, asked: VerifyAudit) -> Done {
+    let tenant = match tenant {
+        None => None,
+        Some(slug) => {
+            let slug = if slug.is_empty() { TenantSlug::root() } else { TenantSlug::parse(slug)? };
+            Some(tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id)
+        }
+    };
+    let verdicts = verify(app, tenant, asked.head.as_ref()).await?;
+    let sentences: Vec<String> = verdicts.iter().map(sentence).collect();
+    if verdicts.iter().any(|verdict| !verdict.faults.is_empty()) {
+        return Err(sentences.join("\n").into());
+    }
+    Ok((sentences.join("\n"), json!({"tenants": verdicts.iter().map(document).collect::<Vec<_>>()})))
+}
+
+fn written(head: &Head) -> String {
+    format!("{}:{}", head.number, hex::encode(&head.mac))
+}
+
+fn sentence(verdict: &Verdict) -> String {
+    let Verdict { tenant, seals, events, unsealed, head, faults } = verdict;
+    let state = if faults.is_empty() { "is as it was written" } else { "was tampered with" };
+    let mut text = format!(
+        "audit trail of tenant {tenant} {state}: {events} events in {seals} seals, {unsealed} not sealed yet"
+    );
+    if let Some(head) = head {
+        let _ = write!(text, "\n  newest seal {}", written(head));
+    }
+    for fault in faults {
+        let _ = write!(text, "\n  {fault}");
+    }
+    text
+}
+
+fn document(verdict: &Verdict) -> Value {
+    json!({
+        "tenant_id": verdict.tenant,
+        "seals": verdict.seals,
+        "events": verdict.events,
+        "unsealed": verdict.unsealed,
+        "head": verdict.head.as_ref().map(written),
+        "faults": verdict.faults.iter().map(Fault::to_string).collect::<Vec<_>>(),
+    })
+}

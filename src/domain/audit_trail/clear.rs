@@ -1,0 +1,25 @@
+//! Old events are cleared away with their seals, oldest first. The last of these seals stays, marked by a code that
+//! only a server can make: the chain begins there, and verifies as before.
+
+use chrono::{DateTime, Utc};
+
+use crate::app::App;
+use crate::model::audit_seal::{Mac, clearing_message};
+use crate::store::{self, audit_seals};
+
+/// Clears away the events of one seal that are all older than `before`; how many they were. None: there is no such
+/// seal.
+pub async fn clear_one(app: &App, before: DateTime<Utc>) -> store::Result<u64> {
+    let mut transaction = app.db.begin().await?;
+    audit_seals::lock(&mut *transaction).await?;
+    let Some(stored) = audit_seals::outdated(&mut *transaction, before).await? else { return Ok(0) };
+    let Ok(mac) = Mac::try_from(&stored.mac[..]) else {
+        tracing::error!(number = stored.seal.number, "an audit seal is damaged; it is kept");
+        return Ok(0);
+    };
+    let cleared_mac = app.secrets.audit_mac(&clearing_message(&mac));
+    let gone = audit_seals::clear(&mut transaction, &stored.seal, &cleared_mac).await?;
+    transaction.commit().await?;
+    // A seal whose events somebody removed is done with all the same.
+    Ok(gone.max(1))
+}

@@ -1,0 +1,6 @@
+//! The audit trail, after its events were written (see [`super::audit`]): they are [sealed](seal), kept until they are
+//! [too old](clear), and [verified](verify).
+
+pub mod clear;
+pub mod seal;
+pub mod verify;

@@ -1,0 +1,181 @@
+//! Whether the audit trail is as it was written.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
+use crate::model::ids::TenantId;
+use crate::store::audit_seals::StoredSeal;
+use crate::store::{self, audit_events, audit_seals};
+
+/// Seals that are read at once.
+const PAGE: i64 = 50;
+/// The most faults that are told of one tenant; one is enough to know.
+const MAX_FAULTS: usize = 100;
+
+/// What somebody did to the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A sealed event is not what it was.
+    Changed(Uuid),
+    /// An event is gone before its time.
+    Removed(Uuid),
+    /// An event is there that was never written by a server.
+    Inserted(Uuid),
+    /// A seal is missing.
+    SealMissing(i64),
+    /// A seal is not what it was, or was not made with this master key.
+    SealChanged(i64),
+    /// The chain does not hold the seal that somebody remembers.
+    HeadMissing(i64),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(id) => write!(f, "event {id} was changed"),
+            Self::Removed(id) => write!(f, "event {id} was removed"),
+            Self::Inserted(id) => write!(f, "event {id} was inserted"),
+            Self::SealMissing(number) => write!(f, "seal {number} is missing"),
+            Self::SealChanged(number) => {
+                write!(f, "seal {number} was changed, or made with another master key")
+            }
+            Self::HeadMissing(number) => write!(f, "seal {number} is not the one that was written down"),
+        }
+    }
+}
+
+/// A seal's number and code, written down elsewhere: proof that the chain was not cut off before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The seal's number.
+    pub number: i64,
+    /// Its code.
+    pub mac: Vec<u8>,
+}
+
+/// What was found in one tenant.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// How many seals there are.
+    pub seals: u64,
+    /// How many sealed events.
+    pub events: u64,
+    /// How many events wait to be sealed. Nothing is known of them.
+    pub unsealed: usize,
+    /// The newest seal.
+    pub head: Option<Head>,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// Verifies one tenant, or all that have left a trace, as of one moment. `remembered` is looked for in each.
+pub async fn verify(
+    app: &App,
+    tenant: Option<TenantId>,
+    remembered: Option<&Head>,
+) -> store::Result<Vec<Verdict>> {
+    let mut transaction = app.db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let tenants = match tenant {
+        Some(tenant) => vec![tenant],
+        None => audit_seals::tenants(&mut *transaction).await?,
+    };
+    let mut verdicts = Vec::new();
+    for tenant in tenants {
+        verdicts.push(verify_tenant(app, &mut transaction, tenant, remembered).await?);
+    }
+    Ok(verdicts)
+}
+
+async fn verify_tenant(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: TenantId,
+    remembered: Option<&Head>,
+) -> store::Result<Verdict> {
+    let mut verdict = Verdict { tenant, seals: 0, events: 0, unsealed: 0, head: None, faults: Vec::new() };
+    let mut remembered = remembered;
+    loop {
+        let after = verdict.head.as_ref().map_or(0, |head| head.number);
+        let page = audit_seals::page(&mut *db, tenant, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        for stored in page {
+            check_chain(app, &mut verdict, &stored);
+            if stored.cleared_mac.is_none() {
+                check_events(&mut *db, &mut verdict, &stored).await?;
+            }
+            let head = Head { number: stored.seal.number, mac: stored.mac };
+            remembered = remembered.filter(|remembered| **remembered != head);
+            verdict.seals += 1;
+            verdict.head = Some(head);
+        }
+    }
+    if let Some(missing) = remembered {
+        verdict.faults.push(Fault::HeadMissing(missing.number));
+    }
+    let limit = i64::try_from(MAX_FAULTS).unwrap_or(i64::MAX);
+    let strangers = audit_seals::strangers(&mut *db, tenant, limit).await?;
+    verdict.faults.extend(strangers.into_iter().map(Fault::Inserted));
+    let waiting = audit_seals::waiting(&mut *db, tenant).await?;
+    verdict.unsealed = waiting.len();
+    verdict
+        .faults
+        .extend(waiting.into_iter().filter(|(_, is_there)| !is_there).map(|(id, _)| Fault::Removed(id)));
+    verdict.faults.truncate(MAX_FAULTS);
+    Ok(verdict)
+}
+
+/// Whether the seal follows the one before it, and nobody else made it.
+fn check_chain(app: &App, verdict: &mut Verdict, stored: &StoredSeal) {
+    let number = stored.seal.number;
+    let genuine = |message: &[u8], mac: &[u8]| app.secrets.is_audit_mac(message, mac);
+    let mac = Mac::try_from(&stored.mac[..]).unwrap_or(NOTHING_BEFORE);
+    if let Some(cleared) = &stored.cleared_mac {
+        // What was before it is gone, so its own code cannot be made anew; the second one vouches for it.
+        let is_first = verdict.head.is_none();
+        if !is_first || !genuine(&clearing_message(&mac), cleared) {
+            verdict.faults.push(Fault::SealChanged(number));
+        }
+        return;
+    }
+    let (expected, before) = match &verdict.head {
+        Some(head) => (head.number + 1, Mac::try_from(&head.mac[..]).unwrap_or(NOTHING_BEFORE)),
+        None => (1, NOTHING_BEFORE),
+    };
+    if number == expected {
+        if !genuine(&stored.seal.message(&before), &stored.mac) {
+            verdict.faults.push(Fault::SealChanged(number));
+        }
+    } else {
+        verdict.faults.extend((expected..number).take(MAX_FAULTS).map(Fault::SealMissing));
+    }
+}
+
+/// Whether the events are there and as they were.
+async fn check_events(
+    db: &mut PgConnection,
+    verdict: &mut Verdict,
+    stored: &StoredSeal,
+) -> store::Result<()> {
+    let sealed = &stored.seal.events;
+    let ids: Vec<Uuid> = sealed.iter().map(|(id, _)| *id).collect();
+    let found = audit_events::with_ids(db, &ids).await?;
+    let hashes: HashMap<_, _> = found.iter().map(|event| (event.id, event.hash())).collect();
+    for (id, hash) in sealed {
+        match hashes.get(id) {
+            Some(found) if found == hash => {}
+            Some(_) => verdict.faults.push(Fault::Changed(*id)),
+            None => verdict.faults.push(Fault::Removed(*id)),
+        }
+    }
+    verdict.events += sealed.len() as u64;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! An administrator ends a session that waits for a decision: its device hears `access_denied` (RFC 8628 §3.5).
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::domain::audit::{self, By};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::ids::{DeviceSessionId, TenantId};
+use crate::model::session_status::SessionStatus;
+use crate::store::StoreError;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::decisions;
+use crate::store::device_sessions::listings::{self, Listed};
+
+/// Why a session is not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndRefused {
+    /// There is no such session.
+    #[error("there is no such session")]
+    NoSuchSession,
+    /// It does not wait for a decision any more.
+    #[error("it is {}", .0.as_str())]
+    NotPending(SessionStatus),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for EndRefused {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Ends a pending session, on every server; what became of it.
+pub async fn end(
+    app: &App,
+    tenant: TenantId,
+    id: DeviceSessionId,
+    by: &By<'_>,
+) -> Result<Listed, EndRefused> {
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    let ended = decisions::end(&mut *transaction, tenant, id, now).await?;
+    let found = listings::find(&mut *transaction, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
+    let session = &found.request.session;
+    let code = ended.ok_or_else(|| EndRefused::NotPending(session.phase(now).into()))?;
+    announce(&mut *transaction, Announcement::Decided(code)).await?;
+    let event = AuditEvent {
+        action: Action::DeviceSessionDenied,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "device_session",
+        target_id: Some(id.to_string()),
+        origin: by.origin,
+        details: json!({
+            "client_id": session.client_id.as_str(),
+            "by_administrator": true,
+            "before": {"status": SessionStatus::Pending.as_str()},
+            "after": {"status": SessionStatus::Denied.as_str()},
+        }),
+    };
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.sessions.decided(&code);
+    metrics::counter!("latchkey_device_sessions_decided_total", "decision" => Action::DeviceSessionDenied.as_str())
+        .increment(1);
+    Ok(found)
+}

@@ -1,0 +1,85 @@
+//! Links by which people choose their own password: no administrator ever sets or sees one (ASVS 6.4.6).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::audit::{self, By};
+use super::passwords;
+use super::tenants;
+use super::users::{UserError, Which, event, find};
+use crate::app::App;
+use crate::model::audit_event::Action;
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::ids::UserId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::model::user::User;
+use crate::store::{self, browser_sessions, password_links, users};
+
+/// How long a link is good.
+pub const LIFETIME: TimeDelta = TimeDelta::hours(24);
+
+/// A link, shown this once.
+#[derive(Debug)]
+pub struct PasswordLink {
+    /// Where the person chooses the password.
+    pub url: Zeroizing<String>,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes a link for a person. The one before is void; the password stays until the link is used.
+pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
+    let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
+    let expires_at = app.clock.now() + LIFETIME;
+    let mut transaction = app.db.begin().await?;
+    find(&mut transaction, tenant.id, Which::WithId(user)).await?;
+    password_links::put(&mut *transaction, tenant.id, user, secret.hash(), expires_at).await?;
+    let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    transaction.commit().await?;
+    let url = format!("{}/set-password?token={}", tenants::issuer(app, &tenant.slug), secret.expose());
+    Ok(PasswordLink { url: Zeroizing::new(url), expires_at })
+}
+
+/// A password that nobody knows, for an account whose person will choose one.
+#[must_use]
+pub fn unknown_password(app: &App) -> BearerSecret {
+    BearerSecret::generate(SecretKind::PasswordLink, &app.random)
+}
+
+/// Whose link this is, if it is still good.
+pub async fn owner(app: &App, tenant: &Tenant, token: &str) -> store::Result<Option<User>> {
+    let Some(secret) = BearerSecret::parse(SecretKind::PasswordLink, token) else { return Ok(None) };
+    let found = password_links::find(&app.db, tenant.id, secret.hash(), app.clock.now()).await?;
+    match found {
+        Some(user) => users::find(&app.db, tenant.id, user).await,
+        None => Ok(None),
+    }
+}
+
+/// Puts the password that the person chose in place, uses the link up, and signs the person's browsers out: whoever
+/// knew the password before is out (ASVS 7.4.3). Devices stay connected. `NoSuchUser`: the link is not good.
+pub async fn choose(
+    app: &App,
+    tenant: &Tenant,
+    token: &str,
+    password: Zeroizing<String>,
+    origin: &RequestOrigin,
+) -> Result<(), UserError> {
+    let secret = BearerSecret::parse(SecretKind::PasswordLink, token).ok_or(UserError::NoSuchUser)?;
+    // Before anything is hashed, which takes its time.
+    let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
+    let password_hash = passwords::choose(app, &password, &person.username).await?;
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
+    let user = used_by.ok_or(UserError::NoSuchUser)?;
+    users::set_password(&mut *transaction, user, &password_hash, now).await?;
+    let browsers = browser_sessions::end_of_user(&mut *transaction, tenant.id, user, now).await?;
+    let by = By::user(user, origin);
+    let event = event(Action::PasswordChosen, user, &by, json!({"ended": {"browsers": browsers}}));
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,12 @@
+set-password-title = Choose a password
+set-password-lead = For the account { $account }. A few words that nobody would guess make a good one; it needs at least 15 characters.
+set-password-new = New password
+set-password-again = The same once more
+set-password-submit = Set password
+set-password-error-length = A password has 15 to 256 characters.
+set-password-error-different = The two passwords are not the same.
+set-password-done-title = Your password is set
+set-password-done = You can sign in with it now. Browsers that were signed in before have been signed out.
+set-password-continue = Continue
+set-password-over-title = This link is not good any more
+set-password-over = It was used, a newer one was made, or its 24 hours are over. Please ask your administrator for another.

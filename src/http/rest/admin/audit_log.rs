@@ -1,0 +1,202 @@
+//! `GET /admin/audit-log`: who did what to what, from where, when.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::query::Filters;
+use super::time;
+use crate::app::App;
+use crate::http::no_store;
+use crate::http::rest::caller::Auditor;
+use crate::http::rest::paging::Cursor;
+use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::model::ids::TenantId;
+use crate::store::audit_events::{self, Filter, Position, StoredEvent};
+use crate::store::{self};
+
+const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
+/// How many events an export reads at once.
+const EXPORT_BATCH: i64 = 1_000;
+
+/// Events, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditLog {
+    /// The events.
+    events: Vec<AuditLogEvent>,
+    /// Where the list goes on, for `cursor`; null: this was the end.
+    next_cursor: Option<String>,
+}
+
+/// Something that happened, or was refused. Codes, tokens and passwords are never in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditLogEvent {
+    /// The event.
+    id: Uuid,
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
+    /// What.
+    #[schema(example = "user.changed")]
+    action: String,
+    /// `success` or `refused`.
+    outcome: String,
+    /// Who acted.
+    actor: Participant,
+    /// On what.
+    target: Participant,
+    /// From where; null: by the server itself or its command line.
+    ip_address: Option<String>,
+    /// In which request, as in its `X-Request-Id`.
+    request_id: Option<Uuid>,
+    /// What else is known, such as what it was before and after.
+    #[schema(value_type = Object)]
+    details: Value,
+}
+
+/// Who or what took part.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Participant {
+    /// `user`, `client`, `operator`, `server`, `anyone`; or the kind of thing, such as `device_session`.
+    kind: String,
+    /// Which one, if it has an identifier.
+    id: Option<String>,
+}
+
+impl From<StoredEvent> for AuditLogEvent {
+    fn from(event: StoredEvent) -> Self {
+        Self {
+            id: event.id,
+            at: time(event.at),
+            action: event.action,
+            outcome: event.outcome,
+            actor: Participant { kind: event.actor_kind, id: event.actor_id },
+            target: Participant { kind: event.target_kind, id: event.target_id },
+            ip_address: event.ip_address,
+            request_id: event.request_id,
+            details: serde_json::from_str(&event.details).unwrap_or_default(),
+        }
+    }
+}
+
+/// Lists the audit trail, newest first, or exports it: all that fits the filters, one JSON object in each line.
+#[utoipa::path(
+    get,
+    path = "/admin/audit-log",
+    operation_id = "admin_list_audit_log",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    params(
+        ("actor" = Option<String>, Query, description = "Who acted: an account's or client's identifier"),
+        ("action" = Option<String>, Query, description = "What happened, such as `user.changed`"),
+        ("outcome" = Option<String>, Query, description = "`success` or `refused`"),
+        ("target_kind" = Option<String>, Query, description = "The kind of thing acted on, such as `device_session`"),
+        ("target_id" = Option<String>, Query, description = "Which one"),
+        ("request_id" = Option<Uuid>, Query, description = "In which request"),
+        ("from" = Option<String>, Query, description = "At this time or later (RFC 3339)"),
+        ("to" = Option<String>, Query, description = "Before this time"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default; not for an export"),
+        ("format" = Option<String>, Query, description = "`json`, or `jsonl` for an export, as with `Accept`"),
+    ),
+    responses(
+        (status = 200, description = "A part of the list, or all of it", content(
+            (AuditLog = "application/json"), (AuditLogEvent = "application/jsonl"))),
+        (status = 400, description = "`invalid_parameter`",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No token or session, or one that is over",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Neither the scope nor the role for it",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be reached",
+            body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    headers: HeaderMap,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let tenant = caller.tenant.id;
+    let format = filters.read("format", "json or jsonl", Format::parse)?;
+    let filter = Filter {
+        actor: filters.text("actor"),
+        action: filters.text("action"),
+        outcome: filters.read("outcome", "success or refused", |word| {
+            ["success", "refused"].contains(&word).then(|| word.to_owned())
+        })?,
+        target_kind: filters.text("target_kind"),
+        target_id: filters.text("target_id"),
+        request_id: filters.id("request_id")?,
+        from: filters.time("from")?,
+        to: filters.time("to")?,
+    };
+    let limit = filters.limit()?;
+    let after: Option<Position> = filters.cursor(&app, tenant)?;
+    if format.unwrap_or_else(|| Format::accepted(&headers)) == Format::JsonLines {
+        return Ok(export(app, tenant, filter, after));
+    }
+    let mut found = audit_events::list(&app.db, tenant, &filter, after, limit + 1).await?;
+    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        found.pop();
+    }
+    let last = found.last().filter(|_| more).map(|last| -> Position { (last.at, last.id) });
+    let next_cursor = last.map(|last| Cursor::seal(&app, tenant, filters.name(), &last));
+    Ok(no_store(AuditLog { events: found.into_iter().map(AuditLogEvent::from).collect(), next_cursor }))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    JsonLines,
+}
+
+impl Format {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "json" => Some(Self::Json),
+            "jsonl" => Some(Self::JsonLines),
+            _ => None,
+        }
+    }
+
+    fn accepted(headers: &HeaderMap) -> Self {
+        let lines = headers.get(header::ACCEPT).is_some_and(|value| value == JSON_LINES);
+        if lines { Self::JsonLines } else { Self::Json }
+    }
+}
+
+/// Everything, as fast as it is read and never more than a batch in memory. Should the database fail halfway, the
+/// connection breaks off: a part is not taken for the whole.
+fn export(app: Arc<App>, tenant: TenantId, filter: Filter, after: Option<Position>) -> Response {
+    let lines = stream::try_unfold(Some(after), move |after| {
+        let (app, filter) = (Arc::clone(&app), filter.clone());
+        async move {
+            let Some(after) = after else { return Ok::<_, store::StoreError>(None) };
+            let batch = audit_events::list(&app.db, tenant, &filter, after, EXPORT_BATCH).await?;
+            let Some(last) = batch.last().map(|last| (last.at, last.id)) else { return Ok(None) };
+            let mut lines = Vec::new();
+            for event in batch {
+                serde_json::to_writer(&mut lines, &AuditLogEvent::from(event)).unwrap_or_default();
+                lines.push(b'\n');
+            }
+            Ok(Some((lines, Some(Some(last)))))
+        }
+    });
+    let headers = [
+        (header::CONTENT_TYPE, JSON_LINES),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"audit-log.jsonl\"")),
+    ];
+    (headers, Body::from_stream(lines)).into_response()
+}

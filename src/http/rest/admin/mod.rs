@@ -1,0 +1,60 @@
+//! Administration: everything of a tenant, for its administrators, and to look only for its auditors.
+
+pub mod answers;
+pub mod audit_log;
+pub mod clients;
+pub mod freshness;
+pub mod query;
+pub mod refusals;
+pub mod registration_tokens;
+pub mod resources;
+pub mod scopes;
+pub mod session_pages;
+pub mod sessions;
+pub mod signing_keys;
+pub mod tenants;
+pub mod user_passwords;
+pub mod users;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// The routes, with their descriptions.
+pub fn router() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(sessions::list))
+        .routes(routes!(session_pages::list))
+        .routes(routes!(sessions::deny))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::change, users::delete))
+        .routes(routes!(users::sign_out))
+        .routes(routes!(user_passwords::reset))
+        .routes(routes!(audit_log::list))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::show, clients::update, clients::delete))
+        .routes(routes!(clients::secret::rotate))
+        .routes(routes!(clients::secret::retire))
+        .routes(routes!(clients::policy::replace))
+        .routes(routes!(scopes::list, scopes::create))
+        .routes(routes!(scopes::update, scopes::delete))
+        .routes(routes!(resources::list, resources::create))
+        .routes(routes!(resources::update, resources::delete))
+        .routes(routes!(signing_keys::list))
+        .routes(routes!(signing_keys::rotate))
+        .routes(routes!(signing_keys::remove))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show, tenants::update, tenants::delete))
+        .routes(routes!(tenants::replace_policy))
+        .routes(routes!(registration_tokens::list, registration_tokens::create))
+        .routes(routes!(registration_tokens::delete))
+}
+
+/// A time, as RFC 3339 writes it.
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,68 @@
+//! `POST /admin/users/{id}/reset-password`: an administrator may start a reset, and never sees a password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::time;
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::password_links::{self, PasswordLink};
+use crate::http::no_store;
+use crate::http::rest::caller::Admin;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::model::ids::UserId;
+
+/// A link by which a person chooses a password, once. Whoever holds it can; send it to nobody else.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SetPasswordLink {
+    /// The link; shown this once.
+    url: String,
+    /// Until when it is good.
+    #[schema(format = DateTime)]
+    expires_at: String,
+}
+
+impl From<PasswordLink> for SetPasswordLink {
+    fn from(link: PasswordLink) -> Self {
+        Self { url: link.url.to_string(), expires_at: time(link.expires_at) }
+    }
+}
+
+/// Makes a link by which a person chooses a new password within 24 hours. The link before is void; the password there
+/// is stays until the new one is chosen.
+#[utoipa::path(
+    post,
+    path = "/admin/users/{id}/reset-password",
+    operation_id = "admin_reset_password",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    responses(
+        (status = 200, description = "The link", body = SetPasswordLink),
+        (status = 400, description = "The request is malformed",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No token or session, or one that is over",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Neither the scope nor the role for it",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "`user_not_found`",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot be reached",
+            body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub async fn reset(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let by = By::user(caller.user.id, &caller.origin);
+    let link = password_links::start(&app, &caller.tenant, UserId(id), &by).await?;
+    Ok(no_store(SetPasswordLink::from(link)))
+}

@@ -1,0 +1,218 @@
+//! `audit_seals` and `audit_unsealed`
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+use super::Result;
+use super::audit_events::StoredEvent;
+use crate::model::audit_seal::{AuditSeal, Mac};
+use crate::model::ids::TenantId;
+
+/// The advisory lock that whoever seals or clears away holds.
+const LOCK: i64 = 0x6c61_7463_686b_6579;
+
+/// A seal as the database has it. Nothing of it is believed before its codes were checked.
+#[derive(Debug)]
+pub struct StoredSeal {
+    /// The seal.
+    pub seal: AuditSeal,
+    /// Its code.
+    pub mac: Vec<u8>,
+    /// Its second code, if its events were cleared away.
+    pub cleared_mac: Option<Vec<u8>>,
+}
+
+/// Takes the lock until the transaction ends; whether nobody else had it.
+pub async fn try_lock(db: impl PgExecutor<'_>) -> Result<bool> {
+    Ok(sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "locked!""#, LOCK)
+        .fetch_one(db)
+        .await?)
+}
+
+/// Takes the lock until the transaction ends, waiting for whoever has it.
+pub async fn lock(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(db).await?;
+    Ok(())
+}
+
+/// The oldest events that are in no seal yet.
+pub async fn unsealed(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<StoredEvent>> {
+    Ok(sqlx::query_as!(
+        StoredEvent,
+        r#"SELECT e.id, e.tenant_id, e.at, e.action, e.outcome, e.actor_kind, e.actor_id, e.target_kind, e.target_id,
+                  host(e.ip_address) AS ip_address, e.request_id, e.details::text AS "details!"
+           FROM audit_unsealed u JOIN audit_events e ON e.id = u.event_id
+           ORDER BY u.event_id LIMIT $1"#,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// The number and code of a tenant's newest seal.
+pub async fn newest(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<(i64, Vec<u8>)>> {
+    Ok(sqlx::query!(
+        "SELECT number, mac FROM audit_seals WHERE tenant_id = $1 ORDER BY number DESC LIMIT 1",
+        tenant.0
+    )
+    .fetch_optional(db)
+    .await?
+    .map(|row| (row.number, row.mac)))
+}
+
+/// Adds a seal, and takes its events off the list of those that have none.
+pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac) -> Result<()> {
+    let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
+    let hashes: Vec<u8> = seal.events.iter().flat_map(|(_, hash)| *hash).collect();
+    sqlx::query!(
+        "INSERT INTO audit_seals (tenant_id, number, sealed_at, last_at, event_ids, event_hashes, mac)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        seal.tenant_id.0,
+        seal.number,
+        seal.sealed_at,
+        seal.last_at,
+        &ids,
+        &hashes,
+        &mac[..]
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!("DELETE FROM audit_unsealed WHERE event_id = ANY($1)", &ids).execute(db).await?;
+    Ok(())
+}
+
+/// The columns of a [`StoredSeal`].
+struct Row {
+    tenant_id: Uuid,
+    number: i64,
+    sealed_at: DateTime<Utc>,
+    last_at: DateTime<Utc>,
+    event_ids: Vec<Uuid>,
+    event_hashes: Vec<u8>,
+    mac: Vec<u8>,
+    cleared_mac: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn into_seal(self) -> StoredSeal {
+        // What does not match in length was written by somebody else; its code will not fit either.
+        let hashes = self.event_hashes.as_chunks().0.iter().copied();
+        StoredSeal {
+            seal: AuditSeal {
+                tenant_id: TenantId(self.tenant_id),
+                number: self.number,
+                sealed_at: self.sealed_at,
+                last_at: self.last_at,
+                events: self.event_ids.into_iter().zip(hashes).collect(),
+            },
+            mac: self.mac,
+            cleared_mac: self.cleared_mac,
+        }
+    }
+}
+
+/// A tenant's seals with higher numbers than `after`, in their order.
+pub async fn page(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<StoredSeal>> {
+    let rows = sqlx::query_as!(
+        Row,
+        "SELECT tenant_id, number, sealed_at, last_at, event_ids, event_hashes, mac, cleared_mac
+         FROM audit_seals WHERE tenant_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+        tenant.0,
+        after,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(Row::into_seal).collect())
+}
+
+/// A seal whose events are all older than `before` and that is the oldest of its tenant that still has events.
+pub async fn outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<Option<StoredSeal>> {
+    let row = sqlx::query_as!(
+        Row,
+        "SELECT tenant_id, number, sealed_at, last_at, event_ids, event_hashes, mac, cleared_mac
+         FROM audit_seals s
+         WHERE cleared_mac IS NULL AND last_at < $1
+           AND NOT EXISTS (SELECT FROM audit_seals older
+                           WHERE older.tenant_id = s.tenant_id AND older.number < s.number
+                             AND older.cleared_mac IS NULL)
+         ORDER BY last_at LIMIT 1",
+        before
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(Row::into_seal))
+}
+
+/// Deletes a seal's events and all seals before it; it stays, as the new beginning of the chain. How many events went.
+pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -> Result<u64> {
+    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)")
+        .fetch_one(&mut *db)
+        .await?;
+    let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
+    let gone = sqlx::query!("DELETE FROM audit_events WHERE id = ANY($1)", &ids).execute(&mut *db).await?;
+    sqlx::query!(
+        "DELETE FROM audit_seals WHERE tenant_id = $1 AND number < $2",
+        seal.tenant_id.0,
+        seal.number
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "UPDATE audit_seals SET cleared_mac = $3 WHERE tenant_id = $1 AND number = $2",
+        seal.tenant_id.0,
+        seal.number,
+        &cleared_mac[..]
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
+}
+
+/// Every tenant that has left a trace in the trail, erased ones included.
+pub async fn tenants(db: impl PgExecutor<'_>) -> Result<Vec<TenantId>> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT tenant_id AS "tenant_id!" FROM audit_seals
+           UNION SELECT tenant_id FROM audit_unsealed
+           UNION SELECT tenant_id FROM audit_events
+           ORDER BY 1"#
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
+}
+
+/// A tenant's events that are in no seal and do not wait for one: somebody put them there.
+pub async fn strangers(db: impl PgExecutor<'_>, tenant: TenantId, limit: i64) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT e.id FROM audit_events e
+         WHERE e.tenant_id = $1
+           AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.event_id = e.id)
+           AND NOT EXISTS (SELECT FROM (SELECT unnest(event_ids) AS id FROM audit_seals WHERE tenant_id = $1) sealed
+                           WHERE sealed.id = e.id)
+         ORDER BY e.id LIMIT $2",
+        tenant.0,
+        limit
+    )
+    .fetch_all(db)
+    .await?)
+}
+
+/// A tenant's events that wait to be sealed, each with whether it is there at all.
+pub async fn waiting(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<(Uuid, bool)>> {
+    let rows = sqlx::query!(
+        r#"SELECT u.event_id AS "event_id!", e.id IS NOT NULL AS "is_there!"
+           FROM audit_unsealed u LEFT JOIN audit_events e ON e.id = u.event_id
+           WHERE u.tenant_id = $1"#,
+        tenant.0
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.event_id, row.is_there)).collect())
+}
