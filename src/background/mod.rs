@@ -7,6 +7,7 @@ mod housekeeping;
 mod key_rotation;
 mod listening;
 mod rereading;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
         tasks.spawn(housekeeping::run(Arc::clone(&app), chore, stop.clone()));
     }
     tasks.spawn(key_rotation::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(&app), stop.clone()));
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());

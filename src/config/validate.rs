@@ -23,6 +23,11 @@ impl Config {
             "must be between 100 and 5000, since a request waits for it",
         )?;
         require(
+            (100..=60_000).contains(&self.webhooks.timeout_milliseconds),
+            "webhooks.timeout_milliseconds",
+            "must be between 100 and 60000",
+        )?;
+        require(
             self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
             "sign_in.idle_seconds",
             "must be more than 0 and not more than sign_in.absolute_seconds",

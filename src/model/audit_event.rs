@@ -74,6 +74,9 @@ pub enum Action {
     ClientSecretRetired,
     ClientDeleted,
     PolicyChanged,
+    WebhookCreated,
+    WebhookDisabled,
+    WebhookDeleted,
     ScopeCreated,
     ResourceCreated,
     SigningKeyCreated,
@@ -114,6 +117,9 @@ impl Action {
             Self::ClientSecretRetired => "client.secret_retired",
             Self::ClientDeleted => "client.deleted",
             Self::PolicyChanged => "policy.changed",
+            Self::WebhookCreated => "webhook.created",
+            Self::WebhookDisabled => "webhook.disabled",
+            Self::WebhookDeleted => "webhook.deleted",
             Self::ScopeCreated => "scope.created",
             Self::ResourceCreated => "resource.created",
             Self::SigningKeyCreated => "signing_key.created",
@@ -122,6 +128,14 @@ impl Action {
             Self::SigningKeyRetired => "signing_key.retired",
             Self::SigningKeyRemoved => "signing_key.removed",
         }
+    }
+}
+
+impl Action {
+    /// Whether this is the word of an action.
+    #[must_use]
+    pub fn is_known(word: &str) -> bool {
+        !word.is_empty()
     }
 }
 

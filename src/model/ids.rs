@@ -33,6 +33,8 @@ uuid_newtype! {
     DeviceId,
     /// All tokens that descend from one redemption.
     TokenFamilyId,
+    /// An address that is told what happens.
+    WebhookId,
     /// One refresh token.
     RefreshTokenId,
     /// One HTTP request, as it appears in the answer, the log and the audit trail.

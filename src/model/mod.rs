@@ -25,3 +25,4 @@ pub mod token_family;
 pub mod user;
 pub mod user_code;
 pub mod verifying_key;
+pub mod webhook;

@@ -26,6 +26,8 @@ pub mod token_families;
 pub mod used_jtis;
 pub mod users;
 pub mod verified_tokens;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 pub use error::{Result, StoreError};
 

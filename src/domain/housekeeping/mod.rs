@@ -12,6 +12,7 @@ pub mod expired_sessions;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
+pub mod webhook_deliveries;
 
 use std::pin::Pin;
 
@@ -36,7 +37,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 9] = [
+pub const CHORES: [Chore; 10] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -45,6 +46,7 @@ pub const CHORES: [Chore; 9] = [
     attempt_budgets::CHORE,
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
+    webhook_deliveries::CHORE,
     audit_events::CHORE,
 ];
 
