@@ -26,7 +26,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::TimeDelta;
@@ -40,6 +40,7 @@ use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
+use pages::languages::Language;
 use within::within;
 
 /// Everything there is, by address.
@@ -65,13 +66,16 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
     let seen =
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let mut response = match Address::of(request.uri().path()) {
+    let address = Address::of(request.uri().path());
+    let language = language_of(app, address.as_ref(), &request);
+    let response = match address {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
             request.extensions_mut().insert(Slug(address.slug.clone()));
+            request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
             let waiting = prefer::wait(request.headers()).unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
@@ -84,6 +88,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         }
         None => not_found(request).await,
     };
+    let mut response = pages::put_into_words(response, language);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
@@ -129,7 +134,7 @@ async fn not_found(request: Request<Body>) -> Response {
         let error = OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.");
         return OAuthRefusal::from(error).into_response();
     }
-    pages::bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
+    pages::BareNotice::NotFound.into_response()
 }
 
 async fn method_not_allowed(request: Request<Body>) -> Response {
@@ -137,7 +142,16 @@ async fn method_not_allowed(request: Request<Body>) -> Response {
         let error = OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here.");
         return OAuthRefusal::from(error).into_response();
     }
-    pages::bare_notice(StatusCode::METHOD_NOT_ALLOWED, "Not possible", "This page cannot be used like that.")
+    pages::BareNotice::NotPossible.into_response()
+}
+
+/// The language of what a person will read; programs are not asked for theirs.
+fn language_of(app: &App, address: Option<&Address>, request: &Request<Body>) -> Language {
+    match address {
+        Some(address) if is_for_programs(&address.path) => Language::English,
+        Some(address) => pages::language_of(app, &address.slug, request.headers()),
+        None => pages::language_of(app, &TenantSlug::root(), request.headers()),
+    }
 }
 
 /// Whether programs, and not people, read what is at this path, also where no tenant can be.

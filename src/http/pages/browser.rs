@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use super::assets::STYLESHEET_PATH;
+use super::languages::{self, Language, Phrase, switch};
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
-use super::{PAGE_HEADERS, PageRefusal, html};
+use super::{PageRefusal, html, redirect};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::{sign_in, tenants};
@@ -20,7 +21,7 @@ use crate::http::origin::Origin;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::request_origin::RequestOrigin;
-use crate::model::tenant::Tenant;
+use crate::model::tenant::{Tenant, TenantSlug};
 
 /// Everything a page knows of the browser that asks for it. Every browser has a secret of its own from its
 /// first visit, so that its forms can be told from others'; signing in replaces it.
@@ -31,6 +32,11 @@ pub(super) struct Browser {
     pub(super) origin: RequestOrigin,
     /// Who is signed in.
     pub(super) session: Option<BrowserSession>,
+    /// The language of its pages.
+    pub(super) language: Language,
+    /// Where a change of the language leads back to, below the tenant's prefix: the page that is asked for,
+    /// without its query. Who needs the query puts the parts of it here that it has checked.
+    pub(super) here: String,
     secret: BearerSecret,
     app: Arc<App>,
     jar: CookieJar,
@@ -45,7 +51,7 @@ impl FromRequestParts<Arc<App>> for Browser {
         let Origin(origin) = Origin::from_request_parts(parts, app).await.map_err(wiring)?;
         let tenant = tenants::find(app, &slug).await?;
         let jar = CookieJar::from_headers(&parts.headers);
-        let name = cookie_name(app, &tenant, "");
+        let name = cookie_name(app, &tenant.slug, "");
         let shown =
             jar.get(&name).and_then(|cookie| BearerSecret::parse(SecretKind::Browser, cookie.value()));
         let session = match &shown {
@@ -57,6 +63,8 @@ impl FromRequestParts<Arc<App>> for Browser {
             tenant,
             origin,
             session,
+            language: parts.extensions.get().copied().unwrap_or(Language::English),
+            here: parts.uri.path().to_owned(),
             app: Arc::clone(app),
             jar,
         };
@@ -86,35 +94,43 @@ impl Browser {
 
     /// The value of one of our cookies.
     pub(super) fn cookie(&self, purpose: &str) -> Option<&str> {
-        Some(self.jar.get(&cookie_name(&self.app, &self.tenant, purpose))?.value())
+        Some(self.jar.get(&cookie_name(&self.app, &self.tenant.slug, purpose))?.value())
     }
 
     /// Sets one of our cookies until the browser is closed.
     pub(super) fn set_cookie(&mut self, purpose: &str, value: String) {
-        let cookie = Cookie::build((cookie_name(&self.app, &self.tenant, purpose), value))
-            .path("/")
-            .http_only(true)
-            .secure(self.app.config.is_https())
-            // Strict would drop the session of those who arrive by a link from elsewhere.
-            .same_site(SameSite::Lax)
-            .build();
+        let cookie = self.our_cookie(purpose, value);
+        self.jar = std::mem::take(&mut self.jar).add(cookie);
+    }
+
+    /// Sets one of our cookies for as long as the browser keeps any: most take it away after 400 days.
+    pub(super) fn keep_cookie(&mut self, purpose: &str, value: String) {
+        let mut cookie = self.our_cookie(purpose, value);
+        cookie.make_permanent();
         self.jar = std::mem::take(&mut self.jar).add(cookie);
     }
 
     /// Takes one of our cookies away.
     pub(super) fn remove_cookie(&mut self, purpose: &str) {
-        let cookie = Cookie::build((cookie_name(&self.app, &self.tenant, purpose), ""))
+        let cookie = self.our_cookie(purpose, String::new());
+        self.jar = std::mem::take(&mut self.jar).remove(cookie);
+    }
+
+    fn our_cookie(&self, purpose: &str, value: String) -> Cookie<'static> {
+        Cookie::build((cookie_name(&self.app, &self.tenant.slug, purpose), value))
             .path("/")
             .http_only(true)
             .secure(self.app.config.is_https())
+            // Strict would drop the session of those who arrive by a link from elsewhere.
             .same_site(SameSite::Lax)
-            .build();
-        self.jar = std::mem::take(&mut self.jar).remove(cookie);
+            .build()
     }
 
     /// What surrounds each page.
     pub(super) fn frame(&self) -> PageFrame {
         PageFrame {
+            language: self.language,
+            here: Some(self.here.clone()),
             tenant_name: self.tenant.name.clone(),
             base: self.tenant.slug.path_prefix(),
             stylesheet: STYLESHEET_PATH.clone(),
@@ -125,7 +141,7 @@ impl Browser {
 
     /// A page, with the cookies that changed.
     pub(super) fn show(self, status: StatusCode, page: &impl askama::Template) -> Response {
-        let response = html(status, page);
+        let response = html(status, self.language, page);
         (self.jar, response).into_response()
     }
 
@@ -134,31 +150,35 @@ impl Browser {
         self,
         status: StatusCode,
         tone: Tone,
-        title: &str,
-        text: &str,
-        next: Option<&str>,
+        title: Phrase,
+        text: Phrase,
+        next: Option<Phrase>,
     ) -> Response {
         let frame = self.frame();
-        let next =
-            next.map(|label| NextStep { href: format!("{}/device", frame.base), label: label.to_owned() });
-        let page = NoticePage { frame, title: title.to_owned(), text: text.to_owned(), tone, next };
+        let next = next.map(|label| NextStep { href: format!("{}/device", frame.base), label });
+        let page = NoticePage { frame, title, text, tone, next };
         self.show(status, &page)
     }
 
     /// Sends the browser to another page of the tenant, always by GET (RFC 9700 §4.12).
     pub(super) fn go_to(self, path: &str) -> Response {
         let target = format!("{}{path}", self.tenant.slug.path_prefix());
-        (self.jar, PAGE_HEADERS, axum::response::Redirect::to(&target)).into_response()
+        (self.jar, redirect(&target)).into_response()
     }
+}
+
+/// The language of a request for a page of this tenant.
+pub(in crate::http) fn language_of(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Language {
+    languages::chosen(headers, &cookie_name(app, slug, switch::COOKIE))
 }
 
 /// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each
 /// has cookies of its own name: `latchkey`, `latchkey-code`, `latchkey.acme`, `latchkey-code.acme`. No slug has a
 /// dot, so no tenant's name can spell another's cookie.
-fn cookie_name(app: &App, tenant: &Tenant, purpose: &str) -> String {
+fn cookie_name(app: &App, slug: &TenantSlug, purpose: &str) -> String {
     let prefix = if app.config.is_https() { "__Host-" } else { "" };
     let dash = if purpose.is_empty() { "" } else { "-" };
-    let slug = tenant.slug.as_str();
+    let slug = slug.as_str();
     let dot = if slug.is_empty() { "" } else { "." };
     format!("{prefix}latchkey{dash}{purpose}{dot}{slug}")
 }

@@ -35,6 +35,7 @@ pub(super) async fn decide(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
+    let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
@@ -46,14 +47,15 @@ pub(super) async fn decide(
     let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
         return Err(PageRefusal::ForeignForm);
     };
-    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await {
+    match decide::decide(&app, &browser.tenant, session, DeviceSessionId(id), decision, &browser.origin).await
+    {
         Ok(()) => Ok(decided(browser, decision)),
         Err(DecisionRefused::AlreadyHandled) => Ok(browser.tell(
             StatusCode::CONFLICT,
             Tone::Neutral,
-            "Already handled",
-            "This request was answered before, or its time has passed. Look at your device; it may show a new code.",
-            Some("Enter a code"),
+            language.t("consent-handled-title"),
+            language.t("consent-handled"),
+            Some(language.t("consent-handled-next")),
         )),
         Err(DecisionRefused::StaleSignIn) => {
             if let Some(consent) = open::opened(&app, &browser.tenant, session).await? {
@@ -66,19 +68,20 @@ pub(super) async fn decide(
 }
 
 fn decided(browser: Browser, decision: Decision) -> Response {
+    let language = browser.language;
     match decision {
         Decision::Approve => browser.tell(
             StatusCode::OK,
             Tone::Success,
-            "Your device is connected",
-            "Go back to your device; it continues by itself within a few seconds. You can close this page.",
+            language.t("consent-approved-title"),
+            language.t("consent-approved"),
             None,
         ),
         Decision::Deny => browser.tell(
             StatusCode::OK,
             Tone::Neutral,
-            "Declined",
-            "The device was not connected and got nothing. If somebody sent you that code, do not answer them.",
+            language.t("consent-declined-title"),
+            language.t("consent-declined"),
             None,
         ),
     }
@@ -106,7 +109,7 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
             user_agent: request.user_agent,
         },
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-        requested_at_words: words::when(request.created_at, app.clock.now()),
+        requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),
         ip_address: request.ip_address.map(|address| address.to_string()),
         scopes: consent
             .scopes
@@ -114,7 +117,7 @@ fn page(app: &Arc<App>, browser: &Browser, session: &BrowserSession, consent: Co
             .map(|scope| ScopeWords { name: scope.name, description: scope.description })
             .collect(),
         resources: consent.resources.into_iter().map(|resource| resource.name).collect(),
-        access_lifetime_words: words::lifetime(&app.config.tokens, renewable),
+        access_lifetime_words: words::lifetime(browser.language, &app.config.tokens, renewable),
         account: session.user.username.clone(),
         decision_token: browser.form_token(&decision_purpose(&id)),
         session_id: id,

@@ -10,7 +10,7 @@ use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::views::DeviceEntryPage;
-use super::{PageRefusal, try_again_after};
+use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
@@ -62,6 +62,7 @@ pub(super) async fn enter_code(
         carried_code::carry(app, &mut browser, &short, Stage::Entered);
         return Ok(browser.go_to("/sign-in"));
     };
+    let language = browser.language;
     let (status, error, wait) = match open::open(app, &browser.tenant, session, &short, &browser.origin).await
     {
         Ok(_) => {
@@ -72,24 +73,18 @@ pub(super) async fn enter_code(
             carried_code::carry(app, &mut browser, &short, Stage::Entered);
             return Ok(browser.go_to("/sign-in"));
         }
-        Err(OpenRefused::NoSuchCode) => (
-            StatusCode::BAD_REQUEST,
-            "This code does not work. Compare it with your device: it may be mistyped, used or expired.",
-            None,
-        ),
+        Err(OpenRefused::NoSuchCode) => {
+            (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)
+        }
         Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
-            "Too many codes that did not work. Please wait ten minutes, then ask your device for a new one.",
+            language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
         Err(OpenRefused::Store(error)) => return Err(error.into()),
     };
     carried_code::put_down(&mut browser);
-    let page = DeviceEntryPage {
-        frame: browser.frame(),
-        code: short,
-        code_from_link: false,
-        error: Some(error.to_owned()),
-    };
+    let page =
+        DeviceEntryPage { frame: browser.frame(), code: short, code_from_link: false, error: Some(error) };
     Ok(try_again_after(wait, browser.show(status, &page)))
 }

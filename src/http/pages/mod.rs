@@ -1,11 +1,13 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
 pub mod assets;
+mod bare_notice;
 pub mod browser;
 pub mod carried_code;
 pub mod consent;
 pub mod csrf;
 pub mod device;
+pub mod languages;
 pub mod sign_in;
 pub mod sign_out;
 pub mod views;
@@ -16,24 +18,28 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use chrono::TimeDelta;
 
 use crate::app::App;
-use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::domain::oauth_error::OAuthError;
 use crate::http::whole_seconds;
 use crate::store::StoreError;
-use views::{NextStep, NoticePage, PageFrame, Tone};
+pub(super) use bare_notice::{BareNotice, put_into_words};
+pub(super) use browser::language_of;
+use languages::Language;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
+        .route("/language", post(languages::switch::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
+        .route(&assets::FAVICON_PATH, get(assets::favicon))
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.
@@ -51,18 +57,26 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 8] = [
         HeaderName::from_static("permissions-policy"),
         HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ),
-    (HeaderName::from_static("content-language"), HeaderValue::from_static("en")),
+    (header::VARY, HeaderValue::from_static("Accept-Language, Cookie")),
 ];
 
 /// A page as an answer, with the headers that protect it.
-fn html(status: StatusCode, page: &impl Template) -> Response {
+fn html(status: StatusCode, language: Language, page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => (status, PAGE_HEADERS, Html(text)).into_response(),
+        Ok(text) => {
+            let in_language = [(header::CONTENT_LANGUAGE, language.tag())];
+            (status, PAGE_HEADERS, in_language, Html(text)).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "a page could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Sends to another page, always by GET (RFC 9700 §4.12).
+fn redirect(target: &str) -> Response {
+    (PAGE_HEADERS, Redirect::to(target)).into_response()
 }
 
 /// The same answer, saying when to try again if it is too early now (RFC 6585 §4).
@@ -71,26 +85,6 @@ fn try_again_after(span: Option<TimeDelta>, mut response: Response) -> Response 
         response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(span));
     }
     response
-}
-
-/// A page that belongs to no tenant and no browser.
-pub(super) fn bare_notice(status: StatusCode, title: &str, text: &str) -> Response {
-    html(
-        status,
-        &NoticePage {
-            frame: PageFrame {
-                tenant_name: "Latchkey".to_owned(),
-                base: String::new(),
-                stylesheet: assets::STYLESHEET_PATH.clone(),
-                signed_in_as: None,
-                csrf: String::new(),
-            },
-            title: title.to_owned(),
-            text: text.to_owned(),
-            tone: Tone::Problem,
-            next: None::<NextStep>,
-        },
-    )
 }
 
 /// Why a page cannot be shown, or a form not be taken.
@@ -116,44 +110,10 @@ impl From<StoreError> for PageRefusal {
 
 impl IntoResponse for PageRefusal {
     fn into_response(self) -> Response {
-        let error = match self {
-            Self::ForeignForm => {
-                return bare_notice(
-                    StatusCode::FORBIDDEN,
-                    "This form is out of date",
-                    "Please go back to the page, load it anew and try again.",
-                );
-            }
-            Self::Failed(error) => error,
-        };
-        if let Some(cause) = &error.cause {
-            tracing::error!(error = error.code.as_str(), cause, "a page failed");
+        match self {
+            Self::ForeignForm => BareNotice::ForeignForm,
+            Self::Failed(error) => BareNotice::from(error),
         }
-        match error.code {
-            ErrorCode::NotFound => {
-                bare_notice(StatusCode::NOT_FOUND, "Not found", "There is no page at this address.")
-            }
-            ErrorCode::TemporarilyUnavailable => {
-                let page = bare_notice(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "We will be right back",
-                    "The service cannot be reached at the moment. Nothing was lost; please try again shortly.",
-                );
-                try_again_after(Some(UNAVAILABLE_RETRY_AFTER), page)
-            }
-            ErrorCode::ServerError => bare_notice(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "Something went wrong",
-                "That was our mistake, and it was noted. Please try again.",
-            ),
-            ErrorCode::TooLarge => {
-                bare_notice(StatusCode::PAYLOAD_TOO_LARGE, "Too much", "That was more than we can read.")
-            }
-            _ => bare_notice(
-                StatusCode::BAD_REQUEST,
-                "We could not read that",
-                "Please go back to the page, load it anew and try again.",
-            ),
-        }
+        .into_response()
     }
 }

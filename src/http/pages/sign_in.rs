@@ -11,8 +11,9 @@ use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::device::enter_code;
+use super::languages::Phrase;
 use super::views::SignInPage;
-use super::{PageRefusal, try_again_after};
+use super::{PageRefusal, try_again_after, words};
 use crate::app::App;
 use crate::domain::sign_in::{self, SignInRefused};
 use crate::model::attempt_budget::Exhausted;
@@ -43,6 +44,7 @@ pub(super) async fn sign_in(
         &browser.origin,
     )
     .await;
+    let language = browser.language;
     let (status, error, wait) = match signed_in {
         Ok((session, secret)) => {
             browser.change_secret(secret);
@@ -52,19 +54,21 @@ pub(super) async fn sign_in(
                 _ => Ok(browser.go_to("/device")),
             };
         }
-        Err(SignInRefused::WrongCredentials) => (StatusCode::BAD_REQUEST, "Name or password is wrong.", None),
+        Err(SignInRefused::WrongCredentials) => {
+            (StatusCode::BAD_REQUEST, language.t("sign-in-error-wrong"), None)
+        }
         Err(SignInRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
-            "Too many attempts. Please wait ten minutes, then try again.",
+            language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
         Err(SignInRefused::Store(error)) => return Err(error.into()),
     };
-    let page = page(&app, &browser, username, Some(error.to_owned()));
+    let page = page(&app, &browser, username, Some(error));
     Ok(try_again_after(wait, browser.show(status, &page)))
 }
 
-fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<String>) -> SignInPage {
+fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<Phrase>) -> SignInPage {
     let code = carried_code::read(app, browser)
         .filter(|code| code.stage == Stage::Entered)
         .and_then(|code| UserCode::parse(&code.input).ok());

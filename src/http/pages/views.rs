@@ -5,9 +5,16 @@
 
 use askama::Template;
 
+use super::languages::{Language, Phrase};
+
 /// What every page shows around its content.
 #[derive(Debug, Clone)]
 pub struct PageFrame {
+    /// The language of the page.
+    pub language: Language,
+    /// The path of the page below `base`, to come back to after the language was changed; `None`: it cannot be
+    /// changed here.
+    pub here: Option<String>,
     /// The name of the tenant, as its users know it.
     pub tenant_name: String,
     /// The path prefix of every link and form action: empty, or `/t/acme`, without a trailing slash.
@@ -18,6 +25,14 @@ pub struct PageFrame {
     pub signed_in_as: Option<String>,
     /// The token every form of this browser session sends back.
     pub csrf: String,
+}
+
+impl PageFrame {
+    /// The message of this key in the language of the page.
+    #[must_use]
+    pub fn t(&self, key: &'static str) -> Phrase {
+        self.language.t(key)
+    }
 }
 
 /// The form that takes the user code (RFC 8628 section 3.3).
@@ -31,7 +46,7 @@ pub struct DeviceEntryPage {
     /// Whether the code came with `verification_uri_complete` and was not typed by the user.
     pub code_from_link: bool,
     /// Why the code was not accepted.
-    pub error: Option<String>,
+    pub error: Option<Phrase>,
 }
 
 /// The form that takes a username and a password.
@@ -45,7 +60,7 @@ pub struct SignInPage {
     /// The user code of the device being connected.
     pub code: Option<String>,
     /// Why the last attempt failed, in words that do not tell whether the account exists.
-    pub error: Option<String>,
+    pub error: Option<Phrase>,
     /// Whether the user has a session, but too old a one for this decision.
     pub fresh_required: bool,
 }
@@ -69,7 +84,7 @@ pub struct ConsentPage {
     /// When the device asked, as an RFC 3339 timestamp.
     pub requested_at: String,
     /// When the device asked, in words.
-    pub requested_at_words: String,
+    pub requested_at_words: Phrase,
     /// The address from which the device asked.
     pub ip_address: Option<String>,
     /// What the device asks for; may be empty.
@@ -77,7 +92,7 @@ pub struct ConsentPage {
     /// The names of the services it asks for; none: only the tenant's default.
     pub resources: Vec<String>,
     /// How long the tokens live, as one or more whole sentences.
-    pub access_lifetime_words: String,
+    pub access_lifetime_words: Phrase,
     /// The account that decides.
     pub account: String,
     /// The single-use token that binds the decision to this rendering of the page.
@@ -103,13 +118,13 @@ pub struct DeviceWords {
 
 impl DeviceWords {
     /// The statements the device made, each with its label, in the order in which the page shows them.
-    fn statements(&self) -> Vec<(&'static str, &str)> {
+    fn statements(&self, frame: &PageFrame) -> Vec<(Phrase, &str)> {
         [
-            ("Name", &self.name),
-            ("System", &self.os),
-            ("Host name", &self.hostname),
-            ("Version", &self.client_version),
-            ("User agent", &self.user_agent),
+            (frame.t("consent-device-name"), &self.name),
+            (frame.t("consent-device-os"), &self.os),
+            (frame.t("consent-device-hostname"), &self.hostname),
+            (frame.t("consent-device-version"), &self.client_version),
+            (frame.t("consent-device-user-agent"), &self.user_agent),
         ]
         .into_iter()
         .filter_map(|(label, value)| Some((label, value.as_deref()?)))
@@ -133,9 +148,9 @@ pub struct NoticePage {
     /// The surrounding of the page.
     pub frame: PageFrame,
     /// The heading, which is the title of the page as well.
-    pub title: String,
+    pub title: Phrase,
     /// What happened and what to do now.
-    pub text: String,
+    pub text: Phrase,
     /// How the page looks.
     pub tone: Tone,
     /// Where to go from here.
@@ -159,7 +174,7 @@ pub struct NextStep {
     /// The path it leads to, prefix included. Always a path of this server, never a URL from a request.
     pub href: String,
     /// The text of the link.
-    pub label: String,
+    pub label: Phrase,
 }
 
 #[cfg(test)]
@@ -170,12 +185,18 @@ mod tests {
 
     fn frame() -> PageFrame {
         PageFrame {
+            language: Language::English,
+            here: Some(HOSTILE.to_owned()),
             tenant_name: HOSTILE.to_owned(),
             base: "/t/acme".to_owned(),
             stylesheet: "/assets/style-1a2b.css".to_owned(),
             signed_in_as: Some(HOSTILE.to_owned()),
             csrf: "csrf-token".to_owned(),
         }
+    }
+
+    fn said() -> Phrase {
+        Language::English.t("consent-title").name("client", HOSTILE)
     }
 
     fn consent() -> ConsentPage {
@@ -192,11 +213,11 @@ mod tests {
                 ..DeviceWords::default()
             },
             requested_at: "2026-03-01T10:20:00Z".to_owned(),
-            requested_at_words: "2 minutes ago, 10:20 UTC".to_owned(),
+            requested_at_words: said(),
             ip_address: Some("203.0.113.17".to_owned()),
             scopes: vec![ScopeWords { name: hostile(), description: hostile() }],
             resources: vec![hostile()],
-            access_lifetime_words: "Access tokens last 10 minutes.".to_owned(),
+            access_lifetime_words: said(),
             account: hostile(),
             decision_token: "decision-token".to_owned(),
             session_id: "session".to_owned(),
@@ -207,10 +228,10 @@ mod tests {
         let hostile = || HOSTILE.to_owned();
         let notice = |tone| NoticePage {
             frame: frame(),
-            title: hostile(),
-            text: hostile(),
+            title: said(),
+            text: said(),
             tone,
-            next: Some(NextStep { href: "/t/acme/device".to_owned(), label: hostile() }),
+            next: Some(NextStep { href: "/t/acme/device".to_owned(), label: said() }),
         };
         let device = |code_from_link, error| DeviceEntryPage {
             frame: frame(),
@@ -227,9 +248,9 @@ mod tests {
         };
         [
             device(true, None).render(),
-            device(false, Some(hostile())).render(),
+            device(false, Some(said())).render(),
             sign_in(true, None).render(),
-            sign_in(false, Some(hostile())).render(),
+            sign_in(false, Some(said())).render(),
             consent().render(),
             notice(Tone::Success).render(),
             notice(Tone::Neutral).render(),
@@ -268,8 +289,13 @@ mod tests {
 
     #[test]
     fn only_what_the_device_said_is_listed() {
-        assert_eq!(DeviceWords::default().statements(), []);
+        assert!(DeviceWords::default().statements(&frame()).is_empty());
         let device = DeviceWords { os: Some("Android 14".to_owned()), ..DeviceWords::default() };
-        assert_eq!(device.statements(), [("System", "Android 14")]);
+        let said: Vec<_> = device
+            .statements(&frame())
+            .into_iter()
+            .map(|(label, value)| (label.to_string(), value))
+            .collect();
+        assert_eq!(said, [("System".to_owned(), "Android 14")]);
     }
 }

@@ -50,7 +50,7 @@ async fn a_person_is_told_who_asks_from_where_for_what_and_as_whom_they_decide()
         "2 minutes ago",
         "Words for video",
         "The device's access ends after 10 minutes.".replace('\'', "&#39;").as_str(),
-        "You are deciding as <strong><bdi translate=\"no\">ada</bdi></strong>",
+        "You are deciding as <bdi translate=\"no\">ada</bdi>",
         "Decline unless you started this yourself",
     ] {
         assert!(page.says(text), "{text} is missing: {page:?}");

@@ -9,6 +9,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod languages;
 mod log;
 mod qr;
 mod raw_browser;

@@ -23,7 +23,7 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 async fn every_page_has_a_language_a_title_and_one_heading() {
     let server = TestServer::start().await;
     for (kind, page) in every_kind_of_page(&server).await {
-        assert!(page.html.starts_with("<!doctype html>\n<html lang=\"en\">"), "{kind}: {page:?}");
+        assert!(page.html.starts_with("<!doctype html>\n<html lang=\"en\" dir=\"ltr\">"), "{kind}: {page:?}");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{kind}");
         for name in ["h1", "title", "main", "header", "footer"] {
             assert_eq!(tags(&page.html, name).len(), 1, "{kind}: {name}");

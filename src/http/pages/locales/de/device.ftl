@@ -1,0 +1,10 @@
+device-title = Gerät verbinden
+device-intro = Geben Sie den Code ein, den Ihr Gerät auf seinem Bildschirm zeigt.
+device-linked-title = Steht dieser Code auf dem Bildschirm Ihres Geräts?
+device-linked-intro = Ein Link oder QR-Code hat Sie hierher geführt. Sehen Sie auf das Gerät vor Ihnen und vergleichen Sie jeden Buchstaben. Zeigt es einen anderen Code, oder ist da gar kein Gerät? Dann schließen Sie diese Seite.
+device-code = Code auf dem Gerät
+device-code-hint = Der Code sieht aus wie { $example }. Groß- und Kleinschreibung und Striche sind egal.
+device-continue = Weiter
+device-expiry = Codes laufen nach einigen Minuten ab. Wenn Ihrer nicht mehr gilt, kann Ihr Gerät einen neuen zeigen.
+device-error-no-such-code = Dieser Code gilt nicht. Vergleichen Sie ihn mit Ihrem Gerät: Vielleicht ist er vertippt, schon benutzt oder abgelaufen.
+device-error-too-many = Zu viele Codes, die nicht galten. Bitte warten Sie { $wait } und lassen Sie sich dann von Ihrem Gerät einen neuen zeigen.

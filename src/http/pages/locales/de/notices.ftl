@@ -1,0 +1,16 @@
+notice-not-found-title = Nicht gefunden
+notice-not-found = Unter dieser Adresse gibt es keine Seite.
+notice-not-possible-title = Nicht möglich
+notice-not-possible = Diese Seite lässt sich so nicht benutzen.
+notice-foreign-form-title = Dieses Formular ist veraltet
+notice-foreign-form = Bitte gehen Sie zurück zur Seite, laden Sie sie neu und versuchen Sie es noch einmal.
+notice-unreadable-title = Das konnten wir nicht lesen
+notice-unreadable = Bitte gehen Sie zurück zur Seite, laden Sie sie neu und versuchen Sie es noch einmal.
+notice-too-large-title = Zu viel
+notice-too-large = Das war mehr, als wir lesen können.
+notice-too-many-title = Zu viele Anfragen
+notice-too-many = Bitte warten Sie { $wait } und versuchen Sie es dann noch einmal.
+notice-unavailable-title = Wir sind gleich wieder da
+notice-unavailable = Der Dienst ist im Moment nicht erreichbar. Es ging nichts verloren; bitte versuchen Sie es bald noch einmal.
+notice-fault-title = Etwas ist schiefgegangen
+notice-fault = Das war unser Fehler, und er wurde festgehalten. Bitte versuchen Sie es noch einmal.

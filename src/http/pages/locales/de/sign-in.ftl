@@ -1,0 +1,8 @@
+sign-in-title = Anmelden
+sign-in-connecting = Sie verbinden das Gerät, das { $code } zeigt
+sign-in-again = Bitte geben Sie Ihr Passwort noch einmal ein. Ein Gerät lässt sich nur kurz nach einer Anmeldung verbinden, damit es kein anderer, der diesen Browser in die Hand bekommt, an Ihrer Stelle tun kann.
+sign-in-username = Benutzername
+sign-in-password = Passwort
+sign-in-submit = Anmelden
+sign-in-error-wrong = Name oder Passwort ist falsch.
+sign-in-error-too-many = Zu viele Versuche. Bitte warten Sie { $wait } und versuchen Sie es dann noch einmal.

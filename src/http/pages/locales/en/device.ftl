@@ -1,0 +1,10 @@
+device-title = Connect a device
+device-intro = Enter the code that your device shows on its screen.
+device-linked-title = Is this the code on your device’s screen?
+device-linked-intro = A link or QR code brought you here. Look at the device in front of you and compare every letter. Does it show another code, or is there no device? Then close this page.
+device-code = Code on the device
+device-code-hint = The code looks like { $example }. Capitals and dashes do not matter.
+device-continue = Continue
+device-expiry = Codes expire after some minutes. If yours no longer works, your device can show a new one.
+device-error-no-such-code = This code does not work. Compare it with your device: it may be mistyped, used or expired.
+device-error-too-many = Too many codes that did not work. Please wait { $wait }, then ask your device for a new one.

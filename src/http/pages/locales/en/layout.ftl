@@ -1,0 +1,8 @@
+layout-warning = Nobody legitimate will send you a code. Only continue if you started this yourself.
+layout-signed-in = Signed in as { $account }
+layout-sign-out = Sign out
+layout-language = Language
+# The title of a page whose form was not accepted.
+layout-error-title = Error: { $title }
+# Between the items of a list.
+layout-list-separator = { ", " }

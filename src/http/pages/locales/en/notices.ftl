@@ -1,0 +1,16 @@
+notice-not-found-title = Not found
+notice-not-found = There is no page at this address.
+notice-not-possible-title = Not possible
+notice-not-possible = This page cannot be used like that.
+notice-foreign-form-title = This form is out of date
+notice-foreign-form = Please go back to the page, load it anew and try again.
+notice-unreadable-title = We could not read that
+notice-unreadable = Please go back to the page, load it anew and try again.
+notice-too-large-title = Too much
+notice-too-large = That was more than we can read.
+notice-too-many-title = Too many requests
+notice-too-many = Please wait { $wait }, then try again.
+notice-unavailable-title = We will be right back
+notice-unavailable = The service cannot be reached at the moment. Nothing was lost; please try again shortly.
+notice-fault-title = Something went wrong
+notice-fault = That was our mistake, and it was noted. Please try again.

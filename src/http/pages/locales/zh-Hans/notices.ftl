@@ -1,0 +1,16 @@
+notice-not-found-title = 未找到
+notice-not-found = 此地址没有页面。
+notice-not-possible-title = 无法操作
+notice-not-possible = 此页面不能这样使用。
+notice-foreign-form-title = 此表单已过期
+notice-foreign-form = 请返回该页面，重新加载后再试。
+notice-unreadable-title = 我们无法读取此内容
+notice-unreadable = 请返回该页面，重新加载后再试。
+notice-too-large-title = 内容过大
+notice-too-large = 内容超出了我们能读取的大小。
+notice-too-many-title = 请求过多
+notice-too-many = 请等待 { $wait }，然后重试。
+notice-unavailable-title = 我们马上回来
+notice-unavailable = 服务暂时无法访问。没有丢失任何内容，请稍后重试。
+notice-fault-title = 出了点问题
+notice-fault = 这是我们的错误，已被记录。请重试。

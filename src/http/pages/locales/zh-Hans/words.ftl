@@ -1,0 +1,9 @@
+span-seconds = { $count } 秒
+span-minutes = { $count } 分钟
+span-hours = { $count } 小时
+span-days = { $count } 天
+ago-moments = 不到一分钟前
+ago-minutes = { $count } 分钟前
+ago-hours = { $count } 小时前
+ago-days = { $count } 天前
+when = { $ago }，{ $time } UTC
