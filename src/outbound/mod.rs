@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::sync::{OnceCell, Semaphore};
@@ -58,7 +58,7 @@ pub enum FetchError {
     Broken(String),
     /// It answered with something else than 200.
     #[error("the answer has status {0}")]
-    Status(StatusCode),
+    Status(u16),
     /// It answered with more than is read.
     #[error("the answer is longer than 64 KiB")]
     TooLong,
@@ -109,7 +109,7 @@ impl Outbound {
         self.call(url, async |client| {
             let mut response = send(client.get(url.clone()).header(ACCEPT, json)).await?;
             if response.status() != StatusCode::OK {
-                return Err(FetchError::Status(response.status()));
+                return Err(FetchError::Status(response.status().as_u16()));
             }
             let mut answer = Vec::new();
             while let Some(chunk) = response.chunk().await? {
@@ -123,10 +123,18 @@ impl Outbound {
         .await
     }
 
-    /// Posts to an address; the status it answers with. What else it says is not read.
-    pub async fn post(&self, url: &Url, headers: HeaderMap, body: String) -> Result<StatusCode, FetchError> {
+    /// Posts JSON to an address; the status it answers with. What else it says is not read.
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<u16, FetchError> {
         self.call(url, async |client| {
-            Ok(send(client.post(url.clone()).headers(headers).body(body)).await?.status())
+            let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+            let request =
+                headers.iter().fold(request, |request, (name, value)| request.header(*name, value.as_str()));
+            Ok(send(request).await?.status().as_u16())
         })
         .await
     }

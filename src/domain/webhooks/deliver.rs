@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
@@ -24,11 +22,14 @@ const BATCH: i64 = 16;
 /// How much longer than an attempt may take a message stays with the server that took it.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
+/// The status that says that nobody is there any more (RFC 9110 §15.5.11).
+const GONE: u16 = 410;
+
 /// What came of an attempt.
 #[derive(Debug)]
 enum Attempt {
     Arrived,
-    /// The receiver says that nobody is there any more, and wants no more messages (RFC 9110 §15.5.11).
+    /// The receiver wants no more messages.
     Gone,
     Failed(String),
 }
@@ -65,18 +66,13 @@ async fn attempt(app: &App, delivery: &Delivery) -> Attempt {
     let timestamp = app.clock.now().timestamp();
     let signed = signature::sign(&key, delivery.id, timestamp, &delivery.payload);
     let headers = [
-        (CONTENT_TYPE.as_str(), "application/json".to_owned()),
         ("webhook-id", delivery.id.to_string()),
         ("webhook-timestamp", timestamp.to_string()),
         ("webhook-signature", signed),
     ];
-    let headers: HeaderMap = headers
-        .into_iter()
-        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)))
-        .collect();
-    match app.webhook_calls.post(&url, headers, delivery.payload.clone()).await {
-        Ok(status) if status.is_success() => Attempt::Arrived,
-        Ok(StatusCode::GONE) => Attempt::Gone,
+    match app.webhook_calls.post(&url, &headers, delivery.payload.clone()).await {
+        Ok(200..=299) => Attempt::Arrived,
+        Ok(GONE) => Attempt::Gone,
         Ok(status) => Attempt::Failed(FetchError::Status(status).to_string()),
         Err(error) => Attempt::Failed(error.to_string()),
     }
