@@ -23,6 +23,7 @@ pub mod queues;
 pub mod recent_proofs;
 pub mod recovery_codes;
 pub mod refresh_tokens;
+pub mod registration_tokens;
 pub mod request_buckets;
 pub mod resources;
 pub mod revoked_access_tokens;

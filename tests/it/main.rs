@@ -30,6 +30,7 @@ mod rfc6749_refresh_races;
 mod rfc7009_revocation;
 mod rfc7517_jwks;
 mod rfc7523_client_assertions;
+mod rfc7591_registration;
 mod rfc7662_introspection;
 mod rfc8414_metadata;
 mod rfc8628;

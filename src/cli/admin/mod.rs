@@ -4,6 +4,7 @@
 mod campaigns;
 mod clients;
 mod policies;
+mod registration_tokens;
 mod resources;
 mod scopes;
 mod signing_keys;
@@ -84,6 +85,8 @@ enum Command {
     RetireSecret(clients::OneClient),
     /// Delete a client with its codes, devices and tokens; the audit trail stays.
     DeleteClient(clients::ThatClient),
+    /// Make a token that lets clients register themselves (RFC 7591), where [registration] is on.
+    CreateRegistrationToken(registration_tokens::CreateRegistrationToken),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
     /// Make a service known that tokens can be for (RFC 8707).
@@ -156,6 +159,9 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetClientKeys(change) => clients::set_client_keys(app, tenant, change).await,
         Command::RotateSecret(client) => clients::rotate_secret(app, tenant, &client).await,
         Command::RetireSecret(client) => clients::retire_secret(app, tenant, &client).await,
+        Command::CreateRegistrationToken(new) => {
+            registration_tokens::create_registration_token(app, tenant, &new).await
+        }
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
