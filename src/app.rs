@@ -25,6 +25,7 @@ use crate::store::queues::Queues;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 use crate::store::verified_tokens::VerifiedTokens;
+use crate::themes::Themes;
 
 /// The one state of the program, shared by all requests.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct App {
     pub outbound: Arc<Outbound>,
     /// Where addresses are.
     pub geo: Geo,
+    /// How the pages of tenants look.
+    pub themes: Themes,
     /// The way to the mail server.
     pub mail: Mail,
     /// The keys that clients publish.
@@ -87,6 +90,7 @@ impl App {
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let outbound = Arc::new(Outbound::new(&config.clients));
         let geo = Geo::new(&config.geo);
+        let themes = Themes::new(&config.pages);
         let mail = Mail::new(&config.mail, &config.public_origin());
         Self {
             config,
@@ -97,6 +101,7 @@ impl App {
             cached: Cached::default(),
             outbound,
             geo,
+            themes,
             mail,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),

@@ -21,6 +21,7 @@ mod second_factor_browser;
 mod sign_in;
 mod step_up;
 mod structure;
+mod themes;
 
 use crate::support::{Page, TestServer};
 
