@@ -145,7 +145,7 @@ async fn no_page_sticks_out_when_its_script_runs_from_right_to_left() {
 /// Presses Tab often enough to come to everything.
 async fn out_of_reach(browser: &Chromium) -> Value {
     let controls = browser.run(CONTROLS, json!(null)).await.as_u64().expect("a number");
-    let tabs: String = (0..controls + 1).map(|_| char::from(Key::Tab)).collect();
+    let tabs: String = (0..=controls).map(|_| char::from(Key::Tab)).collect();
     browser.type_text(&tabs).await;
     browser.run(OUT_OF_REACH, json!(null)).await
 }
