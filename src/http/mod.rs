@@ -71,6 +71,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let address = Address::of(request.uri().path());
     let language = language_of(app, address.as_ref(), &request);
+    let slug = address.as_ref().map(|address| address.slug.clone());
     let mut response = match address {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
@@ -97,7 +98,9 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         None => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
-    response = pages::put_into_words(response, language);
+    let theme = slug.as_ref().and_then(|slug| Some((slug, app.themes.of(slug)?)));
+    let theme = theme.as_ref().map(|(slug, theme)| (*slug, theme.as_ref()));
+    response = pages::put_into_words(response, language, theme);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
