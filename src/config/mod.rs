@@ -43,6 +43,7 @@ pub struct Config {
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
+    pub webhooks: Webhooks,
     pub housekeeping: Housekeeping,
 }
 
@@ -234,6 +235,17 @@ pub enum Coherence {
     Notify,
     /// Not at all: the database is asked every time.
     ReadThrough,
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Webhooks {
+    #[serde(deserialize_with = "values::networks")]
+    pub networks: Vec<IpNet>,
+    pub timeout_milliseconds: u64,
+    pub deliveries_days: u32,
 }
 
 /// `[housekeeping]`

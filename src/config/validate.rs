@@ -26,6 +26,11 @@ impl Config {
         )?;
         self.check_registration()?;
         require(
+            (100..=60_000).contains(&self.webhooks.timeout_milliseconds),
+            "webhooks.timeout_milliseconds",
+            "must be between 100 and 60000",
+        )?;
+        require(
             self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
             "sign_in.idle_seconds",
             "must be more than 0 and not more than sign_in.absolute_seconds",

@@ -39,6 +39,8 @@ uuid_newtype! {
     RegistrationTokenId,
     /// A service that tokens are for.
     ResourceId,
+    /// An address that is told what happens.
+    WebhookId,
     /// One refresh token.
     RefreshTokenId,
     /// One HTTP request, as it appears in the answer, the log and the audit trail.

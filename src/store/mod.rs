@@ -38,6 +38,8 @@ pub mod totp_secrets;
 pub mod used_jtis;
 pub mod users;
 pub mod verified_tokens;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 pub use error::{Result, StoreError};
 

@@ -49,3 +49,4 @@ mod tenants;
 mod third_party_clients;
 mod third_party_javascript;
 mod trusted_proxies;
+mod webhooks;

@@ -12,6 +12,7 @@ mod tenants;
 mod tokens_not_before;
 mod users;
 mod verify_audit;
+mod webhooks;
 
 use std::io::Write;
 
@@ -115,6 +116,12 @@ enum Command {
     ListCampaigns(campaigns::ListCampaigns),
     /// Let a frozen source have codes again.
     ReleaseSource(campaigns::ReleaseSource),
+    /// Have an address told what happens; the secret that signs the messages is printed this once.
+    CreateWebhook(webhooks::CreateWebhook),
+    /// List the addresses that are told what happens.
+    ListWebhooks,
+    /// Tell an address nothing more.
+    DeleteWebhook(webhooks::ThatWebhook),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
@@ -170,6 +177,9 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
+        Command::CreateWebhook(new) => webhooks::create_webhook(app, tenant, new).await,
+        Command::ListWebhooks => webhooks::list_webhooks(app, tenant).await,
+        Command::DeleteWebhook(that) => webhooks::delete_webhook(app, tenant, &that).await,
         Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
         Command::RevokeCampaign(which) => campaigns::revoke_campaign(app, tenant, &which).await,
         Command::ListCampaigns(which) => campaigns::list_campaigns(app, tenant, &which).await,
