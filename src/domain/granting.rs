@@ -164,6 +164,7 @@ mod tests {
     use super::*;
     use crate::model::client::OwnerRights;
     use crate::model::ids::{ClientId, UserId};
+    use crate::model::scope_translations::Translations;
     use crate::model::tenant::DEFAULT_TENANT;
     use crate::model::user::Standing;
     use uuid::Uuid;
@@ -197,6 +198,7 @@ mod tests {
             .map(|(name, role)| Scope {
                 name: name.into(),
                 description: String::new(),
+                translations: Translations::default(),
                 required_role: role.map(|role| role.parse::<Role>().unwrap()),
             })
             .to_vec()
@@ -226,8 +228,12 @@ mod tests {
     #[test]
     fn the_scopes_that_open_everything_are_registered_by_name_or_not_had() {
         let names = ["admin", "device:approve", "video"];
-        let catalogue =
-            names.map(|name| Scope { name: name.into(), description: String::new(), required_role: None });
+        let catalogue = names.map(|name| Scope {
+            name: name.into(),
+            description: String::new(),
+            translations: Translations::default(),
+            required_role: None,
+        });
         let mut inheriting = client(ScopePolicy::Inherit);
         assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "video");
         inheriting.scopes = set("device:approve");

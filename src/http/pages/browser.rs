@@ -182,6 +182,11 @@ pub(in crate::http) fn language_of(app: &App, slug: &TenantSlug, headers: &Heade
     languages::chosen(headers, &cookie_name(app, slug, switch::COOKIE))
 }
 
+/// What words for a person of this tenant are looked up by.
+pub(in crate::http) fn languages_asked_for(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Vec<String> {
+    languages::asked_for(headers, &cookie_name(app, slug, switch::COOKIE))
+}
+
 /// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each
 /// has cookies of its own name: `latchkey`, `latchkey-code`, `latchkey.acme`, `latchkey-code.acme`. No slug has a
 /// dot, so no tenant's name can spell another's cookie.

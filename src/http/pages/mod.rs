@@ -38,7 +38,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::http::whole_seconds;
 use crate::store::StoreError;
 pub(super) use bare_notice::{BareNotice, put_into_words};
-pub(super) use browser::language_of;
+pub(super) use browser::{language_of, languages_asked_for};
 use languages::Language;
 
 /// The routes.

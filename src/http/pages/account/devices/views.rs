@@ -191,7 +191,7 @@ impl DeviceWords {
             connected: Moment::past(language, device.created_at, now, device.place.as_ref()),
             seen: device.last_seen_at.map(|seen| Moment::past(language, seen, now, None)),
             left: Moment::left(language, device.expires_at, now),
-            scopes: scopes.into_iter().map(|scope| scope.description).collect(),
+            scopes: scopes.iter().map(|scope| scope.in_words([language.tag()]).to_owned()).collect(),
         }
     }
 }
