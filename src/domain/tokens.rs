@@ -159,14 +159,23 @@ struct IdTokenClaims<'a> {
     person: PersonClaims<'a>,
 }
 
+/// Makes sure that tokens for the client can be signed.
+pub async fn ensure_key(app: &App, tenant: &Tenant, client: &Client) -> Result<(), OAuthError> {
+    key_of(app, tenant, client).await.map(drop)
+}
+
+async fn key_of(app: &App, tenant: &Tenant, client: &Client) -> Result<Arc<SigningKey>, OAuthError> {
+    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
+    signing_keys::signing(app, tenant.id, algorithm).await
+}
+
 /// Signs an access token, and an ID token when `openid` is granted. Nothing is stored.
 pub async fn issue(
     app: &App,
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
-    let algorithm = grant.client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
-    let key = signing_keys::signing(app, grant.tenant.id, algorithm).await?;
+    let key = key_of(app, grant.tenant, grant.client).await?;
     let now = app.clock.now();
     let issuer = tenants::issuer(app, &grant.tenant.slug);
     let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
@@ -226,8 +235,7 @@ pub async fn issue_to_client(
     resources: &[String],
     dpop_key: Option<KeyThumbprint>,
 ) -> Result<IssuedTokens, OAuthError> {
-    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
-    let key = signing_keys::signing(app, tenant.id, algorithm).await?;
+    let key = key_of(app, tenant, client).await?;
     let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
     let claims = AccessTokenClaims {
         iss: &tenants::issuer(app, &tenant.slug),
