@@ -161,7 +161,9 @@ fn refuse_public_client_that_acts_for_itself(client: &Client) -> Result<(), Clie
 /// nobody else has.
 fn check_keys(app: &App, client: &Client) -> Result<(), ClientError> {
     match (&client.keys, client.auth_method) {
-        (Some(ClientKeys::Registered(set)), AuthMethod::PrivateKeyJwt) => drop(KeySet::register(set)?),
+        (Some(ClientKeys::Registered(set)), AuthMethod::PrivateKeyJwt) => {
+            drop(KeySet::register(set.document())?)
+        }
         (Some(ClientKeys::Published(uri)), AuthMethod::PrivateKeyJwt) => app.outbound.check(uri)?,
         (Some(_), _) | (None, AuthMethod::PrivateKeyJwt) => return Err(ClientError::KeysDoNotFitMethod),
         (None, _) => {}
@@ -172,10 +174,7 @@ fn check_keys(app: &App, client: &Client) -> Result<(), ClientError> {
 /// The keys by their thumbprints (RFC 7638), or where they are.
 fn key_names(keys: &ClientKeys) -> Value {
     match keys {
-        ClientKeys::Registered(set) => {
-            let set = set.as_object().map(KeySet::usable).unwrap_or_default();
-            set.keys().map(|key| key.thumbprint().to_string()).collect()
-        }
+        ClientKeys::Registered(set) => set.usable().keys().map(|key| key.thumbprint().to_string()).collect(),
         ClientKeys::Published(uri) => json!(uri.as_str()),
     }
 }

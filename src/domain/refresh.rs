@@ -160,8 +160,8 @@ pub async fn refresh(
     Err(dead())
 }
 
-/// The exchange of a token that nobody has looked at, if its case is the plain one. The tokens are signed afterwards;
-/// should that fail, the answer is lost like any other, and the device asks again within [`GRACE`].
+/// The exchange of a token that nobody has looked at, if its case is the plain one. The tokens are signed afterwards,
+/// with a key that is at hand before; should the answer be lost, the device asks again within [`GRACE`].
 async fn exchange_unseen(
     app: &App,
     tenant: &Tenant,
@@ -174,8 +174,7 @@ async fn exchange_unseen(
     if request.proof.is_some() || request.scope.is_some() || !request.resources.is_empty() {
         return Ok(None);
     }
-    // What can be missing is missed before the token is spent.
-    tokens::ensure_key(app, tenant, client).await?;
+    let key = tokens::key(app, tenant, client).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
     let plain = PlainCase {
@@ -188,8 +187,19 @@ async fn exchange_unseen(
     let rotation = rotation(app, tenant, token, Ground::Plain(plain), successor, origin);
     let Some(presented) = app.queues.rotations.submit(rotation).await? else { return Ok(None) };
     metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
-    let ends_at = presented.family.expires_at;
-    issue(app, tenant, client, &presented, request, ends_at, secret).await.map(Some)
+    let (family, user) = (presented.family, presented.user);
+    let grant = Grant {
+        tenant,
+        client,
+        user: &user,
+        device_id: family.device_id,
+        scopes: &family.scopes,
+        resources: &resources::or_default(app, tenant, family.resources),
+        dpop_key: None,
+        authentication: &family.authentication,
+        ends_at: family.expires_at,
+    };
+    tokens::issue_with(app, &key, &grant, Some(secret)).await.map(Some)
 }
 
 fn rotation(

@@ -42,7 +42,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) ->
         signing_algorithm: row.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
         previous_secret_hash: row.previous_secret_hash.as_deref().and_then(hash32),
         keys: match (row.jwks, row.jwks_uri) {
-            (Some(set), _) => Some(ClientKeys::Registered(set)),
+            (Some(set), _) => Some(ClientKeys::Registered(set.into())),
             // Only addresses are ever written there.
             (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
         },
@@ -177,7 +177,7 @@ pub async fn raise_tokens_not_before(
 
 fn registered_keys(client: &Client) -> Option<&Value> {
     match &client.keys {
-        Some(ClientKeys::Registered(set)) => Some(set),
+        Some(ClientKeys::Registered(set)) => Some(set.document()),
         _ => None,
     }
 }
