@@ -105,9 +105,11 @@ async fn rotate(
                SET rotated_at = CASE WHEN coalesce(asked.presented, t.id) = t.id THEN asked.at END,
                    superseded_at = CASE WHEN asked.presented <> t.id THEN asked.at END
                FROM asked, token_families f, devices d, users u, clients c, tenants
+               -- Alive, but not in the words of the indexes of live tokens and families: as long as the planner knows nothing
+               -- of a table, it takes those to hold next to nothing, and would read one of them from end to end.
                WHERE t.token_hash = asked.replaced AND t.tenant_id = asked.tenant
-                 AND t.rotated_at IS NULL AND t.superseded_at IS NULL
-                 AND f.id = t.family_id AND f.revoked_at IS NULL
+                 AND coalesce(t.rotated_at, t.superseded_at) IS NULL
+                 AND f.id = t.family_id AND coalesce(f.revoked_at, 'infinity') = 'infinity'
                  AND d.id = f.device_id AND d.locked_at IS NULL
                  AND u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
                  AND c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
