@@ -1,6 +1,7 @@
 //! The composition root: everything a request needs, put together once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
@@ -41,12 +42,14 @@ pub struct App {
     pub db: PgPool,
     /// What changes rarely.
     pub cached: Cached,
-    /// The way out to addresses that others name.
+    /// The way out to the keys that clients publish.
     pub outbound: Arc<Outbound>,
     /// Where addresses are.
     pub geo: Geo,
     /// The way to the mail server.
     pub mail: Mail,
+    /// The way out to webhooks.
+    pub webhook_calls: Outbound,
     /// The keys that clients publish.
     pub published_keys: PublishedKeys,
     /// Opened signing keys.
@@ -85,9 +88,12 @@ impl App {
         let sessions = SessionMemory::new(config.sessions.capacity);
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
-        let outbound = Arc::new(Outbound::new(&config.clients));
         let geo = Geo::new(&config.geo);
         let mail = Mail::new(&config.mail, &config.public_origin());
+        let keys_within = Duration::from_millis(config.clients.jwks_timeout_milliseconds);
+        let outbound = Arc::new(Outbound::new(&config.clients.jwks_networks, keys_within));
+        let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
+        let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within);
         Self {
             config,
             clock,
@@ -98,6 +104,7 @@ impl App {
             outbound,
             geo,
             mail,
+            webhook_calls,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
             verifying_keys: VerifyingKeys::default(),

@@ -10,6 +10,7 @@ mod key_rotation;
 mod listening;
 mod mails;
 mod rereading;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     }
     tasks.spawn(key_rotation::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(audit_sealing::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(webhooks::run(Arc::clone(&app), stop.clone()));
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());

@@ -33,6 +33,7 @@ pub struct Config {
     pub device_flow: DeviceFlow,
     pub tokens: Tokens,
     pub clients: Clients,
+    pub registration: Registration,
     pub dpop: Dpop,
     pub keys: Keys,
     pub sign_in: SignIn,
@@ -42,6 +43,7 @@ pub struct Config {
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
+    pub webhooks: Webhooks,
     pub housekeeping: Housekeeping,
 }
 
@@ -126,6 +128,18 @@ pub struct Clients {
     #[serde(deserialize_with = "values::networks")]
     pub jwks_networks: Vec<IpNet>,
     pub jwks_timeout_milliseconds: u64,
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub owner_role: Option<Role>,
+    pub owner_quota: u32,
+}
+
+/// `[registration]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Registration {
+    pub enabled: bool,
+    pub scopes: Vec<String>,
 }
 
 /// `[dpop]`
@@ -221,6 +235,17 @@ pub enum Coherence {
     Notify,
     /// Not at all: the database is asked every time.
     ReadThrough,
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Webhooks {
+    #[serde(deserialize_with = "values::networks")]
+    pub networks: Vec<IpNet>,
+    pub timeout_milliseconds: u64,
+    pub deliveries_days: u32,
 }
 
 /// `[housekeeping]`

@@ -1,6 +1,7 @@
 //! Combinations that cannot work, found before anything starts.
 
 use super::{Config, ConfigError};
+use crate::model::scope::ScopeSet;
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
 impl Config {
@@ -22,6 +23,12 @@ impl Config {
             (100..=5000).contains(&self.clients.jwks_timeout_milliseconds),
             "clients.jwks_timeout_milliseconds",
             "must be between 100 and 5000, since a request waits for it",
+        )?;
+        self.check_registration()?;
+        require(
+            (100..=60_000).contains(&self.webhooks.timeout_milliseconds),
+            "webhooks.timeout_milliseconds",
+            "must be between 100 and 60000",
         )?;
         require(
             self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
@@ -132,6 +139,15 @@ impl Config {
                 && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
             "tokens.refresh_absolute_seconds",
             "must not be less than tokens.refresh_idle_seconds",
+        )
+    }
+
+    fn check_registration(&self) -> Result<(), ConfigError> {
+        let fits = |name: &String| ScopeSet::parse_name(name).is_ok() && name != "admin" && name != "clients";
+        require(
+            self.registration.scopes.iter().all(fits),
+            "registration.scopes",
+            "must be names of scopes, and neither admin nor clients: who registers itself is known to nobody",
         )
     }
 

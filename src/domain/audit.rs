@@ -1,5 +1,6 @@
 //! Writing the audit trail.
 
+use serde_json::{Map, Value, json};
 use sqlx::PgExecutor;
 
 use crate::app::App;
@@ -13,19 +14,34 @@ use crate::store::{self, audit_events};
 pub struct By<'a> {
     /// Who.
     pub actor: Actor,
-    /// From where; `None` for the command line.
+    /// From where; `None` for the command line and the server itself.
     pub origin: Option<&'a RequestOrigin>,
 }
 
 impl<'a> By<'a> {
     /// Whoever runs the server's command line.
     pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
+    /// The server itself, because it is time.
+    pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
 
     /// A signed-in person.
     #[must_use]
     pub fn user(user: UserId, origin: &'a RequestOrigin) -> Self {
         Self { actor: Actor::User(user), origin: Some(origin) }
     }
+}
+
+/// What is different after a change: the members of two descriptions of one thing that are not the same.
+#[must_use]
+pub fn difference(before: &Value, after: &Value) -> Value {
+    let changed = |of: &Value, than: &Value| -> Map<String, Value> {
+        let members = of.as_object().into_iter().flatten();
+        members
+            .filter(|(name, value)| than.get(name) != Some(value))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    json!({"before": changed(before, after), "after": changed(after, before)})
 }
 
 /// Writes an event; give it the transaction of the change it tells of.
@@ -37,4 +53,17 @@ pub async fn record(
 ) -> store::Result<()> {
     let now = app.clock.now();
     audit_events::insert(db, app.random.uuid_v7(now), tenant, event, now).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_tells_only_what_changed() {
+        let (before, after) = (json!({"a": 1, "b": [2], "c": 3}), json!({"a": 1, "b": [3], "d": 4}));
+        let told = json!({"before": {"b": [2], "c": 3}, "after": {"b": [3], "d": 4}});
+        assert_eq!(difference(&before, &after), told);
+        assert_eq!(difference(&before, &before), json!({"before": {}, "after": {}}));
+    }
 }

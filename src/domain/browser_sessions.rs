@@ -14,7 +14,7 @@ use crate::store::{self, browser_sessions};
 pub async fn end(app: &App, owner: Owner<'_>, id: BrowserSessionId) -> store::Result<()> {
     let mut transaction = app.db.begin().await?;
     let now = app.clock.now();
-    if !browser_sessions::end_of_owner(&mut *transaction, owner.tenant, owner.user, id, now).await? {
+    if !browser_sessions::end_of_owner(&mut *transaction, owner.tenant.id, owner.user, id, now).await? {
         return Ok(());
     }
     let event = AuditEvent {
@@ -26,6 +26,6 @@ pub async fn end(app: &App, owner: Owner<'_>, id: BrowserSessionId) -> store::Re
         origin: Some(owner.origin),
         details: json!({}),
     };
-    audit::record(app, &mut *transaction, owner.tenant, &event).await?;
+    audit::record(app, &mut *transaction, owner.tenant.id, &event).await?;
     Ok(transaction.commit().await?)
 }

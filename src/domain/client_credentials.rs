@@ -13,8 +13,7 @@ use crate::model::client::GrantType;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
-use crate::model::user::User;
-use crate::store::{self, users};
+use crate::store;
 
 /// What a client sends (RFC 6749 §4.4.2).
 #[derive(Debug)]
@@ -72,23 +71,14 @@ async fn grant(
         let description = "Only a client that proves who it is can act for itself.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
-    let owner = owner(app, client).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
     let default_audience = resources::default_audience(app, &tenant.slug);
     let requested = granting::requested_resources(&known, &default_audience, &request.resources)?;
     Ok(Grant {
-        scopes: granting::for_client_itself(client, &catalogue, owner.as_ref(), request.scope.as_deref())?,
+        scopes: granting::for_client_itself(client, &catalogue, request.scope.as_deref())?,
         resources: resources::or_default(app, tenant, requested),
     })
-}
-
-/// The user whose own the client is, if it is anybody's; it can do nothing while that account is shut.
-async fn owner(app: &App, client: &AuthenticatedClient) -> Result<Option<User>, OAuthError> {
-    let Some(id) = client.owner else { return Ok(None) };
-    let owner = users::find(&app.db, client.tenant_id, id).await?.filter(User::is_active);
-    let description = "The account that the client belongs to cannot be used.";
-    owner.map(Some).ok_or(OAuthError::new(ErrorCode::UnauthorizedClient, description))
 }
 
 async fn record(

@@ -12,7 +12,7 @@ use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::resource::Resource;
 use crate::model::scope::{NEVER_INHERITED, OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::model::tenant::Tenant;
-use crate::model::user::User;
+use crate::model::user::{Role, User};
 
 /// The most services one request may name.
 const MAX_RESOURCES: usize = 10;
@@ -37,17 +37,16 @@ fn within(asked: ScopeSet, available: &ScopeSet) -> Result<ScopeSet, OAuthError>
 }
 
 /// What a client gets that acts for itself (RFC 6749 §4.4): of the scopes registered for it those that do not speak
-/// of a person, all or as many as it names. A client that is a user's own gets no more than its `owner` could grant.
+/// of a person, all or as many as it names. A client that is a user's own gets no more than its owner could grant.
 pub fn for_client_itself(
     client: &Client,
     catalogue: &[Scope],
-    owner: Option<&User>,
     asked: Option<&str>,
 ) -> Result<ScopeSet, OAuthError> {
     let available: ScopeSet = catalogue
         .iter()
         .filter(|scope| client.scopes.contains(&scope.name) && !OF_A_PERSON.contains(&scope.name.as_str()))
-        .filter(|scope| owner.is_none_or(|owner| may_grant(owner, scope)))
+        .filter(|scope| owner_may_grant(client, scope))
         .map(|scope| scope.name.clone())
         .collect();
     match asked {
@@ -69,8 +68,11 @@ pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
 #[must_use]
 pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
     let of_client = available(client, catalogue);
-    let of_user =
-        catalogue.iter().filter(|scope| may_grant(user, scope)).map(|scope| scope.name.clone()).collect();
+    let of_user = catalogue
+        .iter()
+        .filter(|scope| may_grant(&user.roles, scope))
+        .map(|scope| scope.name.clone())
+        .collect();
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
@@ -81,8 +83,15 @@ pub fn grantable_by_anybody(client: &Client, catalogue: &[Scope]) -> ScopeSet {
     available(client, catalogue).intersection(&by_anybody.map(|scope| scope.name.clone()).collect())
 }
 
-fn may_grant(user: &User, scope: &Scope) -> bool {
-    scope.required_role.as_ref().is_none_or(|role| user.has_role(role))
+/// Whether somebody with these roles may grant the scope; an administrator may grant all.
+#[must_use]
+pub fn may_grant(roles: &[Role], scope: &Scope) -> bool {
+    scope.required_role.as_ref().is_none_or(|role| roles.contains(role) || roles.contains(&Role::Admin))
+}
+
+/// A client that is a user's own may have what its owner may grant today, whoever approves.
+fn owner_may_grant(client: &Client, scope: &Scope) -> bool {
+    client.owner_rights.as_ref().is_none_or(|owner| owner.is_active && may_grant(&owner.roles, scope))
 }
 
 /// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
@@ -150,6 +159,7 @@ pub fn brings_refresh_token(client: &Client, granted: &ScopeSet) -> bool {
 fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
     catalogue
         .iter()
+        .filter(|scope| owner_may_grant(client, scope))
         .map(|scope| scope.name.clone())
         .filter(|name| {
             let inherits =
@@ -162,9 +172,10 @@ fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::client::OwnerRights;
     use crate::model::ids::{ClientId, UserId};
     use crate::model::tenant::DEFAULT_TENANT;
-    use crate::model::user::{Role, Standing};
+    use crate::model::user::Standing;
     use uuid::Uuid;
 
     fn set(text: &str) -> ScopeSet {
@@ -236,16 +247,40 @@ mod tests {
     #[test]
     fn a_client_that_acts_for_itself_gets_what_is_registered_for_it_and_speaks_of_nobody() {
         let (itself, catalogue) = (client(ScopePolicy::Inherit), catalogue());
-        let granted = |owner: Option<&User>, asked| {
-            for_client_itself(&itself, &catalogue, owner, asked).map(|scopes| scopes.to_string())
+        let granted = |owner: Option<OwnerRights>, asked| {
+            let itself = Client { owner_rights: owner, ..itself.clone() };
+            for_client_itself(&itself, &catalogue, asked).map(|scopes| scopes.to_string())
         };
         assert_eq!(granted(None, None).unwrap(), "billing");
         assert_eq!(granted(None, Some("billing")).unwrap(), "billing");
         for more in ["openid", "billing openid", "video", "gone", "nothing", ""] {
             assert_eq!(granted(None, Some(more)).unwrap_err().code, ErrorCode::InvalidScope, "{more:?}");
         }
-        assert_eq!(granted(Some(&user(&["accountant"])), None).unwrap(), "billing");
-        assert_eq!(granted(Some(&user(&[])), None).unwrap(), "");
+        assert_eq!(granted(Some(owner(&["accountant"])), None).unwrap(), "billing");
+        assert_eq!(granted(Some(owner(&["admin"])), None).unwrap(), "billing");
+        assert_eq!(granted(Some(owner(&[])), None).unwrap(), "");
+    }
+
+    fn owner(roles: &[&str]) -> OwnerRights {
+        OwnerRights { is_active: true, roles: user(roles).roles }
+    }
+
+    #[test]
+    fn a_client_of_a_user_gets_no_more_than_its_owner_could_grant_whoever_approves() {
+        let (explicit, catalogue) = (client(ScopePolicy::Explicit), catalogue());
+        let granted = |owner: OwnerRights| {
+            let client = Client { owner_rights: Some(owner), ..explicit.clone() };
+            grantable(None, &client, &catalogue, &user(&["accountant"])).to_string()
+        };
+        assert_eq!(granted(owner(&["accountant"])), "billing openid");
+        assert_eq!(granted(owner(&[])), "openid");
+        assert_eq!(granted(OwnerRights { is_active: false, ..owner(&["accountant"]) }), "");
+    }
+
+    #[test]
+    fn an_administrator_may_grant_everything() {
+        let granted = grantable(None, &client(ScopePolicy::Inherit), &catalogue(), &user(&["admin"]));
+        assert_eq!(granted.to_string(), "billing openid video");
     }
 
     const DEFAULT_AUDIENCE: &str = "https://login.example.org/api";

@@ -42,3 +42,4 @@ pub mod tokens;
 pub mod tokens_not_before;
 pub mod users;
 pub mod verifying_keys;
+pub mod webhooks;

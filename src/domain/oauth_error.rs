@@ -1,5 +1,5 @@
 //! The closed catalogue of what a client can be told went wrong (RFC 6749 §5.2, RFC 7009 §2.2.1, RFC 8628 §3.5,
-//! RFC 8707 §2, RFC 9449 §5, §8).
+//! RFC 7591 §3.2.2, RFC 8707 §2, RFC 9449 §5, §8).
 //!
 //! What the client is told and what is logged are two fields: the first never carries input or internals.
 
@@ -30,6 +30,8 @@ pub enum ErrorCode {
     SlowDown,
     AccessDenied,
     ExpiredToken,
+    InvalidClientMetadata,
+    InvalidRedirectUri,
     /// What a device sent to confirm an approval is wrong; it is still waiting.
     WrongConfirmation {
         /// How often it may try.
@@ -77,6 +79,8 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::AccessDenied => "access_denied",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::TooManyRequests { .. } | Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }

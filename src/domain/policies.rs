@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::audit;
+use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::client::Client;
 use crate::model::policy::{InvalidPolicy, Policy, PolicyChanges};
 use crate::model::tenant::Tenant;
+use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, tenants};
 
 /// Why a policy is not changed.
@@ -24,6 +25,9 @@ pub enum PolicyError {
         /// Why.
         problem: InvalidPolicy,
     },
+    /// It is not what the caller saw.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// There is no such tenant or client.
     #[error("there is no such tenant or client")]
     NotFound,
@@ -59,16 +63,19 @@ pub async fn change_for_client(
     tenant: &Tenant,
     client: &Client,
     changes: PolicyChanges,
-    actor: Actor,
+    meant_for: &MeantFor,
+    by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
     let mut transaction = app.db.begin().await?;
     clients::lock(&mut *transaction, client).await?;
-    let found = clients::find(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
-    let mut client = found.ok_or(PolicyError::NotFound)?;
+    let found = clients::find_stored(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
+    let found = found.ok_or(PolicyError::NotFound)?;
+    meant_for.check(found.version)?;
+    let mut client = found.value;
     let policy = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
-    client.policy = changes;
+    let before = std::mem::replace(&mut client.policy, changes);
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
-    let event = event(actor, "client", client.client_id.to_string(), &client.policy);
+    let event = event(by, "client", client.client_id.to_string(), &before, &client.policy);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
@@ -81,9 +88,12 @@ pub async fn change_for_tenant(
     app: &App,
     tenant: &Tenant,
     changes: PolicyChanges,
-    actor: Actor,
+    meant_for: &MeantFor,
+    by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
     let mut transaction = app.db.begin().await?;
+    let found = tenants::hold(&mut *transaction, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
+    meant_for.check(found.version)?;
     let policy = app.config.policy.changed_by(&[&changes])?;
     for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {
         if let Err(problem) = app.config.policy.changed_by(&[&changes, &own]) {
@@ -91,26 +101,27 @@ pub async fn change_for_tenant(
         }
     }
     tenants::set_policy(&mut *transaction, tenant.id, &changes).await?;
-    let event = event(actor, "tenant", tenant.id.to_string(), &changes);
+    let event = event(by, "tenant", tenant.id.to_string(), &found.value.policy, &changes);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(policy)
 }
 
-fn event(
-    actor: Actor,
+fn event<'a>(
+    by: &By<'a>,
     target_kind: &'static str,
     target: String,
+    before: &PolicyChanges,
     changes: &PolicyChanges,
-) -> AuditEvent<'static> {
+) -> AuditEvent<'a> {
     AuditEvent {
         action: Action::PolicyChanged,
         outcome: Outcome::Success,
-        actor,
+        actor: by.actor.clone(),
         target_kind,
         target_id: Some(target),
-        origin: None,
-        details: json!({"changes": changes}),
+        origin: by.origin,
+        details: json!({"before": before, "changes": changes}),
     }
 }

@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use super::{audit, tenants};
+use super::audit::{self, By};
+use super::tenants;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::device::displayable;
+use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
 use crate::model::tenant::{Tenant, TenantSlug};
+use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, resources};
 
 /// The services that tokens are for where these were named: the tenant's default where none was.
@@ -28,6 +31,12 @@ pub enum ResourceError {
     /// The name cannot be shown to people.
     #[error("a resource's name has 1 to 128 characters, without control or direction characters")]
     UnfitName,
+    /// There is no such resource.
+    #[error("there is no resource of this id")]
+    NoSuchResource,
+    /// It is not what the caller saw.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,11 +49,15 @@ impl From<sqlx::Error> for ResourceError {
 }
 
 /// Makes a resource known: from now on clients may ask for tokens for it.
-pub async fn create(app: &App, tenant: &Tenant, mut resource: Resource) -> Result<(), ResourceError> {
-    resource.name = displayable(&resource.name).map_err(|_| ResourceError::UnfitName)?;
-    if resource.name.is_empty() {
-        return Err(ResourceError::UnfitName);
-    }
+pub async fn create(
+    app: &App,
+    tenant: &Tenant,
+    mut resource: Resource,
+    by: &By<'_>,
+) -> Result<ResourceId, ResourceError> {
+    resource.name = fit_name(&resource.name)?;
+    let now = app.clock.now();
+    let id = ResourceId(app.random.uuid_v7(now));
     let mut transaction = app.db.begin().await?;
     // Some verifiers overlook a slash at the end, and case does not matter in most of it.
     let issuer = tenants::issuer(app, &tenant.slug);
@@ -52,22 +65,74 @@ pub async fn create(app: &App, tenant: &Tenant, mut resource: Resource) -> Resul
     if is_issuer || clients::find(&mut *transaction, tenant.id, &resource.uri).await?.is_some() {
         return Err(ResourceError::IssuerOrClient);
     }
-    if !resources::insert(&mut *transaction, tenant.id, &resource, app.clock.now()).await? {
+    if !resources::insert(&mut *transaction, tenant.id, id, &resource, now).await? {
         return Err(ResourceError::UriTaken);
     }
-    let event = AuditEvent {
-        action: Action::ResourceCreated,
-        outcome: Outcome::Success,
-        actor: Actor::Operator,
-        target_kind: "resource",
-        target_id: Some(resource.uri),
-        origin: None,
-        details: json!({"name": resource.name}),
-    };
+    let event = event(Action::ResourceCreated, resource.uri, json!({"name": resource.name}), by);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
+    Ok(id)
+}
+
+/// Gives a resource another name. Its URI stays: it stands in tokens that are out.
+pub async fn rename(
+    app: &App,
+    tenant: TenantId,
+    id: ResourceId,
+    name: &str,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), ResourceError> {
+    let name = fit_name(name)?;
+    let mut transaction = app.db.begin().await?;
+    let before =
+        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    meant_for.check(before.version)?;
+    resources::rename(&mut *transaction, tenant, id, &name).await?;
+    let details = audit::difference(&json!({"name": before.value.name}), &json!({"name": name}));
+    let event = event(Action::ResourceChanged, before.value.uri, details, by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
     Ok(())
+}
+
+/// Forgets a resource: from now on nobody can ask for tokens for it. What was approved for it before goes on.
+pub async fn delete(
+    app: &App,
+    tenant: TenantId,
+    id: ResourceId,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), ResourceError> {
+    let mut transaction = app.db.begin().await?;
+    let before =
+        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    meant_for.check(before.version)?;
+    resources::delete(&mut *transaction, tenant, id).await?;
+    let details = json!({"name": before.value.name});
+    let event = event(Action::ResourceDeleted, before.value.uri, details, by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+fn fit_name(name: &str) -> Result<String, ResourceError> {
+    displayable(name).ok().filter(|name| !name.is_empty()).ok_or(ResourceError::UnfitName)
+}
+
+fn event<'a>(action: Action, uri: String, details: serde_json::Value, by: &By<'a>) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "resource",
+        target_id: Some(uri),
+        origin: by.origin,
+        details,
+    }
 }
 
 /// The service that tokens are for when nobody named one (RFC 9068 §3). Always known.

@@ -1,32 +1,138 @@
 //! The scope catalogue.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::audit;
+use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::device::displayable;
 use crate::model::ids::TenantId;
-use crate::model::scope::Scope;
-use crate::store::{self, scopes};
+use crate::model::scope::{STANDARD, Scope};
+use crate::model::version::{MeantFor, Stale};
+use crate::store::{StoreError, clients, scopes};
 
-/// Adds a scope to the catalogue; `false`: the name is taken.
-pub async fn create(app: &App, tenant: TenantId, scope: &Scope) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
-    if !scopes::insert(&mut *transaction, tenant, scope, app.clock.now()).await? {
-        return Ok(false);
+/// Why the catalogue is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ScopeError {
+    /// There is one already.
+    #[error("there is a scope of this name already")]
+    NameTaken,
+    /// There is none.
+    #[error("there is no scope of this name")]
+    NoSuchScope,
+    /// The server itself means something by it.
+    #[error("this scope means something to the server itself and cannot be deleted")]
+    IsStandard,
+    /// Only administrators may grant what makes an administrator.
+    #[error("the scope admin needs the role admin")]
+    AdminNeedsAdmin,
+    /// The words cannot be shown to people.
+    #[error("a scope's description has 1 to 128 characters, without control or direction characters")]
+    UnfitDescription,
+    /// It is not what the caller saw.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ScopeError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
     }
-    let role = scope.required_role.as_ref().map(ToString::to_string);
-    let event = AuditEvent {
-        action: Action::ScopeCreated,
-        outcome: Outcome::Success,
-        actor: Actor::Operator,
-        target_kind: "scope",
-        target_id: Some(scope.name.clone()),
-        origin: None,
-        details: json!({"required_role": role}),
-    };
+}
+
+/// Adds a scope to the catalogue.
+pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) -> Result<(), ScopeError> {
+    check(&mut scope)?;
+    let mut transaction = app.db.begin().await?;
+    if !scopes::insert(&mut *transaction, tenant, &scope, app.clock.now()).await? {
+        return Err(ScopeError::NameTaken);
+    }
+    let event = event(Action::ScopeCreated, &scope, described(&scope), by);
     audit::record(app, &mut *transaction, tenant, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(true)
+    Ok(())
+}
+
+/// Changes a scope as `change` says. Whoever may not grant it any more loses it with the next tokens of each device.
+pub async fn change(
+    app: &App,
+    tenant: TenantId,
+    name: &str,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+    change: impl FnOnce(&mut Scope) + Send,
+) -> Result<(), ScopeError> {
+    let mut transaction = app.db.begin().await?;
+    let before = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
+    meant_for.check(before.version)?;
+    let mut after = before.value.clone();
+    change(&mut after);
+    check(&mut after)?;
+    scopes::update(&mut *transaction, tenant, &after).await?;
+    let details = audit::difference(&described(&before.value), &described(&after));
+    let event = event(Action::ScopeChanged, &after, details, by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+/// Takes a scope out of the catalogue and from every client that is registered for it. Devices lose it with their next
+/// tokens; access tokens that are out keep it until they expire.
+pub async fn delete(
+    app: &App,
+    tenant: TenantId,
+    name: &str,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), ScopeError> {
+    if STANDARD.iter().any(|(standard, ..)| *standard == name) {
+        return Err(ScopeError::IsStandard);
+    }
+    let mut transaction = app.db.begin().await?;
+    let found = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
+    meant_for.check(found.version)?;
+    scopes::delete(&mut *transaction, tenant, name).await?;
+    let clients = clients::take_scope(&mut *transaction, tenant, name, app.clock.now()).await?;
+    let mut details = described(&found.value);
+    details["clients"] = json!(clients);
+    let event = event(Action::ScopeDeleted, &found.value, details, by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+fn check(scope: &mut Scope) -> Result<(), ScopeError> {
+    scope.description = displayable(&scope.description)
+        .ok()
+        .filter(|description| !description.is_empty())
+        .ok_or(ScopeError::UnfitDescription)?;
+    let standard_role =
+        STANDARD.iter().find(|(name, ..)| *name == scope.name).and_then(|(.., role)| role.clone());
+    if standard_role.is_some() && scope.required_role != standard_role {
+        return Err(ScopeError::AdminNeedsAdmin);
+    }
+    Ok(())
+}
+
+fn described(scope: &Scope) -> Value {
+    let role = scope.required_role.as_ref().map(ToString::to_string);
+    json!({"description": scope.description, "required_role": role})
+}
+
+fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "scope",
+        target_id: Some(scope.name.clone()),
+        origin: by.origin,
+        details,
+    }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::audit;
+use super::audit::{self, By};
 use super::oauth_error::{ErrorCode, OAuthError};
 use super::signing_keys;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
 use crate::model::scope::{STANDARD, Scope};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
+use crate::model::version::{MeantFor, Stale};
 use crate::store::{self, StoreError, scopes, tenants};
 
 /// Why a tenant cannot be changed or deleted.
@@ -25,6 +27,15 @@ pub enum TenantError {
     /// The default tenant is always there.
     #[error("the default tenant cannot be deleted")]
     IsTheDefault,
+    /// Whoever administers all tenants would lock themselves out.
+    #[error("the default tenant cannot be disabled")]
+    DefaultStaysEnabled,
+    /// The name cannot be shown to people.
+    #[error("a tenant's name has 1 to 128 characters, without control or direction characters")]
+    UnfitName,
+    /// It is not what the caller saw.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// Somebody may be using it.
     #[error("only a disabled tenant can be deleted")]
     IsEnabled,
@@ -56,7 +67,7 @@ pub fn issuer(app: &App, slug: &TenantSlug) -> String {
 
 /// Makes the default tenant, if it is not there yet.
 pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
-    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey").await?;
+    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey", &By::OPERATOR).await?;
     // RSA takes its time, and so does the first signature, for which the library seeds its generator; do both now
     // rather than during somebody's first request.
     signing_keys::ensure(app, DEFAULT_TENANT).await?;
@@ -65,16 +76,27 @@ pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
 }
 
 /// Makes a tenant with its standard scopes and signing keys; `None`: the name is taken.
-pub async fn create(app: &App, slug: TenantSlug, name: &str) -> Result<Option<TenantId>, OAuthError> {
+pub async fn create(
+    app: &App,
+    slug: TenantSlug,
+    name: &str,
+    by: &By<'_>,
+) -> Result<Option<TenantId>, OAuthError> {
     let id = TenantId(app.random.uuid_v7(app.clock.now()));
-    if !create_with_id(app, id, slug, name).await? {
+    if !create_with_id(app, id, slug, name, by).await? {
         return Ok(None);
     }
     signing_keys::ensure(app, id).await?;
     Ok(Some(id))
 }
 
-async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -> store::Result<bool> {
+async fn create_with_id(
+    app: &App,
+    id: TenantId,
+    slug: TenantSlug,
+    name: &str,
+    by: &By<'_>,
+) -> store::Result<bool> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     let tenant = Tenant {
@@ -93,29 +115,77 @@ async fn create_with_id(app: &App, id: TenantId, slug: TenantSlug, name: &str) -
         scopes::insert(&mut *transaction, id, &scope, now).await?;
     }
     let details = json!({"slug": tenant.slug.as_str(), "name": name});
-    let event = event(Action::TenantCreated, id, details);
+    let event = event(Action::TenantCreated, id, details, by);
     audit::record(app, &mut *transaction, id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(true)
 }
 
-/// Suspends a tenant, or lets it go on. While it is suspended nothing of it answers, and none of its tokens counts.
-pub async fn set_standing(app: &App, slug: &TenantSlug, standing: TenantStanding) -> Result<(), TenantError> {
+/// What becomes of a tenant; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct TenantChange {
+    /// Its name for people.
+    pub name: Option<String>,
+    /// Suspends it, or lets it go on. While it is suspended nothing of it answers, and none of its tokens counts.
+    pub standing: Option<TenantStanding>,
+}
+
+/// Changes a tenant.
+pub async fn change(
+    app: &App,
+    slug: &TenantSlug,
+    change: TenantChange,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), TenantError> {
     let mut transaction = app.db.begin().await?;
-    let tenant = tenants::find(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
-    tenants::set_standing(&mut *transaction, tenant.id, standing).await?;
-    let event = event(Action::TenantChanged, tenant.id, json!({"standing": format!("{standing:?}")}));
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    meant_for.check(found.version)?;
+    let before = found.value;
+    let mut after = before.clone();
+    if let Some(standing) = change.standing {
+        after.enabled = standing == TenantStanding::Enabled;
+        if before.id == DEFAULT_TENANT && !after.enabled {
+            return Err(TenantError::DefaultStaysEnabled);
+        }
+        tenants::set_standing(&mut *transaction, before.id, standing).await?;
+    }
+    if let Some(name) = change.name {
+        after.name = fit_name(&name)?;
+        tenants::rename(&mut *transaction, before.id, &after.name).await?;
+    }
+    let described = |tenant: &Tenant| json!({"name": tenant.name, "enabled": tenant.enabled});
+    let details = audit::difference(&described(&before), &described(&after));
+    let event = event(Action::TenantChanged, before.id, details, by);
+    audit::record(app, &mut *transaction, before.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(())
 }
 
+/// The name of a tenant in its one form.
+pub fn fit_name(name: &str) -> Result<String, TenantError> {
+    displayable(name).ok().filter(|name| !name.is_empty()).ok_or(TenantError::UnfitName)
+}
+
+/// Suspends a tenant, or lets it go on, from the command line.
+pub async fn set_standing(app: &App, slug: &TenantSlug, standing: TenantStanding) -> Result<(), TenantError> {
+    let asked = TenantChange { standing: Some(standing), ..TenantChange::default() };
+    change(app, slug, asked, &MeantFor::Any, &By::OPERATOR).await
+}
+
 /// Erases a suspended tenant with everything that is its own. Its audit trail stays.
-pub async fn delete(app: &App, slug: &TenantSlug) -> Result<(), TenantError> {
+pub async fn delete(
+    app: &App,
+    slug: &TenantSlug,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), TenantError> {
     let mut transaction = app.db.begin().await?;
-    let tenant = tenants::find(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    meant_for.check(found.version)?;
+    let tenant = found.value;
     if tenant.id == DEFAULT_TENANT {
         return Err(TenantError::IsTheDefault);
     }
@@ -124,21 +194,21 @@ pub async fn delete(app: &App, slug: &TenantSlug) -> Result<(), TenantError> {
     }
     tenants::erase(&mut transaction, tenant.id).await?;
     let details = json!({"slug": slug.as_str(), "name": tenant.name});
-    audit::record(app, &mut *transaction, tenant.id, &event(Action::TenantDeleted, tenant.id, details))
-        .await?;
+    let event = event(Action::TenantDeleted, tenant.id, details, by);
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
     Ok(())
 }
 
-fn event(action: Action, tenant: TenantId, details: serde_json::Value) -> AuditEvent<'static> {
+fn event<'a>(action: Action, tenant: TenantId, details: serde_json::Value, by: &By<'a>) -> AuditEvent<'a> {
     AuditEvent {
         action,
         outcome: Outcome::Success,
-        actor: Actor::Operator,
+        actor: by.actor.clone(),
         target_kind: "tenant",
         target_id: Some(tenant.to_string()),
-        origin: None,
+        origin: by.origin,
         details,
     }
 }

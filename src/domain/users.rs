@@ -193,6 +193,8 @@ pub async fn change(
     audit::record(app, &mut *transaction, tenant, &event(Action::UserChanged, after.id, by, details)).await?;
     let account = users::lock(&mut *transaction, tenant, after.id).await?.ok_or(UserError::NoSuchUser)?;
     transaction.commit().await?;
+    // Clients that are the user's own are known with what this account allows.
+    app.cached.renew();
     if let Some(ended) = ended {
         ended.tell_memory(app);
     }

@@ -25,6 +25,8 @@ use crate::app::App;
         (name = "OAuth Tokens", description = "What tokens are worth, and giving them back (RFC 7662, RFC 7009, OpenID \
             Connect Core §5.3)"),
         (name = "Devices", description = "The devices that a person connected: to see, name, lock and disconnect them"),
+        (name = "Your apps", description = "The clients that a person created"),
+        (name = "OAuth Registration", description = "Clients that register themselves (RFC 7591, RFC 7592)"),
         (name = "Administration", description = "Everything of a tenant, for its administrators and auditors"),
         (name = "Discovery", description = "What a client or resource server needs to know (RFC 8414, RFC 7517)"),
     )

@@ -28,6 +28,10 @@ pub enum SecretKind {
     ClientSecret,
     /// The cookie of a browser.
     Browser,
+    /// What lets somebody register clients (RFC 7591 §3, initial access token).
+    InitialAccess,
+    /// What a client manages its registration with (RFC 7592 §2, registration access token).
+    RegistrationAccess,
     /// A link to choose a password by.
     PasswordLink,
     /// What the link "this was not me" carries.
@@ -41,6 +45,8 @@ impl SecretKind {
             Self::RefreshToken => "lkr_",
             Self::ClientSecret => "lks_",
             Self::Browser => "lkb_",
+            Self::InitialAccess => "lki_",
+            Self::RegistrationAccess => "lkm_",
             Self::PasswordLink => "lkp_",
             Self::NotMe => "lkn_",
         }

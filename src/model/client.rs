@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::bearer_secret::SecretHash;
@@ -12,6 +12,7 @@ use super::key_set::KeySet;
 use super::policy::PolicyChanges;
 use super::scope::ScopeSet;
 use super::signing_key::SigningAlgorithm;
+use super::user::Role;
 
 /// The grants this server knows, as `grant_type` spells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,12 @@ pub enum ScopePolicy {
 }
 
 impl ScopePolicy {
+    /// Reads the policy's name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Explicit, Self::Inherit].into_iter().find(|policy| policy.as_str() == text)
+    }
+
     /// The policy's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -134,6 +141,8 @@ pub struct Client {
     pub first_party: bool,
     /// The user it belongs to, if it is a user's own.
     pub owner: Option<UserId>,
+    /// What the owner's account allows, as it is now; read with the client, never written with it.
+    pub owner_rights: Option<OwnerRights>,
     /// Whether it may do anything.
     pub enabled: bool,
     /// What signs its tokens; `None`: the server's default.
@@ -146,6 +155,26 @@ pub struct Client {
     pub tokens_not_before: Option<DateTime<Utc>>,
     /// What its devices have otherwise than its tenant says.
     pub policy: PolicyChanges,
+    /// How it registered itself, if it did.
+    pub registration: Option<DynamicRegistration>,
+}
+
+/// What the account of a client's owner allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerRights {
+    /// Whether the account may be used.
+    pub is_active: bool,
+    /// The owner's roles.
+    pub roles: Vec<Role>,
+}
+
+/// A client's own registration (RFC 7591).
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynamicRegistration {
+    /// The hash of the token it manages its registration with (RFC 7592).
+    pub token_hash: Option<SecretHash>,
+    /// What it said of itself beyond what this server acts on, under the names of RFC 7591 §2.
+    pub metadata: Map<String, Value>,
 }
 
 /// Where the public keys of a client are (RFC 7591 §2).
@@ -216,7 +245,21 @@ impl Client {
             introspects: Vec::new(),
             tokens_not_before: None,
             policy: PolicyChanges::default(),
+            owner_rights: None,
+            registration: None,
         }
+    }
+
+    /// Whether nobody who runs the server vouches for the client: it registered itself, or is a user's own.
+    #[must_use]
+    pub fn is_unverified(&self) -> bool {
+        self.registration.is_some() || self.owner.is_some()
+    }
+
+    /// Whether it belongs to an account that may not be used.
+    #[must_use]
+    pub fn owner_is_shut(&self) -> bool {
+        self.owner_rights.as_ref().is_some_and(|owner| !owner.is_active)
     }
 
     /// Whether anybody can claim to be this client.

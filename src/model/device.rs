@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::ids::{ClientId, UserId};
+use super::place::Place;
 use super::version::Version;
 
 /// The longest text a device may say about itself in one field, in characters.
@@ -48,6 +49,8 @@ pub struct Device {
     pub description: DeviceDescription,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// Whether it was approved as one of the person's own, to stay connected for long.
     pub trusted: bool,
     /// Where it stands.

@@ -35,6 +35,12 @@ uuid_newtype! {
     DeviceId,
     /// All tokens that descend from one redemption.
     TokenFamilyId,
+    /// A token that lets somebody register clients.
+    RegistrationTokenId,
+    /// A service that tokens are for.
+    ResourceId,
+    /// An address that is told what happens.
+    WebhookId,
     /// One refresh token.
     RefreshTokenId,
     /// One HTTP request, as it appears in the answer, the log and the audit trail.

@@ -17,12 +17,13 @@ pub struct Scope {
 }
 
 /// The scopes every tenant starts with: those that mean something to the server itself.
-pub const STANDARD: [(&str, &str, Option<Role>); 7] = [
+pub const STANDARD: [(&str, &str, Option<Role>); 8] = [
     ("openid", "Know who you are: your account's identifier", None),
     ("profile", "See your name and username", None),
     ("email", "See your e-mail address", None),
     (OFFLINE_ACCESS, "Stay signed in while you are not there", None),
     ("devices", "See and manage the devices you connected", None),
+    ("clients", "See and manage the apps you created", None),
     ("device:approve", "Approve other devices in your name", None),
     ("admin", "Administer this server: see and control everything", Some(Role::Admin)),
 ];
@@ -33,7 +34,8 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 pub const OPENID: &str = "openid";
 
 /// The standard scopes that speak of a person; a client that acts for itself has none to speak of.
-pub const OF_A_PERSON: [&str; 6] = [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "device:approve"];
+pub const OF_A_PERSON: [&str; 7] =
+    [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "clients", "device:approve"];
 
 /// The scopes that open more than a client's own work. No client has them but one they are registered for by name: whoever
 /// holds a token with `device:approve` could connect further devices, with other scopes, and no person would see it.

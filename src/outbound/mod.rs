@@ -11,14 +11,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::sync::{OnceCell, Semaphore};
 use url::{Host, Url};
 
 use self::resolver::CheckedResolver;
-use crate::config::Clients;
 use crate::model::public_address::is_public;
 
 /// The longest answer, in bytes.
@@ -59,19 +58,19 @@ pub enum FetchError {
     Broken(String),
     /// It answered with something else than 200.
     #[error("the answer has status {0}")]
-    Status(StatusCode),
+    Status(u16),
     /// It answered with more than is read.
     #[error("the answer is longer than 64 KiB")]
     TooLong,
 }
 
 impl Outbound {
-    /// A way out within these limits.
+    /// A way out to the public internet and these networks, where each call takes no longer than `patience`.
     #[must_use]
-    pub fn new(settings: &Clients) -> Self {
+    pub fn new(networks: &[IpNet], patience: Duration) -> Self {
         Self {
-            reachable: Reachable(settings.jwks_networks.clone()),
-            patience: Duration::from_millis(settings.jwks_timeout_milliseconds),
+            reachable: Reachable(networks.to_vec()),
+            patience,
             permits: Semaphore::new(MAX_CONCURRENT),
             client: OnceCell::new(),
         }
@@ -98,34 +97,65 @@ impl Outbound {
         }
     }
 
-    /// Gets what is at an address.
-    pub async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        self.check(url)?;
-        tokio::time::timeout(self.patience, self.fetch(url)).await.unwrap_or(Err(FetchError::TooSlow))
+    /// How long a call may take.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
-    async fn fetch(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
-        let _permit = self.permits.acquire().await.map_err(|error| FetchError::Broken(error.to_string()))?;
-        let client = self.client.get_or_try_init(|| async { self.client() }).await?;
-        let mut response = client.get(url.clone()).send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status(response.status()));
-        }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if answer.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(FetchError::TooLong);
+    /// Gets the JSON that is at an address.
+    pub async fn get(&self, url: &Url) -> Result<Vec<u8>, FetchError> {
+        let json = HeaderValue::from_static("application/jwk-set+json, application/json");
+        self.call(url, async |client| {
+            let mut response = send(client.get(url.clone()).header(ACCEPT, json)).await?;
+            if response.status() != StatusCode::OK {
+                return Err(FetchError::Status(response.status().as_u16()));
             }
-            answer.extend_from_slice(&chunk);
-        }
-        Ok(answer)
+            let mut answer = Vec::new();
+            while let Some(chunk) = response.chunk().await? {
+                if answer.len() + chunk.len() > MAX_ANSWER_BYTES {
+                    return Err(FetchError::TooLong);
+                }
+                answer.extend_from_slice(&chunk);
+            }
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Posts JSON to an address; the status it answers with. What else it says is not read.
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: String,
+    ) -> Result<u16, FetchError> {
+        self.call(url, async |client| {
+            let request = client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+            let request =
+                headers.iter().fold(request, |request, (name, value)| request.header(*name, value.as_str()));
+            Ok(send(request).await?.status().as_u16())
+        })
+        .await
+    }
+
+    async fn call<T>(
+        &self,
+        url: &Url,
+        ask: impl AsyncFnOnce(&Client) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        self.check(url)?;
+        let called = async {
+            let _permit =
+                self.permits.acquire().await.map_err(|error| FetchError::Broken(error.to_string()))?;
+            ask(self.client.get_or_try_init(|| async { self.client() }).await?).await
+        };
+        tokio::time::timeout(self.patience, called).await.unwrap_or(Err(FetchError::TooSlow))
     }
 
     fn client(&self) -> Result<Client, reqwest::Error> {
-        let json = HeaderValue::from_static("application/jwk-set+json, application/json");
         Client::builder()
             .user_agent(concat!("latchkey/", env!("CARGO_PKG_VERSION")))
-            .default_headers(HeaderMap::from_iter([(ACCEPT, json)]))
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
@@ -134,6 +164,10 @@ impl Outbound {
             .dns_resolver(CheckedResolver(self.reachable.clone()))
             .build()
     }
+}
+
+async fn send(request: RequestBuilder) -> Result<Response, FetchError> {
+    Ok(request.send().await?)
 }
 
 impl Reachable {
@@ -156,12 +190,10 @@ impl From<reqwest::Error> for FetchError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
     fn outbound(networks: &[&str]) -> Outbound {
-        let mut settings = Config::default().clients;
-        settings.jwks_networks = networks.iter().map(|network| network.parse().unwrap()).collect();
-        Outbound::new(&settings)
+        let networks: Vec<IpNet> = networks.iter().map(|network| network.parse().unwrap()).collect();
+        Outbound::new(&networks, Duration::from_secs(1))
     }
 
     #[test]

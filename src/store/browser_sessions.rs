@@ -169,6 +169,8 @@ pub struct ListedSession {
     pub id: BrowserSessionId,
     /// From where it signed in.
     pub ip_address: Option<IpAddr>,
+    /// Where that is, as far as it is known.
+    pub place: Option<Place>,
     /// What it said it was.
     pub user_agent: Option<String>,
     /// When it signed in.
@@ -186,13 +188,13 @@ pub async fn of_user(
     idle: TimeDelta,
 ) -> Result<Vec<ListedSession>> {
     let rows = sqlx::query!(
-        "SELECT s.id, s.ip_address, s.user_agent, s.created_at, s.last_seen_at
+        r#"SELECT s.id, s.ip_address, s.place AS "place: Json<Place>", s.user_agent, s.created_at, s.last_seen_at
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id
          JOIN tenants t ON t.id = s.tenant_id
          WHERE s.user_id = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4
            AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)
-         ORDER BY s.created_at DESC, s.id DESC LIMIT 100",
+         ORDER BY s.created_at DESC, s.id DESC LIMIT 100"#,
         tenant.0,
         user.0,
         now,
@@ -205,6 +207,7 @@ pub async fn of_user(
         .map(|row| ListedSession {
             id: BrowserSessionId(row.id),
             ip_address: host(row.ip_address),
+            place: row.place.map(|place| place.0),
             user_agent: row.user_agent,
             created_at: row.created_at,
             last_seen_at: row.last_seen_at,

@@ -4,53 +4,180 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;
 use url::Url;
+use uuid::Uuid;
 
 use super::{Result, hash32, policy_changes};
-use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
+use crate::model::client::{
+    AuthMethod, Client, ClientKeys, DynamicRegistration, GrantType, OwnerRights, ScopePolicy,
+};
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::policy::PolicyChanges;
 use crate::model::signing_key::SigningAlgorithm;
+use crate::model::stored::Stored;
+use crate::model::version::Version;
 
 /// The client with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
-    let row = sqlx::query!(
-        "SELECT client_id, name, auth_method, secret_hash, grant_types, scopes, scope_policy, first_party,
-                owner_user_id, enabled, signing_alg, previous_secret_hash, jwks, jwks_uri,
-                dpop_bound_access_tokens, introspects, tokens_not_before, policy
-         FROM clients WHERE tenant_id = $1 AND client_id = $2",
+    Ok(find_stored(db, tenant, client_id).await?.map(|stored| stored.value))
+}
+
+/// The client with this identifier, as it is kept.
+pub async fn find_stored(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    client_id: &str,
+) -> Result<Option<Stored<Client>>> {
+    let row = sqlx::query_as!(
+        ClientRow,
+        r#"SELECT c.client_id, c.name, c.auth_method, c.secret_hash, c.grant_types, c.scopes, c.scope_policy,
+                  c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
+                  c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
+                  c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
+                  c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
+           FROM clients c LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.owner_user_id
+           WHERE c.tenant_id = $1 AND c.client_id = $2"#,
         tenant.0,
         client_id
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Client {
-        tenant_id: tenant,
-        client_id: ClientId::from_known(row.client_id),
-        name: row.name,
-        // The column's check allows no other word; a public client is the one that can do least.
-        auth_method: AuthMethod::parse(&row.auth_method).unwrap_or(AuthMethod::None),
-        secret_hash: row.secret_hash.as_deref().and_then(hash32),
-        grant_types: row.grant_types.iter().filter_map(|grant| GrantType::parse(grant)).collect(),
-        scopes: row.scopes.into_iter().collect(),
-        scope_policy: match row.scope_policy.as_str() {
-            "inherit" => ScopePolicy::Inherit,
-            _ => ScopePolicy::Explicit,
-        },
-        first_party: row.first_party,
-        owner: row.owner_user_id.map(UserId),
-        enabled: row.enabled,
-        signing_algorithm: row.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
-        previous_secret_hash: row.previous_secret_hash.as_deref().and_then(hash32),
-        keys: match (row.jwks, row.jwks_uri) {
-            (Some(set), _) => Some(ClientKeys::Registered(set.into())),
-            // Only addresses are ever written there.
-            (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
-        },
-        dpop_bound_access_tokens: row.dpop_bound_access_tokens,
-        introspects: row.introspects,
-        tokens_not_before: row.tokens_not_before,
-        policy: policy_changes(row.policy),
-    }))
+    Ok(row.map(|row| row.into_stored(tenant)))
+}
+
+/// Which clients are looked for; all that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// What the identifier or the name holds, whatever the case.
+    pub text: Option<String>,
+    /// Whose own they are.
+    pub owner: Option<UserId>,
+    /// Whether they may do anything.
+    pub enabled: Option<bool>,
+}
+
+/// A tenant's clients by identifier, `limit` of them after the first `offset`.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Stored<Client>>> {
+    let rows = sqlx::query_as!(
+        ClientRow,
+        r#"SELECT c.client_id, c.name, c.auth_method, c.secret_hash, c.grant_types, c.scopes, c.scope_policy,
+                  c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
+                  c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
+                  c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
+                  c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
+           FROM clients c LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.owner_user_id
+           WHERE c.tenant_id = $1
+             AND ($2::text IS NULL OR strpos(lower(c.client_id), lower($2)) > 0 OR strpos(lower(c.name), lower($2)) > 0)
+             AND ($3::uuid IS NULL OR c.owner_user_id = $3)
+             AND ($4::boolean IS NULL OR c.enabled = $4)
+           ORDER BY c.client_id OFFSET $5 LIMIT $6"#,
+        tenant.0,
+        filter.text,
+        filter.owner.map(|owner| owner.0),
+        filter.enabled,
+        offset,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.into_stored(tenant)).collect())
+}
+
+/// How many clients fit.
+pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId, filter: &Filter) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM clients
+           WHERE tenant_id = $1
+             AND ($2::text IS NULL OR strpos(lower(client_id), lower($2)) > 0 OR strpos(lower(name), lower($2)) > 0)
+             AND ($3::uuid IS NULL OR owner_user_id = $3)
+             AND ($4::boolean IS NULL OR enabled = $4)"#,
+        tenant.0,
+        filter.text,
+        filter.owner.map(|owner| owner.0),
+        filter.enabled
+    );
+    Ok(count.fetch_one(db).await?)
+}
+
+struct ClientRow {
+    client_id: String,
+    name: String,
+    auth_method: String,
+    secret_hash: Option<Vec<u8>>,
+    grant_types: Vec<String>,
+    scopes: Vec<String>,
+    scope_policy: String,
+    first_party: bool,
+    owner_user_id: Option<Uuid>,
+    enabled: bool,
+    signing_alg: Option<String>,
+    previous_secret_hash: Option<Vec<u8>>,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
+    dpop_bound_access_tokens: bool,
+    introspects: Vec<String>,
+    tokens_not_before: Option<DateTime<Utc>>,
+    policy: Value,
+    registered_dynamically: bool,
+    registration_token_hash: Option<Vec<u8>>,
+    registered_metadata: Value,
+    version: Version,
+    created_at: DateTime<Utc>,
+    owner_roles: Option<Vec<String>>,
+    owner_enabled: Option<bool>,
+    owner_locked_at: Option<DateTime<Utc>>,
+}
+
+impl ClientRow {
+    fn into_stored(self, tenant: TenantId) -> Stored<Client> {
+        let (version, created_at) = (self.version, self.created_at);
+        Stored { value: self.into_client(tenant), version, created_at }
+    }
+
+    fn into_client(self, tenant: TenantId) -> Client {
+        let is_active = self.owner_enabled.unwrap_or_default() && self.owner_locked_at.is_none();
+        Client {
+            tenant_id: tenant,
+            client_id: ClientId::from_known(self.client_id),
+            name: self.name,
+            // The column's check allows no other word; a public client is the one that can do least.
+            auth_method: AuthMethod::parse(&self.auth_method).unwrap_or(AuthMethod::None),
+            secret_hash: self.secret_hash.as_deref().and_then(hash32),
+            grant_types: self.grant_types.iter().filter_map(|grant| GrantType::parse(grant)).collect(),
+            scopes: self.scopes.into_iter().collect(),
+            scope_policy: ScopePolicy::parse(&self.scope_policy).unwrap_or(ScopePolicy::Explicit),
+            first_party: self.first_party,
+            owner: self.owner_user_id.map(UserId),
+            owner_rights: self.owner_roles.map(|roles| OwnerRights {
+                is_active,
+                roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
+            }),
+            enabled: self.enabled,
+            signing_algorithm: self.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
+            previous_secret_hash: self.previous_secret_hash.as_deref().and_then(hash32),
+            keys: match (self.jwks, self.jwks_uri) {
+                (Some(set), _) => Some(ClientKeys::Registered(set.into())),
+                // Only addresses are ever written there.
+                (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
+            },
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            introspects: self.introspects,
+            tokens_not_before: self.tokens_not_before,
+            policy: policy_changes(self.policy),
+            registration: match (self.registered_dynamically, self.registered_metadata) {
+                (true, Value::Object(metadata)) => Some(DynamicRegistration {
+                    token_hash: self.registration_token_hash.as_deref().and_then(hash32),
+                    metadata,
+                }),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// Adds a client; whether the identifier was free.
@@ -59,8 +186,10 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         "INSERT INTO clients (tenant_id, client_id, name, auth_method, secret_hash, grant_types, scopes,
                               scope_policy, first_party, owner_user_id, enabled, signing_alg,
                               previous_secret_hash, jwks, jwks_uri, dpop_bound_access_tokens, introspects,
-                              tokens_not_before, policy, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20)
+                              tokens_not_before, policy, registered_dynamically, registration_token_hash,
+                              registered_metadata, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22, $23, $23)
          ON CONFLICT DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -81,6 +210,9 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         &client.introspects,
         client.tokens_not_before,
         Value::Object(client.policy.0.clone()),
+        client.registration.is_some(),
+        registration_token(client),
+        registered_metadata(client),
         now
     )
     .execute(db)
@@ -106,7 +238,8 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7,
                             previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
                             introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15,
-                            version = version + 1
+                            scope_policy = $16, first_party = $17, owner_user_id = $18, signing_alg = $19,
+                            registered_metadata = $20, version = version + 1
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -122,7 +255,12 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         &client.introspects,
         client.tokens_not_before,
         Value::Object(client.policy.0.clone()),
-        now
+        now,
+        client.scope_policy.as_str(),
+        client.first_party,
+        client.owner.map(|owner| owner.0),
+        client.signing_algorithm.map(SigningAlgorithm::as_str),
+        registered_metadata(client)
     )
     .execute(db)
     .await?;
@@ -164,7 +302,7 @@ pub async fn raise_tokens_not_before(
     instant: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     Ok(sqlx::query_scalar!(
-        r#"UPDATE clients SET tokens_not_before = greatest(tokens_not_before, $3)
+        r#"UPDATE clients SET tokens_not_before = greatest(tokens_not_before, $3), version = version + 1
            WHERE tenant_id = $1 AND client_id = $2
            RETURNING tokens_not_before AS "in_force!""#,
         tenant.0,
@@ -187,6 +325,34 @@ fn published_keys(client: &Client) -> Option<&str> {
         Some(ClientKeys::Published(uri)) => Some(uri.as_str()),
         _ => None,
     }
+}
+
+fn registration_token(client: &Client) -> Option<&[u8]> {
+    let hash = client.registration.as_ref()?.token_hash.as_ref()?;
+    Some(&hash.0)
+}
+
+fn registered_metadata(client: &Client) -> Value {
+    Value::Object(client.registration.as_ref().map(|own| own.metadata.clone()).unwrap_or_default())
+}
+
+/// Takes a scope from every client that is registered for it; how many there were.
+pub async fn take_scope(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    scope: &str,
+    now: DateTime<Utc>,
+) -> Result<u64> {
+    let changed = sqlx::query!(
+        "UPDATE clients SET scopes = array_remove(scopes, $2), updated_at = $3, version = version + 1
+         WHERE tenant_id = $1 AND $2 = ANY(scopes)",
+        tenant.0,
+        scope,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected())
 }
 
 fn grant_names(client: &Client) -> Vec<String> {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{Result, host};
 use crate::model::device::{Device, DeviceDescription, DeviceStatus};
 use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
+use crate::model::place::Place;
 use crate::model::version::Version;
 
 /// A user's devices, newest first: those that `offset` leaves, `limit` at most.
@@ -25,7 +26,8 @@ pub async fn page_of_user(
     let rows = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address, d.trusted, d.locked_at,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address,
+                  d.place AS "place: Json<Place>", d.trusted, d.locked_at,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
            JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
@@ -76,7 +78,8 @@ pub async fn find(
     let row = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address, d.trusted, d.locked_at,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address,
+                  d.place AS "place: Json<Place>", d.trusted, d.locked_at,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
            JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
@@ -152,6 +155,7 @@ struct DeviceRow {
     client_version: Option<String>,
     metadata: Json<Map<String, Value>>,
     ip_address: Option<IpNet>,
+    place: Option<Json<Place>>,
     trusted: bool,
     locked_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
@@ -176,6 +180,7 @@ impl DeviceRow {
                 metadata: self.metadata.0,
             },
             ip_address: host(self.ip_address),
+            place: self.place.map(|place| place.0),
             trusted: self.trusted,
             status: DeviceStatus::of_connected(self.locked_at, self.expires_at, now),
             created_at: self.created_at,

@@ -23,6 +23,7 @@ pub mod queues;
 pub mod recent_proofs;
 pub mod recovery_codes;
 pub mod refresh_tokens;
+pub mod registration_tokens;
 pub mod request_buckets;
 pub mod resources;
 pub mod revoked_access_tokens;
@@ -37,6 +38,8 @@ pub mod totp_secrets;
 pub mod used_jtis;
 pub mod users;
 pub mod verified_tokens;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 pub use error::{Result, StoreError};
 

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use super::Result;
-use crate::model::ids::TenantId;
+use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
+use crate::model::stored::Stored;
 
 /// The services that the tenant knows, by URI.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Resource>> {
@@ -29,12 +30,15 @@ pub async fn exists(db: impl PgExecutor<'_>, tenant: TenantId, uri: &str) -> Res
 pub async fn insert(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
+    id: ResourceId,
     resource: &Resource,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let added = sqlx::query!(
-        "INSERT INTO resources (tenant_id, uri, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO resources (tenant_id, id, uri, name, created_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
         tenant.0,
+        id.0,
         resource.uri,
         resource.name,
         now
@@ -42,4 +46,77 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(added.rows_affected() == 1)
+}
+
+/// The services that the tenant knows as they are kept, by URI: `limit` of them after the first `offset`.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<(ResourceId, Stored<Resource>)>> {
+    let rows = sqlx::query!(
+        "SELECT id, uri, name, version, created_at FROM resources
+         WHERE tenant_id = $1 ORDER BY uri OFFSET $2 LIMIT $3",
+        tenant.0,
+        offset,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let value = Resource { uri: row.uri, name: row.name };
+            (ResourceId(row.id), Stored { value, version: row.version, created_at: row.created_at })
+        })
+        .collect())
+}
+
+/// How many services the tenant knows.
+pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<i64> {
+    let count =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM resources WHERE tenant_id = $1"#, tenant.0);
+    Ok(count.fetch_one(db).await?)
+}
+
+/// The service of this identifier, as it stays until the transaction ends.
+pub async fn hold(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: ResourceId,
+) -> Result<Option<Stored<Resource>>> {
+    let row = sqlx::query!(
+        "SELECT uri, name, version, created_at FROM resources WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant.0,
+        id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Stored {
+        value: Resource { uri: row.uri, name: row.name },
+        version: row.version,
+        created_at: row.created_at,
+    }))
+}
+
+/// Gives a service another name.
+pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId, name: &str) -> Result<()> {
+    sqlx::query!(
+        "UPDATE resources SET name = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        id.0,
+        name
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Forgets a service.
+pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId) -> Result<()> {
+    sqlx::query!("DELETE FROM resources WHERE tenant_id = $1 AND id = $2", tenant.0, id.0)
+        .execute(db)
+        .await?;
+    Ok(())
 }

@@ -6,6 +6,7 @@ use sqlx::PgExecutor;
 use super::Result;
 use crate::model::ids::TenantId;
 use crate::model::scope::Scope;
+use crate::model::stored::Stored;
 
 /// The tenant's catalogue, by name.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>> {
@@ -44,4 +45,83 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(added.rows_affected() == 1)
+}
+
+/// The tenant's catalogue as it is kept, by name: `limit` scopes after the first `offset`.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<Stored<Scope>>> {
+    let rows = sqlx::query!(
+        "SELECT name, description, required_role, version, created_at FROM scopes
+         WHERE tenant_id = $1 ORDER BY name OFFSET $2 LIMIT $3",
+        tenant.0,
+        offset,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Stored {
+            value: Scope {
+                name: row.name,
+                description: row.description,
+                required_role: row.required_role.and_then(|role| role.parse().ok()),
+            },
+            version: row.version,
+            created_at: row.created_at,
+        })
+        .collect())
+}
+
+/// How many scopes the catalogue has.
+pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<i64> {
+    let count =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM scopes WHERE tenant_id = $1"#, tenant.0);
+    Ok(count.fetch_one(db).await?)
+}
+
+/// The scope of this name, as it stays until the transaction ends.
+pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<Option<Stored<Scope>>> {
+    let row = sqlx::query!(
+        "SELECT description, required_role, version, created_at FROM scopes
+         WHERE tenant_id = $1 AND name = $2 FOR UPDATE",
+        tenant.0,
+        name
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Stored {
+        value: Scope {
+            name: name.to_owned(),
+            description: row.description,
+            required_role: row.required_role.and_then(|role| role.parse().ok()),
+        },
+        version: row.version,
+        created_at: row.created_at,
+    }))
+}
+
+/// Writes what may change of a scope.
+pub async fn update(db: impl PgExecutor<'_>, tenant: TenantId, scope: &Scope) -> Result<()> {
+    sqlx::query!(
+        "UPDATE scopes SET description = $3, required_role = $4, version = version + 1
+         WHERE tenant_id = $1 AND name = $2",
+        tenant.0,
+        scope.name,
+        scope.description,
+        scope.required_role.as_ref().map(ToString::to_string)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes a scope out of the catalogue.
+pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<()> {
+    sqlx::query!("DELETE FROM scopes WHERE tenant_id = $1 AND name = $2", tenant.0, name).execute(db).await?;
+    Ok(())
 }

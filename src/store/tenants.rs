@@ -3,11 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
 
 use super::{Result, policy_changes};
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
+use crate::model::stored::Stored;
 use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
+use crate::model::version::Version;
 
 /// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
@@ -57,7 +60,9 @@ fn slug_of(text: &str) -> Option<TenantSlug> {
 /// Writes what the tenant has otherwise than the settings.
 pub async fn set_policy(db: impl PgExecutor<'_>, tenant: TenantId, changes: &PolicyChanges) -> Result<()> {
     let changes = Value::Object(changes.0.clone());
-    sqlx::query!("UPDATE tenants SET policy = $2 WHERE id = $1", tenant.0, changes).execute(db).await?;
+    sqlx::query!("UPDATE tenants SET policy = $2, version = version + 1 WHERE id = $1", tenant.0, changes)
+        .execute(db)
+        .await?;
     Ok(())
 }
 
@@ -77,7 +82,8 @@ pub async fn raise_tokens_not_before(
     instant: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(
-        r#"UPDATE tenants SET tokens_not_before = greatest(tokens_not_before, $2) WHERE id = $1
+        r#"UPDATE tenants SET tokens_not_before = greatest(tokens_not_before, $2), version = version + 1
+           WHERE id = $1
            RETURNING tokens_not_before AS "in_force!""#,
         tenant.0,
         instant
@@ -102,4 +108,69 @@ pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
     // With its used proofs and revoked access tokens.
     sqlx::query!("DELETE FROM tenants WHERE id = $1", id).execute(db).await?;
     Ok(())
+}
+
+/// The tenants as they are kept, by slug: `limit` of them after the first `offset`.
+pub async fn list(db: impl PgExecutor<'_>, offset: i64, limit: i64) -> Result<Vec<Stored<Tenant>>> {
+    let rows = sqlx::query_as!(
+        TenantRow,
+        "SELECT id, slug, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
+         ORDER BY slug OFFSET $1 LIMIT $2",
+        offset,
+        limit
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().filter_map(TenantRow::into_stored).collect())
+}
+
+/// How many tenants there are.
+pub async fn count(db: impl PgExecutor<'_>) -> Result<i64> {
+    Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM tenants"#).fetch_one(db).await?)
+}
+
+/// The tenant with this slug, as it stays until the transaction ends.
+pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Stored<Tenant>>> {
+    let row = sqlx::query_as!(
+        TenantRow,
+        "SELECT id, slug, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
+         WHERE slug = $1 FOR UPDATE",
+        slug.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.and_then(TenantRow::into_stored))
+}
+
+/// Gives a tenant another name.
+pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<()> {
+    sqlx::query!("UPDATE tenants SET name = $2, version = version + 1 WHERE id = $1", tenant.0, name)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+struct TenantRow {
+    id: Uuid,
+    slug: String,
+    name: String,
+    enabled: bool,
+    tokens_not_before: Option<DateTime<Utc>>,
+    policy: Value,
+    version: Version,
+    created_at: DateTime<Utc>,
+}
+
+impl TenantRow {
+    fn into_stored(self) -> Option<Stored<Tenant>> {
+        let value = Tenant {
+            id: TenantId(self.id),
+            slug: slug_of(&self.slug)?,
+            name: self.name,
+            enabled: self.enabled,
+            tokens_not_before: self.tokens_not_before,
+            policy: policy_changes(self.policy),
+        };
+        Some(Stored { value, version: self.version, created_at: self.created_at })
+    }
 }

@@ -1,8 +1,11 @@
 //! `token_families`
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
 use super::Result;
 use super::device_sessions::sources::ends;
@@ -37,6 +40,22 @@ pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Re
     .fetch_optional(db)
     .await?
     .map(TokenFamilyId))
+}
+
+/// What each of these devices was granted.
+pub async fn scopes_of_devices(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    devices: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<String>>> {
+    let rows = sqlx::query!(
+        "SELECT device_id, granted_scopes FROM token_families WHERE tenant_id = $1 AND device_id = ANY($2)",
+        tenant.0,
+        devices
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.device_id, row.granted_scopes)).collect())
 }
 
 /// Deletes a batch of families that expired or were revoked before `ended_before`, with their devices and tokens.

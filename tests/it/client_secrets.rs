@@ -1,8 +1,10 @@
 //! Two secrets at once, so that a new one can be rolled out while copies of the client still use the old one.
 
-use latchkey::domain::clients::{self, ClientError};
+use latchkey::domain::audit::By;
+use latchkey::domain::clients::{ClientError, secrets};
 use latchkey::model::client::{AuthMethod, Client};
 use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::model::version::MeantFor;
 
 use crate::support::device::Proof;
 use crate::support::{Device, TestServer};
@@ -13,7 +15,13 @@ async fn client(server: &TestServer, id: &str) -> Client {
 }
 
 async fn rotate(server: &TestServer, device: &Device) -> Device {
-    let secret = clients::rotate_secret(&server.app, &client(server, &device.client_id).await).await;
+    let secret = secrets::rotate_secret(
+        &server.app,
+        &client(server, &device.client_id).await,
+        &MeantFor::Any,
+        &By::OPERATOR,
+    )
+    .await;
     let secret = secret.expect("a new secret");
     device.with_proof(match &device.proof {
         Proof::Basic(_) => Proof::Basic(secret.expose().to_owned()),
@@ -22,7 +30,13 @@ async fn rotate(server: &TestServer, device: &Device) -> Device {
 }
 
 async fn retire(server: &TestServer, device: &Device) -> Result<(), ClientError> {
-    clients::retire_previous_secret(&server.app, &client(server, &device.client_id).await).await
+    secrets::retire_previous_secret(
+        &server.app,
+        &client(server, &device.client_id).await,
+        &MeantFor::Any,
+        &By::OPERATOR,
+    )
+    .await
 }
 
 #[tokio::test]
@@ -79,7 +93,13 @@ async fn only_a_client_with_a_secret_gets_another_and_only_a_second_one_is_retir
     let tv = server.tv().await;
     let kiosk =
         server.client("kiosk", "openid", |client| client.auth_method = AuthMethod::ClientSecretBasic).await;
-    let refusal = clients::rotate_secret(&server.app, &client(&server, &tv.client_id).await).await;
+    let refusal = secrets::rotate_secret(
+        &server.app,
+        &client(&server, &tv.client_id).await,
+        &MeantFor::Any,
+        &By::OPERATOR,
+    )
+    .await;
     assert!(matches!(refusal, Err(ClientError::HasNoSecret)), "{refusal:?}");
     for device in [&tv, &kiosk] {
         let refusal = retire(&server, device).await;

@@ -228,7 +228,7 @@ async fn a_deleted_client_takes_its_codes_devices_and_tokens_along() {
     let house = House::build().await;
     let app = &house.server.app;
     let client = latchkey::store::clients::find(&app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
-    clients::delete(app, &client).await.unwrap();
+    clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.must_be_worthless(&house.tokens).await;
     house.replica.hear_all().await;
     for base in house.bases() {
@@ -237,7 +237,7 @@ async fn a_deleted_client_takes_its_codes_devices_and_tokens_along() {
     assert_eq!(house.server.count("SELECT count(*) FROM devices").await, 0);
     assert_eq!(house.server.count("SELECT count(*) FROM device_sessions").await, 0);
     assert_eq!(house.server.audited("client.deleted", "success").await, 1);
-    let again = clients::delete(app, &client).await;
+    let again = clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(again, Err(clients::ClientError::NoSuchClient)), "{again:?}");
     // One that comes under the same name is another one.
     let successor = house.server.tv().await;
@@ -358,12 +358,12 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     ] {
         sqlx::query(statement).bind(id.0).execute(&app.db).await.expect(table);
     }
-    let enabled = tenants::delete(app, &slug).await;
+    let enabled = tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(enabled, Err(tenants::TenantError::IsEnabled)), "{enabled:?}");
-    let root = tenants::delete(app, &TenantSlug::root()).await;
+    let root = tenants::delete(app, &TenantSlug::root(), &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(root, Err(tenants::TenantError::IsTheDefault)), "{root:?}");
     tenants::set_standing(app, &slug, TenantStanding::Suspended).await.unwrap();
-    tenants::delete(app, &slug).await.unwrap();
+    tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await.unwrap();
     house.replica.hear_all().await;
     for base in house.bases().map(|base| format!("{base}/t/acme")) {
         assert_eq!(tv.at(&base).userinfo(&tokens.string("access_token")).await.status, 404);
@@ -379,7 +379,7 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     }
     assert!(audit.contains(&id.to_string()) && audit.contains("tenant.deleted"));
     house.must_live(&house.tokens).await;
-    let gone = tenants::delete(app, &slug).await;
+    let gone = tenants::delete(app, &slug, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(gone, Err(tenants::TenantError::NoSuchTenant)), "{gone:?}");
 }
 
@@ -482,7 +482,7 @@ async fn a_change_that_cannot_be_written_down_does_not_happen() {
     );
     assert!(users::sign_out_everywhere(app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.is_err());
     assert!(users::delete(app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.is_err());
-    assert!(clients::delete(app, &client).await.is_err());
+    assert!(clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await.is_err());
     assert!(tenants::set_standing(app, &TenantSlug::root(), TenantStanding::Suspended).await.is_err());
     let now = house.server.clock.now();
     assert!(tokens_not_before::raise(app, DEFAULT_TENANT, &Subject::Tenant, now).await.is_err());

@@ -1,10 +1,12 @@
 //! RFC 6749 §4.4: a client gets a token of its own, with no person behind it.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::clients::{self, ClientError};
 use latchkey::model::client::{AuthMethod, Client, GrantType, ScopePolicy};
 use latchkey::model::ids::ClientId;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
+use latchkey::model::version::MeantFor;
 use serde_json::{Value, json};
 
 use crate::support::device::Proof;
@@ -147,11 +149,11 @@ async fn a_public_client_is_not_registered_for_it_and_gets_nothing_if_it_is() {
         grant_types: vec![GrantType::ClientCredentials],
         ..Client::public(DEFAULT_TENANT, ClientId::parse("radio").expect("a client id"))
     };
-    let refused = clients::create(&server.app, client).await;
+    let refused = clients::create(&server.app, client, &By::OPERATOR).await;
     assert!(matches!(refused, Err(ClientError::PublicClientActsForItself)));
     let tv = server.tv().await;
     let found = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
-    let changed = clients::change(&server.app, &found, |client| {
+    let changed = clients::change(&server.app, &found, &MeantFor::Any, &By::OPERATOR, |client| {
         client.grant_types.push(GrantType::ClientCredentials);
     });
     assert!(matches!(changed.await, Err(ClientError::PublicClientActsForItself)));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::bearer_secret::SecretHash;
@@ -97,7 +97,7 @@ async fn whoever_has_the_keys_is_not_sent_them_again_until_they_change() {
     let head = send(server.http.head(format!("{}/oauth/jwks", server.base))).await;
     assert_eq!((head.status.as_u16(), head.header("etag")), (200, &*tag));
     let es256 = SigningAlgorithm::Es256;
-    let announced = rotate(&server.app, DEFAULT_TENANT, es256, TakeOver::WhenKnown, By::OPERATOR).await;
+    let announced = rotate(&server.app, DEFAULT_TENANT, es256, TakeOver::WhenKnown, &By::OPERATOR).await;
     let kid = announced.expect("the database answers").kid;
     replica.hear_all().await;
     for server in [&server, &replica] {
@@ -125,7 +125,7 @@ async fn a_retired_key_stays_published_and_a_removed_one_does_not() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let before = tv.connect(&ada, "openid").await.string("access_token");
     let es256 = SigningAlgorithm::Es256;
-    let rotated = rotate(&server.app, DEFAULT_TENANT, es256, TakeOver::AtOnce, By::OPERATOR).await;
+    let rotated = rotate(&server.app, DEFAULT_TENANT, es256, TakeOver::AtOnce, &By::OPERATOR).await;
     rotated.expect("the database answers");
     // What the old one signed can still be verified.
     let after = tv.connect(&ada, "openid").await.string("access_token");
@@ -135,7 +135,7 @@ async fn a_retired_key_stays_published_and_a_removed_one_does_not() {
         crate::support::jwt::verify(&server, &server.base, token).await;
     }
     let old = jsonwebtoken::decode_header(&before).expect("a JWT").kid.expect("a kid");
-    let removed = remove(&server.app, DEFAULT_TENANT, &old, By::OPERATOR).await;
+    let removed = remove(&server.app, DEFAULT_TENANT, &old, &By::OPERATOR).await;
     assert!(removed.expect("the database answers").is_some());
     assert_eq!(keys(&server, &server.base).await.len(), 3);
     crate::support::jwt::verify(&server, &server.base, &after).await;

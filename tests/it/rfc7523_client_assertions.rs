@@ -492,13 +492,22 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
     ] {
         let id = ClientId::parse("new").unwrap();
         let client = Client { auth_method: method, keys, ..Client::public(DEFAULT_TENANT, id) };
-        let refusal = clients::create(&server.app, client).await.expect_err(expected);
+        let refusal = clients::create(&server.app, client, &latchkey::domain::audit::By::OPERATOR)
+            .await
+            .expect_err(expected);
         assert!(refusal.to_string().contains(expected), "{refusal} should name {expected}");
     }
     let (device, signer) = robot(&server).await;
     let client =
         latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "robot").await.unwrap().unwrap();
-    let refusal = clients::change(&server.app, &client, |client| client.keys = None).await;
+    let refusal = clients::change(
+        &server.app,
+        &client,
+        &latchkey::model::version::MeantFor::Any,
+        &latchkey::domain::audit::By::OPERATOR,
+        |client| client.keys = None,
+    )
+    .await;
     assert!(matches!(refusal, Err(ClientError::KeysDoNotFitMethod)), "{refusal:?}");
     assert_eq!(present(&device, ENDPOINTS[0], &signer.assertion("robot")).await.status, 200);
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::client::AuthMethod;
@@ -383,9 +383,9 @@ async fn a_removed_key_takes_its_tokens_along_at_once() {
     there.introspect(&token).await.must_be_active();
     let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
     let algorithm = SigningAlgorithm::Es256;
-    rotate(&server.app, DEFAULT_TENANT, algorithm, TakeOver::AtOnce, By::OPERATOR).await.unwrap();
+    rotate(&server.app, DEFAULT_TENANT, algorithm, TakeOver::AtOnce, &By::OPERATOR).await.unwrap();
     there.introspect(&token).await.must_be_active();
-    remove(&server.app, DEFAULT_TENANT, &kid, By::OPERATOR).await.unwrap().expect("the key was there");
+    remove(&server.app, DEFAULT_TENANT, &kid, &By::OPERATOR).await.unwrap().expect("the key was there");
     there.introspect(&token).await.must_be_inactive();
     api.introspect(&token).await.must_be_inactive();
     tv.at(&replica.base).userinfo(&token).await.must_be_an_invalid_token();

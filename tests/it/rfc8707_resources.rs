@@ -1,5 +1,6 @@
 //! RFC 8707 at the start: a device says for which services it wants tokens, and the person is told.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::clients::{self, ClientError};
 use latchkey::domain::resources::{self, ResourceError};
 use latchkey::model::client::Client;
@@ -142,7 +143,7 @@ async fn a_service_is_neither_the_issuer_nor_a_client() {
     server.public_client("urn:example:player", "openid").await;
     let create = async |uri: &str, name: &str| {
         let resource = Resource { uri: Resource::parse_uri(uri).unwrap(), name: name.to_owned() };
-        resources::create(&server.app, &tenant, resource).await.expect_err("it is refused")
+        resources::create(&server.app, &tenant, resource, &By::OPERATOR).await.expect_err("it is refused")
     };
     let issuer = server.base.clone();
     for uri in [&issuer, &format!("{issuer}/"), &issuer.to_uppercase(), "urn:example:player"] {
@@ -155,7 +156,10 @@ async fn a_service_is_neither_the_issuer_nor_a_client() {
     // The other way round it is the same.
     for id in [MUSIC, &server.base, &format!("{}/api", server.base)] {
         let late = Client::public(DEFAULT_TENANT, ClientId::parse(id).unwrap());
-        assert!(matches!(clients::create(&server.app, late).await, Err(ClientError::IdIsResource)), "{id}");
+        assert!(
+            matches!(clients::create(&server.app, late, &By::OPERATOR).await, Err(ClientError::IdIsResource)),
+            "{id}"
+        );
     }
     assert_eq!(server.audited("resource.created", "success").await, 2);
 }

@@ -30,7 +30,7 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
     schema::migrate(&database.pool).await?;
     let app = serve::app(serve::config(5), database.pool.clone());
     tenants::ensure_default(&app).await?;
-    clients::create(&app, client()?).await?;
+    clients::create(&app, client()?, &By::OPERATOR).await?;
     let ada = NewUser {
         username: "ada".into(),
         display_name: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use hyper::StatusCode;
+use latchkey::domain::audit::By;
 use latchkey::domain::{clients, tenants};
 use latchkey::model::client::{AuthMethod, Client};
 use latchkey::model::ids::ClientId;
@@ -122,6 +123,7 @@ async fn register(stage: &Stage) -> Result<String, Fault> {
         introspects: vec![audience],
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
-    let secret = clients::create(&app, client).await?.ok_or("a confidential client gets a secret")?;
+    let secret =
+        clients::create(&app, client, &By::OPERATOR).await?.ok_or("a confidential client gets a secret")?;
     Ok(secret.expose().to_owned())
 }

@@ -8,13 +8,15 @@ use url::Url;
 
 use super::Done;
 use crate::app::App;
-use crate::domain::clients;
+use crate::domain::audit::By;
+use crate::domain::clients::{self, secrets};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
 use crate::model::ids::{ClientId, TenantId};
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::strict_json;
+use crate::model::version::MeantFor;
 use crate::store;
 
 #[derive(Debug, Args)]
@@ -126,14 +128,6 @@ pub(super) fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient) -> Done {
     let client_id = ClientId::parse(&new.id)?;
     let scopes = ScopeSet::parse(&new.scope.join(" "))?;
-    let known: ScopeSet =
-        store::scopes::all(&app.db, tenant).await?.into_iter().map(|scope| scope.name).collect();
-    if let Some(unknown) = scopes.iter().find(|name| !known.contains(name)) {
-        return Err(format!(
-            "there is no scope {unknown}; make it with: latchkey admin create-scope {unknown}"
-        )
-        .into());
-    }
     let client = Client {
         name: new.name.unwrap_or_else(|| new.id.clone()),
         auth_method: match new.auth_method {
@@ -151,7 +145,12 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         introspects: new.introspects,
         ..Client::public(tenant, client_id)
     };
-    let secret = clients::create(app, client).await?;
+    let secret = clients::create(app, client, &By::OPERATOR).await.map_err(|error| match error {
+        clients::ClientError::UnknownScope(name) => {
+            format!("there is no scope {name}; make it with: latchkey admin create-scope {name}").into()
+        }
+        other => super::Error::from(other),
+    })?;
     Ok(match secret {
         Some(secret) => with_secret(&new.id, &secret),
         None => (format!("client {}", new.id), json!({"client_id": new.id})),
@@ -172,7 +171,7 @@ async fn find(app: &App, tenant: TenantId, id: &str) -> Result<Client, super::Er
 pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) -> Done {
     let client = find(app, tenant, &change.id).await?;
     let enabled = change.standing == "enabled";
-    clients::change(app, &client, |client| client.enabled = enabled).await?;
+    clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.enabled = enabled).await?;
     let document = json!({"client_id": change.id, "enabled": enabled});
     Ok((format!("client {} is {}", change.id, change.standing), document))
 }
@@ -180,23 +179,31 @@ pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) 
 pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClientKeys) -> Done {
     let client = find(app, tenant, &change.id).await?;
     let keys = change.keys.read()?;
-    clients::change(app, &client, |client| client.keys = keys).await?;
+    clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.keys = keys).await?;
     Ok((format!("client {} has new keys", change.id), json!({"client_id": change.id})))
 }
 
 pub(super) async fn rotate_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
-    let secret = clients::rotate_secret(app, &find(app, tenant, &client.id).await?).await?;
+    let secret =
+        secrets::rotate_secret(app, &find(app, tenant, &client.id).await?, &MeantFor::Any, &By::OPERATOR)
+            .await?;
     Ok(with_secret(&client.id, &secret))
 }
 
 pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {
-    clients::retire_previous_secret(app, &find(app, tenant, &client.id).await?).await?;
+    secrets::retire_previous_secret(
+        app,
+        &find(app, tenant, &client.id).await?,
+        &MeantFor::Any,
+        &By::OPERATOR,
+    )
+    .await?;
     let sentence = format!("client {} has one secret, the newest", client.id);
     Ok((sentence, json!({"client_id": client.id})))
 }
 
 pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &ThatClient) -> Done {
     let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
-    clients::delete(app, &client).await?;
+    clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))
 }

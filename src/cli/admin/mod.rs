@@ -4,6 +4,7 @@
 mod campaigns;
 mod clients;
 mod policies;
+mod registration_tokens;
 mod resources;
 mod scopes;
 mod signing_keys;
@@ -11,6 +12,7 @@ mod tenants;
 mod tokens_not_before;
 mod users;
 mod verify_audit;
+mod webhooks;
 
 use std::io::Write;
 
@@ -84,6 +86,8 @@ enum Command {
     RetireSecret(clients::OneClient),
     /// Delete a client with its codes, devices and tokens; the audit trail stays.
     DeleteClient(clients::ThatClient),
+    /// Make a token that lets clients register themselves (RFC 7591), where [registration] is on.
+    CreateRegistrationToken(registration_tokens::CreateRegistrationToken),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
     /// Make a service known that tokens can be for (RFC 8707).
@@ -110,6 +114,12 @@ enum Command {
     ListCampaigns(campaigns::ListCampaigns),
     /// Let a frozen source have codes again.
     ReleaseSource(campaigns::ReleaseSource),
+    /// Have an address told what happens; the secret that signs the messages is printed this once.
+    CreateWebhook(webhooks::CreateWebhook),
+    /// List the addresses that are told what happens.
+    ListWebhooks,
+    /// Tell an address nothing more.
+    DeleteWebhook(webhooks::ThatWebhook),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
@@ -156,11 +166,17 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetClientKeys(change) => clients::set_client_keys(app, tenant, change).await,
         Command::RotateSecret(client) => clients::rotate_secret(app, tenant, &client).await,
         Command::RetireSecret(client) => clients::retire_secret(app, tenant, &client).await,
+        Command::CreateRegistrationToken(new) => {
+            registration_tokens::create_registration_token(app, tenant, &new).await
+        }
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
+        Command::CreateWebhook(new) => webhooks::create_webhook(app, tenant, new).await,
+        Command::ListWebhooks => webhooks::list_webhooks(app, tenant).await,
+        Command::DeleteWebhook(that) => webhooks::delete_webhook(app, tenant, &that).await,
         Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
         Command::RevokeCampaign(which) => campaigns::revoke_campaign(app, tenant, &which).await,
         Command::ListCampaigns(which) => campaigns::list_campaigns(app, tenant, &which).await,

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::Done;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::policies;
-use crate::model::audit_event::Actor;
 use crate::model::policy::PolicyChanges;
 use crate::model::strict_json;
 use crate::model::tenant::Tenant;
+use crate::model::version::MeantFor;
 use crate::store::clients;
 
 #[derive(Debug, Args)]
@@ -26,10 +27,11 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
     let changes = PolicyChanges(strict_json::object(change.changes.as_bytes())?);
     let (whose, policy) = if let Some(id) = &change.client {
         let client = clients::find(&app.db, tenant.id, id).await?.ok_or("there is no such client")?;
-        let policy = policies::change_for_client(app, tenant, &client, changes, Actor::Operator).await?;
+        let policy =
+            policies::change_for_client(app, tenant, &client, changes, &MeantFor::Any, &By::OPERATOR).await?;
         (format!("client {id}"), policy)
     } else {
-        let policy = policies::change_for_tenant(app, tenant, changes, Actor::Operator).await?;
+        let policy = policies::change_for_tenant(app, tenant, changes, &MeantFor::Any, &By::OPERATOR).await?;
         ("the tenant".to_owned(), policy)
     };
     let policy: Value = serde_json::to_value(policy)?;

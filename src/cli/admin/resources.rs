@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Done;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::resources;
 use crate::model::resource::Resource;
 use crate::model::tenant::Tenant;
@@ -21,6 +22,6 @@ pub(super) struct CreateResource {
 pub(super) async fn create_resource(app: &App, tenant: &Tenant, new: CreateResource) -> Done {
     let uri = Resource::parse_uri(&new.uri)?;
     let name = new.name.unwrap_or_else(|| uri.clone());
-    resources::create(app, tenant, Resource { uri: uri.clone(), name }).await?;
+    resources::create(app, tenant, Resource { uri: uri.clone(), name }, &By::OPERATOR).await?;
     Ok((format!("resource {uri}"), json!({"uri": uri})))
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Done;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::scopes;
 use crate::model::ids::TenantId;
 use crate::model::scope::{Scope, ScopeSet};
@@ -26,8 +27,6 @@ pub(super) async fn create_scope(app: &App, tenant: TenantId, new: CreateScope) 
     let name = ScopeSet::parse_name(&new.name)?;
     let description = new.description.unwrap_or_else(|| name.clone());
     let scope = Scope { name: name.clone(), description, required_role: new.role };
-    if !scopes::create(app, tenant, &scope).await? {
-        return Err("there is a scope of this name already".into());
-    }
+    scopes::create(app, tenant, scope, &By::OPERATOR).await?;
     Ok((format!("scope {name}"), json!({"name": name})))
 }

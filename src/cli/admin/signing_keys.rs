@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Done;
 use super::clients::parse_algorithm;
 use crate::app::App;
-use crate::domain::signing_keys::By;
+use crate::domain::audit::By;
 use crate::domain::signing_keys::remove::remove;
 use crate::domain::signing_keys::rotate::{TakeOver, rotate};
 use crate::model::ids::TenantId;
@@ -43,14 +43,14 @@ pub(super) async fn rotate_key(app: &App, tenant: TenantId, which: &RotateKey) -
     let mut successors = Vec::new();
     for algorithm in SigningAlgorithm::ALL {
         if which.algorithm.is_none_or(|wanted| wanted == algorithm) {
-            successors.push(rotate(app, tenant, algorithm, take_over, By::OPERATOR).await?);
+            successors.push(rotate(app, tenant, algorithm, take_over, &By::OPERATOR).await?);
         }
     }
     Ok((lines(app, &successors), json!({"keys": describe_all(app, &successors)})))
 }
 
 pub(super) async fn remove_key(app: &App, tenant: TenantId, which: &RemoveKey) -> Done {
-    let removed = remove(app, tenant, &which.kid, By::OPERATOR).await?;
+    let removed = remove(app, tenant, &which.kid, &By::OPERATOR).await?;
     let removed = removed.ok_or("there is no such key, or it has been removed")?;
     let alg = removed.algorithm.as_str();
     Ok((

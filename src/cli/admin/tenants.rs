@@ -5,8 +5,10 @@ use serde_json::json;
 
 use super::Done;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::tenants;
 use crate::model::tenant::{TenantSlug, TenantStanding};
+use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateTenant {
@@ -35,8 +37,8 @@ pub(super) struct ThatTenant {
 pub(super) async fn create_tenant(app: &App, new: CreateTenant) -> Done {
     let slug = TenantSlug::parse(&new.slug)?;
     let name = new.name.unwrap_or_else(|| new.slug.clone());
-    let id =
-        tenants::create(app, slug.clone(), &name).await?.ok_or("there is a tenant of this slug already")?;
+    let id = tenants::create(app, slug.clone(), &tenants::fit_name(&name)?, &By::OPERATOR).await?;
+    let id = id.ok_or("there is a tenant of this slug already")?;
     let issuer = tenants::issuer(app, &slug);
     Ok((format!("tenant {} at {issuer}", new.slug), json!({"id": id, "slug": new.slug, "issuer": issuer})))
 }
@@ -52,6 +54,6 @@ pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
 }
 
 pub(super) async fn delete_tenant(app: &App, that: &ThatTenant) -> Done {
-    tenants::delete(app, &TenantSlug::parse(&that.slug)?).await?;
+    tenants::delete(app, &TenantSlug::parse(&that.slug)?, &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("tenant {} is erased", that.slug), json!({"slug": that.slug})))
 }

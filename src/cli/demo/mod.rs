@@ -191,7 +191,7 @@ async fn ensure_demo_client(app: &App) -> Result<(), Error> {
         first_party: true,
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     };
-    match clients::create(app, client).await {
+    match clients::create(app, client, &By::OPERATOR).await {
         Ok(_) | Err(ClientError::ClientIdTaken) => Ok(()),
         Err(error) => Err(error.into()),
     }

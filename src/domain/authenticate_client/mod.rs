@@ -49,8 +49,13 @@ impl PresentedCredentials {
 pub struct AuthenticatedClient(Arc<Client>);
 
 impl AuthenticatedClient {
-    /// Refuses a client that may not use `grant` (RFC 6749 §5.2).
+    /// Refuses a client that may not use `grant` (RFC 6749 §5.2). One that is a user's own can do nothing while that
+    /// account is shut.
     pub fn require(&self, grant: GrantType) -> Result<(), OAuthError> {
+        if self.0.owner_is_shut() {
+            let description = "The account that the client belongs to cannot be used.";
+            return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
+        }
         if self.0.may_use(grant) {
             return Ok(());
         }

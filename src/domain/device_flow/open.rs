@@ -305,7 +305,8 @@ async fn asked_of(
     else {
         return Ok(None);
     };
-    if !client.enabled || !client.may_use(GrantType::DeviceCode) {
+    let may_ask = client.enabled && !client.owner_is_shut() && client.may_use(GrantType::DeviceCode);
+    if !may_ask {
         return Ok(None);
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;

@@ -1,8 +1,8 @@
-//! An owner names a device, or keeps something of their own with it.
+//! An owner names a device, keeps something of their own with it, or takes the trust from it.
 
 use serde_json::{Map, Value, json};
 
-use super::{DeviceError, Owner};
+use super::{DeviceError, Owner, distrust};
 use crate::app::App;
 use crate::domain::audit;
 use crate::model::audit_event::Action;
@@ -12,14 +12,15 @@ use crate::model::ids::DeviceId;
 use crate::model::version::MeantFor;
 use crate::store::devices;
 
-/// What an owner may change. What the device said about itself stays as it was when they approved it, and how far it
-/// is trusted is for the approval to say.
+/// What an owner may change. What the device said about itself stays as it was when they approved it.
 #[derive(Debug, Default)]
 pub struct DeviceChange {
     /// The name people know it by.
     pub name: Change<String>,
     /// What a program of the owner's keeps with it.
     pub metadata: Change<Map<String, Value>>,
+    /// Whether it is trusted: that can be taken away, and only an approval gives it.
+    pub trusted: Change<bool>,
 }
 
 /// Changes a device; what it is then. A change that asks for nothing new leaves its version as it was.
@@ -30,10 +31,11 @@ pub async fn change(
     change: DeviceChange,
     meant_for: &MeantFor,
 ) -> Result<Device, DeviceError> {
+    let takes_trust = may_take_trust(owner.device, id, &change.trusted)?;
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    devices::lock_row(&mut *transaction, owner.tenant, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant, owner.user, id, now).await?;
+    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
+    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     let mut device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
     let before = device.description.clone();
@@ -44,20 +46,66 @@ pub async fn change(
     device.description.name = name.apply(before.name.clone()).filter(|name| !name.is_empty());
     let metadata = change.metadata.apply(Some(before.metadata.clone())).unwrap_or_default();
     device.description.metadata = bounded(metadata)?;
-    if device.description == before {
+    let is_described_anew = device.description != before;
+    let takes_trust = takes_trust && device.trusted;
+    if !is_described_anew && !takes_trust {
         return Ok(device);
     }
-    let (name, metadata) = (&device.description.name, &device.description.metadata);
-    devices::describe(&mut *transaction, id, name.as_deref(), metadata, now).await?;
-    let mut details = json!({});
-    if *name != before.name {
-        details["name"] = json!({"before": before.name, "after": name});
+    if takes_trust {
+        let by = (owner.actor(), Some(owner.origin));
+        distrust::take_trust(app, &mut transaction, owner.tenant, id, Some(owner.user), by).await?;
     }
-    if *metadata != before.metadata {
-        details["metadata"] = json!("changed");
+    if is_described_anew {
+        let (name, metadata) = (&device.description.name, &device.description.metadata);
+        devices::describe(&mut *transaction, id, name.as_deref(), metadata, now).await?;
+        let mut details = json!({});
+        if *name != before.name {
+            details["name"] = json!({"before": before.name, "after": name});
+        }
+        if *metadata != before.metadata {
+            details["metadata"] = json!("changed");
+        }
+        let event = owner.event(Action::DeviceChanged, id, details);
+        audit::record(app, &mut *transaction, owner.tenant.id, &event).await?;
     }
-    audit::record(app, &mut *transaction, owner.tenant, &owner.event(Action::DeviceChanged, id, details))
-        .await?;
+    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     transaction.commit().await?;
-    Ok(Device { updated_at: now, version: device.version + 1, ..device })
+    device.ok_or(DeviceError::NotFound)
+}
+
+/// The rule: whether somebody who asks by the device `asking`, if it is one, wants to take the trust from `device`,
+/// and may.
+fn may_take_trust(
+    asking: Option<DeviceId>,
+    device: DeviceId,
+    trusted: &Change<bool>,
+) -> Result<bool, DeviceError> {
+    match trusted {
+        Change::Leave => Ok(false),
+        Change::Set(true) => Err(DeviceError::TrustNotGiven),
+        Change::Set(false) | Change::Clear if asking == Some(device) => Err(DeviceError::OwnTrust),
+        Change::Set(false) | Change::Clear => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn trust_is_taken_by_a_person_and_given_by_nobody() {
+        let (tv, phone) = (DeviceId(Uuid::from_u128(1)), DeviceId(Uuid::from_u128(2)));
+        for asking in [None, Some(phone)] {
+            assert!(may_take_trust(asking, tv, &Change::Set(false)).unwrap());
+            assert!(may_take_trust(asking, tv, &Change::Clear).unwrap());
+            assert!(!may_take_trust(asking, tv, &Change::Leave).unwrap());
+        }
+        for asking in [None, Some(phone), Some(tv)] {
+            let given = may_take_trust(asking, tv, &Change::Set(true));
+            assert!(matches!(given, Err(DeviceError::TrustNotGiven)));
+        }
+        assert!(matches!(may_take_trust(Some(tv), tv, &Change::Set(false)), Err(DeviceError::OwnTrust)));
+    }
 }

@@ -2,6 +2,7 @@
 //! long as any other device would.
 
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::app::App;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
@@ -22,16 +23,30 @@ pub async fn distrust(
     actor: Actor,
     origin: Option<&RequestOrigin>,
 ) -> store::Result<bool> {
-    let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let found = device_trust::lock(&mut *transaction, tenant.id, device, owner).await?;
+    let had_any = take_trust(app, &mut transaction, tenant, device, owner, (actor, origin)).await?;
+    transaction.commit().await?;
+    Ok(had_any)
+}
+
+/// The same within a transaction.
+pub(super) async fn take_trust(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: &Tenant,
+    device: DeviceId,
+    owner: Option<UserId>,
+    (actor, origin): (Actor, Option<&RequestOrigin>),
+) -> store::Result<bool> {
+    let now = app.clock.now();
+    let found = device_trust::lock(&mut *db, tenant.id, device, owner).await?;
     let Some(client) = found else { return Ok(false) };
     let Some(client) = app.cached.client(&app.db, tenant.id, client.as_str()).await? else {
         return Ok(false);
     };
     let policy = policies::effective(app, tenant, &client);
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policy);
-    device_trust::end(&mut *transaction, device, lifetimes.idle, lifetimes.absolute, now).await?;
+    device_trust::end(&mut *db, device, lifetimes.idle, lifetimes.absolute, now).await?;
     let event = AuditEvent {
         action: Action::DeviceDistrusted,
         outcome: Outcome::Success,
@@ -41,7 +56,6 @@ pub async fn distrust(
         origin,
         details: json!({}),
     };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
+    audit::record(app, db, tenant.id, &event).await?;
     Ok(true)
 }

@@ -17,14 +17,14 @@ use crate::store::devices;
 
 /// The owner's device with this identifier.
 pub async fn by_id(app: &App, owner: Owner<'_>, id: DeviceId) -> Result<Device, DeviceError> {
-    let found = devices::find(&app.db, owner.tenant, owner.user, id, app.clock.now()).await?;
+    let found = devices::find(&app.db, owner.tenant.id, owner.user, id, app.clock.now()).await?;
     found.ok_or(DeviceError::NotFound)
 }
 
 /// What waits behind the code that `input` spells. Each attempt counts as if the code were entered, a right one is
 /// given back; which codes are live, nobody learns otherwise. Looking changes nothing.
 pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<Device, DeviceError> {
-    let attempt = match guards::pay_for_code_entry(app, owner.tenant, owner.user, owner.origin).await? {
+    let attempt = match guards::pay_for_code_entry(app, owner.tenant.id, owner.user, owner.origin).await? {
         Ok(attempt) => attempt,
         Err(exhausted) => {
             record_refusal(app, owner, "too many attempts").await?;
@@ -33,10 +33,11 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
     };
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
-    let mac = code.as_ref().map_or([0; 32], |code| app.secrets.user_code_mac(owner.tenant, code));
+    let mac = code.as_ref().map_or([0; 32], |code| app.secrets.user_code_mac(owner.tenant.id, code));
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let opening = openings::lock(&mut transaction, owner.tenant, mac, now, sign_in::idle_limit(app)).await?;
+    let opening =
+        openings::lock(&mut transaction, owner.tenant.id, mac, now, sign_in::idle_limit(app)).await?;
     let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) else {
         drop(transaction);
         record_refusal(app, owner, "no such code").await?;
@@ -60,13 +61,14 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
         }
         _ => return None,
     };
-    let DeviceRequest { session, device, ip_address, created_at, .. } = request;
+    let DeviceRequest { session, device, ip_address, place, created_at, .. } = request;
     Some(Device {
         id: session.id.0,
         user_id,
         client_id: session.client_id,
         description: device,
         ip_address,
+        place,
         trusted: false,
         status,
         created_at,
@@ -88,7 +90,7 @@ async fn record_refusal(app: &App, owner: Owner<'_>, reason: &str) -> Result<(),
         origin: Some(owner.origin),
         details: json!({"reason": reason}),
     };
-    Ok(audit::record(app, &app.db, owner.tenant, &event).await?)
+    Ok(audit::record(app, &app.db, owner.tenant.id, &event).await?)
 }
 
 /// What names a device: its identifier, or its user code.

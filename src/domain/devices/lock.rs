@@ -41,8 +41,8 @@ async fn turn(
 ) -> Result<Device, DeviceError> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    devices::lock_row(&mut *transaction, owner.tenant, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant, owner.user, id, now).await?;
+    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
+    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     let device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
     let (from, to, locked_at) = match action {
@@ -54,7 +54,7 @@ async fn turn(
         return Ok(device);
     }
     devices::set_lock(&mut *transaction, id, locked_at, now).await?;
-    audit::record(app, &mut *transaction, owner.tenant, &owner.event(action, id, json!({}))).await?;
+    audit::record(app, &mut *transaction, owner.tenant.id, &owner.event(action, id, json!({}))).await?;
     transaction.commit().await?;
     Ok(Device { status: to, updated_at: now, version: device.version + 1, ..device })
 }

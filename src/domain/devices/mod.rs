@@ -15,8 +15,9 @@ pub use revoke::revoke;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device::{TooMuchMetadata, UnfitForDisplay};
-use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
 use crate::model::version::Stale;
 use crate::store::StoreError;
 
@@ -24,9 +25,11 @@ use crate::store::StoreError;
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
     /// The tenant.
-    pub tenant: TenantId,
+    pub tenant: &'a Tenant,
     /// The person.
     pub user: UserId,
+    /// The device by which they ask, if it is one.
+    pub device: Option<DeviceId>,
     /// From where.
     pub origin: &'a RequestOrigin,
 }
@@ -46,6 +49,12 @@ pub enum DeviceError {
     /// The name cannot be shown to people.
     #[error(transparent)]
     UnfitName(#[from] UnfitForDisplay),
+    /// Trust is given with an approval, and only taken away afterwards.
+    #[error("only false: trust is given when a device is approved, and can only be taken away afterwards")]
+    TrustNotGiven,
+    /// How far a device is trusted is not its own affair.
+    #[error("a device does not change how far it is trusted itself")]
+    OwnTrust,
     /// The metadata are too large.
     #[error(transparent)]
     TooMuchMetadata(#[from] TooMuchMetadata),
@@ -61,12 +70,17 @@ impl From<sqlx::Error> for DeviceError {
 }
 
 impl<'a> Owner<'a> {
+    /// The owner, as the audit trail names them.
+    const fn actor(&self) -> Actor {
+        Actor::User(self.user)
+    }
+
     /// What the audit trail says of something that the owner did to one of their devices.
     fn event(&self, action: Action, device: DeviceId, details: Value) -> AuditEvent<'a> {
         AuditEvent {
             action,
             outcome: Outcome::Success,
-            actor: Actor::User(self.user),
+            actor: self.actor(),
             target_kind: "device",
             target_id: Some(device.to_string()),
             origin: Some(self.origin),

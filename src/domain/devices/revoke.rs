@@ -37,14 +37,14 @@ pub async fn revoke_own(
 ) -> Result<(), DeviceError> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    devices::lock_row(&mut *transaction, owner.tenant, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant, owner.user, id, now).await?;
+    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
+    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     meant_for.check(device.ok_or(DeviceError::NotFound)?.version)?;
     let reason = RevocationReason::DeviceRemoved;
-    let ended = token_families::revoke_of_device(&mut *transaction, owner.tenant, id, reason, now).await?;
+    let ended = token_families::revoke_of_device(&mut *transaction, owner.tenant.id, id, reason, now).await?;
     // Whoever ended it a moment ago has written it down.
     let family = ended.ok_or(DeviceError::NotFound)?;
-    record_end(app, &mut *transaction, owner.tenant, family, ending(owner, id)).await?;
+    record_end(app, &mut *transaction, owner.tenant.id, family, ending(owner, id)).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -54,7 +54,7 @@ pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>
     let mut transaction = app.db.begin().await?;
     let ended = token_families::revoke_of_other_devices(
         &mut *transaction,
-        owner.tenant,
+        owner.tenant.id,
         owner.user,
         spared,
         reason,
@@ -62,7 +62,7 @@ pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>
     )
     .await?;
     for (family, device) in ended {
-        record_end(app, &mut *transaction, owner.tenant, family, ending(owner, device)).await?;
+        record_end(app, &mut *transaction, owner.tenant.id, family, ending(owner, device)).await?;
     }
     Ok(transaction.commit().await?)
 }

@@ -15,6 +15,7 @@ pub mod half_sign_ins;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
 pub mod used_jtis;
+pub mod webhook_deliveries;
 
 use std::pin::Pin;
 
@@ -39,7 +40,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 12] = [
+pub const CHORES: [Chore; 13] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -51,6 +52,7 @@ pub const CHORES: [Chore; 12] = [
     used_jtis::CHORE,
     revoked_access_tokens::CHORE,
     approval_notices::CHORE,
+    webhook_deliveries::CHORE,
     audit_events::CHORE,
 ];
 

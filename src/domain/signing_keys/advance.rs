@@ -1,8 +1,8 @@
 //! Time moves keys on: announced ones start to sign, old ones get successors, retired ones are removed.
 
-use super::By;
 use super::key_change::KeyChange;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::TenantId;
 use crate::model::signing_key_life::{KeyState, Step};
@@ -36,7 +36,7 @@ pub async fn advance(app: &App) -> store::Result<usize> {
 
 /// Has a key take its step, if it is still due once nobody else changes the tenant's keys.
 async fn take_step(app: &App, tenant: TenantId, kid: &str) -> Result<bool, OAuthError> {
-    let mut change = KeyChange::begin(app, tenant, By::SERVER).await?;
+    let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
     let Some(key) = change.keys().await?.into_iter().find(|key| key.kid == kid) else {
         return Ok(false);
     };

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{Postgres, Transaction};
 
-use super::{By, sealing_context};
+use super::sealing_context;
 use crate::app::App;
-use crate::domain::audit;
+use crate::domain::audit::{self, By};
 use crate::domain::oauth_error::OAuthError;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::TenantId;

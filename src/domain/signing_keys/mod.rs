@@ -12,32 +12,15 @@ pub mod rotate;
 
 use std::sync::Arc;
 
+use super::audit::By;
 use super::oauth_error::OAuthError;
 use crate::app::App;
-use crate::model::audit_event::Actor;
 use crate::model::ids::TenantId;
-use crate::model::request_origin::RequestOrigin;
 use crate::model::signing_key::{SigningAlgorithm, SigningPair};
 use crate::model::signing_key_life::KeyState;
 use crate::store::signing_keys::PublishedKey;
 use key_change::KeyChange;
 pub use key_ring::{KeyRing, SigningKey, forget_retired};
-
-/// Who has a key changed, and from where.
-#[derive(Debug)]
-pub struct By<'a> {
-    /// Who.
-    pub actor: Actor,
-    /// From where; `None` for the command line and the server itself.
-    pub origin: Option<&'a RequestOrigin>,
-}
-
-impl By<'static> {
-    /// Whoever runs the command line.
-    pub const OPERATOR: &'static Self = &Self { actor: Actor::Operator, origin: None };
-    /// The server itself, because it is time.
-    pub const SERVER: &'static Self = &Self { actor: Actor::Server, origin: None };
-}
 
 /// The key that signs for the tenant with this algorithm.
 pub async fn signing(
@@ -85,7 +68,7 @@ pub async fn published(app: &App, tenant: TenantId) -> Result<Arc<Vec<PublishedK
 
 /// Makes a key where none signs. Of several servers that do so at once, the first one's is used by all.
 async fn create(app: &App, tenant: TenantId, algorithm: SigningAlgorithm) -> Result<(), OAuthError> {
-    let mut change = KeyChange::begin(app, tenant, By::SERVER).await?;
+    let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
     change.have_one_sign(algorithm).await?;
     change.commit().await?;
     Ok(())

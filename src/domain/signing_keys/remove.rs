@@ -1,8 +1,8 @@
 //! Removing a key at once, because somebody else may have it: what it signed is void from this moment on.
 
-use super::By;
 use super::key_change::KeyChange;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::SigningAlgorithm;

@@ -1,8 +1,8 @@
 //! Rotating a key: a new one is announced, and signs once it is known.
 
-use super::By;
 use super::key_change::KeyChange;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::SigningAlgorithm;

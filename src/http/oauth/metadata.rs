@@ -34,6 +34,8 @@ pub struct AuthorizationServerMetadata {
     pub introspection_endpoint: String,
     pub introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     pub introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub revocation_endpoint: String,
     pub revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
@@ -141,6 +143,7 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
             .map(AuthMethod::as_str)
             .collect(),
         introspection_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
+        registration_endpoint: app.config.registration.enabled.then(|| format!("{issuer}/oauth/register")),
         revocation_endpoint: format!("{issuer}/oauth/revoke"),
         revocation_endpoint_auth_methods_supported: AuthMethod::ALL.map(AuthMethod::as_str).to_vec(),
         revocation_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),

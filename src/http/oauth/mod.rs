@@ -7,6 +7,7 @@ pub mod introspect;
 pub mod jwks;
 pub mod metadata;
 pub mod qr;
+pub mod register;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
@@ -47,6 +48,8 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .merge(open_to_all_origins(discovery, [Method::GET]))
         // Resource servers ask, and no program in a browser.
         .routes(routes!(introspect::create))
+        .routes(routes!(register::create))
+        .routes(routes!(register::show, register::replace, register::delete))
         .routes(routes!(qr::show))
 }
 

@@ -197,6 +197,7 @@ fn page(
     ConsentPage {
         frame: browser.frame(),
         client_is_first_party: consent.client.first_party,
+        client_is_unverified: consent.client.is_unverified(),
         client_is_public: consent.client.is_public(),
         client_name: consent.client.name.clone(),
         user_code: consent.user_code.to_string(),

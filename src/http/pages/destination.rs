@@ -8,15 +8,18 @@ const PURPOSE: &str = "then";
 /// A page that can be gone back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
+    /// What is connected.
+    Devices,
     /// How one signs in.
     Security,
 }
 
 impl Destination {
-    const ALL: [Self; 1] = [Self::Security];
+    const ALL: [Self; 2] = [Self::Devices, Self::Security];
 
     const fn path(self) -> &'static str {
         match self {
+            Self::Devices => "/account/devices",
             Self::Security => "/account/security",
         }
     }

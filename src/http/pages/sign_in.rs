@@ -22,14 +22,15 @@ use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::model::attempt_budget::Exhausted;
 
 /// Shows the form, to whoever has not signed in lately.
-pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
+pub(super) async fn show(State(app): State<Arc<App>>, mut browser: Browser) -> Response {
     let enough = browser
         .session
         .as_ref()
         .is_some_and(|session| strength::must_suit_own_account(&app, session).is_ok());
     // A code that was entered and not opened waits for a better sign-in than this.
     if enough && carried_code::entered(&app, &browser).is_none() {
-        return browser.go_to("/device");
+        let wanted = destination::take(&mut browser).unwrap_or("/device");
+        return browser.go_to(wanted);
     }
     let page = page(&app, &browser, String::new(), None);
     browser.show(StatusCode::OK, &page)

@@ -90,6 +90,8 @@ pub struct ConsentPage {
     pub client_name: String,
     /// Whether the client is registered as the tenant's own.
     pub client_is_first_party: bool,
+    /// Whether the client registered itself or is a user's own, so that nobody of the tenant vouches for it.
+    pub client_is_unverified: bool,
     /// Whether the client has no credentials, so that its name is a claim and no proof.
     pub client_is_public: bool,
     /// The user code, in the form in which the device shows it.
@@ -283,6 +285,7 @@ mod tests {
             frame: frame(),
             client_name: hostile(),
             client_is_first_party: false,
+            client_is_unverified: false,
             client_is_public: true,
             user_code: "BDJW-DSXQ".to_owned(),
             device: DeviceWords {

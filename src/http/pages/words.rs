@@ -7,8 +7,14 @@ use crate::config::Tokens;
 
 /// "2 minutes ago, 10:20 UTC"
 pub(super) fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
+    let ago = ago(language, then, now);
+    language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
+}
+
+/// "2 minutes ago"
+pub(super) fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let past = now - then;
-    let ago = if past.num_days() > 0 {
+    if past.num_days() > 0 {
         language.t("ago-days").number("count", past.num_days())
     } else if past.num_hours() > 0 {
         language.t("ago-hours").number("count", past.num_hours())
@@ -16,8 +22,7 @@ pub(super) fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) 
         language.t("ago-minutes").number("count", past.num_minutes())
     } else {
         language.t("ago-moments")
-    };
-    language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
+    }
 }
 
 /// How long what is granted will last, where it can be renewed for as long as `renewable`.
@@ -40,6 +45,17 @@ pub(super) fn wait(language: Language, wait: TimeDelta) -> Phrase {
         ..60 => language.t("span-seconds").number("count", seconds),
         60..7200 => language.t("span-minutes").number("count", (seconds + 59) / 60),
         _ => language.t("span-hours").number("count", (seconds + 3599) / 3600),
+    }
+}
+
+/// About how long that is, and never more than it is: in the largest unit that it fills.
+pub(super) fn about(language: Language, span: TimeDelta) -> Phrase {
+    if span.num_days() > 0 {
+        language.t("span-days").number("count", span.num_days())
+    } else if span.num_hours() > 0 {
+        language.t("span-hours").number("count", span.num_hours())
+    } else {
+        language.t("span-minutes").number("count", span.num_minutes().max(0))
     }
 }
 
@@ -86,6 +102,16 @@ mod tests {
         tokens.access_lifetime_seconds = 5400;
         let words = lifetime(Language::German, &tokens, None).plain();
         assert_eq!(words, "Der Zugriff des Geräts gilt 90 Minuten lang, dann endet er.");
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_the_largest_unit_that_it_fills() {
+        let said = |seconds| about(Language::German, TimeDelta::seconds(seconds)).plain();
+        assert_eq!(said(90 * 86400 - 1), "89 Tage");
+        assert_eq!(said(86400), "1 Tag");
+        assert_eq!(said(86399), "23 Stunden");
+        assert_eq!(said(3599), "59 Minuten");
+        assert_eq!(said(-5), "0 Minuten");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use chrono::DateTime;
 use super::admin::refusals;
 use super::problem::Problem;
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::{access_tokens, tenants};
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
@@ -174,6 +175,12 @@ impl Caller {
                 has_second_factor: authentication.acr() == Acr::TwoFactors,
             }),
         }
+    }
+
+    /// The caller, as the audit trail names them.
+    #[must_use]
+    pub fn by(&self) -> By<'_> {
+        By::user(self.user.id, &self.origin)
     }
 
     /// The device that asks, if it is one.

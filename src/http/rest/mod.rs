@@ -1,6 +1,7 @@
 //! The REST endpoints: for a person's own programs and for administration. Errors are RFC 9457 problems, and nothing
 //! here is ever cached.
 
+pub mod account;
 pub mod admin;
 pub mod body;
 pub mod caller;
@@ -19,7 +20,8 @@ use crate::app::App;
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let (router, document) = devices::router().merge(admin::router()).split_for_parts();
+    let all = devices::router().merge(admin::router()).merge(account::router());
+    let (router, document) = all.split_for_parts();
     OpenApiRouter::with_openapi(document)
         .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
 }

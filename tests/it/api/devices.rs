@@ -5,6 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Home, SCOPES, id_of, path_of};
+use crate::support::Answer;
+use crate::support::device::send;
 
 #[tokio::test]
 async fn a_device_is_shown_with_all_its_fields() {
@@ -178,4 +180,49 @@ async fn the_list_is_read_by_its_index() {
     .unwrap();
     let plan = plan.join("\n");
     assert!(plan.contains("devices_of_user") && !plan.contains("Sort"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_person_takes_trust_away_and_never_gives_it() {
+    let home = Home::build().await;
+    let phone = home.another().await;
+    home.server
+        .execute("UPDATE devices SET trusted = true, expires_at = created_at + interval '365 days'")
+        .await;
+    let tell = async |trusted: Value, tokens| {
+        let request = home.server.http.patch(format!("{}{}", home.server.base, home.here()));
+        let body = json!({"trusted": trusted, "name": "Attic"});
+        send(request.bearer_auth(Answer::string(tokens, "access_token")).json(&body)).await
+    };
+    tell(json!(true), &phone).await.must_name("trusted");
+    tell(json!(false), &home.tokens).await.must_be_problem(403, "forbidden");
+    let before = home.ask(Method::GET, &home.here()).await;
+    assert_eq!((&before.json["trusted"], &before.json["name"]), (&json!(true), &json!(null)));
+    let taken = tell(json!(false), &phone).await;
+    assert_eq!((taken.status.as_u16(), &taken.json["trusted"]), (200, &json!(false)), "{taken:?}");
+    assert_eq!(taken.json["name"], "Attic");
+    let days = home
+        .server
+        .count("SELECT extract(day FROM expires_at - created_at)::bigint FROM devices WHERE name = 'Attic'");
+    assert_eq!(days.await, 90);
+    assert_ne!(taken.header("etag"), before.header("etag"));
+    let again = tell(json!(false), &phone).await;
+    assert_eq!(again.header("etag"), taken.header("etag"), "there was nothing left to take");
+    tell(json!(true), &phone).await.must_name("trusted");
+    assert_eq!(home.server.audited("device.distrusted", "success").await, 1);
+    assert_eq!(home.server.audited("device.changed", "success").await, 1);
+}
+
+#[tokio::test]
+async fn a_device_is_shown_with_the_place_it_asked_from() {
+    let home = Home::build().await;
+    home.server
+        .execute(
+            r#"UPDATE devices SET place = '{"city": "Berlin", "region": "Land Berlin", "country": "DE"}'"#,
+        )
+        .await;
+    let device = home.ask(Method::GET, &home.here()).await;
+    for (member, value) in [("city", "Berlin"), ("region", "Land Berlin"), ("country", "DE")] {
+        assert_eq!(device.json[member], value, "{device:?}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The endpoints for programs that are no OAuth clients, by their addresses.
 
+mod account_clients;
 mod admin;
 mod consent;
 mod consent_refusals;

@@ -27,7 +27,11 @@ async fn examine(server: &TestServer, client: (&str, &str), access_token: &str) 
 
 #[tokio::test]
 async fn every_answer_is_as_the_document_says() {
-    let server = TestServer::with(|config| config.rate_limits.enabled = false).await;
+    let server = TestServer::with(|config| {
+        config.rate_limits.enabled = false;
+        config.registration.enabled = true;
+    })
+    .await;
     let scope = "openid profile email offline_access";
     let robot = server
         .client("robot", scope, |client| {

@@ -124,5 +124,131 @@ async fn signing_out_everywhere_ends_all_of_it() {
     assert_eq!(home.server.audited("user.signed_out_everywhere", "success").await, 1);
     // What a person ended, they may begin anew.
     home.server.clock.advance(1.0);
-    assert!(home.ada.sign_in().await.location.ends_with("/device"));
+    assert!(home.ada.sign_in().await.location.ends_with(HERE), "they came from there");
+}
+
+#[tokio::test]
+async fn places_and_times_are_told_in_words_in_the_readers_language() {
+    let home = Home::build().await;
+    home.server.execute(r#"UPDATE devices SET place = '{"city": "Berlin", "country": "DE"}'"#).await;
+    home.server.execute(r#"UPDATE browser_sessions SET place = '{"country": "FR"}'"#).await;
+    home.server.clock.advance(7.0 * 60.0);
+    let told = async |language: &str| {
+        let asked = home.ada.browser().get(format!("{}{HERE}", home.server.base));
+        let page = Page::read(asked.header("accept-language", language).send().await.expect("an answer"));
+        page.await.html.replace(r#"<bdi translate="no">Berlin</bdi>"#, "Berlin")
+    };
+    for (language, words) in [
+        (
+            "en",
+            ["Berlin, Germany, 7 minutes ago", "France, 7 minutes ago", "Access left", "89 days", "Lock<"],
+        ),
+        (
+            "de",
+            [
+                "Berlin, Deutschland, vor 7 Minuten",
+                "Frankreich, vor 7",
+                "Zugriff noch",
+                "89 Tage",
+                "Sperren<",
+            ],
+        ),
+        ("zh", ["德国 Berlin，7 分钟前", "法国，7 分钟前", "剩余时间", "89 天", "锁定<"]),
+    ] {
+        let html = told(language).await;
+        for words in words {
+            assert!(html.contains(words), "{words} in {html}");
+        }
+    }
+    let german = told("de").await;
+    for english in ["Your devices", "Connected", "Last seen", "Disconnect", "browser", "Sign out"] {
+        assert!(!german.contains(&format!(">{english}")), "{english} in {german}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_device_may_do_is_told_in_words() {
+    let home = Home::build().await;
+    let page = home.ada.visit(HERE).await;
+    assert!(page.says("What it may do") && page.says("Stay signed in while you are not there"), "{page:?}");
+    assert!(!page.says("See your e-mail address"), "{page:?}");
+}
+
+#[tokio::test]
+async fn trust_is_taken_away_by_a_button() {
+    let home = Home::build().await;
+    assert!(!home.ada.visit(HERE).await.says("/account/devices/distrust"));
+    home.server
+        .execute("UPDATE devices SET trusted = true, expires_at = created_at + interval '365 days'")
+        .await;
+    assert!(home.ada.visit(HERE).await.says("Connected and trusted"));
+    let page = home.submit("/account/devices/distrust", &[]).await;
+    assert!(page.says("Connected.") && page.says("90 days") && !page.says("Trust it no longer"), "{page:?}");
+    assert_eq!(home.server.audited("device.distrusted", "success").await, 1);
+    assert_eq!(home.tv.userinfo(&home.tokens.string("access_token")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_name_that_was_not_taken_stays_in_its_field_with_the_reason() {
+    let home = Home::build().await;
+    let refused = home.submit("/account/devices/rename", &[("name", "a\u{202e}b")]).await;
+    assert!(refused.says("<title>Error: Your devices"), "{refused:?}");
+    assert!(refused.says("a\u{202e}b") && refused.says("aria-invalid=\"true\""), "{refused:?}");
+    assert!(refused.says("at most 128 ordinary characters") && refused.says("<details open>"), "{refused:?}");
+}
+
+/// Gives her so many devices more, all of them older than what she has.
+async fn connect_more(home: &Home, count: i32) {
+    sqlx::query(
+        "WITH more AS (
+             INSERT INTO devices (id, device_session_id, tenant_id, user_id, client_id, name, trusted, created_at, updated_at,
+                                  last_login_at, last_seen_at, expires_at)
+             SELECT gen_random_uuid(), gen_random_uuid(), tenant_id, user_id, client_id, 'number ' || n, false,
+                    created_at - make_interval(mins => n), updated_at, last_login_at, last_seen_at, expires_at
+             FROM devices, generate_series(1, $1) AS n
+             RETURNING *)
+         INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id, granted_scopes,
+                                     auth_time, amr, created_at, expires_at)
+         SELECT gen_random_uuid(), tenant_id, device_session_id, id, user_id, client_id, '{openid}', created_at,
+                '{pwd}', created_at, expires_at FROM more",
+    )
+    .bind(count)
+    .execute(&home.server.app.db)
+    .await
+    .expect("more devices");
+}
+
+#[tokio::test]
+async fn more_than_a_hundred_devices_are_leafed_through() {
+    let home = Home::build().await;
+    connect_more(&home, 120).await;
+    let first = home.ada.visit(HERE).await;
+    assert!(first.says("Devices 1 to 100 of 121") && first.says("number 99<"), "{first:?}");
+    assert!(!first.says("number 100<") && !first.says("rel=\"prev\""));
+    let second = home.ada.visit("/account/devices?offset=100").await;
+    assert!(first.says("href=\"/account/devices?offset=100\"") && second.says("Devices 101 to 121 of 121"));
+    assert!(second.says("number 100<") && second.says("href=\"/account/devices?offset=0\""));
+    assert!(
+        second.says("name=\"return_to\" value=\"/account/devices?offset=100\""),
+        "the language keeps the part"
+    );
+    let renamed = home.ada.submit(&second, "/account/devices/rename", &[("name", "Attic")]).await;
+    assert!(renamed.location.ends_with("?offset=100") && renamed.says("Attic"), "{}", renamed.location);
+    for (offset, lands) in [("400", "?offset=100"), ("-5", "?offset=-5"), ("x", "?offset=x")] {
+        let page = home.ada.visit(&format!("/account/devices?offset={offset}")).await;
+        assert!(page.status == 200 && page.location.ends_with(lands), "{}", page.location);
+    }
+}
+
+#[tokio::test]
+async fn whoever_signs_in_from_here_comes_back_here() {
+    let home = Home::build().await;
+    for path in [HERE, "/account/security"] {
+        let browser = home.ada.at_another_browser();
+        let asked = browser.visit(path).await;
+        assert!(asked.location.ends_with("/sign-in"), "{asked:?}");
+        let back = browser.sign_in().await;
+        assert!(back.location.ends_with(path), "{path}: {back:?}");
+        assert!(browser.visit("/sign-in").await.location.ends_with("/device"), "but once");
+    }
 }

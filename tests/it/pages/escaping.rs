@@ -66,7 +66,14 @@ async fn names_of_apps_scopes_and_tenants_stay_text() {
     let server = TestServer::start().await;
     let (ada, db) = (server.ada().await, &server.app.db);
     let scope = Scope { name: "video".to_owned(), description: HOSTILE.to_owned(), required_role: None };
-    latchkey::domain::scopes::create(&server.app, DEFAULT_TENANT, &scope).await.expect("a scope");
+    latchkey::domain::scopes::create(
+        &server.app,
+        DEFAULT_TENANT,
+        scope,
+        &latchkey::domain::audit::By::OPERATOR,
+    )
+    .await
+    .expect("a scope");
     let app = server.client("app", "video", |client| client.name = HOSTILE.to_owned()).await;
     sqlx::query("UPDATE tenants SET name = $1").bind(HOSTILE).execute(db).await.expect("a change");
     let page = ada.open(&app.start("video").await.user_code).await;
@@ -80,7 +87,9 @@ async fn an_app_cannot_be_registered_under_a_name_that_hides_text() {
     for name in ["", " ", "a\r\nb", "\u{202e}knaB", "My\u{200b}Bank", &"x".repeat(129)] {
         let known = Client::public(DEFAULT_TENANT, ClientId::parse("app").expect("a client id"));
         let client = Client { name: name.to_owned(), ..known };
-        let refusal = clients::create(&server.app, client).await.expect_err(name);
+        let refusal = clients::create(&server.app, client, &latchkey::domain::audit::By::OPERATOR)
+            .await
+            .expect_err(name);
         assert!(matches!(refusal, ClientError::UnfitName), "{name:?}: {refusal}");
     }
 }

@@ -91,6 +91,7 @@ async fn every_kind_of_page(server: &TestServer) -> Vec<(&'static str, Page)> {
         ("recovery codes", enrolled.page),
         ("removal", bob.visit("/account/security/remove-authenticator").await),
         ("password", bob.visit("/account/security/password").await),
+        ("devices", ada.visit("/account/devices").await),
         ("sign-in's code", asked_for_code),
         ("entry", entry),
         ("entry from a link", linked),

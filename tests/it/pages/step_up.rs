@@ -1,7 +1,6 @@
 //! A client or tenant demands a fresher or stronger sign-in: the person gives it and is back where they were.
 
 use latchkey::domain::policies;
-use latchkey::model::audit_event::Actor;
 use latchkey::model::policy::PolicyChanges;
 use latchkey::model::tenant::TenantSlug;
 use serde_json::{Value, json};
@@ -19,7 +18,8 @@ async fn demand(server: &TestServer, client: &str, step_up: Value) {
         &tenant,
         &found.expect("a client"),
         PolicyChanges(changes),
-        Actor::Operator,
+        &latchkey::model::version::MeantFor::Any,
+        &latchkey::domain::audit::By::OPERATOR,
     )
     .await
     .expect("the policy fits");

@@ -116,10 +116,10 @@ async fn set_policy(server: &TestServer, client: &str, changes: Value) {
     let found = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, client).await;
     let client = found.expect("the database answers").expect("the client");
     let changes = serde_json::from_value(changes).expect("an object");
-    let actor = latchkey::model::audit_event::Actor::Operator;
-    let done =
-        latchkey::domain::policies::change_for_client(&server.app, &tenant, &client, changes, actor).await;
-    done.expect("a policy");
+    let (any, by) = (latchkey::model::version::MeantFor::Any, &latchkey::domain::audit::By::OPERATOR);
+    latchkey::domain::policies::change_for_client(&server.app, &tenant, &client, changes, &any, by)
+        .await
+        .expect("a policy");
     server.hear_all().await;
 }
 

@@ -1,12 +1,14 @@
 //! RFC 8628 §3.5: whoever may no longer have tokens gets none, whatever was true when the device asked or the
 //! person approved.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::clients;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::{AuthMethod, GrantType};
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
+use latchkey::model::version::MeantFor;
 
 use crate::support::device::{Proof, Started};
 use crate::support::{Device, TestServer};
@@ -123,7 +125,9 @@ async fn a_client_changed_while_its_person_decides_is_asked_about_as_it_is_then(
     // A right that came back after the decision was not part of it.
     let client = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, "tv").await.unwrap().unwrap();
     let scopes = ScopeSet::parse("openid profile").unwrap();
-    clients::change(&server.app, &client, |client| client.scopes = scopes).await.unwrap();
+    clients::change(&server.app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.scopes = scopes)
+        .await
+        .unwrap();
     assert_eq!(tv.poll(&started).await.must_be_tokens().string("scope"), "openid");
 }
 

@@ -45,9 +45,16 @@ async fn set_policy(server: &TestServer, client: &str, changes: serde_json::Valu
     let client = server.app.cached.client(&server.app.db, tenant.id, client).await;
     let client = client.expect("the database answers").expect("the client");
     let changes = serde_json::from_value(changes).expect("changes");
-    policies::change_for_client(&server.app, &tenant, &client, changes, Actor::Operator)
-        .await
-        .expect("a policy");
+    policies::change_for_client(
+        &server.app,
+        &tenant,
+        &client,
+        changes,
+        &latchkey::model::version::MeantFor::Any,
+        &latchkey::domain::audit::By::OPERATOR,
+    )
+    .await
+    .expect("a policy");
 }
 
 fn device_id(tokens: &Answer) -> DeviceId {

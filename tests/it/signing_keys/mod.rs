@@ -3,7 +3,7 @@
 mod removal;
 mod rotation;
 
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
 use latchkey::model::ids::TenantId;
@@ -37,13 +37,13 @@ async fn signing_kid(server: &TestServer) -> String {
 
 /// Rotates the default tenant's ES256 key.
 async fn rotate_es256(server: &TestServer, take_over: TakeOver) -> KeyLife {
-    let done = rotate(&server.app, DEFAULT_TENANT, SigningAlgorithm::Es256, take_over, By::OPERATOR).await;
+    let done = rotate(&server.app, DEFAULT_TENANT, SigningAlgorithm::Es256, take_over, &By::OPERATOR).await;
     done.expect("the database answers")
 }
 
 /// Removes a key of the default tenant; the key that signs now, or `None` when there is no such key.
 async fn remove_key(server: &TestServer, kid: &str) -> Option<String> {
-    let done = remove(&server.app, DEFAULT_TENANT, kid, By::OPERATOR).await.expect("the database answers");
+    let done = remove(&server.app, DEFAULT_TENANT, kid, &By::OPERATOR).await.expect("the database answers");
     done.map(|removed| removed.signing)
 }
 

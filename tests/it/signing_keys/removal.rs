@@ -1,6 +1,6 @@
 //! A key that somebody else may have is removed at once, everywhere, with all it signed.
 
-use latchkey::domain::signing_keys::By;
+use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::forget_retired;
 use latchkey::domain::signing_keys::remove::remove;
 use latchkey::domain::signing_keys::rotate::TakeOver;
@@ -86,7 +86,7 @@ async fn a_key_of_nobody_or_of_another_tenant_cannot_be_removed() {
     for kid in ["", "nothing", theirs.as_str()] {
         assert_eq!(remove_key(&server, kid).await, None, "{kid:?}");
     }
-    let by_them = remove(&server.app, acme, &ours, By::OPERATOR).await.expect("the database answers");
+    let by_them = remove(&server.app, acme, &ours, &By::OPERATOR).await.expect("the database answers");
     assert!(by_them.is_none());
     assert_eq!(server.rows().await, before);
     remove_key(&server, &ours).await.expect("the key is there");

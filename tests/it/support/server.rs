@@ -18,6 +18,7 @@ use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
+use latchkey::model::version::MeantFor;
 use latchkey::random::Random;
 use latchkey::store::announcements::{Announcement, announce};
 use sqlx::AssertSqlSafe;
@@ -170,7 +171,9 @@ impl TestServer {
         if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
             client.keys = Some(ClientKeys::Registered(key.jwks().into()));
         }
-        let secret = Box::pin(clients::create(&self.app, client)).await.expect("the client is registered");
+        let secret = Box::pin(clients::create(&self.app, client, &By::OPERATOR))
+            .await
+            .expect("the client is registered");
         let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
         let proof = match method {
             AuthMethod::None => Proof::None,
@@ -190,7 +193,9 @@ impl TestServer {
             .await
             .expect("the database answers")
             .expect("the client exists");
-        clients::change(&self.app, &client, change).await.expect("the client is changed");
+        clients::change(&self.app, &client, &MeantFor::Any, &By::OPERATOR, change)
+            .await
+            .expect("the client is changed");
     }
 
     /// Makes the account "ada", and gives her browser.
@@ -239,7 +244,7 @@ impl TestServer {
             description: format!("Words for {name}"),
             required_role: role.map(|role| role.parse().expect("a role")),
         };
-        assert!(scopes::create(&self.app, DEFAULT_TENANT, &scope).await.expect("the database answers"));
+        scopes::create(&self.app, DEFAULT_TENANT, scope, &By::OPERATOR).await.expect("the scope is made");
     }
 
     /// Makes a service of the default tenant known.
@@ -247,12 +252,13 @@ impl TestServer {
         let resource = Resource { uri: Resource::parse_uri(uri).expect("a URI"), name: name.to_owned() };
         let tenant = self.app.cached.tenant(&self.app.db, &TenantSlug::root()).await;
         let tenant = tenant.expect("the database answers").expect("the default tenant");
-        resources::create(&self.app, &tenant, resource).await.expect("the resource is made");
+        resources::create(&self.app, &tenant, resource, &By::OPERATOR).await.expect("the resource is made");
     }
 
     /// Makes a tenant; its id and base URL.
     pub async fn tenant(&self, slug: &str) -> (TenantId, String) {
-        let id = tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug).await;
+        let id =
+            tenants::create(&self.app, TenantSlug::parse(slug).expect("a slug"), slug, &By::OPERATOR).await;
         (id.expect("the database answers").expect("the slug is free"), format!("{}/t/{slug}", self.base))
     }
 

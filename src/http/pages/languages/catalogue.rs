@@ -28,6 +28,7 @@ macro_rules! files {
 files!(
     "consent",
     "device",
+    "devices",
     "layout",
     "not-me",
     "notices",

@@ -1,10 +1,18 @@
 //! Administration: everything of a tenant, for its administrators, and to look only for its auditors.
 
+pub mod answers;
 pub mod audit_log;
+pub mod clients;
+pub mod freshness;
 pub mod query;
 pub mod refusals;
+pub mod registration_tokens;
+pub mod resources;
+pub mod scopes;
 pub mod session_pages;
 pub mod sessions;
+pub mod signing_keys;
+pub mod tenants;
 pub mod user_passwords;
 pub mod users;
 
@@ -27,6 +35,23 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::sign_out))
         .routes(routes!(user_passwords::reset))
         .routes(routes!(audit_log::list))
+        .routes(routes!(clients::list, clients::create))
+        .routes(routes!(clients::show, clients::update, clients::delete))
+        .routes(routes!(clients::secret::rotate))
+        .routes(routes!(clients::secret::retire))
+        .routes(routes!(clients::policy::replace))
+        .routes(routes!(scopes::list, scopes::create))
+        .routes(routes!(scopes::update, scopes::delete))
+        .routes(routes!(resources::list, resources::create))
+        .routes(routes!(resources::update, resources::delete))
+        .routes(routes!(signing_keys::list))
+        .routes(routes!(signing_keys::rotate))
+        .routes(routes!(signing_keys::remove))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::show, tenants::update, tenants::delete))
+        .routes(routes!(tenants::replace_policy))
+        .routes(routes!(registration_tokens::list, registration_tokens::create))
+        .routes(routes!(registration_tokens::delete))
 }
 
 /// A time, as RFC 3339 writes it.

@@ -37,10 +37,10 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The attempt that this request is, if it is below `/admin`.
+    /// The attempt that this request is, if it is below `/admin`, or about clients that are a person's own.
     pub fn of(request: &mut Request, slug: &TenantSlug, origin: &RequestOrigin) -> Option<Self> {
         let path = request.uri().path();
-        if !path.starts_with("/admin/") {
+        if !path.starts_with("/admin/") && !path.starts_with("/account/oauth/") {
             return None;
         }
         let words = format!("{} {path}", request.method());

@@ -76,6 +76,7 @@ impl DeviceBody {
     /// The device, as the one that asks with `current` sees it.
     #[must_use]
     pub fn of(device: Device, current: Option<DeviceId>) -> Self {
+        let place = device.place.unwrap_or_default();
         let DeviceDescription { name, os, hostname, client_version, metadata } = device.description;
         Self {
             current: current.is_some_and(|current| current.0 == device.id),
@@ -92,9 +93,9 @@ impl DeviceBody {
             ip_address: device.ip_address,
             hostname,
             client_version,
-            city: None,
-            region: None,
-            country: None,
+            city: place.city,
+            region: place.region,
+            country: place.country,
             last_login_at: device.last_login_at.map(time),
             last_seen_at: device.last_seen_at.map(time),
             metadata,
@@ -120,10 +121,15 @@ pub struct DevicePatch {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub metadata: Change<Map<String, Value>>,
+    /// `false` takes the trust away for good: the device stays connected, for as long as any other. Only an approval
+    /// gives trust, so `true` is refused; and a device does not change its own.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>, example = false)]
+    pub trusted: Change<bool>,
 }
 
 impl From<DevicePatch> for DeviceChange {
     fn from(patch: DevicePatch) -> Self {
-        Self { name: patch.name, metadata: patch.metadata }
+        Self { name: patch.name, metadata: patch.metadata, trusted: patch.trusted }
     }
 }

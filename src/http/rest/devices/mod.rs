@@ -37,7 +37,7 @@ impl Caller {
     /// The caller as the owner of their devices.
     #[must_use]
     pub fn owner(&self) -> Owner<'_> {
-        Owner { tenant: self.tenant.id, user: self.user.id, origin: &self.origin }
+        Owner { tenant: &self.tenant, user: self.user.id, device: self.device(), origin: &self.origin }
     }
 }
 
@@ -63,6 +63,10 @@ impl From<DeviceError> for Problem {
             }
             DeviceError::Stale(stale) => stale.into(),
             DeviceError::UnfitName(unfit) => Self::invalid_field("name", unfit.to_string()),
+            DeviceError::TrustNotGiven => Self::invalid_field("trusted", error.to_string()),
+            DeviceError::OwnTrust => {
+                Self::forbidden("A device does not change how far it is trusted itself.")
+            }
             DeviceError::TooMuchMetadata(unfit) => Self::invalid_field("metadata", unfit.to_string()),
             DeviceError::Store(error) => error.into(),
         }

@@ -46,7 +46,7 @@ pub async fn show(
     Ok(no_store(DeviceBody::of(waiting, None)))
 }
 
-/// Changes the device's name or metadata.
+/// Changes the device's name or metadata, or takes the trust from it.
 #[utoipa::path(
     patch,
     path = "/devices/{device_id}",

@@ -1,6 +1,8 @@
 //! Administration.
 
 mod audit_log;
+mod catalogue;
+mod clients;
 mod refusals;
 mod session_pages;
 mod sessions;

@@ -4,6 +4,7 @@ consent-claim-own-public = Dieser Name ist bei { $tenant } für eine eigene App 
 consent-claim-foreign-public = Dieser Name ist bei { $tenant } eingetragen, aber jedes Programm kann sich so nennen. Die App stammt von jemand anderem.
 consent-claim-own-proved = Das ist eine App von { $tenant }, und sie hat es nachgewiesen.
 consent-claim-foreign-proved = Diese App ist bei { $tenant } eingetragen und hat ihren Namen nachgewiesen. Sie stammt von jemand anderem.
+consent-claim-unverified = Niemand bei { $tenant } hat diese App geprüft. Ihren Namen hat sie selbst gewählt.
 consent-compare = Ihr Gerät muss diesen Code zeigen
 consent-compare-hint = Zeigt es einen anderen? Lehnen Sie ab.
 consent-warning = <strong>Lehnen Sie ab, außer Sie haben das selbst begonnen</strong>, an einem Gerät, das Sie vor sich haben. Wer es ehrlich meint, schickt Ihnen keinen Code, weder als Nachricht noch am Telefon.

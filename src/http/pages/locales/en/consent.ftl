@@ -5,6 +5,7 @@ consent-claim-own-public = This name was registered with { $tenant } for an app 
 consent-claim-foreign-public = This name was registered with { $tenant }, but any program can claim it. The app comes from someone else.
 consent-claim-own-proved = This is an app of { $tenant }, and it has proved that.
 consent-claim-foreign-proved = This app is registered with { $tenant } and has proved its name. It comes from someone else.
+consent-claim-unverified = Nobody at { $tenant } has checked this app. It chose its name itself.
 consent-compare = Your device must show this code
 consent-compare-hint = Does it show another one? Decline.
 consent-warning = <strong>Decline unless you started this yourself</strong> on a device in front of you. Nobody legitimate sends you a code, by message or by phone.

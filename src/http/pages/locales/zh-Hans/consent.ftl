@@ -4,6 +4,7 @@ consent-claim-own-public = 此名称由 { $tenant } 登记为其自有应用的�
 consent-claim-foreign-public = 此名称已在 { $tenant } 登记，但任何程序都可以自称此名。该应用来自其他人。
 consent-claim-own-proved = 这是 { $tenant } 的应用，并且已证明这一点。
 consent-claim-foreign-proved = 此应用已在 { $tenant } 登记，并已证明其名称。该应用来自其他人。
+consent-claim-unverified = { $tenant } 的任何人都未审核过此应用。其名称由应用自行选定。
 consent-compare = 您的设备必须显示此代码
 consent-compare-hint = 显示的是另一个代码？请拒绝。
 consent-warning = <strong>除非是您本人</strong>在面前的设备上发起了此操作，<strong>否则请拒绝</strong>。正当的个人或机构都不会通过消息或电话把代码发给您。

@@ -1,0 +1,233 @@
+//! Clients: registered, changed and deleted by operators, by the users whose own they are, and by themselves.
+
+mod fitness;
+pub mod owned;
+pub mod registration;
+pub mod registration_tokens;
+pub mod secrets;
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::audit::{self, By};
+use crate::app::App;
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::client::{Client, ClientKeys};
+use crate::model::key_set::UnfitKeySet;
+use crate::model::policy::InvalidPolicy;
+use crate::model::version::{MeantFor, Stale};
+use crate::outbound::ForbiddenAddress;
+use crate::store::{StoreError, clients};
+
+/// Why a client cannot be registered or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The identifier is taken.
+    #[error("there is a client of this id already")]
+    ClientIdTaken,
+    /// There is no such client.
+    #[error("there is no client of this id")]
+    NoSuchClient,
+    /// The name cannot be shown to people.
+    #[error("a client's name has 1 to 128 characters, without control or direction characters")]
+    UnfitName,
+    /// The client can prove nothing, and would act in its own name.
+    #[error("only a confidential client can use client_credentials (RFC 6749 section 4.4)")]
+    PublicClientActsForItself,
+    /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
+    #[error("this is the URI of this server or of a resource; a client needs another id")]
+    IdIsResource,
+    /// `inherit` is for first-party clients.
+    #[error("only a first-party client can inherit the scopes of its users")]
+    InheritIsForFirstParty,
+    /// Keys and method do not belong together.
+    #[error(
+        "a client has public keys (jwks or jwks_uri) if it authenticates by private_key_jwt, and only then"
+    )]
+    KeysDoNotFitMethod,
+    /// A key cannot be used.
+    #[error(transparent)]
+    UnfitKeys(#[from] UnfitKeySet),
+    /// This server would not fetch keys from there.
+    #[error("the jwks_uri cannot be used: {0}")]
+    UnfitJwksUri(#[from] ForbiddenAddress),
+    /// The catalogue has no such scope.
+    #[error("there is no scope {0} in the catalogue")]
+    UnknownScope(String),
+    /// There is no such account.
+    #[error("there is no user of this id")]
+    NoSuchOwner,
+    /// A client that is a user's own asks for more than its owner has.
+    #[error("the owner may not grant the scope {0}")]
+    OwnerMayNotGrant(String),
+    /// What only the operator's own clients are.
+    #[error("a client that belongs to a user is not first-party, and no resource server")]
+    OwnedIsNotOurs,
+    /// The user has as many as one may have.
+    #[error("a user may have no more than {0} clients of their own")]
+    TooManyOwned(u32),
+    /// Its policy does not fit.
+    #[error(transparent)]
+    Policy(#[from] InvalidPolicy),
+    /// The client has no secret that could be exchanged.
+    #[error("the client does not authenticate by a secret")]
+    HasNoSecret,
+    /// The secret was not exchanged, or the one before is retired already.
+    #[error("the client has no previous secret")]
+    HasNoPreviousSecret,
+    /// It is not what the caller saw.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for ClientError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Registers a client. A confidential one gets a secret, which is shown this once; its hash is all that stays.
+pub async fn create(app: &App, client: Client, by: &By<'_>) -> Result<Option<BearerSecret>, ClientError> {
+    let mut transaction = app.db.begin().await?;
+    let secret = insert(app, &mut transaction, client, by).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(secret)
+}
+
+async fn insert(
+    app: &App,
+    db: &mut PgConnection,
+    mut client: Client,
+    by: &By<'_>,
+) -> Result<Option<BearerSecret>, ClientError> {
+    fitness::check_id(app, db, &client).await?;
+    fitness::check(app, db, None, &mut client).await?;
+    let secret = client
+        .auth_method
+        .uses_secret()
+        .then(|| BearerSecret::generate(SecretKind::ClientSecret, &app.random));
+    client.secret_hash = secret.as_ref().map(BearerSecret::hash);
+    if !clients::insert(&mut *db, &client, app.clock.now()).await? {
+        return Err(ClientError::ClientIdTaken);
+    }
+    record(app, db, Action::ClientCreated, &client, described(&client), by).await?;
+    Ok(secret)
+}
+
+/// Changes a client as `change` says: all but its identifier and how it authenticates. What is already out stays;
+/// everything issued from now on follows.
+pub async fn change(
+    app: &App,
+    client: &Client,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+    change: impl FnOnce(&mut Client) + Send,
+) -> Result<(), ClientError> {
+    rewrite(app, client, meant_for, Action::ClientChanged, by, |client| {
+        change(client);
+        Ok(())
+    })
+    .await
+}
+
+/// Reads a client as it is now, and writes what becomes of it; of several at once, one after the other.
+async fn rewrite(
+    app: &App,
+    client: &Client,
+    meant_for: &MeantFor,
+    action: Action,
+    by: &By<'_>,
+    change: impl FnOnce(&mut Client) -> Result<(), ClientError> + Send,
+) -> Result<(), ClientError> {
+    let mut transaction = app.db.begin().await?;
+    let before = hold(&mut transaction, client, meant_for).await?;
+    let mut after = before.clone();
+    change(&mut after)?;
+    fitness::check(app, &mut transaction, Some(&before), &mut after).await?;
+    clients::update(&mut *transaction, &after, app.clock.now()).await?;
+    let details = audit::difference(&described(&before), &described(&after));
+    record(app, &mut transaction, action, &after, details, by).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+/// The client as it is now, and as it stays until the transaction ends.
+async fn hold(db: &mut PgConnection, client: &Client, meant_for: &MeantFor) -> Result<Client, ClientError> {
+    clients::lock(&mut *db, client).await?;
+    let found = clients::find_stored(&mut *db, client.tenant_id, client.client_id.as_str()).await?;
+    let found = found.ok_or(ClientError::NoSuchClient)?;
+    meant_for.check(found.version)?;
+    Ok(found.value)
+}
+
+/// Deletes a client with its codes, devices and tokens. The audit trail stays.
+pub async fn delete(
+    app: &App,
+    client: &Client,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<(), ClientError> {
+    let mut transaction = app.db.begin().await?;
+    let client = hold(&mut transaction, client, meant_for).await?;
+    clients::delete(&mut *transaction, client.tenant_id, &client.client_id).await?;
+    record(app, &mut transaction, Action::ClientDeleted, &client, described(&client), by).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(())
+}
+
+/// The keys by their thumbprints (RFC 7638), or where they are.
+fn key_names(keys: &ClientKeys) -> Value {
+    match keys {
+        ClientKeys::Registered(set) => set.usable().keys().map(|key| key.thumbprint().to_string()).collect(),
+        ClientKeys::Published(uri) => json!(uri.as_str()),
+    }
+}
+
+async fn record(
+    app: &App,
+    db: &mut PgConnection,
+    action: Action,
+    client: &Client,
+    details: Value,
+    by: &By<'_>,
+) -> Result<(), ClientError> {
+    let event = AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "client",
+        target_id: Some(client.client_id.to_string()),
+        origin: by.origin,
+        details,
+    };
+    Ok(audit::record(app, db, client.tenant_id, &event).await?)
+}
+
+/// What the audit trail tells of a client; never its secrets.
+fn described(client: &Client) -> Value {
+    let grants: Vec<_> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    json!({
+        "name": client.name,
+        "auth_method": client.auth_method.as_str(),
+        "keys": client.keys.as_ref().map(key_names),
+        "grants": grants,
+        "scopes": client.scopes.to_vec(),
+        "scope_policy": client.scope_policy.as_str(),
+        "first_party": client.first_party,
+        "owner": client.owner,
+        "enabled": client.enabled,
+        "signing_algorithm": client.signing_algorithm.map(|algorithm| algorithm.as_str()),
+        "dpop_bound": client.dpop_bound_access_tokens,
+        "introspects": client.introspects,
+        "policy": client.policy,
+        "tokens_not_before": client.tokens_not_before,
+        "registration": client.registration.as_ref().map(|own| &own.metadata),
+    })
+}

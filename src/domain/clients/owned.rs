@@ -1,0 +1,39 @@
+//! Clients that are a user's own: made by the user, for themselves and for others.
+
+use super::{ClientError, insert};
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::client::{Client, OwnerRights};
+use crate::model::user::User;
+use crate::store::{clients, users};
+
+/// Whether the user may make clients: they have the role that the settings name for it.
+#[must_use]
+pub fn may_make(app: &App, user: &User) -> bool {
+    app.config.clients.owner_role.as_ref().is_some_and(|role| user.has_role(role))
+}
+
+/// Registers a client as the user's own, unless they have as many as one may have. A confidential one gets a secret,
+/// which is shown this once.
+pub async fn create(
+    app: &App,
+    owner: &User,
+    client: Client,
+    by: &By<'_>,
+) -> Result<Option<BearerSecret>, ClientError> {
+    let quota = app.config.clients.owner_quota;
+    let mut transaction = app.db.begin().await?;
+    // Of several that one user makes at once, one comes after the other.
+    users::lock(&mut *transaction, owner.tenant_id, owner.id).await?;
+    let own = clients::Filter { owner: Some(owner.id), ..clients::Filter::default() };
+    if clients::count(&mut *transaction, owner.tenant_id, &own).await? >= i64::from(quota) {
+        return Err(ClientError::TooManyOwned(quota));
+    }
+    let rights = OwnerRights { is_active: owner.is_active(), roles: owner.roles.clone() };
+    let client = Client { owner: Some(owner.id), owner_rights: Some(rights), ..client };
+    let secret = insert(app, &mut transaction, client, by).await?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(secret)
+}

@@ -1,0 +1,233 @@
+//! Clients that register themselves (RFC 7591) and manage their registration (RFC 7592).
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+use subtle::ConstantTimeEq;
+
+use super::{ClientError, delete, insert, rewrite};
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::audit_event::{Action, Actor};
+use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use crate::model::client::{Client, DynamicRegistration};
+use crate::model::client_metadata::{ClientMetadata, UnfitMetadata};
+use crate::model::ids::ClientId;
+use crate::model::request_origin::RequestOrigin;
+use crate::model::scope::ScopeSet;
+use crate::model::tenant::Tenant;
+use crate::model::version::MeantFor;
+use crate::store::{StoreError, clients, registration_tokens};
+
+const IDENTIFIER: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// 32²⁴ = 2¹²⁰: nobody meets or guesses one.
+const IDENTIFIER_CHARS: usize = 24;
+
+/// Why a registration is refused.
+#[derive(Debug)]
+pub enum RegistrationRefused {
+    /// The token is unknown, over, used up, or another client's.
+    Token,
+    /// What is asked for is not possible.
+    Request(OAuthError),
+}
+
+impl From<OAuthError> for RegistrationRefused {
+    fn from(error: OAuthError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<StoreError> for RegistrationRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+impl From<sqlx::Error> for RegistrationRefused {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Request(error.into())
+    }
+}
+
+/// A registration, with what is shown this once.
+#[derive(Debug)]
+pub struct Registered {
+    /// The client.
+    pub client: Client,
+    /// When it registered.
+    pub issued_at: DateTime<Utc>,
+    /// Its secret, if it has one and it is new.
+    pub secret: Option<BearerSecret>,
+    /// What it manages its registration with.
+    pub access_token: BearerSecret,
+}
+
+/// Registers a client with an initial access token, which is used once by it.
+pub async fn register(
+    app: &App,
+    tenant: &Tenant,
+    initial_token: &str,
+    members: &Map<String, Value>,
+    origin: &RequestOrigin,
+) -> Result<Registered, RegistrationRefused> {
+    let token = BearerSecret::parse(SecretKind::InitialAccess, initial_token);
+    let token = token.ok_or(RegistrationRefused::Token)?;
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    // A refused registration does not use it up.
+    registration_tokens::spend(&mut *transaction, tenant.id, token.hash(), now)
+        .await?
+        .ok_or(RegistrationRefused::Token)?;
+    let metadata = ClientMetadata::read(members).map_err(unfit)?;
+    let access_token = BearerSecret::generate(SecretKind::RegistrationAccess, &app.random);
+    let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
+    let mut client = Client::public(tenant.id, ClientId::from_known(id));
+    client.registration =
+        Some(DynamicRegistration { token_hash: Some(access_token.hash()), metadata: Map::new() });
+    client.auth_method = metadata.auth_method;
+    let scopes = open_scopes(app, tenant, metadata.scopes.as_ref()).await?;
+    apply(&mut client, metadata, scopes);
+    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
+    let secret = insert(app, &mut transaction, client.clone(), &by).await.map_err(refusal)?;
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(Registered { client, issued_at: now, secret, access_token })
+}
+
+/// The client whose token this is (RFC 7592 §2).
+pub async fn find(
+    app: &App,
+    tenant: &Tenant,
+    client_id: &str,
+    access_token: &str,
+) -> Result<Registered, RegistrationRefused> {
+    let token = BearerSecret::parse(SecretKind::RegistrationAccess, access_token);
+    let access_token = token.ok_or(RegistrationRefused::Token)?;
+    let found = clients::find_stored(&app.db, tenant.id, client_id).await?;
+    let found = found.filter(|found| found.value.enabled && holds(&found.value, access_token.hash()));
+    let found = found.ok_or(RegistrationRefused::Token)?;
+    Ok(Registered { client: found.value, issued_at: found.created_at, secret: None, access_token })
+}
+
+fn holds(client: &Client, hash: SecretHash) -> bool {
+    let own = client.registration.as_ref().and_then(|own| own.token_hash);
+    own.is_some_and(|own| own.0.ct_eq(&hash.0).into())
+}
+
+/// Puts other metadata in place of a client's (RFC 7592 §2.2). What it does not name goes back to its default.
+pub async fn replace(
+    app: &App,
+    tenant: &Tenant,
+    registered: Registered,
+    members: &Map<String, Value>,
+    origin: &RequestOrigin,
+) -> Result<Registered, RegistrationRefused> {
+    let client = &registered.client;
+    check_named_client(client, members)?;
+    let metadata = ClientMetadata::read(members).map_err(unfit)?;
+    if metadata.auth_method != client.auth_method {
+        return Err(invalid("How a client authenticates cannot change; register another client.").into());
+    }
+    let scopes = open_scopes(app, tenant, metadata.scopes.as_ref()).await?;
+    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
+    rewrite(app, client, &MeantFor::Any, Action::ClientChanged, &by, |client| {
+        apply(client, metadata, scopes);
+        Ok(())
+    })
+    .await
+    .map_err(refusal)?;
+    find(app, tenant, client.client_id.as_str(), registered.access_token.expose()).await
+}
+
+/// Ends a registration: the client's codes, devices and tokens go with it (RFC 7592 §2.3).
+pub async fn unregister(
+    app: &App,
+    registered: &Registered,
+    origin: &RequestOrigin,
+) -> Result<(), RegistrationRefused> {
+    let client = &registered.client;
+    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
+    delete(app, client, &MeantFor::Any, &by).await.map_err(refusal)?;
+    Ok(())
+}
+
+/// RFC 7592 §2.2: the client's own identifier must be there, its secret may be, and what the server alone decides not.
+fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(), OAuthError> {
+    if members.get("client_id").and_then(Value::as_str) != Some(client.client_id.as_str()) {
+        return Err(invalid("client_id must be there and be the identifier of the client."));
+    }
+    let servers = [
+        "registration_access_token",
+        "registration_client_uri",
+        "client_secret_expires_at",
+        "client_id_issued_at",
+    ];
+    if servers.iter().any(|name| members.contains_key(*name)) {
+        return Err(invalid("A member is sent that the server alone decides."));
+    }
+    if let Some(secret) = members.get("client_secret") {
+        let given = secret.as_str().map(SecretHash::of);
+        let is_theirs =
+            given.is_some_and(|given| client.secret_hash.is_some_and(|own| own.0.ct_eq(&given.0).into()));
+        if !is_theirs {
+            return Err(invalid("A client cannot choose its secret."));
+        }
+    }
+    Ok(())
+}
+
+/// The scopes that a client which registers itself gets: what it asks for, if that is open to such clients, or all
+/// that is.
+async fn open_scopes(app: &App, tenant: &Tenant, asked: Option<&ScopeSet>) -> Result<ScopeSet, OAuthError> {
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let open = &app.config.registration.scopes;
+    let open: ScopeSet =
+        catalogue.iter().map(|scope| scope.name.clone()).filter(|name| open.contains(name)).collect();
+    match asked {
+        None => Ok(open),
+        Some(asked) if asked.is_subset(&open) => Ok(asked.clone()),
+        Some(_) => Err(invalid("A scope is unknown or not open to clients that register themselves.")),
+    }
+}
+
+fn apply(client: &mut Client, metadata: ClientMetadata, scopes: ScopeSet) {
+    client.name = metadata.name.unwrap_or_else(|| client.client_id.to_string());
+    client.keys = metadata.keys;
+    client.grant_types = metadata.grant_types;
+    client.scopes = scopes;
+    client.signing_algorithm = metadata.signing_algorithm;
+    client.dpop_bound_access_tokens = metadata.dpop_bound_access_tokens;
+    if let Some(own) = &mut client.registration {
+        own.metadata = metadata.shown;
+    }
+}
+
+const fn invalid(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClientMetadata, description)
+}
+
+fn unfit(unfit: UnfitMetadata) -> OAuthError {
+    match unfit {
+        UnfitMetadata::RedirectUri => {
+            OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is none.")
+        }
+        UnfitMetadata::Member(description) => invalid(description),
+    }
+}
+
+fn refusal(error: ClientError) -> RegistrationRefused {
+    RegistrationRefused::Request(match error {
+        ClientError::Store(error) => error.into(),
+        ClientError::NoSuchClient => return RegistrationRefused::Token,
+        ClientError::UnfitName => {
+            invalid("client_name has 1 to 128 characters, without control or direction characters.")
+        }
+        ClientError::KeysDoNotFitMethod => {
+            invalid("jwks or jwks_uri belong to private_key_jwt, and it to one of them.")
+        }
+        ClientError::UnfitKeys(_) => invalid("The jwks holds a key that cannot be used."),
+        ClientError::UnfitJwksUri(_) => invalid("The jwks_uri is none that this server would call at."),
+        _ => invalid("The client cannot be registered like that."),
+    })
+}

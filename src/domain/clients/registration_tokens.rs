@@ -1,0 +1,108 @@
+//! Tokens that let somebody register clients (RFC 7591 §3, "initial access token"): made and deleted by operators.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::domain::audit::{self, By};
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::device::displayable;
+use crate::model::ids::{RegistrationTokenId, TenantId};
+use crate::model::registration_token::RegistrationToken;
+use crate::store::{StoreError, registration_tokens};
+
+/// The longest life of such a token.
+pub const LONGEST_LIFE: TimeDelta = TimeDelta::days(365);
+/// The most clients that one token is good for.
+pub const MOST_USES: i32 = 10_000;
+
+/// Why no token is made or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationTokenError {
+    /// The name cannot be shown to people.
+    #[error("a token's name has 1 to 128 characters, without control or direction characters")]
+    UnfitName,
+    /// It would be good for too many or for none.
+    #[error("a token is good for 1 to 10000 clients")]
+    UnfitUses,
+    /// It would live too long or not at all.
+    #[error("a token lives for up to 365 days")]
+    UnfitLife,
+    /// There is no such token.
+    #[error("there is no registration token of this id")]
+    NoSuchToken,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for RegistrationTokenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Makes a token that is good for so many clients within `life`. Its secret is shown this once; its hash is all that
+/// stays.
+pub async fn create(
+    app: &App,
+    tenant: TenantId,
+    name: &str,
+    uses: i32,
+    life: TimeDelta,
+    by: &By<'_>,
+) -> Result<(RegistrationToken, BearerSecret), RegistrationTokenError> {
+    let name = displayable(name).ok().filter(|name| !name.is_empty());
+    if !(1..=MOST_USES).contains(&uses) {
+        return Err(RegistrationTokenError::UnfitUses);
+    }
+    if life <= TimeDelta::zero() || life > LONGEST_LIFE {
+        return Err(RegistrationTokenError::UnfitLife);
+    }
+    let now = app.clock.now();
+    let token = RegistrationToken {
+        id: RegistrationTokenId(app.random.uuid_v7(now)),
+        name: name.ok_or(RegistrationTokenError::UnfitName)?,
+        uses_left: uses,
+        created_at: now,
+        expires_at: now + life,
+    };
+    let secret = BearerSecret::generate(SecretKind::InitialAccess, &app.random);
+    let mut transaction = app.db.begin().await?;
+    registration_tokens::insert(&mut *transaction, tenant, &token, secret.hash()).await?;
+    let details = json!({"name": token.name, "uses": uses, "expires_at": token.expires_at});
+    let event = event(Action::RegistrationTokenCreated, token.id, details, by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    Ok((token, secret))
+}
+
+/// Deletes a token; the clients that registered with it stay.
+pub async fn delete(
+    app: &App,
+    tenant: TenantId,
+    id: RegistrationTokenId,
+    by: &By<'_>,
+) -> Result<(), RegistrationTokenError> {
+    let mut transaction = app.db.begin().await?;
+    if !registration_tokens::delete(&mut *transaction, tenant, id).await? {
+        return Err(RegistrationTokenError::NoSuchToken);
+    }
+    let event = event(Action::RegistrationTokenDeleted, id, json!({}), by);
+    audit::record(app, &mut *transaction, tenant, &event).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn event<'a>(action: Action, id: RegistrationTokenId, details: Value, by: &By<'a>) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "registration_token",
+        target_id: Some(id.to_string()),
+        origin: by.origin,
+        details,
+    }
+}

@@ -1,0 +1,114 @@
+//! Sends the messages that are due: each until it arrives, or for three days.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::json;
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::{By, event, signature, signing_key};
+use crate::app::App;
+use crate::domain::audit;
+use crate::model::audit_event::Action;
+use crate::model::webhook::pause_after;
+use crate::outbound::FetchError;
+use crate::store::webhook_deliveries::Delivery;
+use crate::store::{self, webhook_deliveries, webhooks};
+
+/// Messages that one server takes at once.
+const BATCH: i64 = 16;
+/// How much longer than an attempt may take a message stays with the server that took it.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// The status that says that nobody is there any more (RFC 9110 §15.5.11).
+const GONE: u16 = 410;
+
+/// What came of an attempt.
+#[derive(Debug)]
+enum Attempt {
+    Arrived,
+    /// The receiver wants no more messages.
+    Gone,
+    Failed(String),
+}
+
+/// Sends a batch of messages that are due; how many there were.
+pub async fn deliver_due(app: &Arc<App>) -> store::Result<usize> {
+    let now = app.clock.now();
+    let lease = app.webhook_calls.patience() + LEASE_MARGIN;
+    let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
+    let due = webhook_deliveries::take_due(&app.db, BATCH, now, until).await?;
+    let taken = due.len();
+    let mut sending = JoinSet::new();
+    for delivery in due {
+        let app = Arc::clone(app);
+        sending.spawn(async move {
+            let attempt = attempt(&app, &delivery).await;
+            record(&app, &delivery, attempt).await
+        });
+    }
+    while let Some(recorded) = sending.join_next().await {
+        match recorded {
+            Ok(recorded) => recorded?,
+            Err(error) => tracing::error!(%error, "sending a webhook message broke off"),
+        }
+    }
+    Ok(taken)
+}
+
+async fn attempt(app: &App, delivery: &Delivery) -> Attempt {
+    let Some(key) = signing_key(app, delivery.tenant_id, delivery.webhook_id, &delivery.secret_sealed) else {
+        return Attempt::Failed("its secret cannot be unsealed with this server's master key".to_owned());
+    };
+    let Ok(url) = Url::parse(&delivery.url) else { return Attempt::Failed("not an address".to_owned()) };
+    let timestamp = app.clock.now().timestamp();
+    let signed = signature::sign(&key, delivery.id, timestamp, &delivery.payload);
+    let headers = [
+        ("webhook-id", delivery.id.to_string()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signed),
+    ];
+    match app.webhook_calls.post(&url, &headers, delivery.payload.clone()).await {
+        Ok(200..=299) => Attempt::Arrived,
+        Ok(GONE) => Attempt::Gone,
+        Ok(status) => Attempt::Failed(FetchError::Status(status).to_string()),
+        Err(error) => Attempt::Failed(error.to_string()),
+    }
+}
+
+async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Result<()> {
+    let now = app.clock.now();
+    let outcome = match attempt {
+        Attempt::Arrived => {
+            webhook_deliveries::record_success(&app.db, delivery.id, now).await?;
+            "arrived"
+        }
+        Attempt::Gone => {
+            disable(app, delivery).await?;
+            "gone"
+        }
+        Attempt::Failed(reason) => {
+            let next = pause_after(delivery.attempt).map(|pause| now + pause);
+            webhook_deliveries::record_failure(&app.db, delivery.id, &reason, next).await?;
+            tracing::warn!(webhook = %delivery.webhook_id, message = %delivery.id, attempt = delivery.attempt, reason,
+                           given_up = next.is_none(), "a webhook message did not arrive");
+            if next.is_some() { "failed" } else { "given_up" }
+        }
+    };
+    metrics::counter!("latchkey_webhook_attempts_total", "outcome" => outcome).increment(1);
+    Ok(())
+}
+
+/// Tells a webhook nothing more, as its receiver asks for.
+async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
+    let mut transaction = app.db.begin().await?;
+    webhook_deliveries::give_up(&mut *transaction, delivery.webhook_id).await?;
+    if webhooks::disable(&mut *transaction, delivery.webhook_id).await? {
+        let details = json!({"reason": "the receiver answered 410 Gone"});
+        let event = event(Action::WebhookDisabled, delivery.webhook_id, &By::SERVER, details);
+        audit::record(app, &mut *transaction, delivery.tenant_id, &event).await?;
+    }
+    Ok(transaction.commit().await?)
+}

@@ -1,0 +1,109 @@
+//! Webhooks: who is told of what happens, and telling them.
+
+pub mod deliver;
+mod signature;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::audit::{self, By};
+use crate::app::App;
+use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::ids::{TenantId, WebhookId};
+use crate::model::webhook::{MAX_ACTIONS, SECRET_PREFIX, Webhook};
+use crate::outbound::ForbiddenAddress;
+use crate::store::{self, StoreError, webhooks};
+
+/// Bytes of a secret (Standard Webhooks: 24 to 64).
+const SECRET_BYTES: usize = 32;
+
+/// Why a webhook is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    /// This server would not call there.
+    #[error("the address cannot be used: {0}")]
+    UnfitUrl(#[from] ForbiddenAddress),
+    /// It names something that never happens.
+    #[error("there is no action {0}")]
+    UnknownAction(String),
+    /// It names too many actions.
+    #[error("at most {MAX_ACTIONS} actions; none stands for all")]
+    TooManyActions,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for WebhookError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Makes a webhook that is told of these actions of the audit trail, or of all. Returns it with its secret, which is
+/// shown this once.
+pub async fn create(
+    app: &App,
+    tenant: TenantId,
+    url: Url,
+    actions: Vec<String>,
+    by: &By<'_>,
+) -> Result<(Webhook, Zeroizing<String>), WebhookError> {
+    app.webhook_calls.check(&url)?;
+    if actions.len() > MAX_ACTIONS {
+        return Err(WebhookError::TooManyActions);
+    }
+    if let Some(unknown) = actions.iter().find(|action| !Action::is_known(action)) {
+        return Err(WebhookError::UnknownAction(unknown.clone()));
+    }
+    let now = app.clock.now();
+    let id = WebhookId(app.random.uuid_v7(now));
+    let mut secret = Zeroizing::new([0; SECRET_BYTES]);
+    app.random.fill(&mut secret[..]);
+    let sealed = app.secrets.database.seal(&secret[..], &sealing_context(tenant, id), &app.random);
+    let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true };
+    let mut transaction = app.db.begin().await?;
+    // First the event, of which the webhook itself is not told.
+    let details = json!({"url": webhook.url.as_str(), "actions": webhook.actions});
+    audit::record(app, &mut *transaction, tenant, &event(Action::WebhookCreated, id, by, details)).await?;
+    webhooks::insert(&mut *transaction, &webhook, &sealed, now).await?;
+    transaction.commit().await?;
+    Ok((webhook, Zeroizing::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(&secret[..])))))
+}
+
+/// Removes a webhook; messages that wait for it are not sent. Whether it was there.
+pub async fn delete(app: &App, tenant: TenantId, id: WebhookId, by: &By<'_>) -> store::Result<bool> {
+    let mut transaction = app.db.begin().await?;
+    if !webhooks::delete(&mut *transaction, tenant, id).await? {
+        return Ok(false);
+    }
+    audit::record(app, &mut *transaction, tenant, &event(Action::WebhookDeleted, id, by, json!({}))).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// What signs the messages of a webhook.
+fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Option<hmac::Key> {
+    let secret = app.secrets.database.open(sealed, &sealing_context(tenant, id)).ok()?;
+    Some(hmac::Key::new(hmac::HMAC_SHA256, &secret))
+}
+
+fn sealing_context(tenant: TenantId, id: WebhookId) -> String {
+    format!("webhook {tenant} {id}")
+}
+
+fn event<'a>(action: Action, id: WebhookId, by: &By<'a>, details: serde_json::Value) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "webhook",
+        target_id: Some(id.to_string()),
+        origin: by.origin,
+        details,
+    }
+}

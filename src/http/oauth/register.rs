@@ -1,0 +1,260 @@
+//! `/oauth/register`: clients that register themselves (RFC 7591) and manage their registration (RFC 7592).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+use super::{OAuthErrorBody, OAuthRefusal};
+use crate::app::App;
+use crate::domain::clients::registration::{self, Registered, RegistrationRefused};
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::tenants;
+use crate::http::Slug;
+use crate::http::no_store;
+use crate::http::origin::Origin;
+use crate::http::parameters::{collect, in_time};
+use crate::http::rest::path::Path;
+use crate::model::client::{Client, ClientKeys};
+use crate::model::signing_key::SigningAlgorithm;
+use crate::model::strict_json;
+use crate::model::tenant::TenantSlug;
+
+/// Registers a client, with an initial access token that an operator made. Off unless the operator turned it on.
+#[utoipa::path(
+    post,
+    path = "/oauth/register",
+    operation_id = "v1_oauth_register_create",
+    tag = "OAuth Registration",
+    security(("access_token" = [])),
+    request_body(content = Object, description = "Client metadata (RFC 7591 §2)",
+        example = json!({"client_name": "Lamp", "token_endpoint_auth_method": "none", "scope": "openid"})),
+    responses(
+        (status = 201, description = "The client information (RFC 7591 §3.2.1)", body = Object),
+        (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_token`", body = OAuthErrorBody),
+        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Slug(slug): Slug,
+    Origin(origin): Origin,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    let tenant = open(&app, &slug).await?;
+    let token = token(request.headers())?;
+    let members = members(&app, request).await?;
+    let registered = registration::register(&app, &tenant, &token, &members, &origin).await?;
+    let location = uri(&app, &slug, &registered.client);
+    let body = information(&app, &slug, &registered);
+    let headers = [(header::CACHE_CONTROL, "no-store".to_owned()), (header::LOCATION, location)];
+    Ok((StatusCode::CREATED, headers, Json(body)).into_response())
+}
+
+/// Reads a client's own registration.
+#[utoipa::path(
+    get,
+    path = "/oauth/register/{client_id}",
+    operation_id = "v1_oauth_register_show",
+    tag = "OAuth Registration",
+    security(("access_token" = [])),
+    params(("client_id" = String, Path, description = "The client")),
+    responses(
+        (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
+        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
+            body = OAuthErrorBody),
+        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Slug(slug): Slug,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let tenant = open(&app, &slug).await?;
+    let registered = registration::find(&app, &tenant, &id, &token(&headers)?).await?;
+    Ok(no_store(information(&app, &slug, &registered)))
+}
+
+/// Puts other metadata in place of a client's own registration (RFC 7592 §2.2).
+#[utoipa::path(
+    put,
+    path = "/oauth/register/{client_id}",
+    operation_id = "v1_oauth_register_replace",
+    tag = "OAuth Registration",
+    security(("access_token" = [])),
+    params(("client_id" = String, Path, description = "The client")),
+    request_body(content = Object, description = "All client metadata, with `client_id`",
+        example = json!({"client_id": "dyn-x", "client_name": "Lamp", "token_endpoint_auth_method": "none"})),
+    responses(
+        (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
+        (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
+            body = OAuthErrorBody),
+        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
+        (status = 413, description = "The body is too large", body = OAuthErrorBody),
+        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn replace(
+    State(app): State<Arc<App>>,
+    Slug(slug): Slug,
+    Origin(origin): Origin,
+    Path(id): Path<String>,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    let tenant = open(&app, &slug).await?;
+    let registered = registration::find(&app, &tenant, &id, &token(request.headers())?).await?;
+    let members = members(&app, request).await?;
+    let registered = registration::replace(&app, &tenant, registered, &members, &origin).await?;
+    Ok(no_store(information(&app, &slug, &registered)))
+}
+
+/// Ends a client's own registration; its codes, devices and tokens go with it.
+#[utoipa::path(
+    delete,
+    path = "/oauth/register/{client_id}",
+    operation_id = "v1_oauth_register_delete",
+    tag = "OAuth Registration",
+    security(("access_token" = [])),
+    params(("client_id" = String, Path, description = "The client")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
+            body = OAuthErrorBody),
+        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
+        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+    )
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Slug(slug): Slug,
+    Origin(origin): Origin,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let tenant = open(&app, &slug).await?;
+    let registered = registration::find(&app, &tenant, &id, &token(&headers)?).await?;
+    registration::unregister(&app, &registered, &origin).await?;
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}
+
+/// The tenant, where registration is on; where it is off there is nothing at this address.
+async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<crate::model::tenant::Tenant>, Refusal> {
+    if !app.config.registration.enabled {
+        return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.").into());
+    }
+    Ok(tenants::find(app, slug).await?)
+}
+
+/// The token, in the `Authorization` header and nowhere else (RFC 7592 §2).
+fn token(headers: &HeaderMap) -> Result<Zeroizing<String>, Refusal> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Err(RegistrationRefused::Token.into());
+    };
+    let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match shown {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Zeroizing::new(token.trim_start().to_owned()))
+        }
+        _ => Err(RegistrationRefused::Token.into()),
+    }
+}
+
+async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, Value>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        return Err(
+            OAuthError::new(ErrorCode::UnsupportedMediaType, "The body must be application/json.").into()
+        );
+    }
+    let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
+    strict_json::object(&body).map_err(|_| {
+        OAuthError::new(ErrorCode::InvalidClientMetadata, "The body is not one JSON object.").into()
+    })
+}
+
+fn uri(app: &App, slug: &TenantSlug, client: &Client) -> String {
+    format!("{}/oauth/register/{}", tenants::issuer(app, slug), client.client_id)
+}
+
+/// What is registered, as it is stored (RFC 7591 §3.2.1, RFC 7592 §3).
+fn information(app: &App, slug: &TenantSlug, registered: &Registered) -> Value {
+    let client = &registered.client;
+    let grants: Vec<_> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let mut members = client.registration.as_ref().map(|own| own.metadata.clone()).unwrap_or_default();
+    let mut put = |name: &str, value: Value| drop(members.insert(name.to_owned(), value));
+    put("client_id", json!(client.client_id));
+    put("client_id_issued_at", json!(registered.issued_at.timestamp()));
+    put("client_name", json!(client.name));
+    put("token_endpoint_auth_method", json!(client.auth_method.as_str()));
+    put("grant_types", json!(grants));
+    put("response_types", json!([]));
+    put("scope", json!(client.scopes.to_string()));
+    put("dpop_bound_access_tokens", json!(client.dpop_bound_access_tokens));
+    if let Some(algorithm) = client.signing_algorithm.map(SigningAlgorithm::as_str) {
+        put("id_token_signed_response_alg", json!(algorithm));
+    }
+    match &client.keys {
+        Some(ClientKeys::Registered(set)) => put("jwks", set.document().clone()),
+        Some(ClientKeys::Published(uri)) => put("jwks_uri", json!(uri.as_str())),
+        None => {}
+    }
+    if let Some(secret) = &registered.secret {
+        put("client_secret", json!(secret.expose()));
+        put("client_secret_expires_at", json!(0));
+    }
+    put("registration_access_token", json!(registered.access_token.expose()));
+    put("registration_client_uri", json!(uri(app, slug, client)));
+    Value::Object(members)
+}
+
+/// A refused registration as an answer.
+#[derive(Debug)]
+pub struct Refusal(RegistrationRefused);
+
+impl From<RegistrationRefused> for Refusal {
+    fn from(refused: RegistrationRefused) -> Self {
+        Self(refused)
+    }
+}
+
+impl From<OAuthError> for Refusal {
+    fn from(error: OAuthError) -> Self {
+        Self(RegistrationRefused::Request(error))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self.0 {
+            RegistrationRefused::Request(error) => OAuthRefusal::from(error).into_response(),
+            RegistrationRefused::Token => {
+                let body = OAuthErrorBody {
+                    confirmation_attempts_left: None,
+                    error: "invalid_token",
+                    error_description: "The token is missing, unknown, over or used up.",
+                };
+                let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
+                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey", error="invalid_token""#);
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                response
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `/admin/oauth/clients`
+
+pub mod body;
+pub mod policy;
+pub mod problems;
+pub mod secret;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use crate::app::App;
+use crate::domain::clients as domain;
+use crate::http::no_store;
+use crate::http::parameters::Parameters;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::paging::Page;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::client::Client;
+use crate::model::ids::{ClientId, UserId};
+use crate::model::stored::Stored;
+use crate::store::clients;
+use body::{ClientBody, ClientFields, ClientWithSecret};
+use problems::{no_such_client, problem};
+
+/// The tenant's clients, by identifier. `X-Total-Count` says how many there are, `Link` where the others are.
+#[utoipa::path(
+    get,
+    path = "/admin/oauth/clients",
+    operation_id = "v1_admin_clients_list",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [])),
+    params(
+        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
+        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("q" = Option<String>, Query, description = "What the identifier or the name holds, whatever the case"),
+        ("owner" = Option<String>, Query, description = "The user whose own they are"),
+        ("enabled" = Option<bool>, Query, description = "Whether they may do anything"),
+    ),
+    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals)
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    page: Page,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let filter = filter(query.as_deref())?;
+    let found = clients::list(&app.db, caller.tenant.id, &filter, page.offset, page.limit).await?;
+    let total = clients::count(&app.db, caller.tenant.id, &filter).await?;
+    let bodies: Vec<_> =
+        found.into_iter().map(|client| ClientBody::of(&app, &caller.tenant, client)).collect();
+    Ok((page.headers(total), no_store(bodies)).into_response())
+}
+
+fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
+    let mut parameters = Parameters::of_query(query)?;
+    let owner = match parameters.take("owner") {
+        Some(id) => {
+            let id = id.parse().map_err(|_| Problem::invalid_field("owner", "must be the id of a user"))?;
+            Some(UserId(id))
+        }
+        None => None,
+    };
+    let enabled = match parameters.take("enabled").as_deref() {
+        None => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => return Err(Problem::invalid_field("enabled", "must be true or false")),
+    };
+    Ok(clients::Filter { text: parameters.take("q"), owner, enabled })
+}
+
+/// Registers a client. Its secret, if it has one, is in this answer and in no other.
+#[utoipa::path(
+    post,
+    path = "/admin/oauth/clients",
+    operation_id = "v1_admin_clients_create",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    request_body = ClientFields,
+    responses((status = 201, description = "The client", body = ClientWithSecret), WriteRefusals)
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    JsonBody(fields): JsonBody<ClientFields>,
+) -> Result<Response, Problem> {
+    let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is needed"))?;
+    let id = ClientId::parse(&id).map_err(|error| Problem::invalid_field("client_id", error.to_string()))?;
+    let mut client = Client::public(caller.tenant.id, id.clone());
+    client.auth_method = fields.auth_method()?;
+    fields.read(&app)?(&mut client);
+    let secret = domain::create(&app, client, &caller.by()).await.map_err(problem)?;
+    let secret = secret.map(|secret| secret.expose().to_owned());
+    with_secret(&app, &caller, id.as_str(), StatusCode::CREATED, secret).await
+}
+
+/// One client.
+#[utoipa::path(
+    get,
+    path = "/admin/oauth/clients/{id}",
+    operation_id = "v1_admin_clients_show",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [])),
+    params(("id" = String, Path, description = "The client's identifier")),
+    responses((status = 200, description = "The client; its version is in `ETag`", body = ClientBody), ReadRefusals)
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    answer(&app, &caller, &id).await
+}
+
+/// Changes a client. What it is registered for counts for what is approved and refreshed from now on; access tokens
+/// that are out stay good until they expire or their signing key is removed.
+#[utoipa::path(
+    patch,
+    path = "/admin/oauth/clients/{id}",
+    operation_id = "v1_admin_clients_update",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The client's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+    ),
+    request_body = ClientFields,
+    responses((status = 200, description = "The client as it is now", body = ClientBody), WriteRefusals)
+)]
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+    JsonBody(fields): JsonBody<ClientFields>,
+) -> Result<Response, Problem> {
+    fields.refuse_fixed()?;
+    let client = find(&app, &caller, &id).await?.value;
+    domain::change(&app, &client, &meant_for, &caller.by(), fields.read(&app)?).await.map_err(problem)?;
+    answer(&app, &caller, &id).await
+}
+
+/// Deletes a client with its codes, devices and tokens.
+#[utoipa::path(
+    delete,
+    path = "/admin/oauth/clients/{id}",
+    operation_id = "v1_admin_clients_delete",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The client's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+    ),
+    responses((status = 204, description = "It is gone"), WriteRefusals)
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let client = find(&app, &caller, &id).await?.value;
+    domain::delete(&app, &client, &meant_for, &caller.by()).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(in crate::http) async fn find(app: &App, caller: &Caller, id: &str) -> Result<Stored<Client>, Problem> {
+    clients::find_stored(&app.db, caller.tenant.id, id).await?.ok_or_else(no_such_client)
+}
+
+pub(in crate::http) async fn answer(app: &App, caller: &Caller, id: &str) -> Result<Response, Problem> {
+    let found = find(app, caller, id).await?;
+    let tag = etag(found.version);
+    Ok(([tag], no_store(ClientBody::of(app, &caller.tenant, found))).into_response())
+}
+
+pub(in crate::http) async fn with_secret(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    status: StatusCode,
+    client_secret: Option<String>,
+) -> Result<Response, Problem> {
+    let found = find(app, caller, id).await?;
+    let tag = etag(found.version);
+    let client = ClientBody::of(app, &caller.tenant, found);
+    let body = Json(ClientWithSecret { client, client_secret });
+    Ok((status, [tag], [(axum::http::header::CACHE_CONTROL, "no-store")], body).into_response())
+}

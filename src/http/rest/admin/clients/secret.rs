@@ -1,0 +1,67 @@
+//! `/admin/oauth/clients/{id}/secret`
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::body::ClientWithSecret;
+use super::problems::problem;
+use super::{find, with_secret};
+use crate::app::App;
+use crate::domain::clients::secrets;
+use crate::http::rest::admin::answers::WriteRefusals;
+use crate::http::rest::caller::Admin;
+use crate::http::rest::etag::IfMatch;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+
+/// Gives a client a new secret, which is in this answer and in no other. The present one stays good until it is
+/// retired; one from before does not.
+#[utoipa::path(
+    post,
+    path = "/admin/oauth/clients/{id}/secret",
+    operation_id = "v1_admin_client_secret_rotate",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The client's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+    ),
+    responses((status = 200, description = "The client with its new secret", body = ClientWithSecret), WriteRefusals)
+)]
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let client = find(&app, &caller, &id).await?.value;
+    let secret = secrets::rotate_secret(&app, &client, &meant_for, &caller.by()).await.map_err(problem)?;
+    with_secret(&app, &caller, &id, StatusCode::OK, Some(secret.expose().to_owned())).await
+}
+
+/// Retires the secret that a client had before its present one.
+#[utoipa::path(
+    delete,
+    path = "/admin/oauth/clients/{id}/secret/previous",
+    operation_id = "v1_admin_client_secret_retire",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The client's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+    ),
+    responses((status = 204, description = "Only the newest secret is good"), WriteRefusals)
+)]
+pub async fn retire(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let client = find(&app, &caller, &id).await?.value;
+    secrets::retire_previous_secret(&app, &client, &meant_for, &caller.by()).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,198 @@
+//! `/admin/resources`: the services that tokens are for (RFC 8707). A URI does not fit into a path, so each has an id.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use crate::app::App;
+use crate::domain::resources::{self, ResourceError};
+use crate::http::no_store;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::paging::Page;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::ids::ResourceId;
+use crate::model::resource::Resource;
+use crate::model::stored::Stored;
+use crate::store;
+
+/// A new resource.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewResource {
+    /// What clients send as `resource`, and what stands in `aud`: an absolute URI without fragment.
+    #[schema(example = "https://api.example.org/videos")]
+    pub uri: String,
+    /// The name for people; the URI when absent.
+    #[schema(example = "Your videos")]
+    pub name: Option<String>,
+}
+
+/// A resource's other name.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceChange {
+    /// The name for people.
+    #[schema(example = "Your videos")]
+    pub name: String,
+}
+
+/// A resource.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Resource)]
+pub struct ResourceBody {
+    /// Its identifier in paths.
+    pub id: Uuid,
+    /// What stands in `aud`.
+    #[schema(example = "https://api.example.org/videos")]
+    pub uri: String,
+    /// The name for people.
+    #[schema(example = "Your videos")]
+    pub name: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: DateTime<Utc>,
+    /// What its `ETag` names.
+    #[schema(example = 1)]
+    pub version: i32,
+}
+
+impl ResourceBody {
+    fn of(id: ResourceId, Stored { value, version, created_at }: Stored<Resource>) -> Self {
+        Self { id: id.0, uri: value.uri, name: value.name, created_at, version }
+    }
+}
+
+/// The services that the tenant knows, by URI.
+#[utoipa::path(
+    get,
+    path = "/admin/resources",
+    operation_id = "v1_admin_resources_list",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [])),
+    params(
+        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
+        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+    ),
+    responses((status = 200, description = "The resources", body = Vec<ResourceBody>), ReadRefusals)
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    page: Page,
+) -> Result<Response, Problem> {
+    let found = store::resources::list(&app.db, caller.tenant.id, page.offset, page.limit).await?;
+    let total = store::resources::count(&app.db, caller.tenant.id).await?;
+    let bodies: Vec<_> = found.into_iter().map(|(id, stored)| ResourceBody::of(id, stored)).collect();
+    Ok((page.headers(total), no_store(bodies)).into_response())
+}
+
+/// Makes a service known: from now on clients may ask for tokens for it.
+#[utoipa::path(
+    post,
+    path = "/admin/resources",
+    operation_id = "v1_admin_resources_create",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    request_body = NewResource,
+    responses((status = 201, description = "The resource", body = ResourceBody), WriteRefusals)
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    JsonBody(new): JsonBody<NewResource>,
+) -> Result<Response, Problem> {
+    let uri = Resource::parse_uri(&new.uri);
+    let uri = uri.map_err(|error| Problem::invalid_field("uri", error.to_string()))?;
+    let name = new.name.unwrap_or_else(|| uri.chars().take(128).collect());
+    let resource = Resource { uri, name };
+    let id = resources::create(&app, &caller.tenant, resource, &caller.by()).await.map_err(problem)?;
+    answer(&app, &caller, id, StatusCode::CREATED).await
+}
+
+/// Gives a service another name.
+#[utoipa::path(
+    patch,
+    path = "/admin/resources/{id}",
+    operation_id = "v1_admin_resources_update",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The resource"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+    ),
+    request_body = ResourceChange,
+    responses((status = 200, description = "The resource as it is now", body = ResourceBody), WriteRefusals)
+)]
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+    IfMatch(meant_for): IfMatch,
+    JsonBody(change): JsonBody<ResourceChange>,
+) -> Result<Response, Problem> {
+    let id = ResourceId(id);
+    resources::rename(&app, caller.tenant.id, id, &change.name, &meant_for, &caller.by())
+        .await
+        .map_err(problem)?;
+    answer(&app, &caller, id, StatusCode::OK).await
+}
+
+/// Forgets a service: nobody can ask for tokens for it any more. What was approved for it before goes on.
+#[utoipa::path(
+    delete,
+    path = "/admin/resources/{id}",
+    operation_id = "v1_admin_resources_delete",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The resource"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+    ),
+    responses((status = 204, description = "It is gone"), WriteRefusals)
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<StatusCode, Problem> {
+    resources::delete(&app, caller.tenant.id, ResourceId(id), &meant_for, &caller.by())
+        .await
+        .map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn answer(app: &App, caller: &Caller, id: ResourceId, status: StatusCode) -> Result<Response, Problem> {
+    let found = store::resources::hold(&app.db, caller.tenant.id, id).await?;
+    let found = found.ok_or_else(|| problem(ResourceError::NoSuchResource))?;
+    Ok((status, [etag(found.version)], no_store(ResourceBody::of(id, found))).into_response())
+}
+
+fn problem(error: ResourceError) -> Problem {
+    let said = error.to_string();
+    match error {
+        ResourceError::Store(error) => error.into(),
+        ResourceError::Stale(stale) => stale.into(),
+        ResourceError::NoSuchResource => Problem::new(
+            StatusCode::NOT_FOUND,
+            "resource_not_found",
+            "There is no such resource.",
+            "List the resources with GET /admin/resources.",
+        ),
+        ResourceError::UriTaken => {
+            Problem::new(StatusCode::CONFLICT, "resource_uri_taken", said, "Change the resource that has it.")
+        }
+        ResourceError::IssuerOrClient => Problem::invalid_field("uri", said),
+        ResourceError::UnfitName => Problem::invalid_field("name", said),
+    }
+}

@@ -1,0 +1,233 @@
+//! `/admin/scopes`: the catalogue.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use crate::app::App;
+use crate::domain::scopes::{self, ScopeError};
+use crate::http::no_store;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::paging::Page;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::change::Change;
+use crate::model::scope::{Scope, ScopeSet};
+use crate::model::stored::Stored;
+use crate::model::user::Role;
+use crate::store;
+
+/// A new scope.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewScope {
+    /// The word in protocols.
+    #[schema(example = "videos")]
+    pub name: String,
+    /// The words for people.
+    #[schema(example = "See your videos")]
+    pub description: String,
+    /// The role a user needs to grant it; everyone may when absent.
+    #[schema(example = "editor")]
+    pub required_role: Option<String>,
+}
+
+/// What becomes of a scope; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScopeChange {
+    /// The words for people.
+    #[schema(example = "See your videos")]
+    pub description: Option<String>,
+    /// The role a user needs to grant it; `null`: everyone may.
+    #[schema(value_type = Option<String>, example = "editor")]
+    #[serde(default)]
+    pub required_role: Change<String>,
+}
+
+/// A scope.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Scope)]
+pub struct ScopeBody {
+    /// The word in protocols.
+    #[schema(example = "videos")]
+    pub name: String,
+    /// The words for people.
+    #[schema(example = "See your videos")]
+    pub description: String,
+    /// The role a user needs to grant it; `null`: everyone may.
+    #[schema(example = "editor")]
+    pub required_role: Option<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: DateTime<Utc>,
+    /// What its `ETag` names.
+    #[schema(example = 1)]
+    pub version: i32,
+}
+
+impl From<Stored<Scope>> for ScopeBody {
+    fn from(Stored { value, version, created_at }: Stored<Scope>) -> Self {
+        Self {
+            name: value.name,
+            description: value.description,
+            required_role: value.required_role.map(|role| role.to_string()),
+            created_at,
+            version,
+        }
+    }
+}
+
+/// The catalogue, by name.
+#[utoipa::path(
+    get,
+    path = "/admin/scopes",
+    operation_id = "v1_admin_scopes_list",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [])),
+    params(
+        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
+        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+    ),
+    responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), ReadRefusals)
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    page: Page,
+) -> Result<Response, Problem> {
+    let found = store::scopes::list(&app.db, caller.tenant.id, page.offset, page.limit).await?;
+    let total = store::scopes::count(&app.db, caller.tenant.id).await?;
+    let bodies: Vec<_> = found.into_iter().map(ScopeBody::from).collect();
+    Ok((page.headers(total), no_store(bodies)).into_response())
+}
+
+/// Adds a scope to the catalogue.
+#[utoipa::path(
+    post,
+    path = "/admin/scopes",
+    operation_id = "v1_admin_scopes_create",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    request_body = NewScope,
+    responses((status = 201, description = "The scope", body = ScopeBody), WriteRefusals)
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    JsonBody(new): JsonBody<NewScope>,
+) -> Result<Response, Problem> {
+    let name = ScopeSet::parse_name(&new.name);
+    let name = name.map_err(|error| Problem::invalid_field("name", error.to_string()))?;
+    let required_role = new.required_role.as_deref().map(role).transpose()?;
+    let scope = Scope { name: name.clone(), description: new.description, required_role };
+    scopes::create(&app, caller.tenant.id, scope, &caller.by()).await.map_err(problem)?;
+    answer(&app, &caller, &name, StatusCode::CREATED).await
+}
+
+/// Changes the words of a scope, or who may grant it. Whoever may not any more loses it with their devices' next tokens.
+#[utoipa::path(
+    patch,
+    path = "/admin/scopes/{name}",
+    operation_id = "v1_admin_scopes_update",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("name" = String, Path, description = "The scope, percent-encoded"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+    ),
+    request_body = ScopeChange,
+    responses((status = 200, description = "The scope as it is now", body = ScopeBody), WriteRefusals)
+)]
+pub async fn update(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+    IfMatch(meant_for): IfMatch,
+    JsonBody(change): JsonBody<ScopeChange>,
+) -> Result<Response, Problem> {
+    let required_role = match change.required_role {
+        Change::Set(name) => Change::Set(role(&name)?),
+        Change::Clear => Change::Clear,
+        Change::Leave => Change::Leave,
+    };
+    scopes::change(&app, caller.tenant.id, &name, &meant_for, &caller.by(), |scope| {
+        if let Some(description) = change.description {
+            scope.description = description;
+        }
+        scope.required_role = required_role.apply(scope.required_role.take());
+    })
+    .await
+    .map_err(problem)?;
+    answer(&app, &caller, &name, StatusCode::OK).await
+}
+
+/// Takes a scope out of the catalogue and from every client that is registered for it. Devices lose it with their next
+/// tokens; access tokens that are out keep it until they expire.
+#[utoipa::path(
+    delete,
+    path = "/admin/scopes/{name}",
+    operation_id = "v1_admin_scopes_delete",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("name" = String, Path, description = "The scope, percent-encoded"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+    ),
+    responses((status = 204, description = "It is gone"), WriteRefusals)
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(name): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<StatusCode, Problem> {
+    scopes::delete(&app, caller.tenant.id, &name, &meant_for, &caller.by()).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn answer(app: &App, caller: &Caller, name: &str, status: StatusCode) -> Result<Response, Problem> {
+    let found = store::scopes::hold(&app.db, caller.tenant.id, name).await?;
+    let found = found.ok_or_else(|| problem(ScopeError::NoSuchScope))?;
+    Ok((status, [etag(found.version)], no_store(ScopeBody::from(found))).into_response())
+}
+
+fn role(name: &str) -> Result<Role, Problem> {
+    name.parse().map_err(|_| Problem::invalid_field("required_role", "must be a role"))
+}
+
+fn problem(error: ScopeError) -> Problem {
+    let said = error.to_string();
+    match error {
+        ScopeError::Store(error) => error.into(),
+        ScopeError::Stale(stale) => stale.into(),
+        ScopeError::NoSuchScope => Problem::new(
+            StatusCode::NOT_FOUND,
+            "scope_not_found",
+            "There is no such scope.",
+            "List the scopes with GET /admin/scopes.",
+        ),
+        ScopeError::NameTaken => Problem::new(
+            StatusCode::CONFLICT,
+            "scope_name_taken",
+            said,
+            "Choose another name, or change that one.",
+        ),
+        ScopeError::IsStandard => Problem::new(
+            StatusCode::CONFLICT,
+            "scope_is_standard",
+            said,
+            "Take it from the clients that should not have it.",
+        ),
+        ScopeError::AdminNeedsAdmin => Problem::invalid_field("required_role", said),
+        ScopeError::UnfitDescription => Problem::invalid_field("description", said),
+    }
+}

@@ -1,0 +1,162 @@
+//! `/admin/signing-keys`: announced → signing → retired → removed.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use super::freshness::require_fresh_sign_in;
+use crate::app::App;
+use crate::domain::signing_keys::remove;
+use crate::domain::signing_keys::rotate::{self, TakeOver};
+use crate::http::no_store;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor};
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::signing_key::SigningAlgorithm;
+use crate::model::signing_key_life::KeyLife;
+use crate::store;
+
+/// Which keys get a successor.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rotation {
+    /// ES256, RS256 or EdDSA; all of them when absent.
+    #[schema(example = "ES256")]
+    pub algorithm: Option<String>,
+    /// Whether the successor signs now. Services that keep the published keys may refuse its tokens for a while.
+    pub at_once: bool,
+}
+
+/// A signing key; never its private half.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SigningKey {
+    /// Its identifier.
+    #[schema(example = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
+    pub kid: String,
+    /// What it signs with.
+    #[schema(example = "ES256")]
+    pub alg: &'static str,
+    /// `announced`, `signing`, `retired` or `removed`.
+    #[schema(example = "signing")]
+    pub state: &'static str,
+    /// When it was made and published.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: DateTime<Utc>,
+    /// Since when it signs or signed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub signing_since: Option<DateTime<Utc>>,
+    /// When it stopped signing.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub retired_at: Option<DateTime<Utc>>,
+    /// When it was removed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub removed_at: Option<DateTime<Utc>>,
+    /// The step it takes next by itself; `null`: none.
+    pub next: Option<NextStep>,
+}
+
+/// A step that a key takes by itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SigningKeyStep)]
+pub struct NextStep {
+    /// `take_over`, `succession` or `removal`.
+    #[schema(example = "succession")]
+    pub step: &'static str,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: DateTime<Utc>,
+}
+
+impl SigningKey {
+    fn of(app: &App, key: KeyLife) -> Self {
+        let next = app.config.keys.schedule().next(&key);
+        Self {
+            kid: key.kid,
+            alg: key.algorithm.as_str(),
+            state: key.state.as_str(),
+            created_at: key.created_at,
+            signing_since: key.signing_since,
+            retired_at: key.retired_at,
+            removed_at: key.removed_at,
+            next: next.map(|(step, at)| NextStep { step: step.as_str(), at }),
+        }
+    }
+}
+
+/// All keys the tenant has or had, with what becomes of them next.
+#[utoipa::path(
+    get,
+    path = "/admin/signing-keys",
+    operation_id = "v1_admin_signing_keys_list",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [])),
+    responses((status = 200, description = "The keys", body = Vec<SigningKey>), ReadRefusals)
+)]
+pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
+    let keys = store::signing_keys::all(&app.db, caller.tenant.id).await?;
+    Ok(no_store(keys.into_iter().map(|key| SigningKey::of(&app, key)).collect::<Vec<_>>()))
+}
+
+/// Announces successors, or finds those that are announced already; they sign once they are known to all who verify.
+#[utoipa::path(
+    post,
+    path = "/admin/signing-keys/rotate",
+    operation_id = "v1_admin_signing_keys_rotate",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    request_body = Rotation,
+    responses((status = 200, description = "The successors", body = Vec<SigningKey>), WriteRefusals)
+)]
+pub async fn rotate(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    JsonBody(rotation): JsonBody<Rotation>,
+) -> Result<Response, Problem> {
+    let algorithms = match rotation.algorithm.as_deref().map(SigningAlgorithm::parse) {
+        None => SigningAlgorithm::ALL.to_vec(),
+        Some(Some(algorithm)) => vec![algorithm],
+        Some(None) => return Err(Problem::invalid_field("algorithm", "must be ES256, RS256 or EdDSA")),
+    };
+    let take_over = if rotation.at_once { TakeOver::AtOnce } else { TakeOver::WhenKnown };
+    let mut successors = Vec::new();
+    for algorithm in algorithms {
+        let key = rotate::rotate(&app, caller.tenant.id, algorithm, take_over, &caller.by()).await?;
+        successors.push(SigningKey::of(&app, key));
+    }
+    Ok(no_store(successors))
+}
+
+/// Removes a key at once, in an emergency: every token it signed is void. If it was the one that signs, another one
+/// takes its place. A browser needs a fresh sign-in for it.
+#[utoipa::path(
+    delete,
+    path = "/admin/signing-keys/{kid}",
+    operation_id = "v1_admin_signing_keys_remove",
+    tag = "Administration",
+    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    params(("kid" = String, Path, description = "The key")),
+    responses((status = 204, description = "It is removed"), WriteRefusals)
+)]
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(kid): Path<String>,
+) -> Result<StatusCode, Problem> {
+    require_fresh_sign_in(&app, &caller)?;
+    let removed = remove::remove(&app, caller.tenant.id, &kid, &caller.by()).await?;
+    removed.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "signing_key_not_found",
+            "There is no such key, or it has been removed.",
+            "List the keys with GET /admin/signing-keys.",
+        )
+    })
+}

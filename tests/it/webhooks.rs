@@ -1,0 +1,254 @@
+//! Webhooks are told what stands in the audit trail (Standard Webhooks 1.0): signed, until it arrives, and never what
+//! was not committed.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use latchkey::domain::audit::By;
+use latchkey::domain::webhooks::deliver::deliver_due;
+use latchkey::domain::webhooks::{self, WebhookError};
+use latchkey::model::ids::TenantId;
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::model::webhook::Webhook;
+use serde_json::Value;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::support::TestServer;
+
+/// Only a test that fails anyway waits as long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Somebody who is told.
+struct Receiver {
+    url: String,
+    answers: Arc<Mutex<VecDeque<StatusCode>>>,
+    heard: UnboundedReceiver<Message>,
+}
+
+/// What was heard.
+#[derive(Debug)]
+struct Message {
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Receiver {
+    /// Answers 200, unless told otherwise.
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/hook", listener.local_addr().expect("its address"));
+        let answers: Arc<Mutex<VecDeque<StatusCode>>> = Arc::default();
+        let (tell, heard) = unbounded_channel();
+        let next = Arc::clone(&answers);
+        let hook = async move |headers: HeaderMap, body: Bytes| {
+            let body = String::from_utf8(body.to_vec()).expect("text");
+            let _ = tell.send(Message { headers, body });
+            next.lock().expect("the answers").pop_front().unwrap_or(StatusCode::OK)
+        };
+        let router = Router::new().route("/hook", axum::routing::post(hook));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, answers, heard }
+    }
+
+    fn answer_next(&self, status: StatusCode) {
+        self.answers.lock().expect("the answers").push_back(status);
+    }
+
+    async fn hear(&mut self) -> Message {
+        tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("in time").expect("a message")
+    }
+}
+
+impl Message {
+    fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().expect("text")
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Checks the signature as a receiver does.
+    fn is_signed_with(&self, secret: &str) -> bool {
+        let secret = STANDARD.decode(secret.strip_prefix("whsec_").expect("a secret")).expect("base64");
+        let signed =
+            format!("{}.{}.{}", self.header("webhook-id"), self.header("webhook-timestamp"), self.body);
+        let given = self.header("webhook-signature").strip_prefix("v1,").expect("version 1");
+        let given = STANDARD.decode(given).expect("base64");
+        hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, &secret), signed.as_bytes(), &given).is_ok()
+    }
+}
+
+/// A server that may call at this machine.
+async fn server() -> TestServer {
+    TestServer::with(|config| config.webhooks.networks = vec!["127.0.0.1/32".parse().expect("a network")])
+        .await
+}
+
+async fn webhook(server: &TestServer, tenant: TenantId, url: &str, actions: &[&str]) -> (Webhook, String) {
+    let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+    let url = url.parse().expect("a URL");
+    let (webhook, secret) =
+        webhooks::create(&server.app, tenant, url, actions, &By::OPERATOR).await.expect("a webhook");
+    (webhook, secret.to_string())
+}
+
+#[tokio::test]
+async fn a_receiver_is_told_of_the_actions_it_asked_for_signed_and_without_codes_and_tokens() {
+    let (server, mut receiver) = (server().await, Receiver::start().await);
+    let asked = ["device_session.approved", "device_session.redeemed"];
+    let (_, secret) = webhook(&server, DEFAULT_TENANT, &receiver.url, &asked).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid offline_access").await;
+    ada.approve(&started.user_code).await;
+    let tokens = tv.poll(&started).await;
+    let mut types = Vec::new();
+    for _ in 0..2 {
+        let message = receiver.hear().await;
+        assert!(message.is_signed_with(&secret), "{message:?}");
+        assert!(!message.is_signed_with("whsec_AAAA"), "{message:?}");
+        assert_eq!(message.header("content-type"), "application/json");
+        let now = server.clock.now().timestamp().to_string();
+        assert_eq!(message.header("webhook-timestamp"), now);
+        for secret in [
+            &started.user_code,
+            &started.device_code,
+            &tokens.string("access_token"),
+            &tokens.string("refresh_token"),
+        ] {
+            assert!(!message.body.contains(secret.as_str()), "{message:?}");
+        }
+        let said = message.json();
+        assert_eq!(said["data"]["target_kind"], "device_session");
+        assert!(said["timestamp"].as_str().expect("a time").ends_with('Z'));
+        types.push(said["type"].as_str().expect("a type").to_owned());
+    }
+    types.sort();
+    assert_eq!(types, asked);
+}
+
+#[tokio::test]
+async fn a_message_is_tried_again_later_with_the_same_identifier_and_body() {
+    let (server, mut receiver) = (server().await, Receiver::start().await);
+    let (_, secret) = webhook(&server, DEFAULT_TENANT, &receiver.url, &["scope.created"]).await;
+    receiver.answer_next(StatusCode::INTERNAL_SERVER_ERROR);
+    // A redirect is no receipt, and is not followed.
+    receiver.answer_next(StatusCode::TEMPORARY_REDIRECT);
+    server.scope("videos", None).await;
+    let first = receiver.hear().await;
+    let undelivered = "SELECT count(*) FROM webhook_deliveries WHERE last_error IS NOT NULL AND next_attempt_at > created_at";
+    while server.count(undelivered).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "not before its time");
+    server.clock.advance(5.0);
+    let second = receiver.hear().await;
+    while server
+        .count("SELECT count(*) FROM webhook_deliveries WHERE attempts = 2 AND last_error LIKE '%307%'")
+        .await
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    server.clock.advance(300.0);
+    let third = receiver.hear().await;
+    for again in [&second, &third] {
+        assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
+        assert_eq!(again.body, first.body);
+        assert!(again.is_signed_with(&secret), "{again:?}");
+    }
+    while server.count("SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NOT NULL").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.clock.advance(1_000_000.0);
+    assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "it has arrived");
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_told_nothing_more() {
+    let (server, mut receiver) = (server().await, Receiver::start().await);
+    webhook(&server, DEFAULT_TENANT, &receiver.url, &["scope.created"]).await;
+    receiver.answer_next(StatusCode::GONE);
+    server.scope("videos", None).await;
+    receiver.hear().await;
+    while server.audited("webhook.disabled", "success").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.scope("music", None).await;
+    assert_eq!(server.count("SELECT count(*) FROM webhook_deliveries").await, 1);
+    assert_eq!(
+        server.count("SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL").await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_other_tenants_nor_of_what_was_rolled_back() {
+    let server = server().await;
+    let (acme, _) = server.tenant("acme").await;
+    let mut receiver = Receiver::start().await;
+    webhook(&server, acme, &receiver.url, &[]).await;
+    server.scope("videos", None).await;
+    let undone = "DO $$ BEGIN
+        INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, target_kind)
+        SELECT gen_random_uuid(), id, now(), 'scope.created', 'success', 'operator', 'scope' FROM tenants;
+        RAISE EXCEPTION 'undone';
+    EXCEPTION WHEN raise_exception THEN NULL; END $$";
+    server.execute(undone).await;
+    assert_eq!(server.count("SELECT count(*) FROM webhook_deliveries").await, 0);
+    webhook(&server, acme, &receiver.url, &["scope.created"]).await;
+    // The first webhook hears of the second.
+    assert_eq!(receiver.hear().await.json()["type"], "webhook.created");
+}
+
+#[tokio::test]
+async fn a_webhook_cannot_be_where_only_the_server_can_reach() {
+    let server = TestServer::start().await;
+    for inside in
+        ["http://127.0.0.1:5432/", "https://169.254.169.254/", "https://10.0.0.1/", "ftp://example.org/"]
+    {
+        let made = webhooks::create(
+            &server.app,
+            DEFAULT_TENANT,
+            inside.parse().expect("a URL"),
+            vec![],
+            &By::OPERATOR,
+        );
+        assert!(matches!(made.await, Err(WebhookError::UnfitUrl(_))), "{inside}");
+    }
+    let url = "https://hooks.example.org/".parse().expect("a URL");
+    let made =
+        webhooks::create(&server.app, DEFAULT_TENANT, url, vec!["tea.made".to_owned()], &By::OPERATOR).await;
+    assert!(matches!(made, Err(WebhookError::UnknownAction(_))));
+    assert_eq!(server.count("SELECT count(*) FROM webhooks").await, 0);
+}
+
+#[tokio::test]
+async fn of_two_servers_one_sends_each_message() {
+    let (server, mut receiver) = (server().await, Receiver::start().await);
+    let other = server.replica_with(|_| ()).await;
+    webhook(&server, DEFAULT_TENANT, &receiver.url, &["scope.created"]).await;
+    for n in 0..20 {
+        server.scope(&format!("videos{n}"), None).await;
+    }
+    let (one, two) = tokio::join!(deliver_due(&server.app), deliver_due(&other.app));
+    one.and(two).expect("the database answers");
+    while server.count("SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NULL").await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut ids: Vec<String> = Vec::new();
+    while let Ok(message) = receiver.heard.try_recv() {
+        ids.push(message.header("webhook-id").to_owned());
+    }
+    assert_eq!(ids.len(), 20);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 20);
+}
