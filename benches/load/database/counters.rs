@@ -75,16 +75,10 @@ pub(crate) async fn read(db: &PgPool, method: Method) -> Result<Counts, Fault> {
     Err("a server that has stopped is still connected to the database".into())
 }
 
-/// Has the servers open new connections, so that what they did on the old ones is counted, and reads the counts. They
-/// go on listening.
+/// The same while servers run that have nothing to do: an idle backend tells what it has done within ten seconds.
 pub(crate) async fn read_beside_servers(db: &PgPool, method: Method) -> Result<Counts, Fault> {
-    let ended: i64 = sqlx::query_scalar(
-        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'latchkey' AND query NOT ILIKE 'LISTEN%'",
-    )
-    .fetch_one(db)
-    .await?;
-    if ended == 0 { Err("no server is connected to the database".into()) } else { now(db, method).await }
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    now(db, method).await
 }
 
 /// Lets the tool's own work be counted now, and not in the middle of what is measured.
