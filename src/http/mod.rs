@@ -42,6 +42,7 @@ use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
 use pages::languages::Language;
+use prefer::Prefer;
 use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use within::within;
@@ -82,7 +83,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
-            let waiting = prefer::wait(request.headers()).unwrap_or_default();
+            let prefer = Prefer::of(request.headers());
+            if prefer != Prefer::default() {
+                request.extensions_mut().insert(prefer);
+            }
+            let waiting = prefer.wait.unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
             let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),

@@ -170,7 +170,7 @@ impl TestServer {
         let method = client.auth_method;
         let key = ClientKey::generate(SigningAlgorithm::Es256);
         if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
-            client.keys = Some(ClientKeys::Registered(key.jwks()));
+            client.keys = Some(ClientKeys::Registered(key.jwks().into()));
         }
         let secret = Box::pin(clients::create(&self.app, client, &By::OPERATOR))
             .await
