@@ -3,6 +3,7 @@
 //! which nobody thought of here fails by its name.
 
 mod estate;
+mod keys;
 mod requests;
 
 use latchkey::domain::device_flow::bookkeeping::write_polls;
