@@ -43,6 +43,7 @@ use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
 use pages::languages::Language;
+use prefer::Prefer;
 use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use site::Site;
@@ -77,11 +78,12 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
     let host = site::asked_host(peer, &request, &settings.trusted_proxies);
     let patience = Duration::from_secs(settings.request_timeout_seconds);
     let found = within(patience, site::find(app, host, Address::of(request.uri().path()))).await;
-    let address = match &found {
-        Some(Ok(Some((address, _)))) => Some(address),
+    let place = match &found {
+        Some(Ok(Some(place))) => Some(place),
         _ => None,
     };
-    let language = language_of(app, address, &request);
+    let language = language_of(app, place.map(|(address, _)| address), &request);
+    let place = place.map(|(address, site)| (address.slug.clone(), site.clone()));
     let mut response = match found {
         None => took_too_long(request.uri().path()),
         Some(Err(error)) => Reader::of(request.uri().path()).refuse(error),
@@ -95,7 +97,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             request.extensions_mut().insert(site);
             request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
-            let waiting = prefer::wait(request.headers()).unwrap_or_default();
+            let prefer = Prefer::of(request.headers());
+            if prefer != Prefer::default() {
+                request.extensions_mut().insert(prefer);
+            }
+            let waiting = prefer.wait.unwrap_or_default();
             let limit = patience + waiting;
             let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
@@ -111,7 +117,9 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         Some(Ok(None)) => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
-    response = pages::put_into_words(response, language);
+    let theme = place.and_then(|(slug, site)| Some((site.prefix(&slug), app.themes.of(&slug)?)));
+    let theme = theme.as_ref().map(|(prefix, theme)| (prefix.as_str(), theme.as_ref()));
+    response = pages::put_into_words(response, language, theme);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
