@@ -40,6 +40,7 @@ async fn a_front_end_reads_what_a_code_asks_for() {
         "granted_scopes",
         "requested_scopes",
         "risk",
+        "scopes",
         "user_code",
     ];
     assert_eq!(members, expected);

@@ -35,8 +35,11 @@ pub struct Estate {
     pub registered_client_id: String,
     pub registration_token_id: String,
     pub device_id: String,
+    /// Another one, for its administrators.
+    pub administered_device_id: String,
     pub session_id: String,
     pub resource_id: String,
+    pub webhook_id: String,
     pub kid: String,
     pub refresh_token: String,
     /// Approved and not collected.
@@ -66,6 +69,8 @@ impl Estate {
         let admin_token = console.connect(&administrator, "openid admin").await.string("access_token");
         let user_token = tv.connect(&user, DEVICE).await.string("access_token");
         let device_id = id_of(&tv.connect(&user, DEVICE).await);
+        let administered_device_id = id_of(&tv.connect(&user, DEVICE).await);
+        server.client_of(tenant, &base, &name("fleet"), DEVICE, |_| ()).await.connect(&user, DEVICE).await;
         let refresh_token = robot.connect(&user, DEVICE).await.string("refresh_token");
 
         let made = |token: &str, path: &str, body: Value| {
@@ -85,6 +90,9 @@ impl Estate {
         let own = made(&user_token, "/account/oauth/clients", own).await;
         let resource = json!({"uri": format!("https://{slug}.example/videos")});
         let resource = made(&admin_token, "/admin/resources", resource).await;
+        // Told of nothing as long as it is there: deliveries would change its rows at their own time.
+        let webhook = json!({"url": format!("https://{slug}.example/"), "actions": ["webhook.deleted"]});
+        let webhook = made(&admin_token, "/admin/webhooks", webhook).await;
         let key = made(&admin_token, "/admin/signing-keys/rotate", json!({"algorithm": "EdDSA"})).await;
         let invitation = json!({"name": name("partner"), "uses": 5});
         let invitation = made(&admin_token, "/admin/registration-tokens", invitation).await;
@@ -121,6 +129,7 @@ impl Estate {
             registration_token_id: invitation.string("id"),
             session_id: session["id"].as_str().expect("an id").to_owned(),
             resource_id: resource.string("id"),
+            webhook_id: webhook.string("id"),
             kid: key.json[0]["kid"].as_str().expect("a key").to_owned(),
             tenant,
             base,
@@ -128,6 +137,7 @@ impl Estate {
             user_token,
             administrator,
             device_id,
+            administered_device_id,
             refresh_token,
             approved,
             waiting,

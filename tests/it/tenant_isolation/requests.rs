@@ -103,6 +103,8 @@ fn identified(before: &str, of: &Estate) -> Option<(Who, Foreign, Vec<String>)> 
         "/admin/scopes/" => (Who::Admin, &format!("{}-scope", of.slug)),
         "/admin/signing-keys/" => (Who::Admin, &of.kid),
         "/admin/users/" => (Who::Admin, &of.user_id),
+        "/admin/devices/" => (Who::Admin, &of.administered_device_id),
+        "/admin/webhooks/" => (Who::Admin, &of.webhook_id),
         "/devices/" => (Who::User, &of.device_id),
         "/admin/tenants/" => return Some((Who::Admin, Foreign::Forbidden, vec![of.slug.clone()])),
         "/oauth/register/" => {
@@ -124,7 +126,7 @@ fn body_of(operation: &Operation, of: &Estate) -> Option<Option<Value>> {
         "v1_admin_resources_update" | "v1_admin_tenants_update" => json!({"name": "Taken"}),
         "v1_admin_scopes_update" => json!({"description": "Taken"}),
         "admin_change_user" => json!({"display_name": "Taken"}),
-        "v1_devices_replace" | "v1_devices_update" => json!({"name": "Taken"}),
+        "v1_devices_replace" | "v1_devices_update" | "v1_admin_devices_update" => json!({"name": "Taken"}),
         "v1_oauth_register_replace" => {
             json!({"client_id": of.registered_client_id, "client_name": "Taken", "token_endpoint_auth_method": "none"})
         }
@@ -170,6 +172,13 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
                 format!("target_id={}", of.user_id),
             ],
         ),
+        "v1_admin_devices_list" => shown(Who::Admin, &[client, format!("user_id={}", of.user_id)]),
+        "v1_admin_devices_revoke" => {
+            let fleet = Body::Json(json!({"client_id": format!("{}-fleet", of.slug)}));
+            vec![case(String::new(), fleet, Who::Admin, Foreign::NothingShown)]
+        }
+        "v1_admin_webhooks_list" => shown(Who::Admin, &[]),
+        "v1_admin_webhooks_create" => own(Who::Admin, Body::Json(json!({"url": "https://fresh.example/"}))),
         "v1_admin_clients_list" => {
             shown(Who::Admin, &[format!("q={}", of.slug), format!("owner={}", of.user_id)])
         }
