@@ -26,6 +26,7 @@ use crate::store::queues::Queues;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 use crate::store::verified_tokens::VerifiedTokens;
+use crate::themes::Themes;
 
 /// The one state of the program, shared by all requests.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct App {
     pub outbound: Arc<Outbound>,
     /// Where addresses are.
     pub geo: Geo,
+    /// How the pages of tenants look.
+    pub themes: Themes,
     /// The way to the mail server.
     pub mail: Mail,
     /// The way out to webhooks.
@@ -89,6 +92,7 @@ impl App {
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let geo = Geo::new(&config.geo);
+        let themes = Themes::new(&config.pages);
         let mail = Mail::new(&config.mail, &config.public_origin());
         let keys_within = Duration::from_millis(config.clients.jwks_timeout_milliseconds);
         let outbound = Arc::new(Outbound::new(&config.clients.jwks_networks, keys_within));
@@ -103,6 +107,7 @@ impl App {
             cached: Cached::default(),
             outbound,
             geo,
+            themes,
             mail,
             webhook_calls,
             published_keys: PublishedKeys::default(),

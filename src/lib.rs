@@ -6,7 +6,7 @@
 //! Beside the floors: [`app`] puts the program together, [`config`] says how it may be set, [`cli`] is its
 //! command line, [`clock`], [`random`] and [`secrets`] are its only sources of time, chance and keys,
 //! [`outbound`] is the only way out to addresses that others name, [`geo`] knows where addresses are,
-//! [`mail`] writes to people,
+//! [`mail`] writes to people, [`themes`] knows how tenants' pages look,
 //! [`embedded_postgres`] runs a database for those who bring none, [`device_client`] is the other side of the
 //! protocol: what a device does.
 
@@ -26,3 +26,4 @@ pub mod outbound;
 pub mod random;
 pub mod secrets;
 pub mod store;
+pub mod themes;

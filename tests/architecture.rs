@@ -8,15 +8,19 @@ use std::path::{Path, PathBuf};
 const FLOORS: [(&str, &[&str], &[&str]); 4] = [
     (
         "model",
-        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo", "mail"],
+        &["http", "domain", "store", "app", "cli", "config", "clock", "outbound", "geo", "mail", "themes"],
         &["sqlx", "axum", "tokio", "utoipa", "maxminddb", "lettre"],
     ),
     (
         "store",
-        &["http", "domain", "app", "cli", "clock", "outbound", "geo", "mail"],
+        &["http", "domain", "app", "cli", "clock", "outbound", "geo", "mail", "themes"],
         &["axum", "utoipa", "maxminddb", "lettre"],
     ),
-    ("domain", &["http", "cli", "mail"], &["axum", "utoipa", "hyper", "reqwest", "maxminddb", "lettre"]),
+    (
+        "domain",
+        &["http", "cli", "mail", "themes"],
+        &["axum", "utoipa", "hyper", "reqwest", "maxminddb", "lettre"],
+    ),
     ("http", &["cli", "outbound", "geo", "mail"], &["sqlx", "maxminddb", "lettre"]),
 ];
 

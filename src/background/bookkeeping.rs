@@ -1,4 +1,4 @@
-//! Writes polls to the database, once a second, and all that is left when the server stops.
+//! Writes polls to the database, a little ten times a second, and all that is left when the server stops.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::domain::device_flow::bookkeeping::write_polls;
 
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(100);
+const TIMES_A_SECOND: usize = 10;
 /// The most rows in one statement.
 const MAX_BATCH: usize = 1_000;
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
-    let budget = app.config.sessions.bookkeeping_rows_per_second;
+    // In small portions, so that nobody waits behind a large one.
+    let budget = app.config.sessions.bookkeeping_rows_per_second.div_ceil(TIMES_A_SECOND);
     loop {
         let stopping = stop.is_cancelled();
         write(&app, if stopping { usize::MAX } else { budget }).await;

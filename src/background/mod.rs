@@ -10,6 +10,7 @@ mod key_rotation;
 mod listening;
 mod mails;
 mod rereading;
+mod theme_files;
 mod webhooks;
 
 use std::sync::Arc;
@@ -39,6 +40,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
+    }
+    if app.themes.is_on() {
+        tasks.spawn(theme_files::run(Arc::clone(&app), stop.clone()));
     }
     if app.config.mail.is_on() {
         tasks.spawn(mails::run(Arc::clone(&app), stop.clone()));

@@ -40,6 +40,7 @@ pub struct Config {
     pub rate_limits: RateLimits,
     pub geo: Geo,
     pub mail: Mail,
+    pub pages: Pages,
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
@@ -204,6 +205,15 @@ pub struct Mail {
     pub smtp_url: Option<Url>,
     pub from: String,
     pub timeout_seconds: u64,
+}
+
+/// `[pages]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Pages {
+    #[serde(deserialize_with = "values::empty_is_none")]
+    pub theme_dir: Option<PathBuf>,
 }
 
 /// `[log]`

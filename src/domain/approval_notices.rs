@@ -42,6 +42,7 @@ pub(super) async fn lay_by(
         token_sealed: app.secrets.database.seal(token.expose().as_bytes(), &context, &app.random),
         recipient: recipient.clone(),
         language: language.to_owned(),
+        client_id: consent.client.client_id.clone(),
         approved: Approved {
             client_name: consent.client.name.clone(),
             device_name: device_name.map(ToOwned::to_owned).or_else(|| request.device.name.clone()),

@@ -63,9 +63,7 @@ enum Verdict {
 /// The client's keys, of which one may be the one that is wanted.
 pub async fn find(app: &App, keys: &ClientKeys, wanted: Wanted<'_>) -> Result<Arc<KeySet>, OAuthError> {
     let uri = match keys {
-        ClientKeys::Registered(set) => {
-            return Ok(Arc::new(set.as_object().map(KeySet::usable).unwrap_or_default()));
-        }
+        ClientKeys::Registered(set) => return Ok(Arc::clone(set.usable())),
         ClientKeys::Published(uri) => uri,
     };
     let mut published = app.published_keys.at(uri).lock_owned().await;

@@ -76,6 +76,13 @@ pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope],
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
+/// What the client may have that anybody may grant, whatever their roles.
+#[must_use]
+pub fn grantable_by_anybody(client: &Client, catalogue: &[Scope]) -> ScopeSet {
+    let by_anybody = catalogue.iter().filter(|scope| scope.required_role.is_none());
+    available(client, catalogue).intersection(&by_anybody.map(|scope| scope.name.clone()).collect())
+}
+
 /// Whether somebody with these roles may grant the scope; an administrator may grant all.
 #[must_use]
 pub fn may_grant(roles: &[Role], scope: &Scope) -> bool {
@@ -133,10 +140,13 @@ pub fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<Stri
 /// are good only from a later instant on, as after a restore from a backup.
 #[must_use]
 pub fn is_void(granted_at: DateTime<Utc>, tenant: &Tenant, user: &User, client: &Client) -> bool {
-    [tenant.tokens_not_before, user.tokens_not_before, client.tokens_not_before]
-        .into_iter()
-        .flatten()
-        .any(|instant| granted_at < instant)
+    not_before(tenant, client).into_iter().chain(user.tokens_not_before).any(|instant| granted_at < instant)
+}
+
+/// What was granted to the client before this instant does not count any more, whoever granted it.
+#[must_use]
+pub fn not_before(tenant: &Tenant, client: &Client) -> Option<DateTime<Utc>> {
+    tenant.tokens_not_before.max(client.tokens_not_before)
 }
 
 /// Whether tokens with these scopes come with a refresh token: it was asked for, and the client can use it.
@@ -164,6 +174,7 @@ mod tests {
     use super::*;
     use crate::model::client::OwnerRights;
     use crate::model::ids::{ClientId, UserId};
+    use crate::model::scope_translations::Translations;
     use crate::model::tenant::DEFAULT_TENANT;
     use crate::model::user::Standing;
     use uuid::Uuid;
@@ -197,6 +208,7 @@ mod tests {
             .map(|(name, role)| Scope {
                 name: name.into(),
                 description: String::new(),
+                translations: Translations::default(),
                 required_role: role.map(|role| role.parse::<Role>().unwrap()),
             })
             .to_vec()
@@ -226,8 +238,12 @@ mod tests {
     #[test]
     fn the_scopes_that_open_everything_are_registered_by_name_or_not_had() {
         let names = ["admin", "device:approve", "video"];
-        let catalogue =
-            names.map(|name| Scope { name: name.into(), description: String::new(), required_role: None });
+        let catalogue = names.map(|name| Scope {
+            name: name.into(),
+            description: String::new(),
+            translations: Translations::default(),
+            required_role: None,
+        });
         let mut inheriting = client(ScopePolicy::Inherit);
         assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "video");
         inheriting.scopes = set("device:approve");

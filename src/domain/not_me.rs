@@ -2,18 +2,24 @@
 //! message may: it went to an address that is the person's, and all it can do is to end a connection.
 
 use serde_json::json;
+use sqlx::PgConnection;
 
-use super::audit;
+use super::approval::Proximity;
+use super::campaigns::{self, EndedCodes};
 use super::token_families::{Ending, record_end};
+use super::{audit, policies};
 use crate::app::App;
 use crate::model::approval_notice::Approved;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::TenantId;
-use crate::model::request_origin::RequestOrigin;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
+use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
+use crate::store::approval_notices::Disowned;
 use crate::store::device_sessions::decisions;
+use crate::store::source_accounts::Contact;
 use crate::store::{self, approval_notices, token_families};
 
 /// What the link lets its reader disown; `None`: it is none of ours, was used, or is too old. Reading changes nothing.
@@ -24,12 +30,13 @@ pub async fn find(app: &App, tenant: TenantId, token: &str) -> store::Result<Opt
 
 /// Takes the approval back, once: tokens that were collected are dead when this returns, and those that were not
 /// never will be. Whether the link was good.
-pub async fn disown(app: &App, tenant: TenantId, token: &str, origin: &RequestOrigin) -> store::Result<bool> {
+pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOrigin) -> store::Result<bool> {
     let Some(token) = BearerSecret::parse(SecretKind::NotMe, token) else { return Ok(false) };
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    let disowned = approval_notices::disown(&mut *transaction, tenant, token.hash(), now).await?;
-    let Some((session, user)) = disowned else { return Ok(false) };
+    let disowned = approval_notices::disown(&mut *transaction, tenant.id, token.hash(), now).await?;
+    let Some(disowned) = disowned else { return Ok(false) };
+    let (session, user) = (disowned.session_id, disowned.user_id);
     // In this order: a device that collects at this moment either finds the session dead, or has made by now what
     // is revoked next.
     let code = decisions::take_one_back(&mut *transaction, session, now).await?;
@@ -45,8 +52,9 @@ pub async fn disown(app: &App, tenant: TenantId, token: &str, origin: &RequestOr
     if let Some(family) = family {
         let details = json!({"device_session_id": session});
         let ending = Ending { actor: Actor::Anyone, reason, origin: Some(origin), details };
-        record_end(app, &mut *transaction, tenant, family, ending).await?;
+        record_end(app, &mut *transaction, tenant.id, family, ending).await?;
     }
+    let frozen = speak_against_source(app, &mut transaction, tenant, &disowned, origin).await?;
     let event = AuditEvent {
         action: Action::DeviceSessionDisowned,
         outcome: Outcome::Success,
@@ -54,14 +62,40 @@ pub async fn disown(app: &App, tenant: TenantId, token: &str, origin: &RequestOr
         target_kind: "device_session",
         target_id: Some(session.to_string()),
         origin: Some(origin),
-        details: json!({"user_id": user, "token_family_id": family, "collected": code.is_none()}),
+        details: json!({"user_id": user, "token_family_id": family, "collected": code.is_none(),
+                        "source": disowned.ip_address.map(limit_unit), "source_frozen": frozen.is_some()}),
     };
-    audit::record(app, &mut *transaction, tenant, &event).await?;
+    audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     if let Some(code) = code {
         app.sessions.decided(&code);
     }
+    if let Some(codes) = frozen {
+        app.cached.renew();
+        codes.tell_memory(app);
+    }
     metrics::counter!("latchkey_device_sessions_disowned_total").increment(1);
     tracing::warn!(%session, %user, "an approval was disowned by a link in a mail");
     Ok(true)
+}
+
+/// Remembers it against the source of the code, as if the person had said at once that they had not started it. Whoever
+/// is where the device is was no victim of a stranger's, and must not freeze the house.
+async fn speak_against_source(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: &Tenant,
+    disowned: &Disowned,
+    origin: &RequestOrigin,
+) -> store::Result<Option<EndedCodes>> {
+    let is_elsewhere = Proximity::of(disowned.ip_address, origin.ip_address) == Proximity::Elsewhere;
+    let Some(address) = disowned.ip_address.filter(|_| is_elsewhere) else { return Ok(None) };
+    let client = match &disowned.client_id {
+        Some(client) => app.cached.client(&app.db, tenant.id, client.as_str()).await?,
+        None => None,
+    };
+    let policy = client
+        .map_or_else(|| policies::of_tenant(app, tenant), |client| policies::effective(app, tenant, &client));
+    let contact = (limit_unit(address), disowned.user_id, Contact::Reported);
+    campaigns::note(app, db, tenant.id, contact, &policy.approval).await
 }

@@ -57,6 +57,15 @@ pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
     })
 }
 
+/// The policy where no client is known.
+#[must_use]
+pub fn of_tenant(app: &App, tenant: &Tenant) -> Policy {
+    app.config.policy.changed_by(&[&tenant.policy]).unwrap_or_else(|error| {
+        tracing::error!(tenant = %tenant.id, %error, "a policy does not fit the settings");
+        app.config.policy.clone()
+    })
+}
+
 /// Replaces what a client has otherwise than its tenant. Returns the policy that counts for it from now on.
 pub async fn change_for_client(
     app: &App,

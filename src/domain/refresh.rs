@@ -10,7 +10,7 @@ use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
 use super::{granting, policies, resources, token_families};
 use crate::app::App;
-use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId};
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -18,7 +18,8 @@ use crate::model::policy::trust::TrustPolicy;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
-use crate::store::refresh_tokens::{NewRefreshToken, Rotation};
+use crate::store::refresh_tokens::NewRefreshToken;
+use crate::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 
 /// How long after its exchange a token is accepted again, if nobody has used its successor: the time of a lost
 /// answer, or of two programs of one device that refresh at once (RFC 9700 §4.14.2).
@@ -55,7 +56,7 @@ enum Verdict {
     /// It was exchanged a moment ago, and nobody has used its successor: the answer was lost, or two programs of one
     /// device refresh at once. The successor goes, and another one takes its place.
     Repeat {
-        successor: RefreshTokenId,
+        successor: SecretHash,
     },
     /// It was exchanged before: somebody has a copy. The family dies.
     Reused,
@@ -106,6 +107,9 @@ fn trust_loss(
 }
 
 /// Exchanges a refresh token: the old one is spent, the new one and an access token are handed out.
+///
+/// Nearly always there is nothing to judge, and one statement does it. Where it finds anything else, it changes
+/// nothing; then the token is looked up, and the rule says what becomes of it.
 pub async fn refresh(
     app: &App,
     tenant: &Tenant,
@@ -115,9 +119,12 @@ pub async fn refresh(
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::RefreshToken)?;
     let secret = BearerSecret::parse(SecretKind::RefreshToken, &request.refresh_token).ok_or_else(dead)?;
+    let token = secret.hash();
+    if let Some(tokens) = exchange_unseen(app, tenant, client, request, token, origin).await? {
+        return Ok(tokens);
+    }
     for attempt in 0..MAX_ATTEMPTS {
-        let name = (tenant.id, secret.hash());
-        let presented = app.queues.refresh_tokens.submit(name).await?.ok_or_else(dead)?;
+        let presented = app.queues.refresh_tokens.submit((tenant.id, token)).await?.ok_or_else(dead)?;
         if !belongs_to(&presented.family, &client.client_id, request.dpop_key()) {
             return Err(dead());
         }
@@ -126,7 +133,7 @@ pub async fn refresh(
             proof.spend(app).await?;
         }
         let replaced = match judge(&presented, app.clock.now()) {
-            Verdict::Exchange => presented.id,
+            Verdict::Exchange => token,
             Verdict::Repeat { successor } => successor,
             Verdict::Dead => return Err(dead()),
             Verdict::Reused => {
@@ -136,26 +143,76 @@ pub async fn refresh(
             }
         };
         let renewal = renew(app, tenant, client, &presented, request)?;
-        let (tokens, successor) = issue(app, tenant, client, &presented, request, &renewal).await?;
-        let now = app.clock.now();
-        let rotation = Rotation {
+        let (secret, successor) = new_token(app, renewal.idle, renewal.ends_at);
+        let tokens = issue(app, tenant, client, &presented, request, renewal.ends_at, secret).await?;
+        let ground = Ground::Judged {
             presented: presented.id,
-            replaced,
-            family: presented.family.id,
-            successor,
             earlier_end: (renewal.ends_at < presented.family.expires_at).then_some(renewal.ends_at),
             trust_loss: renewal.trust_loss,
-            audit_id: app.random.uuid_v7(now),
-            origin: origin.clone(),
-            at: now,
         };
-        if app.queues.rotations.submit(rotation).await? {
+        let rotation = rotation(app, tenant, replaced, ground, successor, origin);
+        if app.queues.rotations.submit(rotation).await?.is_some() {
             metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
             return Ok(tokens);
         }
         // Somebody else was first, a moment ago: what is true now?
     }
     Err(dead())
+}
+
+/// The exchange of a token that nobody has looked at, if its case is the plain one. The tokens are signed afterwards,
+/// with a key that is at hand before; should the answer be lost, the device asks again within [`GRACE`].
+async fn exchange_unseen(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &RefreshRequest,
+    token: SecretHash,
+    origin: &RequestOrigin,
+) -> Result<Option<IssuedTokens>, OAuthError> {
+    // A proof is spent once the token is known to be its key's, and whoever wants less may want what there is not.
+    if request.proof.is_some() || request.scope.is_some() || !request.resources.is_empty() {
+        return Ok(None);
+    }
+    let key = tokens::key(app, tenant, client).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
+    let plain = PlainCase {
+        client: client.client_id.clone(),
+        scopes: granting::grantable_by_anybody(client, &catalogue),
+        not_before: granting::not_before(tenant, client),
+        longest: lifetimes.absolute,
+    };
+    let (secret, successor) = new_token(app, lifetimes.idle, DateTime::<Utc>::MAX_UTC);
+    let rotation = rotation(app, tenant, token, Ground::Plain(plain), successor, origin);
+    let Some(presented) = app.queues.rotations.submit(rotation).await? else { return Ok(None) };
+    metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
+    let (family, user) = (presented.family, presented.user);
+    let grant = Grant {
+        tenant,
+        client,
+        user: &user,
+        device_id: family.device_id,
+        scopes: &family.scopes,
+        resources: &resources::or_default(app, tenant, family.resources),
+        dpop_key: None,
+        authentication: &family.authentication,
+        ends_at: family.expires_at,
+    };
+    tokens::issue_with(app, &key, &grant, Some(secret)).await.map(Some)
+}
+
+fn rotation(
+    app: &App,
+    tenant: &Tenant,
+    replaced: SecretHash,
+    ground: Ground,
+    successor: NewRefreshToken,
+    origin: &RequestOrigin,
+) -> Rotation {
+    let now = app.clock.now();
+    let audit_id = app.random.uuid_v7(now);
+    Rotation { tenant: tenant.id, replaced, ground, successor, audit_id, origin: origin.clone(), at: now }
 }
 
 fn dead() -> OAuthError {
@@ -193,15 +250,16 @@ fn renew(
     Ok(Renewal { idle: lifetimes.idle, ends_at, trust_loss })
 }
 
-/// New tokens for the family, not stored yet. Everything that was true at approval is asked again.
+/// New tokens for the family. Everything that was true at approval is asked again.
 async fn issue(
     app: &App,
     tenant: &Tenant,
     client: &AuthenticatedClient,
     presented: &PresentedRefreshToken,
     request: &RefreshRequest,
-    renewal: &Renewal,
-) -> Result<(IssuedTokens, NewRefreshToken), OAuthError> {
+    ends_at: DateTime<Utc>,
+    secret: BearerSecret,
+) -> Result<IssuedTokens, OAuthError> {
     let (family, user) = (&presented.family, &presented.user);
     if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
         return Err(dead());
@@ -214,7 +272,6 @@ async fn issue(
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let named = resources::or_default(app, tenant, family.resources.clone());
     let resources = granting::narrow_resources(&named, &request.resources)?;
-    let (secret, successor) = new_token(app, renewal.idle, renewal.ends_at);
     let grant = Grant {
         tenant,
         client,
@@ -224,9 +281,9 @@ async fn issue(
         resources: &resources,
         dpop_key: request.dpop_key(),
         authentication: &family.authentication,
-        ends_at: renewal.ends_at,
+        ends_at,
     };
-    Ok((tokens::issue(app, &grant, Some(secret)).await?, successor))
+    tokens::issue(app, &grant, Some(secret)).await
 }
 
 /// A new refresh token, and how it is stored. It ends when it is not used for as long as `idle`, or with its family.

@@ -8,6 +8,7 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::scope::{STANDARD, Scope};
+use crate::model::scope_translations::Translations;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, scopes};
 
@@ -57,7 +58,7 @@ pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) 
     Ok(())
 }
 
-/// Changes a scope as `change` says. Whoever may not grant it any more loses it with the next tokens of each device.
+/// Changes a scope as `change` says; with a new description and no new translations, those it had go. Whoever may not grant it any more loses it with the next tokens of each device.
 pub async fn change(
     app: &App,
     tenant: TenantId,
@@ -72,6 +73,10 @@ pub async fn change(
     let mut after = before.value.clone();
     change(&mut after);
     check(&mut after)?;
+    // Words that were translated from others are not true any more.
+    if after.description != before.value.description && after.translations == before.value.translations {
+        after.translations = Translations::default();
+    }
     scopes::update(&mut *transaction, tenant, &after).await?;
     let details = audit::difference(&described(&before.value), &described(&after));
     let event = event(Action::ScopeChanged, &after, details, by);
@@ -122,7 +127,7 @@ fn check(scope: &mut Scope) -> Result<(), ScopeError> {
 
 fn described(scope: &Scope) -> Value {
     let role = scope.required_role.as_ref().map(ToString::to_string);
-    json!({"description": scope.description, "required_role": role})
+    json!({"description": scope.description, "translations": scope.translations, "required_role": role})
 }
 
 fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> AuditEvent<'a> {

@@ -12,7 +12,7 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
-use crate::model::scope::{STANDARD, Scope};
+use crate::model::scope::Scope;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
 use crate::model::version::{MeantFor, Stale};
@@ -110,8 +110,7 @@ async fn create_with_id(
     if !tenants::insert(&mut *transaction, &tenant, now).await? {
         return Ok(false);
     }
-    for (name, description, required_role) in STANDARD {
-        let scope = Scope { name: name.to_owned(), description: description.to_owned(), required_role };
+    for scope in Scope::standard() {
         scopes::insert(&mut *transaction, id, &scope, now).await?;
     }
     let details = json!({"slug": tenant.slug.as_str(), "name": name});

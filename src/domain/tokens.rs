@@ -159,14 +159,28 @@ struct IdTokenClaims<'a> {
     person: PersonClaims<'a>,
 }
 
+/// The key that signs for the client.
+pub async fn key(app: &App, tenant: &Tenant, client: &Client) -> Result<Arc<SigningKey>, OAuthError> {
+    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
+    signing_keys::signing(app, tenant.id, algorithm).await
+}
+
 /// Signs an access token, and an ID token when `openid` is granted. Nothing is stored.
 pub async fn issue(
     app: &App,
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
-    let algorithm = grant.client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
-    let key = signing_keys::signing(app, grant.tenant.id, algorithm).await?;
+    issue_with(app, &key(app, grant.tenant, grant.client).await?, grant, refresh_token).await
+}
+
+/// The same, with a key that is at hand.
+pub async fn issue_with(
+    app: &App,
+    key: &Arc<SigningKey>,
+    grant: &Grant<'_>,
+    refresh_token: Option<BearerSecret>,
+) -> Result<IssuedTokens, OAuthError> {
     let now = app.clock.now();
     let issuer = tenants::issuer(app, &grant.tenant.slug);
     let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
@@ -188,7 +202,7 @@ pub async fn issue(
             device_id: grant.device_id.to_string(),
         }),
     };
-    let access_token = sign(&key, "at+jwt", &claims).await?;
+    let access_token = sign(key, "at+jwt", &claims).await?;
     let id_token = if grant.scopes.contains(OPENID) {
         let claims = IdTokenClaims {
             iss: &issuer,
@@ -202,7 +216,7 @@ pub async fn issue(
             at_hash: at_hash(key.pair.algorithm(), &access_token),
             person: PersonClaims::of(grant.user, grant.scopes),
         };
-        Some(sign(&key, "JWT", &claims).await?)
+        Some(sign(key, "JWT", &claims).await?)
     } else {
         None
     };
@@ -226,8 +240,7 @@ pub async fn issue_to_client(
     resources: &[String],
     dpop_key: Option<KeyThumbprint>,
 ) -> Result<IssuedTokens, OAuthError> {
-    let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
-    let key = signing_keys::signing(app, tenant.id, algorithm).await?;
+    let key = key(app, tenant, client).await?;
     let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
     let claims = AccessTokenClaims {
         iss: &tenants::issuer(app, &tenant.slug),

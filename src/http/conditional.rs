@@ -1,6 +1,7 @@
 //! Documents that may be kept for a while, and need not be sent again to whoever has them (RFC 9110 §13.1.2).
 
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -11,10 +12,21 @@ use crate::model::signing_key_life::KEY_SET_MAX_AGE_SECONDS;
 /// Answers with the document, or with 304 when the request names the very one among those it has.
 pub(super) fn answer(request: &HeaderMap, media_type: &'static str, document: String) -> Response {
     let hash = digest(&SHA256, document.as_bytes());
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+    let cache_control = format!("public, max-age={KEY_SET_MAX_AGE_SECONDS}");
+    let document = (media_type, document.into());
+    answer_tagged(request, &URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]), cache_control, document)
+}
+
+/// The same with what is known to change with the document, and with how long it may be kept.
+pub(super) fn answer_tagged(
+    request: &HeaderMap,
+    hash: &str,
+    cache_control: String,
+    (media_type, document): (&'static str, Body),
+) -> Response {
+    let tag = format!("\"{hash}\"");
     let known = is_known(request, &tag);
-    let headers =
-        [(header::ETAG, tag), (header::CACHE_CONTROL, format!("public, max-age={KEY_SET_MAX_AGE_SECONDS}"))];
+    let headers = [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)];
     if known {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }

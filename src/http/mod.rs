@@ -42,6 +42,7 @@ use address::Address;
 use oauth::OAuthRefusal;
 use origin::{Origin, Scheme};
 use pages::languages::Language;
+use prefer::Prefer;
 use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use within::within;
@@ -71,6 +72,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let address = Address::of(request.uri().path());
     let language = language_of(app, address.as_ref(), &request);
+    let slug = address.as_ref().map(|address| address.slug.clone());
     let mut response = match address {
         Some(address) if in_the_clear => refuse_plain_http(app, &address),
         Some(address) => {
@@ -81,7 +83,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             request.extensions_mut().insert(Slug(address.slug.clone()));
             request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
-            let waiting = prefer::wait(request.headers()).unwrap_or_default();
+            let prefer = Prefer::of(request.headers());
+            if prefer != Prefer::default() {
+                request.extensions_mut().insert(prefer);
+            }
+            let waiting = prefer.wait.unwrap_or_default();
             let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
             let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
@@ -97,7 +103,9 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         None => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
-    response = pages::put_into_words(response, language);
+    let theme = slug.as_ref().and_then(|slug| Some((slug, app.themes.of(slug)?)));
+    let theme = theme.as_ref().map(|(slug, theme)| (*slug, theme.as_ref()));
+    response = pages::put_into_words(response, language, theme);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
         tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");

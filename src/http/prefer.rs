@@ -14,7 +14,7 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What the client prefers. Anything not understood is ignored (RFC 7240 §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prefer {
     /// How long it would wait for an answer that says something new.
     pub wait: Option<Duration>,
@@ -24,11 +24,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Prefer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self { wait: wait(&parts.headers) })
+        Ok(parts.extensions.get().copied().unwrap_or_default())
     }
 }
 
 impl Prefer {
+    /// Reads the headers, once for the time limit of the request and for whoever answers it.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        Self { wait: wait(headers) }
+    }
+
     /// Says in the answer that the preference was followed, if it was.
     #[must_use]
     pub fn confirm(self, preference: Preference, mut answer: Response) -> Response {
@@ -43,7 +49,7 @@ impl Prefer {
 }
 
 /// The first `wait` of all `Prefer` headers (RFC 7240 §2), at most [`MAX_WAIT`].
-pub fn wait(headers: &HeaderMap) -> Option<Duration> {
+fn wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences = headers
         .get_all(PREFER)
         .iter()

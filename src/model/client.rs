@@ -1,11 +1,14 @@
 //! Clients: the programs that devices run (RFC 6749 §2).
 
+use std::sync::{Arc, OnceLock};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::bearer_secret::SecretHash;
 use super::ids::{ClientId, TenantId, UserId};
+use super::key_set::KeySet;
 use super::policy::PolicyChanges;
 use super::scope::ScopeSet;
 use super::signing_key::SigningAlgorithm;
@@ -177,10 +180,46 @@ pub struct DynamicRegistration {
 /// Where the public keys of a client are (RFC 7591 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientKeys {
-    /// `jwks`: registered with the client, a JWK Set.
-    Registered(Value),
+    /// `jwks`: registered with the client.
+    Registered(RegisteredKeys),
     /// `jwks_uri`: published by the client.
     Published(Url),
+}
+
+/// A JWK Set that was registered with a client.
+#[derive(Clone, Debug)]
+pub struct RegisteredKeys {
+    document: Value,
+    usable: OnceLock<Arc<KeySet>>,
+}
+
+impl From<Value> for RegisteredKeys {
+    fn from(document: Value) -> Self {
+        Self { document, usable: OnceLock::new() }
+    }
+}
+
+impl PartialEq for RegisteredKeys {
+    fn eq(&self, other: &Self) -> bool {
+        self.document == other.document
+    }
+}
+
+impl Eq for RegisteredKeys {}
+
+impl RegisteredKeys {
+    /// The set as it was registered.
+    #[must_use]
+    pub const fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Its keys, read when they are first asked for: clients that are remembered keep them.
+    #[must_use]
+    pub fn usable(&self) -> &Arc<KeySet> {
+        self.usable
+            .get_or_init(|| Arc::new(self.document.as_object().map(KeySet::usable).unwrap_or_default()))
+    }
 }
 
 impl Client {

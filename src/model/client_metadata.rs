@@ -139,7 +139,7 @@ fn keys(members: &Map<String, Value>) -> Read<Option<ClientKeys>> {
     let uri = text(members, "jwks_uri")?;
     match (members.get("jwks").filter(|set| !set.is_null()), uri) {
         (Some(_), Some(_)) => unfit("Of jwks and jwks_uri only one may be there."),
-        (Some(set), None) if set.is_object() => Ok(Some(ClientKeys::Registered(set.clone()))),
+        (Some(set), None) if set.is_object() => Ok(Some(ClientKeys::Registered(set.clone().into()))),
         (Some(_), None) => unfit("jwks is a JWK Set."),
         (None, Some(uri)) => {
             let uri = Url::parse(uri).or(unfit("jwks_uri is no address."))?;

@@ -55,6 +55,8 @@ pub struct Device {
     pub trusted: bool,
     /// Where it stands.
     pub status: DeviceStatus,
+    /// Whether it was an administrator who locked it; then its owner does not unlock it.
+    pub locked_by_administrator: bool,
     /// When it was connected, or asked to be.
     pub created_at: DateTime<Utc>,
     /// When anything of it was last changed.

@@ -30,6 +30,7 @@ pub mod registration_token;
 pub mod request_origin;
 pub mod resource;
 pub mod scope;
+pub mod scope_translations;
 pub mod session_status;
 pub mod signing_key;
 pub mod signing_key_life;

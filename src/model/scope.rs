@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::scope_translations::Translations;
 use super::user::Role;
 
 /// A scope in the tenant's catalogue.
@@ -12,6 +13,8 @@ pub struct Scope {
     pub name: String,
     /// The words for people.
     pub description: String,
+    /// The same words in other languages.
+    pub translations: Translations,
     /// The role a user needs to grant it; `None`: everyone may.
     pub required_role: Option<Role>,
 }
@@ -27,6 +30,40 @@ pub const STANDARD: [(&str, &str, Option<Role>); 8] = [
     ("device:approve", "Approve other devices in your name", None),
     ("admin", "Administer this server: see and control everything", Some(Role::Admin)),
 ];
+
+/// The words of the standard scopes in German and in simplified Chinese.
+const STANDARD_TRANSLATIONS: [(&str, &str, &str); 8] = [
+    ("openid", "Wissen, wer Sie sind: die Kennung Ihres Kontos", "知道您是谁：您的账户标识符"),
+    ("profile", "Ihren Namen und Benutzernamen sehen", "查看您的姓名和用户名"),
+    ("email", "Ihre E-Mail-Adresse sehen", "查看您的电子邮件地址"),
+    (OFFLINE_ACCESS, "Angemeldet bleiben, auch wenn Sie nicht da sind", "在您离开时保持登录"),
+    ("devices", "Die Geräte sehen und verwalten, die Sie verbunden haben", "查看并管理您连接的设备"),
+    ("clients", "Die Apps sehen und verwalten, die Sie angelegt haben", "查看并管理您创建的应用"),
+    ("device:approve", "In Ihrem Namen weitere Geräte erlauben", "以您的名义批准其他设备"),
+    ("admin", "Diesen Server verwalten: alles sehen und steuern", "管理此服务器：查看并控制一切"),
+];
+
+impl Scope {
+    /// The scopes every tenant starts with, in words.
+    pub fn standard() -> impl Iterator<Item = Self> {
+        STANDARD.into_iter().map(|(name, description, required_role)| {
+            let words = STANDARD_TRANSLATIONS.into_iter().find(|(of, ..)| *of == name);
+            let words = words.map(|(_, german, chinese)| [("de", german), ("zh-Hans", chinese)]);
+            Self {
+                name: name.to_owned(),
+                description: description.to_owned(),
+                translations: Translations::of(words.into_iter().flatten()).unwrap_or_default(),
+                required_role,
+            }
+        })
+    }
+
+    /// The words for people, in the first of these languages (RFC 5646) that there are any in; else the description.
+    pub fn in_words<'a>(&self, languages: impl IntoIterator<Item = &'a str>) -> &str {
+        let translated = languages.into_iter().find_map(|language| self.translations.in_language(language));
+        translated.unwrap_or(&self.description)
+    }
+}
 
 /// The scope that asks for a refresh token (OpenID Connect Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
@@ -135,6 +172,15 @@ mod tests {
         assert_eq!(set, ScopeSet::parse("email openid").unwrap());
         assert_eq!(set.to_string(), "email openid");
         assert_ne!(set, ScopeSet::parse("Email openid").unwrap());
+    }
+
+    #[test]
+    fn every_standard_scope_speaks_every_language_of_the_pages() {
+        for scope in Scope::standard() {
+            let said = [scope.in_words(["en"]), scope.in_words(["de"]), scope.in_words(["fr", "zh-Hans"])];
+            assert_eq!(said[0], scope.description);
+            assert!(said[0] != said[1] && said[1] != said[2] && said[0] != said[2], "{said:?}");
+        }
     }
 
     #[test]

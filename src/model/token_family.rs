@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::bearer_secret::SecretHash;
 use super::device_session::Authentication;
 use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 use super::key_thumbprint::KeyThumbprint;
@@ -49,7 +50,7 @@ pub struct PresentedRefreshToken {
     /// When a sibling took its place before it was used.
     pub superseded_at: Option<DateTime<Utc>>,
     /// What it was exchanged for, as long as nobody has used that.
-    pub unused_successor: Option<RefreshTokenId>,
+    pub unused_successor: Option<SecretHash>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
     /// The trust in that device, if its owner called it trusted.

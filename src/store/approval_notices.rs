@@ -1,5 +1,7 @@
 //! `approval_notices`
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::PgExecutor;
@@ -8,7 +10,7 @@ use sqlx::types::Json;
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{ClientId, DeviceSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::tenant::TenantSlug;
 
@@ -29,6 +31,8 @@ pub struct NewNotice {
     pub recipient: String,
     /// In which language (RFC 5646).
     pub language: String,
+    /// The client that was approved.
+    pub client_id: ClientId,
     /// What it tells of.
     pub approved: Approved,
     /// When the link dies.
@@ -40,9 +44,9 @@ pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
     let approved = &notice.approved;
     sqlx::query!(
         "INSERT INTO approval_notices (device_session_id, tenant_id, user_id, token_hash, token_sealed, recipient,
-                                       language, client_name, device_name, ip_address, place, approved_at, expires_at,
+                                       language, client_id, client_name, device_name, ip_address, place, approved_at, expires_at,
                                        due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13)
          ON CONFLICT (device_session_id) DO NOTHING",
         notice.session_id.0,
         notice.tenant_id.0,
@@ -51,6 +55,7 @@ pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
         notice.token_sealed,
         notice.recipient,
         notice.language,
+        notice.client_id.as_str(),
         approved.client_name,
         approved.device_name,
         approved.ip_address.map(IpNet::from),
@@ -159,24 +164,42 @@ pub async fn find(
     }))
 }
 
-/// Uses the link up; which approval it disowns, and whose that was, if it still can be disowned.
+/// An approval that was disowned.
+#[derive(Debug)]
+pub struct Disowned {
+    /// What was approved.
+    pub session_id: DeviceSessionId,
+    /// Whose approval it was.
+    pub user_id: UserId,
+    /// The client, if it was noted.
+    pub client_id: Option<ClientId>,
+    /// From where the device had asked.
+    pub ip_address: Option<IpAddr>,
+}
+
+/// Uses the link up; which approval it disowns, if it still can be disowned.
 pub async fn disown(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     token: SecretHash,
     now: DateTime<Utc>,
-) -> Result<Option<(DeviceSessionId, UserId)>> {
+) -> Result<Option<Disowned>> {
     let row = sqlx::query!(
         "UPDATE approval_notices SET disowned_at = $3
          WHERE token_hash = $2 AND tenant_id = $1 AND expires_at > $3 AND disowned_at IS NULL
-         RETURNING device_session_id, user_id",
+         RETURNING device_session_id, user_id, client_id, ip_address",
         tenant.0,
         &token.0[..],
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| (DeviceSessionId(row.device_session_id), UserId(row.user_id))))
+    Ok(row.map(|row| Disowned {
+        session_id: DeviceSessionId(row.device_session_id),
+        user_id: UserId(row.user_id),
+        client_id: row.client_id.map(ClientId::from_known),
+        ip_address: host(row.ip_address),
+    }))
 }
 
 /// Deletes a batch of messages whose links died before `before`.

@@ -161,7 +161,7 @@ impl ClientRow {
             signing_algorithm: self.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
             previous_secret_hash: self.previous_secret_hash.as_deref().and_then(hash32),
             keys: match (self.jwks, self.jwks_uri) {
-                (Some(set), _) => Some(ClientKeys::Registered(set)),
+                (Some(set), _) => Some(ClientKeys::Registered(set.into())),
                 // Only addresses are ever written there.
                 (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
             },
@@ -315,7 +315,7 @@ pub async fn raise_tokens_not_before(
 
 fn registered_keys(client: &Client) -> Option<&Value> {
     match &client.keys {
-        Some(ClientKeys::Registered(set)) => Some(set),
+        Some(ClientKeys::Registered(set)) => Some(set.document()),
         _ => None,
     }
 }

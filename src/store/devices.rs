@@ -1,11 +1,13 @@
 //! `devices`. A device is there as long as its token family counts; what is left of it afterwards is for the audit
 //! trail, until housekeeping takes it.
 
+pub mod listings;
+
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use serde_json::{Map, Value};
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
 use super::{Result, host};
@@ -27,7 +29,7 @@ pub async fn page_of_user(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
                   d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address,
-                  d.place AS "place: Json<Place>", d.trusted, d.locked_at,
+                  d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
            JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
@@ -79,7 +81,7 @@ pub async fn find(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
                   d.metadata AS "metadata: Json<Map<String, Value>>", d.ip_address,
-                  d.place AS "place: Json<Place>", d.trusted, d.locked_at,
+                  d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
            JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
@@ -126,17 +128,28 @@ pub async fn describe(
     Ok(())
 }
 
-/// Locks the device from `locked_at` on, or unlocks it.
+/// Who locked a device, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Lock {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// An administrator, not its owner.
+    pub by_administrator: bool,
+}
+
+/// Locks the device, or unlocks it.
 pub async fn set_lock(
     db: impl PgExecutor<'_>,
     id: DeviceId,
-    locked_at: Option<DateTime<Utc>>,
+    lock: Option<Lock>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE devices SET locked_at = $2, updated_at = $3, version = version + 1 WHERE id = $1",
+        "UPDATE devices SET locked_at = $2, locked_by_administrator = $3, updated_at = $4, version = version + 1
+         WHERE id = $1",
         id.0,
-        locked_at,
+        lock.map(|lock| lock.at),
+        lock.is_some_and(|lock| lock.by_administrator),
         now
     )
     .execute(db)
@@ -144,7 +157,17 @@ pub async fn set_lock(
     Ok(())
 }
 
+/// Whose device it is.
+pub async fn owner(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceId) -> Result<Option<UserId>> {
+    let owner =
+        sqlx::query_scalar!("SELECT user_id FROM devices WHERE id = $2 AND tenant_id = $1", tenant.0, id.0)
+            .fetch_optional(db)
+            .await?;
+    Ok(owner.map(UserId))
+}
+
 /// The columns of a [`Device`].
+#[derive(FromRow)]
 struct DeviceRow {
     id: Uuid,
     user_id: Uuid,
@@ -158,6 +181,7 @@ struct DeviceRow {
     place: Option<Json<Place>>,
     trusted: bool,
     locked_at: Option<DateTime<Utc>>,
+    locked_by_administrator: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     last_login_at: DateTime<Utc>,
@@ -183,6 +207,7 @@ impl DeviceRow {
             place: self.place.map(|place| place.0),
             trusted: self.trusted,
             status: DeviceStatus::of_connected(self.locked_at, self.expires_at, now),
+            locked_by_administrator: self.locked_by_administrator,
             created_at: self.created_at,
             updated_at: self.updated_at,
             last_login_at: Some(self.last_login_at),

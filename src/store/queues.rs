@@ -10,7 +10,8 @@ use super::batches::BatchQueue;
 use super::device_sessions::polls::{self, PollQueue};
 use super::device_sessions::redemptions::{self, RedemptionQueue};
 use super::device_sessions::starts::{self, StartQueue};
-use super::refresh_tokens::{self, RotationQueue, TokenQueue};
+use super::refresh_tokens::rotations::{self, RotationQueue};
+use super::refresh_tokens::{self, TokenQueue};
 
 /// While one statement of a kind is under way, another can be.
 const AT_ONCE: usize = 2;
@@ -37,7 +38,7 @@ impl Default for Queues {
             polls: polls::queue(),
             redemptions: redemptions::queue(),
             refresh_tokens: refresh_tokens::queue(),
-            rotations: refresh_tokens::rotation_queue(),
+            rotations: rotations::queue(),
         }
     }
 }

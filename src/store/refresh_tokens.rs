@@ -1,21 +1,18 @@
 //! `refresh_tokens`. What arrives together is looked up and exchanged together.
 
-use std::collections::HashSet;
+pub mod rotations;
 
 use chrono::{DateTime, Utc};
-use ipnet::IpNet;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::batches::BatchQueue;
 use super::users::UserRow;
 use super::{Result, thumbprint};
-use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
-use crate::model::request_origin::RequestOrigin;
-use crate::model::token_family::{PresentedRefreshToken, TokenFamily, Trust, TrustLoss};
+use crate::model::token_family::{PresentedRefreshToken, TokenFamily, Trust};
 
 /// A refresh token about to be stored.
 #[derive(Clone, Debug)]
@@ -46,11 +43,12 @@ pub async fn find(
 ) -> Result<Vec<Option<PresentedRefreshToken>>> {
     let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
     let hashes: Vec<Vec<u8>> = names.iter().map(|(_, hash)| hash.0.to_vec()).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        PresentedRow,
         r#"SELECT asked.nth AS "nth!", t.id, t.expires_at, t.rotated_at, t.superseded_at, d.locked_at, d.trusted,
                   d.trusted_jkt,
                   CASE WHEN t.rotated_at IS NOT NULL THEN
-                      (SELECT leaf.id FROM refresh_tokens leaf
+                      (SELECT leaf.token_hash FROM refresh_tokens leaf
                        WHERE leaf.family_id = t.family_id AND leaf.predecessor_id = t.id
                          AND leaf.rotated_at IS NULL AND leaf.superseded_at IS NULL)
                   END AS unused_successor,
@@ -68,163 +66,91 @@ pub async fn find(
     )
     .fetch_all(db)
     .await?;
-    let mut found = vec![None; names.len()];
+    Ok(in_order(rows, names.len()))
+}
+
+/// Each row at the place of the request that it answers, counted from one.
+fn in_order(rows: Vec<PresentedRow>, requests: usize) -> Vec<Option<PresentedRefreshToken>> {
+    let mut found = vec![None; requests];
     for row in rows {
-        let tenant = TenantId(row.tenant_id);
-        let presented = PresentedRefreshToken {
-            id: RefreshTokenId(row.id),
-            expires_at: row.expires_at,
-            rotated_at: row.rotated_at,
-            superseded_at: row.superseded_at,
-            unused_successor: row.unused_successor.map(RefreshTokenId),
-            device_locked: row.locked_at.is_some(),
-            trust: row.trusted.then(|| Trust { key: row.trusted_jkt.as_deref().and_then(thumbprint) }),
+        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| found.get_mut(index)) {
+            *place = Some(row.into_presented());
+        }
+    }
+    found
+}
+
+/// The columns of a [`PresentedRefreshToken`], and which request they answer.
+struct PresentedRow {
+    nth: i64,
+    id: Uuid,
+    expires_at: DateTime<Utc>,
+    rotated_at: Option<DateTime<Utc>>,
+    superseded_at: Option<DateTime<Utc>>,
+    unused_successor: Option<Vec<u8>>,
+    locked_at: Option<DateTime<Utc>>,
+    trusted: bool,
+    trusted_jkt: Option<Vec<u8>>,
+    family_id: Uuid,
+    tenant_id: Uuid,
+    device_id: Uuid,
+    user_id: Uuid,
+    client_id: String,
+    granted_scopes: Vec<String>,
+    auth_time: DateTime<Utc>,
+    amr: Vec<String>,
+    dpop_jkt: Option<Vec<u8>>,
+    resources: Vec<String>,
+    created_at: DateTime<Utc>,
+    family_expires_at: DateTime<Utc>,
+    revoked_at: Option<DateTime<Utc>>,
+    username: String,
+    display_name: Option<String>,
+    email: Option<String>,
+    email_verified: bool,
+    roles: Vec<String>,
+    enabled: bool,
+    user_locked_at: Option<DateTime<Utc>>,
+    tokens_not_before: Option<DateTime<Utc>>,
+}
+
+impl PresentedRow {
+    fn into_presented(self) -> PresentedRefreshToken {
+        let tenant = TenantId(self.tenant_id);
+        PresentedRefreshToken {
+            id: RefreshTokenId(self.id),
+            expires_at: self.expires_at,
+            rotated_at: self.rotated_at,
+            superseded_at: self.superseded_at,
+            unused_successor: self.unused_successor.and_then(|hash| hash.try_into().ok()).map(SecretHash),
+            device_locked: self.locked_at.is_some(),
+            trust: self.trusted.then(|| Trust { key: self.trusted_jkt.as_deref().and_then(thumbprint) }),
             user: UserRow {
-                id: row.user_id,
-                username: row.username,
-                display_name: row.display_name,
-                email: row.email,
-                email_verified: row.email_verified,
-                roles: row.roles,
-                enabled: row.enabled,
-                locked_at: row.user_locked_at,
-                tokens_not_before: row.tokens_not_before,
+                id: self.user_id,
+                username: self.username,
+                display_name: self.display_name,
+                email: self.email,
+                email_verified: self.email_verified,
+                roles: self.roles,
+                enabled: self.enabled,
+                locked_at: self.user_locked_at,
+                tokens_not_before: self.tokens_not_before,
             }
             .into_user(tenant),
             family: TokenFamily {
-                id: TokenFamilyId(row.family_id),
+                id: TokenFamilyId(self.family_id),
                 tenant_id: tenant,
-                device_id: DeviceId(row.device_id),
-                user_id: UserId(row.user_id),
-                client_id: ClientId::from_known(row.client_id),
-                scopes: row.granted_scopes.into_iter().collect(),
-                authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-                dpop_key: row.dpop_jkt.as_deref().and_then(thumbprint),
-                resources: row.resources,
-                created_at: row.created_at,
-                expires_at: row.family_expires_at,
-                revoked_at: row.revoked_at,
+                device_id: DeviceId(self.device_id),
+                user_id: UserId(self.user_id),
+                client_id: ClientId::from_known(self.client_id),
+                scopes: self.granted_scopes.into_iter().collect(),
+                authentication: Authentication { auth_time: self.auth_time, amr: self.amr },
+                dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
+                resources: self.resources,
+                created_at: self.created_at,
+                expires_at: self.family_expires_at,
+                revoked_at: self.revoked_at,
             },
-        };
-        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| found.get_mut(index)) {
-            *place = Some(presented);
         }
     }
-    Ok(found)
-}
-
-/// One token takes the place of another.
-#[derive(Clone, Debug)]
-pub struct Rotation {
-    /// The token that was presented.
-    pub presented: RefreshTokenId,
-    /// The live token that goes: the presented one, or its successor that nobody has used.
-    pub replaced: RefreshTokenId,
-    /// Their family.
-    pub family: TokenFamilyId,
-    /// The token that comes.
-    pub successor: NewRefreshToken,
-    /// The family's new end, where it ends earlier than before.
-    pub earlier_end: Option<DateTime<Utc>>,
-    /// Why its device is not trusted any more, where it was.
-    pub trust_loss: Option<TrustLoss>,
-    /// The audit event's identifier.
-    pub audit_id: Uuid,
-    /// Who asks.
-    pub origin: RequestOrigin,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// Exchanges that wait to be stored. The outcome of each: whether the replaced token was still alive, in a family,
-/// device, user, client and tenant that still may; `false` changes nothing.
-pub type RotationQueue = BatchQueue<Rotation, bool>;
-
-/// A queue of exchanges.
-#[must_use]
-pub fn rotation_queue() -> RotationQueue {
-    BatchQueue::new(|db: &PgPool, rotations| Box::pin(rotate(db, rotations)))
-}
-
-/// Exchanges tokens for their successors, in one statement with what is written beside it: the device was seen, to
-/// the minute, and the audit trail says so. No lock on the family is needed against its revocation: a token in a
-/// revoked family is dead, whenever it was added.
-async fn rotate(db: impl PgExecutor<'_>, rotations: &[Rotation]) -> Result<Vec<bool>> {
-    let ids = |pick: fn(&Rotation) -> Uuid| rotations.iter().map(pick).collect::<Vec<_>>();
-    let hashes: Vec<Vec<u8>> = rotations.iter().map(|rotation| rotation.successor.hash.0.to_vec()).collect();
-    let ends: Vec<DateTime<Utc>> = rotations.iter().map(|rotation| rotation.successor.expires_at).collect();
-    let earlier_ends: Vec<Option<DateTime<Utc>>> =
-        rotations.iter().map(|rotation| rotation.earlier_end).collect();
-    let losses: Vec<Option<String>> =
-        rotations.iter().map(|rotation| rotation.trust_loss.map(|loss| loss.as_str().to_owned())).collect();
-    let addresses: Vec<IpNet> = rotations.iter().map(|rotation| rotation.origin.ip_network()).collect();
-    let times: Vec<DateTime<Utc>> = rotations.iter().map(|rotation| rotation.at).collect();
-    let rotated = sqlx::query_scalar!(
-        r#"WITH asked AS MATERIALIZED (
-               SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bytea[], $6::timestamptz[],
-                                    $7::uuid[], $8::inet[], $9::uuid[], $10::timestamptz[], $13::timestamptz[],
-                                    $14::text[])
-                    WITH ORDINALITY
-                    AS asked (presented, replaced, family, successor, successor_hash, idle_end, audit_id, address,
-                              request_id, at, earlier_end, trust_loss, nth)
-           ), rotated AS (
-               UPDATE refresh_tokens t
-               SET rotated_at = CASE WHEN asked.replaced = asked.presented THEN asked.at END,
-                   superseded_at = CASE WHEN asked.replaced <> asked.presented THEN asked.at END
-               FROM asked
-               JOIN token_families f ON f.id = asked.family AND f.revoked_at IS NULL
-               JOIN devices d ON d.id = f.device_id AND d.locked_at IS NULL
-               JOIN users u ON u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
-               JOIN clients c ON c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
-               JOIN tenants ON tenants.id = f.tenant_id AND tenants.enabled
-               WHERE t.id = asked.replaced AND t.family_id = f.id
-                 AND t.rotated_at IS NULL AND t.superseded_at IS NULL
-               RETURNING asked.*, f.tenant_id, f.device_id, f.client_id, d.last_seen_at
-           ), seen AS (
-               UPDATE devices d
-               SET last_seen_at = greatest(d.last_seen_at, rotated.at), trusted = d.trusted AND rotated.trust_loss IS NULL,
-                   trusted_jkt = CASE WHEN rotated.trust_loss IS NULL THEN d.trusted_jkt END,
-                   expires_at = least(d.expires_at, rotated.earlier_end),
-                   updated_at = CASE WHEN rotated.trust_loss IS NULL THEN d.updated_at ELSE rotated.at END,
-                   version = d.version + CASE WHEN rotated.trust_loss IS NULL THEN 0 ELSE 1 END
-               FROM rotated
-               WHERE d.id = rotated.device_id
-                 AND (rotated.last_seen_at < rotated.at - interval '1 minute'
-                      OR rotated.trust_loss IS NOT NULL OR rotated.earlier_end IS NOT NULL)
-           ), shortened AS (
-               UPDATE token_families f SET expires_at = least(f.expires_at, rotated.earlier_end)
-               FROM rotated
-               WHERE f.id = rotated.family AND rotated.earlier_end IS NOT NULL
-           ), audited AS (
-               INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id,
-                                         target_kind, target_id, ip_address, request_id, details)
-               SELECT audit_id, tenant_id, at, $11, $12, 'client', client_id,
-                      'token_family', family::text, address, request_id,
-                      CASE WHEN replaced <> presented THEN jsonb_build_object('superseded', replaced) ELSE '{}' END
-                          || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
-               FROM rotated
-           ), added AS (
-               INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, predecessor_id, created_at, expires_at)
-               SELECT successor, tenant_id, family, successor_hash, presented, at, idle_end FROM rotated
-           )
-           SELECT nth AS "nth!" FROM rotated"#,
-        &ids(|rotation| rotation.presented.0),
-        &ids(|rotation| rotation.replaced.0),
-        &ids(|rotation| rotation.family.0),
-        &ids(|rotation| rotation.successor.id.0),
-        &hashes,
-        &ends,
-        &ids(|rotation| rotation.audit_id),
-        &addresses,
-        &ids(|rotation| rotation.origin.request_id.0),
-        &times,
-        Action::TokenRefreshed.as_str(),
-        Outcome::Success.as_str(),
-        &earlier_ends as &[Option<DateTime<Utc>>],
-        &losses as &[Option<String>]
-    )
-    .fetch_all(db)
-    .await?;
-    let rotated: HashSet<i64> = rotated.into_iter().collect();
-    Ok((1..).take(rotations.len()).map(|nth| rotated.contains(&nth)).collect())
 }

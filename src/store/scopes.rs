@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
+use sqlx::types::Json;
 
 use super::Result;
 use crate::model::ids::TenantId;
 use crate::model::scope::Scope;
+use crate::model::scope_translations::Translations;
 use crate::model::stored::Stored;
 
 /// The tenant's catalogue, by name.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>> {
     let rows = sqlx::query!(
-        "SELECT name, description, required_role FROM scopes WHERE tenant_id = $1 ORDER BY name",
+        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role
+           FROM scopes WHERE tenant_id = $1 ORDER BY name"#,
         tenant.0
     )
     .fetch_all(db)
@@ -21,6 +24,7 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>
         .map(|row| Scope {
             name: row.name,
             description: row.description,
+            translations: row.translations.0,
             required_role: row.required_role.and_then(|role| role.parse().ok()),
         })
         .collect())
@@ -34,11 +38,12 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let added = sqlx::query!(
-        "INSERT INTO scopes (tenant_id, name, description, required_role, created_at)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO scopes (tenant_id, name, description, translations, required_role, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         tenant.0,
         scope.name,
         scope.description,
+        Json(&scope.translations) as _,
         scope.required_role.as_ref().map(ToString::to_string),
         now
     )
@@ -55,8 +60,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Stored<Scope>>> {
     let rows = sqlx::query!(
-        "SELECT name, description, required_role, version, created_at FROM scopes
-         WHERE tenant_id = $1 ORDER BY name OFFSET $2 LIMIT $3",
+        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role, version,
+                  created_at
+           FROM scopes WHERE tenant_id = $1 ORDER BY name OFFSET $2 LIMIT $3"#,
         tenant.0,
         offset,
         limit
@@ -69,6 +75,7 @@ pub async fn list(
             value: Scope {
                 name: row.name,
                 description: row.description,
+                translations: row.translations.0,
                 required_role: row.required_role.and_then(|role| role.parse().ok()),
             },
             version: row.version,
@@ -87,8 +94,8 @@ pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<i64> {
 /// The scope of this name, as it stays until the transaction ends.
 pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<Option<Stored<Scope>>> {
     let row = sqlx::query!(
-        "SELECT description, required_role, version, created_at FROM scopes
-         WHERE tenant_id = $1 AND name = $2 FOR UPDATE",
+        r#"SELECT description, translations AS "translations: Json<Translations>", required_role, version, created_at
+           FROM scopes WHERE tenant_id = $1 AND name = $2 FOR UPDATE"#,
         tenant.0,
         name
     )
@@ -98,6 +105,7 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
         value: Scope {
             name: name.to_owned(),
             description: row.description,
+            translations: row.translations.0,
             required_role: row.required_role.and_then(|role| role.parse().ok()),
         },
         version: row.version,
@@ -108,11 +116,12 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
 /// Writes what may change of a scope.
 pub async fn update(db: impl PgExecutor<'_>, tenant: TenantId, scope: &Scope) -> Result<()> {
     sqlx::query!(
-        "UPDATE scopes SET description = $3, required_role = $4, version = version + 1
+        "UPDATE scopes SET description = $3, translations = $4, required_role = $5, version = version + 1
          WHERE tenant_id = $1 AND name = $2",
         tenant.0,
         scope.name,
         scope.description,
+        Json(&scope.translations) as _,
         scope.required_role.as_ref().map(ToString::to_string)
     )
     .execute(db)

@@ -193,3 +193,26 @@ pub async fn revoke_of_other_devices(
     .await?;
     Ok(revoked.into_iter().map(|row| (TokenFamilyId(row.id), DeviceId(row.device_id))).collect())
 }
+
+/// Revokes the families of these devices; each that was alive, with its device.
+pub async fn revoke_of_devices(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    devices: &[DeviceId],
+    reason: RevocationReason,
+    now: DateTime<Utc>,
+) -> Result<Vec<(TokenFamilyId, DeviceId)>> {
+    let devices: Vec<_> = devices.iter().map(|device| device.0).collect();
+    let revoked = sqlx::query!(
+        "UPDATE token_families SET revoked_at = $3, revoked_reason = $4
+         WHERE tenant_id = $1 AND device_id = ANY($2) AND revoked_at IS NULL
+         RETURNING id, device_id",
+        tenant.0,
+        &devices,
+        now,
+        reason.as_str()
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(revoked.into_iter().map(|row| (TokenFamilyId(row.id), DeviceId(row.device_id))).collect())
+}

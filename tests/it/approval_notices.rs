@@ -6,6 +6,7 @@ use latchkey::mail::send_due;
 use tokio::net::TcpListener;
 
 use crate::support::device::send;
+use crate::support::front_end::CONSENT;
 use crate::support::mail_sink::{Mail, MailSink};
 use crate::support::{Device, Page, Person, Started, TestServer};
 
@@ -302,5 +303,25 @@ async fn the_database_does_not_hold_what_the_link_carries() {
     let token = path.split_once("token=").expect("a token").1;
     for (table, rows) in server.rows().await {
         assert!(!rows.contains(token), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn the_message_is_in_the_language_that_a_front_end_asks_for() {
+    let mut sink = MailSink::start().await;
+    let (server, tv, ada) = scene(&sink).await;
+    let front_end = server.front_end(&ada).await;
+    // Of the front end's own connection.
+    sink.next().await;
+    for (accepted, subject) in [
+        ("de-AT, en;q=0.5", "The tv app wurde mit Ihrem Konto verbunden"),
+        ("fr", "The tv app was connected to your account"),
+    ] {
+        let started = tv.start("openid").await;
+        let body = serde_json::json!({"user_code": started.user_code, "decision": "approve"});
+        let request = server.http.post(format!("{}{CONSENT}", server.base)).json(&body);
+        let request = request.bearer_auth(&front_end.token).header("accept-language", accepted);
+        send(request).await.must_be_decided("approved");
+        assert_eq!(sink.next().await.header("subject"), [subject]);
     }
 }

@@ -18,6 +18,7 @@ mod openid_userinfo;
 mod pages;
 mod phishing;
 mod places;
+mod plain_case;
 mod replicas;
 mod resource_servers;
 mod rfc6749_client_authentication;

@@ -59,7 +59,7 @@ async fn a_client_with_a_key_of_any_algorithm_connects_and_refreshes() {
         let device = server
             .client(id, SCOPE, |client| {
                 client.auth_method = AuthMethod::PrivateKeyJwt;
-                client.keys = Some(ClientKeys::Registered(key.jwks()));
+                client.keys = Some(ClientKeys::Registered(key.jwks().into()));
             })
             .await;
         let signer = Signer { key, issuer: server.base.clone(), clock: server.clock.clone() };
@@ -309,14 +309,14 @@ async fn a_client_with_several_keys_may_sign_with_any_and_need_not_say_which() {
     let (device, signer) = robot(&server).await;
     let second = ClientKey::generate(SigningAlgorithm::Es256);
     let both = json!({"keys": [signer.key.public_jwk, second.public_jwk]});
-    server.change_client("robot", |client| client.keys = Some(ClientKeys::Registered(both))).await;
+    server.change_client("robot", |client| client.keys = Some(ClientKeys::Registered(both.into()))).await;
     for signer in [&signer, &signer.with_key(&second)] {
         assert_eq!(present(&device, ENDPOINTS[0], &signer.assertion("robot")).await.status, 200);
         let unnamed = signer.key.sign(json!({"alg": "ES256"}), signer.claims("robot"));
         assert_eq!(present(&device, ENDPOINTS[0], &unnamed).await.status, 200);
     }
     let only = json!({"keys": [second.public_jwk]});
-    server.change_client("robot", |client| client.keys = Some(ClientKeys::Registered(only))).await;
+    server.change_client("robot", |client| client.keys = Some(ClientKeys::Registered(only.into()))).await;
     present(&device, ENDPOINTS[0], &signer.assertion("robot")).await.must_be_error("invalid_client");
     assert_eq!(
         present(&device, ENDPOINTS[0], &signer.with_key(&second).assertion("robot")).await.status,
@@ -405,7 +405,7 @@ async fn an_assertion_for_one_tenant_is_none_for_another() {
     let server = TestServer::start().await;
     let (acme, acme_base) = server.tenant("acme").await;
     let (device, signer) = robot(&server).await;
-    let keys = ClientKeys::Registered(signer.key.jwks());
+    let keys = ClientKeys::Registered(signer.key.jwks().into());
     let at_acme = server
         .client_of(acme, &acme_base, "robot", SCOPE, |client| {
             client.auth_method = AuthMethod::PrivateKeyJwt;
@@ -473,17 +473,18 @@ async fn what_is_issued_to_one_client_is_of_no_use_to_another_that_signs() {
 async fn keys_and_method_are_registered_together_or_not_at_all() {
     let server = TestServer::start().await;
     let key = ClientKey::generate(SigningAlgorithm::Es256);
-    let public = ClientKeys::Registered(key.jwks());
+    let public = ClientKeys::Registered(key.jwks().into());
     let published = |uri: &str| Some(ClientKeys::Published(uri.parse().unwrap()));
-    let private = ClientKeys::Registered(json!({"keys": [with(key.public_jwk.clone(), "d", json!("AA"))]}));
-    let symmetric = ClientKeys::Registered(json!({"keys": [{"kty": "oct", "k": "AAAA"}]}));
+    let private =
+        ClientKeys::Registered(json!({"keys": [with(key.public_jwk.clone(), "d", json!("AA"))]}).into());
+    let symmetric = ClientKeys::Registered(json!({"keys": [{"kty": "oct", "k": "AAAA"}]}).into());
     for (method, keys, expected) in [
         (AuthMethod::PrivateKeyJwt, None, "private_key_jwt"),
         (AuthMethod::None, Some(public.clone()), "private_key_jwt"),
         (AuthMethod::ClientSecretBasic, published("https://keys.example.org/"), "private_key_jwt"),
         (AuthMethod::PrivateKeyJwt, Some(private), "public JWK"),
         (AuthMethod::PrivateKeyJwt, Some(symmetric), "public JWK"),
-        (AuthMethod::PrivateKeyJwt, Some(ClientKeys::Registered(json!({"keys": []}))), "1 to 10 keys"),
+        (AuthMethod::PrivateKeyJwt, Some(ClientKeys::Registered(json!({"keys": []}).into())), "1 to 10 keys"),
         (AuthMethod::PrivateKeyJwt, published("http://keys.example.org/"), "https"),
         (AuthMethod::PrivateKeyJwt, published("https://keys.example.org/#x"), "https"),
         (AuthMethod::PrivateKeyJwt, published("https://a:b@keys.example.org/"), "https"),

@@ -118,7 +118,7 @@ async fn completes_by_private_key(script: &str) {
     server
         .client("robot", SCOPE, |client| {
             client.auth_method = AuthMethod::PrivateKeyJwt;
-            client.keys = Some(ClientKeys::Registered(key.jwks()));
+            client.keys = Some(ClientKeys::Registered(key.jwks().into()));
         })
         .await;
     let told = json!({

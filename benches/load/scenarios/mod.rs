@@ -121,6 +121,11 @@ impl Stage {
         counters::read(&self.databases.served.pool, self.method).await
     }
 
+    /// The same while servers run.
+    pub(crate) async fn counts_beside_servers(&self) -> Result<Counts, Fault> {
+        counters::read_beside_servers(&self.databases.served.pool, self.method).await
+    }
+
     /// Device codes of so many sessions that wait.
     pub(crate) async fn waiting_codes(&mut self, count: usize) -> Result<Vec<String>, Fault> {
         if self.codes.len() < count {

@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Comparison, Stage, compare};
+use latchkey::model::bearer_secret::SecretHash;
+
+use super::{Comparison, Stage, compare, start};
 use crate::Fault;
 use crate::connection::{Answer, Form};
+use crate::database::seed;
 use crate::device;
 use crate::drive::{Pace, Work};
 use crate::figures::{Cost, Reference};
@@ -31,13 +34,17 @@ impl Work for Redemptions {
     }
 }
 
-/// Measures redemptions beside the bound: an access token and an ID token, both ES256, and a refresh token.
+/// Measures redemptions beside the bound: an access token and an ID token, both ES256, and a refresh token. As in life,
+/// the server that hands out the tokens remembers the session, and has heard that somebody approved it.
 pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     let (supply, count) = (stage.extent.supply, stage.extent.rounds);
-    let mut codes = stage.approved_codes(supply * count + supply / 10).await?;
-    let before = stage.counts().await?;
     let server = stage.server(5)?;
-    let pace = stage.pace(16);
+    let started = start::many(&server, supply * count + supply / 10).await?;
+    let hashes: Vec<_> = started.iter().map(|code| SecretHash::of(code)).collect();
+    seed::approve(&stage.databases.served.pool, &hashes).await?;
+    let mut codes = VecDeque::from(started);
+    let before = stage.counts_beside_servers().await?;
+    let pace = stage.pace(start::CONNECTIONS);
     let (Pace::Closed(tasks) | Pace::Fixed(_, tasks)) = pace;
     let (mut rounds, mut bounds, mut redeemed) = (Vec::new(), Vec::new(), 0);
     for number in 0..=count {

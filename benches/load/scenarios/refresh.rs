@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Comparison, Stage, compare, redemption};
+use super::{Comparison, Stage, compare, redemption, start};
 use crate::Fault;
 use crate::connection::{Answer, Form};
 use crate::device;
@@ -42,7 +42,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     let mut work = Chains { tokens: stage.refresh_tokens.drain(..DEVICES).collect() };
     let before = stage.counts().await?;
     let server = stage.server(5)?;
-    let pace = stage.pace(16);
+    let pace = stage.pace(start::CONNECTIONS);
     let (Pace::Closed(tasks) | Pace::Fixed(_, tasks)) = pace;
     let (mut rounds, mut bounds, mut refreshed) = (Vec::new(), Vec::new(), 0);
     for number in 0..=stage.extent.rounds {

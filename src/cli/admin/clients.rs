@@ -79,7 +79,7 @@ impl Keys {
         let Some(path) = self.jwks else { return Ok(self.jwks_uri.map(ClientKeys::Published)) };
         let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let set = strict_json::object(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-        Ok(Some(ClientKeys::Registered(Value::Object(set))))
+        Ok(Some(ClientKeys::Registered(Value::Object(set).into())))
     }
 }
 

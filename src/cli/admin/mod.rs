@@ -38,7 +38,7 @@ Examples:
   latchkey admin create-client --id kiosk --confidential --grant device_code --scope openid --json
   latchkey admin create-client --id robot --auth-method private_key_jwt --jwks robot.jwks.json \\
       --grant device_code --scope openid
-  latchkey admin create-scope videos --description 'See your videos'
+  latchkey admin create-scope videos --description 'See your videos' --translation de='Ihre Videos sehen'
   latchkey admin create-resource https://api.example.org/videos --name 'Your videos'
   latchkey admin create-tenant acme --name 'Acme Ltd'
   latchkey admin rotate-key --algorithm ES256
@@ -90,6 +90,8 @@ enum Command {
     CreateRegistrationToken(registration_tokens::CreateRegistrationToken),
     /// Add a scope to the catalogue.
     CreateScope(scopes::CreateScope),
+    /// Change the words of a scope.
+    SetScope(scopes::SetScope),
     /// Make a service known that tokens can be for (RFC 8707).
     CreateResource(resources::CreateResource),
     /// Make a tenant; it lives under /t/SLUG.
@@ -170,6 +172,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
             registration_tokens::create_registration_token(app, tenant, &new).await
         }
         Command::CreateScope(new) => scopes::create_scope(app, tenant, new).await,
+        Command::SetScope(change) => scopes::set_scope(app, tenant, change).await,
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::{Client, ClientKeys};
-use crate::model::key_set::{KeySet, UnfitKeySet};
+use crate::model::key_set::UnfitKeySet;
 use crate::model::policy::InvalidPolicy;
 use crate::model::version::{MeantFor, Stale};
 use crate::outbound::ForbiddenAddress;
@@ -185,10 +185,7 @@ pub async fn delete(
 /// The keys by their thumbprints (RFC 7638), or where they are.
 fn key_names(keys: &ClientKeys) -> Value {
     match keys {
-        ClientKeys::Registered(set) => {
-            let set = set.as_object().map(KeySet::usable).unwrap_or_default();
-            set.keys().map(|key| key.thumbprint().to_string()).collect()
-        }
+        ClientKeys::Registered(set) => set.usable().keys().map(|key| key.thumbprint().to_string()).collect(),
         ClientKeys::Published(uri) => json!(uri.as_str()),
     }
 }

@@ -15,6 +15,7 @@
 pub mod answer;
 pub mod bookkeeping;
 pub mod choices;
+mod collect;
 pub mod confirm;
 pub mod decide;
 pub mod end;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
-use super::confirm;
 use super::redeem::{self, Collection};
+use super::{collect, confirm};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
@@ -77,6 +77,9 @@ pub(super) async fn ask_database(
     code: &SecretHash,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
+    if let Some(tokens) = collect::collect(app, tenant, client, request, code, origin).await? {
+        return Ok(tokens);
+    }
     let now = app.clock.now();
     let ticket = app.sessions.ticket(code);
     let asker = Asker { client, dpop_key: request.dpop_key() };

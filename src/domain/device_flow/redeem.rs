@@ -19,7 +19,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{RevocationReason, Trust};
 use crate::store::device_sessions::polls::FoundSession;
-use crate::store::device_sessions::redemptions::{self, Redemption};
+use crate::store::device_sessions::redemptions::{self, Ground, Judgement, Redemption};
 use crate::store::{device_trust, token_families};
 
 /// A device that comes for the tokens of a code.
@@ -45,7 +45,7 @@ pub async fn redeem(
     approval: &Approval,
 ) -> Result<IssuedTokens, OAuthError> {
     let (tokens, redemption) = prepare(app, collection, approval).await?;
-    if app.queues.redemptions.submit(redemption).await? {
+    if app.queues.redemptions.submit(redemption).await?.is_some() {
         metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
         return Ok(tokens);
     }
@@ -76,7 +76,8 @@ pub async fn retry(
     let details = json!({"device_session_id": session, "successor": redemption.family_id});
     let ending = Ending { details, ..Ending::by_client(client, reason, origin) };
     record_end(app, &mut *transaction, tenant.id, lost, ending).await?;
-    if redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await? != [true] {
+    let redeemed = redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await?;
+    if !redeemed.iter().all(Option::is_some) {
         return Err(something_changed());
     }
     transaction.commit().await?;
@@ -143,16 +144,20 @@ async fn prepare(
         ends_at,
     };
     let tokens = tokens::issue(app, &grant, secret).await?;
-    let redemption = Redemption {
-        session_id: found.session.id,
+    let judgement = Judgement {
         user_id: user.id,
-        device_id,
-        family_id: TokenFamilyId(app.random.uuid_v7(now)),
         scopes: granted,
         // A public client has nothing else to prove itself with when it refreshes (RFC 9449 §5).
         dpop_key: found.session.dpop_key.or(request.dpop_key().filter(|_| client.is_public())),
         trusted,
         used_key: request.dpop_key(),
+    };
+    let redemption = Redemption {
+        tenant: tenant.id,
+        code: found.code,
+        ground: Ground::Judged(judgement),
+        device_id,
+        family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
         refresh_token,
         audit_id: app.random.uuid_v7(now),

@@ -71,6 +71,7 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
         place,
         trusted: false,
         status,
+        locked_by_administrator: false,
         created_at,
         updated_at,
         last_login_at: None,

@@ -45,16 +45,29 @@ async fn turn(
     let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     let device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
-    let (from, to, locked_at) = match action {
-        Action::DeviceLocked => (DeviceStatus::Active, DeviceStatus::Locked, Some(now)),
-        _ => (DeviceStatus::Locked, DeviceStatus::Active, None),
+    let by_administrator = owner.administrator.is_some();
+    let (status, lock) = match (action, device.status) {
+        // An administrator's lock takes the place of the owner's.
+        (Action::DeviceLocked, DeviceStatus::Locked)
+            if by_administrator && !device.locked_by_administrator =>
+        {
+            (DeviceStatus::Locked, Some(devices::Lock { at: now, by_administrator }))
+        }
+        (Action::DeviceLocked, DeviceStatus::Active) => {
+            (DeviceStatus::Locked, Some(devices::Lock { at: now, by_administrator }))
+        }
+        (Action::DeviceUnlocked, DeviceStatus::Locked)
+            if device.locked_by_administrator && !by_administrator =>
+        {
+            return Err(DeviceError::LockedByAdministrator);
+        }
+        (Action::DeviceUnlocked, DeviceStatus::Locked) => (DeviceStatus::Active, None),
+        // There is nothing to lock about a device whose time is over.
+        _ => return Ok(device),
     };
-    // There is nothing to lock about a device whose time is over.
-    if device.status != from {
-        return Ok(device);
-    }
-    devices::set_lock(&mut *transaction, id, locked_at, now).await?;
+    devices::set_lock(&mut *transaction, id, lock, now).await?;
     audit::record(app, &mut *transaction, owner.tenant.id, &owner.event(action, id, json!({}))).await?;
     transaction.commit().await?;
-    Ok(Device { status: to, updated_at: now, version: device.version + 1, ..device })
+    let locked_by_administrator = lock.is_some_and(|lock| lock.by_administrator);
+    Ok(Device { status, locked_by_administrator, updated_at: now, version: device.version + 1, ..device })
 }

@@ -1,5 +1,6 @@
 //! Devices, after they were connected: their owner sees, names, locks and disconnects them.
 
+pub mod administration;
 pub mod change;
 pub mod distrust;
 pub mod find;
@@ -30,6 +31,8 @@ pub struct Owner<'a> {
     pub user: UserId,
     /// The device by which they ask, if it is one.
     pub device: Option<DeviceId>,
+    /// The administrator who acts in the person's place.
+    pub administrator: Option<UserId>,
     /// From where.
     pub origin: &'a RequestOrigin,
 }
@@ -55,6 +58,9 @@ pub enum DeviceError {
     /// How far a device is trusted is not its own affair.
     #[error("a device does not change how far it is trusted itself")]
     OwnTrust,
+    /// It was locked by an administrator, and its owner wants to unlock it.
+    #[error("an administrator locked this device")]
+    LockedByAdministrator,
     /// The metadata are too large.
     #[error(transparent)]
     TooMuchMetadata(#[from] TooMuchMetadata),
@@ -70,9 +76,12 @@ impl From<sqlx::Error> for DeviceError {
 }
 
 impl<'a> Owner<'a> {
-    /// The owner, as the audit trail names them.
+    /// Who acts, as the audit trail names them.
     const fn actor(&self) -> Actor {
-        Actor::User(self.user)
+        match self.administrator {
+            Some(administrator) => Actor::User(administrator),
+            None => Actor::User(self.user),
+        }
     }
 
     /// What the audit trail says of something that the owner did to one of their devices.

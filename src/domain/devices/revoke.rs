@@ -6,7 +6,6 @@ use serde_json::json;
 use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::token_families::{Ending, record_end};
-use crate::model::audit_event::Actor;
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
@@ -69,7 +68,7 @@ pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>
 
 fn ending(owner: Owner<'_>, device: DeviceId) -> Ending<'_> {
     Ending {
-        actor: Actor::User(owner.user),
+        actor: owner.actor(),
         reason: RevocationReason::DeviceRemoved,
         origin: Some(owner.origin),
         details: json!({"device_id": device}),

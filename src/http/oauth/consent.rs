@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Extension;
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -18,14 +17,15 @@ use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::oauth_error::OAuthError;
-use crate::http::Language;
 use crate::http::bearer::BearerRefusal;
 use crate::http::no_store;
+use crate::http::pages::{self, languages::Language};
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::{Caller, CallerRefused};
 use crate::model::approver::Approver;
 use crate::model::lifetime::Lifetime;
 use crate::model::request_origin::RequestOrigin;
+use crate::model::scope::Scope;
 use crate::model::tenant::Tenant;
 
 /// The scope that a program needs to act here for its person.
@@ -50,6 +50,8 @@ pub struct DeviceConsentResponse {
     pub requested_scopes: Vec<String>,
     /// The scopes it gets if the person approves and leaves none out.
     pub granted_scopes: Vec<String>,
+    /// The same in words, in the language that is asked for first, as far as there are any in it.
+    pub scopes: Vec<ScopeInWords>,
     /// What may be chosen with the approval.
     pub choices: ConsentChoices,
     /// What the device says about itself, and from where. Nothing of it is verified but the address.
@@ -57,6 +59,17 @@ pub struct DeviceConsentResponse {
     /// How the approval looks to the server: `verdict`, `reasons`, `steps`, `facts`.
     #[schema(value_type = Object)]
     pub risk: Assessment,
+}
+
+/// What a scope allows.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScopeInWords {
+    /// The word in protocols.
+    #[schema(example = "email")]
+    pub name: String,
+    /// The words for people.
+    #[schema(example = "See your e-mail address")]
+    pub description: String,
 }
 
 /// What may be chosen with an approval.
@@ -138,7 +151,10 @@ pub struct DeviceConsentDecided {
     path = "/oauth/device/consent",
     operation_id = "v1_oauth_device_consent_show",
     tag = "OAuth Device Flow",
-    params(("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ")),
+    params(
+        ("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ"),
+        ("Accept-Language" = Option<String>, Header, description = "In which language `scopes` are told"),
+    ),
     security(("access_token" = ["device:approve"]), ("browser_session" = [])),
     responses(
         (status = 200, description = "The code waits for a decision", body = DeviceConsentResponse),
@@ -157,13 +173,13 @@ pub async fn show(
     person: ApprovingPerson,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ConsentRefused> {
-    let ApprovingPerson { tenant, approver, origin } = person;
+    let ApprovingPerson { tenant, approver, origin, languages, .. } = person;
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(no_user_code)?;
     let consent =
         open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
     let judged = Approving::of(&approver, &origin);
     let risk = assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
-    Ok(no_store(DeviceConsentResponse::of(consent, risk)))
+    Ok(no_store(DeviceConsentResponse::of(consent, risk, &languages)))
 }
 
 /// Approves or declines, once.
@@ -172,6 +188,8 @@ pub async fn show(
     path = "/oauth/device/consent",
     operation_id = "v1_oauth_device_consent_create",
     tag = "OAuth Device Flow",
+    params(("Accept-Language" = Option<String>, Header,
+        description = "In which language the person is told of an approval by mail")),
     security(("access_token" = ["device:approve"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = DeviceConsentRequest,
     responses(
@@ -193,10 +211,9 @@ pub async fn show(
 pub async fn decide(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
-    Extension(language): Extension<Language>,
     Decided { user_code, decision }: Decided,
 ) -> Result<Response, ConsentRefused> {
-    let ApprovingPerson { tenant, approver, origin } = person;
+    let ApprovingPerson { tenant, approver, origin, language, .. } = person;
     let status = if decision == Decision::Deny { "denied" } else { "approved" };
     let outcome =
         decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, language.tag(), &origin)
@@ -213,6 +230,10 @@ pub struct ApprovingPerson {
     tenant: Arc<Tenant>,
     approver: Approver,
     origin: RequestOrigin,
+    /// In which they are written to.
+    language: Language,
+    /// By what words for them are looked up.
+    languages: Vec<String>,
 }
 
 impl FromRequestParts<Arc<App>> for ApprovingPerson {
@@ -221,7 +242,10 @@ impl FromRequestParts<Arc<App>> for ApprovingPerson {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ConsentRefused> {
         let caller = Caller::with_scope(parts, app, SCOPE).await?;
         let approver = caller.approver().ok_or(CallerRefused::from(BearerRefusal::NoToken))?;
-        Ok(Self { tenant: caller.tenant, approver, origin: caller.origin })
+        let (slug, headers) = (&caller.tenant.slug, &parts.headers);
+        let language = pages::language_of(app, slug, headers);
+        let languages = pages::languages_asked_for(app, slug, headers);
+        Ok(Self { tenant: caller.tenant, approver, origin: caller.origin, language, languages })
     }
 }
 
@@ -255,8 +279,12 @@ impl FromRequest<Arc<App>> for Decided {
 }
 
 impl DeviceConsentResponse {
-    fn of(consent: Consent, risk: Assessment) -> Self {
-        let Consent { request, client, user_code, offer, .. } = consent;
+    fn of(consent: Consent, risk: Assessment, languages: &[String]) -> Self {
+        let Consent { request, client, user_code, offer, scopes, .. } = consent;
+        let in_words = |scope: Scope| ScopeInWords {
+            description: scope.in_words(languages.iter().map(String::as_str)).to_owned(),
+            name: scope.name,
+        };
         Self {
             user_code: user_code.to_string(),
             client_id: client.client_id.to_string(),
@@ -264,6 +292,7 @@ impl DeviceConsentResponse {
             expires_at: written(request.session.expires_at),
             requested_scopes: request.requested_scopes.map(|scopes| scopes.to_vec()).unwrap_or_default(),
             granted_scopes: offer.grantable.to_vec(),
+            scopes: scopes.into_iter().map(in_words).collect(),
             choices: ConsentChoices {
                 optional_scopes: offer.optional.to_vec(),
                 may_trust: offer.may_trust,

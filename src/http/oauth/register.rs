@@ -211,7 +211,7 @@ fn information(app: &App, slug: &TenantSlug, registered: &Registered) -> Value {
         put("id_token_signed_response_alg", json!(algorithm));
     }
     match &client.keys {
-        Some(ClientKeys::Registered(set)) => put("jwks", set.clone()),
+        Some(ClientKeys::Registered(set)) => put("jwks", set.document().clone()),
         Some(ClientKeys::Published(uri)) => put("jwks_uri", json!(uri.as_str())),
         None => {}
     }

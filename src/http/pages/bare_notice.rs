@@ -5,9 +5,12 @@ use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 
 use super::languages::{Language, Phrase};
+use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
 use super::{assets, html, try_again_after, words};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::model::tenant::TenantSlug;
+use crate::themes::Theme;
 
 /// A notice, not yet in any language: as an answer it is empty until [`put_into_words`] writes it in the
 /// language of the request.
@@ -99,15 +102,23 @@ impl IntoResponse for BareNotice {
     }
 }
 
-/// Writes the notice that the answer carries, if it carries one.
-pub(in crate::http) fn put_into_words(response: Response, language: Language) -> Response {
+/// Writes the notice that the answer carries, if it carries one, in the tenant's theme if it has one. Whether there is
+/// such a tenant is not asked: the database may be why there is a notice.
+pub(in crate::http) fn put_into_words(
+    response: Response,
+    language: Language,
+    tenant: Option<(&TenantSlug, &Theme)>,
+) -> Response {
     let Some(notice) = response.extensions().get::<BareNotice>().copied() else { return response };
     let (title, text) = notice.words(language);
+    let base = tenant.map(|(slug, _)| slug.path_prefix()).unwrap_or_default();
+    let theme = tenant.map(|(_, theme)| theme);
     let frame = PageFrame {
         language,
         here: None,
-        tenant_name: "Latchkey".to_owned(),
-        base: String::new(),
+        tenant_name: theme.and_then(|theme| theme.name.clone()).unwrap_or_else(|| "Latchkey".to_owned()),
+        theme: theme.map(|theme| ThemeFrame::of(theme, language, &base)).unwrap_or_default(),
+        base,
         stylesheet: assets::STYLESHEET_PATH.clone(),
         signed_in_as: None,
         csrf: String::new(),

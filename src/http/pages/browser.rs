@@ -11,6 +11,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 
 use super::assets::STYLESHEET_PATH;
 use super::languages::{self, Language, Phrase, switch};
+use super::theme::ThemeFrame;
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
 use super::{PageRefusal, html, redirect};
 use crate::app::App;
@@ -133,11 +134,15 @@ impl Browser {
 
     /// What surrounds each page.
     pub(super) fn frame(&self) -> PageFrame {
+        let base = self.tenant.slug.path_prefix();
+        let theme = self.app.themes.of(&self.tenant.slug);
+        let name = theme.as_ref().and_then(|theme| theme.name.as_ref());
         PageFrame {
             language: self.language,
             here: Some(self.here.clone()),
-            tenant_name: self.tenant.name.clone(),
-            base: self.tenant.slug.path_prefix(),
+            tenant_name: name.unwrap_or(&self.tenant.name).clone(),
+            theme: theme.map(|theme| ThemeFrame::of(&theme, self.language, &base)).unwrap_or_default(),
+            base,
             stylesheet: STYLESHEET_PATH.clone(),
             signed_in_as: self.session.as_ref().map(|session| session.user.username.clone()),
             csrf: self.form_token(super::csrf::ANY_FORM),
@@ -175,6 +180,11 @@ impl Browser {
 /// The language of a request for a page of this tenant.
 pub(in crate::http) fn language_of(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Language {
     languages::chosen(headers, &cookie_name(app, slug, switch::COOKIE))
+}
+
+/// What words for a person of this tenant are looked up by.
+pub(in crate::http) fn languages_asked_for(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Vec<String> {
+    languages::asked_for(headers, &cookie_name(app, slug, switch::COOKIE))
 }
 
 /// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each

@@ -98,7 +98,7 @@ impl ConsentChoices {
                 is_optional: offer.optional.contains(&scope.name) && !by_lifetime(&scope.name),
                 is_ticked: is_ticked(&scope.name),
                 name: scope.name.clone(),
-                description: scope.description.clone(),
+                description: scope.in_words([language.tag()]).to_owned(),
             })
             .collect();
         let declared = consent.request.device.name.clone();

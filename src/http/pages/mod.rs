@@ -21,6 +21,7 @@ pub mod set_password;
 pub mod sign_in;
 mod sign_in_code;
 pub mod sign_out;
+pub mod theme;
 pub mod views;
 pub mod words;
 
@@ -38,7 +39,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::http::whole_seconds;
 use crate::store::StoreError;
 pub(super) use bare_notice::{BareNotice, put_into_words};
-pub(super) use browser::language_of;
+pub(super) use browser::{language_of, languages_asked_for};
 use languages::Language;
 
 /// The routes.
@@ -55,6 +56,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::FAVICON_PATH, get(assets::favicon))
+        .merge(theme::router())
         .merge(account::router())
         .merge(console::router())
 }

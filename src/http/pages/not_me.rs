@@ -45,7 +45,7 @@ pub(super) async fn disown(
     CsrfChecked { browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let token = form.take("token").unwrap_or_default();
-    if !not_me::disown(&app, browser.tenant.id, &token, &browser.origin).await? {
+    if !not_me::disown(&app, &browser.tenant, &token, &browser.origin).await? {
         return Ok(dead_link(browser));
     }
     let (title, text) = (browser.language.t("not-me-done-title"), browser.language.t("not-me-done"));

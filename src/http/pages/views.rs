@@ -7,6 +7,7 @@ use askama::Template;
 
 use super::consent_choices::ConsentChoices;
 use super::languages::{Language, Phrase};
+use super::theme::ThemeFrame;
 
 /// What every page shows around its content.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct PageFrame {
     pub base: String,
     /// The URL path of the stylesheet, with a hash of its content so that it can be cached for good.
     pub stylesheet: String,
+    /// What the tenant has otherwise than the house.
+    pub theme: ThemeFrame,
     /// The account of the browser session, or `None` where nobody is signed in.
     pub signed_in_as: Option<String>,
     /// The token every form of this browser session sends back.
@@ -242,6 +245,7 @@ pub struct NextStep {
 mod tests {
     use super::*;
     use crate::http::pages::consent_choices::{LifetimeChoice, ScopeChoice, TrustChoice};
+    use crate::http::pages::theme::LogoFrame;
 
     const HOSTILE: &str = r#""><script>alert('x')</script>"#;
 
@@ -252,6 +256,15 @@ mod tests {
             tenant_name: HOSTILE.to_owned(),
             base: "/t/acme".to_owned(),
             stylesheet: "/assets/style-1a2b.css".to_owned(),
+            theme: ThemeFrame {
+                stylesheet: Some(HOSTILE.to_owned()),
+                logo: Some(LogoFrame {
+                    path: HOSTILE.to_owned(),
+                    dark_path: Some(HOSTILE.to_owned()),
+                    alt: Some(HOSTILE.to_owned()),
+                }),
+                links: vec![(said(), HOSTILE.to_owned())],
+            },
             signed_in_as: Some(HOSTILE.to_owned()),
             csrf: "csrf-token".to_owned(),
         }

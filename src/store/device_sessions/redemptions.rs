@@ -1,42 +1,38 @@
 //! A device collects its tokens (RFC 8628 §3.5): the one moment that must happen exactly once. Redemptions that
 //! arrive together are stored together.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::model::audit_event::{Action, Outcome};
-use crate::model::ids::{DeviceId, DeviceSessionId, TokenFamilyId, UserId};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::device_session::Authentication;
+use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, TokenFamilyId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
-use crate::model::scope::ScopeSet;
+use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::token_family::RevocationReason;
+use crate::model::user::User;
 use crate::store::Result;
 use crate::store::batches::BatchQueue;
 use crate::store::refresh_tokens::NewRefreshToken;
+use crate::store::users::UserRow;
 
 /// What a redemption brings into being.
 #[derive(Clone, Debug)]
 pub struct Redemption {
-    /// The session.
-    pub session_id: DeviceSessionId,
-    /// Who approved it.
-    pub user_id: UserId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The session, by its device code.
+    pub code: SecretHash,
+    /// Why it may be redeemed.
+    pub ground: Ground,
     /// The new device.
     pub device_id: DeviceId,
     /// The new family.
     pub family_id: TokenFamilyId,
-    /// What its tokens may do.
-    pub scopes: ScopeSet,
-    /// The key that its refresh tokens are bound to.
-    pub dpop_key: Option<KeyThumbprint>,
-    /// Whether the device is trusted.
-    pub trusted: bool,
-    /// The key it used, whatever its refresh tokens are bound to.
-    pub used_key: Option<KeyThumbprint>,
     /// The family's absolute end.
     pub expires_at: DateTime<Utc>,
     /// Its first refresh token, when it has one.
@@ -49,9 +45,60 @@ pub struct Redemption {
     pub at: DateTime<Utc>,
 }
 
-/// Redemptions that wait to be stored. The outcome of each: whether the session was still there to be redeemed, by
-/// a user, client and tenant that still may; `false` changes nothing.
-pub type RedemptionQueue = BatchQueue<Redemption, bool>;
+/// Why a session may be redeemed.
+#[derive(Clone, Debug)]
+pub enum Ground {
+    /// It was looked up and judged.
+    Judged(Judgement),
+    /// Nobody has looked. It is redeemed if its case is the plain one, in which there is nothing to judge.
+    Plain(PlainCase),
+}
+
+/// What was found out about a session.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// Who approved it.
+    pub user_id: UserId,
+    /// What its tokens may do.
+    pub scopes: ScopeSet,
+    /// The key that its refresh tokens are bound to.
+    pub dpop_key: Option<KeyThumbprint>,
+    /// Whether the device is trusted.
+    pub trusted: bool,
+    /// The key it used, whatever its refresh tokens are bound to.
+    pub used_key: Option<KeyThumbprint>,
+}
+
+/// The plain case: the session is approved and has not expired, is bound to no key and not trusted, and the following
+/// holds of it. Its family ends no later than the person chose.
+#[derive(Clone, Debug)]
+pub struct PlainCase {
+    /// It is this client's.
+    pub client: ClientId,
+    /// No scopes were granted but these, and among them `offline_access`.
+    pub scopes: ScopeSet,
+    /// It was approved no earlier.
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// What was redeemed.
+#[derive(Clone, Debug)]
+pub struct Redeemed {
+    /// Who approved it.
+    pub user: User,
+    /// What the tokens may do.
+    pub scopes: ScopeSet,
+    /// The services the device asked for (RFC 8707).
+    pub resources: Vec<String>,
+    /// How the person had proved who they are.
+    pub authentication: Authentication,
+    /// The family's absolute end.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Redemptions that wait to be stored. The outcome of each: what was redeemed, if the session was still there to be,
+/// by a user, client and tenant that still may; `None` changes nothing.
+pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 
 /// A queue of redemptions.
 #[must_use]
@@ -64,49 +111,59 @@ pub fn queue() -> RedemptionQueue {
 ///
 /// The users are locked against change: whoever disables one either comes first, and nothing is redeemed, or comes
 /// afterwards, and finds the new family to revoke.
-pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Result<Vec<bool>> {
+pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Result<Vec<Option<Redeemed>>> {
     let ids = |pick: fn(&Redemption) -> Uuid| redemptions.iter().map(pick).collect::<Vec<_>>();
-    let users = ids(|redemption| redemption.user_id.0);
-    // An array of arrays cannot be taken apart by unnest; a scope holds no space.
-    let scopes: Vec<String> = redemptions.iter().map(|redemption| redemption.scopes.to_string()).collect();
-    let keys: Vec<Option<Vec<u8>>> =
-        redemptions.iter().map(|redemption| redemption.dpop_key.map(|key| key.0.to_vec())).collect();
-    let ends: Vec<DateTime<Utc>> = redemptions.iter().map(|redemption| redemption.expires_at).collect();
+    let times = |pick: fn(&Redemption) -> DateTime<Utc>| redemptions.iter().map(pick).collect::<Vec<_>>();
+    let codes: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.code.0.to_vec()).collect();
+    let mut grounds = Grounds::default();
+    redemptions.iter().for_each(|redemption| grounds.add(&redemption.ground));
     let tokens = || redemptions.iter().map(|redemption| redemption.refresh_token.as_ref());
     let token_ids: Vec<Option<Uuid>> = tokens().map(|token| token.map(|token| token.id.0)).collect();
     let hashes: Vec<Option<Vec<u8>>> =
         tokens().map(|token| token.map(|token| token.hash.0.to_vec())).collect();
     let idle_ends: Vec<Option<DateTime<Utc>>> =
         tokens().map(|token| token.map(|token| token.expires_at)).collect();
-    let trusted: Vec<bool> = redemptions.iter().map(|redemption| redemption.trusted).collect();
-    let used_keys: Vec<Option<Vec<u8>>> =
-        redemptions.iter().map(|redemption| redemption.used_key.map(|key| key.0.to_vec())).collect();
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
-    let times: Vec<DateTime<Utc>> = redemptions.iter().map(|redemption| redemption.at).collect();
-    let redeemed = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"WITH asked AS MATERIALIZED (
-               SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[],
-                                    $7::timestamptz[], $8::uuid[], $9::bytea[], $10::timestamptz[], $11::uuid[],
-                                    $12::inet[], $13::uuid[], $14::timestamptz[], $17::boolean[], $18::bytea[])
+               SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[],
+                                    $7::bytea[], $8::text[], $9::text[], $10::timestamptz[], $11::uuid[], $12::uuid[],
+                                    $13::timestamptz[], $14::uuid[], $15::bytea[], $16::timestamptz[], $17::uuid[],
+                                    $18::inet[], $19::uuid[], $20::timestamptz[])
                     WITH ORDINALITY
-                    AS asked (session_id, user_id, device_id, family_id, scopes, jkt, ends_at, token_id, token_hash,
-                              idle_end, audit_id, collected_from, request_id, at, is_trusted, used_jkt, nth)
+                    AS asked (tenant, code, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client,
+                              plain_scopes, plain_not_before, device_id, family_id, latest_end, token_id, token_hash,
+                              idle_end, audit_id, collected_from, request_id, at, nth)
            ), active AS (
-               SELECT u.id FROM users u
-               WHERE u.id = ANY($2) AND u.enabled AND u.locked_at IS NULL
-               ORDER BY u.id FOR SHARE
+               SELECT asked.*, u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
+                      u.locked_at, u.tokens_not_before
+               FROM asked
+               JOIN device_sessions s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant
+               JOIN users u ON u.id = s.decided_by_user_id AND u.enabled AND u.locked_at IS NULL
+               ORDER BY u.id FOR SHARE OF u
            ), consumed AS (
                UPDATE device_sessions s
-               SET state = 'consumed', consumed_at = asked.at, dpop_jkt = coalesce(s.dpop_jkt, asked.jkt)
-               FROM asked JOIN active ON active.id = asked.user_id
-               -- Not `=`, which would lead the planner to all that the user has approved instead of to one id.
-               WHERE s.id = asked.session_id AND s.decided_by_user_id IS NOT DISTINCT FROM asked.user_id
+               SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)
+               FROM active
+               -- Not `=` for the user, which would lead the planner to all that they have approved instead of to one code.
+               WHERE s.device_code_hash = active.code AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
                  AND s.state = 'approved' AND s.consumed_at IS NULL
                  AND EXISTS (SELECT FROM clients c
                              WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
                  AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.enabled)
-               RETURNING asked.*, s.tenant_id, s.client_id, s.device, s.ip_address, s.place, s.auth_time, s.amr, s.resources,
-                         s.chosen_name
+                 AND (active.judged_user = active.user_id
+                      OR active.judged_user IS NULL AND s.client_id = active.plain_client AND s.dpop_jkt IS NULL
+                         AND NOT s.trusted AND s.expires_at > active.at
+                         AND s.granted_scopes <@ string_to_array(active.plain_scopes, ' ')
+                         AND $23 = ANY (s.granted_scopes)
+                         AND (s.decided_at >= active.plain_not_before) IS NOT FALSE
+                         AND (s.decided_at >= active.tokens_not_before) IS NOT FALSE)
+               RETURNING active.*, s.id AS session_id, s.tenant_id, s.client_id, s.device, s.ip_address, s.place,
+                         s.auth_time, s.amr, s.resources, s.chosen_name,
+                         coalesce(string_to_array(active.judged_scopes, ' '), s.granted_scopes) AS granted,
+                         CASE WHEN active.judged_user IS NULL
+                              THEN least(active.latest_end, active.at + make_interval(secs => s.chosen_lifetime_seconds))
+                              ELSE active.latest_end END AS ends_at
            ), device AS (
                INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, os,
                                     hostname, client_version, metadata, ip_address, place, created_at, updated_at,
@@ -119,46 +176,109 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
            ), family AS (
                INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,
                                            granted_scopes, auth_time, amr, dpop_jkt, resources, created_at, expires_at)
-               SELECT family_id, tenant_id, session_id, device_id, user_id, client_id, string_to_array(scopes, ' '),
-                      auth_time, amr, jkt, resources, at, ends_at
+               SELECT family_id, tenant_id, session_id, device_id, user_id, client_id, granted, auth_time, amr, jkt,
+                      resources, at, ends_at
                FROM consumed
            ), refresh_token AS (
                INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, created_at, expires_at)
-               SELECT token_id, tenant_id, family_id, token_hash, at, idle_end
+               SELECT token_id, tenant_id, family_id, token_hash, at, least(idle_end, ends_at)
                FROM consumed WHERE token_id IS NOT NULL
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind,
                                          target_id, ip_address, request_id, details)
-               SELECT audit_id, tenant_id, at, $15, $16, 'client', client_id, 'device_session', session_id::text,
+               SELECT audit_id, tenant_id, at, $21, $22, 'client', client_id, 'device_session', session_id::text,
                       collected_from, request_id,
                       jsonb_build_object('device_id', device_id, 'token_family_id', family_id, 'user_id', user_id,
-                                         'scopes', string_to_array(scopes, ' '), 'trusted', is_trusted)
+                                         'scopes', granted, 'trusted', is_trusted)
                FROM consumed
            )
-           SELECT nth AS "nth!" FROM consumed"#,
-        &ids(|redemption| redemption.session_id.0),
-        &users,
+           SELECT nth AS "nth!", tenant_id AS "tenant_id!", user_id AS "user_id!", username AS "username!", display_name,
+                  email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
+                  tokens_not_before, granted AS "granted!", resources AS "resources!", auth_time AS "auth_time!",
+                  amr AS "amr!", ends_at AS "ends_at!"
+           FROM consumed"#,
+        &ids(|redemption| redemption.tenant.0),
+        &codes,
+        &grounds.users as &[Option<Uuid>],
+        &grounds.scopes as &[Option<String>],
+        &grounds.keys as &[Option<Vec<u8>>],
+        &grounds.trusted,
+        &grounds.used_keys as &[Option<Vec<u8>>],
+        &grounds.plain_clients as &[Option<String>],
+        &grounds.plain_scopes as &[Option<String>],
+        &grounds.plain_not_before as &[Option<DateTime<Utc>>],
         &ids(|redemption| redemption.device_id.0),
         &ids(|redemption| redemption.family_id.0),
-        &scopes,
-        &keys as &[Option<Vec<u8>>],
-        &ends,
+        &times(|redemption| redemption.expires_at),
         &token_ids as &[Option<Uuid>],
         &hashes as &[Option<Vec<u8>>],
         &idle_ends as &[Option<DateTime<Utc>>],
         &ids(|redemption| redemption.audit_id),
         &addresses,
         &ids(|redemption| redemption.origin.request_id.0),
-        &times,
+        &times(|redemption| redemption.at),
         Action::DeviceSessionRedeemed.as_str(),
         Outcome::Success.as_str(),
-        &trusted,
-        &used_keys as &[Option<Vec<u8>>]
+        OFFLINE_ACCESS
     )
     .fetch_all(db)
     .await?;
-    let redeemed: HashSet<i64> = redeemed.into_iter().collect();
-    Ok((1..).take(redemptions.len()).map(|nth| redeemed.contains(&nth)).collect())
+    let mut redeemed = vec![None; redemptions.len()];
+    for row in rows {
+        let user = UserRow {
+            id: row.user_id,
+            username: row.username,
+            display_name: row.display_name,
+            email: row.email,
+            email_verified: row.email_verified,
+            roles: row.roles,
+            enabled: row.enabled,
+            locked_at: row.locked_at,
+            tokens_not_before: row.tokens_not_before,
+        };
+        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| redeemed.get_mut(index)) {
+            *place = Some(Redeemed {
+                user: user.into_user(TenantId(row.tenant_id)),
+                scopes: row.granted.into_iter().collect(),
+                resources: row.resources,
+                authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+                expires_at: row.ends_at,
+            });
+        }
+    }
+    Ok(redeemed)
+}
+
+/// The grounds of many redemptions, column by column.
+#[derive(Default)]
+struct Grounds {
+    users: Vec<Option<Uuid>>,
+    scopes: Vec<Option<String>>,
+    keys: Vec<Option<Vec<u8>>>,
+    trusted: Vec<bool>,
+    used_keys: Vec<Option<Vec<u8>>>,
+    plain_clients: Vec<Option<String>>,
+    plain_scopes: Vec<Option<String>>,
+    plain_not_before: Vec<Option<DateTime<Utc>>>,
+}
+
+impl Grounds {
+    fn add(&mut self, ground: &Ground) {
+        let (judged, plain) = match ground {
+            Ground::Judged(judgement) => (Some(judgement), None),
+            Ground::Plain(case) => (None, Some(case)),
+        };
+        let bytes = |key: KeyThumbprint| key.0.to_vec();
+        self.users.push(judged.map(|judgement| judgement.user_id.0));
+        // An array of arrays cannot be taken apart by unnest; a scope holds no space.
+        self.scopes.push(judged.map(|judgement| judgement.scopes.to_string()));
+        self.keys.push(judged.and_then(|judgement| judgement.dpop_key).map(bytes));
+        self.trusted.push(judged.is_some_and(|judgement| judgement.trusted));
+        self.used_keys.push(judged.and_then(|judgement| judgement.used_key).map(bytes));
+        self.plain_clients.push(plain.map(|case| case.client.to_string()));
+        self.plain_scopes.push(plain.map(|case| case.scopes.to_string()));
+        self.plain_not_before.push(plain.and_then(|case| case.not_before));
+    }
 }
 
 /// Makes a redeemed session redeemable once more, and revokes what it was redeemed for: the device that proved

@@ -203,3 +203,21 @@ async fn it_answers_below_the_versioned_prefix_too() {
     let answer = send(server.http.get(url).bearer_auth(&front_end.token)).await;
     assert_eq!(answer.string("client_id"), "tv");
 }
+
+#[tokio::test]
+async fn scopes_are_told_in_the_language_that_is_asked_for() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let front_end = server.front_end(&ada).await;
+    let code = tv.start("openid").await.user_code;
+    for (accepted, words) in [
+        ("de-AT", "Wissen, wer Sie sind: die Kennung Ihres Kontos"),
+        ("zh-CN,de", "知道您是谁：您的账户标识符"),
+        ("fr, de;q=0.5", "Know who you are: your account's identifier"),
+        ("not a language", "Know who you are: your account's identifier"),
+    ] {
+        let request = server.http.get(reading(&server.base, &code)).bearer_auth(&front_end.token);
+        let answer = send(request.header("accept-language", accepted)).await;
+        assert_eq!(answer.json["scopes"], json!([{"name": "openid", "description": words}]), "{accepted}");
+    }
+}

@@ -162,3 +162,43 @@ async fn what_went_wrong_is_said_where_the_focus_is() {
     assert_eq!(focused, "user-code");
     phone.close().await;
 }
+
+#[tokio::test]
+async fn every_language_leads_through_the_whole_login_by_tab_enter_and_space_alone() {
+    let server = TestServer::start().await;
+    let Some(phone) = Chromium::start("languages").await else { return };
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    for language in ["en", "de", "zh-Hans"] {
+        phone.prefer(language).await;
+        let started = tv.start("openid profile").await;
+        phone.visit(&started.verification_uri).await;
+        look_at(&phone, &format!("{language}-1-device")).await;
+        phone.tab_to("#user-code").await;
+        phone.type_text(&started.user_code).await;
+        phone.press(Key::Enter).await;
+        phone.sees("#password").await;
+        assert_eq!(phone.run("return document.documentElement.lang", json!(null)).await, language);
+        for (field, text) in [("#username", &ada.username), ("#password", &ada.password)] {
+            phone.tab_to(field).await;
+            phone.type_text(text).await;
+        }
+        look_at(&phone, &format!("{language}-2-sign-in")).await;
+        phone.press(Key::Enter).await;
+        phone.sees("form.decision").await;
+        phone.tab_to("[name='scope:profile']").await;
+        phone.type_text(" ").await;
+        assert!(!phone.has("[name='scope:profile']:checked").await, "Space does not tick");
+        look_at(&phone, &format!("{language}-3-consent")).await;
+        phone.tab_to("button[value=approve]").await;
+        phone.type_text(" ").await;
+        phone.sees(".tone.success").await;
+        look_at(&phone, &format!("{language}-4-connected")).await;
+        assert_eq!(tv.poll(&started).await.string("scope"), "openid");
+        phone.visit(&format!("{}/account/devices", server.base)).await;
+        look_at(&phone, &format!("{language}-5-devices")).await;
+        phone.tab_to("form[action='/sign-out'] button").await;
+        phone.press(Key::Enter).await;
+        phone.sees("#username").await;
+    }
+    phone.close().await;
+}

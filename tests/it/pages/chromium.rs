@@ -121,17 +121,34 @@ impl Chromium {
     /// Leaves a picture of the whole page in light and one in dark colours.
     pub async fn picture(&self, name: &str) {
         for scheme in ["light", "dark"] {
-            let features = json!([
-                {"name": "prefers-color-scheme", "value": scheme},
-                // Not while colours fade into each other.
-                {"name": "prefers-reduced-motion", "value": "reduce"},
-            ]);
-            self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+            self.surround(scheme).await;
             let taken = self.devtools("Page.captureScreenshot", json!({"captureBeyondViewport": true})).await;
             let png = STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64");
             std::fs::write(self.pictures.join(format!("{name}-{scheme}.png")), png)
                 .expect("the picture is kept");
         }
+    }
+
+    /// Has pages in `light` or `dark` colours.
+    pub async fn surround(&self, scheme: &str) {
+        let features = json!([
+            {"name": "prefers-color-scheme", "value": scheme},
+            // Not while colours fade into each other.
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+    }
+
+    /// Asks for pages in this language first.
+    pub async fn prefer(&self, language: &str) {
+        self.devtools("Network.enable", json!({})).await;
+        let headers = json!({"headers": {"Accept-Language": language}});
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
+    }
+
+    /// Has this script on every page from now on, as the person's own tool and not as the page's.
+    pub async fn bring_along(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
     }
 
     /// Gives the screen this width.

@@ -1,10 +1,15 @@
 //! `/device/consent`: what a person sees before deciding, and that it is asked every time (RFC 8628 §3.3, §5.4).
 
+use latchkey::domain::audit::By;
+use latchkey::domain::scopes;
 use latchkey::model::client::{AuthMethod, ScopePolicy};
+use latchkey::model::scope_translations::Translations;
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::model::version::MeantFor;
 
 use super::sessions_in;
 use crate::support::device::send;
-use crate::support::{Device, TestServer};
+use crate::support::{Device, Page, TestServer};
 
 /// How long a code lives where a test lets fifteen minutes pass.
 fn longest_code_lifetime(config: &mut latchkey::config::Config) {
@@ -204,4 +209,37 @@ async fn without_an_open_code_there_is_no_question() {
     assert_eq!(ada.visit("/device/consent").await.location, "/device/consent");
     server.clock.advance(600.0);
     assert_eq!(ada.visit("/device/consent").await.location, "/device");
+}
+
+#[tokio::test]
+async fn scopes_are_told_in_the_readers_language_and_else_as_they_are() {
+    let server = TestServer::start().await;
+    server.scope("videos", None).await;
+    let translations = Translations::of([("de", "Ihre <b>Videos</b> sehen")]).expect("words");
+    scopes::change(&server.app, DEFAULT_TENANT, "videos", &MeantFor::Any, &By::OPERATOR, |scope| {
+        scope.translations = translations;
+    })
+    .await
+    .expect("a change");
+    server.hear_all().await;
+    let tv = server.public_client("tv", "openid videos").await;
+    let (ada, started) = (server.ada().await, tv.start("openid videos").await);
+    ada.open(&started.user_code).await;
+    let told = async |path: &str, language: &str| {
+        let request = ada.browser().get(format!("{}{path}", server.base)).header("accept-language", language);
+        Page::read(request.send().await.expect("an answer")).await.html
+    };
+    for path in ["/device/consent", "/account/devices"] {
+        let german = told(path, "de").await;
+        assert!(german.contains("Ihre &#60;b&#62;Videos&#60;/b&#62; sehen"), "{german}");
+        assert!(german.contains("Wissen, wer Sie sind") && !german.contains("Words for videos"), "{german}");
+        let chinese = told(path, "zh-CN").await;
+        assert!(chinese.contains("知道您是谁") && chinese.contains("Words for videos"), "{chinese}");
+        let english = told(path, "en").await;
+        assert!(english.contains("Know who you are") && english.contains("Words for videos"), "{english}");
+        if path == "/device/consent" {
+            ada.approve(&started.user_code).await;
+            tv.poll(&started).await.must_be_tokens();
+        }
+    }
 }

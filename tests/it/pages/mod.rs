@@ -1,5 +1,6 @@
 //! The pages for people, as their browsers see them.
 
+mod accessibility;
 mod account_devices;
 mod browser;
 mod browser_headers;
@@ -12,6 +13,7 @@ mod decision;
 mod device_entry;
 mod escaping;
 mod forms;
+mod gallery;
 mod languages;
 mod log;
 mod password_change;
@@ -22,6 +24,7 @@ mod second_factor_browser;
 mod sign_in;
 mod step_up;
 mod structure;
+mod themes;
 
 use crate::support::{Page, TestServer};
 

@@ -98,3 +98,27 @@ async fn no_page_needs_a_script_or_loads_anything_from_elsewhere() {
         }
     }
 }
+
+#[test]
+fn the_stylesheet_knows_no_left_and_right_so_that_it_fits_every_script() {
+    let sheet = include_str!("../../../src/http/pages/style.css");
+    // The notch of a telephone is where it is, whatever the script.
+    let sheet = sheet.replace("env(safe-area-inset-left)", "").replace("env(safe-area-inset-right)", "");
+    for physical in ["left", "right", "top", "bottom", "width", "height"] {
+        let found: Vec<_> = sheet
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("@media") && !line.trim_start().starts_with("/*"))
+            .flat_map(|line| line.split([';', '{', '}', ' ', ':', '(']))
+            .filter(|word| word.split('-').any(|part| part == physical) && *word != "line-height")
+            .collect();
+        assert!(found.is_empty(), "{found:?}");
+    }
+    for shorthand in ["margin:", "padding:", "inset:", "border-width:"] {
+        for rule in sheet.split(shorthand).skip(1).filter_map(|rest| rest.split(';').next()) {
+            assert!(
+                rule.trim().split(' ').count() < 4 || rule.contains('('),
+                "{shorthand}{rule} names left and right"
+            );
+        }
+    }
+}

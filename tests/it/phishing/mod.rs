@@ -16,14 +16,14 @@ use crate::support::device::{DEVICE_GRANT, send};
 use crate::support::{Answer, Device, Page, Person, Started, TestServer};
 
 /// Addresses whose places [`example_files`] knows.
-const BERLIN: &str = "192.0.2.7";
+pub const BERLIN: &str = "192.0.2.7";
 const BERLIN_NEIGHBOUR: &str = "192.0.2.99";
 const POTSDAM: &str = "203.0.113.9";
-const PARIS: &str = "198.51.100.7";
-const HOSTED: &str = "203.0.113.200";
+pub const PARIS: &str = "198.51.100.7";
+pub const HOSTED: &str = "203.0.113.200";
 
 /// A server behind a proxy that knows some places, and the files it knows them from.
-async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, Folder) {
+pub async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, Folder) {
     let folder = Folder::new();
     let (cities, networks) = example_files(&folder);
     let server = TestServer::with(|config| {
@@ -49,7 +49,7 @@ async fn ask_from(device: &Device, address: &str) -> Answer {
 }
 
 /// Asks for codes from an address, and gets them.
-async fn start_from(device: &Device, address: &str) -> Started {
+pub async fn start_from(device: &Device, address: &str) -> Started {
     let answer = ask_from(device, address).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     Started {
@@ -67,7 +67,7 @@ async fn confirm(device: &Device, started: &Started, characters: &str) -> Answer
 }
 
 /// Follows the link with the code in it, and presses "Continue": the page that asks for the decision.
-async fn open_by_link(person: &Person, started: &Started) -> Page {
+pub async fn open_by_link(person: &Person, started: &Started) -> Page {
     let form = person.visit(&started.verification_uri_complete).await;
     let page = person.submit(&form, "/device", &[]).await;
     if !page.location.ends_with("/sign-in") {
@@ -84,12 +84,12 @@ async fn sign_in_on(person: &Person, page: &Page) -> Page {
 }
 
 /// Approves, typing the code.
-async fn approve_typing(person: &Person, consent: &Page, code: &str) -> Page {
+pub async fn approve_typing(person: &Person, consent: &Page, code: &str) -> Page {
     person.submit(consent, "/device/consent", &[("decision", "approve"), ("user_code", code)]).await
 }
 
 /// Presses "I did not start this".
-async fn report(person: &Person, consent: &Page) -> Page {
+pub async fn report(person: &Person, consent: &Page) -> Page {
     person.submit(consent, "/device/report", &[]).await
 }
 
@@ -110,7 +110,7 @@ async fn told(server: &TestServer, action: &str) -> Value {
 }
 
 /// Changes the policy of a client.
-async fn set_policy(server: &TestServer, client: &str, changes: Value) {
+pub async fn set_policy(server: &TestServer, client: &str, changes: Value) {
     let tenant = server.app.cached.tenant(&server.app.db, &latchkey::model::tenant::TenantSlug::root()).await;
     let tenant = tenant.expect("the database answers").expect("the default tenant");
     let found = latchkey::store::clients::find(&server.app.db, DEFAULT_TENANT, client).await;

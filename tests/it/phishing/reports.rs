@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::support::mail_sink::MailSink;
 
 #[tokio::test]
 async fn a_report_denies_and_ends_the_other_codes_of_the_same_client_and_source() {
@@ -62,4 +63,56 @@ async fn reports_from_the_devices_own_network_freeze_nothing() {
         report(&person, &open_by_link(&person, &started).await).await;
     }
     assert_eq!(ask_from(&tv, BERLIN).await.status, 200);
+}
+
+/// A server that writes mail, and knows some places.
+async fn server_that_writes(sink: &MailSink) -> (TestServer, Folder) {
+    server_with(|config| {
+        config.mail.smtp_url = Some(sink.url.parse().expect("a URL"));
+        "Latchkey <no-reply@example.org>".clone_into(&mut config.mail.from);
+        config.policy.approval.many_accounts = 100;
+    })
+    .await
+}
+
+/// Has somebody in Berlin approve a code from Paris, and disown it by their mail's link at another address.
+async fn disown_from(server: &TestServer, tv: &Device, sink: &mut MailSink, name: &str, address: &str) {
+    let person = server.person(name, &[]).await;
+    let started = start_from(tv, PARIS).await;
+    person.forwarded_for(BERLIN).approve(&started.user_code).await;
+    let tokens = tv.poll(&started).await;
+    let reader = person.forwarded_for(address);
+    let page = reader.visit(&sink.next().await.link(&server.base)).await;
+    let done = reader.submit(&page, "/device/not-me", &[]).await;
+    assert!(done.says("The device is disconnected"), "{done:?}");
+    tv.userinfo(&tokens.string("access_token")).await.must_be_an_invalid_token();
+}
+
+#[tokio::test]
+async fn three_who_disown_by_mail_what_they_approved_freeze_its_source() {
+    let mut sink = MailSink::start().await;
+    let (server, _folder) = server_that_writes(&sink).await;
+    let tv = server.tv().await;
+    for name in ["ada", "bob"] {
+        disown_from(&server, &tv, &mut sink, name, BERLIN).await;
+    }
+    let waiting = start_from(&tv, PARIS).await;
+    disown_from(&server, &tv, &mut sink, "eve", POTSDAM).await;
+    server.hear_all().await;
+    assert_eq!(ask_from(&tv, PARIS).await.status, 429);
+    tv.poll(&waiting).await.must_be_error("access_denied");
+    assert_eq!(server.audited("source.frozen", "success").await, 1);
+    assert_eq!(ask_from(&tv, POTSDAM).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_disowns_by_mail_where_the_device_is_freezes_nothing() {
+    let mut sink = MailSink::start().await;
+    let (server, _folder) = server_that_writes(&sink).await;
+    let tv = server.tv().await;
+    for name in ["ada", "bob", "eve", "mallory"] {
+        disown_from(&server, &tv, &mut sink, name, PARIS).await;
+    }
+    server.hear_all().await;
+    assert_eq!(ask_from(&tv, PARIS).await.status, 200);
 }

@@ -15,6 +15,7 @@ use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::resource::Resource;
 use latchkey::model::scope::{Scope, ScopeSet};
+use latchkey::model::scope_translations::Translations;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
@@ -169,7 +170,7 @@ impl TestServer {
         let method = client.auth_method;
         let key = ClientKey::generate(SigningAlgorithm::Es256);
         if method == AuthMethod::PrivateKeyJwt && client.keys.is_none() {
-            client.keys = Some(ClientKeys::Registered(key.jwks()));
+            client.keys = Some(ClientKeys::Registered(key.jwks().into()));
         }
         let secret = Box::pin(clients::create(&self.app, client, &By::OPERATOR))
             .await
@@ -242,6 +243,7 @@ impl TestServer {
         let scope = Scope {
             name: name.to_owned(),
             description: format!("Words for {name}"),
+            translations: Translations::default(),
             required_role: role.map(|role| role.parse().expect("a role")),
         };
         scopes::create(&self.app, DEFAULT_TENANT, scope, &By::OPERATOR).await.expect("the scope is made");

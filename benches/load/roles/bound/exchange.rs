@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
-use latchkey::model::ids::{DeviceId, RefreshTokenId, RequestId, TokenFamilyId};
+use latchkey::model::ids::{ClientId, DeviceId, RefreshTokenId, RequestId, TokenFamilyId};
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::redemptions::Redemption;
-use latchkey::store::refresh_tokens::{NewRefreshToken, Rotation};
+use latchkey::store::device_sessions::redemptions::{self, Redemption};
+use latchkey::store::refresh_tokens::NewRefreshToken;
+use latchkey::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 
 use super::{Bench, Step};
 use crate::Fault;
@@ -58,24 +59,25 @@ fn put(queue: &Mutex<VecDeque<SecretHash>>, hash: SecretHash) {
 pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
     let Some(code) = take(&codes.to_redeem) else { return Ok(Step::NothingLeft) };
     let (queues, random, now) = (&codes.bench.queues, &codes.bench.random, codes.bench.clock.now());
-    let found = queues.polls.submit((DEFAULT_TENANT, code)).await?.ok_or("a session is gone")?;
     let token = codes.new_token(now);
+    let plain = redemptions::PlainCase {
+        client: ClientId::parse(seed::CLIENT_ID)?,
+        scopes: codes.scopes.clone(),
+        not_before: None,
+    };
     let redemption = Redemption {
-        session_id: found.session.id,
-        user_id: found.decided_by.ok_or("a session was not decided")?.id,
+        tenant: DEFAULT_TENANT,
+        code,
+        ground: redemptions::Ground::Plain(plain),
         device_id: DeviceId(random.uuid_v7(now)),
         family_id: TokenFamilyId(random.uuid_v7(now)),
-        scopes: codes.scopes.clone(),
-        dpop_key: None,
-        trusted: false,
-        used_key: None,
         expires_at: now + TimeDelta::days(90),
         refresh_token: Some(token.clone()),
         audit_id: random.uuid_v7(now),
         origin: codes.origin(now),
         at: now,
     };
-    if !queues.redemptions.submit(redemption).await? {
+    if queues.redemptions.submit(redemption).await?.is_none() {
         return Err("a session could not be redeemed".into());
     }
     put(&codes.to_refresh, token.hash);
@@ -85,20 +87,23 @@ pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
 pub(super) async fn refresh(codes: Arc<Codes>) -> Result<Step, Fault> {
     let Some(token) = take(&codes.to_refresh) else { return Ok(Step::NothingLeft) };
     let (queues, random, now) = (&codes.bench.queues, &codes.bench.random, codes.bench.clock.now());
-    let presented = queues.refresh_tokens.submit((DEFAULT_TENANT, token)).await?.ok_or("a token is gone")?;
     let successor = codes.new_token(now);
+    let plain = PlainCase {
+        client: ClientId::parse(seed::CLIENT_ID)?,
+        scopes: codes.scopes.clone(),
+        not_before: None,
+        longest: TimeDelta::days(90),
+    };
     let rotation = Rotation {
-        presented: presented.id,
-        replaced: presented.id,
-        family: presented.family.id,
+        tenant: DEFAULT_TENANT,
+        replaced: token,
+        ground: Ground::Plain(plain),
         successor: successor.clone(),
-        earlier_end: None,
-        trust_loss: None,
         audit_id: random.uuid_v7(now),
         origin: codes.origin(now),
         at: now,
     };
-    if !queues.rotations.submit(rotation).await? {
+    if queues.rotations.submit(rotation).await?.is_none() {
         return Err("a token could not be exchanged".into());
     }
     put(&codes.to_refresh, successor.hash);

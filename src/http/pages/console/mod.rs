@@ -5,9 +5,11 @@ mod assets;
 mod client;
 mod client_form;
 mod clients;
+mod devices;
 mod key_drawing;
 mod keys;
 mod links;
+mod people;
 mod session;
 mod sessions;
 mod try_it;
@@ -40,6 +42,10 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console/client/change", get(client::show_change).post(client::change))
         .route("/console/client/secret", post(client::rotate_secret))
         .route("/console/client/try", post(try_it::start))
+        .route(Section::Devices.path(), get(devices::show))
+        .route("/console/devices/lock", post(devices::lock))
+        .route("/console/devices/unlock", post(devices::unlock))
+        .route("/console/devices/disconnect", post(devices::disconnect))
         .route(Section::Keys.path(), get(keys::show))
         .route("/console/keys/rotate", post(keys::rotate))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
@@ -55,6 +61,8 @@ fn entrance(base: &str) -> String {
 pub(super) enum Section {
     /// Device-authorization sessions.
     Sessions,
+    /// Connected devices.
+    Devices,
     /// Registered clients.
     Clients,
     /// The keys that sign tokens.
@@ -62,12 +70,13 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 3] = [Self::Sessions, Self::Clients, Self::Keys];
+    pub(super) const ALL: [Self; 4] = [Self::Sessions, Self::Devices, Self::Clients, Self::Keys];
 
     /// Where it begins.
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Sessions => "/console/sessions",
+            Self::Devices => "/console/devices",
             Self::Clients => "/console/clients",
             Self::Keys => "/console/keys",
         }
@@ -76,6 +85,7 @@ impl Section {
     const fn name(self) -> &'static str {
         match self {
             Self::Sessions => "Sessions",
+            Self::Devices => "Devices",
             Self::Clients => "Clients",
             Self::Keys => "Keys",
         }

@@ -11,6 +11,7 @@ use axum::response::Response;
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
+use super::people::{NOBODY, named};
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use super::{Section, answer};
@@ -159,13 +160,10 @@ async fn find(
 ) -> Result<(Vec<Listed>, Option<&'static str>), PageRefusal> {
     let user = match &wanted.user {
         None => None,
-        Some(name) => {
-            let named = users::Filter { username: Some(name.clone()), ..users::Filter::default() };
-            match users::list(&app.db, tenant, &named, None, 1).await?.pop() {
-                Some(account) => Some(account.user.id),
-                None => return Ok((Vec::new(), Some("There is no user of this name."))),
-            }
-        }
+        Some(name) => match named(app, tenant, name).await? {
+            Some(id) => Some(id),
+            None => return Ok((Vec::new(), Some(NOBODY))),
+        },
     };
     let filter = Filter { status: wanted.status, client: wanted.client.clone(), user, ..Filter::default() };
     let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);

@@ -10,13 +10,33 @@ use super::Language;
 /// §12.5.4); else English.
 #[must_use]
 pub fn chosen(headers: &HeaderMap, cookie_name: &str) -> Language {
-    let cookie =
-        CookieJar::from_headers(headers).get(cookie_name).and_then(|cookie| Language::of_tag(cookie.value()));
-    cookie.or_else(|| preferred(headers)).unwrap_or(Language::English)
+    of_cookie(headers, cookie_name).or_else(|| preferred(headers)).unwrap_or(Language::English)
 }
 
-/// The first of the browser's languages that we have, by weight, then by order.
+/// What words are looked up by that may be in other languages than the pages: the language of the cookie, else what
+/// is asked for first, and what of ours comes near it.
+#[must_use]
+pub fn asked_for(headers: &HeaderMap, cookie_name: &str) -> Vec<String> {
+    let first = ranges(headers).next();
+    let ours = first.as_ref().and_then(looked_up);
+    let tags = match of_cookie(headers, cookie_name) {
+        Some(language) => [None, Some(language.tag().to_owned())],
+        None => [first.map(|first| first.to_string()), ours.map(|ours| ours.tag().to_owned())],
+    };
+    tags.into_iter().flatten().collect()
+}
+
+fn of_cookie(headers: &HeaderMap, cookie_name: &str) -> Option<Language> {
+    CookieJar::from_headers(headers).get(cookie_name).and_then(|cookie| Language::of_tag(cookie.value()))
+}
+
+/// The first of the browser's languages that we have.
 fn preferred(headers: &HeaderMap) -> Option<Language> {
+    ranges(headers).find_map(|range| looked_up(&range))
+}
+
+/// The browser's languages, by weight, then by order.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = LanguageIdentifier> {
     let mut ranges: Vec<_> = headers
         .get_all(header::ACCEPT_LANGUAGE)
         .iter()
@@ -25,7 +45,7 @@ fn preferred(headers: &HeaderMap) -> Option<Language> {
         .filter_map(range)
         .collect();
     ranges.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-    ranges.into_iter().filter(|(weight, _)| *weight > 0).find_map(|(_, range)| looked_up(&range))
+    ranges.into_iter().filter(|(weight, _)| *weight > 0).map(|(_, range)| range)
 }
 
 /// A language range and its weight in thousandths; `None`: it cannot be read, or is `*`, which names nothing.
@@ -95,6 +115,20 @@ mod tests {
         assert_eq!(tag("DE-de ; q=1.000 , en;q=0.999", ""), "de");
         assert_eq!(tag("de;q=0, zh;q=0.001", ""), "zh-Hans");
         assert_eq!(tag("fr-CA, *;q=0.5", ""), "en");
+    }
+
+    #[test]
+    fn words_are_looked_up_by_what_is_asked_for_first() {
+        let tags = |accept_language: &str, cookie: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_LANGUAGE, accept_language.parse().unwrap());
+            headers.insert(header::COOKIE, format!("language={cookie}").parse().unwrap());
+            asked_for(&headers, "language").join(" ")
+        };
+        assert_eq!(tags("en;q=0.5, fr-ca", ""), "fr-CA");
+        assert_eq!(tags("zh-cn, de", ""), "zh-CN zh-Hans");
+        assert_eq!(tags("fr, de", "de"), "de");
+        assert_eq!(tags(";;;", ""), "");
     }
 
     #[test]

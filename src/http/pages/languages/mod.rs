@@ -28,7 +28,7 @@ mod choice;
 mod phrase;
 pub mod switch;
 
-pub use choice::chosen;
+pub use choice::{asked_for, chosen};
 pub use phrase::Phrase;
 
 /// A language of the pages.

@@ -3,6 +3,8 @@
 pub mod answers;
 pub mod audit_log;
 pub mod clients;
+pub mod device_revocation;
+pub mod devices;
 pub mod freshness;
 pub mod query;
 pub mod refusals;
@@ -15,6 +17,7 @@ pub mod signing_keys;
 pub mod tenants;
 pub mod user_passwords;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -30,6 +33,11 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::list))
         .routes(routes!(session_pages::list))
         .routes(routes!(sessions::deny))
+        .routes(routes!(devices::list))
+        .routes(routes!(devices::show, devices::change, devices::remove))
+        .routes(routes!(devices::lock))
+        .routes(routes!(devices::unlock))
+        .routes(routes!(device_revocation::revoke))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::change, users::delete))
         .routes(routes!(users::sign_out))
@@ -52,6 +60,8 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tenants::replace_policy))
         .routes(routes!(registration_tokens::list, registration_tokens::create))
         .routes(routes!(registration_tokens::delete))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::delete))
 }
 
 /// A time, as RFC 3339 writes it.

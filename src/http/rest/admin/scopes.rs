@@ -1,5 +1,6 @@
 //! `/admin/scopes`: the catalogue.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -21,6 +22,7 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
 use crate::model::change::Change;
 use crate::model::scope::{Scope, ScopeSet};
+use crate::model::scope_translations::Translations;
 use crate::model::stored::Stored;
 use crate::model::user::Role;
 use crate::store;
@@ -35,6 +37,10 @@ pub struct NewScope {
     /// The words for people.
     #[schema(example = "See your videos")]
     pub description: String,
+    /// The same in other languages, by language tag (RFC 5646).
+    #[serde(default)]
+    #[schema(example = json!({"de": "Ihre Videos sehen"}))]
+    pub translations: BTreeMap<String, String>,
     /// The role a user needs to grant it; everyone may when absent.
     #[schema(example = "editor")]
     pub required_role: Option<String>,
@@ -47,6 +53,9 @@ pub struct ScopeChange {
     /// The words for people.
     #[schema(example = "See your videos")]
     pub description: Option<String>,
+    /// The same in other languages, all of them; without it, those it had go when the description changes.
+    #[schema(example = json!({"de": "Ihre Videos sehen"}))]
+    pub translations: Option<BTreeMap<String, String>>,
     /// The role a user needs to grant it; `null`: everyone may.
     #[schema(value_type = Option<String>, example = "editor")]
     #[serde(default)]
@@ -63,6 +72,9 @@ pub struct ScopeBody {
     /// The words for people.
     #[schema(example = "See your videos")]
     pub description: String,
+    /// The same in other languages, by language tag (RFC 5646).
+    #[schema(example = json!({"de": "Ihre Videos sehen"}))]
+    pub translations: BTreeMap<String, String>,
     /// The role a user needs to grant it; `null`: everyone may.
     #[schema(example = "editor")]
     pub required_role: Option<String>,
@@ -79,6 +91,7 @@ impl From<Stored<Scope>> for ScopeBody {
         Self {
             name: value.name,
             description: value.description,
+            translations: value.translations.iter().map(|(tag, words)| (tag.into(), words.into())).collect(),
             required_role: value.required_role.map(|role| role.to_string()),
             created_at,
             version,
@@ -128,7 +141,8 @@ pub async fn create(
     let name = ScopeSet::parse_name(&new.name);
     let name = name.map_err(|error| Problem::invalid_field("name", error.to_string()))?;
     let required_role = new.required_role.as_deref().map(role).transpose()?;
-    let scope = Scope { name: name.clone(), description: new.description, required_role };
+    let translations = translations(new.translations)?;
+    let scope = Scope { name: name.clone(), description: new.description, translations, required_role };
     scopes::create(&app, caller.tenant.id, scope, &caller.by()).await.map_err(problem)?;
     answer(&app, &caller, &name, StatusCode::CREATED).await
 }
@@ -159,7 +173,11 @@ pub async fn update(
         Change::Clear => Change::Clear,
         Change::Leave => Change::Leave,
     };
+    let translations = change.translations.map(translations).transpose()?;
     scopes::change(&app, caller.tenant.id, &name, &meant_for, &caller.by(), |scope| {
+        if let Some(translations) = translations {
+            scope.translations = translations;
+        }
         if let Some(description) = change.description {
             scope.description = description;
         }
@@ -198,6 +216,10 @@ async fn answer(app: &App, caller: &Caller, name: &str, status: StatusCode) -> R
     let found = store::scopes::hold(&app.db, caller.tenant.id, name).await?;
     let found = found.ok_or_else(|| problem(ScopeError::NoSuchScope))?;
     Ok((status, [etag(found.version)], no_store(ScopeBody::from(found))).into_response())
+}
+
+fn translations(words: BTreeMap<String, String>) -> Result<Translations, Problem> {
+    Translations::of(words).map_err(|unfit| Problem::invalid_field("translations", unfit.to_string()))
 }
 
 fn role(name: &str) -> Result<Role, Problem> {

@@ -37,7 +37,13 @@ impl Caller {
     /// The caller as the owner of their devices.
     #[must_use]
     pub fn owner(&self) -> Owner<'_> {
-        Owner { tenant: &self.tenant, user: self.user.id, device: self.device(), origin: &self.origin }
+        Owner {
+            tenant: &self.tenant,
+            user: self.user.id,
+            device: self.device(),
+            administrator: None,
+            origin: &self.origin,
+        }
     }
 }
 
@@ -67,6 +73,12 @@ impl From<DeviceError> for Problem {
             DeviceError::OwnTrust => {
                 Self::forbidden("A device does not change how far it is trusted itself.")
             }
+            DeviceError::LockedByAdministrator => Self::new(
+                StatusCode::CONFLICT,
+                "locked_by_administrator",
+                "An administrator locked this device.",
+                "Ask an administrator to unlock it.",
+            ),
             DeviceError::TooMuchMetadata(unfit) => Self::invalid_field("metadata", unfit.to_string()),
             DeviceError::Store(error) => error.into(),
         }

@@ -126,6 +126,12 @@ impl SessionMemory {
         self.shard(code).apply(code, |_| true, rule)
     }
 
+    /// Whether somebody is known to have decided on a session.
+    #[must_use]
+    pub fn is_decided(&self, code: &SecretHash) -> bool {
+        self.shard(code).find(code).is_some_and(|session| session.marks.decided)
+    }
+
     /// How to wait for the decision on a session.
     #[must_use]
     pub fn wait(&self, code: &SecretHash) -> Wait {

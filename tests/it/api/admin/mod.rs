@@ -3,10 +3,12 @@
 mod audit_log;
 mod catalogue;
 mod clients;
+mod devices;
 mod refusals;
 mod session_pages;
 mod sessions;
 mod users;
+mod webhooks;
 
 use reqwest::Method;
 use serde_json::Value;

@@ -5,7 +5,8 @@ use fantoccini::key::Key;
 
 use super::super::browser::look_at;
 use super::super::chromium::Chromium;
-use crate::support::TestServer;
+use crate::support::device::Proof;
+use crate::support::{Device, TestServer};
 
 async fn fill(phone: &Chromium, selector: &str, text: &str) {
     let field = phone.client.find(Locator::Css(selector)).await.expect("the field");
@@ -25,7 +26,7 @@ async fn press(phone: &Chromium, selector: &str) {
 }
 
 #[tokio::test]
-async fn an_administrator_denies_a_session_makes_a_client_and_rotates_a_key() {
+async fn an_administrator_denies_a_session_makes_a_client_locks_its_device_and_rotates_a_key() {
     let server = TestServer::start().await;
     let Some(phone) = Chromium::start("console").await else { return };
     let (tv, root) = (server.tv().await, server.person("root", &["admin"]).await);
@@ -63,18 +64,28 @@ async fn an_administrator_denies_a_session_makes_a_client_and_rotates_a_key() {
     look_at(&phone, "5-tried").await;
     let code = phone.client.find(Locator::Css(".user-code")).await.expect("the code");
     let code = code.text().await.expect("its text");
-    server.ada().await.approve(&code).await;
+    let ada = server.ada().await;
+    ada.approve(&code).await;
     // Nobody reloads the page.
     phone.sees(".status.approved").await;
 
+    let lamp = Device::new(server.http.clone(), &server.base, "lamp", Proof::None);
+    let tokens = lamp.connect(&ada, "openid offline_access").await;
+    phone.visit(&format!("{}/console/devices?client=lamp", server.base)).await;
+    phone.sees("form[action='/console/devices/lock']").await;
+    look_at(&phone, "6-devices").await;
+    press(&phone, "form[action='/console/devices/lock'] button").await;
+    phone.sees(".status.locked").await;
+    lamp.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
+
     phone.visit(&format!("{}/console/clients", server.base)).await;
     phone.sees("table").await;
-    look_at(&phone, "6-clients").await;
+    look_at(&phone, "7-clients").await;
     phone.visit(&format!("{}/console/keys", server.base)).await;
     phone.sees("#rotate-key").await;
     press(&phone, "#rotate-key").await;
     phone.sees(".status.announced").await;
-    look_at(&phone, "7-keys").await;
+    look_at(&phone, "8-keys").await;
     let complaints = phone.complaints().await;
     assert!(complaints.is_empty(), "{complaints:?}");
     phone.close().await;

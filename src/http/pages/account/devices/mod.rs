@@ -171,10 +171,13 @@ async fn sign_out_everywhere(
     Ok(browser.go_to("/sign-in"))
 }
 
-/// Back to the page. A device that is gone, or another's, is no error: there is nothing to show of it.
+/// Back to the page. A device that is gone, or another's, is no error: there is nothing to show of it; and of one that
+/// an administrator locked, the page says so.
 fn answer(browser: Browser, offset: i64, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
     match done {
-        Ok(()) | Err(DeviceError::NotFound) => Ok(browser.go_to(&here(offset))),
+        Ok(()) | Err(DeviceError::NotFound | DeviceError::LockedByAdministrator) => {
+            Ok(browser.go_to(&here(offset)))
+        }
         Err(DeviceError::Store(error)) => Err(error.into()),
         Err(other) => Err(OAuthError::fault(other).into()),
     }
@@ -186,7 +189,13 @@ fn sign_in_first(mut browser: Browser) -> Response {
 }
 
 fn owner<'a>(browser: &'a Browser, session: &BrowserSession) -> Owner<'a> {
-    Owner { tenant: &browser.tenant, user: session.user.id, device: None, origin: &browser.origin }
+    Owner {
+        tenant: &browser.tenant,
+        user: session.user.id,
+        device: None,
+        administrator: None,
+        origin: &browser.origin,
+    }
 }
 
 fn device(form: &mut Parameters) -> Option<DeviceId> {

@@ -45,6 +45,8 @@ pub struct DeviceWords {
     pub said: Vec<(Phrase, String)>,
     /// Where it stands.
     pub status: DeviceStatus,
+    /// Whether only an administrator unlocks it.
+    pub locked_by_administrator: bool,
     /// Whether it is trusted.
     pub trusted: bool,
     /// From which address it was connected.
@@ -183,12 +185,13 @@ impl DeviceWords {
             app,
             said: said.into_iter().filter_map(|(label, value)| Some((label, value?))).collect(),
             status: device.status,
+            locked_by_administrator: device.locked_by_administrator,
             trusted: device.trusted,
             address: device.ip_address.map(|address| address.to_string()),
             connected: Moment::past(language, device.created_at, now, device.place.as_ref()),
             seen: device.last_seen_at.map(|seen| Moment::past(language, seen, now, None)),
             left: Moment::left(language, device.expires_at, now),
-            scopes: scopes.into_iter().map(|scope| scope.description).collect(),
+            scopes: scopes.iter().map(|scope| scope.in_words([language.tag()]).to_owned()).collect(),
         }
     }
 }

@@ -6,6 +6,7 @@ devices-older = Ältere Geräte
 devices-connected = Verbunden.
 devices-trusted = Verbunden und vertraut: Es bleibt lange verbunden, auch wenn es nicht benutzt wird.
 devices-locked = Gesperrt: Es hat keinen Zugriff, bis Sie es entsperren.
+devices-locked-by-administrator = Von der Verwaltung gesperrt
 devices-expired = Abgelaufen: Es muss neu verbunden werden.
 devices-connected-when = Verbunden
 devices-seen = Zuletzt gesehen

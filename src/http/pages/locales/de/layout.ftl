@@ -2,6 +2,10 @@ layout-warning = Wer es ehrlich meint, schickt Ihnen keinen Code. Machen Sie nur
 layout-signed-in = Angemeldet als { $account }
 layout-devices = Ihre Geräte
 layout-sign-out = Abmelden
+# Links that the tenant gives.
+layout-support = Hilfe
+layout-privacy = Datenschutz
+layout-imprint = Impressum
 layout-language = Sprache
 layout-error-title = Fehler: { $title }
 layout-list-separator = { ", " }

@@ -6,6 +6,7 @@ devices-older = Older devices
 devices-connected = Connected.
 devices-trusted = Connected and trusted: it stays for long, even if it is not used.
 devices-locked = Locked: it has no access until you unlock it.
+devices-locked-by-administrator = Locked by an administrator
 devices-expired = Expired: it has to be connected again.
 devices-connected-when = Connected
 devices-seen = Last seen

@@ -2,6 +2,10 @@ layout-warning = Nobody legitimate will send you a code. Only continue if you st
 layout-signed-in = Signed in as { $account }
 layout-devices = Your devices
 layout-sign-out = Sign out
+# Links that the tenant gives.
+layout-support = Help
+layout-privacy = Privacy
+layout-imprint = Legal notice
 layout-language = Language
 # The title of a page whose form was not accepted.
 layout-error-title = Error: { $title }

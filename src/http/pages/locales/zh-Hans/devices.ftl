@@ -6,6 +6,7 @@ devices-older = 较早的设备
 devices-connected = 已连接。
 devices-trusted = 已连接并受信任：即使长期不使用，也会保持连接。
 devices-locked = 已锁定：在您解锁之前，它没有任何访问权限。
+devices-locked-by-administrator = 已被管理员锁定
 devices-expired = 已过期：需要重新连接。
 devices-connected-when = 连接
 devices-seen = 最近活动

@@ -148,7 +148,7 @@ impl ClientFields {
                 client.name = client.client_id.to_string();
             }
             for keys in [
-                map(self.jwks, |set| ClientKeys::Registered(Value::Object(set))),
+                map(self.jwks, |set| ClientKeys::Registered(Value::Object(set).into())),
                 map(jwks_uri, ClientKeys::Published),
             ] {
                 match keys {
@@ -300,7 +300,7 @@ impl ClientBody {
     pub fn of(app: &App, tenant: &Tenant, stored: Stored<Client>) -> Self {
         let Stored { value: client, version, created_at } = stored;
         let (jwks, jwks_uri) = match &client.keys {
-            Some(ClientKeys::Registered(set)) => (Some(set.clone()), None),
+            Some(ClientKeys::Registered(set)) => (Some(set.document().clone()), None),
             Some(ClientKeys::Published(uri)) => (None, Some(uri.to_string())),
             None => (None, None),
         };

@@ -1,0 +1,74 @@
+//! Step 6 in one statement: where somebody has decided and the case is the plain one, nothing is looked up before the
+//! tokens are collected (RFC 8628 §3.5).
+
+use super::poll::PollRequest;
+use crate::app::App;
+use crate::domain::authenticate_client::AuthenticatedClient;
+use crate::domain::connection_lifetimes::ConnectionLifetimes;
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::tokens::{self, Grant, IssuedTokens};
+use crate::domain::{granting, policies, refresh, resources};
+use crate::model::bearer_secret::SecretHash;
+use crate::model::client::GrantType;
+use crate::model::ids::{DeviceId, TokenFamilyId};
+use crate::model::request_origin::RequestOrigin;
+use crate::model::tenant::Tenant;
+use crate::store::device_sessions::redemptions::{Ground, PlainCase, Redemption};
+
+/// Hands out the tokens of a session that memory knows was decided, if its case is the plain one: of any other, and of
+/// one that was denied or collected, the statement changes nothing, and the rule has the say.
+///
+/// The tokens are signed afterwards, with a key that is at hand before: an answer can be lost on its way here as well
+/// as behind, and not more easily.
+pub(super) async fn collect(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    code: &SecretHash,
+    origin: &RequestOrigin,
+) -> Result<Option<IssuedTokens>, OAuthError> {
+    // A proof is spent once the session is known to be its key's, and whoever wants less may want what there is not.
+    let is_plain = request.proof.is_none() && request.scope.is_none() && request.resources.is_empty();
+    if !is_plain || !client.may_use(GrantType::RefreshToken) || !app.sessions.is_decided(code) {
+        return Ok(None);
+    }
+    let key = tokens::key(app, tenant, client).await?;
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let plain = PlainCase {
+        client: client.client_id.clone(),
+        scopes: granting::grantable_by_anybody(client, &catalogue),
+        not_before: granting::not_before(tenant, client),
+    };
+    let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
+    let now = app.clock.now();
+    let device_id = DeviceId(app.random.uuid_v7(now));
+    let latest_end = now + lifetimes.absolute;
+    let (secret, refresh_token) = refresh::new_token(app, lifetimes.idle, latest_end);
+    let redemption = Redemption {
+        tenant: tenant.id,
+        code: *code,
+        ground: Ground::Plain(plain),
+        device_id,
+        family_id: TokenFamilyId(app.random.uuid_v7(now)),
+        expires_at: latest_end,
+        refresh_token: Some(refresh_token),
+        audit_id: app.random.uuid_v7(now),
+        origin: origin.clone(),
+        at: now,
+    };
+    let Some(redeemed) = app.queues.redemptions.submit(redemption).await? else { return Ok(None) };
+    metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
+    let grant = Grant {
+        tenant,
+        client,
+        user: &redeemed.user,
+        device_id,
+        scopes: &redeemed.scopes,
+        resources: &resources::or_default(app, tenant, redeemed.resources),
+        dpop_key: None,
+        authentication: &redeemed.authentication,
+        ends_at: redeemed.expires_at,
+    };
+    tokens::issue_with(app, &key, &grant, Some(secret)).await.map(Some)
+}

@@ -1,0 +1,261 @@
+//! `/admin/devices`: everybody's devices.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use super::query::Filters;
+use crate::app::App;
+use crate::domain::devices::DeviceError;
+use crate::domain::devices::administration::{self, Administrator};
+use crate::domain::devices::find;
+use crate::http::no_store;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::devices::body::{DeviceBody, DevicePatch};
+use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::paging::Cursor;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::device::{Device, DeviceStatus};
+use crate::model::ids::{DeviceId, UserId};
+use crate::store::devices::listings::{self, Filter};
+
+/// Devices, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceList {
+    /// The devices.
+    devices: Vec<DeviceBody>,
+    /// Where the list goes on, for `cursor`; null: this was the end.
+    next_cursor: Option<String>,
+}
+
+impl Caller {
+    /// The caller as an administrator of everybody's devices.
+    pub(super) fn administrator(&self) -> Administrator<'_> {
+        Administrator { tenant: &self.tenant, user: self.user.id, origin: &self.origin }
+    }
+}
+
+/// The device that a path names. Whatever is no identifier names none.
+fn device_id(text: &str) -> Result<DeviceId, Problem> {
+    find::identifier(text).ok_or_else(no_such_device)
+}
+
+fn no_such_device() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "device_not_found",
+        "There is no such device in this tenant.",
+        "List the devices with GET /admin/devices.",
+    )
+}
+
+fn problem(error: DeviceError) -> Problem {
+    match error {
+        DeviceError::NotFound => no_such_device(),
+        other => other.into(),
+    }
+}
+
+fn answer(device: Device) -> Response {
+    let version = etag(device.version);
+    ([version], no_store(DeviceBody::of(device, None))).into_response()
+}
+
+/// The status that a word names, of those that a connected device can have.
+pub(super) fn status(word: &str) -> Option<DeviceStatus> {
+    match word {
+        "active" => Some(DeviceStatus::Active),
+        "locked" => Some(DeviceStatus::Locked),
+        "expired" => Some(DeviceStatus::Expired),
+        _ => None,
+    }
+}
+
+/// The country that two letters name, whatever their case.
+pub(super) fn country(text: &str) -> Option<String> {
+    (text.len() == 2 && text.bytes().all(|letter| letter.is_ascii_alphabetic()))
+        .then(|| text.to_ascii_uppercase())
+}
+
+/// Lists everybody's devices, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/devices",
+    operation_id = "v1_admin_devices_list",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    params(
+        ("user_id" = Option<Uuid>, Query, description = "Only this person's"),
+        ("client_id" = Option<String>, Query, description = "Only this client's"),
+        ("status" = Option<String>, Query, description = "`active`, `locked` or `expired`"),
+        ("country" = Option<String>, Query, description = "Only those connected from there: two letters of ISO 3166-1"),
+        ("last_seen_before" = Option<String>, Query, description = "Only those that renewed their access no later"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<i64>, Query, description = "1 to 1000; 100 by default"),
+    ),
+    responses((status = 200, description = "A part of the list", body = DeviceList), ReadRefusals)
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let tenant = caller.tenant.id;
+    let filter = Filter {
+        user: filters.id("user_id")?.map(UserId),
+        client: filters.text("client_id"),
+        status: filters.read("status", "active, locked or expired", status)?,
+        country: filters.read("country", "two letters of ISO 3166-1", country)?,
+        last_seen_before: filters.time("last_seen_before")?,
+    };
+    let limit = filters.limit()?;
+    let after = filters.cursor::<DeviceId>(&app, tenant)?;
+    let mut found = listings::list(&app.db, tenant, &filter, after, limit + 1, app.clock.now()).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let goes_on = found.len() > shown;
+    found.truncate(shown);
+    let last = found.last().filter(|_| goes_on);
+    let next_cursor = last.map(|last| Cursor::seal(&app, tenant, filters.name(), &DeviceId(last.id)));
+    let devices = found.into_iter().map(|device| DeviceBody::of(device, None)).collect();
+    Ok(no_store(DeviceList { devices, next_cursor }).into_response())
+}
+
+/// One device.
+#[utoipa::path(
+    get,
+    path = "/admin/devices/{id}",
+    operation_id = "v1_admin_devices_show",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    params(("id" = String, Path, description = "The device's identifier")),
+    responses(
+        (status = 200, description = "The device", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        ReadRefusals,
+    )
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = device_id(&id)?;
+    Ok(answer(administration::find(&app, caller.administrator(), id).await.map_err(problem)?))
+}
+
+/// Changes a device's name or metadata, or takes the trust from it.
+#[utoipa::path(
+    patch,
+    path = "/admin/devices/{id}",
+    operation_id = "v1_admin_devices_update",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that the change is meant for"),
+    ),
+    request_body = DevicePatch,
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        WriteRefusals,
+    )
+)]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+    JsonBody(patch): JsonBody<DevicePatch>,
+) -> Result<Response, Problem> {
+    let id = device_id(&id)?;
+    let changed = administration::change(&app, caller.administrator(), id, patch.into(), &meant_for).await;
+    Ok(answer(changed.map_err(problem)?))
+}
+
+/// Disconnects a device: its refresh tokens and access tokens are dead.
+#[utoipa::path(
+    delete,
+    path = "/admin/devices/{id}",
+    operation_id = "v1_admin_devices_delete",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+    ),
+    responses((status = 204, description = "It is disconnected"), WriteRefusals)
+)]
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<StatusCode, Problem> {
+    let id = device_id(&id)?;
+    administration::revoke(&app, caller.administrator(), id, &meant_for).await.map_err(problem)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Locks a device: until an administrator unlocks it, it gets no tokens, and those it has do not count.
+#[utoipa::path(
+    post,
+    path = "/admin/devices/{id}/lock",
+    operation_id = "v1_admin_devices_lock",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+    ),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        WriteRefusals,
+    )
+)]
+pub async fn lock(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let id = device_id(&id)?;
+    let locked = administration::lock(&app, caller.administrator(), id, &meant_for).await;
+    Ok(answer(locked.map_err(problem)?))
+}
+
+/// Unlocks a device, whoever locked it: it goes on as before.
+#[utoipa::path(
+    post,
+    path = "/admin/devices/{id}/unlock",
+    operation_id = "v1_admin_devices_unlock",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = String, Path, description = "The device's identifier"),
+        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+    ),
+    responses(
+        (status = 200, description = "The device as it is now", body = DeviceBody,
+         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        WriteRefusals,
+    )
+)]
+pub async fn unlock(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<String>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let id = device_id(&id)?;
+    let unlocked = administration::unlock(&app, caller.administrator(), id, &meant_for).await;
+    Ok(answer(unlocked.map_err(problem)?))
+}

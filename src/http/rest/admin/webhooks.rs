@@ -1,0 +1,150 @@
+//! `/admin/webhooks`: who is told of what happens.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::answers::{ReadRefusals, WriteRefusals};
+use crate::app::App;
+use crate::domain::webhooks::{self as domain, WebhookError};
+use crate::http::no_store;
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor};
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::Problem;
+use crate::model::ids::WebhookId;
+use crate::model::webhook::Webhook;
+use crate::store::webhooks;
+
+/// An address that is told what happens (Standard Webhooks 1.0); never its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Webhook)]
+pub struct WebhookBody {
+    /// Its identifier.
+    id: Uuid,
+    /// Where messages go.
+    #[schema(example = "https://example.com/hooks/latchkey")]
+    url: String,
+    /// The actions of the audit trail it is told of; none: all.
+    #[schema(example = json!(["device_session.approved"]))]
+    actions: Vec<String>,
+    /// Whether it is told anything; false once it answered 410 Gone.
+    enabled: bool,
+}
+
+/// The tenant's webhooks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookList {
+    /// The oldest first.
+    webhooks: Vec<WebhookBody>,
+}
+
+/// A new webhook with its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CreatedWebhook {
+    #[serde(flatten)]
+    webhook: WebhookBody,
+    /// What signs the messages, as Standard Webhooks writes it; in this answer and in no other.
+    #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+    secret: String,
+}
+
+/// A webhook to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateWebhook {
+    /// Where messages go: an https address of the public internet, without credentials and fragment.
+    #[schema(example = "https://example.com/hooks/latchkey")]
+    url: String,
+    /// The actions of the audit trail it is told of, at most 64; none: all.
+    #[serde(default)]
+    #[schema(max_items = 64, example = json!(["device_session.approved"]))]
+    actions: Vec<String>,
+}
+
+impl From<Webhook> for WebhookBody {
+    fn from(webhook: Webhook) -> Self {
+        let Webhook { id, tenant_id: _, url, actions, enabled } = webhook;
+        Self { id: id.0, url: url.into(), actions, enabled }
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        match error {
+            WebhookError::UnfitUrl(unfit) => Self::invalid_field("url", unfit.to_string()),
+            WebhookError::UnknownAction(_) | WebhookError::TooManyActions => {
+                Self::invalid_field("actions", error.to_string())
+            }
+            WebhookError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The tenant's webhooks.
+#[utoipa::path(
+    get,
+    path = "/admin/webhooks",
+    operation_id = "v1_admin_webhooks_list",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    responses((status = 200, description = "The webhooks", body = WebhookList), ReadRefusals)
+)]
+pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
+    let all = webhooks::all(&app.db, caller.tenant.id).await?;
+    Ok(no_store(WebhookList { webhooks: all.into_iter().map(WebhookBody::from).collect() }).into_response())
+}
+
+/// Makes a webhook. The secret that signs its messages is in this answer and in no other.
+#[utoipa::path(
+    post,
+    path = "/admin/webhooks",
+    operation_id = "v1_admin_webhooks_create",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    request_body = CreateWebhook,
+    responses((status = 201, description = "The webhook", body = CreatedWebhook), WriteRefusals)
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    JsonBody(new): JsonBody<CreateWebhook>,
+) -> Result<Response, Problem> {
+    let url = Url::parse(&new.url).map_err(|error| Problem::invalid_field("url", error.to_string()))?;
+    let (webhook, secret) = domain::create(&app, caller.tenant.id, url, new.actions, &caller.by()).await?;
+    let created = CreatedWebhook { webhook: webhook.into(), secret: secret.to_string() };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], axum::Json(created)).into_response())
+}
+
+/// Removes a webhook; messages that wait for it are not sent.
+#[utoipa::path(
+    delete,
+    path = "/admin/webhooks/{id}",
+    operation_id = "v1_admin_webhooks_delete",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("id" = Uuid, Path, description = "The webhook's identifier")),
+    responses((status = 204, description = "It is gone"), WriteRefusals)
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
+    if domain::delete(&app, caller.tenant.id, WebhookId(id), &caller.by()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "webhook_not_found",
+            "There is no such webhook.",
+            "List the webhooks with GET /admin/webhooks.",
+        ))
+    }
+}

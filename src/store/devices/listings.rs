@@ -1,0 +1,136 @@
+//! Administrators look over the devices of a whole tenant, newest first. Identifiers are made in the order of time, so
+//! the order is that of an index, and what a page costs does not depend on how many devices there are.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::DeviceRow;
+use crate::model::device::{Device, DeviceStatus};
+use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::store::Result;
+
+/// Which devices are looked for; all that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Whose they are.
+    pub user: Option<UserId>,
+    /// The client they run.
+    pub client: Option<String>,
+    /// Where they stand.
+    pub status: Option<DeviceStatus>,
+    /// The country they were connected from (ISO 3166-1 alpha-2, upper case).
+    pub country: Option<String>,
+    /// They last renewed their access before this.
+    pub last_seen_before: Option<DateTime<Utc>>,
+}
+
+impl Filter {
+    /// Whether every device fits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { user, client, status, country, last_seen_before } = self;
+        user.is_none()
+            && client.is_none()
+            && status.is_none()
+            && country.is_none()
+            && last_seen_before.is_none()
+    }
+}
+
+/// A tenant's devices, newest first: those after the device `after`, `limit` at most.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    after: Option<DeviceId>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Device>> {
+    let mut query = QueryBuilder::<Postgres>::new(
+        "SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version, d.metadata, d.ip_address,
+                d.place, d.trusted, d.locked_at, d.locked_by_administrator, d.created_at, d.updated_at,
+                d.last_login_at, d.last_seen_at, d.expires_at, d.version",
+    );
+    push_conditions(&mut query, tenant, filter, now);
+    if let Some(after) = after {
+        query.push(" AND d.id < ").push_bind(after.0);
+    }
+    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
+    let rows: Vec<DeviceRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|row| row.into_device(now)).collect())
+}
+
+/// How many devices there are.
+pub async fn count(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*)");
+    push_conditions(&mut query, tenant, filter, now);
+    Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
+}
+
+/// Some of the devices, the newest first, kept from others until the transaction ends.
+pub async fn lock(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<DeviceId>> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT d.id");
+    push_conditions(&mut query, tenant, filter, now);
+    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit).push(" FOR NO KEY UPDATE OF d");
+    let ids: Vec<Uuid> = query.build_query_scalar().persistent(false).fetch_all(db).await?;
+    Ok(ids.into_iter().map(DeviceId).collect())
+}
+
+fn push_conditions(
+    query: &mut QueryBuilder<Postgres>,
+    tenant: TenantId,
+    filter: &Filter,
+    now: DateTime<Utc>,
+) {
+    query.push(
+        " FROM devices d
+          JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
+          JOIN tenants t ON t.id = d.tenant_id
+          JOIN users u ON u.id = d.user_id
+          JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
+          WHERE f.created_at >= coalesce(
+                    greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)
+            AND d.tenant_id = ",
+    );
+    query.push_bind(tenant.0);
+    if let Some(user) = filter.user {
+        query.push(" AND d.user_id = ").push_bind(user.0);
+    }
+    if let Some(client) = &filter.client {
+        query.push(" AND d.client_id = ").push_bind(client.clone());
+    }
+    match filter.status {
+        None => {}
+        Some(DeviceStatus::Active) => {
+            query.push(" AND d.locked_at IS NULL AND d.expires_at > ").push_bind(now);
+        }
+        Some(DeviceStatus::Locked) => {
+            query.push(" AND d.locked_at IS NOT NULL AND d.expires_at > ").push_bind(now);
+        }
+        Some(DeviceStatus::Expired) => {
+            query.push(" AND d.expires_at <= ").push_bind(now);
+        }
+        // What is not connected yet is no device.
+        Some(DeviceStatus::Pending | DeviceStatus::Approved) => {
+            query.push(" AND false");
+        }
+    }
+    if let Some(country) = &filter.country {
+        query.push(" AND d.country = ").push_bind(country.clone());
+    }
+    if let Some(before) = filter.last_seen_before {
+        query.push(" AND d.last_seen_at < ").push_bind(before);
+    }
+}

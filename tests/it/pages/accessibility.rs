@@ -1,0 +1,155 @@
+//! Every page can be used by everybody: axe-core finds nothing, nothing sticks out of the smallest screen, and the
+//! keyboard reaches everything. Without Chromium, npm or its registry the tests say so and are skipped.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::IntoResponse;
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use super::chromium::Chromium;
+use super::gallery::Gallery;
+use crate::support::programs;
+
+const WIDTHS: [u32; 3] = [320, 390, 1280];
+
+/// Whatever axe-core finds, of every kind that it knows, or only of the kinds that are told.
+const VIOLATIONS: &str = "
+    const rules = {'target-size': {enabled: true}};
+    return axe.run(document, {resultTypes: ['violations'], rules, runOnly: arguments[0] ?? undefined}).then(found =>
+        found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join('; ')));";
+
+/// Whatever makes the page scroll sideways (WCAG 2.2, 1.4.10).
+const STICKS_OUT: &str = "
+    const width = document.documentElement.clientWidth;
+    if (document.documentElement.scrollWidth <= width) return [];
+    return [...document.body.querySelectorAll('*')]
+        .filter(e => { const box = e.getBoundingClientRect(); return box.right > width + 1 || box.left < -1; })
+        .map(e => e.outerHTML.slice(0, 120));";
+
+/// What there is to reach, and a note of what was reached.
+const CONTROLS: &str = "
+    window.controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')]
+        .filter(e => e.checkVisibility() && !e.disabled);
+    window.reached = new Set();
+    window.unmarked = [];
+    const note = e => {
+        reached.add(e);
+        if (e !== document.body && getComputedStyle(e).outlineStyle === 'none') unmarked.push(e.outerHTML);
+    };
+    addEventListener('focusin', event => note(event.target));
+    // From the top, once a field that wants the focus at first has had it.
+    const frame = () => new Promise(requestAnimationFrame);
+    return frame().then(frame).then(() => {
+        document.body.tabIndex = -1;
+        document.body.focus();
+        reached.clear();
+        return controls.length;
+    });";
+
+/// What the keyboard does not reach, or where nobody sees that it has.
+const OUT_OF_REACH: &str =
+    "return controls.filter(e => !reached.has(e)).map(e => e.outerHTML).concat(unmarked);";
+
+/// The source of axe-core, where it can be had.
+async fn axe() -> Option<String> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pages/accessibility");
+    let folder = programs::folder("accessibility", &sources, &["package.json", "package-lock.json"]);
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    programs::run("npm", &mut install).await?;
+    Some(std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).expect("axe-core"))
+}
+
+/// Serves the pages as they were collected, with their headers; what they load comes from their server.
+async fn exhibit(gallery: Arc<Gallery>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("its address"));
+    let router = Router::new().fallback(show).with_state(gallery);
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    base
+}
+
+async fn show(State(gallery): State<Arc<Gallery>>, uri: Uri) -> impl IntoResponse {
+    let number = uri.path().strip_prefix("/page/").and_then(|number| number.parse::<usize>().ok());
+    if let Some((_, page)) = number.and_then(|number| gallery.pages.get(number)) {
+        let mut headers = page.headers.clone();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(header::SET_COOKIE);
+        headers.remove(header::TRANSFER_ENCODING);
+        return (StatusCode::OK, headers, page.html.clone().into_bytes());
+    }
+    let answer = gallery.server.http.get(format!("{}{uri}", gallery.server.base)).send().await;
+    let answer = answer.expect("the server answers");
+    let media_type = answer.headers().get(header::CONTENT_TYPE).cloned();
+    let headers = HeaderMap::from_iter(media_type.map(|value| (header::CONTENT_TYPE, value)));
+    (answer.status(), headers, answer.bytes().await.expect("it arrives").to_vec())
+}
+
+#[tokio::test]
+async fn every_page_can_be_used_by_everybody() {
+    let Some(axe) = axe().await else { return };
+    let Some(browser) = Chromium::start("gallery").await else { return };
+    let gallery = Arc::new(Box::pin(Gallery::open()).await);
+    let base = exhibit(Arc::clone(&gallery)).await;
+    browser.bring_along(&axe).await;
+    let mut found = Vec::new();
+    for (number, (name, _)) in gallery.pages.iter().enumerate() {
+        browser.resize(390).await;
+        browser.visit(&format!("{base}/page/{number}")).await;
+        let out_of_reach = out_of_reach(&browser).await;
+        found.extend(texts(&out_of_reach).map(|text| format!("{name}, by keyboard: {text}")));
+        for width in WIDTHS {
+            browser.resize(width).await;
+            let wide = browser.run(STICKS_OUT, json!(null)).await;
+            found.extend(texts(&wide).map(|text| format!("{name}, {width} wide: {text}")));
+            // Nothing but colours is otherwise in the dark.
+            for (scheme, kinds) in [("light", json!(null)), ("dark", json!(["cat.color"]))] {
+                browser.surround(scheme).await;
+                let violations = browser.run(VIOLATIONS, kinds).await;
+                found.extend(texts(&violations).map(|text| format!("{name}, {width} {scheme}: {text}")));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn no_page_sticks_out_when_its_script_runs_from_right_to_left() {
+    let Some(browser) = Chromium::start("right-to-left").await else { return };
+    let gallery = Arc::new(Box::pin(Gallery::open()).await);
+    let base = exhibit(Arc::clone(&gallery)).await;
+    browser.resize(320).await;
+    let mut found = Vec::new();
+    for (number, (name, _)) in gallery.pages.iter().enumerate() {
+        browser.visit(&format!("{base}/page/{number}")).await;
+        browser.run("document.documentElement.dir = 'rtl'", json!(null)).await;
+        let wide = browser.run(STICKS_OUT, json!(null)).await;
+        found.extend(texts(&wide).map(|text| format!("{name}: {text}")));
+        if ["consent with the code to type", "devices", "themed entry"].contains(name) {
+            browser.picture(&name.replace(' ', "-")).await;
+        }
+    }
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    browser.close().await;
+}
+
+/// Presses Tab often enough to come to everything.
+async fn out_of_reach(browser: &Chromium) -> Value {
+    let controls = browser.run(CONTROLS, json!(null)).await.as_u64().expect("a number");
+    let tabs: String = (0..=controls).map(|_| char::from(Key::Tab)).collect();
+    browser.type_text(&tabs).await;
+    browser.run(OUT_OF_REACH, json!(null)).await
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().expect("a list").iter().filter_map(Value::as_str)
+}

@@ -1,0 +1,150 @@
+//! What one statement may do unseen: only what the rule would do as well. Whatever is not plain it leaves as it was.
+
+use chrono::TimeDelta;
+use latchkey::domain::refresh::new_token;
+use latchkey::model::bearer_secret::SecretHash;
+use latchkey::model::ids::{ClientId, DeviceId, RequestId, TokenFamilyId};
+use latchkey::model::request_origin::RequestOrigin;
+use latchkey::model::scope::ScopeSet;
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::device_sessions::redemptions::{self, Redemption};
+use latchkey::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
+
+use crate::support::{Started, TestServer};
+
+const OFFLINE: &str = "openid offline_access";
+const LONGEST: TimeDelta = TimeDelta::days(90);
+
+fn origin(server: &TestServer) -> RequestOrigin {
+    let request_id = RequestId(server.app.random.uuid_v7(server.clock.now()));
+    RequestOrigin { request_id, ip_address: [127, 0, 0, 1].into(), user_agent: None }
+}
+
+fn tv() -> ClientId {
+    ClientId::parse("tv").unwrap()
+}
+
+async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> bool {
+    let (app, at) = (&server.app, server.clock.now());
+    let rotation = Rotation {
+        tenant: DEFAULT_TENANT,
+        replaced: SecretHash::of(token),
+        ground: Ground::Plain(plain),
+        successor: new_token(app, TimeDelta::days(14), at + LONGEST).1,
+        audit_id: app.random.uuid_v7(at),
+        origin: origin(server),
+        at,
+    };
+    app.queues.rotations.submit(rotation).await.unwrap().is_some()
+}
+
+async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions::PlainCase) -> bool {
+    let (app, at) = (&server.app, server.clock.now());
+    let redemption = Redemption {
+        tenant: DEFAULT_TENANT,
+        code: SecretHash::of(&started.device_code),
+        ground: redemptions::Ground::Plain(plain),
+        device_id: DeviceId(app.random.uuid_v7(at)),
+        family_id: TokenFamilyId(app.random.uuid_v7(at)),
+        expires_at: at + LONGEST,
+        refresh_token: Some(new_token(app, TimeDelta::days(14), at + LONGEST).1),
+        audit_id: app.random.uuid_v7(at),
+        origin: origin(server),
+        at,
+    };
+    app.queues.redemptions.submit(redemption).await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_unseen_only_when_there_is_nothing_to_judge() {
+    let server = TestServer::start().await;
+    let (device, ada) = (server.tv().await, server.ada().await);
+    let token = device.connect(&ada, OFFLINE).await.string("refresh_token");
+    let scopes = ScopeSet::parse(OFFLINE).unwrap();
+    let plain = PlainCase { client: tv(), scopes, not_before: None, longest: LONGEST };
+    let later = Some(server.clock.now() + TimeDelta::seconds(1));
+    for otherwise in [
+        PlainCase { client: ClientId::parse("other").unwrap(), ..plain.clone() },
+        PlainCase { scopes: ScopeSet::parse("offline_access").unwrap(), ..plain.clone() },
+        PlainCase { not_before: later, ..plain.clone() },
+        PlainCase { longest: LONGEST - TimeDelta::seconds(1), ..plain.clone() },
+    ] {
+        assert!(!is_exchanged(&server, &token, otherwise.clone()).await, "{otherwise:?}");
+    }
+    for (change, back) in [
+        ("UPDATE token_families SET dpop_jkt = '\\x00'", "UPDATE token_families SET dpop_jkt = NULL"),
+        ("UPDATE token_families SET revoked_at = now()", "UPDATE token_families SET revoked_at = NULL"),
+        (
+            "UPDATE token_families SET granted_scopes = '{openid}'",
+            "UPDATE token_families SET granted_scopes = '{openid,offline_access}'",
+        ),
+        ("UPDATE devices SET trusted = true", "UPDATE devices SET trusted = false"),
+        ("UPDATE devices SET locked_at = now()", "UPDATE devices SET locked_at = NULL"),
+        (
+            "UPDATE refresh_tokens SET expires_at = expires_at - interval '15 days'",
+            "UPDATE refresh_tokens SET expires_at = expires_at + interval '15 days'",
+        ),
+        ("UPDATE refresh_tokens SET superseded_at = now()", "UPDATE refresh_tokens SET superseded_at = NULL"),
+        ("UPDATE users SET tokens_not_before = 'infinity'", "UPDATE users SET tokens_not_before = NULL"),
+        ("UPDATE users SET enabled = false", "UPDATE users SET enabled = true"),
+        ("UPDATE clients SET enabled = false", "UPDATE clients SET enabled = true"),
+        ("UPDATE tenants SET enabled = false", "UPDATE tenants SET enabled = true"),
+    ] {
+        server.execute(change).await;
+        assert!(!is_exchanged(&server, &token, plain.clone()).await, "{change}");
+        server.execute(back).await;
+    }
+    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 1);
+    assert!(is_exchanged(&server, &token, plain.clone()).await);
+    assert!(!is_exchanged(&server, &token, plain).await, "it was used");
+    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 2);
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_unseen_only_when_there_is_nothing_to_judge() {
+    let server = TestServer::start().await;
+    let (device, ada) = (server.tv().await, server.ada().await);
+    let started = device.start(OFFLINE).await;
+    let scopes = ScopeSet::parse(OFFLINE).unwrap();
+    let plain = redemptions::PlainCase { client: tv(), scopes, not_before: None };
+    assert!(!is_redeemed(&server, &started, plain.clone()).await, "nobody has decided");
+    ada.approve(&started.user_code).await;
+    let later = Some(server.clock.now() + TimeDelta::seconds(1));
+    for otherwise in [
+        redemptions::PlainCase { client: ClientId::parse("other").unwrap(), ..plain.clone() },
+        redemptions::PlainCase { scopes: ScopeSet::parse("offline_access").unwrap(), ..plain.clone() },
+        redemptions::PlainCase { not_before: later, ..plain.clone() },
+    ] {
+        assert!(!is_redeemed(&server, &started, otherwise.clone()).await, "{otherwise:?}");
+    }
+    for (change, back) in [
+        ("UPDATE device_sessions SET dpop_jkt = '\\x00'", "UPDATE device_sessions SET dpop_jkt = NULL"),
+        ("UPDATE device_sessions SET trusted = true", "UPDATE device_sessions SET trusted = false"),
+        ("UPDATE device_sessions SET state = 'denied'", "UPDATE device_sessions SET state = 'approved'"),
+        (
+            "UPDATE device_sessions SET expires_at = expires_at - interval '1 day'",
+            "UPDATE device_sessions SET expires_at = expires_at + interval '1 day'",
+        ),
+        (
+            "UPDATE device_sessions SET granted_scopes = '{openid}'",
+            "UPDATE device_sessions SET granted_scopes = '{openid,offline_access}'",
+        ),
+        ("UPDATE users SET tokens_not_before = 'infinity'", "UPDATE users SET tokens_not_before = NULL"),
+        ("UPDATE users SET locked_at = now()", "UPDATE users SET locked_at = NULL"),
+        ("UPDATE clients SET enabled = false", "UPDATE clients SET enabled = true"),
+        ("UPDATE tenants SET enabled = false", "UPDATE tenants SET enabled = true"),
+    ] {
+        server.execute(change).await;
+        assert!(!is_redeemed(&server, &started, plain.clone()).await, "{change}");
+        server.execute(back).await;
+    }
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
+    server.execute("UPDATE device_sessions SET chosen_lifetime_seconds = 3600").await;
+    assert!(is_redeemed(&server, &started, plain.clone()).await);
+    assert!(!is_redeemed(&server, &started, plain).await, "it was used");
+    let ends_in_an_hour =
+        "SELECT count(*) FROM token_families f JOIN devices d ON d.expires_at = f.expires_at
+                           JOIN refresh_tokens t ON t.expires_at = f.expires_at
+                           WHERE f.expires_at = f.created_at + interval '1 hour'";
+    assert_eq!(server.count(ends_in_an_hour).await, 1);
+}
