@@ -9,13 +9,8 @@ mod walk;
 use crate::support::{Page, Person, TestServer};
 
 /// Every page that is looked at.
-const PAGES: [&str; 5] = [
-    "/console/sessions",
-    "/console/devices",
-    "/console/clients",
-    "/console/clients/new",
-    "/console/keys",
-];
+const PAGES: [&str; 5] =
+    ["/console/sessions", "/console/devices", "/console/clients", "/console/clients/new", "/console/keys"];
 /// Every form that changes something.
 const CHANGES: [&str; 9] = [
     "/console/devices/lock",

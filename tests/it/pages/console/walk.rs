@@ -66,7 +66,9 @@ async fn an_administrator_denies_a_session_makes_a_client_locks_its_device_and_r
     let code = code.text().await.expect("its text");
     let ada = server.ada().await;
     ada.approve(&code).await;
-    // Nobody reloads the page.
+    // Nobody reloads the page. Whoever asks for less motion, as the pictures do, is asked first.
+    assert!(!phone.has(".status.approved").await);
+    press(&phone, "[data-live-toggle]").await;
     phone.sees(".status.approved").await;
 
     let lamp = Device::new(server.http.clone(), &server.base, "lamp", Proof::None);
