@@ -234,6 +234,7 @@ async fn console(server: &TestServer) -> Named {
         ("console's form refused", taken),
         ("console's change", hal.visit("/console/client/change?id=gate").await),
         ("console's keys", rotated),
+        ("console's audit", hal.visit("/console/audit").await),
         ("console closed", ida.visit("/console/keys").await),
     ]
 }

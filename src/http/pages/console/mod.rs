@@ -2,6 +2,7 @@
 //! `/admin` call, for the same roles.
 
 mod assets;
+mod audit;
 mod client;
 mod client_form;
 mod clients;
@@ -48,6 +49,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console/devices/disconnect", post(devices::disconnect))
         .route(Section::Keys.path(), get(keys::show))
         .route("/console/keys/rotate", post(keys::rotate))
+        .route(Section::Audit.path(), get(audit::show))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::SCRIPT_PATH, get(assets::script))
 }
@@ -67,10 +69,12 @@ pub(super) enum Section {
     Clients,
     /// The keys that sign tokens.
     Keys,
+    /// What the audit trail tells.
+    Audit,
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 4] = [Self::Sessions, Self::Devices, Self::Clients, Self::Keys];
+    pub(super) const ALL: [Self; 5] = [Self::Sessions, Self::Devices, Self::Clients, Self::Keys, Self::Audit];
 
     /// Where it begins.
     pub(super) const fn path(self) -> &'static str {
@@ -79,6 +83,7 @@ impl Section {
             Self::Devices => "/console/devices",
             Self::Clients => "/console/clients",
             Self::Keys => "/console/keys",
+            Self::Audit => "/console/audit",
         }
     }
 
@@ -88,6 +93,7 @@ impl Section {
             Self::Devices => "Devices",
             Self::Clients => "Clients",
             Self::Keys => "Keys",
+            Self::Audit => "Audit",
         }
     }
 

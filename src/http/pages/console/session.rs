@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
+use super::audit::person;
 use super::links::link;
 use super::views::{Moment, Navigation};
 use super::visitor::{Administrator, Visitor};
@@ -21,9 +22,9 @@ use crate::domain::tenants;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::sessions as shown;
 use crate::model::device_session::State as SessionState;
-use crate::model::ids::{DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{DeviceSessionId, TenantId};
 use crate::model::session_status::SessionStatus;
-use crate::store::audit_events::{self, StoredEvent};
+use crate::store::audit_events;
 use crate::store::device_sessions::listings::{self, Listed};
 use crate::store::users;
 
@@ -155,11 +156,6 @@ async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<En
     entries.push(Entry::of(session.expires_at, end));
     entries.sort_by_key(|entry| entry.at);
     Ok(entries)
-}
-
-fn person(event: &StoredEvent) -> Option<UserId> {
-    let id = event.actor_id.as_deref().filter(|_| event.actor_kind == "user")?;
-    Uuid::try_parse(id).ok().map(UserId)
 }
 
 /// Ends a pending session.

@@ -1,5 +1,6 @@
 //! The console: for whom it is, and what its pages show and do.
 
+mod audit;
 mod clients;
 mod devices;
 mod keys;
@@ -9,8 +10,14 @@ mod walk;
 use crate::support::{Page, Person, TestServer};
 
 /// Every page that is looked at.
-const PAGES: [&str; 5] =
-    ["/console/sessions", "/console/devices", "/console/clients", "/console/clients/new", "/console/keys"];
+const PAGES: [&str; 6] = [
+    "/console/sessions",
+    "/console/devices",
+    "/console/clients",
+    "/console/clients/new",
+    "/console/keys",
+    "/console/audit",
+];
 /// Every form that changes something.
 const CHANGES: [&str; 9] = [
     "/console/devices/lock",
