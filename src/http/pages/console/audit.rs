@@ -92,7 +92,7 @@ impl Wanted {
     }
 }
 
-/// What a browser's field for a time holds.
+/// A time in UTC, as ISO 8601 writes it without a zone.
 fn time(text: Option<&str>) -> Result<Option<DateTime<Utc>>, chrono::ParseError> {
     let read = |text: &str| {
         let minutes = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M");
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_browsers_write_them() {
+    fn times_are_read_to_the_minute_or_the_second() {
         let read = |text| time(Some(text)).map(|time| time.unwrap().to_rfc3339());
         assert_eq!(read("2026-01-15T10:20").as_deref(), Ok("2026-01-15T10:20:00+00:00"));
         assert_eq!(read("2026-01-15T10:20:30").as_deref(), Ok("2026-01-15T10:20:30+00:00"));
