@@ -288,6 +288,18 @@ impl Config {
         }
     }
 
+    /// The same with another host: tenants' hosts are reached by the scheme and at the port of the service.
+    #[must_use]
+    pub fn origin_at(&self, host: &str) -> String {
+        let mut origin = self.public_origin();
+        if let Ok(mut url) = Url::parse(&origin)
+            && url.set_host(Some(host)).is_ok()
+        {
+            origin = url.origin().ascii_serialization();
+        }
+        origin
+    }
+
     /// Whether people and devices reach the service over TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {

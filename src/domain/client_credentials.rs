@@ -73,7 +73,7 @@ async fn grant(
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
-    let default_audience = resources::default_audience(app, &tenant.slug);
+    let default_audience = resources::default_audience(app, tenant);
     let requested = granting::requested_resources(&known, &default_audience, &request.resources)?;
     Ok(Grant {
         scopes: granting::for_client_itself(client, &catalogue, request.scope.as_deref())?,

@@ -9,14 +9,14 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::device::displayable;
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
-use crate::model::tenant::{Tenant, TenantSlug};
+use crate::model::tenant::Tenant;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, resources};
 
 /// The services that tokens are for where these were named: the tenant's default where none was.
 #[must_use]
 pub fn or_default(app: &App, tenant: &Tenant, named: Vec<String>) -> Vec<String> {
-    if named.is_empty() { vec![default_audience(app, &tenant.slug)] } else { named }
+    if named.is_empty() { vec![default_audience(app, tenant)] } else { named }
 }
 
 /// Why a resource cannot be made.
@@ -60,7 +60,7 @@ pub async fn create(
     let id = ResourceId(app.random.uuid_v7(now));
     let mut transaction = app.db.begin().await?;
     // Some verifiers overlook a slash at the end, and case does not matter in most of it.
-    let issuer = tenants::issuer(app, &tenant.slug);
+    let issuer = tenants::issuer(app, &tenant);
     let is_issuer = resource.uri.trim_end_matches('/').eq_ignore_ascii_case(&issuer);
     if is_issuer || clients::find(&mut *transaction, tenant.id, &resource.uri).await?.is_some() {
         return Err(ResourceError::IssuerOrClient);
@@ -137,7 +137,7 @@ fn event<'a>(action: Action, uri: String, details: serde_json::Value, by: &By<'a
 
 /// The service that tokens are for when nobody named one (RFC 9068 §3). Always known.
 #[must_use]
-pub fn default_audience(app: &App, slug: &TenantSlug) -> String {
+pub fn default_audience(app: &App, tenant: &Tenant) -> String {
     let set = app.config.tokens.default_audience.clone();
-    set.unwrap_or_else(|| format!("{}/api", tenants::issuer(app, slug)))
+    set.unwrap_or_else(|| format!("{}/api", tenants::issuer(app, tenant)))
 }

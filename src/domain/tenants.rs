@@ -9,12 +9,14 @@ use super::oauth_error::{ErrorCode, OAuthError};
 use super::signing_keys;
 use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::change::Change;
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
 use crate::model::scope::Scope;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
+use crate::model::tenant_host::TenantHost;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{self, StoreError, scopes, tenants};
 
@@ -30,6 +32,12 @@ pub enum TenantError {
     /// Whoever administers all tenants would lock themselves out.
     #[error("the default tenant cannot be disabled")]
     DefaultStaysEnabled,
+    /// It is where the server itself is, or a tenant that has no place but there.
+    #[error("the default tenant is at public_url, and nobody else is")]
+    HostIsServers,
+    /// Each host leads to one tenant.
+    #[error("another tenant has this host")]
+    HostTaken,
     /// The name cannot be shown to people.
     #[error("a tenant's name has 1 to 128 characters, without control or direction characters")]
     UnfitName,
@@ -59,10 +67,30 @@ pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthErro
         .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))
 }
 
-/// The tenant's issuer identifier (RFC 8414 §2).
+/// The tenant that is at this host, if it is one's own.
+pub async fn at_host(app: &App, host: &TenantHost) -> Result<Option<TenantSlug>, OAuthError> {
+    // The server's own host is never a tenant's.
+    if is_servers(app, host) { Ok(None) } else { Ok(app.cached.tenant_at(&app.db, host).await?) }
+}
+
+/// The tenant's issuer identifier (RFC 8414 §2). It is one and the same whichever way the tenant was asked: with a
+/// host of its own that host's origin, else its path at the server's.
 #[must_use]
-pub fn issuer(app: &App, slug: &TenantSlug) -> String {
-    format!("{}{}", app.config.public_origin(), slug.path_prefix())
+pub fn issuer(app: &App, tenant: &Tenant) -> String {
+    address(app, &tenant.slug, tenant.host.as_ref())
+}
+
+/// What all URLs start with that are given out for a tenant.
+#[must_use]
+pub fn address(app: &App, slug: &TenantSlug, host: Option<&TenantHost>) -> String {
+    match host {
+        Some(host) => app.config.origin_at(host.as_str()),
+        None => app.config.public_origin() + &slug.path_prefix(),
+    }
+}
+
+fn is_servers(app: &App, host: &TenantHost) -> bool {
+    app.config.server.public_url.as_ref().and_then(|url| url.host_str()) == Some(host.as_str())
 }
 
 /// Makes the default tenant, if it is not there yet.
@@ -102,6 +130,7 @@ async fn create_with_id(
     let tenant = Tenant {
         id,
         slug,
+        host: None,
         name: name.to_owned(),
         enabled: true,
         tokens_not_before: None,
@@ -126,18 +155,20 @@ async fn create_with_id(
 pub struct TenantChange {
     /// Its name for people.
     pub name: Option<String>,
+    /// The host that is its own.
+    pub host: Change<TenantHost>,
     /// Suspends it, or lets it go on. While it is suspended nothing of it answers, and none of its tokens counts.
     pub standing: Option<TenantStanding>,
 }
 
-/// Changes a tenant.
+/// Changes a tenant; what it is then.
 pub async fn change(
     app: &App,
     slug: &TenantSlug,
     change: TenantChange,
     meant_for: &MeantFor,
     by: &By<'_>,
-) -> Result<(), TenantError> {
+) -> Result<Tenant, TenantError> {
     let mut transaction = app.db.begin().await?;
     let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
     meant_for.check(found.version)?;
@@ -154,13 +185,25 @@ pub async fn change(
         after.name = fit_name(&name)?;
         tenants::rename(&mut *transaction, before.id, &after.name).await?;
     }
-    let described = |tenant: &Tenant| json!({"name": tenant.name, "enabled": tenant.enabled});
+    after.host = change.host.apply(before.host.clone());
+    if after.host != before.host {
+        if before.id == DEFAULT_TENANT || after.host.as_ref().is_some_and(|host| is_servers(app, host)) {
+            return Err(TenantError::HostIsServers);
+        }
+        if !tenants::set_host(&mut *transaction, before.id, after.host.as_ref()).await? {
+            return Err(TenantError::HostTaken);
+        }
+    }
+    let described = |tenant: &Tenant| {
+        let host = tenant.host.as_ref().map(TenantHost::as_str);
+        json!({"name": tenant.name, "host": host, "enabled": tenant.enabled})
+    };
     let details = audit::difference(&described(&before), &described(&after));
     let event = event(Action::TenantChanged, before.id, details, by);
     audit::record(app, &mut *transaction, before.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(())
+    Ok(after)
 }
 
 /// The name of a tenant in its one form.
@@ -168,10 +211,10 @@ pub fn fit_name(name: &str) -> Result<String, TenantError> {
     displayable(name).ok().filter(|name| !name.is_empty()).ok_or(TenantError::UnfitName)
 }
 
-/// Suspends a tenant, or lets it go on, from the command line.
+/// Suspends a tenant, or lets it go on, as the operator.
 pub async fn set_standing(app: &App, slug: &TenantSlug, standing: TenantStanding) -> Result<(), TenantError> {
     let asked = TenantChange { standing: Some(standing), ..TenantChange::default() };
-    change(app, slug, asked, &MeantFor::Any, &By::OPERATOR).await
+    change(app, slug, asked, &MeantFor::Any, &By::OPERATOR).await.map(drop)
 }
 
 /// Erases a suspended tenant with everything that is its own. Its audit trail stays.

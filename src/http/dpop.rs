@@ -10,11 +10,13 @@ use axum::response::Response;
 use super::Slug;
 use super::address::{self, Address};
 use super::oauth::OAuthRefusal;
+use super::site::Site;
 use crate::app::App;
 use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::dpop::refusal::Refusal;
 use crate::domain::dpop::{Presented, nonce};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::tenant::TenantSlug;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -38,11 +40,12 @@ impl FromRequestParts<Arc<App>> for Dpop {
         }
         let jwt = value.to_str().map_err(|_| OAuthError::from(Refusal::Malformed))?.to_owned();
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
-        Ok(Self(Some(Presented {
-            jwt,
-            method: parts.method.to_string(),
-            paths: address::spellings(&slug, parts.uri.path()),
-        })))
+        let Ok(site) = Site::from_request_parts(parts, app).await;
+        let paths = match site {
+            Site::Shared => address::spellings(&slug, parts.uri.path()),
+            Site::Own(_) => address::spellings(&TenantSlug::root(), parts.uri.path()),
+        };
+        Ok(Self(Some(Presented { jwt, method: parts.method.to_string(), origin: site.origin(app), paths })))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod prefer;
 pub mod response_headers;
 pub mod rest;
 pub mod server;
+pub mod site;
 mod within;
 
 use std::net::IpAddr;
@@ -45,6 +46,7 @@ use pages::languages::Language;
 use prefer::Prefer;
 use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
+use site::Site;
 use within::within;
 
 /// Everything there is, by address.
@@ -54,7 +56,10 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(pages::router())
         .merge(health::router())
         .merge(openapi::router(document))
-        .route("/", get(async |slug: Slug| Redirect::to(&format!("{}/device", slug.0.path_prefix()))))
+        .route(
+            "/",
+            get(async |slug: Slug, site: Site| Redirect::to(&format!("{}/device", site.prefix(&slug.0)))),
+        )
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(Arc::clone(app))
@@ -70,17 +75,26 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
     let seen =
         tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
-    let address = Address::of(request.uri().path());
-    let language = language_of(app, address.as_ref(), &request);
-    let slug = address.as_ref().map(|address| address.slug.clone());
-    let mut response = match address {
-        Some(address) if in_the_clear => refuse_plain_http(app, &address),
-        Some(address) => {
+    let host = site::asked_host(peer, &request, &settings.trusted_proxies);
+    let patience = Duration::from_secs(settings.request_timeout_seconds);
+    let found = within(patience, site::find(app, host, Address::of(request.uri().path()))).await;
+    let place = match &found {
+        Some(Ok(Some(place))) => Some(place),
+        _ => None,
+    };
+    let language = language_of(app, place.map(|(address, _)| address), &request);
+    let place = place.map(|(address, site)| (address.slug.clone(), site.clone()));
+    let mut response = match found {
+        None => took_too_long(request.uri().path()),
+        Some(Err(error)) => Reader::of(request.uri().path()).refuse(error),
+        Some(Ok(Some((address, site)))) if in_the_clear => refuse_plain_http(app, &address, &site),
+        Some(Ok(Some((address, site)))) => {
             if request.uri().path() != address.path {
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
             let attempt = Attempt::of(&mut request, &address.slug, &origin);
             request.extensions_mut().insert(Slug(address.slug.clone()));
+            request.extensions_mut().insert(site);
             request.extensions_mut().insert(language);
             request.extensions_mut().insert(Origin(origin));
             let prefer = Prefer::of(request.headers());
@@ -88,7 +102,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
                 request.extensions_mut().insert(prefer);
             }
             let waiting = prefer.wait.unwrap_or_default();
-            let limit = Duration::from_secs(settings.request_timeout_seconds) + waiting;
+            let limit = patience + waiting;
             let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
                 None => took_too_long(&address.path),
@@ -100,11 +114,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             }
             response
         }
-        None => not_found(request).await,
+        Some(Ok(None)) => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
-    let theme = slug.as_ref().and_then(|slug| Some((slug, app.themes.of(slug)?)));
-    let theme = theme.as_ref().map(|(slug, theme)| (*slug, theme.as_ref()));
+    let theme = place.and_then(|(slug, site)| Some((site.prefix(&slug), app.themes.of(&slug)?)));
+    let theme = theme.as_ref().map(|(prefix, theme)| (prefix.as_str(), theme.as_ref()));
     response = pages::put_into_words(response, language, theme);
     response_headers::put_on(&mut response, app, id);
     if let Some((method, path)) = seen {
@@ -127,12 +141,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
 }
 
 /// Tokens and codes sent in the clear are lost already; only a page may send its reader to https.
-fn refuse_plain_http(app: &App, address: &Address) -> Response {
+fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
     let error = OAuthError::invalid_request("Use https.");
     match Reader::of(&address.path) {
         Reader::Person => {
-            let prefix = address.slug.path_prefix();
-            Redirect::to(&format!("{}{prefix}{}", app.config.public_origin(), address.path)).into_response()
+            Redirect::to(&format!("{}{}", site.base(app, &address.slug), address.path)).into_response()
         }
         reader => reader.refuse(error),
     }

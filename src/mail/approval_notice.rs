@@ -34,8 +34,11 @@ fn letter(app: &App, notice: &DueNotice) -> Option<Letter> {
     let token = approval_notices::token(app, notice)
         .inspect_err(|error| tracing::error!(%error, "the link of a mail about an approval is lost"))
         .ok()?;
-    let link =
-        format!("{}/device/not-me?token={}", tenants::issuer(app, &notice.tenant_slug), token.as_str());
+    let link = format!(
+        "{}/device/not-me?token={}",
+        tenants::address(app, &notice.tenant_slug, notice.tenant_host.as_ref()),
+        token.as_str()
+    );
     let (subject, text) = words::of_approval(notice, &link);
     Some(Letter { id: notice.session_id.to_string(), recipient: notice.recipient.clone(), subject, text })
 }

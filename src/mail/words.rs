@@ -68,6 +68,7 @@ mod tests {
         DueNotice {
             session_id: DeviceSessionId(Uuid::nil()),
             tenant_slug: TenantSlug::root(),
+            tenant_host: None,
             tenant_name: name.to_owned(),
             recipient: "ada@example.org".to_owned(),
             language: language.to_owned(),

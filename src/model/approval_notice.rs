@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::ids::DeviceSessionId;
 use super::place::Place;
 use super::tenant::TenantSlug;
+use super::tenant_host::TenantHost;
 
 /// How long "this was not me" can be said.
 pub const LINK_LIFETIME: TimeDelta = TimeDelta::days(7);
@@ -39,6 +40,8 @@ pub struct DueNotice {
     pub session_id: DeviceSessionId,
     /// The tenant's name in addresses.
     pub tenant_slug: TenantSlug,
+    /// The tenant's own host, if it has one.
+    pub tenant_host: Option<TenantHost>,
     /// The tenant's name.
     pub tenant_name: String,
     /// To whom.

@@ -37,6 +37,7 @@ pub mod signing_key_life;
 pub mod stored;
 pub mod strict_json;
 pub mod tenant;
+pub mod tenant_host;
 pub mod token_family;
 pub mod totp;
 pub mod user;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::ids::TenantId;
 use super::policy::PolicyChanges;
+use super::tenant_host::TenantHost;
 
 /// The tenant that lives at the root.
 pub const DEFAULT_TENANT: TenantId = TenantId(Uuid::from_u128(0x0000_0000_0000_7000_8000_0000_0000_0000));
@@ -56,6 +57,8 @@ pub struct Tenant {
     pub id: TenantId,
     /// Its name in URLs.
     pub slug: TenantSlug,
+    /// The host that is its own, if it has one: there it is at the root, and that is its issuer.
+    pub host: Option<TenantHost>,
     /// Its name for people.
     pub name: String,
     /// Whether it answers at all.

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use sqlx::PgExecutor;
 use sqlx::types::Json;
 
+use super::tenants::host_of;
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
 use crate::model::bearer_secret::SecretHash;
@@ -80,7 +81,7 @@ pub async fn claim_due(
            WHERE t.id = n.tenant_id AND n.device_session_id = (
                SELECT device_session_id FROM approval_notices WHERE due_at <= $1
                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING n.device_session_id, t.slug, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
+           RETURNING n.device_session_id, t.slug, t.host, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
                      n.client_name, n.device_name, n.ip_address, n.place AS "place: Json<Place>", n.approved_at"#,
         now,
         until
@@ -90,6 +91,7 @@ pub async fn claim_due(
     Ok(row.map(|row| DueNotice {
         session_id: DeviceSessionId(row.device_session_id),
         tenant_slug: TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root()),
+        tenant_host: host_of(row.host.as_deref()),
         tenant_name: row.name,
         recipient: row.recipient,
         language: row.language,

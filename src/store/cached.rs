@@ -22,6 +22,7 @@ use crate::model::resource::Resource;
 use crate::model::scope::Scope;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::tenant::{Tenant, TenantSlug};
+use crate::model::tenant_host::TenantHost;
 
 /// The most entries of one kind; there are never as many in earnest.
 const CAPACITY: usize = 20_000;
@@ -32,6 +33,8 @@ pub struct Cached {
     heard: AtomicBool,
     generation: AtomicU64,
     tenants: Shelf<TenantSlug, Tenant>,
+    /// One entry with all of them: a host that is nobody's is not asked for again and again.
+    hosts: Shelf<(), std::collections::HashMap<TenantHost, TenantSlug>>,
     clients: Shelf<(TenantId, String), Client>,
     scopes: Shelf<TenantId, Vec<Scope>>,
     resources: Shelf<TenantId, Vec<Resource>>,
@@ -83,6 +86,16 @@ impl Cached {
             return Ok(Some(known));
         }
         Box::pin(self.read(&self.tenants, slug.clone(), tenants::find(db, slug))).await
+    }
+
+    /// Which tenant is at this host.
+    pub async fn tenant_at(&self, db: &PgPool, host: &TenantHost) -> Result<Option<TenantSlug>> {
+        if let Some(known) = self.known(&self.hosts, &()) {
+            return Ok(known.get(host).cloned());
+        }
+        let all = async { tenants::hosts(db).await.map(Some) };
+        let all = Box::pin(self.read(&self.hosts, (), all)).await?;
+        Ok(all.and_then(|all| all.get(host).cloned()))
     }
 
     /// The client with this identifier.

@@ -1,5 +1,7 @@
 //! `tenants`
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
@@ -10,12 +12,13 @@ use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
 use crate::model::stored::Stored;
 use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
+use crate::model::tenant_host::TenantHost;
 use crate::model::version::Version;
 
 /// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
     let row = sqlx::query!(
-        "SELECT id, name, enabled, tokens_not_before, policy FROM tenants WHERE slug = $1",
+        "SELECT id, host, name, enabled, tokens_not_before, policy FROM tenants WHERE slug = $1",
         slug.as_str()
     )
     .fetch_optional(db)
@@ -23,6 +26,7 @@ pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<T
     Ok(row.map(|row| Tenant {
         id: TenantId(row.id),
         slug: slug.clone(),
+        host: host_of(row.host.as_deref()),
         name: row.name,
         enabled: row.enabled,
         tokens_not_before: row.tokens_not_before,
@@ -55,6 +59,39 @@ pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
 /// The slug in a row; the table's check allows no other form.
 fn slug_of(text: &str) -> Option<TenantSlug> {
     if text.is_empty() { Some(TenantSlug::root()) } else { TenantSlug::parse(text).ok() }
+}
+
+/// The host in a row; the table's check allows no other form.
+pub(super) fn host_of(text: Option<&str>) -> Option<TenantHost> {
+    text.and_then(|host| TenantHost::parse(host).ok())
+}
+
+/// Every tenant that has a host of its own, by that host.
+pub async fn hosts(db: impl PgExecutor<'_>) -> Result<HashMap<TenantHost, TenantSlug>> {
+    let rows = sqlx::query!(r#"SELECT host AS "host!", slug FROM tenants WHERE host IS NOT NULL"#)
+        .fetch_all(db)
+        .await?;
+    Ok(rows.iter().filter_map(|row| Some((host_of(Some(&row.host))?, slug_of(&row.slug)?))).collect())
+}
+
+/// The host of a tenant.
+pub async fn host(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<TenantHost>> {
+    let host =
+        sqlx::query_scalar!("SELECT host FROM tenants WHERE id = $1", tenant.0).fetch_optional(db).await?;
+    Ok(host_of(host.flatten().as_deref()))
+}
+
+/// Gives a tenant a host of its own, or takes it; whether it is no other tenant's.
+pub async fn set_host(db: impl PgExecutor<'_>, tenant: TenantId, host: Option<&TenantHost>) -> Result<bool> {
+    let changed = sqlx::query!(
+        "UPDATE tenants SET host = $2, version = version + 1
+         WHERE id = $1 AND NOT EXISTS (SELECT FROM tenants WHERE host = $2 AND id <> $1)",
+        tenant.0,
+        host.map(TenantHost::as_str)
+    )
+    .execute(db)
+    .await?;
+    Ok(changed.rows_affected() == 1)
 }
 
 /// Writes what the tenant has otherwise than the settings.
@@ -114,7 +151,7 @@ pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
 pub async fn list(db: impl PgExecutor<'_>, offset: i64, limit: i64) -> Result<Vec<Stored<Tenant>>> {
     let rows = sqlx::query_as!(
         TenantRow,
-        "SELECT id, slug, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
+        "SELECT id, slug, host, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
          ORDER BY slug OFFSET $1 LIMIT $2",
         offset,
         limit
@@ -133,7 +170,7 @@ pub async fn count(db: impl PgExecutor<'_>) -> Result<i64> {
 pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Stored<Tenant>>> {
     let row = sqlx::query_as!(
         TenantRow,
-        "SELECT id, slug, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
+        "SELECT id, slug, host, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
          WHERE slug = $1 FOR UPDATE",
         slug.as_str()
     )
@@ -153,6 +190,7 @@ pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Re
 struct TenantRow {
     id: Uuid,
     slug: String,
+    host: Option<String>,
     name: String,
     enabled: bool,
     tokens_not_before: Option<DateTime<Utc>>,
@@ -166,6 +204,7 @@ impl TenantRow {
         let value = Tenant {
             id: TenantId(self.id),
             slug: slug_of(&self.slug)?,
+            host: host_of(self.host.as_deref()),
             name: self.name,
             enabled: self.enabled,
             tokens_not_before: self.tokens_not_before,

@@ -46,6 +46,8 @@ mod rfc9449_replay;
 mod secrets_at_rest;
 mod signing_keys;
 mod support;
+mod tenant_hosts;
+mod tenant_isolation;
 mod tenants;
 mod third_party_clients;
 mod third_party_javascript;

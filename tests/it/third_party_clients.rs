@@ -13,7 +13,7 @@ use crate::support::TestServer;
 use crate::support::device::Proof;
 
 /// What the library leaves to its user: carrying one request to the server.
-async fn carry(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+pub async fn carry(http: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     let response = http.execute(request.try_into()?).await?;
     let mut carried = HttpResponse::default();
     *carried.status_mut() = response.status();

@@ -6,8 +6,10 @@ use serde_json::json;
 use super::Done;
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::tenants;
+use crate::domain::tenants::{self, TenantChange};
+use crate::model::change::Change;
 use crate::model::tenant::{TenantSlug, TenantStanding};
+use crate::model::tenant_host::TenantHost;
 use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
@@ -24,8 +26,14 @@ pub(super) struct SetTenant {
     /// The tenant.
     slug: String,
     /// What becomes of it.
-    #[arg(value_parser = ["enabled", "disabled"])]
-    standing: String,
+    #[arg(value_parser = ["enabled", "disabled"], required_unless_present_any = ["host", "no_host"])]
+    standing: Option<String>,
+    /// A host name of its own: it is then at https://HOST, which becomes its issuer.
+    #[arg(long, conflicts_with = "no_host")]
+    host: Option<String>,
+    /// Takes the host name from it: it is below /t/SLUG again.
+    #[arg(long)]
+    no_host: bool,
 }
 
 #[derive(Debug, Args)]
@@ -39,18 +47,27 @@ pub(super) async fn create_tenant(app: &App, new: CreateTenant) -> Done {
     let name = new.name.unwrap_or_else(|| new.slug.clone());
     let id = tenants::create(app, slug.clone(), &tenants::fit_name(&name)?, &By::OPERATOR).await?;
     let id = id.ok_or("there is a tenant of this slug already")?;
-    let issuer = tenants::issuer(app, &slug);
+    let issuer = tenants::address(app, &slug, None);
     Ok((format!("tenant {} at {issuer}", new.slug), json!({"id": id, "slug": new.slug, "issuer": issuer})))
 }
 
 pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
-    let standing = match change.standing.as_str() {
+    let standing = change.standing.as_deref().map(|standing| match standing {
         "enabled" => TenantStanding::Enabled,
         _ => TenantStanding::Suspended,
+    });
+    let host = match &change.host {
+        Some(host) => Change::Set(TenantHost::parse(host)?),
+        None if change.no_host => Change::Clear,
+        None => Change::Leave,
     };
-    tenants::set_standing(app, &TenantSlug::parse(&change.slug)?, standing).await?;
-    let document = json!({"slug": change.slug, "standing": change.standing});
-    Ok((format!("tenant {} is {}", change.slug, change.standing), document))
+    let slug = TenantSlug::parse(&change.slug)?;
+    let asked = TenantChange { standing, host, ..TenantChange::default() };
+    let tenant = tenants::change(app, &slug, asked, &MeantFor::Any, &By::OPERATOR).await?;
+    let standing = if tenant.enabled { "enabled" } else { "disabled" };
+    let issuer = tenants::issuer(app, &tenant);
+    let document = json!({"slug": change.slug, "standing": standing, "issuer": issuer});
+    Ok((format!("tenant {} at {issuer} is {standing}", change.slug), document))
 }
 
 pub(super) async fn delete_tenant(app: &App, that: &ThatTenant) -> Done {

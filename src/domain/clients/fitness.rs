@@ -9,12 +9,14 @@ use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, OwnerRight
 use crate::model::device::displayable;
 use crate::model::key_set::KeySet;
 use crate::model::scope::Scope;
-use crate::store::{resources, scopes, users};
+use crate::store::{resources, scopes, tenants, users};
 
 /// Refuses an identifier that is the URI of this server or of a resource.
 pub(super) async fn check_id(app: &App, db: &mut PgConnection, client: &Client) -> Result<(), ClientError> {
     let id = client.client_id.as_str();
+    let host = tenants::host(&mut *db, client.tenant_id).await?;
     let is_own = id.starts_with(&app.config.public_origin())
+        || host.is_some_and(|host| id.starts_with(&app.config.origin_at(host.as_str())))
         || app.config.tokens.default_audience.as_deref() == Some(id);
     if is_own || resources::exists(db, client.tenant_id, id).await? {
         return Err(ClientError::IdIsResource);

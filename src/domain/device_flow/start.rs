@@ -78,7 +78,7 @@ pub async fn start(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
-    let default_audience = resources::default_audience(app, &tenant.slug);
+    let default_audience = resources::default_audience(app, tenant);
     let resources = granting::requested_resources(&known, &default_audience, &request.resources)?;
     let live = check_quotas(app, tenant, client, origin).await?;
     if let Some(proof) = &request.proof {
@@ -142,7 +142,7 @@ fn started(
     confirmation: ReverseConfirmation,
 ) -> Started {
     let settings = &app.config.device_flow;
-    let verification_uri = format!("{}/device", tenants::issuer(app, &tenant.slug));
+    let verification_uri = format!("{}/device", tenants::issuer(app, &tenant));
     Started {
         session,
         verification_uri_complete: settings

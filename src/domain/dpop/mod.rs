@@ -43,6 +43,8 @@ pub struct Presented {
     pub jwt: String,
     /// The request's method.
     pub method: String,
+    /// Scheme, host and port under which the public reaches it, by the settings and never by the request alone.
+    pub origin: String,
     /// Every path under which the public reaches the endpoint.
     pub paths: Vec<String>,
 }
@@ -126,11 +128,10 @@ async fn check(
     access_token: Option<&str>,
 ) -> Result<Proof, OAuthError> {
     let now = app.clock.now();
-    let origin = app.config.public_origin();
     let nonces = app.config.dpop.require_nonce.then(|| nonce::accepted(app, &tenant.slug));
     let expected = Expected {
         method: &presented.method,
-        target: Target { origin: &origin, paths: &presented.paths },
+        target: Target { origin: &presented.origin, paths: &presented.paths },
         access_token,
         nonces: nonces.as_ref().map(<[String; 3]>::as_slice),
     };

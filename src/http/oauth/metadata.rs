@@ -130,7 +130,7 @@ pub async fn openid_provider(
 async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata, OAuthError> {
     let tenant = tenants::find(app, &slug.0).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let issuer = tenants::issuer(app, &slug.0);
+    let issuer = tenants::issuer(app, &tenant);
     Ok(AuthorizationServerMetadata {
         device_authorization_endpoint: format!("{issuer}/oauth/device-authorization"),
         token_endpoint: format!("{issuer}/oauth/token"),

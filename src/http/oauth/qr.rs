@@ -39,7 +39,7 @@ pub async fn show(
     let refuse = || OAuthError::invalid_request("user_code is not a user code.");
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(refuse)?;
     let code = UserCode::parse(&input).map_err(|_| refuse())?;
-    let link = format!("{}/device?user_code={code}", tenants::issuer(&app, &tenant.slug));
+    let link = format!("{}/device?user_code={code}", tenants::issuer(&app, &tenant));
     let picture = QrCode::new(link)
         .map_err(OAuthError::fault)?
         .render::<svg::Color<'_>>()

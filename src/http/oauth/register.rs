@@ -23,7 +23,7 @@ use crate::http::rest::path::Path;
 use crate::model::client::{Client, ClientKeys};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::strict_json;
-use crate::model::tenant::TenantSlug;
+use crate::model::tenant::{Tenant, TenantSlug};
 
 /// Registers a client, with an initial access token that an operator made. Off unless the operator turned it on.
 #[utoipa::path(
@@ -54,8 +54,8 @@ pub async fn create(
     let token = token(request.headers())?;
     let members = members(&app, request).await?;
     let registered = registration::register(&app, &tenant, &token, &members, &origin).await?;
-    let location = uri(&app, &slug, &registered.client);
-    let body = information(&app, &slug, &registered);
+    let location = uri(&app, &tenant, &registered.client);
+    let body = information(&app, &tenant, &registered);
     let headers = [(header::CACHE_CONTROL, "no-store".to_owned()), (header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }
@@ -84,7 +84,7 @@ pub async fn show(
 ) -> Result<Response, Refusal> {
     let tenant = open(&app, &slug).await?;
     let registered = registration::find(&app, &tenant, &id, &token(&headers)?).await?;
-    Ok(no_store(information(&app, &slug, &registered)))
+    Ok(no_store(information(&app, &tenant, &registered)))
 }
 
 /// Puts other metadata in place of a client's own registration (RFC 7592 §2.2).
@@ -119,7 +119,7 @@ pub async fn replace(
     let registered = registration::find(&app, &tenant, &id, &token(request.headers())?).await?;
     let members = members(&app, request).await?;
     let registered = registration::replace(&app, &tenant, registered, &members, &origin).await?;
-    Ok(no_store(information(&app, &slug, &registered)))
+    Ok(no_store(information(&app, &tenant, &registered)))
 }
 
 /// Ends a client's own registration; its codes, devices and tokens go with it.
@@ -152,7 +152,7 @@ pub async fn delete(
 }
 
 /// The tenant, where registration is on; where it is off there is nothing at this address.
-async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<crate::model::tenant::Tenant>, Refusal> {
+async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
     if !app.config.registration.enabled {
         return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.").into());
     }
@@ -189,12 +189,12 @@ async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, V
     })
 }
 
-fn uri(app: &App, slug: &TenantSlug, client: &Client) -> String {
-    format!("{}/oauth/register/{}", tenants::issuer(app, slug), client.client_id)
+fn uri(app: &App, tenant: &Tenant, client: &Client) -> String {
+    format!("{}/oauth/register/{}", tenants::issuer(app, tenant), client.client_id)
 }
 
 /// What is registered, as it is stored (RFC 7591 §3.2.1, RFC 7592 §3).
-fn information(app: &App, slug: &TenantSlug, registered: &Registered) -> Value {
+fn information(app: &App, tenant: &Tenant, registered: &Registered) -> Value {
     let client = &registered.client;
     let grants: Vec<_> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
     let mut members = client.registration.as_ref().map(|own| own.metadata.clone()).unwrap_or_default();
@@ -220,7 +220,7 @@ fn information(app: &App, slug: &TenantSlug, registered: &Registered) -> Value {
         put("client_secret_expires_at", json!(0));
     }
     put("registration_access_token", json!(registered.access_token.expose()));
-    put("registration_client_uri", json!(uri(app, slug, client)));
+    put("registration_client_uri", json!(uri(app, tenant, client)));
     Value::Object(members)
 }
 

@@ -9,7 +9,6 @@ use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
 use super::{assets, html, try_again_after, words};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
-use crate::model::tenant::TenantSlug;
 use crate::themes::Theme;
 
 /// A notice, not yet in any language: as an answer it is empty until [`put_into_words`] writes it in the
@@ -102,16 +101,17 @@ impl IntoResponse for BareNotice {
     }
 }
 
-/// Writes the notice that the answer carries, if it carries one, in the tenant's theme if it has one. Whether there is
+/// Writes the notice that the answer carries, if it carries one, in the theme of the tenant whose paths start with
+/// this, if it has one. Whether there is
 /// such a tenant is not asked: the database may be why there is a notice.
 pub(in crate::http) fn put_into_words(
     response: Response,
     language: Language,
-    tenant: Option<(&TenantSlug, &Theme)>,
+    tenant: Option<(&str, &Theme)>,
 ) -> Response {
     let Some(notice) = response.extensions().get::<BareNotice>().copied() else { return response };
     let (title, text) = notice.words(language);
-    let base = tenant.map(|(slug, _)| slug.path_prefix()).unwrap_or_default();
+    let base = tenant.map(|(prefix, _)| prefix.to_owned()).unwrap_or_default();
     let theme = tenant.map(|(_, theme)| theme);
     let frame = PageFrame {
         language,

@@ -19,6 +19,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::{sign_in, tenants};
 use crate::http::Slug;
 use crate::http::origin::Origin;
+use crate::http::site::Site;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::request_origin::RequestOrigin;
@@ -29,6 +30,8 @@ use crate::model::tenant::{Tenant, TenantSlug};
 pub struct Browser {
     /// The tenant it visits.
     pub(in crate::http) tenant: Arc<Tenant>,
+    /// Under which address it visits.
+    pub(in crate::http) site: Site,
     /// Where it is.
     pub(in crate::http) origin: RequestOrigin,
     /// Who is signed in.
@@ -50,6 +53,7 @@ impl FromRequestParts<Arc<App>> for Browser {
         let wiring = |_| PageRefusal::from(OAuthError::fault("a request without an address or origin"));
         let Slug(slug) = Slug::from_request_parts(parts, app).await.map_err(wiring)?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await.map_err(wiring)?;
+        let Ok(site) = Site::from_request_parts(parts, app).await;
         let tenant = tenants::find(app, &slug).await?;
         let jar = CookieJar::from_headers(&parts.headers);
         let name = cookie_name(app, &tenant.slug, "");
@@ -62,6 +66,7 @@ impl FromRequestParts<Arc<App>> for Browser {
         let mut browser = Self {
             secret: shown.clone().unwrap_or_else(|| BearerSecret::generate(SecretKind::Browser, &app.random)),
             tenant,
+            site,
             origin,
             session,
             language: parts.extensions.get().copied().unwrap_or(Language::English),
@@ -134,7 +139,7 @@ impl Browser {
 
     /// What surrounds each page.
     pub(super) fn frame(&self) -> PageFrame {
-        let base = self.tenant.slug.path_prefix();
+        let base = self.site.prefix(&self.tenant.slug);
         let theme = self.app.themes.of(&self.tenant.slug);
         let name = theme.as_ref().and_then(|theme| theme.name.as_ref());
         PageFrame {
@@ -172,7 +177,7 @@ impl Browser {
 
     /// Sends the browser to another page of the tenant, always by GET (RFC 9700 §4.12).
     pub(super) fn go_to(self, path: &str) -> Response {
-        let target = format!("{}{path}", self.tenant.slug.path_prefix());
+        let target = format!("{}{path}", self.site.prefix(&self.tenant.slug));
         (self.jar, redirect(&target)).into_response()
     }
 }

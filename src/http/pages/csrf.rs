@@ -11,6 +11,7 @@ use super::browser::Browser;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
+use crate::http::site::Site;
 
 /// For what the token of every form stands.
 pub(in crate::http) const ANY_FORM: &str = "form";
@@ -28,7 +29,8 @@ impl FromRequest<Arc<App>> for CsrfChecked {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageRefusal> {
         let (mut parts, body) = request.into_parts();
-        if !is_from_our_pages(&parts.headers, &app.config.public_origin()) {
+        let Ok(site) = Site::from_request_parts(&mut parts, app).await;
+        if !is_from_our_pages(&parts.headers, &site.origin(app)) {
             return Err(PageRefusal::ForeignForm);
         }
         let browser = Browser::from_request_parts(&mut parts, app).await?;

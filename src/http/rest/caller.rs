@@ -149,7 +149,7 @@ impl Caller {
         } else {
             let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
             let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
-            let theirs = is_from_our_pages(&parts.headers, &app.config.public_origin());
+            let theirs = is_from_our_pages(&parts.headers, &browser.site.origin(app));
             if !theirs || !given.is_some_and(|given| equal(given, &csrf_token)) {
                 return Err(CallerRefused::Foreign);
             }

@@ -13,9 +13,9 @@ use url::form_urlencoded;
 
 use super::problem::Problem;
 use crate::app::App;
-use crate::domain::tenants;
 use crate::http::Slug;
 use crate::http::parameters::Parameters;
+use crate::http::site::Site;
 use crate::model::ids::TenantId;
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
@@ -40,7 +40,8 @@ impl FromRequestParts<Arc<App>> for Page {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
-        let address = format!("{}{}", tenants::issuer(app, &slug), parts.uri.path());
+        let Ok(site) = Site::from_request_parts(parts, app).await;
+        let address = format!("{}{}", site.base(app, &slug), parts.uri.path());
         Self::of(parts.uri.query().unwrap_or_default(), address)
     }
 }

@@ -1,7 +1,7 @@
 //! The endpoints for programs that are no OAuth clients, by their addresses.
 
 mod account_clients;
-mod admin;
+pub mod admin;
 mod consent;
 mod consent_refusals;
 mod devices;

@@ -1,6 +1,7 @@
 //! A person with a browser: follows links, fills in forms, decides. Redirects are followed, cookies kept.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::cookie::{CookieStore, Jar};
@@ -65,6 +66,13 @@ impl Person {
         let value = HeaderValue::from_str(addresses).expect("a header's value");
         let headers = HeaderMap::from_iter([("x-forwarded-for".parse().expect("a header's name"), value)]);
         Self::with_headers(&self.base, &self.username, &self.password, headers)
+    }
+
+    /// The same person at another browser, which finds this host at this address.
+    pub fn finding(&self, host: &str, address: SocketAddr) -> Self {
+        let jar = Arc::new(Jar::default());
+        let browser = Client::builder().cookie_provider(Arc::clone(&jar)).no_proxy().resolve(host, address);
+        Self { browser: browser.build().expect("a browser"), jar, ..self.clone() }
     }
 
     /// Opens a page of the tenant by its path, or any URL.

@@ -26,9 +26,11 @@ use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::model::change::Change;
 use crate::model::policy::PolicyChanges;
 use crate::model::stored::Stored;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
+use crate::model::tenant_host::TenantHost;
 use crate::store;
 
 /// Stands for the default tenant in paths; no slug is spelled so.
@@ -64,12 +66,16 @@ pub struct NewTenant {
 
 /// What becomes of a tenant; what is absent stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(as = TenantChange)]
 pub struct TenantFields {
     /// Its name for people.
     #[schema(example = "Acme Ltd")]
     pub name: Option<String>,
+    /// A host name of its own, at which it is then, with another issuer; `null` for none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "login.acme.example")]
+    pub host: Change<String>,
     /// Whether it answers at all. While it does not, none of its tokens counts.
     #[schema(example = true)]
     pub enabled: Option<bool>,
@@ -87,6 +93,9 @@ pub struct TenantBody {
     /// Its name for people.
     #[schema(example = "Acme Ltd")]
     pub name: String,
+    /// The host name that is its own, if it has one.
+    #[schema(example = "login.acme.example")]
+    pub host: Option<String>,
     /// Its issuer identifier (RFC 8414 §2).
     #[schema(example = "https://login.example.org/t/acme")]
     pub issuer: String,
@@ -112,8 +121,9 @@ impl TenantBody {
         Self {
             id: tenant.id.0,
             slug: tenant.slug.as_str().to_owned(),
+            issuer: tenants::issuer(app, &tenant),
+            host: tenant.host.map(|host| host.to_string()),
             name: tenant.name,
-            issuer: tenants::issuer(app, &tenant.slug),
             enabled: tenant.enabled,
             tokens_not_before: tenant.tokens_not_before,
             policy: PolicyBody {
@@ -194,7 +204,7 @@ pub async fn show(
     answer(&app, &named(&slug)?, StatusCode::OK).await
 }
 
-/// Renames a tenant, suspends it, or lets it go on.
+/// Renames a tenant, gives it a host of its own, suspends it, or lets it go on.
 #[utoipa::path(
     patch,
     path = "/admin/tenants/{slug}",
@@ -220,7 +230,15 @@ pub async fn update(
         true => TenantStanding::Enabled,
         false => TenantStanding::Suspended,
     });
-    let change = TenantChange { name: fields.name, standing };
+    let host = match fields.host {
+        Change::Leave => Change::Leave,
+        Change::Clear => Change::Clear,
+        Change::Set(host) => {
+            let host = TenantHost::parse(&host);
+            Change::Set(host.map_err(|error| Problem::invalid_field("host", error.to_string()))?)
+        }
+    };
+    let change = TenantChange { name: fields.name, host, standing };
     tenants::change(&app, &slug, change, &meant_for, &caller.by()).await.map_err(problem)?;
     answer(&app, &slug, StatusCode::OK).await
 }
@@ -312,6 +330,8 @@ fn problem(error: TenantError) -> Problem {
             conflict("tenant_is_default", "Disable its clients or users instead.")
         }
         TenantError::IsEnabled => conflict("tenant_is_enabled", "Disable it first."),
+        TenantError::HostIsServers => Problem::invalid_field("host", said),
+        TenantError::HostTaken => conflict("tenant_host_taken", "Choose another host."),
         TenantError::UnfitName => Problem::invalid_field("name", said),
     }
 }

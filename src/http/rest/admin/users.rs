@@ -23,6 +23,7 @@ use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::{FieldError, Problem, ProblemBody};
+use crate::http::site::Site;
 use crate::model::change::Change;
 use crate::model::ids::UserId;
 use crate::model::user::{Role, Standing};
@@ -263,6 +264,7 @@ pub async fn list(
 pub async fn create(
     State(app): State<Arc<App>>,
     Admin(caller): Admin,
+    site: Site,
     JsonBody(new): JsonBody<CreateUser>,
 ) -> Result<Response, Problem> {
     let new = NewUser {
@@ -277,7 +279,7 @@ pub async fn create(
     let id = domain::create(&app, caller.tenant.id, new, password.expose(), &by).await?;
     let link = password_links::start(&app, &caller.tenant, id, &by).await?;
     let account = find(&app, &caller, id.0).await?;
-    let location = format!("{}/admin/users/{id}", caller.tenant.slug.path_prefix());
+    let location = format!("{}/admin/users/{id}", site.prefix(&caller.tenant.slug));
     let tag = etag(account.version);
     let created = CreatedUser { user: account.into(), set_password: link.into() };
     let mut response = (StatusCode::CREATED, [tag], no_store(created)).into_response();
