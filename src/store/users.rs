@@ -1,5 +1,7 @@
 //! `users`
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
@@ -63,6 +65,20 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Resu
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| row.into_user(tenant)))
+}
+
+/// What these users are called.
+pub async fn names(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    ids: &[UserId],
+) -> Result<HashMap<UserId, String>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    let rows =
+        sqlx::query!("SELECT id, username FROM users WHERE tenant_id = $1 AND id = ANY ($2)", tenant.0, &ids)
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|row| (UserId(row.id), row.username)).collect())
 }
 
 /// Adds a user.

@@ -46,6 +46,8 @@ pub struct StartRequest {
 /// What it gets (RFC 8628 §3.2).
 #[derive(Debug)]
 pub struct Started {
+    /// The session, for whoever administers it.
+    pub session: DeviceSessionId,
     /// The code for the device.
     pub device_code: BearerSecret,
     /// The code for the person.
@@ -115,7 +117,7 @@ pub async fn start(
             app.pending_counts.add(tenant.id);
             metrics::counter!("latchkey_device_sessions_started_total").increment(1);
             remember(app, &session, now);
-            return Ok(started(app, tenant, device_code, user_code, policy.reverse_confirmation));
+            return Ok(started(app, tenant, id, device_code, user_code, policy.reverse_confirmation));
         }
         user_code = UserCode::sample(length, &app.random);
     }
@@ -134,6 +136,7 @@ fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
 fn started(
     app: &App,
     tenant: &Tenant,
+    session: DeviceSessionId,
     device_code: BearerSecret,
     user_code: UserCode,
     confirmation: ReverseConfirmation,
@@ -141,6 +144,7 @@ fn started(
     let settings = &app.config.device_flow;
     let verification_uri = format!("{}/device", tenants::issuer(app, &tenant));
     Started {
+        session,
         verification_uri_complete: settings
             .verification_uri_complete
             .then(|| format!("{verification_uri}?user_code={user_code}")),

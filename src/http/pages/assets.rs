@@ -16,7 +16,8 @@ pub(super) static STYLESHEET_PATH: LazyLock<String> =
 pub(super) static FAVICON_PATH: LazyLock<String> =
     LazyLock::new(|| format!("/assets/favicon-{:08x}.svg", crc32fast::hash(FAVICON.as_bytes())));
 
-const FOR_GOOD: (HeaderName, HeaderValue) =
+/// Lets whoever asks keep the answer: it never changes under its name.
+pub(super) const FOR_GOOD: (HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
 
 pub(super) async fn stylesheet() -> Response {

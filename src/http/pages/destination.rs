@@ -2,6 +2,7 @@
 //! out of a request.
 
 use super::browser::Browser;
+use super::console::Section;
 
 const PURPOSE: &str = "then";
 
@@ -12,15 +13,20 @@ pub(super) enum Destination {
     Devices,
     /// How one signs in.
     Security,
+    /// A part of the console.
+    Console(Section),
 }
 
 impl Destination {
-    const ALL: [Self; 2] = [Self::Devices, Self::Security];
+    fn all() -> impl Iterator<Item = Self> {
+        Section::ALL.into_iter().map(Self::Console).chain([Self::Devices, Self::Security])
+    }
 
     const fn path(self) -> &'static str {
         match self {
             Self::Devices => "/account/devices",
             Self::Security => "/account/security",
+            Self::Console(section) => section.path(),
         }
     }
 }
@@ -34,5 +40,5 @@ pub(super) fn remember(browser: &mut Browser, destination: Destination) {
 pub(super) fn take(browser: &mut Browser) -> Option<&'static str> {
     let value = browser.cookie(PURPOSE)?.to_owned();
     browser.remove_cookie(PURPOSE);
-    Destination::ALL.into_iter().map(Destination::path).find(|path| *path == value)
+    Destination::all().map(Destination::path).find(|path| *path == value)
 }

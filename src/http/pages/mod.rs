@@ -8,6 +8,7 @@ pub mod carried_code;
 mod code_page;
 pub mod consent;
 pub mod consent_choices;
+pub mod console;
 pub mod csrf;
 pub mod destination;
 pub mod device;
@@ -57,6 +58,7 @@ pub fn router() -> Router<Arc<App>> {
         .route(&assets::FAVICON_PATH, get(assets::favicon))
         .merge(theme::router())
         .merge(account::router())
+        .merge(console::router())
 }
 
 /// Nothing but our own stylesheet and forms; no script, no frame around us.

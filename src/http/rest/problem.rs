@@ -198,6 +198,12 @@ impl Problem {
         self.0.error
     }
 
+    /// What is wrong, in words.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// 403: whoever asks is known, and may not.
     #[must_use]
     pub fn forbidden(detail: &'static str) -> Self {

@@ -62,6 +62,7 @@ impl Gallery {
         pages.extend(questions(&server).await);
         pages.extend(accounts(&server).await);
         pages.extend(links(&server, &mut sink).await);
+        pages.extend(console(&server).await);
         Self { server, pages, _files: (themes, places) }
     }
 }
@@ -197,5 +198,43 @@ async fn links(server: &TestServer, sink: &mut MailSink) -> Named {
         ("new password refused", refused),
         ("new password set", done),
         ("new password's link over", over),
+    ]
+}
+
+async fn console(server: &TestServer) -> Named {
+    let hal = server.person("hal", &["admin"]).await;
+    let outsider = hal.visit("/console/sessions").await;
+    assert_eq!(outsider.location, "/sign-in");
+    hal.sign_in().await;
+    let ida = server.person("ida", &[]).await;
+    ida.sign_in().await;
+    server.get("/.well-known/jwks.json").await;
+    let form = hal.visit("/console/clients/new").await;
+    let answers = [("id", "gate"), ("client_name", "Gate"), ("auth_method", "client_secret_basic")];
+    let secret = hal.submit(&form, "/console/clients/new", &answers).await;
+    let taken = hal.submit(&form, "/console/clients/new", &answers).await;
+    let radio = hal.visit("/console/client?id=radio").await;
+    let tried = hal.submit(&radio, "/console/client/try", &[]).await;
+    let list = hal.visit("/console/sessions").await;
+    let denied = hal.submit(&list, "/console/session/deny", &[]).await;
+    let devices = hal.visit("/console/devices").await;
+    let locked = hal.submit(&devices, "/console/devices/lock", &[]).await;
+    let keys = hal.visit("/console/keys").await;
+    let rotation = [("algorithm", "ES256"), ("when", "at-once")];
+    let rotated = hal.submit(&keys, "/console/keys/rotate", &rotation).await;
+    vec![
+        ("console's sessions", list),
+        ("console's sessions of nobody", hal.visit("/console/sessions?user=nobody").await),
+        ("console's denied session", denied),
+        ("console's tried session", tried),
+        ("console's devices", locked),
+        ("console's clients", hal.visit("/console/clients").await),
+        ("console's client with a secret", secret),
+        ("console's form", form),
+        ("console's form refused", taken),
+        ("console's change", hal.visit("/console/client/change?id=gate").await),
+        ("console's keys", rotated),
+        ("console's audit", hal.visit("/console/audit").await),
+        ("console closed", ida.visit("/console/keys").await),
     ]
 }

@@ -8,6 +8,7 @@ mod choices;
 mod chromium;
 mod code_guessing;
 mod consent;
+mod console;
 mod decision;
 mod device_entry;
 mod escaping;

@@ -37,10 +37,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The attempt that this request is, if it is below `/admin`, or about clients that are a person's own.
+    /// The attempt that this request is, if it is below `/admin`, in the console, or about clients that are a person's
+    /// own.
     pub fn of(request: &mut Request, slug: &TenantSlug, origin: &RequestOrigin) -> Option<Self> {
         let path = request.uri().path();
-        if !path.starts_with("/admin/") && !path.starts_with("/account/oauth/") {
+        if !["/admin/", "/console/", "/account/oauth/"].iter().any(|start| path.starts_with(start)) {
             return None;
         }
         let words = format!("{} {path}", request.method());

@@ -140,12 +140,12 @@ impl DeviceAuthorisation {
     }
 }
 
-pub(super) fn status(app: &App, listed: &Listed) -> SessionStatus {
+pub(in crate::http) fn status(app: &App, listed: &Listed) -> SessionStatus {
     listed.request.session.phase(app.clock.now()).into()
 }
 
 /// The user code, unless it was sealed under another master key: then the others are worth showing all the same.
-pub(super) fn user_code(app: &App, listed: &Listed) -> Option<String> {
+pub(in crate::http) fn user_code(app: &App, listed: &Listed) -> Option<String> {
     match unseal_user_code(app, &listed.request) {
         Ok(code) => Some(code.to_string()),
         Err(error) => {
@@ -155,7 +155,7 @@ pub(super) fn user_code(app: &App, listed: &Listed) -> Option<String> {
     }
 }
 
-pub(super) fn scope(listed: &Listed) -> Option<String> {
+pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     match &listed.request.session.state {
         SessionState::Approved(approval) => Some(approval.scopes.to_string()),
         SessionState::Consumed(consumption) => Some(consumption.approval.scopes.to_string()),

@@ -1,0 +1,218 @@
+//! `/console/client`: one client, how it is registered, changed, and given a new secret.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::super::PageRefusal;
+use super::super::views::PageFrame;
+use super::client_form::ClientForm;
+use super::links::link;
+use super::views::{Moment, Navigation};
+use super::visitor::{Administrator, Visitor};
+use super::{answer, nothing_here};
+use crate::app::App;
+use crate::domain::clients::{self as domain, ClientError, secrets};
+use crate::http::parameters::Parameters;
+use crate::http::rest::admin::clients::problems::problem;
+use crate::http::rest::problem::Problem;
+use crate::model::client::{AuthMethod, Client, GrantType};
+use crate::model::ids::{ClientId, TenantId};
+use crate::model::stored::Stored;
+use crate::model::version::{MeantFor, Version};
+use crate::store::clients;
+
+const HERE: &str = "/console/client";
+
+/// One client.
+#[derive(Debug, Template)]
+#[template(path = "console/client.html", config = ".askama.toml")]
+struct ClientPage {
+    frame: PageFrame,
+    nav: Navigation,
+    client: Client,
+    change_href: String,
+    sessions_href: String,
+    created: Moment,
+    version: Version,
+    /// The secret it just got, shown this once.
+    secret: Option<String>,
+    error: Option<String>,
+}
+
+impl ClientPage {
+    fn can_be_tried(&self) -> bool {
+        let provable = self.client.auth_method != AuthMethod::PrivateKeyJwt;
+        self.client.enabled && provable && self.client.may_use(GrantType::DeviceCode)
+    }
+}
+
+/// The form for a new client, or for changes of one.
+#[derive(Debug, Template)]
+#[template(path = "console/client_form.html", config = ".askama.toml")]
+struct ClientFormPage {
+    frame: PageFrame,
+    nav: Navigation,
+    form: ClientForm,
+    /// Which version is changed; none: a new client.
+    version: Option<Version>,
+    error: Option<String>,
+}
+
+/// Shows a client.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageRefusal> {
+    let mut parameters = Parameters::of_query(query.as_deref())?;
+    let stored = find(&app, visitor.tenant(), &mut parameters).await?;
+    Ok(page(visitor, StatusCode::OK, stored, None, None))
+}
+
+/// Shows an empty form.
+pub(super) async fn show_new(visitor: Visitor) -> Response {
+    form_page(visitor, StatusCode::OK, ClientForm::blank(), None, None)
+}
+
+/// Shows the form as the client is.
+pub(super) async fn show_change(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageRefusal> {
+    let mut parameters = Parameters::of_query(query.as_deref())?;
+    let stored = find(&app, visitor.tenant(), &mut parameters).await?;
+    Ok(form_page(visitor, StatusCode::OK, ClientForm::of(&stored.value), Some(stored.version), None))
+}
+
+/// Registers a client. Its secret, if it has one, is in this answer and in no other.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let wanted = ClientForm::take(&mut form);
+    let client = match read_new(&app, visitor.tenant(), &wanted) {
+        Ok(client) => client,
+        Err(problem) => return Ok(ask_again(visitor, wanted, None, &problem)),
+    };
+    let id = client.client_id.clone();
+    match domain::create(&app, client, &visitor.by()).await {
+        Ok(None) => Ok(go_to(visitor, id.as_str())),
+        Ok(Some(secret)) => {
+            let stored = stored(&app, visitor.tenant(), id.as_str()).await?;
+            Ok(page(visitor, StatusCode::OK, stored, Some(secret.expose().to_owned()), None))
+        }
+        Err(ClientError::Store(error)) => Err(error.into()),
+        Err(error) => Ok(ask_again(visitor, wanted, None, &problem(error))),
+    }
+}
+
+fn read_new(app: &App, tenant: TenantId, wanted: &ClientForm) -> Result<Client, Problem> {
+    let id = ClientId::parse(&wanted.id)
+        .map_err(|error| Problem::invalid_field("client_id", error.to_string()))?;
+    let fields = wanted.fields();
+    let mut client = Client::public(tenant, id);
+    client.auth_method = fields.auth_method()?;
+    fields.read(app)?(&mut client);
+    Ok(client)
+}
+
+/// Changes a client, unless it has changed since the form was shown.
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let version: Option<Version> = form.take("version").and_then(|text| text.parse().ok());
+    let wanted = ClientForm::take(&mut form);
+    let stored = stored(&app, visitor.tenant(), &wanted.id).await?;
+    let change = match wanted.changes().read(&app) {
+        Ok(change) => change,
+        Err(problem) => return Ok(ask_again(visitor, wanted, version, &problem)),
+    };
+    let meant_for = MeantFor::Versions(version.into_iter().collect());
+    match domain::change(&app, &stored.value, &meant_for, &visitor.by(), change).await {
+        Ok(()) => Ok(go_to(visitor, &wanted.id)),
+        Err(ClientError::Store(error)) => Err(error.into()),
+        Err(error) => Ok(ask_again(visitor, wanted, version, &problem(error))),
+    }
+}
+
+/// Gives a client a new secret, which is in this answer and in no other.
+pub(super) async fn rotate_secret(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let found = find(&app, visitor.tenant(), &mut form).await?;
+    let meant_for =
+        MeantFor::Versions(form.take("version").and_then(|text| text.parse().ok()).into_iter().collect());
+    let rotated = secrets::rotate_secret(&app, &found.value, &meant_for, &visitor.by()).await;
+    let found = stored(&app, visitor.tenant(), found.value.client_id.as_str()).await?;
+    match rotated {
+        Ok(secret) => Ok(page(visitor, StatusCode::OK, found, Some(secret.expose().to_owned()), None)),
+        Err(ClientError::Store(error)) => Err(error.into()),
+        Err(error) => {
+            Ok(page(visitor, StatusCode::CONFLICT, found, None, Some(problem(error).detail().to_owned())))
+        }
+    }
+}
+
+/// The client that the request names.
+pub(super) async fn find(
+    app: &App,
+    tenant: TenantId,
+    parameters: &mut Parameters,
+) -> Result<Stored<Client>, PageRefusal> {
+    stored(app, tenant, &parameters.take("id").unwrap_or_default()).await
+}
+
+async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stored<Client>, PageRefusal> {
+    clients::find_stored(&app.db, tenant, id).await?.ok_or_else(nothing_here)
+}
+
+/// The page of one client.
+pub(super) fn page(
+    visitor: Visitor,
+    status: StatusCode,
+    stored: Stored<Client>,
+    secret: Option<String>,
+    error: Option<String>,
+) -> Response {
+    let frame = visitor.browser.frame();
+    let id = stored.value.client_id.to_string();
+    let page = ClientPage {
+        nav: visitor.navigation(),
+        change_href: link(&format!("{}{HERE}/change", frame.base), &[("id", Some(&id))]),
+        sessions_href: link(&format!("{}/console/sessions", frame.base), &[("client", Some(&id))]),
+        created: Moment::of(stored.created_at),
+        version: stored.version,
+        client: stored.value,
+        secret,
+        error,
+        frame,
+    };
+    answer(visitor, status, &page)
+}
+
+fn ask_again(visitor: Visitor, form: ClientForm, version: Option<Version>, problem: &Problem) -> Response {
+    form_page(visitor, StatusCode::BAD_REQUEST, form, version, Some(problem.detail().to_owned()))
+}
+
+fn form_page(
+    visitor: Visitor,
+    status: StatusCode,
+    form: ClientForm,
+    version: Option<Version>,
+    error: Option<String>,
+) -> Response {
+    let page =
+        ClientFormPage { frame: visitor.browser.frame(), nav: visitor.navigation(), form, version, error };
+    answer(visitor, status, &page)
+}
+
+fn go_to(visitor: Visitor, id: &str) -> Response {
+    visitor.browser.go_to(&link(HERE, &[("id", Some(id))]))
+}

@@ -1,0 +1,212 @@
+//! `/console/devices`: everybody's devices, newest first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::super::PageRefusal;
+use super::super::views::PageFrame;
+use super::links::link;
+use super::people::{NOBODY, named};
+use super::views::{Moment, Navigation};
+use super::visitor::{Administrator, Visitor};
+use super::{Section, answer, nothing_here};
+use crate::app::App;
+use crate::domain::devices::administration::{self, Administrator as Officer};
+use crate::domain::devices::{DeviceError, find as naming};
+use crate::domain::oauth_error::OAuthError;
+use crate::http::parameters::Parameters;
+use crate::http::rest::paging::Cursor;
+use crate::model::device::{Device, DeviceStatus};
+use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::model::version::MeantFor;
+use crate::store::devices::listings::{self, Filter};
+use crate::store::users;
+
+/// How many devices a page shows.
+const PAGE_SIZE: usize = 50;
+/// Where a connected device can stand.
+const STATUSES: [(&str, DeviceStatus); 3] =
+    [("active", DeviceStatus::Active), ("locked", DeviceStatus::Locked), ("expired", DeviceStatus::Expired)];
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "console/devices.html", config = ".askama.toml")]
+struct DevicesPage {
+    frame: PageFrame,
+    nav: Navigation,
+    wanted: Wanted,
+    rows: Vec<DeviceRow>,
+    error: Option<&'static str>,
+    newest: Option<String>,
+    older: Option<String>,
+}
+
+/// What the filters say, as it was typed.
+#[derive(Debug)]
+struct Wanted {
+    status: Option<&'static str>,
+    client: Option<String>,
+    user: Option<String>,
+}
+
+impl Wanted {
+    fn take(parameters: &mut Parameters) -> Result<Self, OAuthError> {
+        let status = parameters.take("status").map(|word| {
+            let known = STATUSES.into_iter().map(|(known, _)| known).find(|known| *known == word);
+            known.ok_or_else(|| OAuthError::invalid_request("There is no such status."))
+        });
+        let status = status.transpose()?;
+        Ok(Self { status, client: parameters.take("client"), user: parameters.take("user") })
+    }
+
+    fn address(&self, base: &str, cursor: Option<&str>) -> String {
+        let parameters = [
+            ("status", self.status),
+            ("client", self.client.as_deref()),
+            ("user", self.user.as_deref()),
+            ("cursor", cursor),
+        ];
+        link(&format!("{base}{}", Section::Devices.path()), &parameters)
+    }
+}
+
+/// A device in words.
+#[derive(Debug)]
+struct DeviceRow {
+    id: String,
+    name: String,
+    user: Option<String>,
+    client: String,
+    status: &'static str,
+    address: Option<String>,
+    connected: Moment,
+    seen: Option<Moment>,
+}
+
+impl DeviceRow {
+    fn of(device: Device, names: &HashMap<UserId, String>) -> Self {
+        let known = STATUSES.into_iter().find(|(_, status)| *status == device.status);
+        Self {
+            id: device.id.to_string(),
+            user: device.user_id.and_then(|id| names.get(&id)).cloned(),
+            name: device.description.name.unwrap_or_else(|| device.client_id.to_string()),
+            client: device.client_id.to_string(),
+            status: known.map_or("waiting", |(word, _)| word),
+            address: device.ip_address.map(|address| address.to_string()),
+            connected: Moment::of(device.created_at),
+            seen: device.last_seen_at.map(Moment::of),
+        }
+    }
+}
+
+/// Shows the list.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageRefusal> {
+    let tenant = visitor.tenant();
+    let mut parameters = Parameters::of_query(query.as_deref())?;
+    let wanted = Wanted::take(&mut parameters)?;
+    let cursor = parameters.take("cursor");
+    let list = wanted.address("", None);
+    let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
+    let after: Option<DeviceId> =
+        opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
+    let (mut found, error) = find(&app, tenant, &wanted, after).await?;
+    let more = found.len() > PAGE_SIZE;
+    found.truncate(PAGE_SIZE);
+    let owners: Vec<_> = found.iter().filter_map(|device| device.user_id).collect();
+    let names = users::names(&app.db, tenant, &owners).await?;
+    let frame = visitor.browser.frame();
+    let older = found.last().filter(|_| more).map(|last| {
+        wanted.address(&frame.base, Some(&Cursor::seal(&app, tenant, &list, &DeviceId(last.id))))
+    });
+    let page = DevicesPage {
+        nav: visitor.navigation(),
+        newest: cursor.map(|_| wanted.address(&frame.base, None)),
+        older,
+        rows: found.into_iter().map(|device| DeviceRow::of(device, &names)).collect(),
+        error,
+        wanted,
+        frame,
+    };
+    Ok(answer(visitor, StatusCode::OK, &page))
+}
+
+/// One device more than are shown, if there are as many; and what is wrong with the filters.
+async fn find(
+    app: &App,
+    tenant: TenantId,
+    wanted: &Wanted,
+    after: Option<DeviceId>,
+) -> Result<(Vec<Device>, Option<&'static str>), PageRefusal> {
+    let user = match &wanted.user {
+        None => None,
+        Some(name) => match named(app, tenant, name).await? {
+            Some(id) => Some(id),
+            None => return Ok((Vec::new(), Some(NOBODY))),
+        },
+    };
+    let status = STATUSES.into_iter().find(|(word, _)| wanted.status == Some(*word));
+    let filter = Filter {
+        user,
+        client: wanted.client.clone(),
+        status: status.map(|(_, status)| status),
+        ..Filter::default()
+    };
+    let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
+    Ok((listings::list(&app.db, tenant, &filter, after, limit, app.clock.now()).await?, None))
+}
+
+/// Locks a device, so that its owner does not unlock it.
+pub(super) async fn lock(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let id = device(&mut form)?;
+    let done = administration::lock(&app, officer(&visitor), id, &MeantFor::Any).await.map(drop);
+    back(visitor, done)
+}
+
+/// Unlocks a device.
+pub(super) async fn unlock(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let id = device(&mut form)?;
+    let done = administration::unlock(&app, officer(&visitor), id, &MeantFor::Any).await.map(drop);
+    back(visitor, done)
+}
+
+/// Disconnects a device.
+pub(super) async fn disconnect(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let id = device(&mut form)?;
+    let done = administration::revoke(&app, officer(&visitor), id, &MeantFor::Any).await;
+    back(visitor, done)
+}
+
+fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
+    form.take("device").as_deref().and_then(naming::identifier).ok_or_else(nothing_here)
+}
+
+fn officer(visitor: &Visitor) -> Officer<'_> {
+    Officer { tenant: &visitor.browser.tenant, user: visitor.user.id, origin: &visitor.browser.origin }
+}
+
+fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
+    match done {
+        Ok(()) => Ok(visitor.browser.go_to(Section::Devices.path())),
+        Err(DeviceError::NotFound) => Err(nothing_here()),
+        Err(DeviceError::Store(error)) => Err(error.into()),
+        Err(other) => Err(OAuthError::fault(other).into()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Who may see the console, and who may change something there.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use super::super::PageRefusal;
+use super::super::browser::Browser;
+use super::super::csrf::CsrfChecked;
+use super::super::destination::{self, Destination};
+use super::super::sign_in::way_to_more;
+use super::Section;
+use super::views::{Navigation, RefusedPage};
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::sign_in::strength;
+use crate::http::parameters::Parameters;
+use crate::http::rest::admin::refusals;
+use crate::model::ids::TenantId;
+use crate::model::user::{Role, User};
+
+/// What a role lets its person do here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To look.
+    Look,
+    /// To change everything.
+    Change,
+}
+
+impl Reach {
+    fn of(user: &User) -> Option<Self> {
+        if user.has_role(&Role::Admin) {
+            Some(Self::Change)
+        } else if user.has_role(&Role::Auditor) {
+            Some(Self::Look)
+        } else {
+            None
+        }
+    }
+}
+
+/// Somebody who may look. Having one is the proof.
+pub(super) struct Visitor {
+    /// Their browser.
+    pub(super) browser: Browser,
+    /// Who they are.
+    pub(super) user: User,
+    /// What they may do.
+    pub(super) reach: Reach,
+    section: Section,
+}
+
+impl Visitor {
+    pub(super) fn tenant(&self) -> TenantId {
+        self.browser.tenant.id
+    }
+
+    /// The visitor, as the audit trail names them.
+    pub(super) fn by(&self) -> By<'_> {
+        By::user(self.user.id, &self.browser.origin)
+    }
+
+    pub(super) fn navigation(&self) -> Navigation {
+        Navigation { section: self.section, may_change: self.reach == Reach::Change }
+    }
+}
+
+/// Why somebody is not let in, as an answer: the way to the sign-in, or that their role does not suffice.
+pub(super) struct Unwelcome(Box<Response>);
+
+impl IntoResponse for Unwelcome {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+impl From<PageRefusal> for Unwelcome {
+    fn from(refusal: PageRefusal) -> Self {
+        Self(Box::new(refusal.into_response()))
+    }
+}
+
+/// Lets in whom the role lets reach so far, signed in as strongly as their roles demand.
+fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Reach) -> Result<Visitor, Unwelcome> {
+    let section = Section::of(parts.uri.path());
+    let Some(session) = browser.session.clone() else { return Err(led_to("/sign-in", browser, section)) };
+    refusals::note(parts, session.user.id);
+    let reach = Reach::of(&session.user).filter(|reach| *reach == needed || *reach == Reach::Change);
+    let Some(reach) = reach else {
+        let page = RefusedPage { frame: browser.frame(), needed };
+        return Err(Unwelcome(Box::new(browser.show(StatusCode::FORBIDDEN, &page))));
+    };
+    if let Err(shortfall) = strength::must_suit_roles(app, &session) {
+        return Err(led_to(way_to_more(shortfall), browser, section));
+    }
+    if let Some(query) = parts.uri.query().filter(|_| parts.method.is_safe()) {
+        browser.here = format!("{}?{query}", browser.here);
+    }
+    Ok(Visitor { browser, user: session.user, reach, section })
+}
+
+/// Sends away to prove who they are, and lets the browser remember where they wanted to go.
+fn led_to(path: &str, mut browser: Browser, section: Section) -> Unwelcome {
+    destination::remember(&mut browser, Destination::Console(section));
+    Unwelcome(Box::new(browser.go_to(path)))
+}
+
+impl FromRequestParts<Arc<App>> for Visitor {
+    type Rejection = Unwelcome;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Unwelcome> {
+        let browser = Browser::from_request_parts(parts, app).await?;
+        admit(app, browser, parts, Reach::Look)
+    }
+}
+
+/// An administrator who sends a form of ours. Having one is the proof.
+pub(super) struct Administrator {
+    /// Who they are.
+    pub(super) visitor: Visitor,
+    /// What the form says.
+    pub(super) form: Parameters,
+}
+
+impl FromRequest<Arc<App>> for Administrator {
+    type Rejection = Unwelcome;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Unwelcome> {
+        let (parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let CsrfChecked { browser, form } = CsrfChecked::from_request(request, app).await?;
+        Ok(Self { visitor: admit(app, browser, &parts, Reach::Change)?, form })
+    }
+}

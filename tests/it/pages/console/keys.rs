@@ -1,0 +1,29 @@
+//! Keys in the console.
+
+use super::{post, signed_in};
+use crate::support::TestServer;
+
+#[tokio::test]
+async fn a_key_is_rotated_and_its_life_is_drawn() {
+    let server = TestServer::start().await;
+    let root = signed_in(&server, "root", &["admin"]).await;
+    server.get("/.well-known/jwks.json").await;
+    let page = root.visit("/console/keys").await;
+    assert_eq!(page.html.matches("status signing").count(), 3, "{page:?}");
+    assert_eq!(page.html.matches("role=\"img\"").count(), 3);
+    let rotated =
+        root.submit(&page, "/console/keys/rotate", &[("algorithm", "EdDSA"), ("when", "known")]).await;
+    assert_eq!(rotated.location, "/console/keys");
+    assert_eq!(rotated.html.matches("status announced").count(), 1);
+    let at_once =
+        root.submit(&page, "/console/keys/rotate", &[("algorithm", "EdDSA"), ("when", "at-once")]).await;
+    assert_eq!(at_once.html.matches("status announced").count(), 0);
+    assert_eq!(at_once.html.matches("status retired").count(), 1);
+    for wrong in [("algorithm", "none"), ("when", "never")] {
+        let fields: Vec<_> = [("algorithm", "ES256"), ("when", "known")]
+            .map(|field| if field.0 == wrong.0 { wrong } else { field })
+            .to_vec();
+        assert_eq!(post(&root, "/console/keys/rotate", &fields).await.status, 400, "{wrong:?}");
+    }
+    assert_eq!(server.audited("signing_key.announced", "success").await, 1);
+}
