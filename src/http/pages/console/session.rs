@@ -110,7 +110,7 @@ pub(super) async fn show(
         user_agent: request.user_agent.clone(),
         timeline: timeline(&app, tenant, &listed).await?,
         verification_uri: tried
-            .then(|| format!("{}/device", tenants::issuer(&app, &visitor.browser.tenant.slug))),
+            .then(|| format!("{}/device", tenants::issuer(&app, &visitor.browser.tenant))),
         note,
     };
     Ok(answer(visitor, StatusCode::OK, &page))
