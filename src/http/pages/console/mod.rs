@@ -28,12 +28,16 @@ use super::PageRefusal;
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::http::Slug;
+use crate::http::site::Site;
 use visitor::Visitor;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/admin", get(async |Slug(slug): Slug| super::redirect(&entrance(&slug.path_prefix()))))
+        .route(
+            "/admin",
+            get(async |Slug(slug): Slug, site: Site| super::redirect(&entrance(&site.prefix(&slug)))),
+        )
         .route(Section::Sessions.path(), get(sessions::show))
         .route("/console/session", get(session::show))
         .route("/console/session/deny", post(session::deny))

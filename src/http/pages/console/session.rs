@@ -109,8 +109,7 @@ pub(super) async fn show(
         came_from: request.ip_address.map(|address| address.to_string()),
         user_agent: request.user_agent.clone(),
         timeline: timeline(&app, tenant, &listed).await?,
-        verification_uri: tried
-            .then(|| format!("{}/device", tenants::issuer(&app, &visitor.browser.tenant))),
+        verification_uri: tried.then(|| format!("{}/device", tenants::issuer(&app, &visitor.browser.tenant))),
         note,
     };
     Ok(answer(visitor, StatusCode::OK, &page))
