@@ -98,7 +98,7 @@ pub async fn signed(app: &App, tenant: &Tenant, token: &str) -> store::Result<Op
 pub async fn find_live(app: &App, tenant: &Tenant, token: &str) -> store::Result<Option<LiveAccessToken>> {
     let Some(Signed::AccessToken(verified)) = signed(app, tenant, token).await? else { return Ok(None) };
     let (claims, kid, now) = (&verified.claims, &verified.kid, app.clock.now());
-    if !claims.is_current(&tenants::issuer(app, &tenant), now.timestamp()) {
+    if !claims.is_current(&tenants::issuer(app, tenant), now.timestamp()) {
         return Ok(None);
     }
     if let Some(device) = claims.device_id {

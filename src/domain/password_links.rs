@@ -39,7 +39,7 @@ pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Res
     let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    let url = format!("{}/set-password?token={}", tenants::issuer(app, &tenant), secret.expose());
+    let url = format!("{}/set-password?token={}", tenants::issuer(app, tenant), secret.expose());
     Ok(PasswordLink { url: Zeroizing::new(url), expires_at })
 }
 

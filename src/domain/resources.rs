@@ -60,7 +60,7 @@ pub async fn create(
     let id = ResourceId(app.random.uuid_v7(now));
     let mut transaction = app.db.begin().await?;
     // Some verifiers overlook a slash at the end, and case does not matter in most of it.
-    let issuer = tenants::issuer(app, &tenant);
+    let issuer = tenants::issuer(app, tenant);
     let is_issuer = resource.uri.trim_end_matches('/').eq_ignore_ascii_case(&issuer);
     if is_issuer || clients::find(&mut *transaction, tenant.id, &resource.uri).await?.is_some() {
         return Err(ResourceError::IssuerOrClient);

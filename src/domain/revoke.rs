@@ -52,7 +52,7 @@ pub async fn revoke(
         Some(Signed::AccessToken(token)) => {
             let (claims, now) = (&token.claims, app.clock.now().timestamp());
             let is_theirs = claims.client_id == client.client_id.as_str();
-            if is_theirs && claims.is_current(&tenants::issuer(app, &tenant), now) {
+            if is_theirs && claims.is_current(&tenants::issuer(app, tenant), now) {
                 revoke_access_token(app, tenant, client, claims, origin).await?;
             }
             Ok(())

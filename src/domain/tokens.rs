@@ -182,7 +182,7 @@ pub async fn issue_with(
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
     let now = app.clock.now();
-    let issuer = tenants::issuer(app, &grant.tenant);
+    let issuer = tenants::issuer(app, grant.tenant);
     let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
     let expires_at = ends(app.config.tokens.access_lifetime_seconds);
     let claims = AccessTokenClaims {
@@ -243,7 +243,7 @@ pub async fn issue_to_client(
     let key = key(app, tenant, client).await?;
     let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
     let claims = AccessTokenClaims {
-        iss: &tenants::issuer(app, &tenant),
+        iss: &tenants::issuer(app, tenant),
         sub: client.client_id.to_string(),
         aud: Audience::of(resources),
         client_id: client.client_id.as_str(),

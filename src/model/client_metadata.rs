@@ -34,7 +34,7 @@ pub struct ClientMetadata {
 }
 
 /// Why metadata cannot be taken.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnfitMetadata {
     /// `invalid_redirect_uri`
     RedirectUri,
@@ -198,14 +198,14 @@ mod tests {
 
     use super::*;
 
-    fn read(value: Value) -> Read<ClientMetadata> {
+    fn read(value: &Value) -> Read<ClientMetadata> {
         ClientMetadata::read(value.as_object().unwrap())
     }
 
     #[test]
     fn what_is_not_said_is_what_a_device_needs() {
         let metadata =
-            read(json!({"unknown": [1], "client_name#de": "Fernseher", "contacts": null})).unwrap();
+            read(&json!({"unknown": [1], "client_name#de": "Fernseher", "contacts": null})).unwrap();
         assert_eq!(metadata.name.as_deref(), Some("Fernseher"));
         assert_eq!(metadata.auth_method, AuthMethod::ClientSecretBasic);
         assert_eq!(metadata.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn addresses_are_https_and_of_one_host() {
         let good = json!({"client_uri": "https://a.example/", "logo_uri": "https://img.a.example/x.png"});
-        assert_eq!(read(good).unwrap().shown.len(), 2);
+        assert_eq!(read(&good).unwrap().shown.len(), 2);
         for bad in [
             json!({"client_uri": "http://a.example/"}),
             json!({"logo_uri": "javascript:alert(1)"}),
@@ -226,13 +226,13 @@ mod tests {
             json!({"client_uri": "https://a.example/", "logo_uri": "https://xa.example/"}),
             json!({"client_uri": 1}),
         ] {
-            assert!(matches!(read(bad.clone()), Err(UnfitMetadata::Member(_))), "{bad}");
+            assert!(matches!(read(&bad), Err(UnfitMetadata::Member(_))), "{bad}");
         }
     }
 
     #[test]
     fn grants_and_response_types_agree() {
-        assert!(read(json!({"grant_types": ["refresh_token"], "response_types": ["none"]})).is_ok());
+        assert!(read(&json!({"grant_types": ["refresh_token"], "response_types": ["none"]})).is_ok());
         for bad in [
             json!({"response_types": ["code"]}),
             json!({"grant_types": ["authorization_code"]}),
@@ -242,17 +242,17 @@ mod tests {
             json!({"contacts": vec!["x"; 11]}),
             json!({"client_name": "x".repeat(513)}),
         ] {
-            assert!(matches!(read(bad.clone()), Err(UnfitMetadata::Member(_))), "{bad}");
+            assert!(matches!(read(&bad), Err(UnfitMetadata::Member(_))), "{bad}");
         }
     }
 
     #[test]
     fn a_redirect_uri_must_be_one() {
-        assert!(read(json!({"redirect_uris": ["https://a.example/cb", "com.example.app:/cb"]})).is_ok());
+        assert!(read(&json!({"redirect_uris": ["https://a.example/cb", "com.example.app:/cb"]})).is_ok());
         for bad in
             [json!(["/cb"]), json!(["https://a.example/#x"]), json!(["javascript:x"]), json!("x"), json!([1])]
         {
-            let refused = read(json!({"redirect_uris": bad})).unwrap_err();
+            let refused = read(&json!({"redirect_uris": bad})).unwrap_err();
             assert_eq!(refused, UnfitMetadata::RedirectUri);
         }
     }

@@ -104,6 +104,7 @@ pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId, filter: &Filter) -
     Ok(count.fetch_one(db).await?)
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 struct ClientRow {
     client_id: String,
     name: String,

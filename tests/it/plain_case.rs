@@ -21,7 +21,7 @@ fn origin(server: &TestServer) -> RequestOrigin {
 }
 
 fn tv() -> ClientId {
-    ClientId::parse("tv").unwrap()
+    ClientId::parse("tv").expect("an identifier")
 }
 
 async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> bool {
@@ -35,7 +35,7 @@ async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> boo
         origin: origin(server),
         at,
     };
-    app.queues.rotations.submit(rotation).await.unwrap().is_some()
+    app.queues.rotations.submit(rotation).await.expect("the database answers").is_some()
 }
 
 async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions::PlainCase) -> bool {
@@ -52,7 +52,7 @@ async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions:
         origin: origin(server),
         at,
     };
-    app.queues.redemptions.submit(redemption).await.unwrap().is_some()
+    app.queues.redemptions.submit(redemption).await.expect("the database answers").is_some()
 }
 
 #[tokio::test]

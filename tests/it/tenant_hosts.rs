@@ -31,11 +31,12 @@ impl Acme {
         office.tell(Method::POST, "/admin/tenants", &json!({"slug": "acme"})).await;
         let set =
             office.tell(Method::PATCH, "/admin/tenants/acme", &json!({"host": "Login.ACME.example"})).await;
-        let address: SocketAddr = office.server.base.strip_prefix("http://").unwrap().parse().unwrap();
+        let address: SocketAddr =
+            office.server.base.strip_prefix("http://").expect("a URL").parse().expect("an address");
         let base = format!("http://{HOST}:{}", address.port());
         assert_eq!((&set.json["host"], &set.json["issuer"]), (&json!(HOST), &json!(base)), "{set:?}");
         let http = reqwest::Client::builder().no_proxy().resolve(HOST, address);
-        let http = http.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let http = http.redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { office, base, http }
     }
 
@@ -45,7 +46,7 @@ impl Acme {
 
     async fn tenant(&self) -> latchkey::model::ids::TenantId {
         let id = sqlx::query_scalar("SELECT id FROM tenants WHERE slug = 'acme'");
-        latchkey::model::ids::TenantId(id.fetch_one(&self.office.server.app.db).await.unwrap())
+        latchkey::model::ids::TenantId(id.fetch_one(&self.office.server.app.db).await.expect("the tenant"))
     }
 
     /// Registers a public client, and gives its device at the host.
@@ -59,7 +60,10 @@ impl Acme {
     async fn ada(&self) -> Person {
         let tenant = self.tenant().await;
         let ada = self.office.server.person_of(tenant, &self.base, "ada", &[]).await;
-        ada.finding(HOST, self.office.server.base.strip_prefix("http://").unwrap().parse().unwrap())
+        ada.finding(
+            HOST,
+            self.office.server.base.strip_prefix("http://").expect("a URL").parse().expect("an address"),
+        )
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Introspection, Fault> {
 /// Registers the resource server; its secret.
 async fn register(stage: &Stage) -> Result<String, Fault> {
     let app = serve::app(serve::config(5), stage.databases.served.pool.clone());
-    let audience = format!("{}/api", tenants::issuer(&app, &TenantSlug::root()));
+    let audience = format!("{}/api", tenants::address(&app, &TenantSlug::root(), None));
     let client = Client {
         auth_method: AuthMethod::ClientSecretPost,
         introspects: vec![audience],

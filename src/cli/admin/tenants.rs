@@ -28,7 +28,7 @@ pub(super) struct SetTenant {
     /// What becomes of it.
     #[arg(value_parser = ["enabled", "disabled"], required_unless_present_any = ["host", "no_host"])]
     standing: Option<String>,
-    /// A host name of its own: it is then at https://HOST, which becomes its issuer.
+    /// A host name of its own: it is then at <https://HOST>, which becomes its issuer.
     #[arg(long, conflicts_with = "no_host")]
     host: Option<String>,
     /// Takes the host name from it: it is below /t/SLUG again.
@@ -62,7 +62,7 @@ pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
         None => Change::Leave,
     };
     let slug = TenantSlug::parse(&change.slug)?;
-    let asked = TenantChange { standing, host, ..TenantChange::default() };
+    let asked = TenantChange { host, standing, ..TenantChange::default() };
     let tenant = tenants::change(app, &slug, asked, &MeantFor::Any, &By::OPERATOR).await?;
     let standing = if tenant.enabled { "enabled" } else { "disabled" };
     let issuer = tenants::issuer(app, &tenant);

@@ -71,7 +71,7 @@ pub(super) async fn proves(
 
     let now = app.clock.now();
     let client_id = client.client_id.as_str();
-    let jti = check(&claims, client_id, &tenants::issuer(app, &tenant), now).map_err(refusal)?;
+    let jti = check(&claims, client_id, &tenants::issuer(app, tenant), now).map_err(refusal)?;
     let hash = SecretHash::of(&format!("client_assertion\n{client_id}\n{jti}"));
     if used_jtis::spend(&app.db, tenant.id, hash, now + MAX_LIFETIME + MAX_SKEW).await? {
         Ok(true)

@@ -84,7 +84,7 @@ fn check_scope(client: &Client, catalogue: &[Scope], name: &str) -> Result<(), C
 fn check_keys(app: &App, client: &Client) -> Result<(), ClientError> {
     match (&client.keys, client.auth_method) {
         (Some(ClientKeys::Registered(set)), AuthMethod::PrivateKeyJwt) => {
-            drop(KeySet::register(set.document())?)
+            drop(KeySet::register(set.document())?);
         }
         (Some(ClientKeys::Published(uri)), AuthMethod::PrivateKeyJwt) => app.outbound.check(uri)?,
         (Some(_), _) | (None, AuthMethod::PrivateKeyJwt) => return Err(ClientError::KeysDoNotFitMethod),

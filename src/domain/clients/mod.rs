@@ -223,7 +223,7 @@ fn described(client: &Client) -> Value {
         "first_party": client.first_party,
         "owner": client.owner,
         "enabled": client.enabled,
-        "signing_algorithm": client.signing_algorithm.map(|algorithm| algorithm.as_str()),
+        "signing_algorithm": client.signing_algorithm.map(super::super::model::signing_key::SigningAlgorithm::as_str),
         "dpop_bound": client.dpop_bound_access_tokens,
         "introspects": client.introspects,
         "policy": client.policy,

@@ -142,7 +142,7 @@ fn started(
     confirmation: ReverseConfirmation,
 ) -> Started {
     let settings = &app.config.device_flow;
-    let verification_uri = format!("{}/device", tenants::issuer(app, &tenant));
+    let verification_uri = format!("{}/device", tenants::issuer(app, tenant));
     Started {
         session,
         verification_uri_complete: settings

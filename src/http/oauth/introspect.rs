@@ -138,7 +138,7 @@ impl IntrospectionResponse {
         let said = match found.token {
             ActiveToken::Access(token) => Self::from(&token.claims),
             ActiveToken::Refresh(token) => {
-                Self { iss: Some(tenants::issuer(app, &tenant)), ..Self::from(*token) }
+                Self { iss: Some(tenants::issuer(app, tenant)), ..Self::from(*token) }
             }
         };
         Self { active: true, username: found.username, ..said }

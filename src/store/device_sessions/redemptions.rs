@@ -111,12 +111,15 @@ pub fn queue() -> RedemptionQueue {
 ///
 /// The users are locked against change: whoever disables one either comes first, and nothing is redeemed, or comes
 /// afterwards, and finds the new family to revoke.
+#[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Result<Vec<Option<Redeemed>>> {
     let ids = |pick: fn(&Redemption) -> Uuid| redemptions.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Redemption) -> DateTime<Utc>| redemptions.iter().map(pick).collect::<Vec<_>>();
     let codes: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.code.0.to_vec()).collect();
     let mut grounds = Grounds::default();
-    redemptions.iter().for_each(|redemption| grounds.add(&redemption.ground));
+    for redemption in redemptions {
+        grounds.add(&redemption.ground);
+    }
     let tokens = || redemptions.iter().map(|redemption| redemption.refresh_token.as_ref());
     let token_ids: Vec<Option<Uuid>> = tokens().map(|token| token.map(|token| token.id.0)).collect();
     let hashes: Vec<Option<Vec<u8>>> =

@@ -78,6 +78,7 @@ pub fn queue() -> RotationQueue {
 /// Exchanges tokens for their successors, in one statement with what is written beside it: the device was seen, to
 /// the minute, and the audit trail says so. No lock on the family is needed against its revocation: a token in a
 /// revoked family is dead, whenever it was added.
+#[expect(clippy::too_many_lines, reason = "one statement")]
 async fn rotate(
     db: impl PgExecutor<'_>,
     rotations: &[Rotation],
@@ -89,7 +90,9 @@ async fn rotate(
     let times = |pick: fn(&Rotation) -> DateTime<Utc>| rotations.iter().map(pick).collect::<Vec<_>>();
     let addresses: Vec<IpNet> = rotations.iter().map(|rotation| rotation.origin.ip_network()).collect();
     let mut grounds = Grounds::default();
-    rotations.iter().for_each(|rotation| grounds.add(&rotation.ground));
+    for rotation in rotations {
+        grounds.add(&rotation.ground);
+    }
     let rows = sqlx::query_as!(
         PresentedRow,
         r#"WITH asked AS MATERIALIZED (

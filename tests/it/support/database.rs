@@ -39,7 +39,7 @@ pub fn secrets() -> Secrets {
 
 /// Connect options for a new database of its own, migrated, with the default tenant and its signing keys.
 pub async fn create() -> PgConnectOptions {
-    let server = SERVER.get_or_init(Server::start).await;
+    let server = SERVER.get_or_init(|| Box::pin(Server::start())).await;
     let name = format!("{}_{}", server.template, COUNTER.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect_with(&server.options).await.expect("the database server answers");
     let sql = format!("CREATE DATABASE {name} TEMPLATE {}", server.template);

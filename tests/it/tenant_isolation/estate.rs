@@ -49,7 +49,6 @@ pub struct Estate {
 }
 
 impl Estate {
-    #[expect(clippy::too_many_lines, reason = "one of everything")]
     pub async fn build(server: &TestServer, slug: &str) -> Self {
         let (tenant, base) = server.tenant(slug).await;
         let name = |what: &str| format!("{slug}-{what}");

@@ -15,6 +15,7 @@ pub struct Case {
     pub expected: Foreign,
 }
 
+#[derive(Clone)]
 pub enum Body {
     None,
     Json(Value),
@@ -81,7 +82,7 @@ pub fn cases(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
             let (who, expected, ids) = identified(before, of)?;
             let case = |id: &String| Case {
                 path: format!("{before}{id}{after}"),
-                body: body.as_ref().map_or(Body::None, |body| Body::Json(body.clone())),
+                body: body.clone(),
                 who,
                 expected,
             };
@@ -115,28 +116,32 @@ fn identified(before: &str, of: &Estate) -> Option<(Who, Foreign, Vec<String>)> 
     Some((who, Foreign::NotFound, vec![id.clone()]))
 }
 
-/// The body of an operation that has its identifier in the path; `Some(None)`: it has none.
-fn body_of(operation: &Operation, of: &Estate) -> Option<Option<Value>> {
+/// The body of an operation that has its identifier in the path.
+fn body_of(operation: &Operation, of: &Estate) -> Option<Body> {
     let is_bare = matches!(operation.method.as_str(), "GET" | "DELETE" | "POST");
     let body = match operation.id.as_str() {
         "v1_account_clients_update" | "v1_admin_clients_update" => json!({"client_name": "Taken"}),
         "v1_admin_client_policy_replace" | "v1_admin_tenant_policy_replace" => {
             json!({"trust": {"allowed": "never"}})
         }
-        "v1_admin_resources_update" | "v1_admin_tenants_update" => json!({"name": "Taken"}),
+        "v1_admin_resources_update"
+        | "v1_admin_tenants_update"
+        | "v1_devices_replace"
+        | "v1_devices_update"
+        | "v1_admin_devices_update" => json!({"name": "Taken"}),
         "v1_admin_scopes_update" => json!({"description": "Taken"}),
         "admin_change_user" => json!({"display_name": "Taken"}),
-        "v1_devices_replace" | "v1_devices_update" | "v1_admin_devices_update" => json!({"name": "Taken"}),
         "v1_oauth_register_replace" => {
             json!({"client_id": of.registered_client_id, "client_name": "Taken", "token_endpoint_auth_method": "none"})
         }
-        _ if is_bare => return Some(None),
+        _ if is_bare => return Some(Body::None),
         _ => return None,
     };
-    Some(Some(body))
+    Some(Body::Json(body))
 }
 
 /// The requests of an operation that has no identifier in its path, but may have some elsewhere.
+#[expect(clippy::too_many_lines, reason = "one of everything")]
 fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
     let case = |query: String, body: Body, who: Who, expected: Foreign| Case {
         path: format!("{}{query}", operation.path),
@@ -163,7 +168,8 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
         "v1_admin_registration_tokens_list"
         | "v1_admin_resources_list"
         | "v1_admin_scopes_list"
-        | "v1_admin_signing_keys_list" => shown(Who::Admin, &[]),
+        | "v1_admin_signing_keys_list"
+        | "v1_admin_webhooks_list" => shown(Who::Admin, &[]),
         "admin_list_audit_log" => shown(
             Who::Admin,
             &[
@@ -172,17 +178,17 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
                 format!("target_id={}", of.user_id),
             ],
         ),
-        "v1_admin_devices_list" => shown(Who::Admin, &[client, format!("user_id={}", of.user_id)]),
         "v1_admin_devices_revoke" => {
             let fleet = Body::Json(json!({"client_id": format!("{}-fleet", of.slug)}));
             vec![case(String::new(), fleet, Who::Admin, Foreign::NothingShown)]
         }
-        "v1_admin_webhooks_list" => shown(Who::Admin, &[]),
         "v1_admin_webhooks_create" => own(Who::Admin, Body::Json(json!({"url": "https://fresh.example/"}))),
         "v1_admin_clients_list" => {
             shown(Who::Admin, &[format!("q={}", of.slug), format!("owner={}", of.user_id)])
         }
-        "admin_list_device_authorizations" => shown(Who::Admin, &[client, format!("user_id={}", of.user_id)]),
+        "v1_admin_devices_list" | "admin_list_device_authorizations" => {
+            shown(Who::Admin, &[client, format!("user_id={}", of.user_id)])
+        }
         "admin_list_device_sessions" => shown(Who::Admin, &[client]),
         "admin_list_users" => shown(Who::Admin, &[format!("username={}-bob", of.slug)]),
         "v1_admin_tenants_list" => {

@@ -226,10 +226,9 @@ pub async fn update(
     JsonBody(fields): JsonBody<TenantFields>,
 ) -> Result<Response, Problem> {
     let slug = named(&slug)?;
-    let standing = fields.enabled.map(|enabled| match enabled {
-        true => TenantStanding::Enabled,
-        false => TenantStanding::Suspended,
-    });
+    let standing = fields
+        .enabled
+        .map(|enabled| if enabled { TenantStanding::Enabled } else { TenantStanding::Suspended });
     let host = match fields.host {
         Change::Leave => Change::Leave,
         Change::Clear => Change::Clear,

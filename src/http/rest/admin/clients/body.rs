@@ -127,11 +127,10 @@ impl ClientFields {
 
     /// What becomes of a client.
     pub fn read(self, app: &App) -> Result<impl FnOnce(&mut Client) + Send + use<>, Problem> {
-        let grant_types = each(self.grant_types, "grant_types", |name| GrantType::parse(name))?;
+        let grant_types = each(self.grant_types, "grant_types", GrantType::parse)?;
         let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;
-        let scope_policy = one(self.scope_policy, "scope_policy", |name| ScopePolicy::parse(name))?;
-        let algorithm =
-            one(self.signing_algorithm, "signing_algorithm", |name| SigningAlgorithm::parse(name))?;
+        let scope_policy = one(self.scope_policy, "scope_policy", ScopePolicy::parse)?;
+        let algorithm = one(self.signing_algorithm, "signing_algorithm", SigningAlgorithm::parse)?;
         let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
         if matches!((&self.jwks, &jwks_uri), (Change::Set(_), Change::Set(_))) {
             return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));

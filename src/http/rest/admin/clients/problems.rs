@@ -45,8 +45,7 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         ClientError::UnknownScope(_) | ClientError::OwnerMayNotGrant(_) => {
             Problem::invalid_field("scopes", said)
         }
-        ClientError::NoSuchOwner => Problem::invalid_field("owner_id", said),
-        ClientError::OwnedIsNotOurs => Problem::invalid_field("owner_id", said),
+        ClientError::NoSuchOwner | ClientError::OwnedIsNotOurs => Problem::invalid_field("owner_id", said),
         ClientError::Policy(_) => Problem::invalid_field("policy", said),
     }
 }
