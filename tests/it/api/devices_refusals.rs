@@ -235,6 +235,6 @@ async fn what_is_not_there_is_a_problem_as_well() {
     let unknown = home.ask(Method::POST, "/devices").await;
     unknown.must_be_problem(405, "method_not_allowed");
     assert!(unknown.header("allow").contains("GET"), "{unknown:?}");
-    assert_eq!(home.server.get("/admin").await.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(home.server.get("/nothing").await.header("content-type"), "text/html; charset=utf-8");
     assert!(!id_of(&home.tokens).is_empty());
 }
