@@ -241,6 +241,18 @@ async fn a_right_lost_between_question_and_answer_is_not_granted() {
 }
 
 #[tokio::test]
+async fn a_right_lost_between_approval_and_redemption_is_not_in_the_tokens() {
+    let server = TestServer::start().await;
+    server.scope("billing", Some("accountant")).await;
+    let shop = server.public_client("shop", "openid offline_access billing").await;
+    let ada = server.person("ada", &["accountant"]).await;
+    let started = shop.start("openid offline_access billing").await;
+    ada.approve(&started.user_code).await;
+    sqlx::query("UPDATE users SET roles = '{}'").execute(&server.app.db).await.expect("a change");
+    assert_eq!(shop.poll(&started).await.string("scope"), "offline_access openid");
+}
+
+#[tokio::test]
 async fn an_app_disabled_between_question_and_answer_gets_nothing() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);

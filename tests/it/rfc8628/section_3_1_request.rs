@@ -137,6 +137,25 @@ async fn parameters_that_nobody_knows_are_ignored() {
 }
 
 #[tokio::test]
+async fn a_device_cannot_say_whose_it_will_be() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let eve = server.person("eve", &[]).await;
+    let meant = server.user_id(&eve.username).await.to_string();
+    let said = [("scope", "openid offline_access"), ("user_id", meant.as_str()), ("login_hint", "eve")];
+    let started = tv.ask(&said).await;
+    assert_eq!(started.status, 200, "{started:?}");
+    ada.approve(&started.string("user_code")).await;
+    let tokens = tv.poll_code(&started.string("device_code"), &[("user_id", meant.as_str())]).await;
+    assert_eq!(tokens.status, 200, "{tokens:?}");
+    let owner: uuid::Uuid = sqlx::query_scalar("SELECT user_id FROM devices")
+        .fetch_one(&server.app.db)
+        .await
+        .expect("one device");
+    assert_eq!(owner.to_string(), server.user_id(&ada.username).await.to_string());
+}
+
+#[tokio::test]
 async fn what_the_device_says_about_itself_is_kept_for_its_owner() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
