@@ -29,7 +29,9 @@ pub enum ResourceError {
     #[error("a resource is neither the issuer nor a client, or an ID token could pass for an access token")]
     IssuerOrClient,
     /// The name cannot be shown to people.
-    #[error("a resource's name has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a resource's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitName,
     /// There is no such resource.
     #[error("there is no resource of this id")]

@@ -28,7 +28,9 @@ pub enum ScopeError {
     #[error("the scope admin needs the role admin")]
     AdminNeedsAdmin,
     /// The words cannot be shown to people.
-    #[error("a scope's description has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a scope's description has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitDescription,
     /// It is not what the caller saw.
     #[error(transparent)]

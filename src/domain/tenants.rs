@@ -39,7 +39,9 @@ pub enum TenantError {
     #[error("another tenant has this host")]
     HostTaken,
     /// The name cannot be shown to people.
-    #[error("a tenant's name has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a tenant's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitName,
     /// It is not what the caller saw.
     #[error(transparent)]

@@ -78,7 +78,9 @@ pub enum UserError {
     #[error("a user name has 1 to 64 characters, without spaces at its ends or control characters")]
     UnfitUsername,
     /// The display name is not possible.
-    #[error("a display name has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a display name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitDisplayName,
     /// The e-mail address is none.
     #[error("an e-mail address is something@somewhere, of at most 254 characters")]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use unicode_script::{Script, UnicodeScript};
 use uuid::Uuid;
 
 use super::ids::{ClientId, UserId};
@@ -103,22 +104,34 @@ impl DeviceStatus {
     }
 }
 
-/// The text may not be shown: it is too long, or holds characters that hide or reorder text.
+/// The text may not be shown: it is too long, or holds characters that hide or reorder text or look like others.
 #[derive(Debug, thiserror::Error)]
-#[error("at most 128 characters, without control or direction characters")]
+#[error("at most 128 characters, without control or direction characters or words of mixed alphabets")]
 pub struct UnfitForDisplay;
 
 /// Checks a text from a client before it is kept for people to read: control characters and those that turn
-/// the direction of writing could disguise what a page says.
+/// the direction of writing could disguise what a page says, and so could letters that only look like those beside
+/// them (Unicode UTS #39 §5).
 pub fn displayable(text: &str) -> Result<String, UnfitForDisplay> {
     let disguises = |character: char| {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    if text.chars().nth(MAX_FIELD_CHARS).is_some() || text.contains(disguises) {
+    if text.chars().nth(MAX_FIELD_CHARS).is_some() || text.contains(disguises) || mixes_alphabets(text) {
         return Err(UnfitForDisplay);
     }
     Ok(text.trim().to_owned())
+}
+
+/// Whether letters of alphabets that share their shapes, such as Latin and Cyrillic, stand in one word.
+fn mixes_alphabets(text: &str) -> bool {
+    const ALIKE: [Script; 5] =
+        [Script::Latin, Script::Cyrillic, Script::Greek, Script::Armenian, Script::Cherokee];
+    text.split(|character: char| !character.is_alphanumeric()).any(|word| {
+        let mut scripts = word.chars().map(|letter| letter.script()).filter(|script| ALIKE.contains(script));
+        let first = scripts.next();
+        scripts.any(|script| Some(script) != first)
+    })
 }
 
 /// The object is too large to be kept.
@@ -150,6 +163,12 @@ mod tests {
     fn texts_that_could_disguise_a_page_are_refused() {
         for bad in ["a\u{0}b", "a\r\nb", "\u{202e}gpj.exe", "a\u{200b}b", &"x".repeat(129)] {
             assert!(displayable(bad).is_err(), "{bad:?}");
+        }
+        for alike in ["P\u{430}ypal", "Kitchen \u{391}pple", "n\u{3bf}tebook"] {
+            assert!(displayable(alike).is_err(), "{alike:?}");
+        }
+        for fine in ["iPhone Сергея", "Кухня", "TV-Кухня", "東京TV", "Ελλάδα 1"] {
+            assert!(displayable(fine).is_ok(), "{fine:?}");
         }
         assert_eq!(displayable(" Wohnzimmer-Fernseher 📺 ").unwrap(), "Wohnzimmer-Fernseher 📺");
     }

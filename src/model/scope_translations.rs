@@ -18,7 +18,7 @@ pub struct Translations(BTreeMap<String, String>);
 #[derive(Debug, thiserror::Error)]
 #[error(
     "translations have at most 50 language tags such as de or zh-Hans, each once, and for each 1 to 128 characters, \
-     without control or direction characters"
+     without control or direction characters or words of mixed alphabets"
 )]
 pub struct UnfitTranslation;
 

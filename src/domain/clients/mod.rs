@@ -30,7 +30,9 @@ pub enum ClientError {
     #[error("there is no client of this id")]
     NoSuchClient,
     /// The name cannot be shown to people.
-    #[error("a client's name has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a client's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitName,
     /// The client can prove nothing, and would act in its own name.
     #[error("only a confidential client can use client_credentials (RFC 6749 section 4.4)")]

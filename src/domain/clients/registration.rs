@@ -220,9 +220,9 @@ fn refusal(error: ClientError) -> RegistrationRefused {
     RegistrationRefused::Request(match error {
         ClientError::Store(error) => error.into(),
         ClientError::NoSuchClient => return RegistrationRefused::Token,
-        ClientError::UnfitName => {
-            invalid("client_name has 1 to 128 characters, without control or direction characters.")
-        }
+        ClientError::UnfitName => invalid(
+            "client_name has 1 to 128 characters, without control or direction characters or words of mixed alphabets.",
+        ),
         ClientError::KeysDoNotFitMethod => {
             invalid("jwks or jwks_uri belong to private_key_jwt, and it to one of them.")
         }

@@ -21,7 +21,9 @@ pub const MOST_USES: i32 = 10_000;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationTokenError {
     /// The name cannot be shown to people.
-    #[error("a token's name has 1 to 128 characters, without control or direction characters")]
+    #[error(
+        "a token's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     UnfitName,
     /// It would be good for too many or for none.
     #[error("a token is good for 1 to 10000 clients")]

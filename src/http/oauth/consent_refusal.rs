@@ -79,7 +79,7 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
         ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be trusted."),
         ChoiceRefused::Lifetime => OAuthError::invalid_request("This lifetime is not on offer."),
         ChoiceRefused::Name => OAuthError::invalid_request(
-            "device_name has at most 128 characters, without control or direction characters.",
+            "device_name has at most 128 characters, without control or direction characters or words of mixed alphabets.",
         ),
     }
 }

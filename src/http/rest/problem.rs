@@ -46,7 +46,9 @@ pub struct FieldError {
     #[schema(example = "name")]
     pub field: String,
     /// What is wrong with it.
-    #[schema(example = "at most 128 characters, without control or direction characters")]
+    #[schema(
+        example = "at most 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
     pub message: String,
 }
 

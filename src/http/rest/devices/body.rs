@@ -113,7 +113,7 @@ fn time(at: DateTime<Utc>) -> String {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePatch {
-    /// The name people know it by: at most 128 characters, without control or direction characters.
+    /// The name people know it by: at most 128 characters, without control or direction characters or words of mixed alphabets.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128, example = "Living room TV")]
     pub name: Change<String>,
