@@ -70,6 +70,12 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
+    /// Where the list goes on after this event.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        (self.at, self.id)
+    }
+
     /// What a seal holds of it.
     #[must_use]
     pub fn hash(&self) -> EventHash {

@@ -77,11 +77,8 @@ impl From<sqlx::Error> for DeviceError {
 
 impl<'a> Owner<'a> {
     /// Who acts, as the audit trail names them.
-    const fn actor(&self) -> Actor {
-        match self.administrator {
-            Some(administrator) => Actor::User(administrator),
-            None => Actor::User(self.user),
-        }
+    fn actor(&self) -> Actor {
+        Actor::User(self.administrator.unwrap_or(self.user))
     }
 
     /// What the audit trail says of something that the owner did to one of their devices.

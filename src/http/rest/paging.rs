@@ -115,6 +115,23 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(app.secrets.cookies.seal(&plain, &context(tenant, list), &app.random))
     }
 
+    /// Cuts a list, of which one item more than `limit` was looked for, to `limit`; the text for the place after the
+    /// last that stays, if more follow.
+    pub fn cut<T, K: Serialize>(
+        app: &App,
+        tenant: TenantId,
+        list: &str,
+        found: &mut Vec<T>,
+        limit: i64,
+        key: impl FnOnce(&T) -> K,
+    ) -> Option<String> {
+        let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+        let goes_on = found.len() > shown;
+        found.truncate(shown);
+        let shown_last = found.last().filter(|_| goes_on)?;
+        Some(Self::seal(app, tenant, list, &key(shown_last)))
+    }
+
     /// The key that [`Cursor::seal`] was given for the same list.
     pub fn open<K: DeserializeOwned>(
         app: &App,

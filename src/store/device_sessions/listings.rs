@@ -32,6 +32,14 @@ pub struct Listed {
     pub poll_count: i64,
 }
 
+impl Listed {
+    /// Where the list goes on after this session.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        (self.request.created_at, self.request.session.id.0)
+    }
+}
+
 /// Which sessions are looked for; all that is given must fit.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

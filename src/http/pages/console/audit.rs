@@ -26,7 +26,7 @@ use crate::store::audit_events::{self, Filter, Position, StoredEvent};
 use crate::store::users;
 
 /// How many events a page shows.
-const PAGE_SIZE: usize = 50;
+const PAGE_SIZE: i64 = 50;
 
 /// The page.
 #[derive(Debug, Template)]
@@ -150,20 +150,16 @@ pub(super) async fn show(
     let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
     let after: Option<Position> =
         opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
-    let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
+    let limit = PAGE_SIZE + 1;
     let (mut found, error) = match wanted.read(&app, tenant).await? {
         Ok(filter) => (audit_events::list(&app.db, tenant, &filter, after, limit).await?, None),
         Err(words) => (Vec::new(), Some(words)),
     };
-    let more = found.len() > PAGE_SIZE;
-    found.truncate(PAGE_SIZE);
+    let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, StoredEvent::position);
     let people: Vec<_> = found.iter().filter_map(person).collect();
     let names = users::names(&app.db, tenant, &people).await?;
     let frame = visitor.browser.frame();
-    let older = found.last().filter(|_| more).map(|last| {
-        let position: Position = (last.at, last.id);
-        wanted.address(&frame.base, Some(&Cursor::seal(&app, tenant, &list, &position)))
-    });
+    let older = older.map(|cursor| wanted.address(&frame.base, Some(&cursor)));
     let rows = found.into_iter().map(|event| {
         let name = person(&event).and_then(|id| names.get(&id));
         EventRow::of(event, name)

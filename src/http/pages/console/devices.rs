@@ -28,7 +28,7 @@ use crate::store::devices::listings::{self, Filter};
 use crate::store::users;
 
 /// How many devices a page shows.
-const PAGE_SIZE: usize = 50;
+const PAGE_SIZE: i64 = 50;
 /// Where a connected device can stand.
 const STATUSES: [(&str, DeviceStatus); 3] =
     [("active", DeviceStatus::Active), ("locked", DeviceStatus::Locked), ("expired", DeviceStatus::Expired)];
@@ -119,14 +119,11 @@ pub(super) async fn show(
     let after: Option<DeviceId> =
         opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
     let (mut found, error) = find(&app, tenant, &wanted, after).await?;
-    let more = found.len() > PAGE_SIZE;
-    found.truncate(PAGE_SIZE);
+    let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, |last| DeviceId(last.id));
     let owners: Vec<_> = found.iter().filter_map(|device| device.user_id).collect();
     let names = users::names(&app.db, tenant, &owners).await?;
     let frame = visitor.browser.frame();
-    let older = found.last().filter(|_| more).map(|last| {
-        wanted.address(&frame.base, Some(&Cursor::seal(&app, tenant, &list, &DeviceId(last.id))))
-    });
+    let older = older.map(|cursor| wanted.address(&frame.base, Some(&cursor)));
     let page = DevicesPage {
         nav: visitor.navigation(),
         newest: cursor.map(|_| wanted.address(&frame.base, None)),
@@ -160,7 +157,7 @@ async fn find(
         status: status.map(|(_, status)| status),
         ..Filter::default()
     };
-    let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
+    let limit = PAGE_SIZE + 1;
     Ok((listings::list(&app.db, tenant, &filter, after, limit, app.clock.now()).await?, None))
 }
 

@@ -26,7 +26,7 @@ use crate::store::device_sessions::listings::{self, Filter, Listed, Part, Positi
 use crate::store::users;
 
 /// How many sessions a page shows.
-const PAGE_SIZE: usize = 50;
+const PAGE_SIZE: i64 = 50;
 
 /// The page.
 #[derive(Debug, Template)]
@@ -128,15 +128,11 @@ pub(super) async fn show(
         None => None,
     };
     let (mut found, error) = find(&app, tenant, &wanted, after).await?;
-    let more = found.len() > PAGE_SIZE;
-    found.truncate(PAGE_SIZE);
+    let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, Listed::position);
     let deciders: Vec<_> = found.iter().filter_map(|listed| listed.decided_by).collect();
     let names = users::names(&app.db, tenant, &deciders).await?;
     let frame = visitor.browser.frame();
-    let older = found.last().filter(|_| more).map(|last| {
-        let position: Position = (last.request.created_at, last.request.session.id.0);
-        wanted.address(&frame.base, Some(&Cursor::seal(&app, tenant, &list, &position)))
-    });
+    let older = older.map(|cursor| wanted.address(&frame.base, Some(&cursor)));
     let page = SessionsPage {
         nav: visitor.navigation(),
         here: wanted.address(&frame.base, cursor.as_deref()),
@@ -166,8 +162,7 @@ async fn find(
         },
     };
     let filter = Filter { status: wanted.status, client: wanted.client.clone(), user, ..Filter::default() };
-    let limit = i64::try_from(PAGE_SIZE + 1).unwrap_or(i64::MAX);
-    let part = Part { after, offset: 0, limit };
+    let part = Part { after, offset: 0, limit: PAGE_SIZE + 1 };
     let lifetime = app.config.device_flow.code_lifetime();
     let found = listings::list(&app.db, tenant, &filter, part, app.clock.now(), lifetime).await?;
     Ok((found, None))

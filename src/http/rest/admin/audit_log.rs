@@ -146,12 +146,7 @@ pub async fn list(
         return Ok(export(app, tenant, filter, after));
     }
     let mut found = audit_events::list(&app.db, tenant, &filter, after, limit + 1).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let last = found.last().filter(|_| more).map(|last| -> Position { (last.at, last.id) });
-    let next_cursor = last.map(|last| Cursor::seal(&app, tenant, filters.name(), &last));
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, StoredEvent::position);
     Ok(no_store(AuditLog { events: found.into_iter().map(AuditLogEvent::from).collect(), next_cursor }))
 }
 
@@ -184,7 +179,7 @@ fn export(app: Arc<App>, tenant: TenantId, filter: Filter, after: Option<Positio
         async move {
             let Some(after) = after else { return Ok::<_, store::StoreError>(None) };
             let batch = audit_events::list(&app.db, tenant, &filter, after, EXPORT_BATCH).await?;
-            let Some(last) = batch.last().map(|last| (last.at, last.id)) else { return Ok(None) };
+            let Some(last) = batch.last().map(StoredEvent::position) else { return Ok(None) };
             let mut lines = Vec::new();
             for event in batch {
                 serde_json::to_writer(&mut lines, &AuditLogEvent::from(event)).unwrap_or_default();

@@ -118,11 +118,7 @@ pub async fn list(
     let limit = filters.limit()?;
     let after = filters.cursor::<DeviceId>(&app, tenant)?;
     let mut found = listings::list(&app.db, tenant, &filter, after, limit + 1, app.clock.now()).await?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let goes_on = found.len() > shown;
-    found.truncate(shown);
-    let last = found.last().filter(|_| goes_on);
-    let next_cursor = last.map(|last| Cursor::seal(&app, tenant, filters.name(), &DeviceId(last.id)));
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, |last| DeviceId(last.id));
     let devices = found.into_iter().map(|device| DeviceBody::of(device, None)).collect();
     Ok(no_store(DeviceList { devices, next_cursor }).into_response())
 }

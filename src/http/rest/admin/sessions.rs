@@ -206,15 +206,7 @@ pub async fn list(
     let after: Option<Position> = filters.cursor(&app, tenant)?;
     let part = Part { after, offset: 0, limit: limit + 1 };
     let mut found = read(&app, tenant, &filter, part).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let last = found.last().filter(|_| more);
-    let next_cursor = last.map(|last| {
-        let position: Position = (last.request.created_at, last.request.session.id.0);
-        Cursor::seal(&app, tenant, filters.name(), &position)
-    });
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, Listed::position);
     let device_authorisations =
         found.into_iter().map(|listed| DeviceAuthorisation::of(&app, listed)).collect();
     Ok(no_store(DeviceAuthorisationList { device_authorisations, next_cursor }))

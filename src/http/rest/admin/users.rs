@@ -227,12 +227,7 @@ pub async fn list(
     let limit = filters.limit()?;
     let after: Option<UserId> = filters.cursor(&app, tenant)?;
     let mut found = users::list(&app.db, tenant, &filter, after, limit + 1).await?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    if more {
-        found.pop();
-    }
-    let last = found.last().filter(|_| more).map(|last| last.user.id);
-    let next_cursor = last.map(|last| Cursor::seal(&app, tenant, filters.name(), &last));
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, |last| last.user.id);
     Ok(no_store(UserList { users: found.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
