@@ -29,6 +29,8 @@ pub struct ClientCredentialsRequest {
 /// What it gets.
 struct Grant {
     scopes: ScopeSet,
+    /// How long the scopes allow a token to last, in seconds.
+    longest: Option<u32>,
     resources: Vec<String>,
 }
 
@@ -47,13 +49,21 @@ pub async fn issue(
     {
         record(app, client, Outcome::Refused, json!({"error": refusal.code.as_str()}), origin).await?;
     }
-    let Grant { scopes, resources } = granted?;
+    let Grant { scopes, longest, resources } = granted?;
     let details = json!({"scopes": scopes.to_vec(), "resources": resources});
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;
     }
-    let key = request.proof.as_ref().map(Proof::key);
-    let tokens = tokens::issue_to_client(app, tenant, client, scopes, &resources, key).await?;
+    let usual = app.config.tokens.access_lifetime_seconds;
+    let grant = tokens::ClientGrant {
+        tenant,
+        client,
+        scopes,
+        resources: &resources,
+        dpop_key: request.proof.as_ref().map(Proof::key),
+        lifetime_seconds: longest.map_or(usual, |longest| longest.min(usual)),
+    };
+    let tokens = tokens::issue_to_client(app, grant).await?;
     record(app, client, Outcome::Success, details, origin).await?;
     metrics::counter!("latchkey_tokens_issued_to_clients_total").increment(1);
     Ok(tokens)
@@ -75,8 +85,11 @@ async fn grant(
     let known = app.cached.resources(&app.db, tenant.id).await?;
     let default_audience = resources::default_audience(app, tenant);
     let requested = granting::requested_resources(&known, &default_audience, &request.resources)?;
+    let key = request.proof.as_ref().map(Proof::key);
+    let scopes = granting::for_client_itself(client, &catalogue, request.scope.as_deref(), key)?;
     Ok(Grant {
-        scopes: granting::for_client_itself(client, &catalogue, request.scope.as_deref())?,
+        longest: granting::longest(&scopes, &catalogue),
+        scopes,
         resources: resources::or_default(app, tenant, requested),
     })
 }

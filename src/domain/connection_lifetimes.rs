@@ -32,11 +32,17 @@ impl ConnectionLifetimes {
         Self { idle: seconds(idle), absolute: seconds(absolute) }
     }
 
-    /// The same, where the person wants it to end sooner.
+    /// Whether a connection can last longer with these than with `others`.
+    #[must_use]
+    pub fn outlasts(&self, others: Self) -> bool {
+        self.absolute > others.absolute || self.idle.min(self.absolute) > others.idle.min(others.absolute)
+    }
+
+    /// The same, where the person, or a scope, has it end sooner.
     #[must_use]
     pub fn at_most(self, lifetime_seconds: Option<u32>) -> Self {
         Self {
-            absolute: lifetime_seconds.map_or(self.absolute, |chosen| self.absolute.min(seconds(chosen))),
+            absolute: lifetime_seconds.map_or(self.absolute, |most| self.absolute.min(seconds(most))),
             ..self
         }
     }

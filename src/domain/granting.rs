@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::client::{Client, GrantType, ScopePolicy};
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::resource::Resource;
 use crate::model::scope::{NEVER_INHERITED, OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::model::tenant::Tenant;
@@ -17,15 +18,44 @@ use crate::model::user::{Role, User};
 /// The most services one request may name.
 const MAX_RESOURCES: usize = 10;
 
-/// Reads what a device asks for. A scope that the client can never get is refused now, and not after a person
-/// has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
+/// Reads what a device asks for that has proved this `key`. A scope that it can never get is refused now, and not
+/// after a person has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
 pub fn requested(
     client: &AuthenticatedClient,
     catalogue: &[Scope],
     asked: Option<&str>,
+    key: Option<KeyThumbprint>,
 ) -> Result<Option<ScopeSet>, OAuthError> {
     let Some(asked) = asked else { return Ok(None) };
-    within(read(asked)?, &available(client, catalogue)).map(Some)
+    let asked = within(read(asked)?, &available(client, catalogue))?;
+    must_be_bound(&asked, catalogue, key)?;
+    Ok(Some(asked))
+}
+
+/// Refuses scopes that are for bound tokens only where no key is proved. The word is the one for a proof that is missing
+/// (RFC 9449 §5): `invalid_scope` would have the client ask for less, while what it lacks is the proof.
+fn must_be_bound(
+    asked: &ScopeSet,
+    catalogue: &[Scope],
+    key: Option<KeyThumbprint>,
+) -> Result<(), OAuthError> {
+    if catalogue.iter().any(|scope| asked.contains(&scope.name) && !is_proved(scope, key)) {
+        let description = "A requested scope is for bound tokens only; send a DPoP proof with this request.";
+        return Err(OAuthError::new(ErrorCode::InvalidDpopProof, description));
+    }
+    Ok(())
+}
+
+/// Whether a device that has proved this key may have the scope.
+fn is_proved(scope: &Scope, key: Option<KeyThumbprint>) -> bool {
+    key.is_some() || !scope.requires_dpop
+}
+
+/// How long a connection with these scopes lasts at most, in seconds; `None`: as long as any other.
+#[must_use]
+pub fn longest(granted: &ScopeSet, catalogue: &[Scope]) -> Option<u32> {
+    let granted = catalogue.iter().filter(|scope| granted.contains(&scope.name));
+    granted.filter_map(|scope| scope.max_lifetime_seconds).min()
 }
 
 fn within(asked: ScopeSet, available: &ScopeSet) -> Result<ScopeSet, OAuthError> {
@@ -42,17 +72,19 @@ pub fn for_client_itself(
     client: &Client,
     catalogue: &[Scope],
     asked: Option<&str>,
+    key: Option<KeyThumbprint>,
 ) -> Result<ScopeSet, OAuthError> {
-    let available: ScopeSet = catalogue
+    let available = catalogue
         .iter()
         .filter(|scope| client.scopes.contains(&scope.name) && !OF_A_PERSON.contains(&scope.name.as_str()))
-        .filter(|scope| owner_may_grant(client, scope))
-        .map(|scope| scope.name.clone())
-        .collect();
-    match asked {
-        Some(asked) => within(read(asked)?, &available),
-        None => Ok(available),
-    }
+        .filter(|scope| owner_may_grant(client, scope));
+    let names = |scope: &Scope| scope.name.clone();
+    let Some(asked) = asked else {
+        return Ok(available.filter(|scope| is_proved(scope, key)).map(names).collect());
+    };
+    let asked = within(read(asked)?, &available.map(names).collect())?;
+    must_be_bound(&asked, catalogue, key)?;
+    Ok(asked)
 }
 
 /// Reads the `scope` parameter: at least one scope, and nothing that is none (RFC 6749 §3.3).
@@ -63,24 +95,30 @@ pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
     if scopes.is_empty() { Err(refuse("The scope names no scope.")) } else { Ok(scopes) }
 }
 
-/// What `user` may grant to `client` of what was asked for. A device that named no scope asks for all that the
-/// client may have.
+/// What `user` may grant to a device of `client` that has proved this `key`, of what was asked for. A device that named
+/// no scope asks for all that it may have.
 #[must_use]
-pub fn grantable(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
+pub fn grantable(
+    asked: Option<&ScopeSet>,
+    client: &Client,
+    catalogue: &[Scope],
+    user: &User,
+    key: Option<KeyThumbprint>,
+) -> ScopeSet {
     let of_client = available(client, catalogue);
     let of_user = catalogue
         .iter()
-        .filter(|scope| may_grant(&user.roles, scope))
+        .filter(|scope| may_grant(&user.roles, scope) && is_proved(scope, key))
         .map(|scope| scope.name.clone())
         .collect();
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
-/// What the client may have that anybody may grant, whatever their roles.
+/// What the client may have that asks for nothing: anybody may grant it, to any device, for as long as any other.
 #[must_use]
-pub fn grantable_by_anybody(client: &Client, catalogue: &[Scope]) -> ScopeSet {
-    let by_anybody = catalogue.iter().filter(|scope| scope.required_role.is_none());
-    available(client, catalogue).intersection(&by_anybody.map(|scope| scope.name.clone()).collect())
+pub fn grantable_unseen(client: &Client, catalogue: &[Scope]) -> ScopeSet {
+    let unconditional = catalogue.iter().filter(|scope| scope.is_unconditional());
+    available(client, catalogue).intersection(&unconditional.map(|scope| scope.name.clone()).collect())
 }
 
 /// Whether somebody with these roles may grant the scope; an administrator may grant all.
@@ -170,171 +208,4 @@ fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::client::OwnerRights;
-    use crate::model::ids::{ClientId, UserId};
-    use crate::model::scope_translations::Translations;
-    use crate::model::tenant::DEFAULT_TENANT;
-    use crate::model::user::Standing;
-    use uuid::Uuid;
-
-    fn set(text: &str) -> ScopeSet {
-        ScopeSet::parse(text).unwrap()
-    }
-
-    fn client(scope_policy: ScopePolicy) -> Client {
-        let scopes = set("openid billing gone");
-        let public = Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap());
-        Client { scopes, scope_policy, first_party: true, ..public }
-    }
-
-    fn user(roles: &[&str]) -> User {
-        User {
-            id: UserId(Uuid::nil()),
-            tenant_id: DEFAULT_TENANT,
-            username: "ada".into(),
-            display_name: None,
-            email: None,
-            email_verified: false,
-            roles: roles.iter().map(|role| role.parse().unwrap()).collect(),
-            standing: Standing::Good,
-            tokens_not_before: None,
-        }
-    }
-
-    fn catalogue() -> Vec<Scope> {
-        [("openid", None), ("billing", Some("accountant")), ("video", None)]
-            .map(|(name, role)| Scope {
-                name: name.into(),
-                description: String::new(),
-                translations: Translations::default(),
-                required_role: role.map(|role| role.parse::<Role>().unwrap()),
-            })
-            .to_vec()
-    }
-
-    #[test]
-    fn granted_is_requested_and_the_clients_and_the_users() {
-        let (explicit, catalogue) = (client(ScopePolicy::Explicit), catalogue());
-        let granted = |asked: Option<&str>, roles: &[&str]| {
-            grantable(asked.map(set).as_ref(), &explicit, &catalogue, &user(roles)).to_string()
-        };
-        assert_eq!(granted(Some("openid billing video"), &[]), "openid");
-        assert_eq!(granted(Some("openid billing"), &["accountant"]), "billing openid");
-        assert_eq!(granted(Some("openid gone"), &["accountant"]), "openid");
-        assert_eq!(granted(None, &["accountant"]), "billing openid");
-    }
-
-    #[test]
-    fn an_inheriting_client_receives_all_that_the_user_may_grant() {
-        let (inheriting, catalogue) = (client(ScopePolicy::Inherit), catalogue());
-        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "openid video");
-        let accountant = user(&["accountant"]);
-        assert_eq!(grantable(None, &inheriting, &catalogue, &accountant).to_string(), "billing openid video");
-        assert_eq!(grantable(Some(&set("video")), &inheriting, &catalogue, &accountant).to_string(), "video");
-    }
-
-    #[test]
-    fn the_scopes_that_open_everything_are_registered_by_name_or_not_had() {
-        let names = ["admin", "device:approve", "video"];
-        let catalogue = names.map(|name| Scope {
-            name: name.into(),
-            description: String::new(),
-            translations: Translations::default(),
-            required_role: None,
-        });
-        let mut inheriting = client(ScopePolicy::Inherit);
-        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "video");
-        inheriting.scopes = set("device:approve");
-        assert_eq!(grantable(None, &inheriting, &catalogue, &user(&[])).to_string(), "device:approve video");
-    }
-
-    #[test]
-    fn a_client_that_acts_for_itself_gets_what_is_registered_for_it_and_speaks_of_nobody() {
-        let (itself, catalogue) = (client(ScopePolicy::Inherit), catalogue());
-        let granted = |owner: Option<OwnerRights>, asked| {
-            let itself = Client { owner_rights: owner, ..itself.clone() };
-            for_client_itself(&itself, &catalogue, asked).map(|scopes| scopes.to_string())
-        };
-        assert_eq!(granted(None, None).unwrap(), "billing");
-        assert_eq!(granted(None, Some("billing")).unwrap(), "billing");
-        for more in ["openid", "billing openid", "video", "gone", "nothing", ""] {
-            assert_eq!(granted(None, Some(more)).unwrap_err().code, ErrorCode::InvalidScope, "{more:?}");
-        }
-        assert_eq!(granted(Some(owner(&["accountant"])), None).unwrap(), "billing");
-        assert_eq!(granted(Some(owner(&["admin"])), None).unwrap(), "billing");
-        assert_eq!(granted(Some(owner(&[])), None).unwrap(), "");
-    }
-
-    fn owner(roles: &[&str]) -> OwnerRights {
-        OwnerRights { is_active: true, roles: user(roles).roles }
-    }
-
-    #[test]
-    fn a_client_of_a_user_gets_no_more_than_its_owner_could_grant_whoever_approves() {
-        let (explicit, catalogue) = (client(ScopePolicy::Explicit), catalogue());
-        let granted = |owner: OwnerRights| {
-            let client = Client { owner_rights: Some(owner), ..explicit.clone() };
-            grantable(None, &client, &catalogue, &user(&["accountant"])).to_string()
-        };
-        assert_eq!(granted(owner(&["accountant"])), "billing openid");
-        assert_eq!(granted(owner(&[])), "openid");
-        assert_eq!(granted(OwnerRights { is_active: false, ..owner(&["accountant"]) }), "");
-    }
-
-    #[test]
-    fn an_administrator_may_grant_everything() {
-        let granted = grantable(None, &client(ScopePolicy::Inherit), &catalogue(), &user(&["admin"]));
-        assert_eq!(granted.to_string(), "billing openid video");
-    }
-
-    const DEFAULT_AUDIENCE: &str = "https://login.example.org/api";
-
-    fn uris(texts: &[&str]) -> Vec<String> {
-        texts.iter().map(|text| (*text).to_owned()).collect()
-    }
-
-    #[test]
-    fn only_known_services_can_be_asked_for_and_each_counts_once() {
-        let known: Vec<Resource> =
-            (0..20).map(|n| Resource { uri: format!("urn:api:{n:02}"), name: String::new() }).collect();
-        let requested = |asked: &[&str]| requested_resources(&known, DEFAULT_AUDIENCE, &uris(asked));
-        assert_eq!(requested(&[]).unwrap(), uris(&[]));
-        let thrice = ["urn:api:02", "urn:api:01", "urn:api:02"];
-        assert_eq!(requested(&thrice).unwrap(), uris(&["urn:api:01", "urn:api:02"]));
-        assert_eq!(requested(&[DEFAULT_AUDIENCE]).unwrap(), uris(&[DEFAULT_AUDIENCE]));
-        assert_eq!(requested(&["urn:api:01"; 30]).unwrap().len(), 1);
-        for bad in ["urn:api:20", "URN:api:01", "urn:api:01/", "urn:api:01#", " urn:api:01", "api"] {
-            let refused = requested(&["urn:api:00", bad]).unwrap_err();
-            assert_eq!(refused.code, ErrorCode::InvalidTarget, "{bad:?}");
-        }
-        let all: Vec<&str> = known.iter().map(|resource| resource.uri.as_str()).collect();
-        assert_eq!(requested(&all[..MAX_RESOURCES]).unwrap().len(), MAX_RESOURCES);
-        assert_eq!(requested(&all[..=MAX_RESOURCES]).unwrap_err().code, ErrorCode::InvalidTarget);
-    }
-
-    #[test]
-    fn a_token_is_for_what_was_granted_or_for_less_and_never_for_more() {
-        let granted = uris(&["urn:api:1", "urn:api:2"]);
-        assert_eq!(narrow_resources(&granted, &[]).unwrap(), granted);
-        assert_eq!(narrow_resources(&granted, &granted).unwrap(), granted);
-        let one = uris(&["urn:api:2", "urn:api:2"]);
-        assert_eq!(narrow_resources(&granted, &one).unwrap(), uris(&["urn:api:2"]));
-        for more in [&["urn:api:3"][..], &["urn:api:1", "urn:api:3"], &[DEFAULT_AUDIENCE], &["urn:api:"]] {
-            let refused = narrow_resources(&granted, &uris(more)).unwrap_err();
-            assert_eq!(refused.code, ErrorCode::InvalidTarget, "{more:?}");
-        }
-    }
-
-    #[test]
-    fn where_nothing_was_named_at_the_start_the_default_is_all_there_is() {
-        let granted = uris(&[DEFAULT_AUDIENCE]);
-        assert_eq!(narrow_resources(&granted, &granted).unwrap(), granted);
-        assert_eq!(narrow_resources(&granted, &[]).unwrap(), granted);
-        for nothing in [&granted, &Vec::new()] {
-            let refused = narrow_resources(nothing, &uris(&["urn:api:1"])).unwrap_err();
-            assert_eq!(refused.code, ErrorCode::InvalidTarget);
-        }
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use crate::model::ids::{ClientId, RefreshTokenId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::policy::trust::TrustPolicy;
 use crate::model::request_origin::RequestOrigin;
+use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
 use crate::store::refresh_tokens::NewRefreshToken;
@@ -142,9 +143,9 @@ pub async fn refresh(
                 return Err(dead());
             }
         };
-        let renewal = renew(app, tenant, client, &presented, request)?;
+        let renewal = renew(app, tenant, client, &presented, request).await?;
         let (secret, successor) = new_token(app, renewal.idle, renewal.ends_at);
-        let tokens = issue(app, tenant, client, &presented, request, renewal.ends_at, secret).await?;
+        let tokens = issue(app, tenant, client, &presented, request, &renewal, secret).await?;
         let ground = Ground::Judged {
             presented: presented.id,
             earlier_end: (renewal.ends_at < presented.family.expires_at).then_some(renewal.ends_at),
@@ -179,7 +180,7 @@ async fn exchange_unseen(
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
     let plain = PlainCase {
         client: client.client_id.clone(),
-        scopes: granting::grantable_by_anybody(client, &catalogue),
+        scopes: granting::grantable_unseen(client, &catalogue),
         not_before: granting::not_before(tenant, client),
         longest: lifetimes.absolute,
     };
@@ -221,67 +222,70 @@ fn dead() -> OAuthError {
 
 /// What the family may have from now on.
 struct Renewal {
+    /// What of its scopes it still has.
+    scopes: ScopeSet,
     idle: TimeDelta,
     /// Its end, which only ever moves towards now.
     ends_at: DateTime<Utc>,
     trust_loss: Option<TrustLoss>,
 }
 
-/// How the family goes on, as the policy is now.
-fn renew(
+/// How the family goes on, as the policy is now. Everything that was true at approval is asked again.
+async fn renew(
     app: &App,
     tenant: &Tenant,
     client: &AuthenticatedClient,
     presented: &PresentedRefreshToken,
     request: &RefreshRequest,
 ) -> Result<Renewal, OAuthError> {
+    let (family, user) = (&presented.family, &presented.user);
+    if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
+        return Err(dead());
+    }
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let scopes = granting::grantable(Some(&family.scopes), client, &catalogue, user, request.dpop_key());
+    if !granting::brings_refresh_token(client, &scopes) {
+        return Err(dead());
+    }
     let policy = policies::effective(app, tenant, client);
-    let family = &presented.family;
     let trust_loss = trust_loss(presented.trust, request.dpop_key(), family, &policy.trust);
     let lifetimes = if presented.trust.is_some() && trust_loss.is_none() {
         ConnectionLifetimes::trusted(&policy)
     } else {
         ConnectionLifetimes::usual(&app.config.tokens, &policy)
     };
+    let lifetimes = lifetimes.at_most(granting::longest(&scopes, &catalogue));
     let ends_at = family.expires_at.min(family.created_at + lifetimes.absolute);
     if app.clock.now() >= ends_at {
         return Err(dead());
     }
-    Ok(Renewal { idle: lifetimes.idle, ends_at, trust_loss })
+    Ok(Renewal { scopes, idle: lifetimes.idle, ends_at, trust_loss })
 }
 
-/// New tokens for the family. Everything that was true at approval is asked again.
+/// New tokens for the family.
 async fn issue(
     app: &App,
     tenant: &Tenant,
     client: &AuthenticatedClient,
     presented: &PresentedRefreshToken,
     request: &RefreshRequest,
-    ends_at: DateTime<Utc>,
+    renewal: &Renewal,
     secret: BearerSecret,
 ) -> Result<IssuedTokens, OAuthError> {
-    let (family, user) = (&presented.family, &presented.user);
-    if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
-        return Err(dead());
-    }
-    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let granted = granting::grantable(Some(&family.scopes), client, &catalogue, user);
-    if !granting::brings_refresh_token(client, &granted) {
-        return Err(dead());
-    }
-    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
+    let family = &presented.family;
+    let for_access = granting::narrow(&renewal.scopes, request.scope.as_deref())?;
     let named = resources::or_default(app, tenant, family.resources.clone());
     let resources = granting::narrow_resources(&named, &request.resources)?;
     let grant = Grant {
         tenant,
         client,
-        user,
+        user: &presented.user,
         device_id: family.device_id,
         scopes: &for_access,
         resources: &resources,
         dpop_key: request.dpop_key(),
         authentication: &family.authentication,
-        ends_at,
+        ends_at: renewal.ends_at,
     };
     tokens::issue(app, &grant, Some(secret)).await
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
-use crate::model::scope::{STANDARD, Scope};
+use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
 use crate::model::scope_translations::Translations;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, scopes};
@@ -32,6 +32,9 @@ pub enum ScopeError {
         "a scope's description has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
     )]
     UnfitDescription,
+    /// No connection could be of use, or none would ever end.
+    #[error("a scope's longest lifetime is from 60 seconds to ten years")]
+    UnfitLifetime,
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
@@ -60,7 +63,8 @@ pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) 
     Ok(())
 }
 
-/// Changes a scope as `change` says; with a new description and no new translations, those it had go. Whoever may not grant it any more loses it with the next tokens of each device.
+/// Changes a scope as `change` says; with a new description and no new translations, those it had go. Who
+/// may not grant it any more, and which device has no key that it needs, loses it with the next tokens.
 pub async fn change(
     app: &App,
     tenant: TenantId,
@@ -124,12 +128,21 @@ fn check(scope: &mut Scope) -> Result<(), ScopeError> {
     if standard_role.is_some() && scope.required_role != standard_role {
         return Err(ScopeError::AdminNeedsAdmin);
     }
+    if scope.max_lifetime_seconds.is_some_and(|seconds| !MAX_LIFETIMES.contains(&seconds)) {
+        return Err(ScopeError::UnfitLifetime);
+    }
     Ok(())
 }
 
 fn described(scope: &Scope) -> Value {
     let role = scope.required_role.as_ref().map(ToString::to_string);
-    json!({"description": scope.description, "translations": scope.translations, "required_role": role})
+    json!({
+        "description": scope.description,
+        "translations": scope.translations,
+        "required_role": role,
+        "requires_dpop": scope.requires_dpop,
+        "max_lifetime_seconds": scope.max_lifetime_seconds,
+    })
 }
 
 fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> AuditEvent<'a> {

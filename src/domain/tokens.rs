@@ -89,6 +89,23 @@ pub struct Grant<'a> {
     pub ends_at: DateTime<Utc>,
 }
 
+/// What a client that acts for itself gets.
+#[derive(Debug)]
+pub struct ClientGrant<'a> {
+    /// The tenant.
+    pub tenant: &'a Tenant,
+    /// The client.
+    pub client: &'a Client,
+    /// What the access token will allow.
+    pub scopes: ScopeSet,
+    /// The services it will be for (RFC 8707), at least one.
+    pub resources: &'a [String],
+    /// The key it will be bound to (RFC 9449 §6).
+    pub dpop_key: Option<KeyThumbprint>,
+    /// How long it will last.
+    pub lifetime_seconds: u32,
+}
+
 #[derive(Serialize)]
 struct AccessTokenClaims<'a> {
     iss: &'a str,
@@ -232,16 +249,10 @@ pub async fn issue_with(
 
 /// Signs an access token for a client that acts for itself (RFC 6749 §4.4): its `sub` is the client (RFC 9068 §5),
 /// which can never be a user's. Nothing is stored.
-pub async fn issue_to_client(
-    app: &App,
-    tenant: &Tenant,
-    client: &Client,
-    scopes: ScopeSet,
-    resources: &[String],
-    dpop_key: Option<KeyThumbprint>,
-) -> Result<IssuedTokens, OAuthError> {
+pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<IssuedTokens, OAuthError> {
+    let ClientGrant { tenant, client, scopes, resources, dpop_key, lifetime_seconds } = grant;
     let key = key(app, tenant, client).await?;
-    let (now, lifetime) = (app.clock.now(), i64::from(app.config.tokens.access_lifetime_seconds));
+    let (now, lifetime) = (app.clock.now(), i64::from(lifetime_seconds));
     let claims = AccessTokenClaims {
         iss: &tenants::issuer(app, tenant),
         sub: client.client_id.to_string(),

@@ -2,7 +2,7 @@
 //! its direction is taken out of them.
 
 use crate::http::pages::languages::{Language, Phrase};
-use crate::http::pages::places;
+use crate::http::pages::{places, words};
 use crate::model::approval_notice::DueNotice;
 
 /// The longest name in a message, in characters.
@@ -18,8 +18,8 @@ pub(super) fn of_approval(notice: &DueNotice, link: &str) -> (String, String) {
     if let Some(device) = &approved.device_name {
         facts.push(language.t("mail-approval-device").text("device", &in_one_line(device)));
     }
-    let time = approved.at.format("%Y-%m-%d %H:%M").to_string();
-    facts.push(language.t("mail-approval-time").text("time", &time));
+    let (date, time) = (words::date(language, approved.at), approved.at.format("%H:%M").to_string());
+    facts.push(language.t("mail-approval-time").phrase("date", date).text("time", &time));
     if let Some(address) = approved.ip_address {
         facts.push(language.t("mail-approval-address").text("address", &address.to_string()));
     }
@@ -94,7 +94,7 @@ mod tests {
     fn a_message_is_in_the_language_of_the_approval() {
         let (subject, text) = of_approval(&notice("de", "Fernseher"), "https://login.example.org/x");
         assert_eq!(subject, "Fernseher wurde mit Ihrem Konto verbunden");
-        let facts = "App: Fernseher\nGerät: Fernseher\nErlaubt: 2027-01-15 08:00 UTC\n\
+        let facts = "App: Fernseher\nGerät: Fernseher\nErlaubt: 15. Januar 2027, 08:00 UTC\n\
                      IP-Adresse des Geräts: 192.0.2.1\nOrt, soweit bekannt: Berlin, Deutschland · Fernseher (AS64500)\n";
         assert!(text.contains(facts), "{text}");
         assert!(text.contains("\nhttps://login.example.org/x\n"), "{text}");

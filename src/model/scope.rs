@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::scope_translations::Translations;
 use super::user::Role;
@@ -17,7 +18,14 @@ pub struct Scope {
     pub translations: Translations,
     /// The role a user needs to grant it; `None`: everyone may.
     pub required_role: Option<Role>,
+    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    pub requires_dpop: bool,
+    /// How long a connection with it lasts at most; `None`: as long as any other.
+    pub max_lifetime_seconds: Option<u32>,
 }
+
+/// What `max_lifetime_seconds` may be: from a minute, which a token needs to be of use, to ten years.
+pub const MAX_LIFETIMES: RangeInclusive<u32> = 60..=10 * 365 * 86_400;
 
 /// The scopes every tenant starts with: those that mean something to the server itself.
 pub const STANDARD: [(&str, &str, Option<Role>); 8] = [
@@ -44,16 +52,34 @@ const STANDARD_TRANSLATIONS: [(&str, &str, &str); 8] = [
 ];
 
 impl Scope {
+    /// A scope that asks for nothing: everyone may grant it, to any device, for as long as any other.
+    #[must_use]
+    pub fn unconditional(name: &str, description: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            translations: Translations::default(),
+            required_role: None,
+            requires_dpop: false,
+            max_lifetime_seconds: None,
+        }
+    }
+
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub const fn is_unconditional(&self) -> bool {
+        self.required_role.is_none() && !self.requires_dpop && self.max_lifetime_seconds.is_none()
+    }
+
     /// The scopes every tenant starts with, in words.
     pub fn standard() -> impl Iterator<Item = Self> {
         STANDARD.into_iter().map(|(name, description, required_role)| {
             let words = STANDARD_TRANSLATIONS.into_iter().find(|(of, ..)| *of == name);
             let words = words.map(|(_, german, chinese)| [("de", german), ("zh-Hans", chinese)]);
             Self {
-                name: name.to_owned(),
-                description: description.to_owned(),
                 translations: Translations::of(words.into_iter().flatten()).unwrap_or_default(),
                 required_role,
+                ..Self::unconditional(name, description)
             }
         })
     }

@@ -13,7 +13,8 @@ use crate::model::stored::Stored;
 /// The tenant's catalogue, by name.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>> {
     let rows = sqlx::query!(
-        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role
+        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role,
+                  requires_dpop, max_lifetime_seconds
            FROM scopes WHERE tenant_id = $1 ORDER BY name"#,
         tenant.0
     )
@@ -26,6 +27,8 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>
             description: row.description,
             translations: row.translations.0,
             required_role: row.required_role.and_then(|role| role.parse().ok()),
+            requires_dpop: row.requires_dpop,
+            max_lifetime_seconds: row.max_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
         })
         .collect())
 }
@@ -38,13 +41,16 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let added = sqlx::query!(
-        "INSERT INTO scopes (tenant_id, name, description, translations, required_role, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO scopes (tenant_id, name, description, translations, required_role, requires_dpop,
+                             max_lifetime_seconds, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         tenant.0,
         scope.name,
         scope.description,
         Json(&scope.translations) as _,
         scope.required_role.as_ref().map(ToString::to_string),
+        scope.requires_dpop,
+        max_lifetime(scope),
         now
     )
     .execute(db)
@@ -60,8 +66,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Stored<Scope>>> {
     let rows = sqlx::query!(
-        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role, version,
-                  created_at
+        r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role,
+                  requires_dpop, max_lifetime_seconds, version, created_at
            FROM scopes WHERE tenant_id = $1 ORDER BY name OFFSET $2 LIMIT $3"#,
         tenant.0,
         offset,
@@ -77,6 +83,10 @@ pub async fn list(
                 description: row.description,
                 translations: row.translations.0,
                 required_role: row.required_role.and_then(|role| role.parse().ok()),
+                requires_dpop: row.requires_dpop,
+                max_lifetime_seconds: row
+                    .max_lifetime_seconds
+                    .and_then(|seconds| u32::try_from(seconds).ok()),
             },
             version: row.version,
             created_at: row.created_at,
@@ -94,7 +104,8 @@ pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<i64> {
 /// The scope of this name, as it stays until the transaction ends.
 pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<Option<Stored<Scope>>> {
     let row = sqlx::query!(
-        r#"SELECT description, translations AS "translations: Json<Translations>", required_role, version, created_at
+        r#"SELECT description, translations AS "translations: Json<Translations>", required_role, requires_dpop,
+                  max_lifetime_seconds, version, created_at
            FROM scopes WHERE tenant_id = $1 AND name = $2 FOR UPDATE"#,
         tenant.0,
         name
@@ -107,6 +118,8 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
             description: row.description,
             translations: row.translations.0,
             required_role: row.required_role.and_then(|role| role.parse().ok()),
+            requires_dpop: row.requires_dpop,
+            max_lifetime_seconds: row.max_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
         },
         version: row.version,
         created_at: row.created_at,
@@ -116,17 +129,24 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
 /// Writes what may change of a scope.
 pub async fn update(db: impl PgExecutor<'_>, tenant: TenantId, scope: &Scope) -> Result<()> {
     sqlx::query!(
-        "UPDATE scopes SET description = $3, translations = $4, required_role = $5, version = version + 1
+        "UPDATE scopes SET description = $3, translations = $4, required_role = $5, requires_dpop = $6,
+                           max_lifetime_seconds = $7, version = version + 1
          WHERE tenant_id = $1 AND name = $2",
         tenant.0,
         scope.name,
         scope.description,
         Json(&scope.translations) as _,
-        scope.required_role.as_ref().map(ToString::to_string)
+        scope.required_role.as_ref().map(ToString::to_string),
+        scope.requires_dpop,
+        max_lifetime(scope)
     )
     .execute(db)
     .await?;
     Ok(())
+}
+
+fn max_lifetime(scope: &Scope) -> Option<i32> {
+    scope.max_lifetime_seconds.and_then(|seconds| i32::try_from(seconds).ok())
 }
 
 /// Takes a scope out of the catalogue.

@@ -44,6 +44,7 @@ mod rfc9449_malformed_proofs;
 mod rfc9449_nonces;
 mod rfc9449_replay;
 mod secrets_at_rest;
+mod sensitive_scopes;
 mod signing_keys;
 mod support;
 mod tenant_hosts;

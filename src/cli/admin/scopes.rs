@@ -7,6 +7,7 @@ use super::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::scopes;
+use crate::model::change::Change;
 use crate::model::ids::TenantId;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::scope_translations::{Translations, UnfitTranslation};
@@ -26,6 +27,12 @@ pub(super) struct CreateScope {
     /// The role a user needs to grant it.
     #[arg(long)]
     role: Option<Role>,
+    /// Only tokens that are bound to a key may have it (RFC 9449).
+    #[arg(long)]
+    requires_dpop: bool,
+    /// How long a connection with it lasts at most; as long as any other when absent.
+    #[arg(long, value_name = "SECONDS")]
+    max_lifetime_seconds: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -39,22 +46,43 @@ pub(super) struct SetScope {
     /// languages.
     #[arg(long = "translation", value_name = "TAG=WORDS")]
     translations: Vec<String>,
+    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    #[arg(long, value_name = "true|false")]
+    requires_dpop: Option<bool>,
+    /// How long a connection with it lasts at most.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "no_max_lifetime")]
+    max_lifetime_seconds: Option<u32>,
+    /// A connection with it lasts as long as any other.
+    #[arg(long)]
+    no_max_lifetime: bool,
 }
 
 pub(super) async fn create_scope(app: &App, tenant: TenantId, new: CreateScope) -> Done {
     let name = ScopeSet::parse_name(&new.name)?;
     let description = new.description.unwrap_or_else(|| name.clone());
     let translations = translations(&new.translations)?;
-    let scope = Scope { name: name.clone(), description, translations, required_role: new.role };
+    let scope = Scope {
+        translations,
+        required_role: new.role,
+        requires_dpop: new.requires_dpop,
+        max_lifetime_seconds: new.max_lifetime_seconds,
+        ..Scope::unconditional(&name, &description)
+    };
     scopes::create(app, tenant, scope, &By::OPERATOR).await?;
     Ok((format!("scope {name}"), json!({"name": name})))
 }
 
 pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> Done {
-    let SetScope { name, description, translations: words } = change;
+    let SetScope { name, description, translations: words, requires_dpop, .. } = change;
     let translations = if words.is_empty() { None } else { Some(translations(&words)?) };
-    if description.is_none() && translations.is_none() {
-        return Err("nothing to change: give --description or --translation".into());
+    let max_lifetime = match change.max_lifetime_seconds {
+        Some(seconds) => Change::Set(seconds),
+        None if change.no_max_lifetime => Change::Clear,
+        None => Change::Leave,
+    };
+    let asks_for_words = description.is_some() || translations.is_some();
+    if !asks_for_words && requires_dpop.is_none() && !max_lifetime.is_asked_for() {
+        return Err("nothing to change: see latchkey admin set-scope --help".into());
     }
     scopes::change(app, tenant, &name, &MeantFor::Any, &By::OPERATOR, |scope| {
         if let Some(description) = description {
@@ -63,6 +91,8 @@ pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> 
         if let Some(translations) = translations {
             scope.translations = translations;
         }
+        scope.requires_dpop = requires_dpop.unwrap_or(scope.requires_dpop);
+        scope.max_lifetime_seconds = max_lifetime.apply(scope.max_lifetime_seconds);
     })
     .await?;
     Ok((format!("scope {name}"), json!({"name": name})))

@@ -27,6 +27,11 @@ pub struct Offer {
     pub usual: ConnectionLifetimes,
     /// How long a trusted one lasts.
     pub trusted: ConnectionLifetimes,
+    /// How long an access token lasts, in seconds.
+    pub access_lifetime_seconds: u32,
+    /// How long the scopes allow a connection to last, in seconds. It holds also where the person leaves out the scope
+    /// that says so: nothing lasts longer than the page has told.
+    pub longest: Option<u32>,
 }
 
 /// What the person chose.
@@ -62,10 +67,12 @@ pub enum ChoiceRefused {
 }
 
 impl Offer {
-    /// What may be chosen for a client's device that started with `dpop_key`, of the scopes that can be granted.
+    /// What may be chosen for a client's device that started with `dpop_key`, of the scopes that can be granted and that
+    /// allow a connection to last as `longest` says.
     #[must_use]
     pub fn of(
         grantable: ScopeSet,
+        longest: Option<u32>,
         client: &Client,
         dpop_key: Option<KeyThumbprint>,
         policy: &Policy,
@@ -73,21 +80,24 @@ impl Offer {
     ) -> Self {
         let optional = policy.grant.optional(&grantable);
         let renewable = brings_refresh_token(client, &grantable);
-        let may_trust = renewable && policy.trust.allows(dpop_key);
-        let (usual, trusted) =
-            (ConnectionLifetimes::usual(settings, policy), ConnectionLifetimes::trusted(policy));
-        let longest = if may_trust { usual.absolute.max(trusted.absolute) } else { usual.absolute };
+        let usual = ConnectionLifetimes::usual(settings, policy).at_most(longest);
+        let trusted = ConnectionLifetimes::trusted(policy).at_most(longest);
+        // Where a scope ends it as early, trust would promise what it does not keep.
+        let may_trust = renewable && policy.trust.allows(dpop_key) && trusted.outlasts(usual);
+        let whole = if may_trust { usual.absolute.max(trusted.absolute) } else { usual.absolute };
         let is_shorter = |lifetime: Lifetime| match lifetime {
             Lifetime::Once => optional.contains(OFFLINE_ACCESS),
             Lifetime::Longest => true,
-            other => other.seconds().is_some_and(|seconds| i64::from(seconds) < longest.num_seconds()),
+            other => other.seconds().is_some_and(|seconds| i64::from(seconds) < whole.num_seconds()),
         };
         let lifetimes = if renewable && policy.grant.person_chooses_lifetime {
             Lifetime::ALL.into_iter().filter(|lifetime| is_shorter(*lifetime)).collect()
         } else {
             vec![Lifetime::Longest]
         };
-        Self { grantable, optional, may_trust, lifetimes, usual, trusted }
+        let access = settings.access_lifetime_seconds;
+        let access_lifetime_seconds = longest.map_or(access, |longest| longest.min(access));
+        Self { grantable, optional, may_trust, lifetimes, usual, trusted, access_lifetime_seconds, longest }
     }
 
     /// The grant that comes of these choices.
@@ -115,7 +125,13 @@ impl Offer {
             // Trust is about staying: a device that goes at once has none to lose.
             trusted: choices.trusted && stays,
             device_name: name.filter(|name| !name.is_empty()),
-            lifetime_seconds: choices.lifetime.seconds().filter(|_| stays),
+            lifetime_seconds: choices
+                .lifetime
+                .seconds()
+                .filter(|_| stays)
+                .into_iter()
+                .chain(self.longest)
+                .min(),
         })
     }
 }
@@ -134,14 +150,23 @@ mod tests {
         ScopeSet::parse(text).unwrap()
     }
 
-    fn offer(scopes: &str, key: Option<KeyThumbprint>, change: impl FnOnce(&mut Policy)) -> Offer {
+    fn offer_for(
+        longest: Option<u32>,
+        scopes: &str,
+        key: Option<KeyThumbprint>,
+        change: impl FnOnce(&mut Policy),
+    ) -> Offer {
         let Config { tokens, mut policy, .. } = Config::default();
         change(&mut policy);
         let client = Client {
             grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
             ..Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap())
         };
-        Offer::of(set(scopes), &client, key, &policy, &tokens)
+        Offer::of(set(scopes), longest, &client, key, &policy, &tokens)
+    }
+
+    fn offer(scopes: &str, key: Option<KeyThumbprint>, change: impl FnOnce(&mut Policy)) -> Offer {
+        offer_for(None, scopes, key, change)
     }
 
     fn granted(offer: &Offer, scopes: &str) -> Result<String, ChoiceRefused> {
@@ -201,6 +226,24 @@ mod tests {
         let fixed = |policy: &mut Policy| policy.grant.person_chooses_lifetime = false;
         assert_eq!(offer("openid offline_access", None, fixed).lifetimes, [Lifetime::Longest]);
         assert_eq!(offer("openid", None, |_| ()).lifetimes, [Lifetime::Longest]);
+    }
+
+    #[test]
+    fn what_the_page_tells_of_the_time_holds_also_without_the_scope_that_shortens_it() {
+        let key = Some(KeyThumbprint([7; 32]));
+        let day = offer_for(Some(86_400), "payments offline_access", key, |_| ());
+        assert_eq!((day.usual.absolute.num_hours(), day.trusted.absolute.num_hours()), (24, 24));
+        assert_eq!(day.lifetimes, [Lifetime::Once, Lifetime::TwelveHours, Lifetime::Longest]);
+        assert!(!day.may_trust, "{day:?}");
+        let lasts = |scopes: &str, lifetime| {
+            let choices = Choices { scopes: Some(set(scopes)), lifetime, ..Choices::default() };
+            day.shape(choices).unwrap().lifetime_seconds
+        };
+        assert_eq!(lasts("payments offline_access", Lifetime::Longest), Some(86_400));
+        assert_eq!(lasts("offline_access", Lifetime::Longest), Some(86_400));
+        assert_eq!(lasts("offline_access", Lifetime::TwelveHours), Some(43_200));
+        let minutes = offer_for(Some(120), "payments", None, |_| ());
+        assert_eq!(minutes.access_lifetime_seconds, 120);
     }
 
     #[test]

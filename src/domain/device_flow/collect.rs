@@ -37,7 +37,7 @@ pub(super) async fn collect(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let plain = PlainCase {
         client: client.client_id.clone(),
-        scopes: granting::grantable_by_anybody(client, &catalogue),
+        scopes: granting::grantable_unseen(client, &catalogue),
         not_before: granting::not_before(tenant, client),
     };
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));

@@ -311,14 +311,15 @@ async fn asked_of(
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
-    let granted = granting::grantable(request.requested_scopes.as_ref(), &client, &catalogue, &approver.user);
+    let (asked, key) = (request.requested_scopes.as_ref(), request.session.dpop_key);
+    let granted = granting::grantable(asked, &client, &catalogue, &approver.user, key);
     let policy = policies::effective(app, tenant, &client);
-    let key = request.session.dpop_key;
+    let longest = granting::longest(&granted, &catalogue);
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
-        offer: Offer::of(granted, &client, key, &policy, &app.config.tokens),
+        offer: Offer::of(granted, longest, &client, key, &policy, &app.config.tokens),
         request,
         client,
     }))

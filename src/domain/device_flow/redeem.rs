@@ -110,7 +110,7 @@ async fn prepare(
         ));
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user);
+    let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user, request.dpop_key());
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let named = resources::or_default(app, tenant, found.resources.clone());
     let resources = granting::narrow_resources(&named, &request.resources)?;
@@ -128,9 +128,11 @@ async fn prepare(
     } else {
         ConnectionLifetimes::usual(&app.config.tokens, &policy)
     };
-    let lifetimes = lifetimes.at_most(approval.lifetime_seconds);
+    let longest = granting::longest(&granted, &catalogue);
+    let lifetimes = lifetimes.at_most(approval.lifetime_seconds).at_most(longest);
     let access_lifetime = TimeDelta::seconds(i64::from(app.config.tokens.access_lifetime_seconds));
-    let ends_at = now + if renewable { lifetimes.absolute } else { access_lifetime };
+    let lasts = if renewable { lifetimes.absolute } else { access_lifetime.min(lifetimes.absolute) };
+    let ends_at = now + lasts;
     let (secret, refresh_token) = renewable.then(|| refresh::new_token(app, lifetimes.idle, ends_at)).unzip();
     let grant = Grant {
         tenant,

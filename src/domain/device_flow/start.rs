@@ -76,7 +76,8 @@ pub async fn start(
     let policy = policies::effective(app, tenant, client).approval;
     check_source(app, tenant, &policy, origin).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref())?;
+    let key = request.proof.as_ref().map(Proof::key);
+    let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref(), key)?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
     let default_audience = resources::default_audience(app, tenant);
     let resources = granting::requested_resources(&known, &default_audience, &request.resources)?;
@@ -99,7 +100,7 @@ pub async fn start(
         user_code_sealed: Vec::new(),
         requested_scopes,
         resources,
-        dpop_key: request.proof.as_ref().map(Proof::key),
+        dpop_key: key,
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
         place: app.geo.place_of(origin.ip_address),

@@ -192,7 +192,7 @@ fn page(
     chosen: Option<&Choices>,
 ) -> ConsentPage {
     let id = consent.request.session.id.to_string();
-    let choices = ConsentChoices::of(browser.language, &consent, &app.config.tokens, chosen);
+    let choices = ConsentChoices::of(browser.language, &consent, chosen);
     let request = consent.request;
     ConsentPage {
         frame: browser.frame(),

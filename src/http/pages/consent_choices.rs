@@ -2,7 +2,6 @@
 
 use super::languages::{Language, Phrase};
 use super::words;
-use crate::config::Tokens;
 use crate::domain::device_flow::choices::{Choices, Offer};
 use crate::domain::device_flow::open::Consent;
 use crate::domain::granting;
@@ -78,12 +77,7 @@ pub struct TrustChoice {
 impl ConsentChoices {
     /// What may be chosen: as it was `chosen` in the form whose name was not taken, or as the page begins, with every
     /// box of a scope ticked and no trust.
-    pub(super) fn of(
-        language: Language,
-        consent: &Consent,
-        settings: &Tokens,
-        chosen: Option<&Choices>,
-    ) -> Self {
+    pub(super) fn of(language: Language, consent: &Consent, chosen: Option<&Choices>) -> Self {
         let offer = &consent.offer;
         let renewable = granting::brings_refresh_token(&consent.client, &offer.grantable);
         // Where the time can be chosen, leaving at once is one of the choices, and no second box beside them.
@@ -105,13 +99,17 @@ impl ConsentChoices {
         Self {
             some_are_optional: scopes.iter().any(|scope| scope.is_optional),
             scopes,
-            lifetime_words: words::lifetime(language, settings, renewable.then_some(offer.usual.absolute)),
+            lifetime_words: words::lifetime(
+                language,
+                offer.access_lifetime_seconds,
+                renewable.then_some(offer.usual.absolute),
+            ),
             device_name: match chosen {
                 Some(chosen) => chosen.device_name.clone().unwrap_or_default(),
                 None => declared.unwrap_or_default(),
             },
             name_error: chosen.map(|_| language.t("consent-name-error")),
-            lifetimes: lifetimes(language, offer, settings, chosen),
+            lifetimes: lifetimes(language, offer, chosen),
             trust: offer.may_trust.then(|| TrustChoice {
                 words: language
                     .t("consent-trust-hint")
@@ -123,12 +121,7 @@ impl ConsentChoices {
     }
 }
 
-fn lifetimes(
-    language: Language,
-    offer: &Offer,
-    settings: &Tokens,
-    chosen: Option<&Choices>,
-) -> Vec<LifetimeChoice> {
+fn lifetimes(language: Language, offer: &Offer, chosen: Option<&Choices>) -> Vec<LifetimeChoice> {
     if offer.lifetimes.len() < 2 {
         return Vec::new();
     }
@@ -137,7 +130,7 @@ fn lifetimes(
         value: lifetime.as_str(),
         words: match lifetime {
             Lifetime::Once => {
-                let access = words::seconds(language, settings.access_lifetime_seconds);
+                let access = words::seconds(language, offer.access_lifetime_seconds);
                 language.t("consent-stay-once").phrase("access", access)
             }
             other => match other.seconds() {

@@ -1,8 +1,8 @@
 //! What was found about an approval, in words for the person who decides.
 
 use super::languages::{Language, Phrase};
-use super::places;
 use super::views::RiskWords;
+use super::{places, words};
 use crate::domain::approval::{Assessment, KeyStanding, Reason, Step};
 use crate::model::place::Place;
 use crate::model::policy::approval::{Mode, Verdict};
@@ -56,10 +56,10 @@ fn key(language: Language, standing: &KeyStanding) -> Option<Phrase> {
         KeyStanding::None => None,
         KeyStanding::Unknown => Some(language.t("risk-unknown-key")),
         KeyStanding::Known { name, connected_at } => {
-            let date = connected_at.format("%Y-%m-%d").to_string();
+            let date = words::date(language, *connected_at);
             Some(match name {
-                Some(name) => language.t("risk-known-key-named").name("device", name).text("date", &date),
-                None => language.t("risk-known-key").text("date", &date),
+                Some(name) => language.t("risk-known-key-named").name("device", name).phrase("date", date),
+                None => language.t("risk-known-key").phrase("date", date),
             })
         }
     }

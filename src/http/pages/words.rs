@@ -1,14 +1,20 @@
 //! Times and spans in words.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
 use super::languages::{Language, Phrase};
-use crate::config::Tokens;
 
 /// "2 minutes ago, 10:20 UTC"
 pub(super) fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let ago = ago(language, then, now);
     language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
+}
+
+/// "15 January 2027"
+#[must_use]
+pub fn date(language: Language, day: DateTime<Utc>) -> Phrase {
+    let (month, year) = (i64::from(day.month()), i64::from(day.year()));
+    language.t("date").number("day", i64::from(day.day())).number("month", month).number("year", year)
 }
 
 /// "2 minutes ago"
@@ -25,9 +31,10 @@ pub(super) fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -
     }
 }
 
-/// How long what is granted will last, where it can be renewed for as long as `renewable`.
-pub(super) fn lifetime(language: Language, tokens: &Tokens, renewable: Option<TimeDelta>) -> Phrase {
-    let access = seconds(language, tokens.access_lifetime_seconds);
+/// How long what is granted will last: each access token so many seconds, and the whole as long as `renewable`, where it can be
+/// renewed.
+pub(super) fn lifetime(language: Language, access_seconds: u32, renewable: Option<TimeDelta>) -> Phrase {
+    let access = seconds(language, access_seconds);
     match renewable {
         Some(whole) => {
             let whole = span(language, whole);
@@ -95,12 +102,19 @@ mod tests {
     }
 
     #[test]
+    fn a_day_is_written_as_its_readers_write_it() {
+        let said = |language, seconds| date(language, DateTime::from_timestamp(seconds, 0).unwrap()).plain();
+        assert_eq!(said(Language::English, 1_800_000_000), "15 January 2027");
+        assert_eq!(said(Language::German, 1_804_000_000), "2. März 2027");
+        assert_eq!(said(Language::German, 1_830_000_000), "28. Dezember 2027");
+        assert_eq!(said(Language::SimplifiedChinese, 1_800_000_000), "2027年1月15日");
+    }
+
+    #[test]
     fn lifetimes_are_told_in_the_largest_unit_that_is_true() {
-        let mut tokens = crate::config::Config::default().tokens;
-        let words = lifetime(Language::English, &tokens, Some(TimeDelta::days(90))).plain();
+        let words = lifetime(Language::English, 600, Some(TimeDelta::days(90))).plain();
         assert_eq!(words, "The device's access lasts 10 minutes. It can renew it for up to 90 days.");
-        tokens.access_lifetime_seconds = 5400;
-        let words = lifetime(Language::German, &tokens, None).plain();
+        let words = lifetime(Language::German, 5400, None).plain();
         assert_eq!(words, "Der Zugriff des Geräts gilt 90 Minuten lang, dann endet er.");
     }
 

@@ -4,7 +4,6 @@ use latchkey::domain::clients::{self, ClientError};
 use latchkey::model::client::Client;
 use latchkey::model::ids::ClientId;
 use latchkey::model::scope::Scope;
-use latchkey::model::scope_translations::Translations;
 use latchkey::model::tenant::DEFAULT_TENANT;
 
 use super::raw_browser::RawBrowser;
@@ -66,12 +65,7 @@ async fn a_device_cannot_hide_or_reorder_text() {
 async fn names_of_apps_scopes_and_tenants_stay_text() {
     let server = TestServer::start().await;
     let (ada, db) = (server.ada().await, &server.app.db);
-    let scope = Scope {
-        name: "video".to_owned(),
-        description: HOSTILE.to_owned(),
-        translations: Translations::default(),
-        required_role: None,
-    };
+    let scope = Scope::unconditional("video", HOSTILE);
     latchkey::domain::scopes::create(
         &server.app,
         DEFAULT_TENANT,

@@ -15,7 +15,6 @@ use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use latchkey::model::ids::{ClientId, TenantId, UserId};
 use latchkey::model::resource::Resource;
 use latchkey::model::scope::{Scope, ScopeSet};
-use latchkey::model::scope_translations::Translations;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
@@ -240,12 +239,13 @@ impl TestServer {
 
     /// Makes a scope of the default tenant.
     pub async fn scope(&self, name: &str, role: Option<&str>) {
-        let scope = Scope {
-            name: name.to_owned(),
-            description: format!("Words for {name}"),
-            translations: Translations::default(),
-            required_role: role.map(|role| role.parse().expect("a role")),
-        };
+        let required_role = role.map(|role| role.parse().expect("a role"));
+        self.scope_as(Scope { required_role, ..Scope::unconditional(name, &format!("Words for {name}")) })
+            .await;
+    }
+
+    /// Makes this scope of the default tenant.
+    pub async fn scope_as(&self, scope: Scope) {
         scopes::create(&self.app, DEFAULT_TENANT, scope, &By::OPERATOR).await.expect("the scope is made");
     }
 

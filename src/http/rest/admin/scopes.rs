@@ -44,6 +44,12 @@ pub struct NewScope {
     /// The role a user needs to grant it; everyone may when absent.
     #[schema(example = "editor")]
     pub required_role: Option<String>,
+    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    #[serde(default)]
+    pub requires_dpop: bool,
+    /// How long a connection with it lasts at most, 60 seconds to ten years; as long as any other when absent.
+    #[schema(example = 86400, minimum = 60, maximum = 315_360_000)]
+    pub max_lifetime_seconds: Option<u32>,
 }
 
 /// What becomes of a scope; what is absent stays.
@@ -60,6 +66,12 @@ pub struct ScopeChange {
     #[schema(value_type = Option<String>, example = "editor")]
     #[serde(default)]
     pub required_role: Change<String>,
+    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    pub requires_dpop: Option<bool>,
+    /// How long a connection with it lasts at most; `null`: as long as any other.
+    #[schema(value_type = Option<u32>, example = 86400, minimum = 60, maximum = 315_360_000)]
+    #[serde(default)]
+    pub max_lifetime_seconds: Change<u32>,
 }
 
 /// A scope.
@@ -78,6 +90,12 @@ pub struct ScopeBody {
     /// The role a user needs to grant it; `null`: everyone may.
     #[schema(example = "editor")]
     pub required_role: Option<String>,
+    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    #[schema(example = false)]
+    pub requires_dpop: bool,
+    /// How long a connection with it lasts at most; `null`: as long as any other.
+    #[schema(example = 86400)]
+    pub max_lifetime_seconds: Option<u32>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
@@ -93,6 +111,8 @@ impl From<Stored<Scope>> for ScopeBody {
             description: value.description,
             translations: value.translations.iter().map(|(tag, words)| (tag.into(), words.into())).collect(),
             required_role: value.required_role.map(|role| role.to_string()),
+            requires_dpop: value.requires_dpop,
+            max_lifetime_seconds: value.max_lifetime_seconds,
             created_at,
             version,
         }
@@ -142,12 +162,19 @@ pub async fn create(
     let name = name.map_err(|error| Problem::invalid_field("name", error.to_string()))?;
     let required_role = new.required_role.as_deref().map(role).transpose()?;
     let translations = translations(new.translations)?;
-    let scope = Scope { name: name.clone(), description: new.description, translations, required_role };
+    let scope = Scope {
+        translations,
+        required_role,
+        requires_dpop: new.requires_dpop,
+        max_lifetime_seconds: new.max_lifetime_seconds,
+        ..Scope::unconditional(&name, &new.description)
+    };
     scopes::create(&app, caller.tenant.id, scope, &caller.by()).await.map_err(problem)?;
     answer(&app, &caller, &name, StatusCode::CREATED).await
 }
 
-/// Changes the words of a scope, or who may grant it. Whoever may not any more loses it with their devices' next tokens.
+/// Changes the words of a scope, who may grant it, and what it asks of devices. Where that is not met any more, it is
+/// lost with the devices' next tokens.
 #[utoipa::path(
     patch,
     path = "/admin/scopes/{name}",
@@ -182,6 +209,8 @@ pub async fn update(
             scope.description = description;
         }
         scope.required_role = required_role.apply(scope.required_role.take());
+        scope.requires_dpop = change.requires_dpop.unwrap_or(scope.requires_dpop);
+        scope.max_lifetime_seconds = change.max_lifetime_seconds.apply(scope.max_lifetime_seconds);
     })
     .await
     .map_err(problem)?;
@@ -250,6 +279,7 @@ fn problem(error: ScopeError) -> Problem {
             "Take it from the clients that should not have it.",
         ),
         ScopeError::AdminNeedsAdmin => Problem::invalid_field("required_role", said),
+        ScopeError::UnfitLifetime => Problem::invalid_field("max_lifetime_seconds", said),
         ScopeError::UnfitDescription => Problem::invalid_field("description", said),
     }
 }

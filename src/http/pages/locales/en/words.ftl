@@ -31,3 +31,18 @@ ago-days = { $count ->
 }
 # Such a span, and the time of day.
 when = { $ago }, { $time } UTC
+# A day.
+date = { $day } { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+} { $year }

@@ -7,3 +7,4 @@ ago-minutes = { $count } 分钟前
 ago-hours = { $count } 小时前
 ago-days = { $count } 天前
 when = { $ago }，{ $time } UTC
+date = { $year }年{ $month }月{ $day }日
