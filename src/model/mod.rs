@@ -41,6 +41,7 @@ pub mod tenant_host;
 pub mod token_family;
 pub mod totp;
 pub mod user;
+pub mod user_agent;
 pub mod user_code;
 pub mod verifying_key;
 pub mod version;

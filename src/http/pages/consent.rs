@@ -14,7 +14,7 @@ use super::csrf::{CsrfChecked, equal};
 use super::languages::{Language, Phrase};
 use super::sign_in::way_to_more;
 use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, Tone};
-use super::{PageRefusal, places, risk_words, try_again_after, words};
+use super::{PageRefusal, browser_names, places, risk_words, try_again_after, words};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
@@ -194,6 +194,7 @@ fn page(
     let id = consent.request.session.id.to_string();
     let choices = ConsentChoices::of(browser.language, &consent, chosen);
     let request = consent.request;
+    let named = browser_names::in_words(browser.language, request.user_agent.as_deref());
     ConsentPage {
         frame: browser.frame(),
         client_is_first_party: consent.client.first_party,
@@ -206,7 +207,8 @@ fn page(
             os: request.device.os,
             hostname: request.device.hostname,
             client_version: request.device.client_version,
-            user_agent: request.user_agent,
+            user_agent: request.user_agent.filter(|_| named.is_none()),
+            browser: named,
         },
         requested_at: request.created_at.to_rfc3339_opts(SecondsFormat::Secs, true),
         requested_at_words: words::when(browser.language, request.created_at, app.clock.now()),

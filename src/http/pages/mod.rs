@@ -4,6 +4,7 @@ pub mod account;
 pub mod assets;
 mod bare_notice;
 pub mod browser;
+mod browser_names;
 pub mod carried_code;
 mod code_page;
 pub mod consent;

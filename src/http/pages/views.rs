@@ -185,7 +185,9 @@ pub struct DeviceWords {
     pub hostname: Option<String>,
     /// The version of the client.
     pub client_version: Option<String>,
-    /// The `User-Agent` header of its request.
+    /// The browser that its request says it is, if that is one we know.
+    pub browser: Option<Phrase>,
+    /// The `User-Agent` header of its request, if that names no browser that we know.
     pub user_agent: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! `/account/devices`: a person looks after what they connected.
 
+use crate::support::person::FIREFOX;
 use crate::support::{Answer, Device, Page, Person, TestServer};
 
 const SCOPES: &str = "openid offline_access";
@@ -34,8 +35,8 @@ async fn a_person_sees_what_is_connected_and_where_they_are_signed_in() {
     let before = home.server.rows().await;
     let page = home.ada.visit(HERE).await;
     assert_eq!(page.status, 200);
-    for words in
-        ["&#60;b&#62;TV&#60;/b&#62;", "The tv app", "Tizen", "127.0.0.1", "Browser/1.0", "(this browser)"]
+    let browser = ["<bdi>Firefox on Linux</bdi>", "(this browser)", FIREFOX];
+    for words in ["&#60;b&#62;TV&#60;/b&#62;", "The tv app", "Tizen", "127.0.0.1"].into_iter().chain(browser)
     {
         assert!(page.html.contains(words), "{words}: {page:?}");
     }
@@ -43,6 +44,23 @@ async fn a_person_sees_what_is_connected_and_where_they_are_signed_in() {
     assert!(home.ada.visit("/device").await.html.contains("/account/devices"), "every page leads there");
     let stranger = home.ada.at_another_browser().visit(HERE).await;
     assert!(stranger.location.ends_with("/sign-in"), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn a_browser_that_nobody_knows_is_given_no_name_whatever_it_calls_itself() {
+    let home = Home::build().await;
+    let claim = "Firefox on Linux, checked by your bank";
+    let other = home.ada.at_another_browser();
+    let form = other.visit("/sign-in").await;
+    let request = other.browser().post(format!("{}/sign-in", home.ada.base)).header("user-agent", claim);
+    let mut fields = form.form("/sign-in");
+    fields.insert("username".to_owned(), home.ada.username.clone());
+    fields.insert("password".to_owned(), home.ada.password.clone());
+    let page = Page::read(request.form(&fields).send().await.expect("the server answers")).await;
+    assert_ne!(page.location, "/sign-in", "{page:?}");
+    let page = home.ada.visit(HERE).await;
+    assert!(page.html.contains("<bdi>Unknown browser</bdi>"), "{page:?}");
+    assert!(page.html.contains(&format!("<bdi translate=\"no\">{claim}</bdi>")), "{page:?}");
 }
 
 #[tokio::test]

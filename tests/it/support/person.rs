@@ -5,8 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
+
+/// What browsers call themselves.
+pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0";
+
+tokio::task_local! {
+    /// The language that browsers ask for which are opened meanwhile.
+    pub static LANGUAGE: &'static str;
+}
 
 /// A browser and whoever sits at it.
 #[derive(Clone)]
@@ -36,12 +44,15 @@ impl Person {
         Self::with_headers(base, username, password, HeaderMap::new())
     }
 
-    fn with_headers(base: &str, username: &str, password: &str, headers: HeaderMap) -> Self {
+    fn with_headers(base: &str, username: &str, password: &str, mut headers: HeaderMap) -> Self {
         let jar = Arc::new(Jar::default());
+        if let Ok(language) = LANGUAGE.try_with(|language| HeaderValue::from_static(language)) {
+            headers.insert(ACCEPT_LANGUAGE, language);
+        }
         let browser = Client::builder()
             .cookie_provider(Arc::clone(&jar))
             .no_proxy()
-            .user_agent("Browser/1.0")
+            .user_agent(FIREFOX)
             .default_headers(headers)
             .build()
             .expect("a browser");

@@ -9,8 +9,9 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::super::PageRefusal;
+use super::super::languages::{Language, Phrase};
 use super::super::views::PageFrame;
+use super::super::{PageRefusal, browser_names};
 use super::audit::person;
 use super::links::link;
 use super::views::{Moment, Navigation};
@@ -47,6 +48,7 @@ struct SessionPage {
     polls: i64,
     said: Vec<(&'static str, String)>,
     came_from: Option<String>,
+    named_browser: Option<Phrase>,
     user_agent: Option<String>,
     timeline: Vec<Entry>,
     /// Where a person connects the device that the console plays, if it does.
@@ -107,6 +109,7 @@ pub(super) async fn show(
         polls: listed.poll_count,
         said: said.into_iter().filter_map(|(label, value)| Some((label, value.clone()?))).collect(),
         came_from: request.ip_address.map(|address| address.to_string()),
+        named_browser: browser_names::in_words(Language::English, request.user_agent.as_deref()),
         user_agent: request.user_agent.clone(),
         timeline: timeline(&app, tenant, &listed).await?,
         verification_uri: tried.then(|| format!("{}/device", tenants::issuer(&app, &visitor.browser.tenant))),

@@ -26,6 +26,7 @@ macro_rules! files {
 // One line each: many hands add to it.
 #[rustfmt::skip]
 files!(
+    "browsers",
     "consent",
     "device",
     "devices",

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use crate::domain::devices::overview::{ListedDevice, Overview};
 use crate::http::pages::languages::{Language, Phrase};
 use crate::http::pages::views::PageFrame;
-use crate::http::pages::{places, words};
+use crate::http::pages::{browser_names, places, words};
 use crate::model::device::DeviceStatus;
 use crate::model::ids::BrowserSessionId;
 use crate::model::place::Place;
@@ -68,7 +68,9 @@ pub struct BrowserWords {
     pub id: String,
     /// Whether it is the one that asks.
     pub current: bool,
-    /// What it said it was.
+    /// The browser it says it is, if that is one we know.
+    pub name: Option<Phrase>,
+    /// All that it said of itself.
     pub user_agent: Option<String>,
     /// From which address it signed in.
     pub address: Option<String>,
@@ -201,6 +203,7 @@ impl BrowserWords {
         Self {
             id: listed.id.to_string(),
             current: listed.id == current,
+            name: browser_names::in_words(language, listed.user_agent.as_deref()),
             user_agent: listed.user_agent,
             address: listed.ip_address.map(|address| address.to_string()),
             signed_in: Moment::past(language, listed.created_at, now, listed.place.as_ref()),

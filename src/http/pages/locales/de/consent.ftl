@@ -32,6 +32,7 @@ consent-device-name = Name
 consent-device-os = System
 consent-device-hostname = Hostname
 consent-device-version = Version
+consent-device-browser = Browser
 consent-device-user-agent = User-Agent
 consent-account = Sie entscheiden als { $account }
 consent-switch-account = Nicht Sie? Konto wechseln

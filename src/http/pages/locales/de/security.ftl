@@ -28,7 +28,7 @@ authenticator-confirm = Bestätigen
 authenticator-error = Dieser Code stimmt nicht. Nehmen Sie den, den die App jetzt zeigt, und prüfen Sie die Uhr Ihres Telefons.
 
 recovery-codes-title = Ihre Wiederherstellungscodes
-recovery-codes-intro = Jeder davon meldet Sie einmal an, zusammen mit Ihrem Passwort, wenn Sie die App nicht zur Hand haben. Drucken Sie sie aus oder schreiben Sie sie auf, und verwahren Sie sie sicher.
+recovery-codes-intro = Mit jedem davon können Sie sich einmal anmelden, zusammen mit Ihrem Passwort, wenn Sie die App nicht zur Hand haben. Drucken Sie sie aus oder schreiben Sie sie auf, und verwahren Sie sie sicher.
 recovery-codes-once = Sie sehen sie <strong>nur dieses eine Mal</strong>. Frühere Codes gelten nicht mehr.
 recovery-codes-next = Ich habe sie verwahrt
 recovery-codes-next-device = Ich habe sie verwahrt: Gerät verbinden
@@ -37,7 +37,7 @@ recovery-codes-renew-intro = Ihre jetzigen Codes gelten nicht mehr, sobald es ne
 recovery-codes-renew-submit = Neue Wiederherstellungscodes erzeugen
 
 removal-title = Authenticator-App entfernen
-removal-intro = Danach meldet Sie Ihr Passwort allein an. Bestätigen Sie mit einem Code.
+removal-intro = Danach genügt zum Anmelden Ihr Passwort. Bestätigen Sie mit einem Code.
 removal-submit = App entfernen
 removal-done-title = Die App ist entfernt
 removal-done = Beim Anmelden wird nur noch Ihr Passwort verlangt. Ihre Wiederherstellungscodes gelten nicht mehr.

@@ -1,6 +1,6 @@
 sign-in-title = Anmelden
 sign-in-connecting = Sie verbinden das Gerät, das { $code } zeigt
-sign-in-again = Bitte geben Sie Ihr Passwort noch einmal ein. Ein Gerät lässt sich nur kurz nach einer Anmeldung verbinden, damit es kein anderer, der diesen Browser in die Hand bekommt, an Ihrer Stelle tun kann.
+sign-in-again = Bitte geben Sie Ihr Passwort noch einmal ein. Ein Gerät lässt sich nur kurz nach einer Anmeldung verbinden. So kann es niemand sonst tun, der an diesen Browser kommt.
 sign-in-username = Benutzername
 sign-in-password = Passwort
 sign-in-submit = Anmelden

@@ -33,6 +33,7 @@ consent-device-name = Name
 consent-device-os = System
 consent-device-hostname = Host name
 consent-device-version = Version
+consent-device-browser = Browser
 consent-device-user-agent = User agent
 consent-account = You are deciding as { $account }
 consent-switch-account = Not you? Switch account

@@ -32,6 +32,7 @@ consent-device-name = 名称
 consent-device-os = 系统
 consent-device-hostname = 主机名
 consent-device-version = 版本
+consent-device-browser = 浏览器
 consent-device-user-agent = 用户代理
 consent-account = 您正以 { $account } 的身份作出决定
 consent-switch-account = 不是您？切换账户

@@ -12,7 +12,7 @@ security-link = 您的登录方式
 code-label = 验证码
 code-hint = 应用中的六位数字，或您的一个恢复码。
 code-error-wrong = 此验证码无效。每个验证码只能使用一次，且有效时间很短：请等待下一个。
-code-error-too-many = 无效的验证码过多。请等待{ $wait }后再试。
+code-error-too-many = 无效的验证码过多。请等待 { $wait }后再试。
 code-sign-in-title = 输入验证码
 code-sign-in-intro = 请打开身份验证器应用，输入其为此账户显示的验证码。
 
