@@ -122,6 +122,55 @@ async fn every_page_can_be_used_by_everybody() {
     browser.close().await;
 }
 
+/// Text in a language that is not the page's: in German, what has words that only English has, in Chinese, what has
+/// several words in Latin letters. Names are nobody's language.
+const LEFT_OVERS: &str = "
+    const foreign = {
+        'de': /\\b(the|you|your|with|this|that|and|of|not|please|is|are)\\b/i,
+        'zh-Hans': /[a-z]{2,}[ ,.]+[a-z]{2,}[ ,.]+[a-z]{2,}/i,
+    }[arguments[0]];
+    if (document.documentElement.lang !== arguments[0]) return ['lang is ' + document.documentElement.lang];
+    const found = [document.title].filter(text => foreign.test(text.split(' · ')[0]));
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const node = texts.currentNode;
+        if (!node.parentElement.closest('[translate=no], script, style') && foreign.test(node.data)) found.push(node.data);
+    }
+    for (const e of document.querySelectorAll('[aria-label], [alt], [placeholder], [title]')) {
+        for (const name of ['aria-label', 'alt', 'placeholder', 'title']) {
+            if (foreign.test(e.getAttribute(name) ?? '')) found.push(e.getAttribute(name));
+        }
+    }
+    return found;";
+
+/// German has the longest words, Chinese breaks anywhere: each in the width that is hardest for it.
+#[tokio::test]
+async fn every_page_is_whole_in_every_language() {
+    let Some(axe) = axe().await else { return };
+    let Some(browser) = Chromium::start("languages").await else { return };
+    browser.bring_along(&axe).await;
+    let mut found = Vec::new();
+    for (language, width) in [("de", 320), ("zh-Hans", 390)] {
+        let gallery = Arc::new(Gallery::open_in(language).await);
+        let base = exhibit(Arc::clone(&gallery)).await;
+        browser.resize(width).await;
+        browser.surround("light").await;
+        for (number, (name, _)) in gallery.pages.iter().enumerate() {
+            browser.visit(&format!("{base}/page/{number}")).await;
+            for (script, argument) in [
+                (STICKS_OUT, json!(null)),
+                (LEFT_OVERS, json!(language)),
+                (VIOLATIONS, json!(["wcag2a", "wcag2aa"])),
+            ] {
+                let faults = browser.run(script, argument).await;
+                found.extend(texts(&faults).map(|text| format!("{name} in {language}: {text}")));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} findings:\n{}", found.len(), found.join("\n"));
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn no_page_sticks_out_when_its_script_runs_from_right_to_left() {
     let Some(browser) = Chromium::start("right-to-left").await else { return };

@@ -13,7 +13,8 @@ use crate::phishing::{
 };
 use crate::support::address_file::Folder;
 use crate::support::mail_sink::MailSink;
-use crate::support::{Page, Person, TestServer};
+use crate::support::person::LANGUAGE;
+use crate::support::{Authenticator, DpopKey, Page, Person, TestServer};
 
 /// Pages, and the server that still serves what they load.
 pub(super) struct Gallery {
@@ -42,7 +43,19 @@ imprint = "https://acme.example/imprint"
 const LOGO: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 120 32"><rect width="120" height="32" rx="8" fill="#0b6e4f"/><circle cx="16" cy="16" r="8" fill="#fff"/><path d="M36 10h64v4H36zM36 18h44v4H36z" fill="#fff"/></svg>"##;
 
 impl Gallery {
+    /// Every page, in English.
     pub(super) async fn open() -> Self {
+        let mut gallery = Self::for_people().await;
+        gallery.pages.extend(console(&gallery.server).await);
+        gallery
+    }
+
+    /// The pages that a person sees who prefers this language; the console is in English only.
+    pub(super) async fn open_in(language: &'static str) -> Self {
+        LANGUAGE.scope(language, Box::pin(Self::for_people())).await
+    }
+
+    async fn for_people() -> Self {
         let mut sink = MailSink::start().await;
         let themes = Folder::new();
         std::fs::create_dir_all(themes.path("themed")).expect("a folder");
@@ -62,7 +75,6 @@ impl Gallery {
         pages.extend(questions(&server).await);
         pages.extend(accounts(&server).await);
         pages.extend(links(&server, &mut sink).await);
-        pages.extend(console(&server).await);
         Self { server, pages, _files: (themes, places) }
     }
 }
@@ -83,7 +95,22 @@ async fn entries_and_sign_ins(server: &TestServer) -> Named {
         ("themed notice", visitor.visit("/no/such/page").await),
         ("sign-in's wrong code", dan.enter_second_factor(&app.wrong_code()).await),
         ("signed-in entry", dan.enter_second_factor(&app.next_code()).await),
+        ("security with an app", dan.visit("/account/security").await),
+        ("app removed", remove_authenticator(&dan, &app).await),
+        ("too many sign-ins", sign_in_too_often(&visitor).await),
     ]
+}
+
+async fn remove_authenticator(dan: &Person, app: &Authenticator) -> Page {
+    let removal = dan.visit("/account/security/remove-authenticator").await;
+    dan.submit(&removal, "/account/security/remove-authenticator", &[("code", &app.next_code())]).await
+}
+
+async fn sign_in_too_often(visitor: &Person) -> Page {
+    for _ in 0..20 {
+        visitor.sign_in_with("not the password").await;
+    }
+    visitor.sign_in_with("not the password").await
 }
 
 /// The question whether a device may be connected, by how it looks.
@@ -111,6 +138,13 @@ async fn questions(server: &TestServer) -> Named {
     let forbidden = eve.open(&start_from(&radio, PARIS).await.user_code).await;
     set_policy(server, "radio", json!({"approval": {"rules": {"other_country": "deny"}}})).await;
     let forbidden = eve.visit(&forbidden.location).await;
+    let key = DpopKey::new(server);
+    let garden = camera.with_key(&key);
+    let first = garden.ask(&[("scope", "openid"), ("device_name", "Garden")]).await;
+    let consent = eve.open(&first.string("user_code")).await;
+    eve.decide(&consent, "approve").await;
+    garden.poll_code(&first.string("device_code"), &[]).await.must_be_bound_tokens();
+    let known = eve.open(&garden.start("openid").await.user_code).await;
     let reported = report(&eve, &eve.open(&start_from(&camera, PARIS).await.user_code).await).await;
     vec![
         ("consent with trust", trusting),
@@ -122,6 +156,7 @@ async fn questions(server: &TestServer) -> Named {
         ("sign-in again", sign_in_again),
         ("confirmation", confirmation),
         ("consent that cannot be given", forbidden),
+        ("consent of a known device", known),
         ("reported", reported),
     ]
 }
@@ -143,11 +178,17 @@ async fn accounts(server: &TestServer) -> Named {
     }
     let devices = fay.visit("/account/devices").await;
     let locked = fay.submit(&devices, "/account/devices/lock", &[]).await;
+    server.execute("UPDATE devices SET trusted = true WHERE name = 'Kitchen'").await;
+    server.execute("UPDATE devices SET locked_by_administrator = true WHERE locked_at IS NOT NULL").await;
+    let trusted = fay.visit("/account/devices").await;
     let refused = fay.submit(&devices, "/account/devices/rename", &[("name", "a\u{202e}b")]).await;
     let password = fay.visit("/account/security/password").await;
     let wrong_password =
         [("current_password", "wrong"), ("new_password", "a"), ("new_password_repeated", "b")];
     let password_refused = fay.submit(&password, "/account/security/password", &wrong_password).await;
+    let new = "a wholly new passphrase";
+    let right_password =
+        [("current_password", fay.password.as_str()), ("new_password", new), ("new_password_repeated", new)];
     let offer = fay.visit("/account/security/authenticator").await;
     let key = fay.submit(&offer, "/account/security/authenticator", &[]).await;
     let key_refused = fay.submit(&key, "/account/security/authenticator", &[("code", "000000")]).await;
@@ -157,8 +198,10 @@ async fn accounts(server: &TestServer) -> Named {
         ("no devices", none),
         ("devices", devices),
         ("a locked device", locked),
+        ("a trusted device and one that an administrator locked", trusted),
         ("devices with a refused name", refused),
         ("password refused", password_refused),
+        ("password changed", fay.submit(&password, "/account/security/password", &right_password).await),
     ]
 }
 
