@@ -59,6 +59,22 @@ async fn a_client_registers_and_connects_a_device() {
 }
 
 #[tokio::test]
+async fn people_are_told_that_nobody_has_checked_it_and_nothing_is_fetched_that_it_names() {
+    let server = open_server().await;
+    let token = initial_token(&server, 1).await;
+    let (logo, home) = ("https://lamp.example/logo.svg", "https://lamp.example/");
+    let named = json!({"client_name": "<b>Your bank</b>", "token_endpoint_auth_method": "none", "scope": "openid",
+                       "logo_uri": logo, "client_uri": home, "policy_uri": home, "tos_uri": home});
+    let made = register(&server, &token, named).await;
+    let lamp = Device::new(server.http.clone(), &server.base, &made.string("client_id"), Proof::None);
+    let consent = server.ada().await.open(&lamp.start("openid").await.user_code).await;
+    assert!(consent.says("has checked this app. It chose its name itself."), "{consent:?}");
+    assert!(consent.says("&#60;b&#62;Your bank&#60;/b&#62;"), "{consent:?}");
+    assert!(!consent.says("lamp.example"), "{consent:?}");
+    assert!(!consent.header("content-security-policy").contains("lamp.example"));
+}
+
+#[tokio::test]
 async fn a_secret_is_told_once_and_never_expires() {
     let server = open_server().await;
     let token = initial_token(&server, 1).await;

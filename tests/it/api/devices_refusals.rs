@@ -152,9 +152,16 @@ async fn a_device_cannot_change_what_was_approved() {
 async fn names_and_metadata_have_their_bounds() {
     let home = Home::build().await;
     let here = home.here();
-    for name in
-        [json!("x".repeat(129)), json!("a\u{202e}b"), json!("a\nb"), json!("a\u{0}b"), json!(7), json!(["x"])]
-    {
+    let alike = json!("P\u{430}ypal");
+    for name in [
+        json!("x".repeat(129)),
+        json!("a\u{202e}b"),
+        json!("a\nb"),
+        json!("a\u{0}b"),
+        alike,
+        json!(7),
+        json!(["x"]),
+    ] {
         home.tell(Method::PATCH, &here, &json!({"name": name})).await.must_name("name");
     }
     for metadata in [json!([]), json!("x"), json!({"a": "x".repeat(4096)}), json!({"a": {"b\u{0}": 1}})] {

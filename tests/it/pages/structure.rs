@@ -64,6 +64,30 @@ async fn every_field_that_is_seen_has_a_label_and_every_id_is_given_once() {
 }
 
 #[tokio::test]
+async fn whoever_types_or_pastes_a_code_is_helped_and_told_how_long_it_is_good() {
+    let server = TestServer::start().await;
+    let page = server.ada().await.visit("/device").await;
+    let field = tags(&page.html, "input").into_iter().find(|tag| attribute(tag, "id") == Some("user-code"));
+    let field = field.expect("one field for the whole code");
+    for (name, value) in [
+        ("type", "text"),
+        ("autocapitalize", "characters"),
+        ("autocomplete", "off"),
+        ("spellcheck", "false"),
+        // More than the longest code with whatever stands between its letters, so that none is cut when it is pasted.
+        ("maxlength", "64"),
+    ] {
+        assert_eq!(attribute(field, name), Some(value), "{field}");
+    }
+    assert!(!field.contains("pattern"), "{field}");
+    assert!(
+        page.says(
+            "Codes expire after some minutes. If yours no longer works, your device can show a new one."
+        )
+    );
+}
+
+#[tokio::test]
 async fn pages_of_different_kinds_have_different_titles() {
     let server = TestServer::start().await;
     let pages = every_kind_of_page(&server).await;

@@ -123,6 +123,18 @@ pub async fn set_policy(server: &TestServer, client: &str, changes: Value) {
     server.hear_all().await;
 }
 
+/// Changes the policy of the default tenant.
+pub async fn set_tenant_policy(server: &TestServer, changes: Value) {
+    let tenant = server.app.cached.tenant(&server.app.db, &latchkey::model::tenant::TenantSlug::root()).await;
+    let tenant = tenant.expect("the database answers").expect("the default tenant");
+    let changes = serde_json::from_value(changes).expect("an object");
+    let (any, by) = (latchkey::model::version::MeantFor::Any, &latchkey::domain::audit::By::OPERATOR);
+    latchkey::domain::policies::change_for_tenant(&server.app, &tenant, changes, &any, by)
+        .await
+        .expect("a policy");
+    server.hear_all().await;
+}
+
 /// The form of a poll, for polls from elsewhere than the tests' own address.
 fn poll_form<'a>(device: &'a Device, started: &'a Started) -> [(&'a str, &'a str); 3] {
     [("grant_type", DEVICE_GRANT), ("device_code", &started.device_code), ("client_id", &device.client_id)]

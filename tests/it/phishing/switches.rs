@@ -21,6 +21,21 @@ async fn a_client_for_which_the_grant_is_off_gets_no_codes_and_no_approvals() {
 }
 
 #[tokio::test]
+async fn a_tenant_for_which_the_grant_is_off_connects_no_devices_and_its_neighbour_does() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let (acme, base) = server.tenant("acme").await;
+    let neighbour = server.client_of(acme, &base, "tv", "openid", |_| ()).await;
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    set_tenant_policy(&server, json!({"approval": {"device_grant": "off"}})).await;
+    tv.ask(&[]).await.must_be_error("unauthorized_client");
+    assert_eq!(ada.decide(&consent, "approve").await.status, 403);
+    tv.poll(&started).await.must_be_error("access_denied");
+    assert_eq!(neighbour.ask(&[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn accounts_with_an_excluded_role_connect_nothing_even_in_report_only_mode() {
     let server = TestServer::start().await;
     let (tv, root) = (server.tv().await, server.person("root", &["admin"]).await);
