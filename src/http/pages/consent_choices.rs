@@ -6,6 +6,7 @@ use crate::domain::device_flow::choices::{Choices, Offer};
 use crate::domain::device_flow::open::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
+use crate::model::device::displayable;
 use crate::model::lifetime::Lifetime;
 use crate::model::scope::OFFLINE_ACCESS;
 
@@ -75,7 +76,7 @@ pub struct TrustChoice {
 }
 
 impl ConsentChoices {
-    /// What may be chosen: as it was `chosen` in the form whose name was not taken, or as the page begins, with every
+    /// What may be chosen: as it was `chosen` in the form that was not taken, or as the page begins, with every
     /// box of a scope ticked and no trust.
     pub(super) fn of(language: Language, consent: &Consent, chosen: Option<&Choices>) -> Self {
         let offer = &consent.offer;
@@ -95,6 +96,8 @@ impl ConsentChoices {
                 description: scope.in_words([language.tag()]).to_owned(),
             })
             .collect();
+        let name = chosen.and_then(|chosen| chosen.device_name.as_deref());
+        let name_is_refused = name.is_some_and(|name| displayable(name).is_err());
         let declared = consent.request.device.name.clone();
         Self {
             some_are_optional: scopes.iter().any(|scope| scope.is_optional),
@@ -108,7 +111,7 @@ impl ConsentChoices {
                 Some(chosen) => chosen.device_name.clone().unwrap_or_default(),
                 None => declared.unwrap_or_default(),
             },
-            name_error: chosen.map(|_| language.t("consent-name-error")),
+            name_error: name_is_refused.then(|| language.t("consent-name-error")),
             lifetimes: lifetimes(language, offer, chosen),
             trust: offer.may_trust.then(|| TrustChoice {
                 words: language

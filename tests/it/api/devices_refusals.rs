@@ -115,6 +115,19 @@ async fn what_is_anothers_looks_like_nothing() {
 }
 
 #[tokio::test]
+async fn a_code_that_another_has_approved_or_open_looks_like_nothing() {
+    let home = Home::build().await;
+    let bob = home.server.person("bob", &[]).await;
+    let (approved, open) = (home.tv.start(SCOPES).await, home.tv.start(SCOPES).await);
+    bob.approve(&approved.user_code).await;
+    bob.open(&open.user_code).await;
+    for code in [approved.user_code, open.user_code] {
+        let answer = home.ask(Method::GET, &format!("/devices/{code}")).await;
+        answer.must_be_problem(404, "device_not_found");
+    }
+}
+
+#[tokio::test]
 async fn guessed_codes_are_counted_as_if_they_were_entered() {
     let home = Home::build().await;
     for _ in 0..5 {

@@ -39,6 +39,8 @@ async fn a_wrong_code_in_its_place_counts_as_a_guess() {
     for _ in 0..5 {
         let page = approve_typing(&ada, &consent, "BBBB-BBBB").await;
         assert_eq!(page.status, 400, "{page:?}");
+        assert!(page.says("That is not the code.") && page.says("<title>Error: "), "{page:?}");
+        assert_eq!(page.html.matches("role=\"alert\"").count(), 1, "nothing else was wrong: {page:?}");
     }
     assert_eq!(approve_typing(&ada, &consent, "BBBB-BBBB").await.status, 429);
     assert_eq!(approve_typing(&ada, &consent, &started.user_code).await.status, 429);

@@ -7,7 +7,7 @@ security-recovery-codes = { $count ->
    *[other] Sie haben noch { $count } Wiederherstellungscodes.
 }
 security-second-factor-off = Es gibt keinen: Wer Ihr Passwort erfährt, kann sich als Sie anmelden. Eine Authenticator-App auf Ihrem Telefon verhindert das.
-security-back = Zurück zur Anmeldung Ihres Kontos
+security-back = Zurück zu Ihren Anmeldedaten
 security-link = So melden Sie sich an
 
 code-label = Code
@@ -27,12 +27,12 @@ authenticator-code = Code, den die App jetzt zeigt
 authenticator-confirm = Bestätigen
 authenticator-error = Dieser Code stimmt nicht. Nehmen Sie den, den die App jetzt zeigt, und prüfen Sie die Uhr Ihres Telefons.
 
-recovery-codes-title = Ihre Wiederherstellungscodes
+recovery-codes-title = Ihre Wiederherstellungs{ "\u00AD" }codes
 recovery-codes-intro = Mit jedem davon können Sie sich einmal anmelden, zusammen mit Ihrem Passwort, wenn Sie die App nicht zur Hand haben. Drucken Sie sie aus oder schreiben Sie sie auf, und verwahren Sie sie sicher.
 recovery-codes-once = Sie sehen sie <strong>nur dieses eine Mal</strong>. Frühere Codes gelten nicht mehr.
 recovery-codes-next = Ich habe sie verwahrt
 recovery-codes-next-device = Ich habe sie verwahrt: Gerät verbinden
-recovery-codes-renew-title = Neue Wiederherstellungscodes erzeugen
+recovery-codes-renew-title = Neue Wiederherstellungs{ "\u00AD" }codes erzeugen
 recovery-codes-renew-intro = Ihre jetzigen Codes gelten nicht mehr, sobald es neue gibt. Bestätigen Sie mit einem Code.
 recovery-codes-renew-submit = Neue Wiederherstellungscodes erzeugen
 

@@ -1,5 +1,6 @@
 consent-page-title = 批准或拒绝设备
-consent-title = { $client } 想要连接到您的账户
+# No heading breaks within these words.
+consent-title = { $client } 想{ "\u2060" }要连接到您的账户
 consent-claim-own-public = 此名称由 { $tenant } 登记为其自有应用的名称，但任何程序都可以自称此名。
 consent-claim-foreign-public = 此名称已在 { $tenant } 登记，但任何程序都可以自称此名。该应用来自其他人。
 consent-claim-own-proved = 这是 { $tenant } 的应用，并且已证明这一点。

@@ -1,6 +1,6 @@
 device-title = 连接设备
 device-intro = 请输入您的设备屏幕上显示的代码。
-device-linked-title = 您的设备屏幕上显示的是这个代码吗？
+device-linked-title = 您的设备屏幕上显{ "\u2060" }示的是这个代码吗？
 device-linked-intro = 您是通过链接或二维码来到这里的。请查看您面前的设备，逐个字母核对。如果设备显示的是另一个代码，或者您面前没有设备，请关闭此页面。
 device-code = 设备上的代码
 device-code-hint = 代码形如 { $example }。不区分大小写，短横线可有可无。
