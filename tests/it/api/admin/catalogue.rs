@@ -35,6 +35,36 @@ async fn a_scope_is_made_changed_and_taken_from_clients_and_devices() {
 }
 
 #[tokio::test]
+async fn a_scope_says_what_it_asks_of_devices() {
+    let office = Office::build().await;
+    let path = "/admin/scopes/payments";
+    let new = json!({"name": "payments", "description": "Pay", "requires_dpop": true, "max_lifetime_seconds": 3600});
+    let made = office.tell(Method::POST, "/admin/scopes", &new).await;
+    assert_eq!(
+        (&made.json["requires_dpop"], &made.json["max_lifetime_seconds"]),
+        (&json!(true), &json!(3600))
+    );
+    let longer = office.tell(Method::PATCH, path, &json!({"max_lifetime_seconds": 86_400})).await;
+    assert_eq!(
+        (&longer.json["requires_dpop"], &longer.json["max_lifetime_seconds"]),
+        (&json!(true), &json!(86_400))
+    );
+    let free = json!({"requires_dpop": false, "max_lifetime_seconds": null});
+    let free = office.tell(Method::PATCH, path, &free).await;
+    assert_eq!(
+        (&free.json["requires_dpop"], &free.json["max_lifetime_seconds"]),
+        (&json!(false), &json!(null))
+    );
+    for wrong in [json!(59), json!(0), json!(315_360_001), json!(-1), json!("day")] {
+        let refused = office.tell(Method::PATCH, path, &json!({"max_lifetime_seconds": wrong})).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+    }
+    let audited = "SELECT count(*) FROM audit_events WHERE action = 'scope.changed'
+                   AND details -> 'before' ->> 'requires_dpop' = 'true'";
+    assert_eq!(office.server.count(audited).await, 1);
+}
+
+#[tokio::test]
 async fn a_resource_is_made_renamed_and_forgotten() {
     let office = Office::build().await;
     let made = office.tell(Method::POST, "/admin/resources", &json!({"uri": "https://api.example/v"})).await;
