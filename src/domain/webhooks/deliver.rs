@@ -103,7 +103,7 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
 
 /// Tells a webhook nothing more, as its receiver asks for.
 async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(delivery.tenant_id).await?;
     webhook_deliveries::give_up(&mut *transaction, delivery.webhook_id).await?;
     if webhooks::disable(&mut *transaction, delivery.webhook_id).await? {
         let details = json!({"reason": "the receiver answered 410 Gone"});
