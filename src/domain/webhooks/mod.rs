@@ -65,7 +65,7 @@ pub async fn create(
     let mut secret = Zeroizing::new([0; SECRET_BYTES]);
     app.random.fill(&mut secret[..]);
     let sealed = app.secrets.database.seal(&secret[..], &sealing_context(tenant, id), &app.random);
-    let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true };
+    let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true, held_until: None };
     let mut transaction = app.begin(tenant).await?;
     // First the event, of which the webhook itself is not told.
     let details = json!({"url": webhook.url.as_str(), "actions": webhook.actions});

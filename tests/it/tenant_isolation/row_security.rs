@@ -69,7 +69,9 @@ async fn a_transaction_of_a_tenant_writes_no_row_for_another() {
     let server = TestServer::start().await;
     let ((ours, _), (theirs, _)) = (server.tenant("wombat").await, server.tenant("quokka").await);
     let scope = |name: &str, tenant: TenantId| {
-        format!("INSERT INTO scopes (tenant_id, name, description, created_at) VALUES ('{tenant}', '{name}', '', now())")
+        format!(
+            "INSERT INTO scopes (tenant_id, name, description, created_at) VALUES ('{tenant}', '{name}', '', now())"
+        )
     };
     let mut transaction = server.app.begin(ours).await.expect("a transaction");
     assert_eq!(run(&mut transaction, scope("ours", ours)).await, Ok(1));
