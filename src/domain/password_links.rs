@@ -33,7 +33,7 @@ pub struct PasswordLink {
 pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
     let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
     let expires_at = app.clock.now() + LIFETIME;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     find(&mut transaction, tenant.id, Which::WithId(user)).await?;
     password_links::put(&mut *transaction, tenant.id, user, secret.hash(), expires_at).await?;
     let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
@@ -73,7 +73,7 @@ pub async fn choose(
     let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
     let password_hash = passwords::choose(app, &password, &person.username).await?;
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
     let user = used_by.ok_or(UserError::NoSuchUser)?;
     users::set_password(&mut *transaction, user, &password_hash, now).await?;

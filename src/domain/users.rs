@@ -145,7 +145,7 @@ pub async fn create(
         tokens_not_before: None,
     };
     check_words(&user)?;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     users::insert(&mut *transaction, &user, &password_hash, now).await.map_err(|error| {
         if error.violates("users_username_key") { UserError::UsernameTaken } else { error.into() }
     })?;
@@ -166,7 +166,7 @@ pub async fn change(
     by: &By<'_>,
 ) -> Result<Account, UserError> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let admins = users::lock_admins(&mut *transaction, tenant).await?;
     let before = find(&mut transaction, tenant, which.into()).await?;
     meant_for.check(before.version)?;
@@ -223,7 +223,7 @@ pub async fn sign_out_everywhere(
     which: impl Into<Which<'_>>,
     by: &By<'_>,
 ) -> Result<(), UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let user = find(&mut transaction, tenant, which.into()).await?.user;
     Ok(end_everything(app, transaction, &user, by).await?)
 }
@@ -234,7 +234,7 @@ pub async fn sign_out_oneself_everywhere(
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<()> {
-    end_everything(app, app.db.begin().await?, user, &By::user(user.id, origin)).await
+    end_everything(app, app.begin(user.tenant_id).await?, user, &By::user(user.id, origin)).await
 }
 
 async fn end_everything(
@@ -262,7 +262,7 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let admins = users::lock_admins(&mut *transaction, tenant).await?;
     let Account { user, version, .. } = find(&mut transaction, tenant, which.into()).await?;
     meant_for.check(version)?;

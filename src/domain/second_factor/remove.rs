@@ -38,7 +38,7 @@ pub async fn reset(
     which: impl Into<Which<'_>>,
     by: &By<'_>,
 ) -> Result<bool, UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let user = users::find(&mut transaction, tenant, which.into()).await?.user;
     if matches!(by.actor, Actor::User(actor) if actor == user.id) {
         return Err(UserError::OwnAccount);

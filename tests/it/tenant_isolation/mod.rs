@@ -5,6 +5,7 @@
 mod estate;
 mod keys;
 mod requests;
+mod row_security;
 
 use latchkey::domain::activity;
 use latchkey::domain::device_flow::bookkeeping::write_polls;
