@@ -223,9 +223,9 @@ async fn console(server: &TestServer) -> Named {
     let keys = hal.visit("/console/keys").await;
     let rotation = [("algorithm", "ES256"), ("when", "at-once")];
     let rotated = hal.submit(&keys, "/console/keys/rotate", &rotation).await;
-    let lost = server.person("jo", &["maker"]).await;
-    lost.sign_in().await;
-    lost.set_up_authenticator(&server.clock).await;
+    let jo = server.person("jo", &["maker"]).await;
+    jo.sign_in().await;
+    jo.set_up_authenticator(&server.clock).await;
     let user = hal.visit(&format!("/console/user?id={}", server.user_id("jo").await)).await;
     let link = hal.submit(&user, "/console/user/password-link", &[]).await;
     let refused = hal.visit("/console/users/new").await;
