@@ -20,6 +20,7 @@ use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
 use crate::store;
+use crate::store::activity::tallies::Tallies;
 use crate::store::cached::Cached;
 use crate::store::device_sessions::memory::SessionMemory;
 use crate::store::device_sessions::owners::Owners;
@@ -67,6 +68,8 @@ pub struct App {
     pub verified_tokens: VerifiedTokens,
     /// Sessions that wait for a decision.
     pub sessions: SessionMemory,
+    /// What has happened since it was last written down.
+    pub activity: Arc<Tallies>,
     /// The clients that have sessions in memory.
     pub owners: Owners,
     /// What is done in the database many at a time.
@@ -93,6 +96,7 @@ impl App {
     pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: PgPool) -> Self {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
+        let activity = Arc::new(Tallies::default());
         let waiting_polls = WaitingPolls::new(&config.sessions);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let geo = Geo::new(&config.geo);
@@ -120,7 +124,8 @@ impl App {
             verifying_keys: VerifyingKeys::default(),
             verified_tokens: VerifiedTokens::default(),
             sessions,
-            owners: Owners::default(),
+            owners: Owners::new(Arc::clone(&activity)),
+            activity,
             queues: Arc::default(),
             waiting_polls,
             stopping: CancellationToken::new(),

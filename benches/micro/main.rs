@@ -61,7 +61,7 @@ fn look_up(bencher: Bencher<'_, '_>, sessions: usize) {
     let (random, now) = (Random::system(), Clock::system().now());
     let memory = SessionMemory::new(2 * sessions);
     memory.trust();
-    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: tv() });
+    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: tv(), tally: Arc::default() });
     let codes: Vec<SecretHash> = (0..sessions)
         .map(|_| {
             let mut code = SecretHash([0; 32]);

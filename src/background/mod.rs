@@ -2,6 +2,7 @@
 //!
 //! A task runs until the server stops. One that ends before is a fault of ours: the server then stops, loudly.
 
+mod activity;
 mod audit_sealing;
 mod bookkeeping;
 mod geo_files;
@@ -37,6 +38,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
         tasks.spawn(listening::run(Arc::clone(&app), stop.clone()));
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));

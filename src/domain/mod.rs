@@ -3,6 +3,7 @@
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 
 pub mod access_tokens;
+pub mod activity;
 pub mod approval;
 pub mod approval_notices;
 pub mod audit;

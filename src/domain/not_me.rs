@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use super::approval::Proximity;
 use super::campaigns::{self, EndedCodes};
 use super::token_families::{Ending, record_end};
-use super::{audit, policies};
+use super::{activity, audit, policies};
 use crate::app::App;
 use crate::model::approval_notice::Approved;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -73,6 +73,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
     if let Some(codes) = frozen {
         app.cached.renew();
         codes.tell_memory(app);
+        activity::count_denials(app, tenant.id, codes.len());
     }
     metrics::counter!("latchkey_device_sessions_disowned_total").increment(1);
     tracing::warn!(%session, %user, "an approval was disowned by a link in a mail");

@@ -27,8 +27,8 @@ pub use percent_decoding::decode_component;
 
 /// The longest value, in bytes.
 const MAX_VALUE_BYTES: usize = 4096;
-/// What may be as long as a signed token: one that names many scopes is longer than any other value.
-const TOKENS: [&str; 2] = ["access_token", "token"];
+/// What may be as long as a signed token: one that names many scopes, and a set of keys, are longer than any other value.
+const LONG: [&str; 3] = ["access_token", "jwks", "token"];
 /// The one parameter that may be repeated (RFC 8707 §2).
 const REPEATABLE: &str = "resource";
 
@@ -78,7 +78,7 @@ impl Parameters {
             return Err(OAuthError::invalid_request("A parameter is given more than once."));
         }
         for (name, value) in &pairs {
-            let longest = if TOKENS.contains(&name.as_str()) { MAX_JWS_BYTES } else { MAX_VALUE_BYTES };
+            let longest = if LONG.contains(&name.as_str()) { MAX_JWS_BYTES } else { MAX_VALUE_BYTES };
             if value.len() > longest {
                 return Err(OAuthError::invalid_request("A parameter is too long."));
             }

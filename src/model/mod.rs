@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod acr;
+pub mod activity;
 pub mod approval_notice;
 pub mod approver;
 pub mod attempt_budget;

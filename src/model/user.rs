@@ -84,6 +84,9 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// Every standing.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Locked, Self::Disabled];
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -97,7 +100,7 @@ impl Standing {
     /// What this word means.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Good, Self::Locked, Self::Disabled].into_iter().find(|standing| standing.as_str() == word)
+        Self::ALL.into_iter().find(|standing| standing.as_str() == word)
     }
 }
 

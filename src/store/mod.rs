@@ -2,6 +2,7 @@
 //!
 //! Every function takes the time it needs as a parameter: the clock that compares is the one that issued.
 
+pub mod activity;
 pub mod announcements;
 pub mod approval_notices;
 pub mod approvals;

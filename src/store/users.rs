@@ -229,6 +229,8 @@ pub async fn set_password(
 pub struct Filter {
     /// The name, whatever its case.
     pub username: Option<String>,
+    /// What is in the name, the display name or the address, whatever the case.
+    pub text: Option<String>,
     /// Whether they may be used.
     pub standing: Option<Standing>,
     /// Who has this role.
@@ -251,6 +253,10 @@ pub async fn list(
     query.push_bind(tenant.0);
     if let Some(username) = &filter.username {
         query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
+    }
+    if let Some(text) = &filter.text {
+        query.push(" AND strpos(lower(concat_ws(chr(10), username, display_name, email)), lower(");
+        query.push_bind(text.clone()).push(")) > 0");
     }
     match filter.standing {
         None => {}

@@ -89,7 +89,7 @@ pub(super) async fn revoke_user(app: &App, tenant: TenantId, that: &ThatUser) ->
 
 pub(super) async fn reset_second_factor(app: &App, tenant: TenantId, that: &NamedUser) -> Done {
     let name = &that.username;
-    let removed = remove::reset(app, tenant, name).await?;
+    let removed = remove::reset(app, tenant, name.as_str(), &By::OPERATOR).await?;
     let outcome = if removed { "has no second factor any more" } else { "had no second factor" };
     Ok((format!("user {name} {outcome}"), json!({"username": name, "removed": removed})))
 }

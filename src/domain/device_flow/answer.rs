@@ -117,6 +117,7 @@ pub(super) fn answer_remembered(
     if !early {
         return Some(Known::Pending);
     }
+    session.owner.tally.early_poll();
     let interval_seconds = session.polling.slowed_interval();
     let raised_to = (interval_seconds > session.polling.interval_seconds).then_some(interval_seconds);
     session.polling.interval_seconds = interval_seconds;

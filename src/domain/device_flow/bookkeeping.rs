@@ -83,7 +83,11 @@ mod tests {
 
     fn owes(before: Option<i64>, own: i64, slowed: bool) -> bool {
         let (code, id) = (SecretHash([0; 32]), DeviceSessionId(Uuid::nil()));
-        let owner = Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() };
+        let owner = Owner {
+            tenant_id: DEFAULT_TENANT,
+            client_id: ClientId::parse("tv").unwrap(),
+            tally: Arc::default(),
+        };
         let polling = Polling { interval_seconds: 5, last_polled_at: Some(at(own)) };
         let mut session = PendingSession::new(code, id, Arc::new(owner), at(600), polling);
         let ours =

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::poll::{pending, unknown};
 use super::redeem::{self, Collection};
 use crate::app::App;
-use crate::domain::audit;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
+use crate::domain::{activity, audit};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
 use crate::model::device_session::State;
@@ -77,6 +77,9 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     transaction.commit().await?;
     if is_over {
         app.sessions.decided(&found.code);
+    }
+    if verdict == Verdict::WrongOnceTooOften {
+        activity::count_denials(app, tenant.id, 1);
     }
     let word = match verdict {
         Verdict::Right => "right",

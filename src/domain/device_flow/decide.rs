@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{approval_notices, audit};
+use crate::domain::{activity, approval_notices, audit};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -170,7 +170,10 @@ pub async fn decide(
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    metrics::counter!("latchkey_device_sessions_decided_total", "decision" => action.as_str()).increment(1);
+    match assessment {
+        Some(_) => activity::count_approval(app, tenant.id),
+        None => activity::count_denials(app, tenant.id, 1),
+    }
     if let Some(characters) = confirmation {
         return Ok(Decided::ToBeConfirmed(characters));
     }

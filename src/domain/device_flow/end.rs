@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::app::App;
+use crate::domain::activity;
 use crate::domain::audit::{self, By};
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::{DeviceSessionId, TenantId};
@@ -63,7 +64,6 @@ pub async fn end(
     audit::record(app, &mut *transaction, tenant, &event).await?;
     transaction.commit().await?;
     app.sessions.decided(&code);
-    metrics::counter!("latchkey_device_sessions_decided_total", "decision" => Action::DeviceSessionDenied.as_str())
-        .increment(1);
+    activity::count_denials(app, tenant, 1);
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! Step 5: the device asks whether somebody has decided (RFC 8628 §3.4, §3.5).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
@@ -161,8 +163,9 @@ async fn still_waiting(
     now: DateTime<Utc>,
 ) -> Result<Known, OAuthError> {
     let FoundSession { session, polling, .. } = found;
+    let owner = app.owners.of(asker.client);
+    let tally = Arc::clone(&owner.tally);
     if app.sessions.is_trusted() {
-        let owner = app.owners.of(asker.client);
         let pending = PendingSession::new(*code, session.id, owner, session.expires_at, *polling)
             .bound_to(session.dpop_key);
         if app.sessions.remember_read(pending, ticket, now) == Remembered::Yes {
@@ -173,9 +176,11 @@ async fn still_waiting(
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
     let interval = if early { slowed } else { polling.interval_seconds };
     let alone = polls::record(&app.db, found, interval, slowed, now).await?;
+    tally.poll();
     if alone && !early {
         return Ok(Known::Pending);
     }
+    tally.early_poll();
     Ok(Known::SlowDown { id: session.id, raised_to: None })
 }
 

@@ -8,7 +8,7 @@ use super::open::{Consent, record_refusal};
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
 use crate::domain::sign_in::strength::Shortfall;
-use crate::domain::{audit, campaigns, guards, policies};
+use crate::domain::{activity, audit, campaigns, guards, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::is_same;
@@ -108,6 +108,7 @@ async fn is_campaign(
     if let Some(codes) = &frozen {
         app.cached.renew();
         codes.tell_memory(app);
+        activity::count_denials(app, tenant.id, codes.len());
     }
     Ok(frozen.is_some())
 }
@@ -140,6 +141,7 @@ async fn forbid(
     transaction.commit().await?;
     if let Some(code) = killed {
         app.sessions.decided(&code);
+        activity::count_denials(app, tenant.id, 1);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::open::consent;
 use crate::app::App;
 use crate::domain::approval::Proximity;
 use crate::domain::campaigns::{self, EndedCodes};
-use crate::domain::{audit, policies};
+use crate::domain::{activity, audit, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device_session::DeviceRequest;
@@ -65,10 +65,13 @@ pub async fn report(
     transaction.commit().await?;
     app.sessions.decided(&code);
     siblings.tell_memory(app);
+    let mut refused = 1 + siblings.len();
     if let Some(codes) = frozen {
         app.cached.renew();
         codes.tell_memory(app);
+        refused += codes.len();
     }
+    activity::count_denials(app, tenant.id, refused);
     metrics::counter!("latchkey_device_sessions_reported_total").increment(1);
     tracing::warn!(session = %id, "a person says that they did not start this");
     Ok(())

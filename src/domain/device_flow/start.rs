@@ -10,7 +10,7 @@ use crate::domain::approval::may_connect_from;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::{granting, policies, resources, tenants};
+use crate::domain::{activity, granting, policies, resources, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
@@ -116,7 +116,7 @@ pub async fn start(
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.queues.starts.submit(session.clone()).await? == Stored::Yes {
             app.pending_counts.add(tenant.id);
-            metrics::counter!("latchkey_device_sessions_started_total").increment(1);
+            activity::count_start(app, tenant.id);
             remember(app, &session, now);
             return Ok(started(app, tenant, id, device_code, user_code, policy.reverse_confirmation));
         }

@@ -3,6 +3,7 @@
 //! A chore deletes one batch at a time, rows that no other server has taken, so that any number of servers may do
 //! it at once and none holds a lock for long.
 
+pub mod activity;
 pub mod approval_notices;
 pub mod attempt_budgets;
 pub mod audit_events;
@@ -40,7 +41,7 @@ pub struct Chore {
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
 /// Every chore.
-pub const CHORES: [Chore; 13] = [
+pub const CHORES: [Chore; 14] = [
     expired_sessions::CHORE,
     decided_sessions::CHORE,
     spent_user_codes::CHORE,
@@ -53,6 +54,7 @@ pub const CHORES: [Chore; 13] = [
     revoked_access_tokens::CHORE,
     approval_notices::CHORE,
     webhook_deliveries::CHORE,
+    activity::CHORE,
     audit_events::CHORE,
 ];
 

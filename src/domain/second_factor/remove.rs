@@ -1,17 +1,18 @@
-//! A second factor goes: by its person, or by an operator for somebody who has lost everything.
+//! A second factor goes: by its person, or by an operator or administrator for somebody who has lost everything.
 
 use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
-use crate::domain::users::UserError;
-use crate::domain::{audit, sign_in};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::domain::audit::{self, By};
+use crate::domain::sign_in;
+use crate::domain::users::{self, UserError, Which};
+use crate::model::audit_event::{Action, Actor, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
-use crate::store::{self, half_sign_ins, recovery_codes, totp_secrets, users};
+use crate::store::{self, half_sign_ins, recovery_codes, totp_secrets};
 
 /// Removes the person's own, for a right code.
 pub async fn remove(
@@ -29,22 +30,22 @@ pub async fn remove(
     Ok(transaction.commit().await?)
 }
 
-/// Removes anybody's, on an operator's word; whether there was one. Their next sign-in takes the password alone.
-pub async fn reset(app: &App, tenant: TenantId, username: &str) -> Result<bool, UserError> {
+/// Removes anybody's, on the word of an operator or of an administrator, who removes their own as everybody does;
+/// whether there was one. The person's next sign-in takes the password alone.
+pub async fn reset(
+    app: &App,
+    tenant: TenantId,
+    which: impl Into<Which<'_>>,
+    by: &By<'_>,
+) -> Result<bool, UserError> {
     let mut transaction = app.begin(tenant).await?;
-    let found = users::credentials(&mut *transaction, tenant, username).await?;
-    let user = found.ok_or(UserError::NoSuchUser)?.user;
+    let user = users::find(&mut transaction, tenant, which.into()).await?.user;
+    if matches!(by.actor, Actor::User(actor) if actor == user.id) {
+        return Err(UserError::OwnAccount);
+    }
     let removed = forget(&mut transaction, &user).await?;
     if removed {
-        let event = AuditEvent {
-            action: Action::SecondFactorRemoved,
-            outcome: Outcome::Success,
-            actor: Actor::Operator,
-            target_kind: "user",
-            target_id: Some(user.id.to_string()),
-            origin: None,
-            details: json!({}),
-        };
+        let event = users::event(Action::SecondFactorRemoved, user.id, by, json!({}));
         audit::record(app, &mut *transaction, tenant, &event).await?;
     }
     transaction.commit().await?;

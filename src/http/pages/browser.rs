@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::assets::STYLESHEET_PATH;
 use super::languages::{self, Language, Phrase, switch};
@@ -119,6 +121,24 @@ impl Browser {
         let mut cookie = self.our_cookie(purpose, value);
         cookie.make_permanent();
         self.jar = std::mem::take(&mut self.jar).add(cookie);
+    }
+
+    /// Sets one of our cookies to what nobody but us can read or write.
+    pub(super) fn set_sealed_cookie(&mut self, purpose: &str, value: &str) {
+        let context = self.sealing_context(purpose);
+        let sealed = self.app.secrets.cookies.seal(value.as_bytes(), &context, &self.app.random);
+        self.set_cookie(purpose, URL_SAFE_NO_PAD.encode(sealed));
+    }
+
+    /// What [`Self::set_sealed_cookie`] has set.
+    pub(super) fn sealed_cookie(&self, purpose: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(self.cookie(purpose)?).ok()?;
+        let opened = self.app.secrets.cookies.open(&sealed, &self.sealing_context(purpose)).ok()?;
+        String::from_utf8(opened.to_vec()).ok()
+    }
+
+    fn sealing_context(&self, purpose: &str) -> String {
+        format!("cookie {purpose} {}", self.tenant.id)
     }
 
     /// Takes one of our cookies away.

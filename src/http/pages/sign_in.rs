@@ -29,8 +29,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, mut browser: Browser) -> R
         .is_some_and(|session| strength::must_suit_own_account(&app, session).is_ok());
     // A code that was entered and not opened waits for a better sign-in than this.
     if enough && carried_code::entered(&app, &browser).is_none() {
-        let wanted = destination::take(&mut browser).unwrap_or("/device");
-        return browser.go_to(wanted);
+        let wanted = destination::take(&mut browser);
+        return browser.go_to(wanted.as_deref().unwrap_or("/device"));
     }
     let page = page(&app, &browser, String::new(), None);
     browser.show(StatusCode::OK, &page)
@@ -83,9 +83,10 @@ pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Respon
     if let Some(code) = carried_code::read(app, &browser).filter(|code| code.stage == Stage::Entered) {
         return enter_code(app, browser, &code.input).await;
     }
-    let wanted = destination::take(&mut browser).unwrap_or("/device");
+    let wanted = destination::take(&mut browser);
     let lacking = browser.session.as_ref().and_then(|session| strength::must_suit_roles(app, session).err());
-    Ok(browser.go_to(lacking.map_or(wanted, way_to_more)))
+    let way = lacking.map(way_to_more).or(wanted.as_deref()).unwrap_or("/device");
+    Ok(browser.go_to(way))
 }
 
 /// Where a person proves better who they are.

@@ -73,6 +73,20 @@ pub async fn count(
     Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
 }
 
+/// How many devices there are, counted no further than `limit`.
+pub async fn count_up_to(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1");
+    push_conditions(&mut query, tenant, filter, now);
+    query.push(" LIMIT ").push_bind(limit).push(") AS counted");
+    Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
+}
+
 /// Some of the devices, the newest first, kept from others until the transaction ends.
 pub async fn lock(
     db: impl PgExecutor<'_>,

@@ -1,6 +1,7 @@
 //! Every page there is, in every state, each with a name. A new page is one more line here; then the tests of
 //! [`super::accessibility`] are about it, too.
 
+use latchkey::domain::activity;
 use latchkey::domain::audit::By;
 use latchkey::domain::password_links;
 use latchkey::model::policy::trust::TrustAllowed;
@@ -262,7 +263,22 @@ async fn console(server: &TestServer) -> Named {
     let keys = hal.visit("/console/keys").await;
     let rotation = [("algorithm", "ES256"), ("when", "at-once")];
     let rotated = hal.submit(&keys, "/console/keys/rotate", &rotation).await;
+    let jo = server.person("jo", &["maker"]).await;
+    jo.sign_in().await;
+    jo.set_up_authenticator(&server.clock).await;
+    let user = hal.visit(&format!("/console/user?id={}", server.user_id("jo").await)).await;
+    let link = hal.submit(&user, "/console/user/password-link", &[]).await;
+    let refused = hal.visit("/console/users/new").await;
+    let refused = hal.submit(&refused, "/console/users/new", &[("username", "jo")]).await;
+    activity::write(&server.app).await.expect("the database answers");
     vec![
+        ("console's overview", hal.visit("/console").await),
+        ("console's overview of a month", hal.visit("/console?span=month").await),
+        ("console's users", hal.visit("/console/users").await),
+        ("console's users of no role", hal.visit("/console/users?role=No").await),
+        ("console's user", user),
+        ("console's user with a link", link),
+        ("console's new user refused", refused),
         ("console's sessions", list),
         ("console's sessions of nobody", hal.visit("/console/sessions?user=nobody").await),
         ("console's denied session", denied),

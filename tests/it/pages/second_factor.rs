@@ -1,5 +1,6 @@
 //! `/account/security` and `/sign-in/code`: an authenticator app is set up, asked for, lost and removed.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::second_factor::remove;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
@@ -251,17 +252,17 @@ async fn an_app_is_removed_for_a_right_code_and_a_fresh_sign_in() {
 async fn an_operator_removes_the_app_of_somebody_who_has_lost_everything() {
     let (server, ada, _) = enrolled().await;
     ada.sign_in().await;
-    assert!(remove::reset(&server.app, DEFAULT_TENANT, "ada").await.expect("she exists"));
+    assert!(remove::reset(&server.app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.expect("she exists"));
     assert_eq!(ada.visit("/sign-in/code").await.location, "/sign-in");
     must_be_in(&ada.sign_in().await);
-    assert!(!remove::reset(&server.app, DEFAULT_TENANT, "ada").await.expect("she exists"));
-    assert!(remove::reset(&server.app, DEFAULT_TENANT, "nobody").await.is_err());
+    assert!(!remove::reset(&server.app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.expect("she exists"));
+    assert!(remove::reset(&server.app, DEFAULT_TENANT, "nobody", &By::OPERATOR).await.is_err());
 }
 
 #[tokio::test]
 async fn a_session_from_before_the_app_cannot_change_how_its_person_signs_in() {
     let (server, ada, enrolled) = enrolled().await;
-    remove::reset(&server.app, DEFAULT_TENANT, "ada").await.expect("she exists");
+    remove::reset(&server.app, DEFAULT_TENANT, "ada", &By::OPERATOR).await.expect("she exists");
     ada.sign_in().await;
     let other = ada.at_another_browser();
     other.sign_in().await;

@@ -1,5 +1,7 @@
 //! A decision taken on one server is obeyed by all.
 
+use std::sync::Arc;
+
 use latchkey::config::Coherence;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -73,7 +75,11 @@ async fn a_row_read_before_a_decision_is_not_cached_after_it() {
     while memory.ticket(&code) == ticket {
         tokio::task::yield_now().await;
     }
-    let owner = Owner { tenant_id: DEFAULT_TENANT, client_id: found.session.client_id.clone() };
+    let owner = Owner {
+        tenant_id: DEFAULT_TENANT,
+        client_id: found.session.client_id.clone(),
+        tally: Arc::default(),
+    };
     let stale =
         PendingSession::new(code, found.session.id, owner.into(), found.session.expires_at, found.polling);
     assert_eq!(memory.remember_read(stale, ticket, first.clock.now()), Remembered::No);

@@ -67,7 +67,11 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     .execute(&server.app.db)
     .await
     .unwrap();
-    let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() });
+    let owner = Arc::new(Owner {
+        tenant_id: DEFAULT_TENANT,
+        client_id: ClientId::parse("tv").unwrap(),
+        tally: Arc::default(),
+    });
     let expires_at = server.clock.now() + TimeDelta::minutes(10);
     for number in 1..=CROWD {
         let (code, id) = (SecretHash::of(&number.to_string()), DeviceSessionId(Uuid::nil()));

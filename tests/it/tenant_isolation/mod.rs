@@ -7,6 +7,7 @@ mod keys;
 mod requests;
 mod row_security;
 
+use latchkey::domain::activity;
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use reqwest::Method;
 use serde_json::Value;
@@ -63,6 +64,7 @@ async fn two_estates() -> (TestServer, Estate, Estate) {
     let theirs = Estate::build(&server, "quokka").await;
     let ours = Estate::build(&server, "wombat").await;
     while write_polls(&server.app, 1_000).await.expect("the database answers") > 0 {}
+    activity::write(&server.app).await.expect("the database answers");
     (server, theirs, ours)
 }
 

@@ -170,6 +170,7 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
         | "v1_admin_scopes_list"
         | "v1_admin_signing_keys_list"
         | "v1_admin_webhooks_list" => shown(Who::Admin, &[]),
+        "v1_admin_activity_show" => shown(Who::Admin, &["span=day".to_owned()]),
         "admin_list_audit_log" => shown(
             Who::Admin,
             &[

@@ -23,7 +23,7 @@ use crate::http::rest::paging::Cursor;
 use crate::model::audit_action::Action;
 use crate::model::ids::{TenantId, UserId};
 use crate::store::audit_events::{self, Filter, Position, StoredEvent};
-use crate::store::users;
+use crate::store::{self, users};
 
 /// How many events a page shows.
 const PAGE_SIZE: i64 = 50;
@@ -103,17 +103,32 @@ fn time(text: Option<&str>) -> Result<Option<DateTime<Utc>>, chrono::ParseError>
 
 /// An event in words.
 #[derive(Debug)]
-struct EventRow {
-    at: Moment,
-    action: String,
-    refused: bool,
-    actor: String,
+pub(super) struct EventRow {
+    pub(super) at: Moment,
+    pub(super) action: String,
+    pub(super) refused: bool,
+    pub(super) actor: String,
     target: String,
-    address: Option<String>,
+    pub(super) address: Option<String>,
     details: String,
 }
 
 impl EventRow {
+    /// Events, with the names of the people who acted.
+    pub(super) async fn of_all(
+        app: &App,
+        tenant: TenantId,
+        events: Vec<StoredEvent>,
+    ) -> store::Result<Vec<Self>> {
+        let people: Vec<_> = events.iter().filter_map(person).collect();
+        let names = users::names(&app.db, tenant, &people).await?;
+        let row = |event| {
+            let name = person(&event).and_then(|id| names.get(&id));
+            Self::of(event, name)
+        };
+        Ok(events.into_iter().map(row).collect())
+    }
+
     fn of(event: StoredEvent, name: Option<&String>) -> Self {
         Self {
             at: Moment::of(event.at),
@@ -156,19 +171,14 @@ pub(super) async fn show(
         Err(words) => (Vec::new(), Some(words)),
     };
     let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, StoredEvent::position);
-    let people: Vec<_> = found.iter().filter_map(person).collect();
-    let names = users::names(&app.db, tenant, &people).await?;
+    let rows = EventRow::of_all(&app, tenant, found).await?;
     let frame = visitor.browser.frame();
     let older = older.map(|cursor| wanted.address(&frame.base, Some(&cursor)));
-    let rows = found.into_iter().map(|event| {
-        let name = person(&event).and_then(|id| names.get(&id));
-        EventRow::of(event, name)
-    });
     let page = AuditPage {
         nav: visitor.navigation(),
         newest: cursor.map(|_| wanted.address(&frame.base, None)),
         older,
-        rows: rows.collect(),
+        rows,
         error,
         wanted,
         frame,

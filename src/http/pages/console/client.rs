@@ -1,4 +1,4 @@
-//! `/console/client`: one client, how it is registered, changed, and given a new secret.
+//! `/console/client`: one client, how it is registered and changed.
 
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ use super::views::{Moment, Navigation};
 use super::visitor::{Administrator, Visitor};
 use super::{answer, nothing_here};
 use crate::app::App;
-use crate::domain::clients::{self as domain, ClientError, secrets};
+use crate::domain::clients::{self as domain, ClientError};
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
 use crate::http::rest::problem::Problem;
-use crate::model::client::{AuthMethod, Client, GrantType};
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use crate::model::ids::{ClientId, TenantId};
 use crate::model::stored::Stored;
 use crate::model::version::{MeantFor, Version};
@@ -38,9 +38,31 @@ struct ClientPage {
     sessions_href: String,
     created: Moment,
     version: Version,
+    /// Its public keys, if it has any.
+    keys: Option<Keys>,
     /// The secret it just got, shown this once.
     secret: Option<String>,
     error: Option<String>,
+}
+
+/// Where the public keys of a client are, in words.
+#[derive(Debug)]
+enum Keys {
+    /// With it: their thumbprints (RFC 7638).
+    Registered(Vec<String>),
+    /// Where it publishes them.
+    Published(String),
+}
+
+impl Keys {
+    fn of(keys: &ClientKeys) -> Self {
+        match keys {
+            ClientKeys::Registered(set) => {
+                Self::Registered(set.usable().keys().map(|key| key.thumbprint().to_string()).collect())
+            }
+            ClientKeys::Published(uri) => Self::Published(uri.to_string()),
+        }
+    }
 }
 
 impl ClientPage {
@@ -114,7 +136,7 @@ pub(super) async fn create(
 fn read_new(app: &App, tenant: TenantId, wanted: &ClientForm) -> Result<Client, Problem> {
     let id = ClientId::parse(&wanted.id)
         .map_err(|error| Problem::invalid_field("client_id", error.to_string()))?;
-    let fields = wanted.fields();
+    let fields = wanted.fields()?;
     let mut client = Client::public(tenant, id);
     client.auth_method = fields.auth_method()?;
     fields.read(app)?(&mut client);
@@ -127,9 +149,10 @@ pub(super) async fn change(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let version: Option<Version> = form.take("version").and_then(|text| text.parse().ok());
-    let wanted = ClientForm::take(&mut form);
+    let mut wanted = ClientForm::take(&mut form);
     let stored = stored(&app, visitor.tenant(), &wanted.id).await?;
-    let change = match wanted.changes().read(&app) {
+    stored.value.auth_method.as_str().clone_into(&mut wanted.auth_method);
+    let change = match wanted.changes().and_then(|fields| fields.read(&app)) {
         Ok(change) => change,
         Err(problem) => return Ok(ask_again(visitor, wanted, version, &problem)),
     };
@@ -138,25 +161,6 @@ pub(super) async fn change(
         Ok(()) => Ok(go_to(visitor, &wanted.id)),
         Err(ClientError::Store(error)) => Err(error.into()),
         Err(error) => Ok(ask_again(visitor, wanted, version, &problem(error))),
-    }
-}
-
-/// Gives a client a new secret, which is in this answer and in no other.
-pub(super) async fn rotate_secret(
-    State(app): State<Arc<App>>,
-    Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
-    let found = find(&app, visitor.tenant(), &mut form).await?;
-    let meant_for =
-        MeantFor::Versions(form.take("version").and_then(|text| text.parse().ok()).into_iter().collect());
-    let rotated = secrets::rotate_secret(&app, &found.value, &meant_for, &visitor.by()).await;
-    let found = stored(&app, visitor.tenant(), found.value.client_id.as_str()).await?;
-    match rotated {
-        Ok(secret) => Ok(page(visitor, StatusCode::OK, found, Some(secret.expose().to_owned()), None)),
-        Err(ClientError::Store(error)) => Err(error.into()),
-        Err(error) => {
-            Ok(page(visitor, StatusCode::CONFLICT, found, None, Some(problem(error).detail().to_owned())))
-        }
     }
 }
 
@@ -169,7 +173,8 @@ pub(super) async fn find(
     stored(app, tenant, &parameters.take("id").unwrap_or_default()).await
 }
 
-async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stored<Client>, PageRefusal> {
+/// The client of this identifier.
+pub(super) async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stored<Client>, PageRefusal> {
     clients::find_stored(&app.db, tenant, id).await?.ok_or_else(nothing_here)
 }
 
@@ -189,6 +194,7 @@ pub(super) fn page(
         sessions_href: link(&format!("{}/console/sessions", frame.base), &[("client", Some(&id))]),
         created: Moment::of(stored.created_at),
         version: stored.version,
+        keys: stored.value.keys.as_ref().map(Keys::of),
         client: stored.value,
         secret,
         error,

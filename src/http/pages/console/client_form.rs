@@ -2,8 +2,10 @@
 
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::body::ClientFields;
+use crate::http::rest::problem::Problem;
 use crate::model::change::Change;
-use crate::model::client::{AuthMethod, Client, GrantType};
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType};
+use crate::model::strict_json;
 
 /// What the form holds, as it was typed.
 #[derive(Clone, Debug)]
@@ -11,6 +13,7 @@ pub(super) struct ClientForm {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) auth_method: String,
+    pub(super) jwks: String,
     pub(super) jwks_uri: String,
     pub(super) scopes: String,
     pub(super) grants: Vec<GrantType>,
@@ -26,6 +29,7 @@ impl ClientForm {
             id: String::new(),
             name: String::new(),
             auth_method: AuthMethod::None.as_str().to_owned(),
+            jwks: String::new(),
             jwks_uri: String::new(),
             scopes: "openid offline_access".to_owned(),
             grants: vec![GrantType::DeviceCode, GrantType::RefreshToken],
@@ -37,11 +41,17 @@ impl ClientForm {
 
     /// What a client is now.
     pub(super) fn of(client: &Client) -> Self {
+        let (jwks, jwks_uri) = match &client.keys {
+            Some(ClientKeys::Registered(set)) => (format!("{:#}", set.document()), String::new()),
+            Some(ClientKeys::Published(uri)) => (String::new(), uri.to_string()),
+            None => Default::default(),
+        };
         Self {
             id: client.client_id.to_string(),
             name: client.name.clone(),
             auth_method: client.auth_method.as_str().to_owned(),
-            jwks_uri: String::new(),
+            jwks,
+            jwks_uri,
             scopes: client.scopes.to_string(),
             grants: client.grant_types.clone(),
             first_party: client.first_party,
@@ -54,7 +64,7 @@ impl ClientForm {
     pub(super) fn take(form: &mut Parameters) -> Self {
         let mut text = |name| form.take(name).unwrap_or_default();
         let (id, name, auth_method) = (text("id"), text("client_name"), text("auth_method"));
-        let (jwks_uri, scopes) = (text("jwks_uri"), text("scopes"));
+        let (jwks, jwks_uri, scopes) = (text("jwks"), text("jwks_uri"), text("scopes"));
         let mut ticked = |name| form.take(name).is_some();
         let grants = [
             ("device", GrantType::DeviceCode),
@@ -64,38 +74,62 @@ impl ClientForm {
         let grants = grants.into_iter().filter(|(name, _)| ticked(name)).map(|(_, grant)| grant).collect();
         let (first_party, bound) = (ticked("first_party"), ticked("bound"));
         let enabled = ticked("enabled");
-        Self { id, name, auth_method, jwks_uri, scopes, grants, first_party, bound, enabled }
+        Self { id, name, auth_method, jwks, jwks_uri, scopes, grants, first_party, bound, enabled }
     }
 
     pub(super) fn has(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
     }
 
-    /// The fields that a change may name.
-    pub(super) fn changes(&self) -> ClientFields {
+    /// Whether keys belong to it.
+    pub(super) fn may_have_keys(&self) -> bool {
+        self.auth_method == AuthMethod::PrivateKeyJwt.as_str()
+    }
+
+    /// The fields that a change may name. Keys can be exchanged, and be published instead of registered or the other
+    /// way round; a client that needs them cannot be left without.
+    pub(super) fn changes(&self) -> Result<ClientFields, Problem> {
+        let said = self.said()?;
+        let jwks = match said.jwks {
+            Change::Leave if self.may_have_keys() && self.jwks_uri.is_empty() => Change::Clear,
+            jwks => jwks,
+        };
+        Ok(ClientFields { jwks, ..said })
+    }
+
+    /// All fields, for a client that is to be made.
+    pub(super) fn fields(&self) -> Result<ClientFields, Problem> {
+        Ok(ClientFields {
+            client_id: Some(self.id.clone()),
+            token_endpoint_auth_method: Some(self.auth_method.clone()),
+            ..self.said()?
+        })
+    }
+
+    /// What a form of either kind says.
+    fn said(&self) -> Result<ClientFields, Problem> {
+        let jwks = match self.jwks.trim() {
+            "" => Change::Leave,
+            text => Change::Set(
+                strict_json::object(text.as_bytes())
+                    .map_err(|_| Problem::invalid_field("jwks", "must be a JWK Set"))?,
+            ),
+        };
+        let jwks_uri = match self.jwks_uri.as_str() {
+            "" => Change::Leave,
+            uri => Change::Set(uri.to_owned()),
+        };
         let scopes = self.scopes.split_whitespace().map(ToOwned::to_owned).collect();
-        ClientFields {
+        Ok(ClientFields {
             client_name: Change::Set(self.name.clone()),
+            jwks,
+            jwks_uri,
             grant_types: Change::Set(self.grants.iter().map(|grant| grant.as_str().to_owned()).collect()),
             scopes: Change::Set(scopes),
             first_party: Change::Set(self.first_party),
             enabled: Change::Set(self.enabled),
             dpop_bound_access_tokens: Change::Set(self.bound),
             ..ClientFields::default()
-        }
-    }
-
-    /// All fields, for a client that is to be made.
-    pub(super) fn fields(&self) -> ClientFields {
-        ClientFields {
-            client_id: Some(self.id.clone()),
-            token_endpoint_auth_method: Some(self.auth_method.clone()),
-            jwks_uri: if self.jwks_uri.is_empty() {
-                Change::Leave
-            } else {
-                Change::Set(self.jwks_uri.clone())
-            },
-            ..self.changes()
-        }
+        })
     }
 }

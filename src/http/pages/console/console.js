@@ -21,7 +21,10 @@
     const fresh = page.querySelector("[data-live]");
     if (!fresh) return;
     const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+    // What somebody has opened to read stays open.
+    const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
     live.replaceChildren(...fresh.childNodes);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::key_drawing::{Part, Scale, WIDTH, parts};
-use super::views::{Moment, Navigation};
+use super::links::link;
+use super::views::{Moment, Navigation, SIGNED_IN_AGAIN};
 use super::visitor::{Administrator, Visitor};
 use super::{Section, answer};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
+use crate::http::parameters::Parameters;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::{KeyLife, KeyState, Schedule, Step};
 use crate::store::signing_keys;
@@ -33,6 +35,8 @@ struct KeysPage {
     keys: Vec<KeyWords>,
     /// Where now is in the pictures.
     now: i64,
+    /// What somebody is told who was asked to sign in again.
+    note: Option<&'static str>,
 }
 
 /// A key in words, and as a bar.
@@ -68,7 +72,13 @@ impl KeyWords {
 }
 
 /// Shows the keys, newest first.
-pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, PageRefusal> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageRefusal> {
+    let mut parameters = Parameters::of_query(query.as_deref())?;
+    let again = parameters.take("done").is_some_and(|done| done == "again");
     let now = app.clock.now();
     let schedule = app.config.keys.schedule();
     let mut keys = signing_keys::all(&app.db, visitor.tenant()).await?;
@@ -80,6 +90,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, visitor: Visitor) -> Resul
         nav: visitor.navigation(),
         keys: keys.into_iter().map(|key| KeyWords::of(key, &schedule, now, &scale)).collect(),
         now: scale.place(now).min(WIDTH - 4),
+        note: again.then_some(SIGNED_IN_AGAIN),
     };
     Ok(answer(visitor, StatusCode::OK, &page))
 }
@@ -98,6 +109,10 @@ pub(super) async fn rotate(
     let (Some(algorithm), Some(take_over)) = (algorithm, take_over) else {
         return Err(OAuthError::invalid_request("There is no such key or time.").into());
     };
+    if take_over == TakeOver::AtOnce && !visitor.is_fresh() {
+        let again = link(Section::Keys.path(), &[("done", Some("again"))]);
+        return Ok(visitor.sign_in_again(again).into_response());
+    }
     rotate::rotate(&app, visitor.tenant(), algorithm, take_over, &visitor.by()).await?;
     Ok(visitor.browser.go_to(Section::Keys.path()))
 }

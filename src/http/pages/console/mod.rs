@@ -5,15 +5,22 @@ mod assets;
 mod audit;
 mod client;
 mod client_form;
+mod client_secrets;
 mod clients;
 mod devices;
 mod key_drawing;
 mod keys;
 mod links;
+mod overview;
 mod people;
+mod plots;
 mod session;
 mod sessions;
 mod try_it;
+mod user;
+mod user_changes;
+mod user_form;
+mod users;
 mod views;
 mod visitor;
 
@@ -38,6 +45,7 @@ pub fn router() -> Router<Arc<App>> {
             "/admin",
             get(async |Slug(slug): Slug, site: Site| super::redirect(&entrance(&site.prefix(&slug)))),
         )
+        .route(Section::Overview.path(), get(overview::show))
         .route(Section::Sessions.path(), get(sessions::show))
         .route("/console/session", get(session::show))
         .route("/console/session/deny", post(session::deny))
@@ -45,12 +53,21 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console/clients/new", get(client::show_new).post(client::create))
         .route("/console/client", get(client::show))
         .route("/console/client/change", get(client::show_change).post(client::change))
-        .route("/console/client/secret", post(client::rotate_secret))
+        .route("/console/client/secret", post(client_secrets::rotate))
+        .route("/console/client/secret/retire", post(client_secrets::retire))
         .route("/console/client/try", post(try_it::start))
         .route(Section::Devices.path(), get(devices::show))
         .route("/console/devices/lock", post(devices::lock))
         .route("/console/devices/unlock", post(devices::unlock))
         .route("/console/devices/disconnect", post(devices::disconnect))
+        .route(Section::Users.path(), get(users::show))
+        .route("/console/users/new", get(user_form::show_new).post(user_form::create))
+        .route("/console/user", get(user::show))
+        .route("/console/user/change", get(user_form::show_change).post(user_form::change))
+        .route("/console/user/standing", post(user_changes::set_standing))
+        .route("/console/user/password-link", post(user_changes::start_password_link))
+        .route("/console/user/second-factor", post(user_changes::remove_second_factor))
+        .route("/console/user/sign-out", post(user_changes::sign_out))
         .route(Section::Keys.path(), get(keys::show))
         .route("/console/keys/rotate", post(keys::rotate))
         .route(Section::Audit.path(), get(audit::show))
@@ -59,16 +76,20 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 fn entrance(base: &str) -> String {
-    format!("{base}{}", Section::Sessions.path())
+    format!("{base}{}", Section::Overview.path())
 }
 
 /// A part of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
+    /// What happens, in figures.
+    Overview,
     /// Device-authorization sessions.
     Sessions,
     /// Connected devices.
     Devices,
+    /// People's accounts.
+    Users,
     /// Registered clients.
     Clients,
     /// The keys that sign tokens.
@@ -78,13 +99,16 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 5] = [Self::Sessions, Self::Devices, Self::Clients, Self::Keys, Self::Audit];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Overview, Self::Sessions, Self::Devices, Self::Users, Self::Clients, Self::Keys, Self::Audit];
 
     /// Where it begins.
     pub(super) const fn path(self) -> &'static str {
         match self {
+            Self::Overview => "/console",
             Self::Sessions => "/console/sessions",
             Self::Devices => "/console/devices",
+            Self::Users => "/console/users",
             Self::Clients => "/console/clients",
             Self::Keys => "/console/keys",
             Self::Audit => "/console/audit",
@@ -93,22 +117,25 @@ impl Section {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Overview => "Overview",
             Self::Sessions => "Sessions",
             Self::Devices => "Devices",
+            Self::Users => "Users",
             Self::Clients => "Clients",
             Self::Keys => "Keys",
             Self::Audit => "Audit",
         }
     }
 
-    /// The section that a page belongs to: `/console/client` belongs to `/console/clients`.
+    /// The section that a page belongs to: `/console/client` belongs to `/console/clients`. What belongs to none is
+    /// the overview's.
     fn of(path: &str) -> Self {
         let of_page = |section: &Self| {
             let rest = path.strip_prefix(section.path().trim_end_matches('s'));
             let rest = rest.map(|rest| rest.strip_prefix('s').unwrap_or(rest));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        Self::ALL.into_iter().find(of_page).unwrap_or(Self::Sessions)
+        Self::ALL[1..].iter().copied().find(of_page).unwrap_or(Self::Overview)
     }
 }
 
@@ -138,11 +165,13 @@ mod tests {
     fn every_page_belongs_to_a_section() {
         for section in Section::ALL {
             assert_eq!(Section::of(section.path()), section);
-            let one = section.path().trim_end_matches('s');
-            assert_eq!(Section::of(one), section, "{one}");
-            assert_eq!(Section::of(&format!("{one}/change")), section, "{one}");
-            assert_eq!(Section::of(&format!("{}/new", section.path())), section, "{one}");
         }
-        assert_eq!(Section::of("/admin"), Section::Sessions);
+        for section in &Section::ALL[1..] {
+            let one = section.path().trim_end_matches('s');
+            assert_eq!(Section::of(one), *section, "{one}");
+            assert_eq!(Section::of(&format!("{one}/change")), *section, "{one}");
+            assert_eq!(Section::of(&format!("{}/new", section.path())), *section, "{one}");
+        }
+        assert_eq!(Section::of("/admin"), Section::Overview);
     }
 }

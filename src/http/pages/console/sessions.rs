@@ -11,7 +11,7 @@ use axum::response::Response;
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
-use super::people::{NOBODY, named};
+use super::people;
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use super::{Section, answer};
@@ -154,12 +154,9 @@ async fn find(
     wanted: &Wanted,
     after: Option<Position>,
 ) -> Result<(Vec<Listed>, Option<&'static str>), PageRefusal> {
-    let user = match &wanted.user {
-        None => None,
-        Some(name) => match named(app, tenant, name).await? {
-            Some(id) => Some(id),
-            None => return Ok((Vec::new(), Some(NOBODY))),
-        },
+    let user = match people::wanted(app, tenant, wanted.user.as_deref()).await? {
+        Ok(user) => user,
+        Err(words) => return Ok((Vec::new(), Some(words))),
     };
     let filter = Filter { status: wanted.status, client: wanted.client.clone(), user, ..Filter::default() };
     let part = Part { after, offset: 0, limit: PAGE_SIZE + 1 };

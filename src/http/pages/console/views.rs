@@ -24,6 +24,9 @@ pub(super) struct RefusedPage {
     pub(super) needed: Reach,
 }
 
+/// What is told to somebody who comes back from signing in again to do something.
+pub(super) const SIGNED_IN_AGAIN: &str = "You have signed in again: now you can do it.";
+
 /// A moment, for people and for programs.
 #[derive(Debug)]
 pub(super) struct Moment {

@@ -67,6 +67,16 @@ impl Visitor {
     pub(super) fn navigation(&self) -> Navigation {
         Navigation { section: self.section, may_change: self.reach == Reach::Change }
     }
+
+    /// Whether they signed in a moment ago, as what is dangerous demands: a browser may stand open.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.browser.fresh_session().is_some()
+    }
+
+    /// Has them sign in again, and come back to this page.
+    pub(super) fn sign_in_again(self, page: String) -> Unwelcome {
+        led_to("/sign-in", self.browser, page)
+    }
 }
 
 /// Why somebody is not let in, as an answer: the way to the sign-in, or that their role does not suffice.
@@ -87,7 +97,12 @@ impl From<PageRefusal> for Unwelcome {
 /// Lets in whom the role lets reach so far, signed in as strongly as their roles demand.
 fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Reach) -> Result<Visitor, Unwelcome> {
     let section = Section::of(parts.uri.path());
-    let Some(session) = browser.session.clone() else { return Err(led_to("/sign-in", browser, section)) };
+    let here = match parts.uri.query() {
+        _ if !parts.method.is_safe() => section.path().to_owned(),
+        Some(query) => format!("{}?{query}", browser.here),
+        None => browser.here.clone(),
+    };
+    let Some(session) = browser.session.clone() else { return Err(led_to("/sign-in", browser, here)) };
     refusals::note(parts, session.user.id);
     let reach = Reach::of(&session.user).filter(|reach| *reach == needed || *reach == Reach::Change);
     let Some(reach) = reach else {
@@ -95,17 +110,15 @@ fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Reach) -> Resul
         return Err(Unwelcome(Box::new(browser.show(StatusCode::FORBIDDEN, &page))));
     };
     if let Err(shortfall) = strength::must_suit_roles(app, &session) {
-        return Err(led_to(way_to_more(shortfall), browser, section));
+        return Err(led_to(way_to_more(shortfall), browser, here));
     }
-    if let Some(query) = parts.uri.query().filter(|_| parts.method.is_safe()) {
-        browser.here = format!("{}?{query}", browser.here);
-    }
+    browser.here = here;
     Ok(Visitor { browser, user: session.user, reach, section })
 }
 
 /// Sends away to prove who they are, and lets the browser remember where they wanted to go.
-fn led_to(path: &str, mut browser: Browser, section: Section) -> Unwelcome {
-    destination::remember(&mut browser, Destination::Console(section));
+fn led_to(path: &str, mut browser: Browser, wanted: String) -> Unwelcome {
+    destination::remember(&mut browser, Destination::Console(wanted));
     Unwelcome(Box::new(browser.go_to(path)))
 }
 

@@ -1,5 +1,6 @@
 //! Administration: everything of a tenant, for its administrators, and to look only for its auditors.
 
+pub mod activity;
 pub mod answers;
 pub mod audit_log;
 pub mod clients;
@@ -33,6 +34,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(sessions::list))
         .routes(routes!(session_pages::list))
         .routes(routes!(sessions::deny))
+        .routes(routes!(activity::show))
         .routes(routes!(devices::list))
         .routes(routes!(devices::show, devices::change, devices::remove))
         .routes(routes!(devices::lock))

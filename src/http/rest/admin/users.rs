@@ -223,6 +223,7 @@ pub async fn list(
         username: filters.text("username"),
         standing: filters.read("status", "active, locked or disabled", Standing::parse)?,
         role: filters.read("role", "the word for a role", |word| word.parse().ok())?,
+        ..Filter::default()
     };
     let limit = filters.limit()?;
     let after: Option<UserId> = filters.cursor(&app, tenant)?;

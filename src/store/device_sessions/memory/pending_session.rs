@@ -1,5 +1,6 @@
 //! A waiting session, as it is remembered.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,14 +10,37 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Polling;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
+use crate::store::activity::tallies::Tally;
 
 /// Who may poll a session.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 pub struct Owner {
     /// The tenant.
     pub tenant_id: TenantId,
     /// The client.
     pub client_id: ClientId,
+    /// Where its polls are counted, with those of the tenant's other clients.
+    pub tally: Arc<Tally>,
+}
+
+impl Owner {
+    fn name(&self) -> (TenantId, &ClientId) {
+        (self.tenant_id, &self.client_id)
+    }
+}
+
+impl PartialEq for Owner {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Owner {}
+
+impl Hash for Owner {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
 }
 
 /// A waiting session, as remembered: about a hundred bytes.
@@ -90,6 +114,7 @@ impl PendingSession {
     pub fn record_poll(&mut self, now: DateTime<Utc>) {
         self.polling.last_polled_at = Some(now);
         self.unwritten_polls += 1;
+        self.owner.tally.poll();
     }
 }
 

@@ -17,7 +17,8 @@ fn code(number: u32) -> SecretHash {
 }
 
 fn session(number: u32) -> PendingSession {
-    let owner = Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap() };
+    let owner =
+        Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap(), tally: Arc::default() };
     PendingSession::new(
         code(number),
         DeviceSessionId(Uuid::from_u128(number.into())),

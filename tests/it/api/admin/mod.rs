@@ -1,5 +1,6 @@
 //! Administration.
 
+mod activity;
 mod audit_log;
 mod catalogue;
 mod clients;

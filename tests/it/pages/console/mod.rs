@@ -4,22 +4,28 @@ mod audit;
 mod clients;
 mod devices;
 mod keys;
+mod overview;
 mod sessions;
+mod users;
 mod walk;
 
+use super::raw_browser::RawBrowser;
 use crate::support::{Page, Person, TestServer};
 
 /// Every page that is looked at.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 9] = [
+    "/console",
     "/console/sessions",
     "/console/devices",
+    "/console/users",
+    "/console/users/new",
     "/console/clients",
     "/console/clients/new",
     "/console/keys",
     "/console/audit",
 ];
 /// Every form that changes something.
-const CHANGES: [&str; 9] = [
+const CHANGES: [&str; 16] = [
     "/console/devices/lock",
     "/console/devices/unlock",
     "/console/devices/disconnect",
@@ -27,6 +33,13 @@ const CHANGES: [&str; 9] = [
     "/console/clients/new",
     "/console/client/change",
     "/console/client/secret",
+    "/console/client/secret/retire",
+    "/console/users/new",
+    "/console/user/change",
+    "/console/user/standing",
+    "/console/user/password-link",
+    "/console/user/second-factor",
+    "/console/user/sign-out",
     "/console/client/try",
     "/console/keys/rotate",
 ];
@@ -54,11 +67,51 @@ async fn a_stranger_is_led_to_the_sign_in_and_back() {
         let page = root.at_another_browser().visit(path).await;
         assert_eq!(page.location, "/sign-in", "{path}");
     }
-    let asked = root.visit("/console/clients/new").await;
     let credentials = [("username", root.username.as_str()), ("password", root.password.as_str())];
-    let page = root.submit(&asked, "/sign-in", &credentials).await;
-    assert_eq!(page.location, "/console/clients");
-    assert_eq!(root.visit("/admin").await.location, "/console/sessions");
+    for wanted in ["/console/clients/new", "/console/audit?action=device_session.denied&actor=a%26b%22%2F%2F"]
+    {
+        let browser = root.at_another_browser();
+        let asked = browser.visit(wanted).await;
+        let page = browser.submit(&asked, "/sign-in", &credentials).await;
+        assert_eq!(page.location, wanted);
+        // Once: the next sign-in leads where everybody goes.
+        browser.sign_out().await;
+        assert_eq!(browser.sign_in().await.location, "/device");
+    }
+    root.sign_in().await;
+    assert_eq!(root.visit("/admin").await.location, "/console");
+}
+
+#[tokio::test]
+async fn nobody_is_led_where_this_server_has_not_pointed() {
+    let server = TestServer::start().await;
+    let root = server.person("root", &["admin"]).await;
+    let mut browser = RawBrowser::of(&server);
+    browser.get("/console/users").await;
+    let sealed = browser.cookies["latchkey-then"].clone();
+    for (value, location) in [
+        (sealed, "/console/users"),
+        ("/console/users".to_owned(), "/device"),
+        ("https://evil.example/".to_owned(), "/device"),
+        ("L2NvbnNvbGUvdXNlcnM".to_owned(), "/device"),
+    ] {
+        let mut browser = RawBrowser::of(&server);
+        browser.cookies.insert("latchkey-then".to_owned(), value.clone());
+        let page = browser.sign_in(&root).await;
+        assert_eq!(page.header("location"), location, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_too_late_leads_back_to_its_section() {
+    let server = TestServer::start().await;
+    let root = signed_in(&server, "root", &["admin"]).await;
+    let page = root.visit("/console/keys").await;
+    let csrf = page.form("/console/keys/rotate")["csrf"].clone();
+    sqlx::query("UPDATE browser_sessions SET ended_at = created_at").execute(&server.app.db).await.unwrap();
+    let asked = root.post("/console/keys/rotate", &[("csrf", &csrf), ("algorithm", "ES256")]).await;
+    let credentials = [("username", root.username.as_str()), ("password", root.password.as_str())];
+    assert_eq!(root.submit(&asked, "/sign-in", &credentials).await.location, "/console/keys");
 }
 
 #[tokio::test]
@@ -128,7 +181,8 @@ async fn names_are_text_and_never_markup_and_only_our_own_script_may_run() {
     let client = "/console/client?id=evil%26%3Ci%3E%27";
     let form = "/console/client/change?id=evil%26%3Ci%3E%27";
     let search = "/console/sessions?client=%22%3E%3Cscript%3E&user=%22%3E%3Cscript%3E";
-    for path in PAGES.into_iter().chain([session.as_str(), client, form, search]) {
+    let users = "/console/users?q=%22%3E%3Cscript%3E&role=%22%3E%3Cscript%3E";
+    for path in PAGES.into_iter().chain([session.as_str(), client, form, search, users]) {
         let page = root.visit(path).await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.html.matches("<script").count(), 1, "{path}");
