@@ -17,12 +17,15 @@ use crate::domain::audit::By;
 use crate::domain::users::{NewUser, UserChange, UserError};
 use crate::domain::{password_links, users as domain};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::{FieldError, Problem, ProblemBody};
+use crate::http::rest::problem::ProblemBody;
+use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
+use crate::http::rest::problem::{FieldError, Problem};
 use crate::http::site::Site;
 use crate::model::change::Change;
 use crate::model::ids::UserId;
@@ -193,7 +196,7 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
     path = "/admin/users",
     operation_id = "admin_list_users",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("username" = Option<String>, Query, description = "The one of this name, whatever the case"),
         ("status" = Option<String>, Query, description = "`active`, `locked` or `disabled`"),
@@ -201,17 +204,7 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
         ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
         ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default"),
     ),
-    responses(
-        (status = 200, description = "A part of the list", body = UserList),
-        (status = 400, description = "`invalid_parameter`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "A part of the list", body = UserList), ReadRefusals, FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -241,19 +234,10 @@ pub async fn list(
     request_body = CreateUser,
     responses(
         (status = 201, description = "The account, and the link for its person", body = CreatedUser),
-        (status = 400, description = "`malformed_json`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`username_taken`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation_failed`, with `errors`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`username_taken`", body = ProblemBody,
+         content_type = "application/problem+json"),
     )
 )]
 pub async fn create(
@@ -290,21 +274,9 @@ pub async fn create(
     path = "/admin/users/{id}",
     operation_id = "admin_show_user",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("id" = Uuid, Path, description = "The account")),
-    responses(
-        (status = 200, description = "The account, with its `ETag`", body = UserBody),
-        (status = 400, description = "The request is malformed",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`user_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "The account, with its `ETag`", body = UserBody), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -328,23 +300,11 @@ pub async fn show(
     request_body = ChangeUser,
     responses(
         (status = 200, description = "The account as it is now, with its `ETag`", body = UserBody),
-        (status = 400, description = "`malformed_json`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`user_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`last_admin`, `own_account`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "`stale`: it has changed since",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation_failed`, with `errors`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+        (status = 409, description = "`last_admin`, `own_account`", body = ProblemBody,
+         content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -379,20 +339,10 @@ pub async fn change(
     ),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 400, description = "The request is malformed",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`user_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`last_admin`, `own_account`, `owns_clients`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "`stale`: it has changed since",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`last_admin`, `own_account`, `owns_clients`", body = ProblemBody,
+         content_type = "application/problem+json"),
     )
 )]
 pub async fn delete(
@@ -414,19 +364,7 @@ pub async fn delete(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("id" = Uuid, Path, description = "The account")),
-    responses(
-        (status = 204, description = "Nothing of theirs is connected any more"),
-        (status = 400, description = "The request is malformed",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`user_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 204, description = "Nothing of theirs is connected any more"), WriteRefusals)
 )]
 pub async fn sign_out(
     State(app): State<Arc<App>>,
