@@ -1,12 +1,14 @@
 //! Administration.
 
 mod audit_log;
+mod auditors;
 mod catalogue;
 mod clients;
 mod devices;
 mod refusals;
 mod session_pages;
 mod sessions;
+mod tenants;
 mod users;
 mod webhooks;
 
