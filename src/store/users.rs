@@ -187,6 +187,17 @@ pub async fn lock_admins(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Ve
     Ok(ids.into_iter().map(UserId).collect())
 }
 
+/// Whether the tenant has an account with this role, be it usable or not.
+pub async fn has_with_role(db: impl PgExecutor<'_>, tenant: TenantId, role: &Role) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND $2 = ANY (roles)) AS "has!""#,
+        tenant.0,
+        role.to_string()
+    )
+    .fetch_one(db)
+    .await?)
+}
+
 /// Writes what administrators may change of an account besides its standing.
 pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(

@@ -29,6 +29,7 @@ files!(
     "consent",
     "device",
     "devices",
+    "first-administrator",
     "layout",
     "not-me",
     "notices",
