@@ -69,7 +69,7 @@ pub async fn take(
     token: SecretHash,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let taken = sqlx::query!(
+    let used_up = sqlx::query!(
         "DELETE FROM first_administrator_links WHERE tenant_id = $1 AND token_hash = $2 AND expires_at > $3",
         tenant.0,
         &token.0[..],
@@ -77,5 +77,5 @@ pub async fn take(
     )
     .execute(db)
     .await?;
-    Ok(taken.rows_affected() == 1)
+    Ok(used_up.rows_affected() == 1)
 }

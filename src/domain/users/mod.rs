@@ -185,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::model::tenant::DEFAULT_TENANT;
+    use crate::model::user::Standing;
 
     fn admin(id: u128) -> User {
         User {

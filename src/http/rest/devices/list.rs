@@ -13,9 +13,8 @@ use crate::http::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::paging::Page;
-use crate::http::rest::problem::Problem;
-use crate::http::rest::problem::ProblemBody;
 use crate::http::rest::problem::described::{CallerProblems, PageProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// The caller's devices, newest first.
 #[utoipa::path(

@@ -12,9 +12,8 @@ use crate::domain::devices::lock as locking;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
-use crate::http::rest::problem::ProblemBody;
 use crate::http::rest::problem::described::{CallerProblems, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Locks the device: until it is unlocked it gets no tokens, and those it has do not count.
 #[utoipa::path(

@@ -15,9 +15,8 @@ use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
-use crate::http::rest::problem::ProblemBody;
 use crate::http::rest::problem::described::StaleProblem;
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Gives a client a new secret, which is in this answer and in no other. The present one stays good until it is
 /// retired; one from before does not.

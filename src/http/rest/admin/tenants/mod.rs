@@ -82,15 +82,12 @@ pub async fn create(
     let slug = slug.map_err(|error| Problem::invalid_field("slug", error.to_string()))?;
     let name = tenants::fit_name(new.name.as_deref().unwrap_or(&new.slug)).map_err(problem)?;
     let by = caller.by();
-    let administrator = match new.administrator {
-        Some(first) => {
-            let made = tenants::create_with_administrator(&app, slug.clone(), &name, first.into(), &by).await;
-            Some(made.map_err(not_made)?.into())
-        }
-        None => {
-            tenants::create(&app, slug.clone(), &name, &by).await?.ok_or_else(slug_taken)?;
-            None
-        }
+    let administrator = if let Some(first) = new.administrator {
+        let made = tenants::create_with_administrator(&app, slug.clone(), &name, first.into(), &by).await;
+        Some(made.map_err(not_made)?.into())
+    } else {
+        tenants::create(&app, slug.clone(), &name, &by).await?.ok_or_else(slug_taken)?;
+        None
     };
     let made = find(&app, &slug).await?;
     let tag = etag(made.version);

@@ -1,17 +1,16 @@
 //! `/admin/users`: people's accounts.
 
+pub mod body;
+mod problems;
+
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::query::Filters;
-use super::time;
-use super::user_passwords::SetPasswordLink;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::users::{NewUser, UserChange, UserError};
@@ -23,163 +22,13 @@ use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::ProblemBody;
 use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
-use crate::http::rest::problem::{FieldError, Problem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::http::site::Site;
-use crate::model::change::Change;
 use crate::model::ids::UserId;
-use crate::model::user::{Role, Standing};
+use crate::model::user::Standing;
 use crate::store::users::{self, Account, Filter};
-
-/// An account. Nothing of its password is ever shown.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = User)]
-pub struct UserBody {
-    /// Its identifier, the `sub` of tokens; never given to anybody else.
-    id: Uuid,
-    /// What the person types to sign in.
-    #[schema(example = "ada")]
-    username: String,
-    /// The name people know them by.
-    #[schema(example = "Ada Lovelace")]
-    display_name: Option<String>,
-    /// An e-mail address.
-    email: Option<String>,
-    /// Whether the address is known to be theirs.
-    email_verified: bool,
-    /// What they may do: `admin`, `auditor`, and the tenant's own words.
-    roles: Vec<String>,
-    /// `active`, `locked` or `disabled`.
-    #[schema(example = "active")]
-    status: &'static str,
-    /// When it was made.
-    #[schema(format = DateTime)]
-    created_at: String,
-    /// When it was last changed.
-    #[schema(format = DateTime)]
-    updated_at: String,
-}
-
-/// Accounts, newest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UserList {
-    /// The accounts.
-    users: Vec<UserBody>,
-    /// Where the list goes on, for `cursor`; null: this was the end.
-    next_cursor: Option<String>,
-}
-
-/// A new account, with the link for its person.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CreatedUser {
-    #[serde(flatten)]
-    user: UserBody,
-    /// Where the person chooses a password; shown this once.
-    set_password: SetPasswordLink,
-}
-
-/// An account to be made. Its person chooses the password, by the link in the answer.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateUser {
-    /// 1 to 64 characters; unique, whatever the case.
-    #[schema(example = "ada")]
-    username: String,
-    /// 1 to 128 characters.
-    display_name: Option<String>,
-    /// An e-mail address.
-    email: Option<String>,
-    /// Whether the address is known to be theirs.
-    #[serde(default)]
-    email_verified: bool,
-    /// `admin`, `auditor`, or words of the tenant's own.
-    #[serde(default)]
-    roles: Vec<String>,
-}
-
-/// What is to change; what is absent stays, and null takes a value away.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeUser {
-    /// 1 to 128 characters.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    display_name: Change<String>,
-    /// An e-mail address. A new one counts as unverified unless `email_verified` says otherwise.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    email: Change<String>,
-    /// Whether the address is known to be theirs.
-    email_verified: Option<bool>,
-    /// In place of the roles there are.
-    roles: Option<Vec<String>>,
-    /// `active`, `locked` or `disabled`. A disabled account loses its devices and sessions for good.
-    #[schema(example = "disabled")]
-    status: Option<String>,
-}
-
-impl From<Account> for UserBody {
-    fn from(account: Account) -> Self {
-        let Account { user, version: _, created_at, updated_at } = account;
-        Self {
-            id: user.id.0,
-            username: user.username,
-            display_name: user.display_name,
-            email: user.email,
-            email_verified: user.email_verified,
-            roles: user.roles.iter().map(ToString::to_string).collect(),
-            status: user.standing.as_str(),
-            created_at: time(created_at),
-            updated_at: time(updated_at),
-        }
-    }
-}
-
-impl From<UserError> for Problem {
-    fn from(error: UserError) -> Self {
-        let conflict = |word, suggested| Self::new(StatusCode::CONFLICT, word, error.to_string(), suggested);
-        match error {
-            UserError::UnfitUsername => Self::invalid_field("username", error.to_string()),
-            UserError::UnfitDisplayName => Self::invalid_field("display_name", error.to_string()),
-            UserError::UnfitEmail => Self::invalid_field("email", error.to_string()),
-            UserError::Password(error) => Self::invalid_field("password", error.to_string()),
-            UserError::UsernameTaken => conflict("username_taken", "Choose another name."),
-            UserError::OwnsClients => conflict("owns_clients", "Delete the clients first."),
-            UserError::LastAdmin => conflict("last_admin", "Give somebody else the role admin first."),
-            UserError::OwnAccount => conflict("own_account", "Ask another administrator."),
-            UserError::NoSuchUser => Self::new(
-                StatusCode::NOT_FOUND,
-                "user_not_found",
-                "There is no such user.",
-                "List them with GET /admin/users.",
-            ),
-            UserError::Stale(stale) => stale.into(),
-            UserError::Store(error) => error.into(),
-        }
-    }
-}
-
-fn roles(words: &[String]) -> Result<Vec<Role>, Problem> {
-    let read = words.iter().enumerate().map(|(index, word)| {
-        word.parse::<Role>()
-            .map_err(|error| FieldError { field: format!("roles[{index}]"), message: error.to_string() })
-    });
-    let (roles, errors): (Vec<_>, Vec<_>) = read.partition(Result::is_ok);
-    let errors: Vec<_> = errors.into_iter().filter_map(Result::err).collect();
-    if !errors.is_empty() {
-        return Err(Problem::invalid(errors));
-    }
-    let mut roles: Vec<Role> = roles.into_iter().filter_map(Result::ok).collect();
-    roles.sort();
-    roles.dedup();
-    Ok(roles)
-}
-
-fn standing(word: &str) -> Result<Standing, Problem> {
-    Standing::parse(word)
-        .ok_or_else(|| Problem::invalid_field("status", "must be active, locked or disabled"))
-}
+use body::{ChangeUser, CreateUser, CreatedUser, UserBody, UserList, roles, standing};
 
 fn answer(account: Account) -> Response {
     ([etag(account.version)], no_store(UserBody::from(account))).into_response()
