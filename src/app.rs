@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
-use tokio::sync::Semaphore;
+use sqlx::{PgPool, PgTransaction};
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -15,9 +15,11 @@ use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::geo::Geo;
 use crate::mail::Mail;
+use crate::model::ids::TenantId;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
+use crate::store;
 use crate::store::cached::Cached;
 use crate::store::device_sessions::memory::SessionMemory;
 use crate::store::device_sessions::owners::Owners;
@@ -25,6 +27,7 @@ use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::queues::Queues;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
+use crate::store::tenant_transactions::{self, RowSecurity};
 use crate::store::verified_tokens::VerifiedTokens;
 use crate::themes::Themes;
 
@@ -41,6 +44,7 @@ pub struct App {
     pub secrets: Secrets,
     /// The database.
     pub db: PgPool,
+    row_security: OnceCell<RowSecurity>,
     /// What changes rarely.
     pub cached: Cached,
     /// The way out to the keys that clients publish.
@@ -104,6 +108,7 @@ impl App {
             random,
             secrets,
             db,
+            row_security: OnceCell::new(),
             cached: Cached::default(),
             outbound,
             geo,
@@ -125,5 +130,14 @@ impl App {
             refusal_buckets: RequestBuckets::default(),
             password_checks,
         }
+    }
+    /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
+    pub async fn begin(&self, tenant: TenantId) -> store::Result<PgTransaction<'static>> {
+        tenant_transactions::begin(&self.db, self.row_security().await?, tenant).await
+    }
+
+    /// What holds transactions of one tenant to its rows; found out once.
+    pub async fn row_security(&self) -> store::Result<RowSecurity> {
+        Ok(*self.row_security.get_or_try_init(|| tenant_transactions::find_out(&self.db)).await?)
     }
 }

@@ -58,6 +58,27 @@ fn sql_is_written_in_the_store_only() {
     assert!(outside.is_empty(), "{outside:?}");
 }
 
+/// What changes rows of tenants in transactions that are of no one tenant, and so without row-level security.
+const OF_NO_TENANT: [&str; 4] = [
+    "src/domain/tenants/create.rs",
+    "src/domain/tenants/mod.rs",
+    "src/domain/audit_trail/clear.rs",
+    "src/domain/audit_trail/seal.rs",
+];
+
+#[test]
+fn transactions_name_their_tenant() {
+    let nameless: Vec<_> = rust_files(PathBuf::from("src/domain"))
+        .into_iter()
+        .filter(|file| fs::read_to_string(file).unwrap().contains("db.begin()"))
+        .collect();
+    let expected: Vec<_> = OF_NO_TENANT.iter().map(PathBuf::from).collect();
+    assert!(
+        nameless.iter().all(|file| expected.contains(file)) && nameless.len() == expected.len(),
+        "App::begin takes the tenant: {nameless:?}"
+    );
+}
+
 #[test]
 fn the_model_neither_waits_nor_reads_the_clock() {
     for file in rust_files(PathBuf::from("src/model")) {

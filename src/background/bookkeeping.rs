@@ -1,4 +1,4 @@
-//! Writes polls to the database, a little ten times a second, and all that is left when the server stops.
+//! Writes polls to the database, a little fifty times a second, and all that is left when the server stops.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::domain::device_flow::bookkeeping::write_polls;
 
-const EVERY: Duration = Duration::from_millis(100);
-const TIMES_A_SECOND: usize = 10;
+const EVERY: Duration = Duration::from_millis(20);
+const TIMES_A_SECOND: usize = 50;
 /// The most rows in one statement.
 const MAX_BATCH: usize = 1_000;
 

@@ -12,9 +12,9 @@ use crate::domain::device_flow::bookkeeping::reread_due;
 const IDLE: Duration = Duration::from_secs(1);
 /// The pause after each statement: with a million sessions thirty thousand are due each second, and read in one go
 /// they would keep a core of the database to themselves for a good part of it.
-const PAUSE: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(5);
 /// The most sessions in one statement.
-const MAX_BATCH: usize = 1_000;
+const MAX_BATCH: usize = 250;
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {

@@ -18,6 +18,7 @@ use crate::embedded_postgres::{Cluster, ClusterSettings};
 use crate::http::operations;
 use crate::http::server::Server;
 use crate::store::schema;
+use crate::store::tenant_transactions::{self, RowSecurity};
 
 /// Run the server.
 ///
@@ -42,6 +43,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     let cluster_settings = database.cluster.as_ref().map(|_| setup::cluster_settings(&config)).transpose()?;
     let app = setup::build_app(config, &database)?;
     bring_up_to_date(&app, &database).await?;
+    tell_row_security(app.row_security().await?);
     // Before the first page is asked for.
     app.themes.reread();
     let stop = CancellationToken::new();
@@ -74,6 +76,17 @@ pub(super) async fn listen(
 
 fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> String {
     format!("cannot listen on {address}: {error}; choose another address with LATCHKEY__SERVER__LISTEN")
+}
+
+fn tell_row_security(row_security: RowSecurity) {
+    match row_security {
+        RowSecurity::AsRole | RowSecurity::AsUser => tracing::info!("row-level security keeps tenants apart"),
+        RowSecurity::Off => tracing::warn!(
+            "row-level security is off: the database user owns the tables and may not become {0}; \
+             run `latchkey migrate` as a user who may create roles, and GRANT {0} to the server's",
+            tenant_transactions::ROLE
+        ),
+    }
 }
 
 async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {

@@ -12,7 +12,7 @@ use crate::store::{self, browser_sessions};
 /// Ends one of the owner's sessions. One that is over, or another's, is left as it is: the aim is reached, or is none
 /// of their business.
 pub async fn end(app: &App, owner: Owner<'_>, id: BrowserSessionId) -> store::Result<()> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     let now = app.clock.now();
     if !browser_sessions::end_of_owner(&mut *transaction, owner.tenant.id, owner.user, id, now).await? {
         return Ok(());

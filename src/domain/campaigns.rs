@@ -153,7 +153,7 @@ pub async fn inspect(
     source: IpNet,
     since: DateTime<Utc>,
 ) -> store::Result<Campaign> {
-    let (now, mut transaction) = (app.clock.now(), app.db.begin().await?);
+    let (now, mut transaction) = (app.clock.now(), app.begin(tenant).await?);
     let undone = undo(&mut transaction, tenant, source, since, now).await?;
     transaction.rollback().await?;
     Ok(undone.campaign())
@@ -168,7 +168,7 @@ pub async fn revoke(
     since: DateTime<Utc>,
     actor: Actor,
 ) -> store::Result<Campaign> {
-    let (now, mut transaction) = (app.clock.now(), app.db.begin().await?);
+    let (now, mut transaction) = (app.clock.now(), app.begin(tenant).await?);
     let freeze_seconds = app.config.policy.approval.campaign.freeze_seconds;
     let until = now + TimeDelta::seconds(freeze_seconds.into());
     let signs = source_accounts::signs(&mut *transaction, tenant, source, since).await?;
@@ -196,7 +196,7 @@ pub async fn revoke(
 
 /// Lets a source go on before its time. Whether it was frozen.
 pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if !frozen_sources::release(&mut *transaction, tenant, source, app.clock.now()).await? {
         return Ok(false);
     }

@@ -67,7 +67,7 @@ pub async fn change(
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
     let checked = passwords::check(app, current, stored.clone()).await;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(user.tenant_id).await?;
     if matches!(checked, Checked::Wrong) {
         let details = json!({"reason": "wrong password"});
         let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);

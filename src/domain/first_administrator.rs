@@ -44,7 +44,7 @@ pub async fn invite(app: &App) -> store::Result<Invitation> {
     let (tenant, now) = (DEFAULT_TENANT, app.clock.now());
     let secret = BearerSecret::generate(SecretKind::FirstAdministrator, &app.random);
     let expires_at = now + LIFETIME;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if store::users::has_with_role(&mut *transaction, tenant, &Role::Admin).await? {
         return Ok(Invitation::Needless);
     }
@@ -93,7 +93,7 @@ pub async fn create(
     }
     let account = users::fit(app, tenant.id, of_name(username), &password).await?;
     let by = By { actor: Actor::Anyone, origin: Some(origin) };
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let is_first = links::take(&mut *transaction, tenant.id, secret.hash(), app.clock.now()).await?
         && !store::users::has_with_role(&mut *transaction, tenant.id, &Role::Admin).await?;
     if !is_first {

@@ -110,7 +110,7 @@ pub async fn pay_for_second_factor(
 
 async fn pay(app: &App, tenant: TenantId, costs: Vec<(Guard, String)>) -> store::Result<Payment> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     for (guard, subject) in &costs {
         let before = attempt_budgets::lock(&mut transaction, tenant, guard, subject, now).await?;
         let after = match guard.pay(Some(before), now) {

@@ -33,7 +33,7 @@ pub async fn find(app: &App, tenant: TenantId, token: &str) -> store::Result<Opt
 pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOrigin) -> store::Result<bool> {
     let Some(token) = BearerSecret::parse(SecretKind::NotMe, token) else { return Ok(false) };
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let disowned = approval_notices::disown(&mut *transaction, tenant.id, token.hash(), now).await?;
     let Some(disowned) = disowned else { return Ok(false) };
     let (session, user) = (disowned.session_id, disowned.user_id);

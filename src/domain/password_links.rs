@@ -32,7 +32,7 @@ pub struct PasswordLink {
 
 /// Makes a link for a person. The one before is void; the password stays until the link is used.
 pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     find(&mut transaction, tenant.id, Which::WithId(user)).await?;
     let link = put(app, &mut transaction, tenant, user, by).await?;
     transaction.commit().await?;
@@ -86,7 +86,7 @@ pub async fn choose(
     let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
     let password_hash = passwords::choose(app, &password, &person.username).await?;
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
     let user = used_by.ok_or(UserError::NoSuchUser)?;
     users::set_password(&mut *transaction, user, &password_hash, now).await?;

@@ -75,7 +75,7 @@ pub async fn change_for_client(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     clients::lock(&mut *transaction, client).await?;
     let found = clients::find_stored(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
     let found = found.ok_or(PolicyError::NotFound)?;
@@ -100,7 +100,7 @@ pub async fn change_for_tenant(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let found = tenants::hold(&mut *transaction, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
     let policy = app.config.policy.changed_by(&[&changes])?;

@@ -60,7 +60,7 @@ pub async fn create(
     resource.name = fit_name(&resource.name)?;
     let now = app.clock.now();
     let id = ResourceId(app.random.uuid_v7(now));
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     // Some verifiers overlook a slash at the end, and case does not matter in most of it.
     let issuer = tenants::issuer(app, tenant);
     let is_issuer = resource.uri.trim_end_matches('/').eq_ignore_ascii_case(&issuer);
@@ -87,7 +87,7 @@ pub async fn rename(
     by: &By<'_>,
 ) -> Result<(), ResourceError> {
     let name = fit_name(name)?;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let before =
         resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
@@ -108,7 +108,7 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), ResourceError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let before =
         resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;

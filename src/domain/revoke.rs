@@ -30,7 +30,7 @@ pub async fn revoke(
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     if let Some(secret) = BearerSecret::parse(SecretKind::RefreshToken, token) {
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = app.begin(tenant.id).await?;
         // A token that was exchanged a moment ago still tells which device is meant.
         let ended = token_families::revoke_of_refresh_token(
             &mut *transaction,
@@ -73,7 +73,7 @@ async fn revoke_access_token(
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     if let Some(device) = token.device_id {
         let reason = RevocationReason::RevokedByClient;
         let ended =

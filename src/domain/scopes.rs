@@ -49,7 +49,7 @@ impl From<sqlx::Error> for ScopeError {
 /// Adds a scope to the catalogue.
 pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) -> Result<(), ScopeError> {
     check(&mut scope)?;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if !scopes::insert(&mut *transaction, tenant, &scope, app.clock.now()).await? {
         return Err(ScopeError::NameTaken);
     }
@@ -69,7 +69,7 @@ pub async fn change(
     by: &By<'_>,
     change: impl FnOnce(&mut Scope) + Send,
 ) -> Result<(), ScopeError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let before = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(before.version)?;
     let mut after = before.value.clone();
@@ -100,7 +100,7 @@ pub async fn delete(
     if STANDARD.iter().any(|(standard, ..)| *standard == name) {
         return Err(ScopeError::IsStandard);
     }
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let found = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(found.version)?;
     scopes::delete(&mut *transaction, tenant, name).await?;

@@ -45,7 +45,7 @@ pub async fn revoke_stolen(
     family: TokenFamilyId,
     ending: Ending<'_>,
 ) -> store::Result<()> {
-    let (reason, mut transaction) = (ending.reason, app.db.begin().await?);
+    let (reason, mut transaction) = (ending.reason, app.begin(tenant).await?);
     if token_families::revoke(&mut *transaction, family, reason, app.clock.now()).await? {
         record_end(app, &mut *transaction, tenant, family, ending).await?;
         transaction.commit().await?;

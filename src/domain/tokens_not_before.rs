@@ -55,7 +55,7 @@ pub async fn raise(
     if instant > app.clock.now() {
         return Err(RaiseError::InTheFuture);
     }
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let (in_force, target_kind, target_id) = match subject {
         Subject::Tenant => {
             let raised = tenants::raise_tokens_not_before(&mut *transaction, tenant, instant).await?;

@@ -23,7 +23,7 @@ use crate::model::public_address::is_public;
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How many may be under way at once.
-const MAX_CONCURRENT: usize = 8;
+pub const MAX_CONCURRENT: u8 = 8;
 
 /// Calls at addresses that others name.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Outbound {
         Self {
             reachable: Reachable(networks.to_vec()),
             patience,
-            permits: Semaphore::new(MAX_CONCURRENT),
+            permits: Semaphore::new(MAX_CONCURRENT.into()),
             client: OnceCell::new(),
         }
     }

@@ -33,6 +33,7 @@ pub mod scopes;
 pub mod signing_keys;
 pub mod source_accounts;
 pub mod standings;
+pub mod tenant_transactions;
 pub mod tenants;
 pub mod token_families;
 pub mod totp_secrets;

@@ -3,12 +3,15 @@
 use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 
+use super::tenant_transactions;
+
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// Brings the schema up to date. Several servers may start together: an advisory lock lets one work while the
+/// Brings the schema up to date, and makes the role of [`tenant_transactions`] where that is allowed. Several servers may start together: an advisory lock lets one work while the
 /// others wait, and then find nothing left to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATOR.run(pool).await
+    MIGRATOR.run(pool).await?;
+    Ok(tenant_transactions::make_role(pool).await?)
 }
 
 /// Whether every migration this program knows was applied to the database.

@@ -24,28 +24,38 @@ pub struct Delivery {
     pub payload: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// How many attempts for its webhook have failed in a row, of any message.
+    pub failures: u32,
 }
 
-/// Takes up to `limit` messages that are due. Whoever takes one has it until `until`; then, unless its outcome was
+/// Takes up to `limit` messages that are due, the oldest first, but of each webhook only `limit_each`. Whoever takes one has it until `until`; then, unless its outcome was
 /// written down, another server may take it.
 pub async fn take_due(
     db: impl PgExecutor<'_>,
     limit: i64,
+    limit_each: i64,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Delivery>> {
     let rows = sqlx::query!(
         r#"WITH due AS (
-               SELECT id FROM webhook_deliveries WHERE next_attempt_at <= $1
-               ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED
+               SELECT first.id, w.url, w.secret_sealed, w.failures
+               FROM webhooks w
+               CROSS JOIN LATERAL (
+                   SELECT id, next_attempt_at FROM webhook_deliveries
+                   WHERE webhook_id = w.id AND next_attempt_at <= $1
+                   ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED
+               ) first
+               WHERE w.held_until IS NULL OR w.held_until <= $1
+               ORDER BY first.next_attempt_at LIMIT $2
            )
-           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $3
-           FROM due, webhooks w
-           WHERE d.id = due.id AND w.id = d.webhook_id
-           RETURNING d.id, d.tenant_id, d.webhook_id, d.payload::text AS "payload!", d.attempts, w.url,
-                     w.secret_sealed"#,
+           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $4
+           FROM due WHERE d.id = due.id
+           RETURNING d.id, d.tenant_id, d.webhook_id, d.payload::text AS "payload!", d.attempts, due.url,
+                     due.secret_sealed, due.failures"#,
         now,
         limit,
+        limit_each,
         until
     )
     .fetch_all(db)
@@ -58,6 +68,7 @@ pub async fn take_due(
         secret_sealed: row.secret_sealed,
         payload: row.payload,
         attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
     });
     Ok(taken.collect())
 }
@@ -102,6 +113,19 @@ pub async fn give_up(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> 
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Gives up a batch of messages made before `before` that still wait.
+pub async fn give_up_old(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
+    let given_up = sqlx::query!(
+        "UPDATE webhook_deliveries SET next_attempt_at = NULL WHERE id IN (
+             SELECT id FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL AND created_at < $1
+             ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        before
+    )
+    .execute(db)
+    .await?;
+    Ok(given_up.rows_affected())
 }
 
 /// Deletes a batch of messages made before `before` that were delivered or given up.

@@ -34,16 +34,50 @@ pub async fn insert(
 /// All webhooks of a tenant, the oldest first.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Webhook>> {
     let rows = sqlx::query!(
-        "SELECT id, url, actions, enabled FROM webhooks WHERE tenant_id = $1 ORDER BY id",
+        "SELECT id, url, actions, enabled, held_until FROM webhooks WHERE tenant_id = $1 ORDER BY id",
         tenant.0
     )
     .fetch_all(db)
     .await?;
-    let webhook = |id, url: &str, actions, enabled| {
-        // Only addresses are ever written there.
-        Some(Webhook { id: WebhookId(id), tenant_id: tenant, url: Url::parse(url).ok()?, actions, enabled })
-    };
-    Ok(rows.into_iter().filter_map(|row| webhook(row.id, &row.url, row.actions, row.enabled)).collect())
+    let webhooks = rows.into_iter().filter_map(|row| {
+        Some(Webhook {
+            id: WebhookId(row.id),
+            tenant_id: tenant,
+            // Only addresses are ever written there.
+            url: Url::parse(&row.url).ok()?,
+            actions: row.actions,
+            enabled: row.enabled,
+            held_until: row.held_until,
+        })
+    });
+    Ok(webhooks.collect())
+}
+
+/// Sends nothing more to a webhook until then, after so many failed attempts in a row. Of attempts at the same moment
+/// the first one counts.
+pub async fn hold(
+    db: impl PgExecutor<'_>,
+    webhook: WebhookId,
+    failures: u32,
+    until: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE webhooks SET failures = $2, held_until = $3 WHERE id = $1 AND failures < $2",
+        webhook.0,
+        i32::try_from(failures).unwrap_or(i32::MAX),
+        until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A message has arrived: the others need not wait any longer.
+pub async fn release(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> {
+    sqlx::query!("UPDATE webhooks SET failures = 0, held_until = NULL WHERE id = $1", webhook.0)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Stops telling a webhook anything; whether it was told until now.

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use latchkey::domain::audit::By;
+use latchkey::domain::housekeeping;
 use latchkey::domain::webhooks::deliver::deliver_due;
 use latchkey::domain::webhooks::{self, WebhookError};
 use latchkey::model::ids::TenantId;
@@ -169,6 +170,53 @@ async fn a_message_is_tried_again_later_with_the_same_identifier_and_body() {
     }
     server.clock.advance(1_000_000.0);
     assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "it has arrived");
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_holds_up_its_own_messages_only() {
+    let (server, mut failing, mut working) =
+        (server().await, Receiver::start().await, Receiver::start().await);
+    webhook(&server, DEFAULT_TENANT, &failing.url, &["scope.created"]).await;
+    webhook(&server, DEFAULT_TENANT, &working.url, &["scope.created"]).await;
+    failing.answer_next(StatusCode::SERVICE_UNAVAILABLE);
+    server.scope("videos", None).await;
+    failing.hear().await;
+    while server.count("SELECT count(*) FROM webhooks WHERE failures = 1 AND held_until IS NOT NULL").await
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    for name in ["photos", "mails"] {
+        server.scope(name, None).await;
+    }
+    for _ in 0..3 {
+        working.hear().await;
+    }
+    assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "the others are held");
+    assert_eq!(server.count("SELECT count(*) FROM webhook_deliveries WHERE attempts = 0").await, 2);
+    server.clock.advance(5.0);
+    for _ in 0..3 {
+        failing.hear().await;
+    }
+    while server.count("SELECT count(*) FROM webhooks WHERE failures > 0 OR held_until IS NOT NULL").await > 0
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_waited_for_four_days_is_given_up() {
+    let (server, receiver) = (server().await, Receiver::start().await);
+    webhook(&server, DEFAULT_TENANT, &receiver.url, &["scope.created"]).await;
+    server.execute("UPDATE webhooks SET held_until = 'infinity'").await;
+    server.scope("videos", None).await;
+    server.clock.advance(4.0 * 86_400.0);
+    let chore = housekeeping::webhook_deliveries::CHORE;
+    assert_eq!(chore.clear_batch(&server.app).await.expect("the database answers"), 0);
+    server.clock.advance(1.0);
+    assert_eq!(chore.clear_batch(&server.app).await.expect("the database answers"), 1);
+    let waiting = "SELECT count(*) FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL";
+    assert_eq!(server.count(waiting).await, 0);
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ impl From<sqlx::Error> for ClientError {
 
 /// Registers a client. A confidential one gets a secret, which is shown this once; its hash is all that stays.
 pub async fn create(app: &App, client: Client, by: &By<'_>) -> Result<Option<BearerSecret>, ClientError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(client.tenant_id).await?;
     let secret = insert(app, &mut transaction, client, by).await?;
     transaction.commit().await?;
     app.cached.renew();
@@ -146,7 +146,7 @@ async fn rewrite(
     by: &By<'_>,
     change: impl FnOnce(&mut Client) -> Result<(), ClientError> + Send,
 ) -> Result<(), ClientError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(client.tenant_id).await?;
     let before = hold(&mut transaction, client, meant_for).await?;
     let mut after = before.clone();
     change(&mut after)?;
@@ -175,7 +175,7 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), ClientError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(client.tenant_id).await?;
     let client = hold(&mut transaction, client, meant_for).await?;
     clients::delete(&mut *transaction, client.tenant_id, &client.client_id).await?;
     record(app, &mut transaction, Action::ClientDeleted, &client, described(&client), by).await?;

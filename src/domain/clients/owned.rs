@@ -23,7 +23,7 @@ pub async fn create(
     by: &By<'_>,
 ) -> Result<Option<BearerSecret>, ClientError> {
     let quota = app.config.clients.owner_quota;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant_id).await?;
     // Of several that one user makes at once, one comes after the other.
     users::lock(&mut *transaction, owner.tenant_id, owner.id).await?;
     let own = clients::Filter { owner: Some(owner.id), ..clients::Filter::default() };

@@ -74,7 +74,7 @@ pub async fn register(
     let token = BearerSecret::parse(SecretKind::InitialAccess, initial_token);
     let token = token.ok_or(RegistrationRefused::Token)?;
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     // A refused registration does not use it up.
     registration_tokens::spend(&mut *transaction, tenant.id, token.hash(), now)
         .await?

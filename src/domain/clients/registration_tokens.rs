@@ -71,7 +71,7 @@ pub async fn create(
         expires_at: now + life,
     };
     let secret = BearerSecret::generate(SecretKind::InitialAccess, &app.random);
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     registration_tokens::insert(&mut *transaction, tenant, &token, secret.hash()).await?;
     let details = json!({"name": token.name, "uses": uses, "expires_at": token.expires_at});
     let event = event(Action::RegistrationTokenCreated, token.id, details, by);
@@ -87,7 +87,7 @@ pub async fn delete(
     id: RegistrationTokenId,
     by: &By<'_>,
 ) -> Result<(), RegistrationTokenError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if !registration_tokens::delete(&mut *transaction, tenant, id).await? {
         return Err(RegistrationTokenError::NoSuchToken);
     }

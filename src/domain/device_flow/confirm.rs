@@ -42,7 +42,7 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     };
     let (id, now) = (found.session.id, app.clock.now());
     let sent = app.secrets.confirmation_mac(id, &ConfirmationCode::read(sent));
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let Some(awaited) = confirmations::lock(&mut *transaction, id, now).await? else {
         // Another poll was faster; the next one learns what came of it.
         return Err(pending());

@@ -118,7 +118,7 @@ pub async fn decide(
         .filter(|assessment| assessment.needs(Step::Confirm))
         .map(|_| ConfirmationCode::sample(&app.random));
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let (taken, action, details) = match decision {
         Decision::Approve(choices) => {
             let grant = consent.offer.shape(choices).map_err(DecisionRefused::Choice)?;

@@ -40,7 +40,7 @@ pub async fn end(
     by: &By<'_>,
 ) -> Result<Listed, EndRefused> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let ended = decisions::end(&mut *transaction, tenant, id, now).await?;
     let found = listings::find(&mut *transaction, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
     let session = &found.request.session;

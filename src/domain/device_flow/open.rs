@@ -113,7 +113,7 @@ async fn find(
         Err(_) => [0; 32],
     };
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let opening = openings::lock(&mut transaction, tenant.id, mac, now, sign_in::idle_limit(app)).await?;
     let verdict = opening.as_ref().map(|opening| judge(opening, approver.user.id, now));
     let (Some(opening), Some(verdict)) = (opening, verdict) else {

@@ -101,7 +101,7 @@ async fn is_campaign(
     let Some(source) = source.filter(|_| facts.is_far(policy.far_km) && !facts.has_known_key()) else {
         return Ok(false);
     };
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let contact = (source, approver.user.id, Contact::ApprovedFromFar);
     let frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
     transaction.commit().await?;
@@ -122,7 +122,7 @@ async fn forbid(
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let id = consent.request.session.id;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let killed = decisions::kill(&mut *transaction, id, app.clock.now()).await?;
     if let Some(code) = killed {
         announce(&mut *transaction, Announcement::Decided(code)).await?;

@@ -70,7 +70,7 @@ pub async fn retry(
     let approval = &Approval { trusted, ..approval.clone() };
     let (tokens, redemption) = prepare(app, collection, approval).await?;
     let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
     let lost = lost.ok_or_else(unknown)?;
     let details = json!({"device_session_id": session, "successor": redemption.family_id});

@@ -35,7 +35,7 @@ pub async fn report(
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let code = sources::disown(&mut *transaction, id, approver.id, now).await?;
     let code = code.ok_or(DecisionRefused::AlreadyHandled)?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;

@@ -132,7 +132,7 @@ async fn revoke_batch(app: &App, administrator: Administrator<'_>, filter: &Filt
     let (tenant, now) = (administrator.tenant.id, app.clock.now());
     let by = By::user(administrator.user, administrator.origin);
     let reason = RevocationReason::DeviceRemoved;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let ids = listings::lock(&mut *transaction, tenant, filter, BATCH, now).await?;
     let ended = token_families::revoke_of_devices(&mut *transaction, tenant, &ids, reason, now).await?;
     for (family, device) in &ended {

@@ -33,7 +33,7 @@ pub async fn change(
 ) -> Result<Device, DeviceError> {
     let takes_trust = may_take_trust(owner.device, id, &change.trusted)?;
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
     let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     let mut device = device.ok_or(DeviceError::NotFound)?;

@@ -23,7 +23,7 @@ pub async fn distrust(
     actor: Actor,
     origin: Option<&RequestOrigin>,
 ) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let had_any = take_trust(app, &mut transaction, tenant, device, owner, (actor, origin)).await?;
     transaction.commit().await?;
     Ok(had_any)

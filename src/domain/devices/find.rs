@@ -35,7 +35,7 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
     let code = UserCode::parse(input);
     let mac = code.as_ref().map_or([0; 32], |code| app.secrets.user_code_mac(owner.tenant.id, code));
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     let opening =
         openings::lock(&mut transaction, owner.tenant.id, mac, now, sign_in::idle_limit(app)).await?;
     let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) else {

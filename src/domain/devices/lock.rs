@@ -40,7 +40,7 @@ async fn turn(
     action: Action,
 ) -> Result<Device, DeviceError> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
     let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     let device = device.ok_or(DeviceError::NotFound)?;

@@ -18,7 +18,7 @@ pub async fn revoke(
     device: DeviceId,
     ending: Ending<'_>,
 ) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let (reason, now) = (ending.reason, app.clock.now());
     let ended = token_families::revoke_of_device(&mut *transaction, tenant, device, reason, now).await?;
     let Some(family) = ended else { return Ok(false) };
@@ -35,7 +35,7 @@ pub async fn revoke_own(
     meant_for: &MeantFor,
 ) -> Result<(), DeviceError> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
     let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     meant_for.check(device.ok_or(DeviceError::NotFound)?.version)?;
@@ -50,7 +50,7 @@ pub async fn revoke_own(
 /// An owner disconnects all their devices but `spared`.
 pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>) -> store::Result<()> {
     let (reason, now) = (RevocationReason::DeviceRemoved, app.clock.now());
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(owner.tenant.id).await?;
     let ended = token_families::revoke_of_other_devices(
         &mut *transaction,
         owner.tenant.id,

@@ -59,7 +59,7 @@ pub async fn confirm(
     // No guard: whoever guesses here has the key before their eyes.
     let step =
         unseal(app, user, &waiting)?.step_of(input, now, None).ok_or(SecondFactorRefused::WrongCode)?;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(user.tenant_id).await?;
     let sealed = &waiting.secret_sealed;
     if !totp_secrets::confirm(&mut *transaction, user.tenant_id, user.id, sealed, step, now).await? {
         return Err(SecondFactorRefused::NotNow);

@@ -65,7 +65,7 @@ pub(super) async fn prove(
             return Err(SecondFactorRefused::TooManyAttempts(exhausted));
         }
     };
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if spend_app_code(app, &mut transaction, user, input).await?
         || recovery_codes::spend(app, &mut transaction, user, input, origin).await?
     {

@@ -31,7 +31,7 @@ pub async fn remove(
 
 /// Removes anybody's, on an operator's word; whether there was one. Their next sign-in takes the password alone.
 pub async fn reset(app: &App, tenant: TenantId, username: &str) -> Result<bool, UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let found = users::credentials(&mut *transaction, tenant, username).await?;
     let user = found.ok_or(UserError::NoSuchUser)?.user;
     let removed = forget(&mut transaction, &user).await?;

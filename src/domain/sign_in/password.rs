@@ -43,7 +43,7 @@ pub async fn enter(
         None => (None, None),
     };
     let checked = passwords::check(app, password, stored.clone()).await;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant.id).await?;
     let (user, rehashed) = match (user, checked) {
         (Some(user), Checked::Right { rehashed }) if user.is_active() => (user, rehashed),
         (user, checked) => {

@@ -28,7 +28,7 @@ pub(super) struct KeyChange<'a> {
 impl<'a> KeyChange<'a> {
     /// Waits until nobody else changes the tenant's keys.
     pub(super) async fn begin(app: &'a App, tenant: TenantId, by: &'a By<'a>) -> store::Result<Self> {
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = app.begin(tenant).await?;
         signing_keys::lock(&mut *transaction, tenant).await?;
         Ok(Self { app, tenant, by, now: app.clock.now(), transaction, done: Vec::new() })
     }

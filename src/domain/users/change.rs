@@ -40,7 +40,7 @@ pub async fn change(
     by: &By<'_>,
 ) -> Result<Account, UserError> {
     let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let admins = users::lock_admins(&mut *transaction, tenant).await?;
     let before = find(&mut transaction, tenant, which.into()).await?;
     meant_for.check(before.version)?;

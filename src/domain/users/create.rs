@@ -41,7 +41,7 @@ pub async fn create(
     by: &By<'_>,
 ) -> Result<UserId, UserError> {
     let account = fit(app, tenant, new, password).await?;
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     account.insert(app, &mut transaction, by).await?;
     transaction.commit().await?;
     Ok(account.user.id)

@@ -21,7 +21,7 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let admins = users::lock_admins(&mut *transaction, tenant).await?;
     let Account { user, version, .. } = find(&mut transaction, tenant, which.into()).await?;
     meant_for.check(version)?;

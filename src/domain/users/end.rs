@@ -24,7 +24,7 @@ pub async fn sign_out_everywhere(
     which: impl Into<Which<'_>>,
     by: &By<'_>,
 ) -> Result<(), UserError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     let user = find(&mut transaction, tenant, which.into()).await?.user;
     Ok(end_everything(app, transaction, &user, by).await?)
 }
@@ -35,7 +35,7 @@ pub async fn sign_out_oneself_everywhere(
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<()> {
-    end_everything(app, app.db.begin().await?, user, &By::user(user.id, origin)).await
+    end_everything(app, app.begin(user.tenant_id).await?, user, &By::user(user.id, origin)).await
 }
 
 async fn end_everything(

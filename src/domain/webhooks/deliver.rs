@@ -12,13 +12,15 @@ use super::{By, event, signature, signing_key};
 use crate::app::App;
 use crate::domain::audit;
 use crate::model::audit_event::Action;
-use crate::model::webhook::pause_after;
-use crate::outbound::FetchError;
+use crate::model::webhook::{hold_after, pause_after};
+use crate::outbound::{FetchError, MAX_CONCURRENT};
 use crate::store::webhook_deliveries::Delivery;
 use crate::store::{self, webhook_deliveries, webhooks};
 
-/// Messages that one server takes at once.
-const BATCH: i64 = 16;
+/// Messages that one server takes at once: as many as may be under way, so that none waits for another.
+const BATCH: u8 = MAX_CONCURRENT;
+/// Of those, how many for one receiver: a slow one must not hold up the others.
+const BATCH_OF_RECEIVER: i64 = 4;
 /// How much longer than an attempt may take a message stays with the server that took it.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
@@ -39,7 +41,7 @@ pub async fn deliver_due(app: &Arc<App>) -> store::Result<usize> {
     let now = app.clock.now();
     let lease = app.webhook_calls.patience() + LEASE_MARGIN;
     let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
-    let due = webhook_deliveries::take_due(&app.db, BATCH, now, until).await?;
+    let due = webhook_deliveries::take_due(&app.db, BATCH.into(), BATCH_OF_RECEIVER, now, until).await?;
     let taken = due.len();
     let mut sending = JoinSet::new();
     for delivery in due {
@@ -83,6 +85,9 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
     let outcome = match attempt {
         Attempt::Arrived => {
             webhook_deliveries::record_success(&app.db, delivery.id, now).await?;
+            if delivery.failures > 0 {
+                webhooks::release(&app.db, delivery.webhook_id).await?;
+            }
             "arrived"
         }
         Attempt::Gone => {
@@ -92,6 +97,8 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         Attempt::Failed(reason) => {
             let next = pause_after(delivery.attempt).map(|pause| now + pause);
             webhook_deliveries::record_failure(&app.db, delivery.id, &reason, next).await?;
+            let failures = delivery.failures.saturating_add(1);
+            webhooks::hold(&app.db, delivery.webhook_id, failures, now + hold_after(failures)).await?;
             tracing::warn!(webhook = %delivery.webhook_id, message = %delivery.id, attempt = delivery.attempt, reason,
                            given_up = next.is_none(), "a webhook message did not arrive");
             if next.is_some() { "failed" } else { "given_up" }
@@ -103,7 +110,7 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
 
 /// Tells a webhook nothing more, as its receiver asks for.
 async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(delivery.tenant_id).await?;
     webhook_deliveries::give_up(&mut *transaction, delivery.webhook_id).await?;
     if webhooks::disable(&mut *transaction, delivery.webhook_id).await? {
         let details = json!({"reason": "the receiver answered 410 Gone"});

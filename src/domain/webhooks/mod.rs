@@ -65,8 +65,8 @@ pub async fn create(
     let mut secret = Zeroizing::new([0; SECRET_BYTES]);
     app.random.fill(&mut secret[..]);
     let sealed = app.secrets.database.seal(&secret[..], &sealing_context(tenant, id), &app.random);
-    let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true };
-    let mut transaction = app.db.begin().await?;
+    let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true, held_until: None };
+    let mut transaction = app.begin(tenant).await?;
     // First the event, of which the webhook itself is not told.
     let details = json!({"url": webhook.url.as_str(), "actions": webhook.actions});
     audit::record(app, &mut *transaction, tenant, &event(Action::WebhookCreated, id, by, details)).await?;
@@ -77,7 +77,7 @@ pub async fn create(
 
 /// Removes a webhook; messages that wait for it are not sent. Whether it was there.
 pub async fn delete(app: &App, tenant: TenantId, id: WebhookId, by: &By<'_>) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = app.begin(tenant).await?;
     if !webhooks::delete(&mut *transaction, tenant, id).await? {
         return Ok(false);
     }

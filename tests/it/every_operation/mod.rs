@@ -12,6 +12,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use crate::availability::database_takes_connections;
 use crate::support::{Answer, TestServer};
 use crate::tenant_isolation::requests::{Case, cases};
 use document::{Described, Document};
@@ -153,11 +154,8 @@ async fn unchanged(world: &World, described: &Described<'_>) -> Check {
 /// Asks a server that knows nothing yet and reaches no database.
 async fn without_database(world: &World, operations: &[Described<'_>], findings: &mut Findings) {
     let server: TestServer =
-        world.server.replica_with(|config| config.database.acquire_timeout_milliseconds = 20).await;
-    let mut taken = Vec::new();
-    while let Ok(connection) = server.app.db.acquire().await {
-        taken.push(connection);
-    }
+        world.server.replica_with(|config| config.database.acquire_timeout_milliseconds = 50).await;
+    database_takes_connections(&world.server, false).await;
     for described in operations {
         let Some(case) = first_case(world, described) else { continue };
         let answer = world.ask_as_at(&server.base, Ask::of(described, &case), case.who).await;
@@ -165,4 +163,5 @@ async fn without_database(world: &World, operations: &[Described<'_>], findings:
         let must = if comes_again { Must::Be(503) } else { Must::Hold(false) };
         findings.add(described, Check::of("without a database", answer, must));
     }
+    database_takes_connections(&world.server, true).await;
 }

@@ -19,7 +19,7 @@ const DEVICE: &str = "openid offline_access devices device:approve clients";
 /// The tenant, its identifiers, and who may do something with them there.
 pub struct Estate {
     pub slug: String,
-    tenant: TenantId,
+    pub tenant: TenantId,
     pub base: String,
     http: reqwest::Client,
     pub admin_token: String,

@@ -5,6 +5,7 @@
 pub mod estate;
 mod keys;
 pub mod requests;
+mod row_security;
 
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use reqwest::Method;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
@@ -37,6 +38,9 @@ pub struct WebhookBody {
     actions: Vec<String>,
     /// Whether it is told anything; false once it answered 410 Gone.
     enabled: bool,
+    /// Until then nothing is sent to it, because attempts failed; messages wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_until: Option<DateTime<Utc>>,
 }
 
 /// The tenant's webhooks.
@@ -71,8 +75,8 @@ pub struct CreateWebhook {
 
 impl From<Webhook> for WebhookBody {
     fn from(webhook: Webhook) -> Self {
-        let Webhook { id, tenant_id: _, url, actions, enabled } = webhook;
-        Self { id: id.0, url: url.into(), actions, enabled }
+        let Webhook { id, tenant_id: _, url, actions, enabled, held_until } = webhook;
+        Self { id: id.0, url: url.into(), actions, enabled, held_until }
     }
 }
 

@@ -15,7 +15,7 @@ mod chunks;
 mod pending_session;
 mod shard;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -72,6 +72,8 @@ pub struct SessionMemory {
     capacity_of_shard: usize,
     heard: AtomicBool,
     epoch: AtomicU32,
+    /// The shard whose polls are the next to be written.
+    next_to_write: AtomicUsize,
 }
 
 impl SessionMemory {
@@ -83,6 +85,7 @@ impl SessionMemory {
             capacity_of_shard: capacity.div_ceil(SHARDS),
             heard: AtomicBool::new(false),
             epoch: AtomicU32::new(1),
+            next_to_write: AtomicUsize::new(0),
         }
     }
 
@@ -210,14 +213,20 @@ impl SessionMemory {
         }
     }
 
-    /// Polls that wait to be written, at most `max`, the oldest first within each shard.
+    /// Polls that wait to be written, at most `max`, the oldest first within each shard. Where one call stops the next
+    /// one goes on, so that every shard has its turn however few are taken at once.
     #[must_use]
     pub fn take_unwritten(&self, max: usize) -> Vec<UnwrittenPolls> {
         let mut taken = Vec::new();
         let share = max.div_ceil(SHARDS);
-        for shard in &self.shards {
+        let first = self.next_to_write.load(Ordering::Relaxed);
+        for number in (0..SHARDS).map(|nth| (first + nth) % SHARDS) {
+            if taken.len() == max {
+                self.next_to_write.store(number, Ordering::Relaxed);
+                break;
+            }
             let room = share.min(max - taken.len());
-            lock(shard).take_unwritten(room, &mut taken);
+            lock(&self.shards[number]).take_unwritten(room, &mut taken);
         }
         taken
     }

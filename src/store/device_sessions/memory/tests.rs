@@ -159,3 +159,20 @@ fn polls_are_written_once_and_put_back_when_they_could_not_be() {
 fn a_session_takes_about_a_hundred_bytes() {
     assert!(size_of::<PendingSession>() <= 112, "{}", size_of::<PendingSession>());
 }
+
+#[test]
+fn every_session_has_its_turn_to_be_written_however_few_are_at_once() {
+    let memory = trusted(10_000);
+    for number in 0..500 {
+        memory.remember_new(session(number), now());
+    }
+    let mut written = std::collections::HashSet::new();
+    for _ in 0..200 {
+        // All devices poll again before the next few are written.
+        for number in 0..500 {
+            memory.with(&code(number), |session| session.record_poll(now()));
+        }
+        written.extend(memory.take_unwritten(10).into_iter().map(|polls| polls.id.0));
+    }
+    assert_eq!(written.len(), 500);
+}
