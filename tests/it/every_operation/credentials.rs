@@ -75,8 +75,8 @@ async fn nobody(world: &World, described: &Described<'_>, case: &Case) -> Check 
 async fn forged(world: &World, described: &Described<'_>, case: &Case) -> Check {
     let person = if case.who == Who::Admin { &world.estate.administrator } else { &world.estate.person };
     let answer = world.ask_by_browser(Ask::of(described, case), person, None).await;
-    let word = if described.tells_problems() { "csrf_token_mismatch" } else { "access_denied" };
-    Check::of("by a browser whose person may not know", answer, Must::Say(403, word))
+    let refusal = if described.tells_problems() { "csrf_token_mismatch" } else { "access_denied" };
+    Check::of("by a browser whose person may not know", answer, Must::Say(403, refusal))
 }
 
 async fn by_browser(
