@@ -1,5 +1,6 @@
 //! `latchkey serve`
 
+use std::io::Write;
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,6 +13,7 @@ use super::setup::{self, Database, Hold};
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::Config;
+use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::{Cluster, ClusterSettings};
 use crate::http::operations;
 use crate::http::server::Server;
@@ -46,6 +48,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     app.themes.reread();
     let stop = CancellationToken::new();
     let server = Server::on(listener, Arc::clone(&app));
+    invite_first_administrator(&app).await?;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     let operating = async {
         match operations {
@@ -96,6 +99,31 @@ async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
             .into());
     }
     setup::ensure_default_tenant(app).await
+}
+
+/// Shows the link for the first administrator where there is none: to whoever started the server, and in no log.
+async fn invite_first_administrator(app: &App) -> Outcome {
+    match first_administrator::invite(app).await? {
+        Invitation::Needless => {}
+        Invitation::Made { url, expires_at } => {
+            let until = expires_at.format("%H:%M UTC");
+            let said = format!(
+                "There is no administrator yet. Whoever opens this link makes the account of the first one, once, \
+                 until {until}:\n{}\n",
+                *url
+            );
+            // A server that nobody listens to serves all the same.
+            let _ = std::io::stdout().write_all(said.as_bytes());
+        }
+        Invitation::MadeBefore { expires_at } => {
+            tracing::info!(
+                %expires_at,
+                "there is no administrator yet, and a link to make one was shown before; \
+                 `latchkey admin create-user NAME --role admin --password-stdin` makes one, too"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Serves until a signal asks to stop, and then finishes what is under way. Should the embedded database end

@@ -1,7 +1,7 @@
 //! Combinations that cannot work, found before anything starts.
 
 use super::{Config, ConfigError};
-use crate::model::scope::ScopeSet;
+use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
 impl Config {
@@ -143,11 +143,12 @@ impl Config {
     }
 
     fn check_registration(&self) -> Result<(), ConfigError> {
-        let fits = |name: &String| ScopeSet::parse_name(name).is_ok() && name != "admin" && name != "clients";
+        let closed = [ADMIN, ADMIN_READ, "clients"];
+        let fits = |name: &String| ScopeSet::parse_name(name).is_ok() && !closed.contains(&name.as_str());
         require(
             self.registration.scopes.iter().all(fits),
             "registration.scopes",
-            "must be names of scopes, and neither admin nor clients: who registers itself is known to nobody",
+            "must be names of scopes, and none of admin, admin:read and clients: who registers itself is known to nobody",
         )
     }
 

@@ -28,6 +28,9 @@ pub struct LiveAccessToken {
     pub user: Option<User>,
 }
 
+/// Scopes, each of which is enough by itself; the one that allows least comes first.
+pub type AnyScope = &'static [&'static str];
+
 /// A token that one of the tenant's keys signed.
 #[derive(Debug)]
 pub enum Signed {
@@ -63,10 +66,10 @@ pub enum TokenRefused {
     #[error("{0}")]
     WrongProof(OAuthError),
     /// It does not allow this.
-    #[error("the access token lacks the scope {needed}")]
+    #[error("the access token lacks the scope {}", needed.join(" or "))]
     InsufficientScope {
-        /// The scope that would.
-        needed: &'static str,
+        /// The scopes that would.
+        needed: AnyScope,
     },
     /// The database failed.
     #[error(transparent)]
@@ -111,12 +114,12 @@ pub async fn find_live(app: &App, tenant: &Tenant, token: &str) -> store::Result
     Ok(counts.then_some(LiveAccessToken { verified, user: None }))
 }
 
-/// The token that a caller shows, if it counts and allows `needed`.
+/// The token that a caller shows, if it counts and has one of the scopes `needed`.
 pub async fn accept(
     app: &App,
     tenant: &Tenant,
     presented: &Presented,
-    needed: &'static str,
+    needed: AnyScope,
 ) -> Result<LiveAccessToken, TokenRefused> {
     let (text, proof) = match presented {
         Presented::Bearer(token) => (token, None),
@@ -133,7 +136,8 @@ pub async fn accept(
         }
         _ => return Err(TokenRefused::Unproven),
     }
-    if token.verified.claims.scopes().contains(needed) {
+    let scopes = token.verified.claims.scopes();
+    if needed.iter().any(|scope| scopes.contains(scope)) {
         Ok(token)
     } else {
         Err(TokenRefused::InsufficientScope { needed })
@@ -145,7 +149,7 @@ pub async fn accept_of_person(
     app: &App,
     tenant: &Tenant,
     presented: &Presented,
-    needed: &'static str,
+    needed: AnyScope,
 ) -> Result<(Arc<VerifiedToken>, User), TokenRefused> {
     let LiveAccessToken { verified, user } = accept(app, tenant, presented, needed).await?;
     user.map(|user| (verified, user)).ok_or(TokenRefused::InsufficientScope { needed })

@@ -19,6 +19,7 @@ pub mod connection_lifetimes;
 pub mod device_flow;
 pub mod devices;
 pub mod dpop;
+pub mod first_administrator;
 pub mod granting;
 pub mod guards;
 pub mod housekeeping;

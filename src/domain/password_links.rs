@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
 use super::audit::{self, By};
@@ -31,14 +32,26 @@ pub struct PasswordLink {
 
 /// Makes a link for a person. The one before is void; the password stays until the link is used.
 pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
-    let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
-    let expires_at = app.clock.now() + LIFETIME;
     let mut transaction = app.begin(tenant.id).await?;
     find(&mut transaction, tenant.id, Which::WithId(user)).await?;
-    password_links::put(&mut *transaction, tenant.id, user, secret.hash(), expires_at).await?;
-    let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
+    let link = put(app, &mut transaction, tenant, user, by).await?;
     transaction.commit().await?;
+    Ok(link)
+}
+
+/// The same in a transaction, for an account that is there.
+pub(super) async fn put(
+    app: &App,
+    db: &mut PgConnection,
+    tenant: &Tenant,
+    user: UserId,
+    by: &By<'_>,
+) -> store::Result<PasswordLink> {
+    let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
+    let expires_at = app.clock.now() + LIFETIME;
+    password_links::put(&mut *db, tenant.id, user, secret.hash(), expires_at).await?;
+    let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
+    audit::record(app, db, tenant.id, &event).await?;
     let url = format!("{}/set-password?token={}", tenants::issuer(app, tenant), secret.expose());
     Ok(PasswordLink { url: Zeroizing::new(url), expires_at })
 }

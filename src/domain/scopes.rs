@@ -24,9 +24,9 @@ pub enum ScopeError {
     /// The server itself means something by it.
     #[error("this scope means something to the server itself and cannot be deleted")]
     IsStandard,
-    /// Only administrators may grant what makes an administrator.
-    #[error("the scope admin needs the role admin")]
-    AdminNeedsAdmin,
+    /// Only administrators and auditors may grant what makes one.
+    #[error("the scope admin needs the role admin, and admin:read the role auditor")]
+    NeedsItsRole,
     /// The words cannot be shown to people.
     #[error(
         "a scope's description has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
@@ -126,7 +126,7 @@ fn check(scope: &mut Scope) -> Result<(), ScopeError> {
     let standard_role =
         STANDARD.iter().find(|(name, ..)| *name == scope.name).and_then(|(.., role)| role.clone());
     if standard_role.is_some() && scope.required_role != standard_role {
-        return Err(ScopeError::AdminNeedsAdmin);
+        return Err(ScopeError::NeedsItsRole);
     }
     if scope.max_lifetime_seconds.is_some_and(|seconds| !MAX_LIFETIMES.contains(&seconds)) {
         return Err(ScopeError::UnfitLifetime);

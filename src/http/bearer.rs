@@ -165,7 +165,8 @@ impl From<TokenRefused> for Denial {
                 "Bearer",
                 "insufficient_scope",
                 "The access token does not allow this.",
-                format!(r#", scope="{needed}""#),
+                // RFC 6750 §3: the scope that is enough, and no more.
+                format!(r#", scope="{}""#, needed.first().copied().unwrap_or_default()),
             ),
             TokenRefused::Unproven => (
                 StatusCode::UNAUTHORIZED,

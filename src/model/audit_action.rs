@@ -60,6 +60,7 @@ actions! {
     UserChanged = "user.changed",
     UserSignedOutEverywhere = "user.signed_out_everywhere",
     UserDeleted = "user.deleted",
+    FirstAdministratorInvited = "first_administrator.invited",
     PasswordResetStarted = "user.password_reset_started",
     PasswordChosen = "user.password_chosen",
     AdministrationRefused = "administration.refused",

@@ -36,6 +36,8 @@ pub enum SecretKind {
     PasswordLink,
     /// What the link "this was not me" carries.
     NotMe,
+    /// A link by which the first administrator makes their account.
+    FirstAdministrator,
 }
 
 impl SecretKind {
@@ -49,6 +51,7 @@ impl SecretKind {
             Self::RegistrationAccess => "lkm_",
             Self::PasswordLink => "lkp_",
             Self::NotMe => "lkn_",
+            Self::FirstAdministrator => "lkf_",
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Scope {
 pub const MAX_LIFETIMES: RangeInclusive<u32> = 60..=10 * 365 * 86_400;
 
 /// The scopes every tenant starts with: those that mean something to the server itself.
-pub const STANDARD: [(&str, &str, Option<Role>); 8] = [
+pub const STANDARD: [(&str, &str, Option<Role>); 9] = [
     ("openid", "Know who you are: your account's identifier", None),
     ("profile", "See your name and username", None),
     ("email", "See your e-mail address", None),
@@ -36,11 +36,12 @@ pub const STANDARD: [(&str, &str, Option<Role>); 8] = [
     ("devices", "See and manage the devices you connected", None),
     ("clients", "See and manage the apps you created", None),
     ("device:approve", "Approve other devices in your name", None),
-    ("admin", "Administer this server: see and control everything", Some(Role::Admin)),
+    (ADMIN, "Administer this server: see and control everything", Some(Role::Admin)),
+    (ADMIN_READ, "See everything on this server, and change nothing", Some(Role::Auditor)),
 ];
 
 /// The words of the standard scopes in German and in simplified Chinese.
-const STANDARD_TRANSLATIONS: [(&str, &str, &str); 8] = [
+const STANDARD_TRANSLATIONS: [(&str, &str, &str); 9] = [
     ("openid", "Wissen, wer Sie sind: die Kennung Ihres Kontos", "知道您是谁：您的账户标识符"),
     ("profile", "Ihren Namen und Benutzernamen sehen", "查看您的姓名和用户名"),
     ("email", "Ihre E-Mail-Adresse sehen", "查看您的电子邮件地址"),
@@ -48,7 +49,8 @@ const STANDARD_TRANSLATIONS: [(&str, &str, &str); 8] = [
     ("devices", "Die Geräte sehen und verwalten, die Sie verbunden haben", "查看并管理您连接的设备"),
     ("clients", "Die Apps sehen und verwalten, die Sie angelegt haben", "查看并管理您创建的应用"),
     ("device:approve", "In Ihrem Namen weitere Geräte erlauben", "以您的名义批准其他设备"),
-    ("admin", "Diesen Server verwalten: alles sehen und steuern", "管理此服务器：查看并控制一切"),
+    (ADMIN, "Diesen Server verwalten: alles sehen und steuern", "管理此服务器：查看并控制一切"),
+    (ADMIN_READ, "Auf diesem Server alles sehen und nichts ändern", "查看此服务器上的一切，但不作任何更改"),
 ];
 
 impl Scope {
@@ -96,13 +98,18 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The scope that asks for an ID token (OpenID Connect Core §3.1.2.1).
 pub const OPENID: &str = "openid";
 
+/// The scope that lets an administrator's program do whatever the administrator may.
+pub const ADMIN: &str = "admin";
+/// The scope that lets an administrator's or auditor's program look, and change nothing.
+pub const ADMIN_READ: &str = "admin:read";
+
 /// The standard scopes that speak of a person; a client that acts for itself has none to speak of.
 pub const OF_A_PERSON: [&str; 7] =
     [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "clients", "device:approve"];
 
 /// The scopes that open more than a client's own work. No client has them but one they are registered for by name: whoever
 /// holds a token with `device:approve` could connect further devices, with other scopes, and no person would see it.
-pub const NEVER_INHERITED: [&str; 2] = ["admin", "device:approve"];
+pub const NEVER_INHERITED: [&str; 3] = [ADMIN, ADMIN_READ, "device:approve"];
 
 /// A set of scope names; order does not matter (RFC 6749 §3.3), so it is kept sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

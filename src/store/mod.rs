@@ -17,6 +17,7 @@ pub mod device_sessions;
 pub mod device_trust;
 pub mod devices;
 mod error;
+pub mod first_administrator_links;
 pub mod frozen_sources;
 pub mod half_sign_ins;
 pub mod password_links;

@@ -1,56 +1,22 @@
 //! `users`
 
+mod accounts;
+mod passwords;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::Result;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
-use crate::model::version::Version;
 
-/// A user with what sign-in needs to judge a password.
-#[derive(Debug)]
-pub struct Credentials {
-    /// The account.
-    pub user: User,
-    /// The Argon2id PHC string.
-    pub password_hash: String,
-}
-
-/// The user with this name, whatever its case.
-pub async fn credentials(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    username: &str,
-) -> Result<Option<Credentials>> {
-    let row = sqlx::query!(
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
-                tokens_not_before, password_hash
-         FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
-        tenant.0,
-        username
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| Credentials {
-        user: UserRow {
-            id: row.id,
-            username: row.username,
-            display_name: row.display_name,
-            email: row.email,
-            email_verified: row.email_verified,
-            roles: row.roles,
-            enabled: row.enabled,
-            locked_at: row.locked_at,
-            tokens_not_before: row.tokens_not_before,
-        }
-        .into_user(tenant),
-        password_hash: row.password_hash,
-    }))
-}
+pub use accounts::{Account, Filter, account, list, lock};
+pub use passwords::{
+    Credentials, count_failure, credentials, forget_failures, renew_password_hash, set_password,
+};
 
 /// The user with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<User>> {
@@ -131,49 +97,6 @@ pub async fn set_standing(
     Ok(())
 }
 
-/// A user as administrators see them.
-#[derive(Clone, Debug)]
-pub struct Account {
-    /// The account.
-    pub user: User,
-    /// Which version of it this is.
-    pub version: Version,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it was last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-/// The account with this identifier.
-pub async fn account(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
-    let row = sqlx::query_as!(
-        AccountRow,
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
-                tokens_not_before, version, created_at, updated_at
-         FROM users WHERE tenant_id = $1 AND id = $2",
-        tenant.0,
-        id.0
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| row.into_account(tenant)))
-}
-
-/// The account with this identifier, locked until the transaction ends.
-pub async fn lock(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
-    let row = sqlx::query_as!(
-        AccountRow,
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
-                tokens_not_before, version, created_at, updated_at
-         FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        tenant.0,
-        id.0
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map(|row| row.into_account(tenant)))
-}
-
 /// The active administrators of a tenant, locked until the transaction ends, in one order, so that two who take the
 /// role from each other never both go through.
 pub async fn lock_admins(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<UserId>> {
@@ -185,6 +108,17 @@ pub async fn lock_admins(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Ve
     .fetch_all(db)
     .await?;
     Ok(ids.into_iter().map(UserId).collect())
+}
+
+/// Whether the tenant has an account with this role, be it usable or not.
+pub async fn has_with_role(db: impl PgExecutor<'_>, tenant: TenantId, role: &Role) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM users WHERE tenant_id = $1 AND $2 = ANY (roles)) AS "has!""#,
+        tenant.0,
+        role.to_string()
+    )
+    .fetch_one(db)
+    .await?)
 }
 
 /// Writes what administrators may change of an account besides its standing.
@@ -203,82 +137,6 @@ pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) ->
     .execute(db)
     .await?;
     Ok(())
-}
-
-/// Puts another password in place, and forgets wrong ones.
-pub async fn set_password(
-    db: impl PgExecutor<'_>,
-    user: UserId,
-    password_hash: &str,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE users SET password_hash = $2, failed_sign_ins = 0, updated_at = $3, version = version + 1
-         WHERE id = $1",
-        user.0,
-        password_hash,
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Which accounts are looked for; all that is given must fit.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// The name, whatever its case.
-    pub username: Option<String>,
-    /// What is in the name, the display name or the address, whatever the case.
-    pub text: Option<String>,
-    /// Whether they may be used.
-    pub standing: Option<Standing>,
-    /// Who has this role.
-    pub role: Option<Role>,
-}
-
-/// A tenant's accounts, newest first, after the one named, no more than `limit`.
-pub async fn list(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    filter: &Filter,
-    after: Option<UserId>,
-    limit: i64,
-) -> Result<Vec<Account>> {
-    let mut query = QueryBuilder::<Postgres>::new(
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at, tokens_not_before,
-                version, created_at, updated_at
-         FROM users WHERE tenant_id = ",
-    );
-    query.push_bind(tenant.0);
-    if let Some(username) = &filter.username {
-        query.push(" AND lower(username) = lower(").push_bind(username.clone()).push(")");
-    }
-    if let Some(text) = &filter.text {
-        query.push(" AND strpos(lower(concat_ws(chr(10), username, display_name, email)), lower(");
-        query.push_bind(text.clone()).push(")) > 0");
-    }
-    match filter.standing {
-        None => {}
-        Some(Standing::Good) => {
-            query.push(" AND enabled AND locked_at IS NULL");
-        }
-        Some(Standing::Locked) => {
-            query.push(" AND enabled AND locked_at IS NOT NULL");
-        }
-        Some(Standing::Disabled) => {
-            query.push(" AND NOT enabled");
-        }
-    }
-    if let Some(role) = &filter.role {
-        query.push(" AND ").push_bind(role.to_string()).push(" = ANY (roles)");
-    }
-    if let Some(after) = after {
-        query.push(" AND id < ").push_bind(after.0);
-    }
-    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-    let rows: Vec<AccountRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| row.into_account(tenant)).collect())
 }
 
 /// Removes a user with everything that is theirs.
@@ -301,43 +159,6 @@ pub async fn raise_tokens_not_before(
     )
     .fetch_one(db)
     .await?)
-}
-
-/// Counts a wrong password or code; how many there were in a row.
-pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32> {
-    Ok(sqlx::query_scalar!(
-        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins",
-        user.0
-    )
-    .fetch_one(db)
-    .await?)
-}
-
-/// Puts `new` in the place of the password hash `checked`, or leaves it; whether `checked` is still the one that
-/// counts. Until the transaction ends, nobody else changes it.
-pub async fn renew_password_hash(
-    db: impl PgExecutor<'_>,
-    user: UserId,
-    checked: &str,
-    new: Option<&str>,
-) -> Result<bool> {
-    let held = sqlx::query!(
-        "UPDATE users SET password_hash = coalesce($3, password_hash) WHERE id = $1 AND password_hash = $2",
-        user.0,
-        checked,
-        new
-    )
-    .execute(db)
-    .await?;
-    Ok(held.rows_affected() == 1)
-}
-
-/// Forgets what was wrong before, after a whole sign-in.
-pub async fn forget_failures(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
-    sqlx::query!("UPDATE users SET failed_sign_ins = 0 WHERE id = $1 AND failed_sign_ins > 0", user.0)
-        .execute(db)
-        .await?;
-    Ok(())
 }
 
 /// The columns of a [`User`].
@@ -369,45 +190,6 @@ impl UserRow {
                 (true, None) => Standing::Good,
             },
             tokens_not_before: self.tokens_not_before,
-        }
-    }
-}
-
-/// The columns of an [`Account`].
-#[derive(FromRow)]
-struct AccountRow {
-    id: Uuid,
-    username: String,
-    display_name: Option<String>,
-    email: Option<String>,
-    email_verified: bool,
-    roles: Vec<String>,
-    enabled: bool,
-    locked_at: Option<DateTime<Utc>>,
-    tokens_not_before: Option<DateTime<Utc>>,
-    version: Version,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-impl AccountRow {
-    fn into_account(self, tenant: TenantId) -> Account {
-        let user = UserRow {
-            id: self.id,
-            username: self.username,
-            display_name: self.display_name,
-            email: self.email,
-            email_verified: self.email_verified,
-            roles: self.roles,
-            enabled: self.enabled,
-            locked_at: self.locked_at,
-            tokens_not_before: self.tokens_not_before,
-        };
-        Account {
-            user: user.into_user(tenant),
-            version: self.version,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
         }
     }
 }

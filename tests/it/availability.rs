@@ -7,7 +7,7 @@ use crate::support::device::send;
 use crate::support::{Answer, TestServer};
 
 /// Cuts the server off from its database, or lets it back.
-async fn database_takes_connections(server: &TestServer, allowed: bool) {
+pub async fn database_takes_connections(server: &TestServer, allowed: bool) {
     let name = server.database.get_database().expect("the test's database has a name").to_owned();
     let options = server.database.clone().database("postgres");
     let mut admin = PgConnection::connect_with(&options).await.expect("the database server answers");

@@ -8,6 +8,8 @@ mod availability;
 mod client_keys_by_uri;
 mod client_secrets;
 mod command_line;
+mod every_operation;
+mod first_administrator;
 mod http_conventions;
 mod http_cross_origin;
 mod http_messages;

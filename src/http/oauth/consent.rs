@@ -17,7 +17,7 @@ use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
 use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
 use crate::domain::device_flow::open::{self, Consent};
 use crate::domain::oauth_error::OAuthError;
-use crate::http::bearer::BearerRefusal;
+use crate::http::bearer::{BearerErrorBody, BearerRefusal};
 use crate::http::no_store;
 use crate::http::pages::{self, languages::Language};
 use crate::http::parameters::Parameters;
@@ -160,7 +160,7 @@ pub struct DeviceConsentDecided {
         (status = 200, description = "The code waits for a decision", body = DeviceConsentResponse),
         (status = 400, description = "`invalid_request`: no `user_code`", body = OAuthErrorBody),
         (status = 401, description = "No token and no session, `invalid_token`, or \
-            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = OAuthErrorBody),
+            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `device:approve`", body = OAuthErrorBody),
         (status = 404, description = "No such code waits for this person, or there is no such tenant",
             body = OAuthErrorBody),
@@ -197,7 +197,7 @@ pub async fn show(
         (status = 400, description = "`invalid_request`; `invalid_scope`: `scopes` names one that is not on offer, or \
             lacks one that cannot be left out", body = OAuthErrorBody),
         (status = 401, description = "No token and no session, `invalid_token`, or \
-            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = OAuthErrorBody),
+            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `device:approve`; `access_denied`: a \
             browser's request without its `X-CSRF-Token`", body = OAuthErrorBody),
         (status = 404, description = "No such code waits for this person, or there is no such tenant",
@@ -240,7 +240,7 @@ impl FromRequestParts<Arc<App>> for ApprovingPerson {
     type Rejection = ConsentRefused;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ConsentRefused> {
-        let caller = Caller::with_scope(parts, app, SCOPE).await?;
+        let caller = Caller::with_scope(parts, app, &[SCOPE]).await?;
         let approver = caller.approver().ok_or(CallerRefused::from(BearerRefusal::NoToken))?;
         let (slug, headers) = (&caller.tenant.slug, &parts.headers);
         let language = pages::language_of(app, slug, headers);

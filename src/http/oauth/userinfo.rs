@@ -51,7 +51,7 @@ pub struct UserInfoResponse {
     path = "/oauth/userinfo",
     operation_id = "v1_oauth_userinfo_show",
     tag = "OAuth Tokens",
-    security(("access_token" = [])),
+    security(("access_token" = ["openid"])),
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
         (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
@@ -75,7 +75,7 @@ pub async fn show(
     path = "/oauth/userinfo",
     operation_id = "v1_oauth_userinfo_show_to_form",
     tag = "OAuth Tokens",
-    security((), ("access_token" = [])),
+    security((), ("access_token" = ["openid"])),
     request_body(content = Option<UserInfoRequest>, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
@@ -101,7 +101,7 @@ async fn answer(
     token: Result<AccessToken, BearerRefusal>,
 ) -> Result<Response, BearerRefusal> {
     let tenant = tenants::find(app, &slug.0).await?;
-    let (token, user) = access_tokens::accept_of_person(app, &tenant, &token?.0, OPENID).await?;
+    let (token, user) = access_tokens::accept_of_person(app, &tenant, &token?.0, &[OPENID]).await?;
     let person = PersonClaims::of(&user, &token.claims.scopes());
     Ok(no_store(UserInfoResponse {
         sub: user.id.to_string(),

@@ -13,6 +13,7 @@ pub mod console;
 pub mod csrf;
 pub mod destination;
 pub mod device;
+pub mod first_administrator;
 pub mod languages;
 pub mod not_me;
 pub mod places;
@@ -49,6 +50,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/device", get(device::show).post(device::enter))
         .route("/device/consent", get(consent::show).post(consent::decide))
         .route("/set-password", get(set_password::show).post(set_password::choose))
+        .route("/first-administrator", get(first_administrator::show).post(first_administrator::create))
         .route("/device/report", post(report::report))
         .route("/device/not-me", get(not_me::show).post(not_me::disown))
         .route("/language", post(languages::switch::choose))

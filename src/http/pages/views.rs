@@ -83,6 +83,20 @@ pub struct SetPasswordPage {
     pub error: Option<Phrase>,
 }
 
+/// The form by which the first administrator makes their account.
+#[derive(Debug, Clone, Template)]
+#[template(path = "first_administrator.html", config = ".askama.toml")]
+pub struct FirstAdministratorPage {
+    /// The surrounding of the page.
+    pub frame: PageFrame,
+    /// What was typed as the name.
+    pub username: String,
+    /// The secret of the link.
+    pub token: String,
+    /// Why the last attempt failed.
+    pub error: Option<Phrase>,
+}
+
 /// The question whether a device may act for the account.
 #[derive(Debug, Clone, Template)]
 #[template(path = "consent.html", config = ".askama.toml")]

@@ -12,8 +12,9 @@ use chrono::DateTime;
 use super::admin::refusals;
 use super::problem::Problem;
 use crate::app::App;
+use crate::domain::access_tokens::{self, AnyScope};
 use crate::domain::audit::By;
-use crate::domain::{access_tokens, tenants};
+use crate::domain::tenants;
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
@@ -27,6 +28,7 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ApproverId, ClientId, DeviceId};
 use crate::model::request_origin::RequestOrigin;
+use crate::model::scope::{ADMIN, ADMIN_READ};
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, User};
 
@@ -103,12 +105,12 @@ fn authentication(claims: &AccessToken) -> Authentication {
 }
 
 impl Caller {
-    /// Whoever sends this request: by an access token with the scope `needed`, or, without an `Authorization` header,
-    /// by the browser's session.
+    /// Whoever sends this request: by an access token with one of the scopes `needed`, or, without an `Authorization`
+    /// header, by the browser's session.
     pub async fn with_scope(
         parts: &mut Parts,
         app: &Arc<App>,
-        needed: &'static str,
+        needed: AnyScope,
     ) -> Result<Self, CallerRefused> {
         let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
             Self::by_token(parts, app, needed).await
@@ -119,11 +121,7 @@ impl Caller {
         Ok(caller)
     }
 
-    async fn by_token(
-        parts: &mut Parts,
-        app: &Arc<App>,
-        needed: &'static str,
-    ) -> Result<Self, CallerRefused> {
+    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: AnyScope) -> Result<Self, CallerRefused> {
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await?;
         let tenant = tenants::find(app, &slug).await?;
@@ -201,7 +199,7 @@ impl FromRequestParts<Arc<App>> for DeviceOwner {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        Ok(Self(Caller::with_scope(parts, app, "devices").await?))
+        Ok(Self(Caller::with_scope(parts, app, &["devices"]).await?))
     }
 }
 
@@ -213,7 +211,7 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = Caller::with_scope(parts, app, "admin").await?;
+        let caller = Caller::with_scope(parts, app, &[ADMIN]).await?;
         if caller.user.has_role(&Role::Admin) {
             Ok(Self(caller))
         } else {
@@ -222,7 +220,8 @@ impl FromRequestParts<Arc<App>> for Admin {
     }
 }
 
-/// May see everything of the tenant: an administrator, or somebody who only looks after them.
+/// May see everything of the tenant: an administrator, or somebody who only looks after them. Their program needs no
+/// scope that lets it change anything.
 #[derive(Debug)]
 pub struct Auditor(pub Caller);
 
@@ -230,7 +229,8 @@ impl FromRequestParts<Arc<App>> for Auditor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = Caller::with_scope(parts, app, "admin").await?;
+        let needed: AnyScope = if parts.method.is_safe() { &[ADMIN_READ, ADMIN] } else { &[ADMIN] };
+        let caller = Caller::with_scope(parts, app, needed).await?;
         if caller.user.has_role(&Role::Admin)
             || caller.user.has_role(&Role::Auditor) && parts.method.is_safe()
         {

@@ -1,5 +1,8 @@
 //! What is said when a request cannot be answered: `application/problem+json` (RFC 9457).
 
+pub mod causes;
+pub mod described;
+
 use std::borrow::Cow;
 
 use axum::Json;
@@ -8,19 +11,12 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::domain::access_tokens::TokenRefused;
-use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
-use crate::http::bearer::{BearerRefusal, Denial};
 use crate::http::dpop::challenge;
-use crate::http::oauth::OAuthRefusal;
-use crate::http::pages::PageRefusal;
 use crate::http::whole_seconds;
 use crate::model::ids::RequestId;
-use crate::model::version::Stale;
-use crate::store::StoreError;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -93,52 +89,6 @@ pub struct ProblemBody {
     /// With status 422: what is wrong with which field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-}
-
-/// What every endpoint may answer.
-#[derive(Debug, IntoResponses)]
-pub enum CallerProblems {
-    /// `invalid_request`: the `Authorization` header cannot be read, or is given twice
-    #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(ProblemBody),
-    /// `unauthenticated`, `invalid_token`: nobody says who asks, or not in a way that counts; see `WWW-Authenticate`
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(ProblemBody),
-    /// `insufficient_scope`, `forbidden`, `csrf_token_mismatch`: who asks is known, and may not
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemBody),
-    /// `server_error`: a mistake of the server, which has noted it
-    #[response(status = 500, content_type = "application/problem+json")]
-    Fault(ProblemBody),
-    /// `temporarily_unavailable`: the database is away; see `Retry-After`
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemBody),
-}
-
-/// What an endpoint with a body may answer as well.
-#[derive(Debug, IntoResponses)]
-pub enum BodyProblems {
-    /// `malformed_json`: the body is not one JSON object with distinct members; `invalid_request`: a header cannot be
-    /// read
-    #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(ProblemBody),
-    /// `too_large`: the body is larger than any honest one
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(ProblemBody),
-    /// `unsupported_media_type`: the body is not `application/json`
-    #[response(status = 415, content_type = "application/problem+json")]
-    UnsupportedMediaType(ProblemBody),
-    /// `validation_failed`: a member is unknown or not what it must be; see `errors`
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(ProblemBody),
-}
-
-/// What an endpoint that heeds `If-Match` may answer as well.
-#[derive(Debug, IntoResponses)]
-pub enum StaleProblem {
-    /// `stale`: it is not in any of the versions that `If-Match` names any more
-    #[response(status = 412, content_type = "application/problem+json")]
-    Stale(ProblemBody),
 }
 
 impl Problem {
@@ -214,6 +164,17 @@ impl Problem {
             "forbidden",
             detail,
             "Ask an administrator, or sign in with another account.",
+        )
+    }
+
+    /// 403: a browser sends this, and nothing shows that the person behind it knows.
+    #[must_use]
+    pub fn foreign_request() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "csrf_token_mismatch",
+            "A request with the browser's cookie must show that it comes from this site.",
+            "Read X-CSRF-Token from the answer to a GET, and send it back in the same header.",
         )
     }
 
@@ -296,116 +257,4 @@ pub(in crate::http) fn complete(response: &mut Response, app: &App, id: RequestI
     // The router has counted the body that was not there yet.
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
-}
-
-impl From<OAuthError> for Problem {
-    fn from(error: OAuthError) -> Self {
-        let OAuthError { code, description, cause } = error;
-        if let Some(cause) = cause {
-            tracing::error!(error = code.as_str(), cause, "a request failed");
-        }
-        let (status, word, suggested) = match code {
-            ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
-            ErrorCode::TemporarilyUnavailable => {
-                let suggested = "Wait for as long as `Retry-After` says, then try again.";
-                let retry_after = whole_seconds(UNAVAILABLE_RETRY_AFTER);
-                return Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), description, suggested)
-                    .with_header(header::RETRY_AFTER, retry_after);
-            }
-            ErrorCode::ServerError => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                code.as_str(),
-                "Try again later; if it stays, tell the operator the value of `instance`.",
-            ),
-            ErrorCode::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "Compare the address with the API's description at /docs.",
-            ),
-            ErrorCode::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "See `Allow`, and the API's description at /docs.",
-            ),
-            ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send less at once."),
-            ErrorCode::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "Send a JSON object with Content-Type: application/json.",
-            ),
-            _ => (
-                StatusCode::BAD_REQUEST,
-                code.as_str(),
-                "Compare the request with the API's description at /docs.",
-            ),
-        };
-        Self::new(status, word, description, suggested)
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        OAuthError::from(error).into()
-    }
-}
-
-impl From<OAuthRefusal> for Problem {
-    fn from(refusal: OAuthRefusal) -> Self {
-        OAuthError::from(refusal).into()
-    }
-}
-
-impl From<TokenRefused> for Problem {
-    fn from(refused: TokenRefused) -> Self {
-        BearerRefusal::from(refused).into()
-    }
-}
-
-impl From<BearerRefusal> for Problem {
-    fn from(refusal: BearerRefusal) -> Self {
-        let refused = match refusal {
-            BearerRefusal::NoToken => return Self::unauthenticated(),
-            BearerRefusal::Request(error) => return error.into(),
-            BearerRefusal::Token(refused) => refused,
-        };
-        let Denial { status, error, description, challenge } = refused.into();
-        let suggested = match status {
-            StatusCode::FORBIDDEN => "Ask for a token with the scope that `WWW-Authenticate` names.",
-            _ => "Get a new access token, and send it as `WWW-Authenticate` says.",
-        };
-        Self::new(status, error, description, suggested).with_header(header::WWW_AUTHENTICATE, challenge)
-    }
-}
-
-impl From<PageRefusal> for Problem {
-    fn from(refusal: PageRefusal) -> Self {
-        match refusal {
-            PageRefusal::Failed(error) => error.into(),
-            PageRefusal::ForeignForm => Self::foreign_request(),
-        }
-    }
-}
-
-impl Problem {
-    /// 403: a browser sends this, and nothing shows that the person behind it knows.
-    #[must_use]
-    pub fn foreign_request() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "csrf_token_mismatch",
-            "A request with the browser's cookie must show that it comes from this site.",
-            "Read X-CSRF-Token from the answer to a GET, and send it back in the same header.",
-        )
-    }
-}
-
-impl From<Stale> for Problem {
-    fn from(_: Stale) -> Self {
-        Self::new(
-            StatusCode::PRECONDITION_FAILED,
-            "stale",
-            "It has changed since you looked at it.",
-            "Read it again, and send the change with its new ETag in If-Match.",
-        )
-    }
 }

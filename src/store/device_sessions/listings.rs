@@ -82,14 +82,15 @@ enum Ageing {
     Over,
 }
 
+/// What there is most of comes first: a count that has found enough looks no further.
 const fn branches(status: Option<SessionStatus>) -> &'static [Branch] {
     match status {
         None => &[
-            ("pending", Ageing::Any),
-            ("confirming", Ageing::Any),
-            ("approved", Ageing::Any),
-            ("denied", Ageing::Any),
             ("consumed", Ageing::Any),
+            ("denied", Ageing::Any),
+            ("approved", Ageing::Any),
+            ("confirming", Ageing::Any),
+            ("pending", Ageing::Any),
         ],
         Some(SessionStatus::Pending) => &[("pending", Ageing::Live), ("confirming", Ageing::Live)],
         Some(SessionStatus::Approved) => &[("approved", Ageing::Live)],
@@ -114,9 +115,11 @@ pub async fn list(
     now: DateTime<Utc>,
     lifetime: TimeDelta,
 ) -> Result<Vec<Listed>> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT * FROM (");
+    // Whole sessions are read only once it is known which: those that a page lies behind are passed over by index.
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(COLUMNS).push(" FROM (SELECT id AS listed_id FROM (");
     for (index, branch) in branches(filter.status).iter().enumerate() {
-        query.push(if index == 0 { "(SELECT " } else { " UNION ALL (SELECT " }).push(COLUMNS);
+        query.push(if index == 0 { "(SELECT created_at, id" } else { " UNION ALL (SELECT created_at, id" });
         query.push(" FROM device_sessions");
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
         if let Some((at, id)) = part.after {
@@ -124,8 +127,10 @@ pub async fn list(
         }
         query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.offset + part.limit).push(")");
     }
-    query.push(") AS listed ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.limit);
+    query.push(") AS found ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.limit);
     query.push(" OFFSET ").push_bind(part.offset);
+    query.push(") AS listed JOIN device_sessions ON id = listed_id AND tenant_id = ").push_bind(tenant.0);
+    query.push(" ORDER BY created_at DESC, id DESC");
     // Planned each time for the values at hand: a rare client is found by its index, a common one by time.
     let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(db).await?;
     Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
@@ -149,15 +154,14 @@ pub async fn count(
     now: DateTime<Utc>,
     lifetime: TimeDelta,
 ) -> Result<i64> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT least(count(*), ");
-    query.push_bind(limit).push(") FROM (");
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1 FROM (");
     for (index, branch) in branches(filter.status).iter().enumerate() {
         query.push(if index == 0 { "(SELECT 1 FROM" } else { " UNION ALL (SELECT 1 FROM" });
         query.push(" device_sessions");
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
         query.push(" LIMIT ").push_bind(limit).push(")");
     }
-    query.push(") AS counted");
+    query.push(") AS each_state LIMIT ").push_bind(limit).push(") AS counted");
     Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
 }
 

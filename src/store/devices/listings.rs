@@ -54,7 +54,15 @@ pub async fn list(
     );
     push_conditions(&mut query, tenant, filter, now);
     if let Some(after) = after {
-        query.push(" AND d.id < ").push_bind(after.0);
+        // Of both, so that neither is read from its newest on.
+        query.push(" AND d.id < ").push_bind(after.0).push(" AND f.device_id < ").push_bind(after.0);
+    }
+    if filter.status == Some(DeviceStatus::Expired) && after.is_none() {
+        // The others are mostly newer than any of these, and are not to be passed over one by one. `OFFSET 0` keeps the
+        // planner from doing just that to find the newest.
+        query.push(" AND d.id <= (SELECT id FROM (SELECT id FROM devices WHERE tenant_id = ");
+        query.push_bind(tenant.0).push(" AND expires_at <= ").push_bind(now);
+        query.push(" OFFSET 0) AS over ORDER BY id DESC LIMIT 1)");
     }
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
     let rows: Vec<DeviceRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
@@ -146,5 +154,35 @@ fn push_conditions(
     }
     if let Some(before) = filter.last_seen_before {
         query.push(" AND d.last_seen_at < ").push_bind(before);
+        // Nothing is seen before it is made, so the newer ones need not be looked at.
+        let bound = first_made_after(before);
+        query.push(" AND d.id < ").push_bind(bound).push(" AND f.device_id < ").push_bind(bound);
+    }
+}
+
+/// Below all identifiers of what was made later than this (RFC 9562 §5.7).
+fn first_made_after(instant: DateTime<Utc>) -> Uuid {
+    const LAST: u128 = (1 << 48) - 1;
+    let millis = u128::try_from(instant.timestamp_millis() + 1).unwrap_or(0);
+    Uuid::from_u128(millis.min(LAST) << 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::random::Random;
+
+    #[test]
+    fn whatever_was_made_up_to_an_instant_is_below_its_bound_and_nothing_later() {
+        let instant = DateTime::from_timestamp_millis(1_767_225_600_123).unwrap();
+        let made = |after| Random::system().uuid_v7(instant + TimeDelta::milliseconds(after));
+        for _ in 0..100 {
+            assert!(made(0) < first_made_after(instant) && made(-1) < first_made_after(instant));
+            assert!(made(1) >= first_made_after(instant));
+        }
+        assert!(first_made_after(DateTime::<Utc>::MAX_UTC) > made(0));
+        assert!(first_made_after(DateTime::<Utc>::MIN_UTC) < made(0));
     }
 }

@@ -4,7 +4,7 @@ mod admin;
 mod crash;
 mod demo;
 mod openapi;
-mod process;
+pub mod process;
 mod serve;
 mod settings;
 mod signing_keys;

@@ -55,6 +55,11 @@ impl DataDir {
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Served {
         Served::start_free(&mut self.latchkey(&["serve"]), environment)
     }
+
+    /// The same with what it has shown on standard output until it listens.
+    pub fn serve_and_read(&self) -> (Served, String) {
+        Served::start_and_read(&mut self.latchkey(&["serve"]))
+    }
 }
 
 impl Drop for DataDir {
@@ -89,6 +94,11 @@ impl SharedDatabase {
     /// Starts `latchkey serve` on a free port, and waits until it answers.
     pub fn serve_with(&self, environment: &[(&str, &str)]) -> Served {
         Served::start_free(&mut self.latchkey(&["serve"]), environment)
+    }
+
+    /// The same with what it has shown on standard output until it listens.
+    pub fn serve_and_read(&self) -> (Served, String) {
+        Served::start_and_read(&mut self.latchkey(&["serve"]))
     }
 
     /// The only row that a query finds.
@@ -197,9 +207,26 @@ pub struct Served {
 impl Served {
     #[track_caller]
     fn start_free(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        Self::start(command, environment, Stdio::null())
+    }
+
+    #[track_caller]
+    fn start_and_read(command: &mut Command) -> (Self, String) {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("latchkey-out-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let shown = std::fs::File::create(&path).expect("a file");
+        let served = Self::start(command, &[], shown.into());
+        let text = std::fs::read_to_string(&path).expect("text");
+        std::fs::remove_file(&path).expect("the file goes");
+        (served, text)
+    }
+
+    #[track_caller]
+    fn start(command: &mut Command, environment: &[(&str, &str)], stdout: Stdio) -> Self {
         command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0").env("LATCHKEY__LOG__FORMAT", "json");
         command.envs(environment.iter().copied());
-        let mut child = Guarded(command.stdout(Stdio::null()).spawn().expect("the program starts"));
+        let mut child = Guarded(command.stdout(stdout).spawn().expect("the program starts"));
         let stderr = BufReader::new(child.0.stderr.take().expect("standard error"));
         let (sender, log) = channel();
         std::thread::spawn(move || {

@@ -3,6 +3,7 @@
 
 use latchkey::domain::activity;
 use latchkey::domain::audit::By;
+use latchkey::domain::first_administrator::{self, Invitation};
 use latchkey::domain::password_links;
 use latchkey::model::policy::trust::TrustAllowed;
 use latchkey::model::tenant::TenantSlug;
@@ -232,7 +233,20 @@ async fn links(server: &TestServer, sink: &mut MailSink) -> Named {
     let long = [("password", "a wholly new passphrase"), ("password_again", "a wholly new passphrase")];
     let done = stranger.submit(&form, "/set-password", &long).await;
     let over = stranger.visit(&form.location).await;
+    let Ok(Invitation::Made { url, .. }) = first_administrator::invite(&server.app).await else {
+        panic!("there is no administrator yet");
+    };
+    let first = stranger.visit(&url).await;
+    let named = [("username", "zoë"), ("password", "short"), ("password_again", "short")];
+    let first_refused = stranger.submit(&first, "/first-administrator", &named).await;
+    let named = [("username", "zoë"), long[0], long[1]];
+    let first_done = stranger.submit(&first, "/first-administrator", &named).await;
+    let first_over = stranger.visit(&url).await;
     vec![
+        ("first administrator", first),
+        ("first administrator refused", first_refused),
+        ("first administrator made", first_done),
+        ("first administrator's link over", first_over),
         ("not me", not_me),
         ("disowned", disowned),
         ("new password", form),

@@ -20,14 +20,16 @@ const DEVICE: &str = "openid offline_access devices device:approve clients";
 pub struct Estate {
     pub slug: String,
     pub tenant: TenantId,
-    base: String,
+    pub base: String,
     http: reqwest::Client,
-    admin_token: String,
+    pub admin_token: String,
     pub user_token: String,
     robot_secret: String,
     pub registration_token: String,
     registered_token: String,
-    administrator: Person,
+    pub administrator: Person,
+    /// The owner of the devices, who may make clients.
+    pub person: Person,
     csrf: String,
     pub user_id: String,
     pub client_id: String,
@@ -51,6 +53,11 @@ pub struct Estate {
 impl Estate {
     pub async fn build(server: &TestServer, slug: &str) -> Self {
         let (tenant, base) = server.tenant(slug).await;
+        Box::pin(Self::build_in(server, tenant, base, slug)).await
+    }
+
+    /// The same in a tenant that is there; `slug` marks what belongs to it.
+    pub async fn build_in(server: &TestServer, tenant: TenantId, base: String, slug: &str) -> Self {
         let name = |what: &str| format!("{slug}-{what}");
         let console = server.client_of(tenant, &base, &name("console"), "openid admin", |_| ()).await;
         let tv = server.client_of(tenant, &base, &name("tv"), DEVICE, |_| ()).await;
@@ -135,6 +142,7 @@ impl Estate {
             admin_token,
             user_token,
             administrator,
+            person: user,
             device_id,
             administered_device_id,
             refresh_token,
@@ -156,7 +164,7 @@ impl Estate {
         send(self.identified(request, case.who)).await
     }
 
-    fn identified(&self, request: RequestBuilder, who: Who) -> RequestBuilder {
+    pub fn identified(&self, request: RequestBuilder, who: Who) -> RequestBuilder {
         match who {
             Who::Nobody => request,
             Who::Admin => request.bearer_auth(&self.admin_token),
@@ -209,7 +217,7 @@ impl Estate {
 }
 
 impl Case {
-    fn of(&self, request: RequestBuilder) -> RequestBuilder {
+    pub fn of(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.body {
             Body::None => request,
             Body::Json(body) => request.json(body),

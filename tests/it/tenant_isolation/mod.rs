@@ -2,9 +2,9 @@
 //! shown, nothing changes, and the owner can do it all the same. The document says what there is, so that an endpoint
 //! which nobody thought of here fails by its name.
 
-mod estate;
+pub mod estate;
 mod keys;
-mod requests;
+pub mod requests;
 mod row_security;
 
 use latchkey::domain::activity;
@@ -26,7 +26,7 @@ pub struct Operation {
     pub is_for_browsers: bool,
 }
 
-fn operations(document: &Value) -> Vec<Operation> {
+pub fn operations(document: &Value) -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, described) in methods.as_object().expect("methods") {

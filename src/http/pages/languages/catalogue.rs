@@ -30,6 +30,7 @@ files!(
     "consent",
     "device",
     "devices",
+    "first-administrator",
     "layout",
     "not-me",
     "notices",

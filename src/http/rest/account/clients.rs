@@ -19,7 +19,8 @@ use crate::http::rest::caller::Caller;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::client::Client;
 use crate::model::ids::ClientId;
 use crate::store::clients;
@@ -35,7 +36,7 @@ impl FromRequestParts<Arc<App>> for AppMaker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let caller = Caller::with_scope(parts, app, "clients").await?;
+        let caller = Caller::with_scope(parts, app, &["clients"]).await?;
         if owned::may_make(app, &caller.user) {
             Ok(Self(caller))
         } else {
@@ -58,12 +59,12 @@ impl AppMaker {
     path = "/account/oauth/clients",
     operation_id = "v1_account_clients_list",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
         ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
     ),
-    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals)
+    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -85,10 +86,16 @@ pub async fn list(
     path = "/account/oauth/clients",
     operation_id = "v1_account_clients_create",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     request_body(content = ClientFields, example = json!({"client_name": "My lamp", "scopes": ["openid"],
         "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]})),
-    responses((status = 201, description = "The client", body = ClientWithSecret), WriteRefusals)
+    responses(
+        (status = 201, description = "The client", body = ClientWithSecret),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`too_many_clients`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -114,7 +121,7 @@ pub async fn create(
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_show",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "The client's identifier")),
     responses((status = 200, description = "The client; its version is in `ETag`", body = ClientBody), ReadRefusals)
 )]
@@ -133,13 +140,18 @@ pub async fn show(
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_update",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
     ),
     request_body(content = ClientFields, example = json!({"client_name": "My other lamp"})),
-    responses((status = 200, description = "The client as it is now", body = ClientBody), WriteRefusals)
+    responses(
+        (status = 200, description = "The client as it is now", body = ClientBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+    )
 )]
 pub async fn update(
     State(app): State<Arc<App>>,
@@ -161,12 +173,12 @@ pub async fn update(
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_delete",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -186,12 +198,18 @@ pub async fn delete(
     path = "/account/oauth/clients/{id}/secret",
     operation_id = "v1_account_client_secret_rotate",
     tag = "Your apps",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
     ),
-    responses((status = 200, description = "The client with its new secret", body = ClientWithSecret), WriteRefusals)
+    responses(
+        (status = 200, description = "The client with its new secret", body = ClientWithSecret),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`client_has_no_secret`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn rotate_secret(
     State(app): State<Arc<App>>,

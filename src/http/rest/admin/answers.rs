@@ -1,4 +1,5 @@
-//! What every administrative endpoint may refuse with, for the API's description.
+//! What every administrative endpoint may refuse with, for the API's description. What bodies, versions and pages add,
+//! [`crate::http::rest::problem::described`] says.
 
 use utoipa::IntoResponses;
 
@@ -16,12 +17,9 @@ pub enum ReadRefusals {
     /// The token lacks the scope, or the account the role.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
-    /// There is none in this tenant.
+    /// `not_found`: there is no such tenant; or a word such as `user_not_found`: what the path names is not in it.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// A parameter is not what it must be.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(ProblemBody),
     /// The database is away; see `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody),
@@ -30,7 +28,7 @@ pub enum ReadRefusals {
 /// How a request to change something is refused.
 #[derive(IntoResponses)]
 pub enum WriteRefusals {
-    /// The body is no JSON object, or a header is malformed.
+    /// A header is malformed.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// No access token and no signed-in browser, or none that is good.
@@ -39,24 +37,9 @@ pub enum WriteRefusals {
     /// The token lacks the scope, or the account the role; or a browser lacks its CSRF token, or a fresh sign-in.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
-    /// There is none in this tenant.
+    /// `not_found`: there is no such tenant; or a word such as `user_not_found`: what the path names is not in it.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// What is there stands against it.
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(ProblemBody),
-    /// It has changed since the version in `If-Match`.
-    #[response(status = 412, content_type = "application/problem+json")]
-    Stale(ProblemBody),
-    /// The body is too large.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(ProblemBody),
-    /// The body has another media type.
-    #[response(status = 415, content_type = "application/problem+json")]
-    UnsupportedMediaType(ProblemBody),
-    /// A field is not what it must be, or nobody knows it.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(ProblemBody),
     /// The database is away; see `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody),

@@ -16,9 +16,11 @@ use super::query::Filters;
 use super::time;
 use crate::app::App;
 use crate::http::no_store;
+use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::paging::Cursor;
-use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::FilterProblem;
 use crate::model::ids::TenantId;
 use crate::store::audit_events::{self, Filter, Position, StoredEvent};
 use crate::store::{self};
@@ -93,7 +95,7 @@ impl From<StoredEvent> for AuditLogEvent {
     path = "/admin/audit-log",
     operation_id = "admin_list_audit_log",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("actor" = Option<String>, Query, description = "Who acted: an account's or client's identifier"),
         ("action" = Option<String>, Query, description = "What happened, such as `user.changed`"),
@@ -110,14 +112,8 @@ impl From<StoredEvent> for AuditLogEvent {
     responses(
         (status = 200, description = "A part of the list, or all of it", content(
             (AuditLog = "application/json"), (AuditLogEvent = "application/jsonl"))),
-        (status = 400, description = "`invalid_parameter`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        ReadRefusals,
+        FilterProblem,
     )
 )]
 pub async fn list(

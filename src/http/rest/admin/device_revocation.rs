@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::WriteRefusals;
 use super::devices::{country, status};
 use super::freshness::require_fresh_sign_in;
 use crate::app::App;
 use crate::domain::devices::administration;
 use crate::http::no_store;
+use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::BodyProblems;
 use crate::model::ids::UserId;
 use crate::store::devices::listings::Filter;
 
@@ -87,7 +88,7 @@ impl RevokeDevices {
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = RevokeDevices,
-    responses((status = 200, description = "How many", body = RevokedDevices), WriteRefusals)
+    responses((status = 200, description = "How many", body = RevokedDevices), WriteRefusals, BodyProblems)
 )]
 pub async fn revoke(
     State(app): State<Arc<App>>,

@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use super::query::Filters;
 use crate::app::App;
 use crate::domain::devices::DeviceError;
 use crate::domain::devices::administration::{self, Administrator};
 use crate::domain::devices::find;
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::devices::body::{DeviceBody, DevicePatch};
@@ -22,6 +22,7 @@ use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::{DeviceId, UserId};
 use crate::store::devices::listings::{self, Filter};
@@ -90,7 +91,7 @@ pub(super) fn country(text: &str) -> Option<String> {
     path = "/admin/devices",
     operation_id = "v1_admin_devices_list",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("user_id" = Option<Uuid>, Query, description = "Only this person's"),
         ("client_id" = Option<String>, Query, description = "Only this client's"),
@@ -100,7 +101,7 @@ pub(super) fn country(text: &str) -> Option<String> {
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 1000; 100 by default"),
     ),
-    responses((status = 200, description = "A part of the list", body = DeviceList), ReadRefusals)
+    responses((status = 200, description = "A part of the list", body = DeviceList), ReadRefusals, FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -129,7 +130,7 @@ pub async fn list(
     path = "/admin/devices/{id}",
     operation_id = "v1_admin_devices_show",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "The device's identifier")),
     responses(
         (status = 200, description = "The device", body = DeviceBody,
@@ -162,6 +163,8 @@ pub async fn show(
         (status = 200, description = "The device as it is now", body = DeviceBody,
          headers(("ETag" = String, description = "Its version, for If-Match"))),
         WriteRefusals,
+        BodyProblems,
+        StaleProblem,
     )
 )]
 pub async fn change(
@@ -187,7 +190,7 @@ pub async fn change(
         ("id" = String, Path, description = "The device's identifier"),
         ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
     ),
-    responses((status = 204, description = "It is disconnected"), WriteRefusals)
+    responses((status = 204, description = "It is disconnected"), WriteRefusals, StaleProblem)
 )]
 pub async fn remove(
     State(app): State<Arc<App>>,
@@ -215,6 +218,7 @@ pub async fn remove(
         (status = 200, description = "The device as it is now", body = DeviceBody,
          headers(("ETag" = String, description = "Its version, for If-Match"))),
         WriteRefusals,
+        StaleProblem,
     )
 )]
 pub async fn lock(
@@ -243,6 +247,7 @@ pub async fn lock(
         (status = 200, description = "The device as it is now", body = DeviceBody,
          headers(("ETag" = String, description = "Its version, for If-Match"))),
         WriteRefusals,
+        StaleProblem,
     )
 )]
 pub async fn unlock(

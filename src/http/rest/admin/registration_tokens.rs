@@ -11,15 +11,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use crate::app::App;
 use crate::domain::clients::registration_tokens::{self, RegistrationTokenError};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, PageProblem};
 use crate::model::ids::RegistrationTokenId;
 use crate::model::registration_token::RegistrationToken;
 use crate::store;
@@ -91,12 +92,16 @@ impl From<RegistrationToken> for RegistrationTokenBody {
     path = "/admin/registration-tokens",
     operation_id = "v1_admin_registration_tokens_list",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
         ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
     ),
-    responses((status = 200, description = "The tokens", body = Vec<RegistrationTokenBody>), ReadRefusals)
+    responses(
+        (status = 200, description = "The tokens", body = Vec<RegistrationTokenBody>),
+        ReadRefusals,
+        PageProblem,
+    )
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -115,9 +120,9 @@ pub async fn list(
     path = "/admin/registration-tokens",
     operation_id = "v1_admin_registration_tokens_create",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewRegistrationToken,
-    responses((status = 201, description = "The token", body = RegistrationTokenBody), WriteRefusals)
+    responses((status = 201, description = "The token", body = RegistrationTokenBody), WriteRefusals, BodyProblems)
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -139,7 +144,7 @@ pub async fn create(
     path = "/admin/registration-tokens/{id}",
     operation_id = "v1_admin_registration_tokens_delete",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("id" = Uuid, Path, description = "The token's identifier")),
     responses((status = 204, description = "It is gone"), WriteRefusals)
 )]

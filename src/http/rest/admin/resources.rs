@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use crate::app::App;
 use crate::domain::resources::{self, ResourceError};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::ids::ResourceId;
 use crate::model::resource::Resource;
 use crate::model::stored::Stored;
@@ -78,12 +79,12 @@ impl ResourceBody {
     path = "/admin/resources",
     operation_id = "v1_admin_resources_list",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
         ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
     ),
-    responses((status = 200, description = "The resources", body = Vec<ResourceBody>), ReadRefusals)
+    responses((status = 200, description = "The resources", body = Vec<ResourceBody>), ReadRefusals, PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -102,9 +103,15 @@ pub async fn list(
     path = "/admin/resources",
     operation_id = "v1_admin_resources_create",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewResource,
-    responses((status = 201, description = "The resource", body = ResourceBody), WriteRefusals)
+    responses(
+        (status = 201, description = "The resource", body = ResourceBody),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`resource_uri_taken`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -125,13 +132,18 @@ pub async fn create(
     path = "/admin/resources/{id}",
     operation_id = "v1_admin_resources_update",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
     ),
     request_body = ResourceChange,
-    responses((status = 200, description = "The resource as it is now", body = ResourceBody), WriteRefusals)
+    responses(
+        (status = 200, description = "The resource as it is now", body = ResourceBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+    )
 )]
 pub async fn update(
     State(app): State<Arc<App>>,
@@ -153,12 +165,12 @@ pub async fn update(
     path = "/admin/resources/{id}",
     operation_id = "v1_admin_resources_delete",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

@@ -10,16 +10,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use crate::app::App;
 use crate::domain::scopes::{self, ScopeError};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::change::Change;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::scope_translations::Translations;
@@ -125,12 +126,12 @@ impl From<Stored<Scope>> for ScopeBody {
     path = "/admin/scopes",
     operation_id = "v1_admin_scopes_list",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
         ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
     ),
-    responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), ReadRefusals)
+    responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), ReadRefusals, PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -149,9 +150,15 @@ pub async fn list(
     path = "/admin/scopes",
     operation_id = "v1_admin_scopes_create",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewScope,
-    responses((status = 201, description = "The scope", body = ScopeBody), WriteRefusals)
+    responses(
+        (status = 201, description = "The scope", body = ScopeBody),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`scope_name_taken`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -180,13 +187,18 @@ pub async fn create(
     path = "/admin/scopes/{name}",
     operation_id = "v1_admin_scopes_update",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("name" = String, Path, description = "The scope, percent-encoded"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
     ),
     request_body = ScopeChange,
-    responses((status = 200, description = "The scope as it is now", body = ScopeBody), WriteRefusals)
+    responses(
+        (status = 200, description = "The scope as it is now", body = ScopeBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+    )
 )]
 pub async fn update(
     State(app): State<Arc<App>>,
@@ -224,12 +236,18 @@ pub async fn update(
     path = "/admin/scopes/{name}",
     operation_id = "v1_admin_scopes_delete",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("name" = String, Path, description = "The scope, percent-encoded"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    responses(
+        (status = 204, description = "It is gone"),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`scope_is_standard`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -278,7 +296,7 @@ fn problem(error: ScopeError) -> Problem {
             said,
             "Take it from the clients that should not have it.",
         ),
-        ScopeError::AdminNeedsAdmin => Problem::invalid_field("required_role", said),
+        ScopeError::NeedsItsRole => Problem::invalid_field("required_role", said),
         ScopeError::UnfitLifetime => Problem::invalid_field("max_lifetime_seconds", said),
         ScopeError::UnfitDescription => Problem::invalid_field("description", said),
     }

@@ -13,8 +13,10 @@ use super::sessions::{filter, read, scope, status, user_code};
 use super::time;
 use crate::app::App;
 use crate::http::no_store;
+use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
-use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::FilterProblem;
 use crate::model::device_session::State as SessionState;
 use crate::model::session_status::SessionStatus;
 use crate::store::device_sessions::listings::{self, Listed, Part};
@@ -140,7 +142,7 @@ impl DeviceSessionItem {
     path = "/admin/oauth/devices",
     operation_id = "admin_list_device_sessions",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("page" = Option<u32>, Query, description = "From 1 on; the millionth session is the last to be reached"),
         ("page_size" = Option<u32>, Query, description = "1 to 1000; 20 by default"),
@@ -149,16 +151,8 @@ impl DeviceSessionItem {
     ),
     responses(
         (status = 200, description = "A page of the list", body = DeviceSessionPage),
-        (status = 400, description = "`invalid_parameter`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such tenant",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        ReadRefusals,
+        FilterProblem,
     )
 )]
 pub async fn list(

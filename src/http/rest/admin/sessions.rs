@@ -17,9 +17,11 @@ use crate::domain::audit::By;
 use crate::domain::device_flow::end::{self, EndRefused};
 use crate::domain::device_flow::unseal_user_code;
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
+use crate::http::rest::problem::described::FilterProblem;
 use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::device_session::State as SessionState;
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
@@ -171,7 +173,7 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     path = "/admin/oauth/device-authorizations",
     operation_id = "admin_list_device_authorizations",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("status" = Option<String>, Query, description = "`pending`, `approved`, `denied`, `expired` or `consumed`"),
         ("client_id" = Option<String>, Query, description = "Only this client's"),
@@ -183,16 +185,8 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     ),
     responses(
         (status = 200, description = "A part of the list", body = DeviceAuthorisationList),
-        (status = 400, description = "`invalid_parameter`, also for a cursor that was tampered with",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such tenant",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        ReadRefusals,
+        FilterProblem,
     )
 )]
 pub async fn list(
@@ -268,18 +262,9 @@ impl From<EndRefused> for Problem {
     params(("id" = Uuid, Path, description = "The session")),
     responses(
         (status = 200, description = "The session, which is `denied` now", body = DeviceAuthorisation),
-        (status = 400, description = "The request is malformed",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`device_authorization_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`not_pending`; `metadata.status` says what it is",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
+        WriteRefusals,
+        (status = 409, description = "`not_pending`; `metadata.status` says what it is", body = ProblemBody,
+         content_type = "application/problem+json"),
     )
 )]
 pub async fn deny(

@@ -9,16 +9,17 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use super::freshness::require_fresh_sign_in;
 use crate::app::App;
 use crate::domain::signing_keys::remove;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::BodyProblems;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::KeyLife;
 use crate::store;
@@ -96,7 +97,7 @@ impl SigningKey {
     path = "/admin/signing-keys",
     operation_id = "v1_admin_signing_keys_list",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     responses((status = 200, description = "The keys", body = Vec<SigningKey>), ReadRefusals)
 )]
 pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
@@ -110,9 +111,9 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     path = "/admin/signing-keys/rotate",
     operation_id = "v1_admin_signing_keys_rotate",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = Rotation,
-    responses((status = 200, description = "The successors", body = Vec<SigningKey>), WriteRefusals)
+    responses((status = 200, description = "The successors", body = Vec<SigningKey>), WriteRefusals, BodyProblems)
 )]
 pub async fn rotate(
     State(app): State<Arc<App>>,
@@ -140,7 +141,7 @@ pub async fn rotate(
     path = "/admin/signing-keys/{kid}",
     operation_id = "v1_admin_signing_keys_remove",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("kid" = String, Path, description = "The key")),
     responses((status = 204, description = "It is removed"), WriteRefusals)
 )]

@@ -13,9 +13,10 @@ use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::password_links::{self, PasswordLink};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::problem::Problem;
 use crate::model::ids::UserId;
 
 /// A link by which a person chooses a password, once. Whoever holds it can; send it to nobody else.
@@ -43,19 +44,7 @@ impl From<PasswordLink> for SetPasswordLink {
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("id" = Uuid, Path, description = "The account")),
-    responses(
-        (status = 200, description = "The link", body = SetPasswordLink),
-        (status = 400, description = "The request is malformed",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No token or session, or one that is over",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Neither the scope nor the role for it",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "`user_not_found`",
-            body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot be reached",
-            body = ProblemBody, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "The link", body = SetPasswordLink), WriteRefusals)
 )]
 pub async fn reset(
     State(app): State<Arc<App>>,

@@ -11,14 +11,15 @@ use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use crate::app::App;
 use crate::domain::webhooks::{self as domain, WebhookError};
 use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::BodyProblems;
 use crate::model::ids::WebhookId;
 use crate::model::webhook::Webhook;
 use crate::store::webhooks;
@@ -97,7 +98,7 @@ impl From<WebhookError> for Problem {
     path = "/admin/webhooks",
     operation_id = "v1_admin_webhooks_list",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     responses((status = 200, description = "The webhooks", body = WebhookList), ReadRefusals)
 )]
 pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
@@ -113,7 +114,7 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = CreateWebhook,
-    responses((status = 201, description = "The webhook", body = CreatedWebhook), WriteRefusals)
+    responses((status = 201, description = "The webhook", body = CreatedWebhook), WriteRefusals, BodyProblems)
 )]
 pub async fn create(
     State(app): State<Arc<App>>,

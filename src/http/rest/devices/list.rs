@@ -13,7 +13,8 @@ use crate::http::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::paging::Page;
-use crate::http::rest::problem::{CallerProblems, Problem, ProblemBody};
+use crate::http::rest::problem::described::{CallerProblems, PageProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// The caller's devices, newest first.
 #[utoipa::path(
@@ -33,8 +34,7 @@ use crate::http::rest::problem::{CallerProblems, Problem, ProblemBody};
             ("X-CSRF-Token" = Option<String>, description = "With a browser's cookie: what its unsafe requests must show"),
         )),
         CallerProblems,
-        (status = 422, description = "`validation_failed`: `offset` or `limit` is out of bounds", body = ProblemBody,
-         content_type = "application/problem+json"),
+        PageProblem,
     )
 )]
 pub async fn list(

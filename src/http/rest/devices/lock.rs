@@ -12,7 +12,8 @@ use crate::domain::devices::lock as locking;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::{CallerProblems, Problem, StaleProblem};
+use crate::http::rest::problem::described::{CallerProblems, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Locks the device: until it is unlocked it gets no tokens, and those it has do not count.
 #[utoipa::path(
@@ -60,6 +61,8 @@ pub async fn lock(
         CallerProblems,
         NoSuchDevice,
         StaleProblem,
+        (status = 409, description = "`locked_by_administrator`", body = ProblemBody,
+         content_type = "application/problem+json"),
     )
 )]
 pub async fn unlock(

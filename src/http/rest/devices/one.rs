@@ -15,7 +15,8 @@ use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::{BodyProblems, CallerProblems, Problem, ProblemBody, StaleProblem};
+use crate::http::rest::problem::described::{BodyProblems, CallerProblems, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// One of the caller's devices, or what waits behind a user code that the caller knows.
 #[utoipa::path(

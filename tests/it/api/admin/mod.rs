@@ -2,12 +2,14 @@
 
 mod activity;
 mod audit_log;
+mod auditors;
 mod catalogue;
 mod clients;
 mod devices;
 mod refusals;
 mod session_pages;
 mod sessions;
+mod tenants;
 mod users;
 mod webhooks;
 

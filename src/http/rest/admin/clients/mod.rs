@@ -12,17 +12,18 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use crate::app::App;
 use crate::domain::clients as domain;
 use crate::http::no_store;
 use crate::http::parameters::Parameters;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, UserId};
 use crate::model::stored::Stored;
@@ -36,7 +37,7 @@ use problems::{no_such_client, problem};
     path = "/admin/oauth/clients",
     operation_id = "v1_admin_clients_list",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
         ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
@@ -44,7 +45,7 @@ use problems::{no_such_client, problem};
         ("owner" = Option<String>, Query, description = "The user whose own they are"),
         ("enabled" = Option<bool>, Query, description = "Whether they may do anything"),
     ),
-    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals)
+    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -84,9 +85,15 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     path = "/admin/oauth/clients",
     operation_id = "v1_admin_clients_create",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = ClientFields,
-    responses((status = 201, description = "The client", body = ClientWithSecret), WriteRefusals)
+    responses(
+        (status = 201, description = "The client", body = ClientWithSecret),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`client_id_taken`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -109,7 +116,7 @@ pub async fn create(
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_show",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "The client's identifier")),
     responses((status = 200, description = "The client; its version is in `ETag`", body = ClientBody), ReadRefusals)
 )]
@@ -128,13 +135,18 @@ pub async fn show(
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_update",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
     ),
     request_body = ClientFields,
-    responses((status = 200, description = "The client as it is now", body = ClientBody), WriteRefusals)
+    responses(
+        (status = 200, description = "The client as it is now", body = ClientBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+    )
 )]
 pub async fn update(
     State(app): State<Arc<App>>,
@@ -155,12 +167,12 @@ pub async fn update(
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_delete",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

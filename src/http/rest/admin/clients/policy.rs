@@ -18,6 +18,7 @@ use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::{BodyProblems, StaleProblem};
 use crate::model::policy::PolicyChanges;
 
 /// Replaces what a client's devices have otherwise than the tenant says; `{}` goes back to it.
@@ -26,14 +27,19 @@ use crate::model::policy::PolicyChanges;
     path = "/admin/oauth/clients/{id}/policy",
     operation_id = "v1_admin_client_policy_replace",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
     ),
     request_body(content = Object, description = "A JSON Merge Patch over the tenant's policy",
         example = json!({"trust": {"allowed": "key_bound"}})),
-    responses((status = 200, description = "The client with its policy", body = ClientBody), WriteRefusals)
+    responses(
+        (status = 200, description = "The client with its policy", body = ClientBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+    )
 )]
 pub async fn replace(
     State(app): State<Arc<App>>,

@@ -15,7 +15,8 @@ use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
+use crate::http::rest::problem::described::StaleProblem;
+use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Gives a client a new secret, which is in this answer and in no other. The present one stays good until it is
 /// retired; one from before does not.
@@ -24,12 +25,18 @@ use crate::http::rest::problem::Problem;
     path = "/admin/oauth/clients/{id}/secret",
     operation_id = "v1_admin_client_secret_rotate",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
     ),
-    responses((status = 200, description = "The client with its new secret", body = ClientWithSecret), WriteRefusals)
+    responses(
+        (status = 200, description = "The client with its new secret", body = ClientWithSecret),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`client_has_no_secret`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn rotate(
     State(app): State<Arc<App>>,
@@ -48,12 +55,18 @@ pub async fn rotate(
     path = "/admin/oauth/clients/{id}/secret/previous",
     operation_id = "v1_admin_client_secret_retire",
     tag = "Administration",
-    security(("access_token" = []), ("browser_session" = [], "csrf_token" = [])),
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "The client's identifier"),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
     ),
-    responses((status = 204, description = "Only the newest secret is good"), WriteRefusals)
+    responses(
+        (status = 204, description = "Only the newest secret is good"),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`no_previous_secret`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
 )]
 pub async fn retire(
     State(app): State<Arc<App>>,

@@ -1,24 +1,24 @@
 //! Tenants: finding the one a request is for, making new ones, suspending and erasing them.
 
+mod create;
+
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::audit::{self, By};
 use super::oauth_error::{ErrorCode, OAuthError};
-use super::signing_keys;
 use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::change::Change;
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
-use crate::model::policy::PolicyChanges;
-use crate::model::scope::Scope;
-use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
 use crate::model::version::{MeantFor, Stale};
-use crate::store::{self, StoreError, scopes, tenants};
+use crate::store::{StoreError, tenants};
+
+pub use create::{Administered, CreateRefused, create, create_with_administrator, ensure_default};
 
 /// Why a tenant cannot be changed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -93,63 +93,6 @@ pub fn address(app: &App, slug: &TenantSlug, host: Option<&TenantHost>) -> Strin
 
 fn is_servers(app: &App, host: &TenantHost) -> bool {
     app.config.server.public_url.as_ref().and_then(|url| url.host_str()) == Some(host.as_str())
-}
-
-/// Makes the default tenant, if it is not there yet.
-pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
-    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey", &By::OPERATOR).await?;
-    // RSA takes its time, and so does the first signature, for which the library seeds its generator; do both now
-    // rather than during somebody's first request.
-    signing_keys::ensure(app, DEFAULT_TENANT).await?;
-    let key = signing_keys::signing(app, DEFAULT_TENANT, SigningAlgorithm::Es256).await?;
-    key.pair.sign(b"").map(drop).map_err(OAuthError::fault)
-}
-
-/// Makes a tenant with its standard scopes and signing keys; `None`: the name is taken.
-pub async fn create(
-    app: &App,
-    slug: TenantSlug,
-    name: &str,
-    by: &By<'_>,
-) -> Result<Option<TenantId>, OAuthError> {
-    let id = TenantId(app.random.uuid_v7(app.clock.now()));
-    if !create_with_id(app, id, slug, name, by).await? {
-        return Ok(None);
-    }
-    signing_keys::ensure(app, id).await?;
-    Ok(Some(id))
-}
-
-async fn create_with_id(
-    app: &App,
-    id: TenantId,
-    slug: TenantSlug,
-    name: &str,
-    by: &By<'_>,
-) -> store::Result<bool> {
-    let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
-    let tenant = Tenant {
-        id,
-        slug,
-        host: None,
-        name: name.to_owned(),
-        enabled: true,
-        tokens_not_before: None,
-        policy: PolicyChanges::default(),
-    };
-    if !tenants::insert(&mut *transaction, &tenant, now).await? {
-        return Ok(false);
-    }
-    for scope in Scope::standard() {
-        scopes::insert(&mut *transaction, id, &scope, now).await?;
-    }
-    let details = json!({"slug": tenant.slug.as_str(), "name": name});
-    let event = event(Action::TenantCreated, id, details, by);
-    audit::record(app, &mut *transaction, id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(true)
 }
 
 /// What becomes of a tenant; what is `None` stays.

@@ -1,0 +1,154 @@
+//! A tenant is made.
+
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::event;
+use crate::app::App;
+use crate::domain::audit::{self, By};
+use crate::domain::oauth_error::OAuthError;
+use crate::domain::password_links::{self, PasswordLink};
+use crate::domain::signing_keys;
+use crate::domain::users::{self, NewUser, UserError};
+use crate::model::audit_event::Action;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::policy::PolicyChanges;
+use crate::model::scope::Scope;
+use crate::model::signing_key::SigningAlgorithm;
+use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
+use crate::model::user::Role;
+use crate::store::{self, StoreError, scopes, tenants};
+
+/// Makes the default tenant, if it is not there yet.
+pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
+    create_with_id(app, DEFAULT_TENANT, TenantSlug::root(), "Latchkey", &By::OPERATOR).await?;
+    // RSA takes its time, and so does the first signature, for which the library seeds its generator; do both now
+    // rather than during somebody's first request.
+    signing_keys::ensure(app, DEFAULT_TENANT).await?;
+    let key = signing_keys::signing(app, DEFAULT_TENANT, SigningAlgorithm::Es256).await?;
+    key.pair.sign(b"").map(drop).map_err(OAuthError::fault)
+}
+
+/// Makes a tenant with its standard scopes and signing keys; `None`: the name is taken.
+pub async fn create(
+    app: &App,
+    slug: TenantSlug,
+    name: &str,
+    by: &By<'_>,
+) -> Result<Option<TenantId>, OAuthError> {
+    let id = TenantId(app.random.uuid_v7(app.clock.now()));
+    if !create_with_id(app, id, slug, name, by).await? {
+        return Ok(None);
+    }
+    signing_keys::ensure(app, id).await?;
+    Ok(Some(id))
+}
+
+/// The first administrator of a new tenant.
+#[derive(Debug)]
+pub struct Administered {
+    /// Their account.
+    pub user: UserId,
+    /// Where they choose their password.
+    pub link: PasswordLink,
+}
+
+/// Why a tenant is not made.
+#[derive(Debug)]
+pub enum CreateRefused {
+    /// The slug is another's.
+    SlugTaken,
+    /// Its first administrator cannot have such an account.
+    Administrator(UserError),
+    /// Something failed.
+    Failed(OAuthError),
+}
+
+impl From<UserError> for CreateRefused {
+    fn from(error: UserError) -> Self {
+        match error {
+            UserError::Store(error) => error.into(),
+            other => Self::Administrator(other),
+        }
+    }
+}
+
+impl From<OAuthError> for CreateRefused {
+    fn from(error: OAuthError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for CreateRefused {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The same with an account that administers the tenant, whatever its other roles: both are made, or neither.
+pub async fn create_with_administrator(
+    app: &App,
+    slug: TenantSlug,
+    name: &str,
+    mut administrator: NewUser,
+    by: &By<'_>,
+) -> Result<Administered, CreateRefused> {
+    let id = TenantId(app.random.uuid_v7(app.clock.now()));
+    administrator.roles = vec![Role::Admin];
+    let password = password_links::unknown_password(app);
+    let account = users::fit(app, id, administrator, password.expose()).await?;
+    let tenant = new(id, slug, name);
+    let mut transaction = app.db.begin().await.map_err(StoreError::from)?;
+    if !insert(app, &mut transaction, &tenant, by).await? {
+        return Err(CreateRefused::SlugTaken);
+    }
+    account.insert(app, &mut transaction, by).await?;
+    let link = password_links::put(app, &mut transaction, &tenant, account.id(), by).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    app.cached.renew();
+    signing_keys::ensure(app, id).await?;
+    Ok(Administered { user: account.id(), link })
+}
+
+async fn create_with_id(
+    app: &App,
+    id: TenantId,
+    slug: TenantSlug,
+    name: &str,
+    by: &By<'_>,
+) -> store::Result<bool> {
+    let mut transaction = app.db.begin().await?;
+    if !insert(app, &mut transaction, &new(id, slug, name), by).await? {
+        return Ok(false);
+    }
+    transaction.commit().await?;
+    app.cached.renew();
+    Ok(true)
+}
+
+fn new(id: TenantId, slug: TenantSlug, name: &str) -> Tenant {
+    Tenant {
+        id,
+        slug,
+        host: None,
+        name: name.to_owned(),
+        enabled: true,
+        tokens_not_before: None,
+        policy: PolicyChanges::default(),
+    }
+}
+
+/// Puts a tenant in place with its standard scopes; `false`: there is one already.
+async fn insert(app: &App, db: &mut PgConnection, tenant: &Tenant, by: &By<'_>) -> store::Result<bool> {
+    let now = app.clock.now();
+    if !tenants::insert(&mut *db, tenant, now).await? {
+        return Ok(false);
+    }
+    for scope in Scope::standard() {
+        scopes::insert(&mut *db, tenant.id, &scope, now).await?;
+    }
+    let details = json!({"slug": tenant.slug.as_str(), "name": tenant.name});
+    let event = event(Action::TenantCreated, tenant.id, details, by);
+    audit::record(app, db, tenant.id, &event).await?;
+    Ok(true)
+}

@@ -1,0 +1,99 @@
+//! An account is made.
+
+use sqlx::PgConnection;
+
+use super::{UserError, check_words, event, shown};
+use crate::app::App;
+use crate::domain::audit::{self, By};
+use crate::domain::passwords;
+use crate::model::audit_event::Action;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::user::{Role, Standing, User};
+use crate::store::users;
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    /// What the person types to sign in.
+    pub username: String,
+    /// The name people know them by.
+    pub display_name: Option<String>,
+    /// An e-mail address.
+    pub email: Option<String>,
+    /// Whether the address is known to be theirs.
+    pub email_verified: bool,
+    /// What they may do.
+    pub roles: Vec<Role>,
+}
+
+/// An account that can be made, unless its name is taken.
+pub(in crate::domain) struct Fit {
+    user: User,
+    password_hash: String,
+}
+
+/// Makes an account.
+pub async fn create(
+    app: &App,
+    tenant: TenantId,
+    new: NewUser,
+    password: &str,
+    by: &By<'_>,
+) -> Result<UserId, UserError> {
+    let account = fit(app, tenant, new, password).await?;
+    let mut transaction = app.begin(tenant).await?;
+    account.insert(app, &mut transaction, by).await?;
+    transaction.commit().await?;
+    Ok(account.user.id)
+}
+
+/// Reads what an account is to be, and hashes its password, which takes its time: before a transaction is begun.
+pub(in crate::domain) async fn fit(
+    app: &App,
+    tenant: TenantId,
+    new: NewUser,
+    password: &str,
+) -> Result<Fit, UserError> {
+    let fits = (1..=64).contains(&new.username.chars().count())
+        && new.username.trim() == new.username
+        && !new.username.contains(char::is_control);
+    if !fits {
+        return Err(UserError::UnfitUsername);
+    }
+    let user = User {
+        id: UserId(app.random.uuid_v7(app.clock.now())),
+        tenant_id: tenant,
+        username: new.username,
+        display_name: new.display_name,
+        email_verified: new.email_verified && new.email.is_some(),
+        email: new.email,
+        roles: new.roles,
+        standing: Standing::Good,
+        tokens_not_before: None,
+    };
+    check_words(&user)?;
+    let password_hash = passwords::choose(app, password, &user.username).await?;
+    Ok(Fit { user, password_hash })
+}
+
+impl Fit {
+    /// The account's identifier.
+    pub(in crate::domain) const fn id(&self) -> UserId {
+        self.user.id
+    }
+
+    /// Puts the account in place.
+    pub(in crate::domain) async fn insert(
+        &self,
+        app: &App,
+        db: &mut PgConnection,
+        by: &By<'_>,
+    ) -> Result<(), UserError> {
+        let Self { user, password_hash } = self;
+        users::insert(&mut *db, user, password_hash, app.clock.now()).await.map_err(|error| {
+            if error.violates("users_username_key") { UserError::UsernameTaken } else { error.into() }
+        })?;
+        let event = event(Action::UserCreated, user.id, by, shown(user));
+        Ok(audit::record(app, db, user.tenant_id, &event).await?)
+    }
+}

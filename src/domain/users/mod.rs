@@ -1,0 +1,231 @@
+//! Accounts: made, changed and deleted by operators and administrators.
+
+mod change;
+mod create;
+mod delete;
+mod end;
+
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+
+use super::audit::By;
+use super::passwords::UnfitPassword;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::device::displayable;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::user::{Role, User};
+use crate::model::version::Stale;
+use crate::store::users::Account;
+use crate::store::{StoreError, users};
+
+pub use change::{UserChange, change, set_standing};
+pub(super) use create::fit;
+pub use create::{NewUser, create};
+pub use delete::delete;
+pub(super) use end::end_devices;
+pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};
+
+/// Which account.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// The one of this name, whatever its case.
+    Named(&'a str),
+    /// The one with this identifier.
+    WithId(UserId),
+}
+
+impl<'a> From<&'a str> for Which<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl From<UserId> for Which<'_> {
+    fn from(id: UserId) -> Self {
+        Self::WithId(id)
+    }
+}
+
+/// Why an account cannot be made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// The user name is not possible.
+    #[error("a user name has 1 to 64 characters, without spaces at its ends or control characters")]
+    UnfitUsername,
+    /// The display name is not possible.
+    #[error(
+        "a display name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+    )]
+    UnfitDisplayName,
+    /// The e-mail address is none.
+    #[error("an e-mail address is something@somewhere, of at most 254 characters")]
+    UnfitEmail,
+    /// The user name is taken.
+    #[error("there is a user of this name already")]
+    UsernameTaken,
+    /// There is no such user.
+    #[error("there is no user of this name")]
+    NoSuchUser,
+    /// Clients belong to the user.
+    #[error("clients belong to this user; delete them first")]
+    OwnsClients,
+    /// Nobody could administer the tenant afterwards.
+    #[error("this is the last active administrator")]
+    LastAdmin,
+    /// Administrators cannot shut themselves out.
+    #[error("this is your own account")]
+    OwnAccount,
+    /// The account has changed since.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+    /// The password cannot be chosen.
+    #[error(transparent)]
+    Password(#[from] UnfitPassword),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<sqlx::Error> for UserError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// The account, locked until the transaction ends.
+pub(in crate::domain) async fn find(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    which: Which<'_>,
+) -> Result<Account, UserError> {
+    let id = match which {
+        Which::WithId(id) => id,
+        Which::Named(name) => {
+            let found = users::credentials(&mut *db, tenant, name).await?;
+            found.ok_or(UserError::NoSuchUser)?.user.id
+        }
+    };
+    users::lock(db, tenant, id).await?.ok_or(UserError::NoSuchUser)
+}
+
+/// What of an account may stand in the audit trail and be shown to administrators.
+fn shown(user: &User) -> Value {
+    json!({
+        "username": user.username,
+        "display_name": user.display_name,
+        "email": user.email.as_deref().map(masked),
+        "email_verified": user.email_verified,
+        "roles": user.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "status": user.standing.as_str(),
+    })
+}
+
+/// An address from which its owner, but nobody else, can tell which it is.
+fn masked(email: &str) -> String {
+    let (name, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    format!("{}…@{domain}", name.chars().take(1).collect::<String>())
+}
+
+fn check_words(user: &User) -> Result<(), UserError> {
+    if let Some(name) = &user.display_name
+        && (name.is_empty() || displayable(name).map_or(true, |fit| fit != *name))
+    {
+        return Err(UserError::UnfitDisplayName);
+    }
+    if let Some(email) = &user.email {
+        let parts = email.rsplit_once('@');
+        let legal =
+            |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
+        if email.len() > 254 || !parts.is_some_and(|(name, domain)| legal(name) && legal(domain)) {
+            return Err(UserError::UnfitEmail);
+        }
+    }
+    Ok(())
+}
+
+/// The rule: no administrator shuts out themself, or the last one there is. Operators may; they can also let
+/// somebody in again. `after` is what becomes of the account, if it is not deleted.
+fn check_admins(
+    active_admins: &[UserId],
+    before: &User,
+    after: Option<&User>,
+    by: &By<'_>,
+) -> Result<(), UserError> {
+    let Actor::User(actor) = by.actor else { return Ok(()) };
+    if actor == before.id && !after.is_some_and(User::is_active) {
+        return Err(UserError::OwnAccount);
+    }
+    let stays = after.is_some_and(|after| after.is_active() && after.has_role(&Role::Admin));
+    if !stays && active_admins == [before.id] {
+        return Err(UserError::LastAdmin);
+    }
+    Ok(())
+}
+
+pub(in crate::domain) fn event<'a>(
+    action: Action,
+    user: UserId,
+    by: &By<'a>,
+    details: Value,
+) -> AuditEvent<'a> {
+    AuditEvent {
+        action,
+        outcome: Outcome::Success,
+        actor: by.actor.clone(),
+        target_kind: "user",
+        target_id: Some(user.to_string()),
+        origin: by.origin,
+        details,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::tenant::DEFAULT_TENANT;
+    use crate::model::user::Standing;
+
+    fn admin(id: u128) -> User {
+        User {
+            id: UserId(Uuid::from_u128(id)),
+            tenant_id: DEFAULT_TENANT,
+            username: "ada".to_owned(),
+            display_name: None,
+            email: None,
+            email_verified: false,
+            roles: vec![Role::Admin],
+            standing: Standing::Good,
+            tokens_not_before: None,
+        }
+    }
+
+    #[test]
+    fn the_last_administrator_and_oneself_are_safe_from_administrators() {
+        let (one, two) = (admin(1), admin(2));
+        let by = |user: &User| By { actor: Actor::User(user.id), origin: None };
+        let plain = User { roles: Vec::new(), ..one.clone() };
+        let disabled = User { standing: Standing::Disabled, ..one.clone() };
+        let both = [one.id, two.id];
+        assert!(check_admins(&both, &one, Some(&plain), &by(&two)).is_ok());
+        assert!(check_admins(&both, &one, Some(&plain), &by(&one)).is_ok());
+        assert!(check_admins(&both, &one, None, &by(&two)).is_ok());
+        let own = check_admins(&both, &one, Some(&disabled), &by(&one));
+        assert!(matches!(own, Err(UserError::OwnAccount)));
+        assert!(matches!(check_admins(&both, &one, None, &by(&one)), Err(UserError::OwnAccount)));
+        let alone = [one.id];
+        for after in [Some(&plain), Some(&disabled), None] {
+            let last = check_admins(&alone, &one, after, &by(&two));
+            assert!(matches!(last, Err(UserError::LastAdmin)), "{after:?}");
+            assert!(check_admins(&alone, &one, after, &By::OPERATOR).is_ok());
+        }
+        assert!(check_admins(&alone, &one, Some(&one), &by(&one)).is_ok());
+    }
+
+    #[test]
+    fn an_address_in_the_trail_is_masked() {
+        assert_eq!(masked("ada@example.org"), "a…@example.org");
+        assert_eq!(masked("@example.org"), "…@example.org");
+    }
+}

@@ -1,0 +1,101 @@
+//! `/first-administrator`: whoever holds the link that the server showed at its first start makes their account.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use zeroize::Zeroizing;
+
+use super::PageRefusal;
+use super::browser::Browser;
+use super::csrf::CsrfChecked;
+use super::languages::Phrase;
+use super::views::{FirstAdministratorPage, Tone};
+use crate::app::App;
+use crate::domain::first_administrator;
+use crate::domain::passwords::UnfitPassword;
+use crate::domain::users::UserError;
+use crate::http::parameters::Parameters;
+
+/// Shows the form, if the link is good. Looking at it does not use it up.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    mut browser: Browser,
+) -> Result<Response, PageRefusal> {
+    let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
+    if !first_administrator::is_invited(&app, &browser.tenant, &token).await? {
+        return Ok(over(browser));
+    }
+    // The link stays good when the language is changed.
+    browser.here = format!("/first-administrator?token={token}");
+    Ok(form(browser, String::new(), token, StatusCode::OK, None))
+}
+
+/// Makes the account.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    CsrfChecked { browser, mut form }: CsrfChecked,
+) -> Result<Response, PageRefusal> {
+    let token = form.take("token").unwrap_or_default();
+    let username = form.take("username").unwrap_or_default();
+    let mut secret = |name| form.take_secret(name).unwrap_or_else(|| Zeroizing::new(String::new()));
+    let (password, again) = (secret("password"), secret("password_again"));
+    if !first_administrator::is_invited(&app, &browser.tenant, &token).await? {
+        return Ok(over(browser));
+    }
+    let language = browser.language;
+    let refused = if password == again {
+        let (name, origin) = (username.clone(), browser.origin.clone());
+        match first_administrator::create(&app, &browser.tenant, &token, name, password, &origin).await {
+            Ok(()) => return Ok(done(browser)),
+            Err(UserError::Store(error)) => return Err(error.into()),
+            Err(error) => refusal(&error),
+        }
+    } else {
+        Some("set-password-error-different")
+    };
+    match refused {
+        Some(key) => Ok(self::form(browser, username, token, StatusCode::BAD_REQUEST, Some(language.t(key)))),
+        None => Ok(over(browser)),
+    }
+}
+
+/// What is told beside the form; `None`: there is nothing more to fill in.
+const fn refusal(error: &UserError) -> Option<&'static str> {
+    match error {
+        UserError::UnfitUsername => Some("first-administrator-error-name"),
+        UserError::UsernameTaken => Some("first-administrator-error-taken"),
+        UserError::Password(UnfitPassword::Length) => Some("set-password-error-length"),
+        UserError::Password(UnfitPassword::Username) => Some("password-error-username"),
+        UserError::Password(UnfitPassword::Common) => Some("password-error-common"),
+        _ => None,
+    }
+}
+
+fn form(
+    browser: Browser,
+    username: String,
+    token: String,
+    status: StatusCode,
+    error: Option<Phrase>,
+) -> Response {
+    let frame = browser.frame();
+    let page = FirstAdministratorPage { frame, username, token, error };
+    browser.show(status, &page)
+}
+
+fn done(browser: Browser) -> Response {
+    let language = browser.language;
+    let title = language.t("first-administrator-done-title");
+    let text = language.t("first-administrator-done");
+    browser.tell(StatusCode::OK, Tone::Success, title, text, Some(language.t("set-password-continue")))
+}
+
+fn over(browser: Browser) -> Response {
+    let language = browser.language;
+    let title = language.t("first-administrator-over-title");
+    let text = language.t("first-administrator-over");
+    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
+}

@@ -1,0 +1,11 @@
+first-administrator-title = Make the first administrator
+first-administrator-lead = This account will see and control everything here. Choose the name you sign in with, and a password: a few words that nobody would guess make a good one; it needs at least 15 characters.
+first-administrator-name = Username
+first-administrator-password = Password
+first-administrator-submit = Make the account
+first-administrator-error-name = A username has 1 to 64 characters, without spaces at its ends.
+first-administrator-error-taken = Somebody has this username already.
+first-administrator-done-title = Your account is made
+first-administrator-done = You are the administrator now. Sign in, then open /admin.
+first-administrator-over-title = This link is not good any more
+first-administrator-over = It was used, its hour is over, or there is an administrator already. Start the server again for another link, or make an administrator with its command line.

@@ -1,0 +1,55 @@
+//! Why a tenant cannot be made or changed, as it is told.
+
+use axum::http::StatusCode;
+
+use crate::domain::tenants::{CreateRefused, TenantError};
+use crate::domain::users::UserError;
+use crate::http::rest::problem::Problem;
+
+/// What is told of a tenant that is not made.
+pub(super) fn not_made(refused: CreateRefused) -> Problem {
+    let field = |name: &str, error: &UserError| {
+        Problem::invalid_field(format!("administrator.{name}"), error.to_string())
+    };
+    match refused {
+        CreateRefused::SlugTaken => slug_taken(),
+        CreateRefused::Failed(error) => error.into(),
+        CreateRefused::Administrator(error) => match error {
+            UserError::UnfitUsername => field("username", &error),
+            UserError::UnfitDisplayName => field("display_name", &error),
+            UserError::UnfitEmail => field("email", &error),
+            other => other.into(),
+        },
+    }
+}
+
+/// 409
+pub(super) fn slug_taken() -> Problem {
+    let detail = "There is a tenant of this slug already.";
+    Problem::new(StatusCode::CONFLICT, "tenant_slug_taken", detail, "Choose another slug.")
+}
+
+/// What is told of an error.
+pub(super) fn problem(error: TenantError) -> Problem {
+    let said = error.to_string();
+    let conflict =
+        |error, suggested: &'static str| Problem::new(StatusCode::CONFLICT, error, said.clone(), suggested);
+    match error {
+        TenantError::Store(error) => error.into(),
+        TenantError::Stale(stale) => stale.into(),
+        TenantError::NoSuchTenant => Problem::new(
+            StatusCode::NOT_FOUND,
+            "tenant_not_found",
+            "There is no such tenant.",
+            "List the tenants with GET /admin/tenants.",
+        ),
+        TenantError::IsTheDefault => conflict("tenant_is_default", "Delete what is in it instead."),
+        TenantError::DefaultStaysEnabled => {
+            conflict("tenant_is_default", "Disable its clients or users instead.")
+        }
+        TenantError::IsEnabled => conflict("tenant_is_enabled", "Disable it first."),
+        TenantError::HostIsServers => Problem::invalid_field("host", said),
+        TenantError::HostTaken => conflict("tenant_host_taken", "Choose another host."),
+        TenantError::UnfitName => Problem::invalid_field("name", said),
+    }
+}

@@ -1,0 +1,227 @@
+//! `/admin/users`: people's accounts.
+
+pub mod body;
+mod problems;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::query::Filters;
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::users::{NewUser, UserChange, UserError};
+use crate::domain::{password_links, users as domain};
+use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::body::JsonBody;
+use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::paging::Cursor;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
+use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::site::Site;
+use crate::model::ids::UserId;
+use crate::model::user::Standing;
+use crate::store::users::{self, Account, Filter};
+use body::{ChangeUser, CreateUser, CreatedUser, UserBody, UserList, roles, standing};
+
+fn answer(account: Account) -> Response {
+    ([etag(account.version)], no_store(UserBody::from(account))).into_response()
+}
+
+async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> {
+    let found = users::account(&app.db, caller.tenant.id, UserId(id)).await?;
+    found.ok_or_else(|| UserError::NoSuchUser.into())
+}
+
+/// Lists accounts, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/users",
+    operation_id = "admin_list_users",
+    tag = "Administration",
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    params(
+        ("username" = Option<String>, Query, description = "The one of this name, whatever the case"),
+        ("status" = Option<String>, Query, description = "`active`, `locked` or `disabled`"),
+        ("role" = Option<String>, Query, description = "Those who have this role"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default"),
+    ),
+    responses((status = 200, description = "A part of the list", body = UserList), ReadRefusals, FilterProblem)
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let tenant = caller.tenant.id;
+    let filter = Filter {
+        username: filters.text("username"),
+        standing: filters.read("status", "active, locked or disabled", Standing::parse)?,
+        role: filters.read("role", "the word for a role", |word| word.parse().ok())?,
+        ..Filter::default()
+    };
+    let limit = filters.limit()?;
+    let after: Option<UserId> = filters.cursor(&app, tenant)?;
+    let mut found = users::list(&app.db, tenant, &filter, after, limit + 1).await?;
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, |last| last.user.id);
+    Ok(no_store(UserList { users: found.into_iter().map(UserBody::from).collect(), next_cursor }))
+}
+
+/// Makes an account.
+#[utoipa::path(
+    post,
+    path = "/admin/users",
+    operation_id = "admin_create_user",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    request_body = CreateUser,
+    responses(
+        (status = 201, description = "The account, and the link for its person", body = CreatedUser),
+        WriteRefusals,
+        BodyProblems,
+        (status = 409, description = "`username_taken`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    site: Site,
+    JsonBody(new): JsonBody<CreateUser>,
+) -> Result<Response, Problem> {
+    let new = NewUser {
+        username: new.username,
+        display_name: new.display_name,
+        email: new.email,
+        email_verified: new.email_verified,
+        roles: roles(&new.roles)?,
+    };
+    let by = By::user(caller.user.id, &caller.origin);
+    let password = password_links::unknown_password(&app);
+    let id = domain::create(&app, caller.tenant.id, new, password.expose(), &by).await?;
+    let link = password_links::start(&app, &caller.tenant, id, &by).await?;
+    let account = find(&app, &caller, id.0).await?;
+    let location = format!("{}/admin/users/{id}", site.prefix(&caller.tenant.slug));
+    let tag = etag(account.version);
+    let created = CreatedUser { user: account.into(), set_password: link.into() };
+    let mut response = (StatusCode::CREATED, [tag], no_store(created)).into_response();
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Shows an account.
+#[utoipa::path(
+    get,
+    path = "/admin/users/{id}",
+    operation_id = "admin_show_user",
+    tag = "Administration",
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    responses((status = 200, description = "The account, with its `ETag`", body = UserBody), ReadRefusals)
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    Ok(answer(find(&app, &caller, id).await?))
+}
+
+/// Changes an account.
+#[utoipa::path(
+    patch,
+    path = "/admin/users/{id}",
+    operation_id = "admin_change_user",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The account"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the account as it was seen"),
+    ),
+    request_body = ChangeUser,
+    responses(
+        (status = 200, description = "The account as it is now, with its `ETag`", body = UserBody),
+        WriteRefusals,
+        BodyProblems,
+        StaleProblem,
+        (status = 409, description = "`last_admin`, `own_account`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+    IfMatch(meant_for): IfMatch,
+    JsonBody(wanted): JsonBody<ChangeUser>,
+) -> Result<Response, Problem> {
+    let change = UserChange {
+        display_name: wanted.display_name,
+        email: wanted.email,
+        email_verified: wanted.email_verified,
+        roles: wanted.roles.as_deref().map(roles).transpose()?,
+        standing: wanted.status.as_deref().map(standing).transpose()?,
+    };
+    let by = By::user(caller.user.id, &caller.origin);
+    let account = domain::change(&app, caller.tenant.id, UserId(id), change, &meant_for, &by).await?;
+    Ok(answer(account))
+}
+
+/// Deletes an account with its devices, sessions and tokens. The audit trail stays.
+#[utoipa::path(
+    delete,
+    path = "/admin/users/{id}",
+    operation_id = "admin_delete_user",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(
+        ("id" = Uuid, Path, description = "The account"),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the account as it was seen"),
+    ),
+    responses(
+        (status = 204, description = "It is gone"),
+        WriteRefusals,
+        StaleProblem,
+        (status = 409, description = "`last_admin`, `own_account`, `owns_clients`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+    IfMatch(meant_for): IfMatch,
+) -> Result<Response, Problem> {
+    let by = By::user(caller.user.id, &caller.origin);
+    domain::delete(&app, caller.tenant.id, UserId(id), &meant_for, &by).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Ends all of a person's devices and browser sessions; the account stays, and its person may sign in again.
+#[utoipa::path(
+    post,
+    path = "/admin/users/{id}/sign-out",
+    operation_id = "admin_sign_out_user",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    responses((status = 204, description = "Nothing of theirs is connected any more"), WriteRefusals)
+)]
+pub async fn sign_out(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let by = By::user(caller.user.id, &caller.origin);
+    domain::sign_out_everywhere(&app, caller.tenant.id, UserId(id), &by).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,112 @@
+//! What goes wrong elsewhere, as a problem.
+
+use axum::http::{StatusCode, header};
+
+use super::Problem;
+use crate::domain::access_tokens::TokenRefused;
+use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::http::bearer::{BearerRefusal, Denial};
+use crate::http::oauth::OAuthRefusal;
+use crate::http::pages::PageRefusal;
+use crate::http::whole_seconds;
+use crate::model::version::Stale;
+use crate::store::StoreError;
+
+impl From<OAuthError> for Problem {
+    fn from(error: OAuthError) -> Self {
+        let OAuthError { code, description, cause } = error;
+        if let Some(cause) = cause {
+            tracing::error!(error = code.as_str(), cause, "a request failed");
+        }
+        let (status, word, suggested) = match code {
+            ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
+            ErrorCode::TemporarilyUnavailable => {
+                let suggested = "Wait for as long as `Retry-After` says, then try again.";
+                let retry_after = whole_seconds(UNAVAILABLE_RETRY_AFTER);
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), description, suggested)
+                    .with_header(header::RETRY_AFTER, retry_after);
+            }
+            ErrorCode::ServerError => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                code.as_str(),
+                "Try again later; if it stays, tell the operator the value of `instance`.",
+            ),
+            ErrorCode::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "Compare the address with the API's description at /docs.",
+            ),
+            ErrorCode::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "See `Allow`, and the API's description at /docs.",
+            ),
+            ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send less at once."),
+            ErrorCode::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Send a JSON object with Content-Type: application/json.",
+            ),
+            _ => (
+                StatusCode::BAD_REQUEST,
+                code.as_str(),
+                "Compare the request with the API's description at /docs.",
+            ),
+        };
+        Self::new(status, word, description, suggested)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        OAuthError::from(error).into()
+    }
+}
+
+impl From<OAuthRefusal> for Problem {
+    fn from(refusal: OAuthRefusal) -> Self {
+        OAuthError::from(refusal).into()
+    }
+}
+
+impl From<TokenRefused> for Problem {
+    fn from(refused: TokenRefused) -> Self {
+        BearerRefusal::from(refused).into()
+    }
+}
+
+impl From<BearerRefusal> for Problem {
+    fn from(refusal: BearerRefusal) -> Self {
+        let refused = match refusal {
+            BearerRefusal::NoToken => return Self::unauthenticated(),
+            BearerRefusal::Request(error) => return error.into(),
+            BearerRefusal::Token(refused) => refused,
+        };
+        let Denial { status, error, description, challenge } = refused.into();
+        let suggested = match status {
+            StatusCode::FORBIDDEN => "Ask for a token with the scope that `WWW-Authenticate` names.",
+            _ => "Get a new access token, and send it as `WWW-Authenticate` says.",
+        };
+        Self::new(status, error, description, suggested).with_header(header::WWW_AUTHENTICATE, challenge)
+    }
+}
+
+impl From<PageRefusal> for Problem {
+    fn from(refusal: PageRefusal) -> Self {
+        match refusal {
+            PageRefusal::Failed(error) => error.into(),
+            PageRefusal::ForeignForm => Self::foreign_request(),
+        }
+    }
+}
+
+impl From<Stale> for Problem {
+    fn from(_: Stale) -> Self {
+        Self::new(
+            StatusCode::PRECONDITION_FAILED,
+            "stale",
+            "It has changed since you looked at it.",
+            "Read it again, and send the change with its new ETag in If-Match.",
+        )
+    }
+}

@@ -1,0 +1,106 @@
+//! What sign-in needs to judge a password, and the passwords that failed.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use super::UserRow;
+use crate::model::ids::{TenantId, UserId};
+use crate::model::user::User;
+use crate::store::Result;
+
+/// A user with what sign-in needs to judge a password.
+#[derive(Debug)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// The Argon2id PHC string.
+    pub password_hash: String,
+}
+
+/// The user with this name, whatever its case.
+pub async fn credentials(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    username: &str,
+) -> Result<Option<Credentials>> {
+    let row = sqlx::query!(
+        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, password_hash
+         FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
+        tenant.0,
+        username
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Credentials {
+        user: UserRow {
+            id: row.id,
+            username: row.username,
+            display_name: row.display_name,
+            email: row.email,
+            email_verified: row.email_verified,
+            roles: row.roles,
+            enabled: row.enabled,
+            locked_at: row.locked_at,
+            tokens_not_before: row.tokens_not_before,
+        }
+        .into_user(tenant),
+        password_hash: row.password_hash,
+    }))
+}
+
+/// Puts another password in place, and forgets wrong ones.
+pub async fn set_password(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    password_hash: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET password_hash = $2, failed_sign_ins = 0, updated_at = $3, version = version + 1
+         WHERE id = $1",
+        user.0,
+        password_hash,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Counts a wrong password or code; how many there were in a row.
+pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins",
+        user.0
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Puts `new` in the place of the password hash `checked`, or leaves it; whether `checked` is still the one that
+/// counts. Until the transaction ends, nobody else changes it.
+pub async fn renew_password_hash(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    checked: &str,
+    new: Option<&str>,
+) -> Result<bool> {
+    let held = sqlx::query!(
+        "UPDATE users SET password_hash = coalesce($3, password_hash) WHERE id = $1 AND password_hash = $2",
+        user.0,
+        checked,
+        new
+    )
+    .execute(db)
+    .await?;
+    Ok(held.rows_affected() == 1)
+}
+
+/// Forgets what was wrong before, after a whole sign-in.
+pub async fn forget_failures(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
+    sqlx::query!("UPDATE users SET failed_sign_ins = 0 WHERE id = $1 AND failed_sign_ins > 0", user.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
