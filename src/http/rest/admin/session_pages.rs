@@ -22,7 +22,7 @@ use crate::model::session_status::SessionStatus;
 use crate::store::device_sessions::listings::{self, Listed, Part};
 
 /// Up to here, totals are counted; beyond, the database's guess is good enough.
-const EXACT_TOTAL: i64 = 10_000;
+const EXACT_TOTAL: i64 = 5_000;
 /// What lies before the first item of a page has to be passed over. Whoever wants more reads on by cursor.
 const DEEPEST: i64 = 1_000_000;
 const MAX_PAGE_SIZE: i64 = 1000;
@@ -53,7 +53,7 @@ pub struct Pagination {
     page: i64,
     /// Items in a page.
     page_size: i64,
-    /// How many sessions there are: counted up to 10000, estimated beyond.
+    /// How many sessions there are: counted up to 5000, estimated beyond.
     total: i64,
     /// Whether `total` is an estimate.
     total_is_estimate: bool,
