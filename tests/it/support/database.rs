@@ -47,10 +47,10 @@ pub async fn create() -> PgConnectOptions {
     server.options.clone().database(&name)
 }
 
-/// A small pool on a database; whoever finds it empty waits so long.
-pub async fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
-    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(acquire_timeout);
-    pool.connect_with(options).await.expect("the test's database answers")
+/// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
+/// busy machine does not keep an impatient server from starting.
+pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
+    PgPoolOptions::new().max_connections(8).acquire_timeout(acquire_timeout).connect_lazy_with(options)
 }
 
 impl Server {
@@ -88,7 +88,7 @@ async fn drop_leftovers(admin: &mut PgConnection) {
 }
 
 async fn migrate(options: PgConnectOptions) {
-    let db = pool(options, Duration::from_secs(30)).await;
+    let db = pool(options, Duration::from_secs(30));
     schema::migrate(&db).await.expect("the migrations run");
     let app = App::new(Config::default(), Clock::system(), Random::system(), secrets(), db.clone());
     tenants::ensure_default(&app).await.expect("the default tenant is made");

@@ -110,7 +110,7 @@ impl TestServer {
         change(&mut config);
         config.server.listen = address;
         let patience = Duration::from_millis(config.database.acquire_timeout_milliseconds);
-        let db = database::pool(database.clone(), patience).await;
+        let db = database::pool(database.clone(), patience);
         let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
