@@ -43,13 +43,13 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     let cluster_settings = database.cluster.as_ref().map(|_| setup::cluster_settings(&config)).transpose()?;
     let app = setup::build_app(config, &database)?;
     bring_up_to_date(&app, &database).await?;
-    tell_row_security(app.row_security().await?);
     // Before the first page is asked for.
     app.themes.reread();
     let stop = CancellationToken::new();
     let server = Server::on(listener, Arc::clone(&app));
     invite_first_administrator(&app).await?;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
+    tell_row_security(app.row_security().await?);
     let operating = async {
         match operations {
             Some(listener) => operations::run(listener, Arc::clone(&app), stop.clone()).await,

@@ -18,6 +18,7 @@ use super::{
     log_file,
     server_settings::{LATCHKEY, SUPERUSER},
 };
+use crate::store::tenant_transactions::ROLE as TENANT_ROLE;
 
 /// Start of an unfinished cluster's name.
 const UNFINISHED: &str = "postgres.new.";
@@ -91,7 +92,11 @@ async fn fill(
         single.args(["-c", "fsync=off"]);
     }
     single.arg(SUPERUSER);
-    let statements = format!("CREATE ROLE {LATCHKEY} LOGIN\nCREATE DATABASE {LATCHKEY} OWNER {LATCHKEY}\n");
+    // The server's user may make no roles: one that could would be as good as the superuser before PostgreSQL 16.
+    let statements = format!(
+        "CREATE ROLE {LATCHKEY} LOGIN\nCREATE DATABASE {LATCHKEY} OWNER {LATCHKEY}\n\
+         CREATE ROLE {TENANT_ROLE}\nGRANT {TENANT_ROLE} TO {LATCHKEY}\n"
+    );
     run(single, &statements, new).await
 }
 

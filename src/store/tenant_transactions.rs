@@ -38,7 +38,7 @@ pub(super) async fn make_role(db: &PgPool) -> sqlx::Result<()> {
          BEGIN
              PERFORM pg_advisory_xact_lock(hashtext('{ROLE}'));
              IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE} NOLOGIN; END IF;
-             IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+             IF NOT pg_has_role('{ROLE}', 'MEMBER') THEN
                  EXECUTE format('GRANT {ROLE} TO %I', current_user);
              END IF;
              EXECUTE format('GRANT USAGE ON SCHEMA %I TO {ROLE}', current_schema());
