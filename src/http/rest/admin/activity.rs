@@ -71,7 +71,7 @@ impl From<(DateTime<Utc>, Figures)> for ActivityPart {
     path = "/admin/oauth/activity",
     operation_id = "v1_admin_activity_show",
     tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [])),
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("span" = Option<String>, Query,
             description = "`hour`: by minutes; `day`: by half hours; `month`: thirty days, by days (UTC). `hour` by default"),
