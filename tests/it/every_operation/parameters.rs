@@ -4,7 +4,7 @@
 pub const ANY_TEXT: [&str; 7] = ["username", "client_id", "actor", "action", "target_kind", "target_id", "q"];
 
 /// For each other parameter, values that are none.
-const UNFIT: [(&str, &[&str]); 20] = [
+const UNFIT: [(&str, &[&str]); 21] = [
     ("limit", &["0", "1001", "-1", "x"]),
     ("offset", &["-1", "2147483648", "x"]),
     ("page", &["0", "-1", "x", "1000001"]),
@@ -14,6 +14,7 @@ const UNFIT: [(&str, &[&str]); 20] = [
     ("role", &["NO ROLE"]),
     ("outcome", &["maybe"]),
     ("format", &["xml"]),
+    ("span", &["year"]),
     ("enabled", &["maybe"]),
     ("including_this", &["maybe"]),
     ("country", &["XYZ", "1"]),
