@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
-use super::languages::Phrase;
+use super::languages::{Language, Phrase};
 use super::views::{FirstAdministratorPage, Tone};
 use crate::app::App;
 use crate::domain::first_administrator;
@@ -51,27 +51,27 @@ pub(super) async fn create(
         match first_administrator::create(&app, &browser.tenant, &token, name, password, &origin).await {
             Ok(()) => return Ok(done(browser)),
             Err(UserError::Store(error)) => return Err(error.into()),
-            Err(error) => refusal(&error),
+            Err(error) => refusal(language, &error),
         }
     } else {
-        Some("set-password-error-different")
+        Some(language.t("set-password-error-different"))
     };
     match refused {
-        Some(key) => Ok(self::form(browser, username, token, StatusCode::BAD_REQUEST, Some(language.t(key)))),
+        Some(error) => Ok(self::form(browser, username, token, StatusCode::BAD_REQUEST, Some(error))),
         None => Ok(over(browser)),
     }
 }
 
 /// What is told beside the form; `None`: there is nothing more to fill in.
-const fn refusal(error: &UserError) -> Option<&'static str> {
-    match error {
-        UserError::UnfitUsername => Some("first-administrator-error-name"),
-        UserError::UsernameTaken => Some("first-administrator-error-taken"),
-        UserError::Password(UnfitPassword::Length) => Some("set-password-error-length"),
-        UserError::Password(UnfitPassword::Username) => Some("password-error-username"),
-        UserError::Password(UnfitPassword::Common) => Some("password-error-common"),
-        _ => None,
-    }
+fn refusal(language: Language, error: &UserError) -> Option<Phrase> {
+    Some(match error {
+        UserError::UnfitUsername => language.t("first-administrator-error-name"),
+        UserError::UsernameTaken => language.t("first-administrator-error-taken"),
+        UserError::Password(UnfitPassword::Length) => language.t("set-password-error-length"),
+        UserError::Password(UnfitPassword::Username) => language.t("password-error-username"),
+        UserError::Password(UnfitPassword::Common) => language.t("password-error-common"),
+        _ => return None,
+    })
 }
 
 fn form(
