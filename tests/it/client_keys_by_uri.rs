@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::support::device::{Proof, send};
 use crate::support::signer::{ClientKey, JWT_BEARER, Signer};
-use crate::support::{Answer, Device, TestServer};
+use crate::support::{Answer, Device, TestServer, until};
 
 /// Where a client publishes its keys: says what it was told to say, and counts who asks.
 struct KeyHost {
@@ -233,9 +233,7 @@ async fn a_caller_that_hangs_up_has_asked_all_the_same() {
     let mut callers = JoinSet::new();
     let impatient = device.clone();
     callers.spawn(async move { impatient.ask(&[]).await });
-    while host.asked() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the host is asked", async || host.asked() > 0).await;
     callers.abort_all();
     must_be_undecided(&device.ask(&[]).await);
     assert_eq!(host.asked(), 1);

@@ -1,13 +1,11 @@
 //! Where requests come from: looked up, stored, carried on, and never of the sender's choosing.
 
-use std::time::Duration;
-
 use latchkey::config::Config;
 use serde_json::{Value, json};
 
 use crate::support::address_file::{Folder, address_file, asn, city, example_files};
 use crate::support::device::{DEVICE_GRANT, send};
-use crate::support::{Answer, Device, Page, TestServer};
+use crate::support::{Answer, Device, Page, TestServer, until};
 
 /// A server behind a proxy that knows the places of [`example_files`].
 async fn server_with(folder: &Folder, change: impl FnOnce(&mut Config)) -> TestServer {
@@ -122,12 +120,7 @@ async fn a_server_reads_its_files_by_itself() {
     let (cities, _) = example_files(&folder);
     let server = TestServer::with(|config| config.geo.city_file = Some(cities)).await;
     let address = "192.0.2.7".parse().expect("an address");
-    let read = async {
-        while server.app.geo.place_of(address).is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), read).await.expect("the server reads its file");
+    until("the server has read its file", async || server.app.geo.place_of(address).is_some()).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use axum::Router;
@@ -21,10 +20,9 @@ use latchkey::model::webhook::Webhook;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::support::TestServer;
+use crate::support::patience::PATIENCE;
+use crate::support::{TestServer, until};
 
-/// Only a test that fails anyway waits as long.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Somebody who is told.
 struct Receiver {
     url: String,
@@ -145,19 +143,12 @@ async fn a_message_is_tried_again_later_with_the_same_identifier_and_body() {
     server.scope("videos", None).await;
     let first = receiver.hear().await;
     let undelivered = "SELECT count(*) FROM webhook_deliveries WHERE last_error IS NOT NULL AND next_attempt_at > created_at";
-    while server.count(undelivered).await == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the first attempt has failed", async || server.count(undelivered).await > 0).await;
     assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "not before its time");
     server.clock.advance(5.0);
     let second = receiver.hear().await;
-    while server
-        .count("SELECT count(*) FROM webhook_deliveries WHERE attempts = 2 AND last_error LIKE '%307%'")
-        .await
-        == 0
-    {
-        tokio::task::yield_now().await;
-    }
+    let redirected = "SELECT count(*) FROM webhook_deliveries WHERE attempts = 2 AND last_error LIKE '%307%'";
+    until("the second attempt has failed", async || server.count(redirected).await > 0).await;
     server.clock.advance(300.0);
     let third = receiver.hear().await;
     for again in [&second, &third] {
@@ -165,9 +156,8 @@ async fn a_message_is_tried_again_later_with_the_same_identifier_and_body() {
         assert_eq!(again.body, first.body);
         assert!(again.is_signed_with(&secret), "{again:?}");
     }
-    while server.count("SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NOT NULL").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    let delivered = "SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NOT NULL";
+    until("the message has arrived", async || server.count(delivered).await > 0).await;
     server.clock.advance(1_000_000.0);
     assert_eq!(deliver_due(&server.app).await.expect("the database answers"), 0, "it has arrived");
 }
@@ -181,11 +171,8 @@ async fn a_receiver_that_fails_holds_up_its_own_messages_only() {
     failing.answer_next(StatusCode::SERVICE_UNAVAILABLE);
     server.scope("videos", None).await;
     failing.hear().await;
-    while server.count("SELECT count(*) FROM webhooks WHERE failures = 1 AND held_until IS NOT NULL").await
-        == 0
-    {
-        tokio::task::yield_now().await;
-    }
+    let held = "SELECT count(*) FROM webhooks WHERE failures = 1 AND held_until IS NOT NULL";
+    until("the failing one is held", async || server.count(held).await > 0).await;
     for name in ["photos", "mails"] {
         server.scope(name, None).await;
     }
@@ -198,10 +185,8 @@ async fn a_receiver_that_fails_holds_up_its_own_messages_only() {
     for _ in 0..3 {
         failing.hear().await;
     }
-    while server.count("SELECT count(*) FROM webhooks WHERE failures > 0 OR held_until IS NOT NULL").await > 0
-    {
-        tokio::task::yield_now().await;
-    }
+    let troubled = "SELECT count(*) FROM webhooks WHERE failures > 0 OR held_until IS NOT NULL";
+    until("nothing is held any more", async || server.count(troubled).await == 0).await;
 }
 
 #[tokio::test]
@@ -226,9 +211,7 @@ async fn a_receiver_that_is_gone_is_told_nothing_more() {
     receiver.answer_next(StatusCode::GONE);
     server.scope("videos", None).await;
     receiver.hear().await;
-    while server.audited("webhook.disabled", "success").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the webhook is ended", async || server.audited("webhook.disabled", "success").await > 0).await;
     server.scope("music", None).await;
     assert_eq!(server.count("SELECT count(*) FROM webhook_deliveries").await, 1);
     assert_eq!(
@@ -288,9 +271,8 @@ async fn of_two_servers_one_sends_each_message() {
     }
     let (one, two) = tokio::join!(deliver_due(&server.app), deliver_due(&other.app));
     one.and(two).expect("the database answers");
-    while server.count("SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NULL").await > 0 {
-        tokio::task::yield_now().await;
-    }
+    let under_way = "SELECT count(*) FROM webhook_deliveries WHERE delivered_at IS NULL";
+    until("all messages have arrived", async || server.count(under_way).await == 0).await;
     let mut ids: Vec<String> = Vec::new();
     while let Ok(message) = receiver.heard.try_recv() {
         ids.push(message.header("webhook-id").to_owned());

@@ -13,9 +13,7 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::support::database;
-
-/// How long anything may take; only a test that fails anyway comes near.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::support::patience::PATIENCE;
 
 /// A data directory for the embedded database.
 pub struct DataDir(PathBuf);

@@ -1,11 +1,9 @@
 //! The looks of tenants: from files, of each tenant its own, harmless, and never hard to read.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 
 use crate::support::address_file::Folder;
-use crate::support::{Page, Person, TestServer};
+use crate::support::{Page, Person, TestServer, until};
 
 const THEME: &str = r##"
 name = "Acme Media"
@@ -264,10 +262,6 @@ async fn a_server_reads_themes_by_itself() {
     folder.replace("_root/theme.toml", PLAIN);
     let themes = folder.path("");
     let server = TestServer::with(|config| config.pages.theme_dir = Some(themes)).await;
-    let read = async {
-        while server.app.themes.of(&latchkey::model::tenant::TenantSlug::root()).is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), read).await.expect("the server reads its themes");
+    let root = latchkey::model::tenant::TenantSlug::root();
+    until("the server has read its themes", async || server.app.themes.of(&root).is_some()).await;
 }

@@ -9,7 +9,7 @@ use latchkey::store::device_sessions::memory::{Owner, PendingSession, Remembered
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
-use crate::support::{Device, Person, Started, TestServer};
+use crate::support::{Device, Person, Started, TestServer, until};
 
 /// Two servers, a device of the first and a person at it.
 async fn two_servers() -> (TestServer, TestServer, Device, Person) {
@@ -26,9 +26,7 @@ async fn two_servers() -> (TestServer, TestServer, Device, Person) {
 /// Waits until a server has heard what was announced before.
 async fn has_heard(server: &TestServer, code: &str) {
     let code = SecretHash::of(code);
-    while server.app.sessions.with(&code, |_| ()).is_some() {
-        tokio::task::yield_now().await;
-    }
+    until("the server hears of it", async || server.app.sessions.with(&code, |_| ()).is_none()).await;
 }
 
 #[tokio::test]
@@ -72,9 +70,7 @@ async fn a_row_read_before_a_decision_is_not_cached_after_it() {
     let ticket = memory.ticket(&code);
     let found = second.app.queues.polls.submit((DEFAULT_TENANT, code)).await.unwrap().unwrap();
     ada.approve(&started.user_code).await;
-    while memory.ticket(&code) == ticket {
-        tokio::task::yield_now().await;
-    }
+    until("the decision is heard", async || memory.ticket(&code) != ticket).await;
     let owner = Owner {
         tenant_id: DEFAULT_TENANT,
         client_id: found.session.client_id.clone(),
@@ -115,16 +111,12 @@ async fn a_lost_listening_connection_is_noticed_and_replaced() {
     .await
     .unwrap();
     assert_eq!(killed, 2);
-    while second.app.sessions.with(&code, |_| ()).is_some() {
-        tokio::task::yield_now().await;
-    }
+    until("nothing is remembered", async || second.app.sessions.with(&code, |_| ()).is_none()).await;
     ada.approve(&started.user_code).await;
     at_second.poll(&started).await.must_be_tokens();
     // And it hears again.
     let next = tv.start("openid").await;
-    while !second.app.sessions.is_trusted() {
-        tokio::task::yield_now().await;
-    }
+    until("the second server hears again", async || second.app.sessions.is_trusted()).await;
     at_second.poll(&next).await.must_be_error("authorization_pending");
     ada.approve(&next.user_code).await;
     has_heard(&second, &next.device_code).await;
@@ -143,9 +135,8 @@ async fn a_disabled_client_is_refused_everywhere_at_once() {
     // The announcement may still be under way to the second server; a refresh is refused in any case.
     let refused = at_second.refresh(&tokens.string("refresh_token")).await;
     assert!(["invalid_client", "invalid_grant"].contains(&refused.error()), "{refused:?}");
-    while at_second.poll(&started).await.error() != "invalid_client" {
-        tokio::task::yield_now().await;
-    }
+    let refused = async || at_second.poll(&started).await.error() == "invalid_client";
+    until("the second server refuses the client", refused).await;
 }
 
 #[tokio::test]

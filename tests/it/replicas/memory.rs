@@ -6,7 +6,7 @@ use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::random::Random;
 use sqlx::{Connection, PgConnection};
 
-use crate::support::TestServer;
+use crate::support::{TestServer, until};
 
 #[tokio::test]
 async fn polls_of_a_waiting_code_need_no_database() {
@@ -79,9 +79,7 @@ async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
     server.clock.advance(31.0);
     reread_due(&server.app, 100_000).await.unwrap();
     let code = SecretHash::of(&started.device_code);
-    while server.app.sessions.with(&code, |_| ()).is_some() {
-        tokio::task::yield_now().await;
-    }
+    until("the decision is found", async || server.app.sessions.with(&code, |_| ()).is_none()).await;
     tv.poll(&started).await.must_be_error("access_denied");
 }
 

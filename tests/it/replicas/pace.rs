@@ -3,7 +3,7 @@
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use latchkey::model::bearer_secret::SecretHash;
 
-use crate::support::TestServer;
+use crate::support::{TestServer, until};
 
 #[tokio::test]
 async fn an_interval_raised_on_one_server_is_respected_on_another() {
@@ -17,9 +17,8 @@ async fn an_interval_raised_on_one_server_is_respected_on_another() {
     first.clock.advance(1.0);
     tv.poll(&started).await.must_be_error("slow_down");
     let code = SecretHash::of(&started.device_code);
-    while second.app.sessions.with(&code, |session| session.polling.interval_seconds) != Some(10) {
-        tokio::task::yield_now().await;
-    }
+    let interval = || second.app.sessions.with(&code, |session| session.polling.interval_seconds);
+    until("the second server hears of it", async || interval() == Some(10)).await;
     first.clock.advance(6.0);
     at_second.poll(&started).await.must_be_error("slow_down");
 }

@@ -1,10 +1,9 @@
 //! Polls that wait for the decision (RFC 7240 §4.3, `Prefer: wait=N`).
 
 use latchkey::config::Coherence;
-use std::time::Duration;
 
 use crate::support::device::{DEVICE_GRANT, send};
-use crate::support::{Answer, Device, Started, TestServer};
+use crate::support::{Answer, Device, Started, TestServer, until};
 
 async fn wait(device: &Device, started: &Started, seconds: &str) -> Answer {
     let form = [
@@ -18,9 +17,7 @@ async fn wait(device: &Device, started: &Started, seconds: &str) -> Answer {
 
 /// Lets every poll that was sent come to wait.
 async fn parked(server: &TestServer, polls: usize) {
-    while server.app.waiting_polls.len() < polls {
-        tokio::task::yield_now().await;
-    }
+    until("the polls wait", async || server.app.waiting_polls.len() >= polls).await;
 }
 
 #[tokio::test]
@@ -118,11 +115,5 @@ async fn a_device_that_hangs_up_gives_its_place_back() {
         _ = wait(&tv, &started, "60") => panic!("nobody has decided"),
         () = parked(&server, 1) => {}
     }
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while !server.app.waiting_polls.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("the place is free again");
+    until("the place is free again", async || server.app.waiting_polls.is_empty()).await;
 }

@@ -4,7 +4,7 @@ use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use tokio::task::JoinSet;
 
-use crate::support::{TestServer, jwt};
+use crate::support::{TestServer, jwt, until};
 
 #[tokio::test]
 async fn a_device_that_waits_for_its_person_gets_its_tokens_once() {
@@ -82,9 +82,8 @@ async fn of_many_polls_at_once_one_is_pending_and_the_others_are_too_fast() {
     assert_eq!(words.iter().filter(|word| *word == "authorization_pending").count(), 1, "{words:?}");
     assert_eq!(words.iter().filter(|word| *word == "slow_down").count(), 29, "{words:?}");
     while write_polls(&server.app, 1_000).await.expect("the database answers") > 0 {}
-    while server.count("SELECT poll_count FROM device_sessions").await != 30 {
-        tokio::task::yield_now().await;
-    }
+    let polls = async || server.count("SELECT poll_count FROM device_sessions").await;
+    until("every poll is written down", async || polls().await == 30).await;
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! A mail server that takes everything and delivers nothing (RFC 5321).
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+
+use super::patience::PATIENCE;
 
 /// The server.
 pub struct MailSink {
@@ -54,7 +54,7 @@ impl MailSink {
 
     /// The next message, waited for.
     pub async fn next(&mut self) -> Mail {
-        let next = tokio::time::timeout(Duration::from_mins(1), self.arrivals.recv()).await;
+        let next = tokio::time::timeout(PATIENCE, self.arrivals.recv()).await;
         next.expect("a mail arrives").expect("the mail server is there")
     }
 

@@ -8,6 +8,8 @@ use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
+use super::patience::PATIENCE;
+
 /// What browsers call themselves.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0";
 
@@ -52,6 +54,7 @@ impl Person {
         let browser = Client::builder()
             .cookie_provider(Arc::clone(&jar))
             .no_proxy()
+            .timeout(PATIENCE)
             .user_agent(FIREFOX)
             .default_headers(headers)
             .build()
@@ -82,8 +85,8 @@ impl Person {
     /// The same person at another browser, which finds this host at this address.
     pub fn finding(&self, host: &str, address: SocketAddr) -> Self {
         let jar = Arc::new(Jar::default());
-        let browser = Client::builder().cookie_provider(Arc::clone(&jar)).no_proxy().resolve(host, address);
-        Self { browser: browser.build().expect("a browser"), jar, ..self.clone() }
+        let browser = Client::builder().cookie_provider(Arc::clone(&jar)).no_proxy().timeout(PATIENCE);
+        Self { browser: browser.resolve(host, address).build().expect("a browser"), jar, ..self.clone() }
     }
 
     /// Opens a page of the tenant by its path, or any URL.

@@ -25,12 +25,14 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::ManualClock;
 use super::device::{Proof, send};
+use super::patience::PATIENCE;
 use super::signer::{ClientKey, Signer};
-use super::{Answer, Device, Person, database};
+use super::{Answer, Device, Person, database, until};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -117,12 +119,11 @@ impl TestServer {
         tokio::spawn(Server::on(listener, Arc::clone(&app)).run(stop.clone()));
         if app.config.sessions.coherence == Coherence::Notify {
             // Most tests are about what a server does once it hears the others.
-            while !app.sessions.is_trusted() {
-                tokio::task::yield_now().await;
-            }
+            until("the server hears others", async || app.sessions.is_trusted()).await;
         }
         let http = reqwest::Client::builder()
             .no_proxy()
+            .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client");
@@ -276,7 +277,7 @@ impl TestServer {
         connection.write_all(request.as_ref()).await.expect("the request is sent");
         let mut answer = Vec::new();
         // A server that refuses before it has read everything resets the connection after its answer.
-        let _ = connection.read_to_end(&mut answer).await;
+        let _ = timeout(PATIENCE, connection.read_to_end(&mut answer)).await.expect("the server closes");
         String::from_utf8(answer).expect("the answer is text")
     }
 
@@ -294,9 +295,7 @@ impl TestServer {
         let code = SecretHash::of("a code that no session has");
         let before = self.app.sessions.ticket(&code);
         announce(&self.app.db, Announcement::Decided(code)).await.expect("the database answers");
-        while self.app.sessions.ticket(&code) == before {
-            tokio::task::yield_now().await;
-        }
+        until("the server hears", async || self.app.sessions.ticket(&code) != before).await;
     }
 
     /// One number out of the database.

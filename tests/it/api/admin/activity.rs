@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::Office;
-use crate::support::TestServer;
+use crate::support::{TestServer, until};
 
 const HERE: &str = "/admin/oauth/activity";
 
@@ -140,7 +140,6 @@ async fn a_server_that_stops_writes_down_what_it_has_counted() {
     let watcher = server.replica().await;
     server.tv().await.start("openid").await;
     server.stop();
-    while watcher.count("SELECT count(*) FROM activity WHERE starts = 1").await != 2 {
-        tokio::task::yield_now().await;
-    }
+    let parts = async || watcher.count("SELECT count(*) FROM activity WHERE starts = 1").await;
+    until("the start is written down", async || parts().await == 2).await;
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Office;
-use crate::support::Answer;
+use crate::support::{Answer, until};
 
 const LIST: &str = "/admin/oauth/device-authorizations";
 
@@ -219,9 +219,7 @@ async fn ending_a_pending_session_reaches_a_waiting_poll_at_another_server() {
         async move { crate::support::device::send(request).await }
     };
     let ending = async {
-        while replica.app.waiting_polls.is_empty() {
-            tokio::task::yield_now().await;
-        }
+        until("the poll waits", async || !replica.app.waiting_polls.is_empty()).await;
         office.post(&format!("{LIST}/{id}/deny")).await
     };
     let (heard, ended) = tokio::join!(waiting, ending);
