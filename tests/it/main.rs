@@ -48,6 +48,7 @@ mod rfc9449_replay;
 mod secrets_at_rest;
 mod sensitive_scopes;
 mod signing_keys;
+mod stale_statistics;
 mod support;
 mod tenant_hosts;
 mod tenant_isolation;

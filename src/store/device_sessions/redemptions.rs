@@ -141,19 +141,22 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                SELECT asked.*, u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                       u.locked_at, u.tokens_not_before
                FROM asked
-               JOIN device_sessions s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant
+               -- Nothing but the code may lead to a session (OFFSET 0 sees to it here, and what is written without `=`
+               -- below): where statistics are from before people began to approve, the planner takes an index of what is
+               -- approved, or of what a user or a tenant has, to hold next to nothing, and reads it from end to end.
+               CROSS JOIN LATERAL (SELECT s.tenant_id, s.decided_by_user_id FROM device_sessions s
+                                   WHERE s.device_code_hash = asked.code OFFSET 0) AS s
                JOIN users u ON u.id = s.decided_by_user_id AND u.enabled AND u.locked_at IS NULL
+               WHERE s.tenant_id = asked.tenant
                ORDER BY u.id FOR SHARE OF u
            ), consumed AS (
                UPDATE device_sessions s
                SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)
                FROM active
-               -- Not `=` for the user, which would lead the planner to all that they have approved instead of to one code.
                WHERE s.device_code_hash = active.code AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
-                 AND s.state = 'approved' AND s.consumed_at IS NULL
-                 AND EXISTS (SELECT FROM clients c
-                             WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id AND c.enabled)
-                 AND EXISTS (SELECT FROM tenants t WHERE t.id = s.tenant_id AND t.enabled)
+                 AND s.state IS NOT DISTINCT FROM 'approved' AND s.consumed_at IS NULL
+                 AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id)
+                 AND (SELECT t.enabled FROM tenants t WHERE t.id = s.tenant_id)
                  AND (active.judged_user = active.user_id
                       OR active.judged_user IS NULL AND s.client_id = active.plain_client AND s.dpop_jkt IS NULL
                          AND NOT s.trusted AND s.expires_at > active.at

@@ -18,6 +18,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
+use crate::support::patience::in_time;
+
 /// Where pictures of the pages are left for people to look at.
 const PICTURES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pages");
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -43,11 +45,9 @@ impl Chromium {
             eprintln!("skipped: no Chromium (install the packages chromium and chromium-driver)");
             return None;
         };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(&driver.profile))
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await;
-        match client {
+        let mut client = ClientBuilder::new(HttpConnector::new());
+        client.capabilities(capabilities(&driver.profile));
+        match in_time("the browser starts", client.connect(&format!("http://127.0.0.1:{port}"))).await {
             Ok(client) => {
                 let pictures = Path::new(PICTURES).join(folder);
                 std::fs::create_dir_all(&pictures).expect("a folder for pictures");
@@ -63,13 +63,13 @@ impl Chromium {
 
     /// Follows a link.
     pub async fn visit(&self, url: &str) {
-        self.client.goto(url).await.expect("the page opens");
+        in_time("the page opens", self.client.goto(url)).await.expect("the page opens");
     }
 
     /// Waits until something is on the page.
     pub async fn sees(&self, selector: &str) {
-        let waiting = self.client.wait().for_element(Locator::Css(selector)).await;
-        if let Err(error) = waiting {
+        let waiting = self.client.wait().for_element(Locator::Css(selector));
+        if let Err(error) = in_time(selector, waiting).await {
             panic!("no {selector}: {error} in {:?}", self.client.source().await);
         }
     }
@@ -95,7 +95,9 @@ impl Chromium {
         let keys = text.chars().fold(KeyActions::new("keyboard".to_owned()), |keys, value| {
             keys.then(KeyAction::Down { value }).then(KeyAction::Up { value })
         });
-        self.client.perform_actions(keys).await.expect("the keys are pressed");
+        in_time("the keys are pressed", self.client.perform_actions(keys))
+            .await
+            .expect("the keys are pressed");
     }
 
     /// Presses Tab until the focus is on this; every stop on the way, as its button or field says.
@@ -115,7 +117,9 @@ impl Chromium {
 
     /// Runs a script in the page, as the person's own tool and not as the page's.
     pub async fn run(&self, script: &str, argument: Value) -> Value {
-        self.client.execute(script, vec![argument]).await.expect("the script runs")
+        in_time("the script runs", self.client.execute(script, vec![argument]))
+            .await
+            .expect("the script runs")
     }
 
     /// Leaves a picture of the whole page in light and one in dark colours.
@@ -167,12 +171,12 @@ impl Chromium {
 
     /// Ends the browser in peace.
     pub async fn close(self) {
-        self.client.clone().close().await.expect("the browser closes");
+        in_time("the browser closes", self.client.clone().close()).await.expect("the browser closes");
     }
 
     async fn devtools(&self, cmd: &str, params: Value) -> Value {
         let command = Extension { path: "goog/cdp/execute", body: json!({"cmd": cmd, "params": params}) };
-        self.client.issue_cmd(command).await.expect("the browser's tools answer")
+        in_time(cmd, self.client.issue_cmd(command)).await.expect("the browser's tools answer")
     }
 }
 

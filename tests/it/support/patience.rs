@@ -13,7 +13,10 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    if tokio::time::timeout(PATIENCE, looking).await.is_err() {
-        panic!("waited in vain until {what}");
-    }
+    in_time(what, looking).await;
+}
+
+/// Waits for what somebody else does, such as a browser.
+pub async fn in_time<T>(what: &str, doing: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, doing).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

@@ -1,0 +1,84 @@
+//! What the planner believes of a table is as old as the last ANALYZE. Whatever it believes, a login costs the rows
+//! that it is about: no statement of it reads an index from end to end because it is taken to hold next to nothing.
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use crate::support::server::PASSWORD;
+use crate::support::{Person, TestServer, until};
+
+/// Sessions of others, all of them in a state that no session was in when the statistics were taken.
+const OTHERS: i64 = 4_000;
+const LOGINS: i64 = 8;
+
+/// Logs in again and again with plans of this kind; how many rows of each table were read for it.
+async fn rows_read(plans: &str) -> Vec<(String, i64)> {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    tv.connect(&ada, "openid offline_access").await;
+    server
+        .execute(
+            "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+                                          requested_scopes, created_at, expires_at, interval_seconds, ip_address)
+             SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
+                    requested_scopes, created_at, expires_at, interval_seconds, inet '10.0.0.0' + n
+             FROM device_sessions, generate_series(1, 4000) AS n",
+        )
+        .await;
+    server.execute("ALTER TABLE device_sessions SET (autovacuum_enabled = false)").await;
+    server.execute("ANALYZE").await;
+    server
+        .execute(
+            "UPDATE device_sessions s
+             SET state = 'approved', decided_at = now(), granted_scopes = s.requested_scopes, auth_time = now(),
+                 amr = '{pwd}', decided_by_user_id = u.id
+             FROM users u WHERE s.state = 'pending'",
+        )
+        .await;
+    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'approved'").await, OTHERS);
+    let database = server.database.get_database().expect("a database of its own");
+    let mut admin = PgConnection::connect_with(&server.database).await.expect("the database answers");
+    let setting = format!("ALTER DATABASE {database} SET plan_cache_mode = {plans}");
+    sqlx::query(AssertSqlSafe(setting)).execute(&mut admin).await.expect("a setting");
+    quiet(&server, &mut admin).await;
+    sqlx::query("SELECT pg_stat_reset()").execute(&mut admin).await.expect("the counts begin anew");
+    // Its connections are new, with the setting.
+    let server = server.replica().await;
+    let tv = tv.at(&server.base);
+    let ada = Person::new(&server.base, "ada", PASSWORD);
+    for _ in 0..LOGINS {
+        let started = tv.start("openid offline_access").await;
+        tv.poll(&started).await.must_be_error("authorization_pending");
+        ada.approve(&started.user_code).await;
+        server.hear_all().await;
+        let tokens = tv.poll(&started).await;
+        tokens.must_be_tokens();
+        tv.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
+    }
+    quiet(&server, &mut admin).await;
+    sqlx::query_as("SELECT relname::text, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables")
+        .fetch_all(&mut admin)
+        .await
+        .expect("the counts")
+}
+
+/// Stops a server. What its connections have counted is told when they end.
+async fn quiet(server: &TestServer, admin: &mut PgConnection) {
+    server.stop();
+    server.app.db.close().await;
+    until("no connection is left", async || {
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let left: i64 = sqlx::query_scalar(others).fetch_one(&mut *admin).await.expect("a count");
+        left == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_login_reads_its_own_rows_whatever_the_planner_believes() {
+    for plans in ["force_generic_plan", "force_custom_plan"] {
+        for (table, rows) in rows_read(plans).await {
+            // How many codes wait is counted now and then, not for each login.
+            assert!(rows < OTHERS * LOGINS / 2, "{rows} rows of {table} with {plans}");
+        }
+    }
+}
