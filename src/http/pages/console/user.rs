@@ -9,10 +9,10 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::super::PageRefusal;
 use super::super::languages::{Language, Phrase};
 use super::super::places::in_words;
 use super::super::views::PageFrame;
+use super::super::{PageRefusal, browser_names};
 use super::audit::EventRow;
 use super::links::link;
 use super::views::{Moment, Navigation, SIGNED_IN_AGAIN};
@@ -76,7 +76,9 @@ impl std::fmt::Debug for ShownLink {
 /// A signed-in browser in words.
 #[derive(Debug)]
 struct BrowserRow {
-    program: Option<String>,
+    /// As it calls itself, where that is known to be what it writes.
+    name: Option<Phrase>,
+    user_agent: Option<String>,
     address: Option<String>,
     place: Option<Phrase>,
     signed_in: Moment,
@@ -86,7 +88,8 @@ struct BrowserRow {
 impl BrowserRow {
     fn of(session: ListedSession) -> Self {
         Self {
-            program: session.user_agent,
+            name: browser_names::in_words(Language::English, session.user_agent.as_deref()),
+            user_agent: session.user_agent,
             address: session.ip_address.map(|address| address.to_string()),
             place: session.place.as_ref().and_then(|place| in_words(Language::English, place)),
             signed_in: Moment::of(session.created_at),

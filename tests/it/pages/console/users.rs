@@ -1,6 +1,7 @@
 //! People's accounts in the console.
 
 use super::{post, signed_in};
+use crate::support::person::FIREFOX;
 use crate::support::{Page, TestServer};
 
 /// Where an account's page is.
@@ -123,6 +124,7 @@ async fn a_page_tells_all_that_belongs_to_an_account() {
         page.says("<bdi class=\"address\" translate=\"no\">127.0.0.1</bdi>")
             && !page.says("remove-second-factor")
     );
+    assert!(page.says("Firefox on Linux <span") && page.says(&format!(">{FIREFOX}</bdi>")), "{page:?}");
     ada.set_up_authenticator(&server.clock).await;
     let page = root.visit(&page_of(&server, "ada").await).await;
     assert!(page.says("an authenticator app") && page.says("remove-second-factor"));
