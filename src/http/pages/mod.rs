@@ -17,6 +17,7 @@ pub mod first_administrator;
 pub mod languages;
 pub mod not_me;
 pub mod places;
+mod password_words;
 mod report;
 mod risk_words;
 pub mod set_password;
