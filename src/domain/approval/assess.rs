@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::facts::{Facts, KeyStanding, Proximity, least_distance_km};
 use super::judge::{self, Finding, Sides, Step};
 use crate::app::App;
-use crate::domain::device_flow::open::Consent;
+use crate::domain::device_flow::consent::Consent;
 use crate::domain::policies;
 use crate::model::approver::Approver;
 use crate::model::policy::approval::{ApprovalPolicy, Mode, Verdict};
