@@ -2,6 +2,8 @@
 //! file and the environment. Whatever cannot work is refused at start, by the name of its key.
 
 mod load;
+mod mail;
+mod origin;
 mod validate;
 mod values;
 
@@ -14,6 +16,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use load::{ConfigError, load};
+pub use mail::Mail;
 
 use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
@@ -196,17 +199,6 @@ pub struct Geo {
     pub hosting_asns: Vec<u32>,
 }
 
-/// `[mail]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
-pub struct Mail {
-    #[serde(deserialize_with = "values::empty_is_none")]
-    pub smtp_url: Option<Url>,
-    pub from: String,
-    pub timeout_seconds: u64,
-}
-
 /// `[pages]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,67 +270,11 @@ pub enum LogFormat {
     Json,
 }
 
-impl Config {
-    /// The origin of the service without a trailing slash, such as `https://login.example.org`.
-    #[must_use]
-    pub fn public_origin(&self) -> String {
-        match &self.server.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", self.server.listen),
-        }
-    }
-
-    /// The same with another host: tenants' hosts are reached by the scheme and at the port of the service.
-    #[must_use]
-    pub fn origin_at(&self, host: &str) -> String {
-        let mut origin = self.public_origin();
-        if let Ok(mut url) = Url::parse(&origin)
-            && url.set_host(Some(host)).is_ok()
-        {
-            origin = url.origin().ascii_serialization();
-        }
-        origin
-    }
-
-    /// Whether people and devices reach the service over TLS.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.server.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
-    }
-}
-
 impl DeviceFlow {
     /// How long both codes live.
     #[must_use]
     pub fn code_lifetime(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.code_lifetime_seconds))
-    }
-}
-
-impl Mail {
-    /// Whether mail is sent at all.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.smtp_url.is_some()
-    }
-
-    /// The mail server as the mail library wants it: everywhere but on this machine, nothing is said before the
-    /// connection is encrypted.
-    #[must_use]
-    pub fn server_url(&self) -> String {
-        let Some(url) = &self.smtp_url else { return String::new() };
-        let mut url = url.clone();
-        if url.scheme() == "smtp" && !self.is_loopback() {
-            url.set_query(Some("tls=required"));
-        }
-        url.into()
-    }
-
-    /// Whether the mail server is on this machine. Only special schemes have hosts that are parsed.
-    fn is_loopback(&self) -> bool {
-        let host = self.smtp_url.as_ref().and_then(Url::host_str).unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-        host == "localhost" || address.is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 }
 
@@ -350,13 +286,6 @@ impl Keys {
             rotation: (self.rotation_days > 0).then(|| TimeDelta::days(self.rotation_days.into())),
             announcement: TimeDelta::hours(self.announce_hours.into()),
         }
-    }
-}
-
-/// The URL carries a password.
-impl std::fmt::Debug for Mail {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mail").field("from", &self.from).finish_non_exhaustive()
     }
 }
 

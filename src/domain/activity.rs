@@ -1,5 +1,6 @@
 //! Figures over time, for administrators: what happens is counted in memory where it happens, by this file and by
-//! the polls themselves, and written down every few seconds. A server that is killed forgets the last of them.
+//! the polls themselves, and written down every few seconds; by a command, at its end. A server that is killed forgets
+//! the last of them.
 
 use chrono::{DateTime, Utc};
 
@@ -35,7 +36,7 @@ fn decided(action: Action, count: u64) {
         .increment(count);
 }
 
-/// Writes down what this server has counted until now. What cannot be written is kept.
+/// Writes down what this process has counted until now. What cannot be written is kept.
 pub async fn write(app: &App) -> store::Result<()> {
     let _turn = app.activity.turn().await;
     let taken = app.activity.take();

@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
-use super::device_flow::open::Consent;
+use super::device_flow::consent::Consent;
 use crate::app::App;
 use crate::model::approval_notice::{ATTEMPT, Approved, DueNotice, LINK_LIFETIME, next_attempt};
 use crate::model::approver::Approver;

@@ -4,17 +4,19 @@
 //! A shared office or machine must not look like one: only accounts count that had nothing to do with the source
 //! before, and only approvals from far away and reports from other networks.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::audit;
 use super::token_families::{Ending, record_end};
+use super::{activity, audit};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{TenantId, UserId};
+use crate::model::ids::{TenantId, TokenFamilyId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
@@ -110,15 +112,7 @@ async fn freeze(
 ) -> store::Result<EndedCodes> {
     let (now, source) = (app.clock.now(), frozen.source);
     let is_new = frozen_sources::freeze(&mut *db, tenant, frozen, actor.kind(), signs, now).await?;
-    let mut codes = Vec::new();
-    loop {
-        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
-        let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
-        codes.extend(killed);
-        if last {
-            break;
-        }
-    }
+    let codes = refuse_waiting(&mut *db, tenant, source, now).await?;
     let codes = EndedCodes::announced(codes, &mut *db).await?;
     if is_new {
         let details = json!({"signs": told(signs), "until": frozen.until, "codes": codes.len()});
@@ -128,6 +122,24 @@ async fn freeze(
         tracing::warn!(tenant = %tenant, source = %source, ?signs, "a source of codes is frozen");
     }
     Ok(codes)
+}
+
+/// Ends the codes of a source that wait for a decision.
+async fn refuse_waiting(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    source: IpNet,
+    now: DateTime<Utc>,
+) -> store::Result<Vec<SecretHash>> {
+    let mut codes = Vec::new();
+    loop {
+        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
+        let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
+        codes.extend(killed);
+        if last {
+            return Ok(codes);
+        }
+    }
 }
 
 /// The sources that are frozen, or that something has spoken against since then.
@@ -155,8 +167,9 @@ pub async fn inspect(
 ) -> store::Result<Campaign> {
     let (now, mut transaction) = (app.clock.now(), app.begin(tenant).await?);
     let undone = undo(&mut transaction, tenant, source, since, now).await?;
+    let waiting = refuse_waiting(&mut transaction, tenant, source, now).await?;
     transaction.rollback().await?;
-    Ok(undone.campaign())
+    Ok(undone.campaign(waiting.len()))
 }
 
 /// Undoes all that came from a source since then, and freezes it: devices that were connected with its codes lose
@@ -181,16 +194,17 @@ pub async fn revoke(
         let ending = Ending { actor: actor.clone(), reason, origin: None, details };
         record_end(app, &mut *transaction, tenant, *family, ending).await?;
     }
-    let campaign = undone.campaign();
+    let campaign = undone.campaign(waiting.len());
     let details = json!({"since": since, "devices": campaign.devices, "accounts": campaign.accounts,
                          "codes": campaign.codes});
     let event = event(Action::CampaignRevoked, Outcome::Success, actor, source, details);
     audit::record(app, &mut *transaction, tenant, &event).await?;
-    let codes = EndedCodes::announced(undone.codes, &mut transaction).await?;
+    let taken_back = EndedCodes::announced(undone.taken_back, &mut transaction).await?;
     transaction.commit().await?;
     app.cached.renew();
     waiting.tell_memory(app);
-    codes.tell_memory(app);
+    taken_back.tell_memory(app);
+    activity::count_denials(app, tenant, waiting.len());
     Ok(campaign)
 }
 
@@ -207,17 +221,18 @@ pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -
     Ok(true)
 }
 
-/// What was undone in a transaction.
+/// What was undone in a transaction, beside the codes that wait.
 struct Undone {
-    families: Vec<(crate::model::ids::TokenFamilyId, UserId)>,
-    codes: Vec<SecretHash>,
+    families: Vec<(TokenFamilyId, UserId)>,
+    /// Codes that were approved and not collected.
+    taken_back: Vec<SecretHash>,
 }
 
 impl Undone {
-    fn campaign(&self) -> Campaign {
-        let accounts: std::collections::HashSet<UserId> =
-            self.families.iter().map(|(_, user)| *user).collect();
-        Campaign { devices: self.families.len(), accounts: accounts.len(), codes: self.codes.len() }
+    fn campaign(&self, waiting: usize) -> Campaign {
+        let accounts: HashSet<UserId> = self.families.iter().map(|(_, user)| *user).collect();
+        let codes = self.taken_back.len() + waiting;
+        Campaign { devices: self.families.len(), accounts: accounts.len(), codes }
     }
 }
 
@@ -230,15 +245,8 @@ async fn undo(
 ) -> store::Result<Undone> {
     let reason = RevocationReason::CampaignRevoked;
     let families = token_families::revoke_of_source(&mut *db, tenant, source, since, reason, now).await?;
-    let mut codes = sources::take_back_approved(&mut *db, tenant, source, since, now).await?;
-    loop {
-        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
-        let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
-        codes.extend(killed);
-        if last {
-            return Ok(Undone { families, codes });
-        }
-    }
+    let taken_back = sources::take_back_approved(db, tenant, source, since, now).await?;
+    Ok(Undone { families, taken_back })
 }
 
 fn told(signs: Signs) -> serde_json::Value {

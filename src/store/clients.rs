@@ -1,20 +1,18 @@
 //! `clients`
 
+mod row;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::PgExecutor;
-use url::Url;
-use uuid::Uuid;
 
-use super::{Result, hash32, policy_changes};
-use crate::model::client::{
-    AuthMethod, Client, ClientKeys, DynamicRegistration, GrantType, OwnerRights, ScopePolicy,
-};
+use super::{Result, policy_changes};
+use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::policy::PolicyChanges;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
-use crate::model::version::Version;
+use row::{ClientRow, grant_names, published_keys, registered_keys, registered_metadata, registration_token};
 
 /// The client with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
@@ -102,83 +100,6 @@ pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId, filter: &Filter) -
         filter.enabled
     );
     Ok(count.fetch_one(db).await?)
-}
-
-#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
-struct ClientRow {
-    client_id: String,
-    name: String,
-    auth_method: String,
-    secret_hash: Option<Vec<u8>>,
-    grant_types: Vec<String>,
-    scopes: Vec<String>,
-    scope_policy: String,
-    first_party: bool,
-    owner_user_id: Option<Uuid>,
-    enabled: bool,
-    signing_alg: Option<String>,
-    previous_secret_hash: Option<Vec<u8>>,
-    jwks: Option<Value>,
-    jwks_uri: Option<String>,
-    dpop_bound_access_tokens: bool,
-    introspects: Vec<String>,
-    tokens_not_before: Option<DateTime<Utc>>,
-    policy: Value,
-    registered_dynamically: bool,
-    registration_token_hash: Option<Vec<u8>>,
-    registered_metadata: Value,
-    version: Version,
-    created_at: DateTime<Utc>,
-    owner_roles: Option<Vec<String>>,
-    owner_enabled: Option<bool>,
-    owner_locked_at: Option<DateTime<Utc>>,
-}
-
-impl ClientRow {
-    fn into_stored(self, tenant: TenantId) -> Stored<Client> {
-        let (version, created_at) = (self.version, self.created_at);
-        Stored { value: self.into_client(tenant), version, created_at }
-    }
-
-    fn into_client(self, tenant: TenantId) -> Client {
-        let is_active = self.owner_enabled.unwrap_or_default() && self.owner_locked_at.is_none();
-        Client {
-            tenant_id: tenant,
-            client_id: ClientId::from_known(self.client_id),
-            name: self.name,
-            // The column's check allows no other word; a public client is the one that can do least.
-            auth_method: AuthMethod::parse(&self.auth_method).unwrap_or(AuthMethod::None),
-            secret_hash: self.secret_hash.as_deref().and_then(hash32),
-            grant_types: self.grant_types.iter().filter_map(|grant| GrantType::parse(grant)).collect(),
-            scopes: self.scopes.into_iter().collect(),
-            scope_policy: ScopePolicy::parse(&self.scope_policy).unwrap_or(ScopePolicy::Explicit),
-            first_party: self.first_party,
-            owner: self.owner_user_id.map(UserId),
-            owner_rights: self.owner_roles.map(|roles| OwnerRights {
-                is_active,
-                roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
-            }),
-            enabled: self.enabled,
-            signing_algorithm: self.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
-            previous_secret_hash: self.previous_secret_hash.as_deref().and_then(hash32),
-            keys: match (self.jwks, self.jwks_uri) {
-                (Some(set), _) => Some(ClientKeys::Registered(set.into())),
-                // Only addresses are ever written there.
-                (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
-            },
-            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
-            introspects: self.introspects,
-            tokens_not_before: self.tokens_not_before,
-            policy: policy_changes(self.policy),
-            registration: match (self.registered_dynamically, self.registered_metadata) {
-                (true, Value::Object(metadata)) => Some(DynamicRegistration {
-                    token_hash: self.registration_token_hash.as_deref().and_then(hash32),
-                    metadata,
-                }),
-                _ => None,
-            },
-        }
-    }
 }
 
 /// Adds a client; whether the identifier was free.
@@ -314,29 +235,6 @@ pub async fn raise_tokens_not_before(
     .await?)
 }
 
-fn registered_keys(client: &Client) -> Option<&Value> {
-    match &client.keys {
-        Some(ClientKeys::Registered(set)) => Some(set.document()),
-        _ => None,
-    }
-}
-
-fn published_keys(client: &Client) -> Option<&str> {
-    match &client.keys {
-        Some(ClientKeys::Published(uri)) => Some(uri.as_str()),
-        _ => None,
-    }
-}
-
-fn registration_token(client: &Client) -> Option<&[u8]> {
-    let hash = client.registration.as_ref()?.token_hash.as_ref()?;
-    Some(&hash.0)
-}
-
-fn registered_metadata(client: &Client) -> Value {
-    Value::Object(client.registration.as_ref().map(|own| own.metadata.clone()).unwrap_or_default())
-}
-
 /// Takes a scope from every client that is registered for it; how many there were.
 pub async fn take_scope(
     db: impl PgExecutor<'_>,
@@ -354,8 +252,4 @@ pub async fn take_scope(
     .execute(db)
     .await?;
     Ok(changed.rows_affected())
-}
-
-fn grant_names(client: &Client) -> Vec<String> {
-    client.grant_types.iter().map(|grant| grant.as_str().to_owned()).collect()
 }

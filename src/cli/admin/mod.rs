@@ -23,6 +23,7 @@ use super::Outcome;
 use super::setup::{self, Hold, MissingPostgres};
 use crate::app::App;
 use crate::config::Config;
+use crate::domain::activity;
 use crate::model::tenant::TenantSlug;
 use crate::store;
 
@@ -134,6 +135,8 @@ pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
         setup::prepare(&app).await?;
     }
     let done = carry_out(&app, args.tenant.as_deref(), args.command).await;
+    // Nobody writes down later what this process has counted.
+    let counted = activity::write(&app).await;
     database.close().await?;
     let (sentence, document) = done?;
     let mut out = std::io::stdout();
@@ -142,7 +145,7 @@ pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
     } else {
         writeln!(out, "{sentence}")?;
     }
-    Ok(())
+    counted.map_err(|error| format!("it is done, but missing in the figures: {error}").into())
 }
 
 async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {

@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::facts::{Facts, KeyStanding, Proximity, least_distance_km};
-use super::judge::{self, Finding, Sides, Step};
+use super::finding::{Finding, heaviest};
+use super::judge::{self, Sides, Step};
 use crate::app::App;
-use crate::domain::device_flow::open::Consent;
+use crate::domain::device_flow::consent::Consent;
 use crate::domain::policies;
 use crate::model::approver::Approver;
 use crate::model::policy::approval::{ApprovalPolicy, Mode, Verdict};
@@ -60,7 +61,7 @@ impl Assessment {
     /// What would be enforced if the rules were.
     #[must_use]
     pub fn unenforced(&self) -> Verdict {
-        judge::heaviest(&self.reasons)
+        heaviest(&self.reasons)
     }
 }
 

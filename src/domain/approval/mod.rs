@@ -7,8 +7,10 @@
 
 pub mod assess;
 pub mod facts;
+pub mod finding;
 pub mod judge;
 
 pub use assess::{Approving, Assessment, assess};
 pub use facts::{Facts, KeyStanding, Proximity};
-pub use judge::{Finding, Reason, Step, may_connect_from};
+pub use finding::{Finding, Reason};
+pub use judge::{Step, may_connect_from};

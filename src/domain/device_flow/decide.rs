@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::choices::{ChoiceRefused, Choices};
-use super::open::{self, OpenRefused, consent};
+use super::consent::consent;
+use super::open::{self, OpenRefused};
 use super::precautions::require;
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};

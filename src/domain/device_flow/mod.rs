@@ -3,8 +3,8 @@
 //! 1. The device asks for codes: [`start`] (§3.1, §3.2).
 //! 2. It shows the user code and the address to the person (§3.3).
 //! 3. The person signs in and enters the code: [`open`] (§3.3).
-//! 4. The person reads who asks, from where, for what, and says yes or no: [`decide`] (§3.3, §5.4), with what they
-//!    choose, by the rule in [`choices`].
+//! 4. The person reads who asks, from where, for what ([`consent`]), and says yes or no: [`decide`] (§3.3, §5.4), with
+//!    what they choose, by the rule in [`choices`].
 //! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later. Where the policy wants it, the device must [`confirm`] what was approved.
@@ -17,6 +17,7 @@ pub mod bookkeeping;
 pub mod choices;
 mod collect;
 pub mod confirm;
+pub mod consent;
 pub mod decide;
 pub mod end;
 pub mod open;

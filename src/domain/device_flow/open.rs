@@ -2,27 +2,21 @@
 //!
 //! Whatever is wrong with a code, the person is told the same: nobody learns which codes are live.
 
-use std::sync::Arc;
-
 use serde_json::json;
 use sqlx::{Postgres, Transaction};
 
-use super::choices::Offer;
-use super::unseal_user_code;
+use super::consent::{Consent, asked_of};
 use crate::app::App;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{audit, granting, guards, policies, sign_in};
+use crate::domain::{audit, guards, sign_in};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::client::{Client, GrantType};
 use crate::model::device_session::{CodeArrival, DeviceRequest, MAX_OPENINGS, Phase};
 use crate::model::ids::{DeviceSessionId, UserId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
-use crate::model::resource::Resource;
-use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::StoreError;
@@ -244,89 +238,4 @@ pub(super) async fn record_refusal(
         details: json!({"reason": reason}),
     };
     audit::record(app, &app.db, tenant.id, &event).await
-}
-
-/// What the person is asked to agree to.
-#[derive(Debug)]
-pub struct Consent {
-    /// The request.
-    pub request: DeviceRequest,
-    /// Who asks.
-    pub client: Arc<Client>,
-    /// The code, to compare it with the device's.
-    pub user_code: UserCode,
-    /// The rights, as the person would grant them now.
-    pub scopes: Vec<Scope>,
-    /// The services it asks for by name; none: the tenant's default.
-    pub resources: Vec<Resource>,
-    /// What the person may choose.
-    pub offer: Offer,
-}
-
-impl Consent {
-    /// The names of the rights.
-    #[must_use]
-    pub fn scope_names(&self) -> ScopeSet {
-        self.scopes.iter().map(|scope| scope.name.clone()).collect()
-    }
-}
-
-/// What this approver has open, if it still waits for a decision. Reading changes nothing.
-pub async fn opened(app: &App, tenant: &Tenant, approver: &Approver) -> Result<Option<Consent>, OAuthError> {
-    match openings::held_by(&app.db, tenant.id, approver.id, app.clock.now()).await? {
-        Some(id) => consent(app, tenant, approver, id).await,
-        None => Ok(None),
-    }
-}
-
-/// What `id` asks for, if this approver has it open and its client may still ask.
-pub(super) async fn consent(
-    app: &App,
-    tenant: &Tenant,
-    approver: &Approver,
-    id: DeviceSessionId,
-) -> Result<Option<Consent>, OAuthError> {
-    match openings::find(&app.db, tenant.id, id).await? {
-        Some(request) if request.opened_by == Some(approver.id) => {
-            asked_of(app, tenant, approver, request).await
-        }
-        _ => Ok(None),
-    }
-}
-
-/// What a request asks of this approver, if its client may still ask.
-async fn asked_of(
-    app: &App,
-    tenant: &Tenant,
-    approver: &Approver,
-    request: DeviceRequest,
-) -> Result<Option<Consent>, OAuthError> {
-    let Some(client) = app.cached.client(&app.db, tenant.id, request.session.client_id.as_str()).await?
-    else {
-        return Ok(None);
-    };
-    let may_ask = client.enabled && !client.owner_is_shut() && client.may_use(GrantType::DeviceCode);
-    if !may_ask {
-        return Ok(None);
-    }
-    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let known = app.cached.resources(&app.db, tenant.id).await?;
-    let (asked, key) = (request.requested_scopes.as_ref(), request.session.dpop_key);
-    let granted = granting::grantable(asked, &client, &catalogue, &approver.user, key);
-    let policy = policies::effective(app, tenant, &client);
-    let longest = granting::longest(&granted, &catalogue);
-    Ok(Some(Consent {
-        user_code: unseal_user_code(app, &request)?,
-        resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
-        scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
-        offer: Offer::of(granted, longest, &client, key, &policy, &app.config.tokens),
-        request,
-        client,
-    }))
-}
-
-/// The service with the name people know it by. The tenant's default has none unless it is registered.
-fn named(known: &[Resource], uri: &str) -> Resource {
-    let found = known.iter().find(|resource| resource.uri == uri).cloned();
-    found.unwrap_or_else(|| Resource { uri: uri.to_owned(), name: uri.to_owned() })
 }

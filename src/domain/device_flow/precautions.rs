@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use super::consent::Consent;
 use super::decide::DecisionRefused;
-use super::open::{Consent, record_refusal};
+use super::open::record_refusal;
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
 use crate::domain::sign_in::strength::Shortfall;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::consent::consent;
 use super::decide::DecisionRefused;
-use super::open::consent;
 use crate::app::App;
 use crate::domain::approval::Proximity;
 use crate::domain::campaigns::{self, EndedCodes};

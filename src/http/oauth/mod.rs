@@ -1,6 +1,7 @@
 //! The OAuth endpoints. Errors are RFC 6749 §5.2 bodies, and nothing here is ever cached.
 
 pub mod consent;
+pub mod consent_body;
 pub mod consent_refusal;
 pub mod device_authorization;
 pub mod introspect;

@@ -195,6 +195,11 @@ impl Browser {
         self.show(status, &page)
     }
 
+    /// A page that tells that a link is not good any more.
+    pub(super) fn tell_dead_link(self, title: Phrase, text: Phrase) -> Response {
+        self.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
+    }
+
     /// Sends the browser to another page of the tenant, always by GET (RFC 9700 §4.12).
     pub(super) fn go_to(self, path: &str) -> Response {
         let target = format!("{}{path}", self.site.prefix(&self.tenant.slug));

@@ -11,15 +11,17 @@ use super::browser::Browser;
 use super::carried_code::{self, Stage};
 use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
+use super::device_words::DeviceWords;
 use super::languages::{Language, Phrase};
+use super::risk_words::RiskWords;
 use super::sign_in::way_to_more;
-use super::views::{ConfirmationPage, ConsentPage, DeviceWords, RiskWords, Tone};
+use super::views::{ConfirmationPage, ConsentPage, Tone};
 use super::{PageRefusal, browser_names, places, risk_words, try_again_after, words};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
+use crate::domain::device_flow::consent::{self, Consent};
 use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, DecisionRefused};
-use crate::domain::device_flow::open::{self, Consent};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::browser_session::BrowserSession;
@@ -29,7 +31,7 @@ use crate::model::policy::approval::Verdict;
 /// Shows what this browser has open. Showing changes nothing.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
+    let Some(consent) = consent::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
     };
     let risk = risk(&app, &browser, session, &consent).await?;
@@ -59,7 +61,7 @@ async fn ask_again(
     error: Phrase,
 ) -> Result<Response, PageRefusal> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
-    let Some(consent) = open::opened(app, &browser.tenant, &Approver::from(session)).await? else {
+    let Some(consent) = consent::opened(app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(already_handled(browser));
     };
     let found = risk(app, &browser, session, &consent).await?;
@@ -128,7 +130,7 @@ pub(super) async fn decide(
         }
         Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
         Err(DecisionRefused::SignInNeeded(shortfall)) => {
-            if let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? {
+            if let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? {
                 let arrival = consent.request.arrival;
                 let code = consent.user_code.as_str();
                 carried_code::carry(&app, &mut browser, code, Stage::Entered, arrival);
@@ -136,7 +138,7 @@ pub(super) async fn decide(
             Ok(browser.go_to(way_to_more(shortfall)))
         }
         Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
-            let Some(consent) = open::opened(&app, &browser.tenant, &approver).await? else {
+            let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? else {
                 return Ok(browser.go_to("/device"));
             };
             let risk = risk(&app, &browser, session, &consent).await?;

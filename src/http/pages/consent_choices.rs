@@ -3,7 +3,7 @@
 use super::languages::{Language, Phrase};
 use super::words;
 use crate::domain::device_flow::choices::{Choices, Offer};
-use crate::domain::device_flow::open::Consent;
+use crate::domain::device_flow::consent::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
 use crate::model::device::displayable;

@@ -7,14 +7,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use zeroize::Zeroizing;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::languages::{Language, Phrase};
 use super::views::{FirstAdministratorPage, Tone};
+use super::{PageRefusal, password_words};
 use crate::app::App;
 use crate::domain::first_administrator;
-use crate::domain::passwords::UnfitPassword;
 use crate::domain::users::UserError;
 use crate::http::parameters::Parameters;
 
@@ -51,7 +50,7 @@ pub(super) async fn create(
         match first_administrator::create(&app, &browser.tenant, &token, name, password, &origin).await {
             Ok(()) => return Ok(done(browser)),
             Err(UserError::Store(error)) => return Err(error.into()),
-            Err(error) => refusal(language, &error),
+            Err(error) => refusal(language, &error)?,
         }
     } else {
         Some(language.t("set-password-error-different"))
@@ -63,15 +62,13 @@ pub(super) async fn create(
 }
 
 /// What is told beside the form; `None`: there is nothing more to fill in.
-fn refusal(language: Language, error: &UserError) -> Option<Phrase> {
-    Some(match error {
+fn refusal(language: Language, error: &UserError) -> Result<Option<Phrase>, PageRefusal> {
+    Ok(Some(match error {
         UserError::UnfitUsername => language.t("first-administrator-error-name"),
         UserError::UsernameTaken => language.t("first-administrator-error-taken"),
-        UserError::Password(UnfitPassword::Length) => language.t("set-password-error-length"),
-        UserError::Password(UnfitPassword::Username) => language.t("password-error-username"),
-        UserError::Password(UnfitPassword::Common) => language.t("password-error-common"),
-        _ => return None,
-    })
+        UserError::Password(unfit) => password_words::unfit(language, unfit)?,
+        _ => return Ok(None),
+    }))
 }
 
 fn form(
@@ -97,5 +94,5 @@ fn over(browser: Browser) -> Response {
     let language = browser.language;
     let title = language.t("first-administrator-over-title");
     let text = language.t("first-administrator-over");
-    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
+    browser.tell_dead_link(title, text)
 }

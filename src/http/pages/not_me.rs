@@ -54,5 +54,5 @@ pub(super) async fn disown(
 
 fn dead_link(browser: Browser) -> Response {
     let (title, text) = (browser.language.t("not-me-dead-title"), browser.language.t("not-me-dead"));
-    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
+    browser.tell_dead_link(title, text)
 }

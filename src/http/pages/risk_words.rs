@@ -1,11 +1,29 @@
 //! What was found about an approval, in words for the person who decides.
 
 use super::languages::{Language, Phrase};
-use super::views::RiskWords;
 use super::{places, words};
 use crate::domain::approval::{Assessment, KeyStanding, Reason, Step};
 use crate::model::place::Place;
 use crate::model::policy::approval::{Mode, Verdict};
+
+/// How an approval looks, and what it takes.
+#[derive(Debug, Clone)]
+pub struct RiskWords {
+    /// What was found, as whole sentences.
+    pub reasons: Vec<Phrase>,
+    /// Where the device and the browser are, and what that may mean, if one of them is about that.
+    pub places: Option<Phrase>,
+    /// Whether it can be approved at all.
+    pub can_approve: bool,
+    /// Whether the person must sign in once more first.
+    pub must_sign_in: bool,
+    /// Whether the person must type the code.
+    pub must_retype: bool,
+    /// Why what they typed was not accepted.
+    pub retype_error: Option<Phrase>,
+    /// What is known of the device's key, as a whole sentence.
+    pub key: Option<Phrase>,
+}
 
 /// What the page says. In report-only mode it says nothing of what only would have happened.
 pub(super) fn of(

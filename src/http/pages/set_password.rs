@@ -7,14 +7,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use zeroize::Zeroizing;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::languages::Phrase;
 use super::views::{SetPasswordPage, Tone};
+use super::{PageRefusal, password_words};
 use crate::app::App;
 use crate::domain::password_links;
-use crate::domain::passwords::UnfitPassword;
 use crate::domain::users::UserError;
 use crate::http::parameters::Parameters;
 
@@ -61,14 +60,8 @@ pub(super) async fn choose(
             language.t("set-password-done"),
             Some(language.t("set-password-continue")),
         )),
-        Err(UserError::Password(UnfitPassword::Length)) => {
-            refuse(browser, user.username, token, language.t("set-password-error-length"))
-        }
-        Err(UserError::Password(UnfitPassword::Username)) => {
-            refuse(browser, user.username, token, language.t("password-error-username"))
-        }
-        Err(UserError::Password(UnfitPassword::Common)) => {
-            refuse(browser, user.username, token, language.t("password-error-common"))
+        Err(UserError::Password(unfit)) => {
+            refuse(browser, user.username, token, password_words::unfit(language, &unfit)?)
         }
         Err(UserError::Store(error)) => Err(error.into()),
         Err(_) => Ok(over(browser)),
@@ -90,5 +83,5 @@ fn form(
 fn over(browser: Browser) -> Response {
     let language = browser.language;
     let (title, text) = (language.t("set-password-over-title"), language.t("set-password-over"));
-    browser.tell(StatusCode::NOT_FOUND, Tone::Problem, title, text, None)
+    browser.tell_dead_link(title, text)
 }

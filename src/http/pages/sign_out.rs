@@ -9,7 +9,7 @@ use super::PageRefusal;
 use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use crate::app::App;
-use crate::domain::device_flow::open;
+use crate::domain::device_flow::consent;
 use crate::domain::sign_in;
 use crate::model::approver::Approver;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
@@ -20,7 +20,7 @@ pub(super) async fn sign_out(
     CsrfChecked { mut browser, .. }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     if let Some(session) = browser.session.take() {
-        let opened = open::opened(&app, &browser.tenant, &Approver::from(&session)).await?;
+        let opened = consent::opened(&app, &browser.tenant, &Approver::from(&session)).await?;
         sign_in::sign_out(&app, &session, &browser.origin).await?;
         match opened {
             Some(consent) => {

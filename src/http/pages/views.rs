@@ -6,7 +6,9 @@
 use askama::Template;
 
 use super::consent_choices::ConsentChoices;
+use super::device_words::DeviceWords;
 use super::languages::{Language, Phrase};
+use super::risk_words::RiskWords;
 use super::theme::ThemeFrame;
 
 /// What every page shows around its content.
@@ -137,25 +139,6 @@ pub struct ConsentPage {
     pub risk: RiskWords,
 }
 
-/// How an approval looks, and what it takes.
-#[derive(Debug, Clone)]
-pub struct RiskWords {
-    /// What was found, as whole sentences.
-    pub reasons: Vec<Phrase>,
-    /// Where the device and the browser are, and what that may mean, if one of them is about that.
-    pub places: Option<Phrase>,
-    /// Whether it can be approved at all.
-    pub can_approve: bool,
-    /// Whether the person must sign in once more first.
-    pub must_sign_in: bool,
-    /// Whether the person must type the code.
-    pub must_retype: bool,
-    /// Why what they typed was not accepted.
-    pub retype_error: Option<Phrase>,
-    /// What is known of the device's key, as a whole sentence.
-    pub key: Option<Phrase>,
-}
-
 /// What the device must send before an approval counts.
 #[derive(Debug, Clone, Template)]
 #[template(path = "confirmation.html", config = ".askama.toml")]
@@ -186,39 +169,6 @@ pub struct NotMePage {
     pub approved_at_words: Phrase,
     /// What the link of the message carries.
     pub token: String,
-}
-
-/// What a device told about itself. Nothing of it is verified.
-#[derive(Debug, Clone, Default)]
-pub struct DeviceWords {
-    /// The name its owner gave it.
-    pub name: Option<String>,
-    /// The operating system.
-    pub os: Option<String>,
-    /// The host name.
-    pub hostname: Option<String>,
-    /// The version of the client.
-    pub client_version: Option<String>,
-    /// The browser that its request says it is, if that is one we know.
-    pub browser: Option<Phrase>,
-    /// The `User-Agent` header of its request, if that names no browser that we know.
-    pub user_agent: Option<String>,
-}
-
-impl DeviceWords {
-    /// The statements the device made, each with its label, in the order in which the page shows them.
-    fn statements(&self, frame: &PageFrame) -> Vec<(Phrase, &str)> {
-        [
-            (frame.t("consent-device-name"), &self.name),
-            (frame.t("consent-device-os"), &self.os),
-            (frame.t("consent-device-hostname"), &self.hostname),
-            (frame.t("consent-device-version"), &self.client_version),
-            (frame.t("consent-device-user-agent"), &self.user_agent),
-        ]
-        .into_iter()
-        .filter_map(|(label, value)| Some((label, value.as_deref()?)))
-        .collect()
-    }
 }
 
 /// A page that only tells something: an outcome or an error.
@@ -420,17 +370,5 @@ mod tests {
         let deny = page.find(r#"value="deny""#).expect("a button to deny");
         let approve = page.find(r#"value="approve""#).expect("a button to approve");
         assert!(deny < approve);
-    }
-
-    #[test]
-    fn only_what_the_device_said_is_listed() {
-        assert!(DeviceWords::default().statements(&frame()).is_empty());
-        let device = DeviceWords { os: Some("Android 14".to_owned()), ..DeviceWords::default() };
-        let said: Vec<_> = device
-            .statements(&frame())
-            .into_iter()
-            .map(|(label, value)| (label.to_string(), value))
-            .collect();
-        assert_eq!(said, [("System".to_owned(), "Android 14")]);
     }
 }

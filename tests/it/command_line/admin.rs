@@ -3,7 +3,9 @@
 use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::json;
 
-use super::process::{DataDir, json_of, refusal, run, run_json, run_with_line};
+use super::process::{DataDir, SharedDatabase, json_of, refusal, run, run_json, run_with_line};
+use crate::support::Device;
+use crate::support::device::Proof;
 use crate::support::signer::ClientKey;
 
 const CREATE_TV: [&str; 7] = ["admin", "create-client", "--id", "tv", "--grant", "device_code", "--json"];
@@ -150,4 +152,25 @@ fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
     run_json(data.latchkey(&["admin", "set-tenant", "acme", "disabled", "--json"]));
     run_json(data.latchkey(&["admin", "delete-tenant", "acme", "--json"]));
     refusal(data.latchkey(&["admin", "set-tenant", "acme", "enabled"]));
+}
+
+#[tokio::test]
+async fn what_a_command_refuses_is_in_the_figures_when_it_ends() {
+    let database = SharedDatabase::new().await;
+    let server = database.serve_with(&[]);
+    let create = [&CREATE_TV[..], &["--scope", "openid"]].concat();
+    run_json(database.latchkey(&create));
+    let tv = Device::new(reqwest::Client::new(), &server.base, "tv", Proof::None);
+    for _ in 0..2 {
+        tv.start("openid").await;
+    }
+    let revoke = |more: &[&'static str]| {
+        let revoke = [&["admin", "revoke-campaign", "--source", "127.0.0.1", "--json"], more].concat();
+        run_json(database.latchkey(&revoke))["codes"].clone()
+    };
+    let counted = "SELECT coalesce(sum(denials), 0)::bigint FROM activity WHERE minutes = 60";
+    assert_eq!(revoke(&["--dry-run"]), 2);
+    assert_eq!(database.row::<(i64,)>(counted).await, (0,));
+    assert_eq!(revoke(&[]), 2);
+    assert_eq!(database.row::<(i64,)>(counted).await, (2,));
 }

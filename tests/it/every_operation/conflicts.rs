@@ -84,6 +84,8 @@ async fn of_users(asker: &mut Asker<'_>) {
         .await;
     let disabled = json!({"status": "disabled"});
     asker.refused(("admin_change_user", "own_account"), Method::PATCH, own.clone(), Some(disabled)).await;
+    let factor = format!("{own}/second-factor");
+    asker.refused(("admin_remove_second_factor", "own_account"), Method::DELETE, factor, None).await;
     asker.refused(("admin_delete_user", "own_account"), Method::DELETE, own, None).await;
 }
 

@@ -282,6 +282,10 @@ async fn console(server: &TestServer) -> Named {
     jo.set_up_authenticator(&server.clock).await;
     let user = hal.visit(&format!("/console/user?id={}", server.user_id("jo").await)).await;
     let link = hal.submit(&user, "/console/user/password-link", &[]).await;
+    let question = format!("/console/user/delete?id={}", server.user_id("jo").await);
+    let own = format!("/console/user/delete?id={}", server.user_id("hal").await);
+    server.person("kai", &[]).await;
+    let kai = hal.visit(&format!("/console/user/delete?id={}", server.user_id("kai").await)).await;
     let refused = hal.visit("/console/users/new").await;
     let refused = hal.submit(&refused, "/console/users/new", &[("username", "jo")]).await;
     activity::write(&server.app).await.expect("the database answers");
@@ -292,6 +296,9 @@ async fn console(server: &TestServer) -> Named {
         ("console's users of no role", hal.visit("/console/users?role=No").await),
         ("console's user", user),
         ("console's user with a link", link),
+        ("console's account to delete", hal.visit(&question).await),
+        ("console's own account, which stays", hal.visit(&own).await),
+        ("console's users but one", hal.submit(&kai, "/console/user/delete", &[]).await),
         ("console's new user refused", refused),
         ("console's sessions", list),
         ("console's sessions of nobody", hal.visit("/console/sessions?user=nobody").await),

@@ -1,6 +1,7 @@
 //! Many people talked into approving codes of one source, and many who are not.
 
 use chrono::TimeDelta;
+use latchkey::domain::activity;
 use latchkey::domain::campaigns::{self, Campaign};
 use latchkey::model::audit_event::Actor;
 use serde_json::json;
@@ -131,6 +132,10 @@ async fn one_command_undoes_all_that_came_from_a_source_and_nothing_else() {
     let living = server.count("SELECT count(*) FROM token_families WHERE revoked_at IS NULL").await;
     assert_eq!(living, 1);
     assert_eq!(server.audited("campaign.revoked", "success").await, 1);
+    // Of the two codes one waited; the other counts as approved.
+    activity::write(app).await.expect("the database answers");
+    let counted = "SELECT sum(denials)::bigint FROM activity WHERE minutes = 60";
+    assert_eq!(server.count(counted).await, 1);
     let listed = campaigns::list(app, DEFAULT_TENANT, since).await.expect("an answer");
     assert!(listed.iter().any(|suspected| suspected.source == source && suspected.frozen_until.is_some()));
 }

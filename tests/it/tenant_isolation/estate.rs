@@ -31,6 +31,7 @@ pub struct Estate {
     /// The owner of the devices, who may make clients.
     pub person: Person,
     csrf: String,
+    /// Somebody with a second factor.
     pub user_id: String,
     pub client_id: String,
     pub own_client_id: String,
@@ -71,7 +72,9 @@ impl Estate {
         let Proof::Basic(robot_secret) = &robot.proof else { panic!("the robot has a secret") };
         let administrator = server.person_of(tenant, &base, &name("root"), &["admin"]).await;
         let user = server.person_of(tenant, &base, &name("ada"), &["maker"]).await;
-        server.person_of(tenant, &base, &name("bob"), &[]).await;
+        let bob = server.person_of(tenant, &base, &name("bob"), &[]).await;
+        bob.sign_in().await;
+        bob.set_up_authenticator(&server.clock).await;
         let admin_token = console.connect(&administrator, "openid admin").await.string("access_token");
         let user_token = tv.connect(&user, DEVICE).await.string("access_token");
         let device_id = id_of(&tv.connect(&user, DEVICE).await);

@@ -1,7 +1,7 @@
 //! The form that says what a client is to be: the fields of the REST endpoint, read by the same rules.
 
 use crate::http::parameters::Parameters;
-use crate::http::rest::admin::clients::body::ClientFields;
+use crate::http::rest::admin::clients::fields::ClientFields;
 use crate::http::rest::problem::Problem;
 use crate::model::change::Change;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType};

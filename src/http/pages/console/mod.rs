@@ -19,6 +19,7 @@ mod sessions;
 mod try_it;
 mod user;
 mod user_changes;
+mod user_deletion;
 mod user_form;
 mod users;
 mod views;
@@ -68,6 +69,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/console/user/password-link", post(user_changes::start_password_link))
         .route("/console/user/second-factor", post(user_changes::remove_second_factor))
         .route("/console/user/sign-out", post(user_changes::sign_out))
+        .route("/console/user/delete", get(user_deletion::show).post(user_deletion::delete))
         .route(Section::Keys.path(), get(keys::show))
         .route("/console/keys/rotate", post(keys::rotate))
         .route(Section::Audit.path(), get(audit::show))

@@ -9,10 +9,10 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::super::PageRefusal;
 use super::super::languages::{Language, Phrase};
 use super::super::places::in_words;
 use super::super::views::PageFrame;
+use super::super::{PageRefusal, browser_names};
 use super::audit::EventRow;
 use super::links::link;
 use super::views::{Moment, Navigation, SIGNED_IN_AGAIN};
@@ -26,7 +26,7 @@ use crate::model::user::{Role, Standing};
 use crate::store::audit_events::{self, Filter, StoredEvent};
 use crate::store::browser_sessions::{self, ListedSession};
 use crate::store::users::{self, Account};
-use crate::store::{devices, totp_secrets};
+use crate::store::{self, devices, totp_secrets};
 
 /// Where accounts' pages are.
 pub(super) const HERE: &str = "/console/user";
@@ -55,6 +55,7 @@ struct UserPage {
     did_href: String,
     done_href: String,
     change_href: String,
+    delete_href: String,
     /// The link for choosing a password, shown this once.
     link: Option<ShownLink>,
     note: Option<&'static str>,
@@ -76,7 +77,9 @@ impl std::fmt::Debug for ShownLink {
 /// A signed-in browser in words.
 #[derive(Debug)]
 struct BrowserRow {
-    program: Option<String>,
+    /// As it calls itself, where that is known to be what it writes.
+    name: Option<Phrase>,
+    user_agent: Option<String>,
     address: Option<String>,
     place: Option<Phrase>,
     signed_in: Moment,
@@ -86,7 +89,8 @@ struct BrowserRow {
 impl BrowserRow {
     fn of(session: ListedSession) -> Self {
         Self {
-            program: session.user_agent,
+            name: browser_names::in_words(Language::English, session.user_agent.as_deref()),
+            user_agent: session.user_agent,
             address: session.ip_address.map(|address| address.to_string()),
             place: session.place.as_ref().and_then(|place| in_words(Language::English, place)),
             signed_in: Moment::of(session.created_at),
@@ -153,8 +157,6 @@ pub(super) async fn page(
     let (tenant, now) = (visitor.tenant(), app.clock.now());
     let (id, name) = (account.user.id, account.user.username.clone());
     let idle = TimeDelta::seconds(i64::from(app.config.sign_in.idle_seconds));
-    let of_them = devices::listings::Filter { user: Some(id), ..devices::listings::Filter::default() };
-    let devices = devices::listings::count_up_to(&app.db, tenant, &of_them, COUNTED + 1, now).await?;
     let second_factor = totp_secrets::find(&app.db, tenant, id).await?;
     let browsers = browser_sessions::of_user(&app.db, tenant, id, now, idle).await?;
     let events = recent(app, &visitor, id).await?;
@@ -168,13 +170,14 @@ pub(super) async fn page(
         created: Moment::of(account.created_at),
         changed: Moment::of(account.updated_at),
         has_second_factor: second_factor.is_some_and(|stored| stored.confirmed),
-        devices: if devices > COUNTED { format!("more than {COUNTED}") } else { devices.to_string() },
+        devices: count_devices(app, &visitor, id).await?,
         devices_href: to(Section::Devices.path(), "user", &name),
         browsers: browsers.into_iter().map(BrowserRow::of).collect(),
         events,
         did_href: to(Section::Audit.path(), "actor", &id.to_string()),
         done_href: to(Section::Audit.path(), "target", &id.to_string()),
         change_href: to("/console/user/change", "id", &id.to_string()),
+        delete_href: to("/console/user/delete", "id", &id.to_string()),
         link: told
             .link
             .map(|link| ShownLink { url: link.url.to_string(), expires: Moment::of(link.expires_at) }),
@@ -184,6 +187,14 @@ pub(super) async fn page(
         frame,
     };
     Ok(answer(visitor, status, &page))
+}
+
+/// How many devices of a person there are, in words.
+pub(super) async fn count_devices(app: &App, visitor: &Visitor, id: UserId) -> store::Result<String> {
+    let (tenant, now) = (visitor.tenant(), app.clock.now());
+    let of_them = devices::listings::Filter { user: Some(id), ..devices::listings::Filter::default() };
+    let count = devices::listings::count_up_to(&app.db, tenant, &of_them, COUNTED + 1, now).await?;
+    Ok(if count > COUNTED { format!("more than {COUNTED}") } else { count.to_string() })
 }
 
 /// What they did and what was done to the account lately, newest first.

@@ -89,7 +89,7 @@ pub(super) async fn sign_out(
 }
 
 /// Goes back to the account, or tells there what stands against it.
-async fn settle(
+pub(super) async fn settle(
     app: &App,
     visitor: Visitor,
     account: Account,

@@ -23,6 +23,8 @@ use crate::store::users::{self, Account, Filter};
 
 /// How many accounts a page shows.
 const PAGE_SIZE: i64 = 50;
+/// What the address of the list says to somebody who has just deleted an account.
+pub(super) const DELETED: &str = "deleted";
 
 /// The page.
 #[derive(Debug, Template)]
@@ -32,6 +34,7 @@ struct UsersPage {
     nav: Navigation,
     wanted: Wanted,
     rows: Vec<UserRow>,
+    note: Option<&'static str>,
     error: Option<String>,
     newest: Option<String>,
     older: Option<String>,
@@ -108,6 +111,9 @@ pub(super) async fn show(
     let tenant = visitor.tenant();
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters)?;
+    let done = parameters.take("done");
+    let note =
+        (done.as_deref() == Some(DELETED)).then_some("The account is deleted, with all that was connected.");
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
     let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
@@ -125,6 +131,7 @@ pub(super) async fn show(
         newest: cursor.map(|_| wanted.address(&frame.base, None)),
         older,
         rows: found.into_iter().map(|account| UserRow::of(account, &frame.base)).collect(),
+        note,
         error,
         wanted,
         frame,

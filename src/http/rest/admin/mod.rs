@@ -17,6 +17,7 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod tenants;
 pub mod user_passwords;
+pub mod user_second_factors;
 pub mod users;
 pub mod webhooks;
 
@@ -44,6 +45,7 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(users::show, users::change, users::delete))
         .routes(routes!(users::sign_out))
         .routes(routes!(user_passwords::reset))
+        .routes(routes!(user_second_factors::delete))
         .routes(routes!(audit_log::list))
         .routes(routes!(clients::list, clients::create))
         .routes(routes!(clients::show, clients::update, clients::delete))

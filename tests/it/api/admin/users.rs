@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Office;
+use crate::support::device::send;
 use crate::support::{Answer, Person};
 
 const LIST: &str = "/admin/users";
@@ -183,6 +184,56 @@ async fn signing_somebody_out_ends_their_devices_and_browsers() {
 }
 
 #[tokio::test]
+async fn who_lost_their_second_factor_signs_in_with_the_password_alone() {
+    let office = Office::build().await;
+    let ada = office.server.ada().await;
+    ada.sign_in().await;
+    ada.set_up_authenticator(&office.server.clock).await;
+    let waiting = ada.at_another_browser();
+    assert_eq!(waiting.sign_in().await.location, "/sign-in/code");
+    let path = format!("{}/second-factor", office.path_of_user("ada").await);
+    let removed = office.ask(Method::DELETE, &path).await;
+    assert_eq!((removed.status.as_u16(), removed.text.as_str()), (204, ""), "{removed:?}");
+    assert_eq!(ada.at_another_browser().sign_in().await.location, "/device");
+    assert_ne!(waiting.visit("/sign-in/code").await.location, "/sign-in/code");
+    let left = "SELECT (SELECT count(*) FROM totp_secrets) + (SELECT count(*) FROM recovery_codes)";
+    assert_eq!(office.server.count(left).await, 0);
+    let again = office.ask(Method::DELETE, &path).await;
+    assert_eq!((again.status.as_u16(), again.error()), (404, "second_factor_not_found"), "{again:?}");
+    let told = office.get("/admin/audit-log?action=second_factor.removed").await.json["events"].clone();
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
+    let (actor, target) = (office.server.user_id("root").await, office.server.user_id("ada").await);
+    assert_eq!(told[0]["actor"]["id"], actor.to_string(), "{told}");
+    assert_eq!(told[0]["target"]["id"], target.to_string(), "{told}");
+    office.must_be_closed(Method::DELETE, &path).await;
+}
+
+#[tokio::test]
+async fn a_second_factor_is_not_removed_by_its_own_administrator_nor_from_a_browser_that_stood_open() {
+    let office = Office::build().await;
+    let grace = office.server.person("grace", &["admin"]).await;
+    grace.sign_in().await;
+    grace.set_up_authenticator(&office.server.clock).await;
+    let ada = office.server.ada().await;
+    ada.sign_in().await;
+    ada.set_up_authenticator(&office.server.clock).await;
+    let list = send(grace.browser().get(format!("{}{LIST}", office.server.base))).await;
+    let csrf = list.header("x-csrf-token").to_owned();
+    let remove = async |path: &str| {
+        let url = format!("{}{path}/second-factor", office.server.base);
+        send(grace.browser().delete(url).header("x-csrf-token", &csrf)).await
+    };
+    let (own, adas) = (office.path_of_user("grace").await, office.path_of_user("ada").await);
+    let refused = remove(&own).await;
+    assert_eq!((refused.status.as_u16(), refused.error()), (409, "own_account"), "{refused:?}");
+    office.server.clock.advance(901.0);
+    let refused = remove(&adas).await;
+    assert_eq!((refused.status.as_u16(), refused.error()), (403, "fresh_sign_in_required"), "{refused:?}");
+    assert_eq!(office.server.count("SELECT count(*) FROM totp_secrets").await, 2);
+    assert_eq!(office.server.audited("second_factor.removed", "success").await, 0);
+}
+
+#[tokio::test]
 async fn nobody_shuts_out_themself_or_the_last_administrator() {
     let office = Office::build().await;
     let own = office.path_of_user("root").await;
@@ -255,6 +306,7 @@ async fn accounts_are_listed_newest_first_by_filter_and_tenant() {
         (Method::DELETE, foreign.clone()),
         (Method::POST, format!("{foreign}/sign-out")),
         (Method::POST, format!("{foreign}/reset-password")),
+        (Method::DELETE, format!("{foreign}/second-factor")),
     ] {
         let answer = office.ask_with(method, &format!("{base}{path}"), &theirs).await;
         assert_eq!((answer.status.as_u16(), answer.error()), (404, "user_not_found"), "{path}: {answer:?}");

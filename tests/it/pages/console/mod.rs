@@ -25,7 +25,7 @@ const PAGES: [&str; 9] = [
     "/console/audit",
 ];
 /// Every form that changes something.
-const CHANGES: [&str; 16] = [
+const CHANGES: [&str; 17] = [
     "/console/devices/lock",
     "/console/devices/unlock",
     "/console/devices/disconnect",
@@ -40,6 +40,7 @@ const CHANGES: [&str; 16] = [
     "/console/user/password-link",
     "/console/user/second-factor",
     "/console/user/sign-out",
+    "/console/user/delete",
     "/console/client/try",
     "/console/keys/rotate",
 ];

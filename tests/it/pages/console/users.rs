@@ -1,6 +1,7 @@
 //! People's accounts in the console.
 
 use super::{post, signed_in};
+use crate::support::person::FIREFOX;
 use crate::support::{Page, TestServer};
 
 /// Where an account's page is.
@@ -123,6 +124,7 @@ async fn a_page_tells_all_that_belongs_to_an_account() {
         page.says("<bdi class=\"address\" translate=\"no\">127.0.0.1</bdi>")
             && !page.says("remove-second-factor")
     );
+    assert!(page.says("Firefox on Linux <span") && page.says(&format!(">{FIREFOX}</bdi>")), "{page:?}");
     ada.set_up_authenticator(&server.clock).await;
     let page = root.visit(&page_of(&server, "ada").await).await;
     assert!(page.says("an authenticator app") && page.says("remove-second-factor"));
@@ -130,7 +132,84 @@ async fn a_page_tells_all_that_belongs_to_an_account() {
     let looked_at = eve.visit(&page_of(&server, "ada").await).await;
     assert!(looked_at.status == 200 && !looked_at.says("/console/user/"), "{looked_at:?}");
     let own = root.visit(&page_of(&server, "root").await).await;
-    assert!(!own.says("/console/user/standing") && !own.says("/console/user/second-factor"));
+    for action in ["standing", "second-factor", "delete"] {
+        assert!(!own.says(&format!("/console/user/{action}")), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_nobody_knows_is_given_no_name_and_what_it_says_stays_text() {
+    let server = TestServer::start().await;
+    let (root, ada) = (signed_in(&server, "root", &["admin"]).await, server.ada().await);
+    let form = ada.visit("/sign-in").await;
+    let mut fields = form.form("/sign-in");
+    fields.insert("username".to_owned(), ada.username.clone());
+    fields.insert("password".to_owned(), ada.password.clone());
+    let request = ada.browser().post(format!("{}/sign-in", ada.base));
+    let request = request.header("user-agent", "Firefox on Linux <b>checked</b>").form(&fields);
+    request.send().await.expect("the server answers");
+    let page = root.visit(&page_of(&server, "ada").await).await;
+    assert!(page.says("Unknown<br>") && page.says("Linux &#60;b&#62;checked&#60;/b&#62;</bdi>"), "{page:?}");
+    assert!(!page.says("<b>checked"), "{page:?}");
+}
+
+#[tokio::test]
+async fn an_account_is_deleted_after_a_question() {
+    let server = TestServer::start().await;
+    let root = signed_in(&server, "root", &["admin"]).await;
+    let (name, tv) = ("ada<b>", server.tv().await);
+    let ada = server.person(name, &["maker"]).await;
+    let tokens = tv.connect(&ada, "openid offline_access").await;
+    let page = root.visit(&page_of(&server, name).await).await;
+    let question = page.location.replace("user?", "user/delete?");
+    assert!(page.says(&format!("href=\"{question}\"")), "{page:?}");
+    let asked = root.visit(&question).await;
+    for words in ["Delete <bdi translate=\"no\">ada&#60;b&#62;</bdi>?", "maker</span>", "<dd>1</dd>"] {
+        assert!(asked.says(words), "{words}: {asked:?}");
+    }
+    assert_eq!(server.audited("user.deleted", "success").await, 0, "a question changes nothing");
+    let done = root.submit(&asked, "/console/user/delete", &[]).await;
+    assert_eq!(done.location, "/console/users?done=deleted");
+    assert!(done.says("The account is deleted") && !done.says("ada&#60;b"), "{done:?}");
+    assert_eq!(root.visit(&page.location).await.status, 404);
+    assert_eq!(root.visit(&question).await.status, 404);
+    assert_eq!(root.submit(&asked, "/console/user/delete", &[]).await.status, 404, "twice");
+    tv.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
+    assert_eq!(ada.at_another_browser().sign_in().await.status, 400);
+    let by_root = "SELECT count(*) FROM audit_events e JOIN users u ON u.id::text = e.actor_id
+                   WHERE e.action = 'user.deleted' AND u.username = 'root'";
+    assert_eq!(server.count(by_root).await, 1);
+}
+
+#[tokio::test]
+async fn an_account_stays_that_is_ones_own_has_clients_or_has_changed_since_the_question() {
+    let server = TestServer::start().await;
+    let root = signed_in(&server, "root", &["admin"]).await;
+    server.ada().await;
+    let question = page_of(&server, "ada").await.replace("user?", "user/delete?");
+    let asked = root.visit(&question).await;
+    let refused = async |page: &Page, words: &str| {
+        let refused = root.submit(page, "/console/user/delete", &[]).await;
+        assert_eq!((refused.status.as_u16(), refused.says(words)), (409, true), "{words}: {refused:?}");
+    };
+    server.set_standing("ada", latchkey::model::user::Standing::Locked).await;
+    refused(&asked, "Nothing was changed: it has changed since").await;
+    let owner = server.user_id("ada").await;
+    server.client("lamp", "openid", |client| client.owner = Some(owner)).await;
+    refused(&root.visit(&question).await, "clients belong to this user; delete them first").await;
+
+    let own = server.user_id("root").await.to_string();
+    let asked = root.visit(&format!("/console/user/delete?id={own}")).await;
+    assert!(asked.says("your own account") && !asked.says("action=\"/console/user/delete\""), "{asked:?}");
+    for version in ["1", "", "x"] {
+        let page = post(&root, "/console/user/delete", &[("id", &own), ("version", version)]).await;
+        let words = if version == "1" { "this is your own account" } else { "it has changed since" };
+        assert_eq!((page.status.as_u16(), page.says(words)), (409, true), "{version}: {page:?}");
+    }
+    let eve = signed_in(&server, "eve", &["auditor"]).await;
+    let looked_at = eve.visit(&question).await;
+    assert!(looked_at.status == 200 && !looked_at.says("action=\"/console/user/delete\""), "{looked_at:?}");
+    assert_eq!(server.audited("user.deleted", "success").await, 0);
 }
 
 #[tokio::test]
@@ -189,16 +268,17 @@ async fn an_account_of_another_tenant_is_no_account() {
     boss.sign_in().await;
     assert!(!boss.visit("/console/users").await.says(">ada<"));
     for id in [id.as_str(), "", "x", "00000000-0000-0000-0000-000000000000"] {
-        for page in ["user", "user/change"] {
+        for page in ["user", "user/change", "user/delete"] {
             assert_eq!(boss.visit(&format!("/console/{page}?id={id}")).await.status, 404, "{page} {id}");
         }
-        for action in ["change", "standing", "password-link", "second-factor", "sign-out"] {
+        for action in ["change", "standing", "password-link", "second-factor", "sign-out", "delete"] {
             let fields = [("id", id), ("status", "disabled")];
             let page = post(&boss, &format!("/console/user/{action}"), &fields).await;
             assert_eq!(page.status, 404, "{action} {id}");
         }
     }
     assert_eq!(server.audited("user.changed", "success").await, 0);
+    assert_eq!(server.audited("user.deleted", "success").await, 0);
 }
 
 #[tokio::test]
@@ -208,14 +288,18 @@ async fn who_signed_in_long_ago_signs_in_again_before_an_account_is_touched() {
     server.ada().await;
     let here = page_of(&server, "ada").await;
     let (page, form) = (root.visit(&here).await, root.visit("/console/users/new").await);
+    let deletion = root.visit(&here.replace("user?", "user/delete?")).await;
     server.clock.advance(901.0);
     let credentials = [("username", root.username.as_str()), ("password", root.password.as_str())];
     for action in ["standing", "password-link", "sign-out"] {
         let asked = root.submit(&page, &format!("/console/user/{action}"), &[]).await;
         assert_eq!(asked.location, "/sign-in", "{action}");
     }
-    let asked = root.submit(&form, "/console/users/new", &[("username", "kim")]).await;
-    assert_eq!(asked.location, "/sign-in");
+    for (page, action) in [(&form, "/console/users/new"), (&deletion, "/console/user/delete")] {
+        let asked = root.submit(page, action, &[("username", "kim")]).await;
+        assert_eq!(asked.location, "/sign-in", "{action}");
+    }
+    assert_eq!(server.audited("user.deleted", "success").await, 0);
     assert!(!root.visit("/console/users?q=kim").await.says(">kim<"));
     let asked = root.submit(&page, "/console/user/sign-out", &[]).await;
     let back = root.submit(&asked, "/sign-in", &credentials).await;

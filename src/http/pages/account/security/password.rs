@@ -10,12 +10,10 @@ use super::views::PasswordPage;
 use super::{done, sign_in_first, suited};
 use crate::app::App;
 use crate::domain::change_password::{self, AlsoEnd, ChangeRefused};
-use crate::domain::oauth_error::OAuthError;
-use crate::domain::passwords::{MAX_CHARS, MIN_CHARS, UnfitPassword};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
 use crate::http::pages::languages::Phrase;
-use crate::http::pages::{PageRefusal, try_again_after, words};
+use crate::http::pages::{PageRefusal, password_words, try_again_after, words};
 use crate::model::attempt_budget::Exhausted;
 
 /// Asks for the old password and the new one.
@@ -52,7 +50,9 @@ pub(super) async fn change(
             Err(ChangeRefused::WrongPassword) => {
                 (StatusCode::BAD_REQUEST, language.t("password-error-wrong"), None)
             }
-            Err(ChangeRefused::Unfit(unfit)) => (StatusCode::BAD_REQUEST, why(&browser, &unfit)?, None),
+            Err(ChangeRefused::Unfit(unfit)) => {
+                (StatusCode::BAD_REQUEST, password_words::unfit(language, &unfit)?, None)
+            }
             Err(ChangeRefused::TooManyAttempts(Exhausted { retry_after })) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
@@ -68,22 +68,12 @@ pub(super) async fn change(
     Ok(try_again_after(wait, browser.show(status, &page)))
 }
 
-fn why(browser: &Browser, unfit: &UnfitPassword) -> Result<Phrase, PageRefusal> {
-    let language = browser.language;
-    match unfit {
-        UnfitPassword::Length => Ok(length(language.t("password-error-length"))),
-        UnfitPassword::Username => Ok(language.t("password-error-username")),
-        UnfitPassword::Common => Ok(language.t("password-error-common")),
-        UnfitPassword::Hashing(_) => Err(OAuthError::fault(unfit).into()),
-    }
-}
-
-#[expect(clippy::cast_possible_wrap, reason = "some hundreds")]
-fn length(phrase: Phrase) -> Phrase {
-    phrase.number("least", MIN_CHARS as i64).number("most", MAX_CHARS as i64)
-}
-
 fn page(browser: &Browser, username: &str, error: Option<Phrase>) -> PasswordPage {
     let frame = browser.frame();
-    PasswordPage { hint: length(frame.t("password-hint")), username: username.to_owned(), frame, error }
+    PasswordPage {
+        hint: password_words::with_lengths(frame.t("password-hint")),
+        username: username.to_owned(),
+        frame,
+        error,
+    }
 }

@@ -3,7 +3,6 @@ set-password-lead = Für das Konto { $account }. Ein paar Wörter, die niemand e
 set-password-new = Neues Passwort
 set-password-again = Dasselbe noch einmal
 set-password-submit = Passwort setzen
-set-password-error-length = Ein Passwort hat 15 bis 256 Zeichen.
 set-password-error-different = Die beiden Passwörter sind nicht gleich.
 set-password-done-title = Ihr Passwort ist gesetzt
 set-password-done = Sie können sich jetzt damit anmelden. Browser, die vorher angemeldet waren, wurden abgemeldet.

@@ -3,7 +3,6 @@ set-password-lead = For the account { $account }. A few words that nobody would 
 set-password-new = New password
 set-password-again = The same once more
 set-password-submit = Set password
-set-password-error-length = A password has 15 to 256 characters.
 set-password-error-different = The two passwords are not the same.
 set-password-done-title = Your password is set
 set-password-done = You can sign in with it now. Browsers that were signed in before have been signed out.

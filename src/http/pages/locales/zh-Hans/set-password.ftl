@@ -3,7 +3,6 @@ set-password-lead = 用于账户 { $account }。几个别人猜不到的词就�
 set-password-new = 新密码
 set-password-again = 再次输入相同的密码
 set-password-submit = 设置密码
-set-password-error-length = 密码长度为 15 至 256 个字符。
 set-password-error-different = 两次输入的密码不一致。
 set-password-done-title = 密码已设置
 set-password-done = 现在可以用它登录。之前登录的浏览器已全部退出。

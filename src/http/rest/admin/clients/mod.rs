@@ -1,6 +1,7 @@
 //! `/admin/oauth/clients`
 
 pub mod body;
+pub mod fields;
 pub mod policy;
 pub mod problems;
 pub mod secret;
@@ -28,7 +29,8 @@ use crate::model::client::Client;
 use crate::model::ids::{ClientId, UserId};
 use crate::model::stored::Stored;
 use crate::store::clients;
-use body::{ClientBody, ClientFields, ClientWithSecret};
+use body::{ClientBody, ClientWithSecret};
+use fields::ClientFields;
 use problems::{no_such_client, problem};
 
 /// The tenant's clients, by identifier. `X-Total-Count` says how many there are, `Link` where the others are.

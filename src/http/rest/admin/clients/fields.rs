@@ -1,0 +1,220 @@
+//! Clients as they are sent.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::Url;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::http::rest::problem::Problem;
+use crate::model::change::Change;
+use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
+use crate::model::ids::UserId;
+use crate::model::scope::ScopeSet;
+use crate::model::signing_key::SigningAlgorithm;
+
+/// What a client is to be. In a change, what is absent stays, and `null` goes back to the default.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ClientFields)]
+pub struct ClientFields {
+    /// Its identifier: 1 to 128 printable ASCII characters, and no UUID. Only when it is made.
+    #[schema(example = "tv")]
+    pub client_id: Option<String>,
+    /// Its name for people.
+    #[schema(value_type = Option<String>, example = "Living room")]
+    #[serde(default)]
+    pub client_name: Change<String>,
+    /// How it authenticates: `none`, `client_secret_basic`, `client_secret_post` or `private_key_jwt`. Only when it is
+    /// made; `none` when absent.
+    #[schema(example = "none")]
+    pub token_endpoint_auth_method: Option<String>,
+    /// Its public keys, a JWK Set; `null` takes them away.
+    #[schema(value_type = Option<Object>)]
+    #[serde(default)]
+    pub jwks: Change<Map<String, Value>>,
+    /// Where it publishes its public keys.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    pub jwks_uri: Change<String>,
+    /// What it may ask the token endpoint for.
+    #[schema(value_type = Option<Vec<String>>, example = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]))]
+    #[serde(default)]
+    pub grant_types: Change<Vec<String>>,
+    /// The scopes it may have.
+    #[schema(value_type = Option<Vec<String>>, example = json!(["openid", "offline_access"]))]
+    #[serde(default)]
+    pub scopes: Change<Vec<String>>,
+    /// `explicit`: the scopes above; `inherit`: all that the approving user may grant, for first-party clients.
+    #[schema(value_type = Option<String>, example = "explicit")]
+    #[serde(default)]
+    pub scope_policy: Change<String>,
+    /// Whether it is the operator's own.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub first_party: Change<bool>,
+    /// The user whose own it is.
+    #[schema(value_type = Option<Uuid>)]
+    #[serde(default)]
+    pub owner_id: Change<Uuid>,
+    /// Whether it may do anything.
+    #[schema(value_type = Option<bool>, example = true)]
+    #[serde(default)]
+    pub enabled: Change<bool>,
+    /// What signs its tokens: ES256, RS256 or EdDSA; `null`: the server's default.
+    #[schema(value_type = Option<String>, example = "ES256")]
+    #[serde(default)]
+    pub signing_algorithm: Change<String>,
+    /// Whether all its access tokens must be bound to a key (RFC 9449).
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub dpop_bound_access_tokens: Change<bool>,
+    /// The `aud` values of the resource server that it is.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(default)]
+    pub introspects: Change<Vec<String>>,
+    /// What was issued to it before this instant is dead. It only ever rises.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
+    pub tokens_not_before: Change<DateTime<Utc>>,
+}
+
+impl ClientFields {
+    /// Refuses what only an administrator decides.
+    pub fn refuse_privileged(&self) -> Result<(), Problem> {
+        for (name, asked) in [
+            ("scope_policy", self.scope_policy.is_asked_for()),
+            ("first_party", self.first_party.is_asked_for()),
+            ("owner_id", self.owner_id.is_asked_for()),
+            ("enabled", self.enabled.is_asked_for()),
+            ("introspects", self.introspects.is_asked_for()),
+            ("tokens_not_before", self.tokens_not_before.is_asked_for()),
+        ] {
+            if asked {
+                return Err(Problem::invalid_field(name, "only an administrator decides this"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what stays as it was when the client was made.
+    pub fn refuse_fixed(&self) -> Result<(), Problem> {
+        if self.client_id.is_some() {
+            return Err(Problem::invalid_field("client_id", "cannot change; register another client"));
+        }
+        if self.token_endpoint_auth_method.is_some() {
+            let message =
+                "cannot change, since running copies of the client would fail; register another client";
+            return Err(Problem::invalid_field("token_endpoint_auth_method", message));
+        }
+        Ok(())
+    }
+
+    /// How a new client authenticates.
+    pub fn auth_method(&self) -> Result<AuthMethod, Problem> {
+        let Some(name) = &self.token_endpoint_auth_method else { return Ok(AuthMethod::None) };
+        AuthMethod::parse(name).ok_or_else(|| {
+            let message = "must be none, client_secret_basic, client_secret_post or private_key_jwt";
+            Problem::invalid_field("token_endpoint_auth_method", message)
+        })
+    }
+
+    /// What becomes of a client.
+    pub fn read(self, app: &App) -> Result<impl FnOnce(&mut Client) + Send + use<>, Problem> {
+        let grant_types = each(self.grant_types, "grant_types", GrantType::parse)?;
+        let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;
+        let scope_policy = one(self.scope_policy, "scope_policy", ScopePolicy::parse)?;
+        let algorithm = one(self.signing_algorithm, "signing_algorithm", SigningAlgorithm::parse)?;
+        let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
+        if matches!((&self.jwks, &jwks_uri), (Change::Set(_), Change::Set(_))) {
+            return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));
+        }
+        if let Change::Set(instant) = &self.tokens_not_before
+            && *instant > app.clock.now()
+        {
+            return Err(Problem::invalid_field("tokens_not_before", "must not lie in the future"));
+        }
+        Ok(move |client: &mut Client| {
+            if let Change::Set(name) = self.client_name {
+                client.name = name;
+            } else if self.client_name == Change::Clear {
+                client.name = client.client_id.to_string();
+            }
+            for keys in [
+                map(self.jwks, |set| ClientKeys::Registered(Value::Object(set).into())),
+                map(jwks_uri, ClientKeys::Published),
+            ] {
+                match keys {
+                    Change::Set(keys) => client.keys = Some(keys),
+                    Change::Clear => client.keys = None,
+                    Change::Leave => {}
+                }
+            }
+            set(&mut client.grant_types, grant_types);
+            set(&mut client.scopes, map(scopes, |names| names.into_iter().collect()));
+            match scope_policy {
+                Change::Set(policy) => client.scope_policy = policy,
+                Change::Clear => client.scope_policy = ScopePolicy::Explicit,
+                Change::Leave => {}
+            }
+            set(&mut client.first_party, self.first_party);
+            client.owner = map(self.owner_id, UserId).apply(client.owner);
+            match self.enabled {
+                Change::Set(enabled) => client.enabled = enabled,
+                Change::Clear => client.enabled = true,
+                Change::Leave => {}
+            }
+            client.signing_algorithm = algorithm.apply(client.signing_algorithm);
+            set(&mut client.dpop_bound_access_tokens, self.dpop_bound_access_tokens);
+            set(&mut client.introspects, self.introspects);
+            if let Change::Set(instant) = self.tokens_not_before {
+                client.tokens_not_before = client.tokens_not_before.max(Some(instant));
+            }
+        })
+    }
+}
+
+fn set<T: Default>(target: &mut T, change: Change<T>) {
+    match change {
+        Change::Leave => {}
+        Change::Clear => *target = T::default(),
+        Change::Set(value) => *target = value,
+    }
+}
+
+fn map<T, U>(change: Change<T>, with: impl FnOnce(T) -> U) -> Change<U> {
+    match change {
+        Change::Leave => Change::Leave,
+        Change::Clear => Change::Clear,
+        Change::Set(value) => Change::Set(with(value)),
+    }
+}
+
+fn one<T>(
+    change: Change<String>,
+    field: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Change<T>, Problem> {
+    match change {
+        Change::Leave => Ok(Change::Leave),
+        Change::Clear => Ok(Change::Clear),
+        Change::Set(text) => parse(&text)
+            .map(Change::Set)
+            .ok_or_else(|| Problem::invalid_field(field, "is none that is known")),
+    }
+}
+
+fn each<T>(
+    change: Change<Vec<String>>,
+    field: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Change<Vec<T>>, Problem> {
+    let Change::Set(names) = change else { return Ok(map(change, |_| Vec::new())) };
+    let read = |(index, name): (usize, &String)| {
+        parse(name)
+            .ok_or_else(|| Problem::invalid_field(format!("{field}[{index}]"), "is none that is known"))
+    };
+    names.iter().enumerate().map(read).collect::<Result<_, _>>().map(Change::Set)
+}

@@ -1,0 +1,50 @@
+//! `DELETE /admin/users/{id}/second-factor`: an administrator lets somebody in who has lost everything but the password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use super::freshness::require_fresh_sign_in;
+use crate::app::App;
+use crate::domain::second_factor::remove;
+use crate::http::rest::admin::answers::WriteRefusals;
+use crate::http::rest::caller::Admin;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::model::ids::UserId;
+
+/// Removes the second factor of somebody who has lost it, with its recovery codes: the password alone signs them in
+/// from then on. One's own is removed at `/account/security`. A browser needs a fresh sign-in.
+#[utoipa::path(
+    delete,
+    path = "/admin/users/{id}/second-factor",
+    operation_id = "admin_remove_second_factor",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("id" = Uuid, Path, description = "The account")),
+    responses(
+        (status = 204, description = "It is gone"),
+        WriteRefusals,
+        (status = 409, description = "`own_account`", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem> {
+    require_fresh_sign_in(&app, &caller)?;
+    if remove::reset(&app, caller.tenant.id, UserId(id), &caller.by()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "second_factor_not_found",
+            "This user has no second factor.",
+            "Nothing: the password alone signs them in.",
+        ))
+    }
+}
