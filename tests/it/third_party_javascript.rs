@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::TestServer;
+use crate::support::patience::in_time;
 use crate::support::signer::ClientKey;
 
 const SCOPE: &str = "openid offline_access";
@@ -94,7 +95,7 @@ async fn run(folder: &Path, script: &str, server: &TestServer, told: Value) -> V
     let mut lines = BufReader::new(node.stdout.take().expect("its output")).lines();
     let mut got = Value::Null;
     input.write_all(format!("{told}\n").as_bytes()).await.expect("it listens");
-    while let Some(line) = lines.next_line().await.expect("text") {
+    while let Some(line) = in_time("the script says something", lines.next_line()).await.expect("text") {
         let said: Value = serde_json::from_str(&line).expect("a line of JSON");
         if let Some(user_code) = said["user_code"].as_str() {
             server.clock.catch_up();
@@ -104,7 +105,7 @@ async fn run(folder: &Path, script: &str, server: &TestServer, told: Value) -> V
             got = said["got"].clone();
         }
     }
-    let ended = node.wait_with_output().await.expect("it ends");
+    let ended = in_time("the script ends", node.wait_with_output()).await.expect("it ends");
     assert!(ended.status.success(), "{script}: {}", String::from_utf8_lossy(&ended.stderr));
     got
 }

@@ -1,25 +1,28 @@
 //! What the program writes down of a person's visit, when it is told to write down all it can.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::ConnectOptions;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::raw_browser::RawBrowser;
 use crate::support::TestServer;
+use crate::support::patience::in_time;
 
-/// `latchkey serve` on a test's database. It ends with this, also when the test panics.
+/// `latchkey serve` on a test's database, beside the test's own server: waiting for one must not hold the other up,
+/// which may have begun a transaction. It ends with this, also when the test panics.
 struct Program {
     process: Child,
     base: String,
-    lines: Option<JoinHandle<String>>,
+    log: JoinHandle<String>,
 }
 
 impl Program {
-    fn start(server: &TestServer) -> Self {
+    async fn start(server: &TestServer) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_latchkey"))
             .arg("serve")
             .env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0")
@@ -28,15 +31,19 @@ impl Program {
             .env("LATCHKEY__SECRETS__MASTER_KEY", format!("\"{}\"", "07".repeat(32)))
             .env("LATCHKEY__LOG__FILTER", "trace")
             .env("NO_COLOR", "1")
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(process.stderr.take().expect("its standard error")).lines();
-        let (told, hears) = mpsc::channel();
-        let lines = std::thread::spawn(move || {
-            let mut all = String::new();
-            while let Some(Ok(line)) = lines.next() {
-                if let Some((_, issuer)) = line.split_once("issuer=") {
+        let (told, hears) = oneshot::channel();
+        let reading = async move {
+            let (mut all, mut told) = (String::new(), Some(told));
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some((_, issuer)) = line.split_once("issuer=")
+                    && let Some(told) = told.take()
+                {
                     // The test may be over already.
                     let _ = told.send(issuer.trim_matches('"').to_owned());
                 }
@@ -44,28 +51,19 @@ impl Program {
                 all += "\n";
             }
             all
-        });
-        let mut program = Self { process, base: String::new(), lines: Some(lines) };
-        program.base = hears.recv().unwrap_or_else(|_| panic!("no server: {}", program.stop()));
-        program
+        };
+        #[expect(clippy::disallowed_methods, reason = "it ends with the program")]
+        let log = tokio::spawn(reading);
+        let base = in_time("the program listens", hears).await.expect("it does not end before");
+        Self { process, base, log }
     }
 
     /// Asks it to stop; everything it has written.
-    fn stop(&mut self) -> String {
-        if let Some(pid) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself.
-            let _ = kill_process(pid, Signal::TERM);
-        }
-        let _ = self.process.wait();
-        self.lines.take().and_then(|lines| lines.join().ok()).unwrap_or_default()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        if self.lines.is_some() {
-            self.stop();
-        }
+    async fn stop(mut self) -> String {
+        let pid = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("it runs"), Signal::TERM).expect("it runs");
+        in_time("the program ends", self.process.wait()).await.expect("a child can be waited for");
+        in_time("its log ends", self.log).await.expect("what it has written")
     }
 }
 
@@ -73,7 +71,7 @@ impl Drop for Program {
 async fn the_most_talkative_log_holds_no_secret_of_device_or_person() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
-    let mut program = Program::start(&server);
+    let program = Program::start(&server).await;
     let (tv, mut browser) = (tv.at(&program.base), RawBrowser::at(&server, &program.base));
 
     let started = tv.start("openid offline_access").await;
@@ -88,7 +86,7 @@ async fn the_most_talkative_log_holds_no_secret_of_device_or_person() {
     let refreshed = tv.refresh(&tokens.string("refresh_token")).await;
     refreshed.must_be_tokens();
 
-    let log = program.stop();
+    let log = program.stop().await;
     for path in ["/device/consent", "/sign-in", "/oauth/token"] {
         assert!(log.contains(&format!("path=\"{path}\"")), "{path} was not logged: {log}");
     }

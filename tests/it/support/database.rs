@@ -132,10 +132,11 @@ fn start_cluster() -> (PgConnectOptions, ChildStdin) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let cluster = runtime.block_on(Cluster::start(&settings)).unwrap_or_else(|error| panic!("{error}"));
         let options = cluster.connect_options().username("postgres").database("postgres");
-        // When this process ends, however it ends, the pipe closes, and the cluster goes away.
+        // When this process ends, however it ends, the pipe closes, and the cluster goes away. What stops this process may
+        // reach the shell as well.
         #[expect(clippy::zombie_processes, reason = "it outlives this process")]
         let mut undertaker = Command::new("sh")
-            .args(["-c", "cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\""])
+            .args(["-c", "trap '' INT TERM HUP; cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\""])
             .arg(cluster.pid().to_string())
             .arg(&data_dir)
             .stdin(Stdio::piped())
