@@ -38,10 +38,11 @@ use tracing::Level;
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::ids::RequestId;
+use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::TenantSlug;
 use address::Address;
 use oauth::OAuthRefusal;
-use origin::{Origin, Scheme};
+use origin::Scheme;
 use pages::languages::Language;
 use prefer::Prefer;
 use rest::admin::refusals::Attempt;
@@ -93,16 +94,10 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
                 *request.uri_mut() = address::with_path(request.uri(), &address.path);
             }
             let attempt = Attempt::of(&mut request, &address.slug, &origin);
-            request.extensions_mut().insert(Slug(address.slug.clone()));
-            request.extensions_mut().insert(site);
-            request.extensions_mut().insert(language);
-            request.extensions_mut().insert(Origin(origin));
             let prefer = Prefer::of(request.headers());
-            if prefer != Prefer::default() {
-                request.extensions_mut().insert(prefer);
-            }
-            let waiting = prefer.wait.unwrap_or_default();
-            let limit = patience + waiting;
+            let slug = address.slug.clone();
+            request.extensions_mut().insert(Asked { slug, site, language, origin, prefer });
+            let limit = patience + prefer.wait.unwrap_or_default();
             let mut response = match within(limit, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
                 None => took_too_long(&address.path),
@@ -127,6 +122,16 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
     response
 }
 
+/// What [`answer`] found out about a request before anybody handles it, for the extractors.
+#[derive(Clone, Debug)]
+struct Asked {
+    slug: TenantSlug,
+    site: Site,
+    language: Language,
+    origin: RequestOrigin,
+    prefer: Prefer,
+}
+
 /// The tenant's name in the request's address.
 #[derive(Clone, Debug)]
 pub struct Slug(pub TenantSlug);
@@ -135,8 +140,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
     type Rejection = OAuthRefusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
-        let slug = parts.extensions.get::<Self>().cloned();
-        slug.ok_or_else(|| OAuthError::fault("a request without an address").into())
+        let asked = parts.extensions.get::<Asked>();
+        asked
+            .map(|asked| Self(asked.slug.clone()))
+            .ok_or_else(|| OAuthError::fault("a request without an address").into())
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
+use super::Asked;
 use super::oauth::OAuthRefusal;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::RequestId;
@@ -80,8 +81,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
     type Rejection = OAuthRefusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
-        let origin = parts.extensions.get::<Self>().cloned();
-        origin.ok_or_else(|| OAuthError::fault("a request without an origin").into())
+        let asked = parts.extensions.get::<Asked>();
+        asked
+            .map(|asked| Self(asked.origin.clone()))
+            .ok_or_else(|| OAuthError::fault("a request without an origin").into())
     }
 }
 

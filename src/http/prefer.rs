@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 
+use super::Asked;
 use crate::domain::device_flow::wait::{MAX_WAIT, Preference};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -24,7 +25,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Prefer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or_default())
+        Ok(parts.extensions.get::<Asked>().map(|asked| asked.prefer).unwrap_or_default())
     }
 }
 

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{Request, header};
 use ipnet::IpNet;
 
+use super::Asked;
 use super::address::Address;
 use super::origin::is_trusted;
 use crate::app::App;
@@ -58,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Site {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+        Ok(parts.extensions.get::<Asked>().map(|asked| asked.site.clone()).unwrap_or_default())
     }
 }
 

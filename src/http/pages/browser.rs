@@ -19,9 +19,9 @@ use super::{PageRefusal, html, redirect};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::{sign_in, tenants};
-use crate::http::Slug;
 use crate::http::origin::Origin;
 use crate::http::site::Site;
+use crate::http::{Asked, Slug};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::request_origin::RequestOrigin;
@@ -71,7 +71,7 @@ impl FromRequestParts<Arc<App>> for Browser {
             site,
             origin,
             session,
-            language: parts.extensions.get().copied().unwrap_or(Language::English),
+            language: parts.extensions.get::<Asked>().map_or(Language::English, |asked| asked.language),
             here: parts.uri.path().to_owned(),
             app: Arc::clone(app),
             jar,
