@@ -1,6 +1,9 @@
 //! Combinations that cannot work, found before anything starts.
 
+use chrono::TimeDelta;
+
 use super::{Config, ConfigError};
+use crate::model::device_session::MAX_CODE_LIFETIME;
 use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
@@ -106,7 +109,7 @@ impl Config {
 
     fn check_device_flow(&self) -> Result<(), ConfigError> {
         require(
-            (120..=900).contains(&self.device_flow.code_lifetime_seconds),
+            (TimeDelta::minutes(2)..=MAX_CODE_LIFETIME).contains(&self.device_flow.code_lifetime()),
             "device_flow.code_lifetime_seconds",
             "must be between 120 and 900",
         )?;

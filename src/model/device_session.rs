@@ -30,6 +30,8 @@ use super::key_thumbprint::KeyThumbprint;
 use super::place::Place;
 use super::scope::ScopeSet;
 
+/// The longest that a code may live, whatever the settings say.
+pub const MAX_CODE_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// How long an approved code can be collected at the least, even when it was approved just before it expired.
 pub const REDEMPTION_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// How often one code may be opened on the consent page before it dies.

@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::{CodeArrival, DeviceRequest, Polling, REDEMPTION_WINDOW};
+use crate::model::device_session::{
+    CodeArrival, DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW,
+};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::session_status::SessionStatus;
@@ -197,6 +199,8 @@ fn push_conditions(
         Ageing::Any => {}
         Ageing::Live => {
             push_end(query, state).push(" > ").push_bind(now).push(") IS TRUE");
+            // The same about its beginning, which the indexes go by.
+            query.push(" AND created_at > ").push_bind(now - MAX_CODE_LIFETIME - REDEMPTION_WINDOW);
         }
         Ageing::Over => {
             push_end(query, state).push(" <= ").push_bind(now).push(") IS TRUE");
