@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi as Document, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -16,7 +17,8 @@ use crate::app::App;
     info(
         title = "Latchkey",
         description = "OAuth 2.0 device authorization (RFC 8628). Every path also answers below `/t/{tenant}` for \
-                       other tenants than the default one, and those of `/oauth` and `/devices` below `/api/v1`."
+                       other tenants than the default one, and those of `/oauth` and `/devices` below `/api/v1`. A \
+                       parameter of a query that has no value, as in `?status=&limit=10`, counts as not given."
     ),
     modifiers(&SecuritySchemes),
     components(schemas(ProblemBody, FieldError)),
@@ -59,10 +61,28 @@ impl Modify for SecuritySchemes {
 /// The whole document, with every path.
 #[must_use]
 pub fn document() -> Document {
-    super::oauth::router().merge(super::rest::router()).into_openapi()
+    allowing_empty_values(super::oauth::router().merge(super::rest::router()).into_openapi())
 }
 
-/// The routes that show `document`.
-pub fn router(document: Document) -> Router<Arc<App>> {
-    SwaggerUi::new("/docs").url("/openapi.json", document).into()
+/// The routes that show the document of all paths.
+pub fn router(paths: Document) -> Router<Arc<App>> {
+    SwaggerUi::new("/docs").url("/openapi.json", allowing_empty_values(paths)).into()
+}
+
+/// Says of each optional parameter of a query that it may be sent without a value, which counts as not sent.
+fn allowing_empty_values(mut document: Document) -> Document {
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        let parameters =
+            operations.into_iter().flatten().filter_map(|operation| operation.parameters.as_mut());
+        for parameter in parameters.flatten() {
+            let RefOr::T(parameter) = parameter else { continue };
+            if parameter.parameter_in == ParameterIn::Query && parameter.required != Required::True {
+                // A field of the Parameter Object for which utoipa has no name.
+                let more = parameter.extensions.get_or_insert_default();
+                more.insert("allowEmptyValue".to_owned(), true.into());
+            }
+        }
+    }
+    document
 }

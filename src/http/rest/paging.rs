@@ -13,7 +13,9 @@ use url::form_urlencoded;
 
 use super::problem::Problem;
 use crate::app::App;
+use crate::domain::oauth_error::OAuthError;
 use crate::http::Slug;
+use crate::http::pages::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::site::Site;
 use crate::model::ids::TenantId;
@@ -132,21 +134,33 @@ impl Cursor {
         Some(Self::seal(app, tenant, list, &key(shown_last)))
     }
 
-    /// The key that [`Cursor::seal`] was given for the same list.
+    /// The key that [`Cursor::seal`] was given for the same list; none where there is no text, at the list's beginning.
     pub fn open<K: DeserializeOwned>(
         app: &App,
         tenant: TenantId,
         list: &str,
-        text: &str,
-    ) -> Result<K, Problem> {
-        let sealed = URL_SAFE_NO_PAD.decode(text).ok();
-        let plain = sealed.and_then(|sealed| app.secrets.cookies.open(&sealed, &context(tenant, list)).ok());
-        plain.and_then(|plain| serde_json::from_slice(&plain).ok()).ok_or_else(|| {
-            Problem::invalid_field(
-                "cursor",
-                "must be the next_cursor of the same list, with the same filters",
-            )
-        })
+        text: Option<&str>,
+    ) -> Result<Option<K>, ForeignCursor> {
+        let Some(text) = text else { return Ok(None) };
+        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| ForeignCursor)?;
+        let plain = app.secrets.cookies.open(&sealed, &context(tenant, list)).map_err(|_| ForeignCursor)?;
+        serde_json::from_slice(&plain).map(Some).map_err(|_| ForeignCursor)
+    }
+}
+
+/// A text that is no cursor of the list: it was made for another, or for other filters, or by nobody.
+#[derive(Debug)]
+pub struct ForeignCursor;
+
+impl From<ForeignCursor> for Problem {
+    fn from(_: ForeignCursor) -> Self {
+        Self::bad_parameter("cursor", "must be the next_cursor of the same list, with the same filters")
+    }
+}
+
+impl From<ForeignCursor> for PageRefusal {
+    fn from(_: ForeignCursor) -> Self {
+        OAuthError::invalid_request("The cursor belongs to another list.").into()
     }
 }
 

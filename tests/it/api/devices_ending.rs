@@ -64,6 +64,8 @@ async fn all_devices_go_but_the_one_that_asks_unless_it_says_so() {
     for other in &others {
         home.tv.refresh(&other.string("refresh_token")).await.must_be_error("invalid_grant");
     }
+    assert_eq!(home.ask(Method::DELETE, "/devices?including_this=").await.status, 204);
+    assert_eq!(home.listed().await, [id_of(&home.tokens)], "a parameter without a value is as good as none");
     assert_eq!(home.ask(Method::DELETE, "/devices?including_this=true").await.status, 204);
     home.ask(Method::GET, "/devices").await.must_be_problem(401, "invalid_token");
     home.tv.refresh(&home.tokens.string("refresh_token")).await.must_be_error("invalid_grant");

@@ -53,6 +53,11 @@ async fn of_parameter(world: &World, described: &Described<'_>, case: &Case, nam
         }
         return checks;
     }
+    if described.operation.method.is_safe() {
+        let empty = Ask::of(described, case).at(format!("{path}?{name}="));
+        let answer = world.ask_as(empty, case.who).await;
+        checks.push(Check::of(&format!("with {name} empty, as if it were not there"), answer, Must::Succeed));
+    }
     if ANY_TEXT.contains(&name) {
         return checks;
     }

@@ -17,7 +17,6 @@ use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use super::{Section, answer};
 use crate::app::App;
-use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::model::audit_action::Action;
@@ -162,9 +161,7 @@ pub(super) async fn show(
     let wanted = Wanted::take(&mut parameters);
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
-    let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
-    let after: Option<Position> =
-        opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
+    let after: Option<Position> = Cursor::open(&app, tenant, &list, cursor.as_deref())?;
     let limit = PAGE_SIZE + 1;
     let (mut found, error) = match wanted.read(&app, tenant).await? {
         Ok(filter) => (audit_events::list(&app.db, tenant, &filter, after, limit).await?, None),

@@ -115,9 +115,7 @@ pub(super) async fn show(
     let wanted = Wanted::take(&mut parameters)?;
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
-    let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
-    let after: Option<DeviceId> =
-        opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
+    let after: Option<DeviceId> = Cursor::open(&app, tenant, &list, cursor.as_deref())?;
     let (mut found, error) = find(&app, tenant, &wanted, after).await?;
     let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, |last| DeviceId(last.id));
     let owners: Vec<_> = found.iter().filter_map(|device| device.user_id).collect();

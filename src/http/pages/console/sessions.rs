@@ -120,13 +120,7 @@ pub(super) async fn show(
     let wanted = Wanted::take(&mut parameters)?;
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
-    let after: Option<Position> = match &cursor {
-        Some(text) => Some(
-            Cursor::open(&app, tenant, &list, text)
-                .map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?,
-        ),
-        None => None,
-    };
+    let after: Option<Position> = Cursor::open(&app, tenant, &list, cursor.as_deref())?;
     let (mut found, error) = find(&app, tenant, &wanted, after).await?;
     let older = Cursor::cut(&app, tenant, &list, &mut found, PAGE_SIZE, Listed::position);
     let deciders: Vec<_> = found.iter().filter_map(|listed| listed.decided_by).collect();

@@ -116,9 +116,7 @@ pub(super) async fn show(
         (done.as_deref() == Some(DELETED)).then_some("The account is deleted, with all that was connected.");
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
-    let opened = cursor.as_deref().map(|text| Cursor::open(&app, tenant, &list, text)).transpose();
-    let after: Option<UserId> =
-        opened.map_err(|_| OAuthError::invalid_request("The cursor belongs to another list."))?;
+    let after: Option<UserId> = Cursor::open(&app, tenant, &list, cursor.as_deref())?;
     let (mut found, error) = match wanted.read() {
         Ok(filter) => (users::list(&app.db, tenant, &filter, after, PAGE_SIZE + 1).await?, None),
         Err(words) => (Vec::new(), Some(words)),

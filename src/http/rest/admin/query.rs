@@ -87,13 +87,8 @@ impl Filters {
 
     /// Where to go on. To be asked after all filters: a cursor is good for the filters it was made for.
     pub fn cursor<K: DeserializeOwned>(&mut self, app: &App, tenant: TenantId) -> Result<Option<K>, Problem> {
-        let Some(text) = self.parameters.take("cursor") else { return Ok(None) };
-        Cursor::open(app, tenant, &self.taken, &text).map(Some).map_err(|_| {
-            Problem::bad_parameter(
-                "cursor",
-                "must be the next_cursor of the same list, with the same filters",
-            )
-        })
+        let text = self.parameters.take("cursor");
+        Ok(Cursor::open(app, tenant, &self.taken, text.as_deref())?)
     }
 
     /// What this list is called in its cursors.
