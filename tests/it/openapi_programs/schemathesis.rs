@@ -187,8 +187,11 @@ async fn programs_for_a_whole_tenant_are_answered_as_the_document_says() {
         "--exclude-operation-id-regex=^(v1_admin_signing_keys_remove|admin_(create|change|delete|sign_out)_user)$",
     ];
     let Some(report) = asked.examine("tenant", &theirs, &token).await else { return };
-    // No tenant is suspended.
-    report.must_have_succeeded_but_for(&["DELETE /admin/tenants/{slug}"]);
+    // No tenant is suspended, and nobody has a second factor.
+    report.must_have_succeeded_but_for(&[
+        "DELETE /admin/tenants/{slug}",
+        "DELETE /admin/users/{id}/second-factor",
+    ]);
     assert!(asked.is_good(&token).await);
     // What can end the token that asks.
     for (name, operations) in [
