@@ -15,6 +15,8 @@ async fn fill(phone: &Chromium, selector: &str, text: &str) {
 }
 
 async fn press(phone: &Chromium, selector: &str) {
+    // What was waited for before may stand above it, in a page that is still being read.
+    phone.sees(selector).await;
     phone
         .client
         .find(Locator::Css(selector))
