@@ -103,7 +103,7 @@ async fn an_administrator_denies_a_session_makes_a_client_locks_its_device_and_r
     phone.sees("button#delete").await;
     look_at(&phone, "11-deletion").await;
     press(&phone, "button#delete").await;
-    phone.sees(".note").await;
+    phone.sees("table").await;
     assert_eq!(phone.address().await, "/console/users?done=deleted");
     look_at(&phone, "12-deleted").await;
     phone.visit(&format!("{}/console/keys", server.base)).await;
