@@ -1,5 +1,6 @@
-//! What the planner believes of a table is as old as the last ANALYZE. Whatever it believes, a login costs the rows
-//! that it is about: no statement of it reads an index from end to end because it is taken to hold next to nothing.
+//! What the planner believes of a table is as old as the last ANALYZE. Whatever it believes of the states of sessions, a
+//! login costs the rows that it is about: no statement of it reads an index from end to end because it is taken to hold
+//! next to nothing.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
