@@ -107,16 +107,20 @@ async fn rotate(
                UPDATE refresh_tokens t
                SET rotated_at = CASE WHEN coalesce(asked.presented, t.id) = t.id THEN asked.at END,
                    superseded_at = CASE WHEN asked.presented <> t.id THEN asked.at END
-               FROM asked, token_families f, devices d, users u, clients c, tenants
-               -- Alive, but not in the words of the indexes of live tokens and families: as long as the planner knows nothing
-               -- of a table, it takes those to hold next to nothing, and would read one of them from end to end.
-               WHERE t.token_hash = asked.replaced AND t.tenant_id = asked.tenant
-                 AND coalesce(t.rotated_at, t.superseded_at) IS NULL
-                 AND f.id = t.family_id AND coalesce(f.revoked_at, 'infinity') = 'infinity'
-                 AND d.id = f.device_id AND d.locked_at IS NULL
-                 AND u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
-                 AND c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
-                 AND tenants.id = f.tenant_id AND tenants.enabled
+               -- Nothing but the token's hash leads to it and on to what it belongs to, step by step (OFFSET 0 sees to it):
+               -- where statistics are old, or there are none, the planner takes an index of what a user has, or of what is
+               -- alive, to hold next to nothing, and reads it from end to end.
+               FROM asked
+               CROSS JOIN LATERAL (SELECT held.family_id FROM refresh_tokens held
+                                   WHERE held.token_hash = asked.replaced OFFSET 0) AS held
+               CROSS JOIN LATERAL (SELECT * FROM token_families WHERE id = held.family_id OFFSET 0) AS f
+               CROSS JOIN LATERAL (SELECT * FROM devices WHERE id = f.device_id OFFSET 0) AS d
+               CROSS JOIN LATERAL (SELECT * FROM users WHERE id = f.user_id OFFSET 0) AS u
+               WHERE t.token_hash = asked.replaced AND t.tenant_id IS NOT DISTINCT FROM asked.tenant
+                 AND coalesce(t.rotated_at, t.superseded_at) IS NULL AND f.revoked_at IS NULL
+                 AND d.locked_at IS NULL AND u.enabled AND u.locked_at IS NULL
+                 AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = f.tenant_id AND c.client_id = f.client_id)
+                 AND (SELECT tenants.enabled FROM tenants WHERE tenants.id = f.tenant_id)
                  AND (asked.presented IS NOT NULL
                       OR f.client_id = asked.plain_client AND f.dpop_jkt IS NULL AND NOT d.trusted
                          AND t.expires_at > asked.at AND f.expires_at > asked.at
