@@ -135,11 +135,7 @@ impl Chromium {
 
     /// Has pages in `light` or `dark` colours.
     pub async fn surround(&self, scheme: &str) {
-        let features = json!([
-            {"name": "prefers-color-scheme", "value": scheme},
-            // Not while colours fade into each other.
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]);
+        let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
         self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
     }
 
@@ -238,6 +234,8 @@ fn capabilities(profile: &Path) -> Capabilities {
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        // Nothing fades while it is looked at, nothing is replaced while it is pressed.
+        "--force-prefers-reduced-motion",
         &profile,
     ];
     let phone = json!({"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2}});

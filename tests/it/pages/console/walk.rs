@@ -74,7 +74,7 @@ async fn an_administrator_denies_a_session_makes_a_client_locks_its_device_and_r
     let code = code.text().await.expect("its text");
     let ada = server.ada().await;
     ada.approve(&code).await;
-    // Nobody reloads the page. Whoever asks for less motion, as the pictures do, is asked first.
+    // Nobody reloads the page. Whoever asks for less motion, as this browser does, is asked first.
     assert!(!phone.has(".status.approved").await);
     press(&phone, "[data-live-toggle]").await;
     phone.sees(".status.approved").await;
@@ -91,7 +91,8 @@ async fn an_administrator_denies_a_session_makes_a_client_locks_its_device_and_r
     phone.visit(&format!("{}/console/clients", server.base)).await;
     phone.sees("table").await;
     look_at(&phone, "7-clients").await;
-    phone.visit(&format!("{}/console/users?q=ada", server.base)).await;
+    // Everybody's name is Ada Lovelace here; this address is one person's.
+    phone.visit(&format!("{}/console/users?q=ada@", server.base)).await;
     phone.sees("table").await;
     look_at(&phone, "9-users").await;
     press(&phone, "tbody a").await;
