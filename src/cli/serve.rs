@@ -17,8 +17,8 @@ use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::{Cluster, ClusterSettings};
 use crate::http::operations;
 use crate::http::server::Server;
-use crate::store::schema;
 use crate::store::tenant_transactions::{self, RowSecurity};
+use crate::store::{connections, schema};
 
 /// Run the server.
 ///
@@ -48,6 +48,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     let stop = CancellationToken::new();
     let server = Server::on(listener, Arc::clone(&app));
     invite_first_administrator(&app).await?;
+    connections::open_all(&app.db).await;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     tell_row_security(app.row_security().await?);
     let operating = async {

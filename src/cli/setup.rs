@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::App;
@@ -17,7 +17,7 @@ use crate::domain::tenants;
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
 use crate::secrets::{MasterKey, Secrets};
-use crate::store::schema;
+use crate::store::{connections, schema};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -88,10 +88,8 @@ pub(super) async fn open_database(
         };
         (cluster.connect_options(), Some(cluster))
     };
-    let pool = PgPoolOptions::new()
-        .max_connections(config.database.max_connections)
-        .acquire_timeout(Duration::from_millis(config.database.acquire_timeout_milliseconds))
-        .test_before_acquire(false)
+    let acquire_timeout = Duration::from_millis(config.database.acquire_timeout_milliseconds);
+    let pool = connections::pool(config.database.max_connections, acquire_timeout)
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;

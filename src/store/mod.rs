@@ -13,6 +13,7 @@ pub mod batches;
 pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
+pub mod connections;
 pub mod device_sessions;
 pub mod device_trust;
 pub mod devices;

@@ -25,14 +25,44 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
              FROM device_sessions, generate_series(1, 4000) AS n",
         )
         .await;
-    server.execute("ALTER TABLE device_sessions SET (autovacuum_enabled = false)").await;
+    server.person("bob", &[]).await;
+    for unseen in [
+        "ALTER TABLE device_sessions SET (autovacuum_enabled = false)",
+        "ALTER TABLE devices SET (autovacuum_enabled = false)",
+        "ALTER TABLE token_families SET (autovacuum_enabled = false)",
+        "ALTER TABLE refresh_tokens SET (autovacuum_enabled = false)",
+    ] {
+        server.execute(unseen).await;
+    }
     server.execute("ANALYZE").await;
     server
         .execute(
             "UPDATE device_sessions s
              SET state = 'approved', decided_at = now(), granted_scopes = s.requested_scopes, auth_time = now(),
                  amr = '{pwd}', decided_by_user_id = u.id
-             FROM users u WHERE s.state = 'pending'",
+             FROM users u WHERE s.state = 'pending' AND u.username = 'ada'",
+        )
+        .await;
+    // And as many devices of somebody whom the statistics know to have none.
+    server
+        .execute(
+            "WITH others AS (
+                 INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, metadata,
+                                      created_at, updated_at, last_login_at, last_seen_at, expires_at)
+                 SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, gen_random_uuid(), d.name, d.declared_name,
+                        d.metadata, d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at
+                 FROM devices d, users u, generate_series(1, 4000) WHERE u.username = 'bob'
+                 RETURNING *
+             ), families AS (
+                 INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,
+                                             granted_scopes, auth_time, amr, resources, created_at, expires_at)
+                 SELECT gen_random_uuid(), o.tenant_id, o.device_session_id, o.id, o.user_id, o.client_id,
+                        f.granted_scopes, f.auth_time, f.amr, f.resources, f.created_at, f.expires_at
+                 FROM others o, token_families f
+                 RETURNING *
+             )
+             INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, created_at, expires_at)
+             SELECT gen_random_uuid(), tenant_id, id, sha256(id::text::bytea), created_at, expires_at FROM families",
         )
         .await;
     assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'approved'").await, OTHERS);

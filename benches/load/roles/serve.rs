@@ -9,9 +9,10 @@ use latchkey::config::Config;
 use latchkey::http::server::Server;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
+use latchkey::store::connections;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -52,10 +53,8 @@ pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
 /// The pool that `latchkey serve` makes.
 pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, Fault> {
     let options = database_url.parse::<PgConnectOptions>()?.application_name("latchkey");
-    let pool = PgPoolOptions::new()
-        .max_connections(config.database.max_connections)
-        .acquire_timeout(Duration::from_millis(config.database.acquire_timeout_milliseconds))
-        .test_before_acquire(false);
+    let acquire_timeout = Duration::from_millis(config.database.acquire_timeout_milliseconds);
+    let pool = connections::pool(config.database.max_connections, acquire_timeout);
     Ok(pool.connect_with(options).await?)
 }
 
@@ -65,6 +64,7 @@ pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken
     lines.with_writer(std::io::stderr).init();
     let config = config(instructions.poll_interval_seconds);
     let db = pool(&instructions.database_url, &config).await?;
+    connections::open_all(&db).await;
     let app = app(config, db);
     let server = Server::bind(Arc::clone(&app)).await?;
     let address = server.address()?;

@@ -47,7 +47,8 @@ pub async fn lock(
            WHERE id = $1 AND tenant_id = $2 AND ended_at IS NULL AND expires_at > $3 AND last_seen_at > $4
            UNION ALL
            SELECT user_id FROM token_families
-           WHERE device_id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND expires_at > $3"#,
+           -- Nothing but the device may lead to its family, however few the planner takes a tenant to have.
+           WHERE device_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND revoked_at IS NULL AND expires_at > $3"#,
         row.opened_by,
         tenant.0,
         now,

@@ -16,8 +16,8 @@ use latchkey::domain::tenants;
 use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, finder, install};
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
-use latchkey::store::schema;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use latchkey::store::{connections, schema};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio::sync::OnceCell;
 
@@ -50,7 +50,7 @@ pub async fn create() -> PgConnectOptions {
 /// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
 /// busy machine does not keep an impatient server from starting.
 pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
-    PgPoolOptions::new().max_connections(8).acquire_timeout(acquire_timeout).connect_lazy_with(options)
+    connections::pool(8, acquire_timeout).connect_lazy_with(options)
 }
 
 impl Server {

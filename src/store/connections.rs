@@ -1,0 +1,33 @@
+//! How connections to the database are opened, and what is set on each.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Executor, PgPool};
+
+/// A connection keeps the plan of a statement until the next `ANALYZE`. A plan that reads a table from end to end was
+/// right when the table held forty rows, and still runs when it holds forty thousand: so none is made where there is an
+/// index to go by. Where there is none, the table is read all the same, at a price on paper for which PostgreSQL would
+/// compile the statement first.
+const PLANNING: &str = "SET enable_seqscan = off; SET jit = off";
+
+/// A pool of at most so many connections; whoever finds none free waits so long.
+#[must_use]
+pub fn pool(max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(acquire_timeout)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
+}
+
+/// Opens as many connections as the pool may have, so that nobody waits for them once everybody comes. The pool closes
+/// those that are not used. If the database gives fewer, the pool does with fewer.
+pub async fn open_all(db: &PgPool) {
+    let connections = join_all((0..db.options().get_max_connections()).map(|_| db.acquire())).await;
+    let refused = connections.iter().filter(|connection| connection.is_err()).count();
+    if let Some(Err(error)) = connections.into_iter().find(Result::is_err) {
+        tracing::warn!(refused, %error, "the database gives fewer connections than database.max_connections");
+    }
+}
