@@ -9,7 +9,8 @@ use crate::store::device_sessions::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_sessions::polls::{self, Written};
 use crate::store::{self};
 
-/// Writes the polls of at most `max` sessions; of how many they were.
+/// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else is writing
+/// at this moment are kept for the next time.
 pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     let unwritten = app.sessions.take_unwritten(max);
     if unwritten.is_empty() {
@@ -22,16 +23,17 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
             return Err(error);
         }
     };
-    let ours: HashMap<_, _> = unwritten.iter().map(|polls| (polls.id, polls)).collect();
+    let mut left: HashMap<_, _> = unwritten.into_iter().map(|polls| (polls.id, polls)).collect();
     for theirs in &written {
-        let Some(ours) = ours.get(&theirs.id) else { continue };
+        let Some(ours) = left.remove(&theirs.id) else { continue };
         if theirs.is_pending {
-            app.sessions.update(&ours.code, |session| compare(session, ours, theirs));
+            app.sessions.update(&ours.code, |session| compare(session, &ours, theirs));
         } else {
             app.sessions.decided(&ours.code);
         }
     }
-    Ok(unwritten.len())
+    app.sessions.put_back(left.values());
+    Ok(written.len())
 }
 
 /// The rule for a device whose polls reach several servers: each sees only its own, so a poll may come too early

@@ -169,18 +169,18 @@ pub struct Written {
     pub is_pending: bool,
 }
 
-/// Writes many sessions' polls at once.
+/// Writes many sessions' polls at once, but for those that somebody holds at this moment: whoever decides or redeems
+/// them does not wait for their counters, nor two of these statements for each other.
 pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<Vec<Written>> {
     let ids: Vec<Uuid> = polls.iter().map(|unwritten| unwritten.id.0).collect();
     let counts: Vec<i64> = polls.iter().map(|unwritten| i64::from(unwritten.polls)).collect();
     let times: Vec<DateTime<Utc>> = polls.iter().map(|unwritten| unwritten.last_polled_at).collect();
-    // Locked in one order, so that two servers that write the same sessions never wait for each other.
     let rows = sqlx::query!(
         r#"WITH polled AS (
                SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last
                FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
                JOIN device_sessions s USING (id)
-               ORDER BY s.id FOR NO KEY UPDATE OF s
+               FOR NO KEY UPDATE OF s SKIP LOCKED
            )
            UPDATE device_sessions s
            SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)

@@ -148,7 +148,8 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                                    WHERE s.device_code_hash = asked.code OFFSET 0) AS s
                JOIN users u ON u.id = s.decided_by_user_id AND u.enabled AND u.locked_at IS NULL
                WHERE s.tenant_id = asked.tenant
-               ORDER BY u.id FOR SHARE OF u
+               -- Two servers that redeem the same codes come to them in the same order.
+               ORDER BY u.id, asked.code FOR SHARE OF u
            ), consumed AS (
                UPDATE device_sessions s
                SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)

@@ -103,6 +103,8 @@ async fn rotate(
                     AS asked (tenant, replaced, presented, earlier_end, trust_loss, plain_client, plain_scopes,
                               plain_not_before, plain_longest, successor, successor_hash, idle_end, audit_id, address,
                               request_id, at, nth)
+               -- Two servers that exchange the same tokens come to them in the same order.
+               ORDER BY replaced
            ), rotated AS (
                UPDATE refresh_tokens t
                SET rotated_at = CASE WHEN coalesce(asked.presented, t.id) = t.id THEN asked.at END,

@@ -2,7 +2,11 @@
 
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use latchkey::model::bearer_secret::SecretHash;
+use latchkey::model::ids::DeviceSessionId;
+use latchkey::store::device_sessions::memory::UnwrittenPolls;
+use latchkey::store::device_sessions::polls;
 
+use crate::support::patience::in_time;
 use crate::support::{TestServer, until};
 
 #[tokio::test]
@@ -57,9 +61,13 @@ async fn early_polls_that_alternate_between_servers_are_noticed() {
             break;
         }
         slipped += 1;
-        for server in [&first, &second] {
-            write_polls(&server.app, 1_000).await.unwrap();
-        }
+        until("both servers have written their polls", async || {
+            for server in [&first, &second] {
+                write_polls(&server.app, 1_000).await.unwrap();
+            }
+            first.count("SELECT poll_count FROM device_sessions").await == 2 + slipped
+        })
+        .await;
         first.clock.advance(3.0);
     }
     assert!(slipped <= 4, "{slipped} polls came too early before the device was told");
@@ -80,4 +88,28 @@ async fn polls_are_counted_across_servers() {
             write_polls(&server.app, 1_000).await.unwrap();
         }
     }
+}
+
+#[tokio::test]
+async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
+    let server = TestServer::start().await;
+    server.tv().await.start("openid").await;
+    let mut holder = server.app.db.begin().await.unwrap();
+    let held = sqlx::query_scalar("SELECT id FROM device_sessions FOR UPDATE").fetch_one(&mut *holder).await;
+    let polls = UnwrittenPolls {
+        code: SecretHash([7; 32]),
+        id: DeviceSessionId(held.unwrap()),
+        polls: 3,
+        last_polled_at: server.clock.now(),
+        interval_seconds: 5,
+        slowed: false,
+    };
+    let written = async || {
+        let writing = polls::write(&server.app.db, std::slice::from_ref(&polls));
+        in_time("polls are written", writing).await.unwrap().len()
+    };
+    assert_eq!(written().await, 0);
+    holder.commit().await.unwrap();
+    assert_eq!(written().await, 1);
+    assert_eq!(server.count("SELECT poll_count FROM device_sessions").await, 3);
 }

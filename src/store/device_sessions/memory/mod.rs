@@ -232,7 +232,7 @@ impl SessionMemory {
     }
 
     /// Puts back what could not be written.
-    pub fn put_back(&self, polls: &[UnwrittenPolls]) {
+    pub fn put_back<'a>(&self, polls: impl IntoIterator<Item = &'a UnwrittenPolls>) {
         for unwritten in polls {
             self.shard(&unwritten.code).put_back(unwritten);
         }

@@ -84,6 +84,7 @@ impl Shard {
         if let Some(at) = self.place(hash, |session| session.code == unwritten.code) {
             let session = &mut self.sessions[at];
             session.unwritten_polls += unwritten.polls;
+            session.marks.slowed |= unwritten.slowed;
             line_up(session, hash, &mut self.line);
         }
     }
