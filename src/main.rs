@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use latchkey::cli::{self, Cli};
+use mimalloc::MiMalloc;
+
+/// A request allocates a hundred times and frees as often.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cores::Core;
@@ -29,6 +30,10 @@ use database::counters::{self, Method};
 use options::{Options, Scenario};
 use report::Report;
 use scenarios::Stage;
+
+/// That of the program, for every role.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Whatever went wrong.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
