@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Fault;
 use crate::accounting::{self, Ticks};
+use crate::cores;
 use crate::options::Role;
 
 /// How long a server may take to finish what is under way.
@@ -36,6 +37,7 @@ impl Process {
     pub(crate) fn start(role: Role, instructions: &impl Serialize) -> Result<Self, Fault> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--role", role.as_str()])
+            .args(cores::for_servers().map(|core| format!("--core={core}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

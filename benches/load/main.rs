@@ -24,7 +24,6 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use tokio::signal::unix::{SignalKind, signal};
 
-use cores::Core;
 use database::Databases;
 use database::counters::{self, Method};
 use options::{Options, Scenario};
@@ -41,7 +40,7 @@ pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
-        Some(role) => roles::play(role),
+        Some(role) => roles::play(role, options.core),
         None => measure_all(&options),
     };
     match outcome {
@@ -54,8 +53,7 @@ fn main() -> ExitCode {
 }
 
 fn measure_all(options: &Options) -> Result<(), Fault> {
-    let machine = machine()?;
-    cores::pin(Core::Load)?;
+    let machine = machine(cores::divide()?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let databases = Databases::create(options.database_url.as_deref()).await?;
@@ -154,8 +152,7 @@ fn circumstances(machine: String, stage: &Stage) -> Vec<String> {
     ]
 }
 
-fn machine() -> Result<String, Fault> {
-    let cores = cores::allowed()?.len();
+fn machine(cores: usize) -> Result<String, Fault> {
     let described = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = described.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     Ok(format!("machine: {cores} cores, {}", model.trim_start_matches([' ', '\t', ':'])))

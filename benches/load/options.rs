@@ -43,6 +43,9 @@ pub(crate) struct Options {
     /// What a process is that the tool started itself.
     #[arg(long, hide = true, value_enum)]
     pub(crate) role: Option<Role>,
+    /// Where it runs.
+    #[arg(long, hide = true, requires = "role")]
+    pub(crate) core: Option<usize>,
 }
 
 /// What is measured.

@@ -11,12 +11,12 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::Fault;
-use crate::cores::{self, Core};
+use crate::cores;
 use crate::options::Role;
 
-/// Does what the role asks, on the servers' core, until the parent's pipe closes.
-pub(crate) fn play(role: Role) -> Result<(), Fault> {
-    cores::pin(Core::Servers)?;
+/// Does what the role asks, on its core, until the parent's pipe closes.
+pub(crate) fn play(role: Role, core: Option<usize>) -> Result<(), Fault> {
+    core.map(cores::pin).transpose()?;
     // The same runtime as the product's.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match role {
