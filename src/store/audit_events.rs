@@ -1,10 +1,10 @@
 //! `audit_events`: only ever added to, and cleared away with their seals when they are old.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::Result;
+use super::{Result, connections};
 use crate::model::audit_event::AuditEvent;
 use crate::model::audit_seal::{EventHash, hash_of};
 use crate::model::ids::TenantId;
@@ -137,7 +137,7 @@ pub type Position = (DateTime<Utc>, Uuid);
 
 /// A tenant's events, newest first, no more than `limit`.
 pub async fn list(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     after: Option<Position>,
@@ -174,5 +174,6 @@ pub async fn list(
     }
     query.push(" ORDER BY at DESC, id DESC LIMIT ").push_bind(limit);
     // Planned each time for the values at hand: what is rare is found by its index, what is common by time.
-    Ok(query.build_query_as().persistent(false).fetch_all(db).await?)
+    let mut list = connections::begin_list(db).await?;
+    Ok(query.build_query_as().persistent(false).fetch_all(&mut *list).await?)
 }

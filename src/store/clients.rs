@@ -4,9 +4,9 @@ mod row;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
-use super::{Result, policy_changes};
+use super::{Result, connections, policy_changes};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::policy::PolicyChanges;
@@ -55,12 +55,13 @@ pub struct Filter {
 
 /// A tenant's clients by identifier, `limit` of them after the first `offset`.
 pub async fn list(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     offset: i64,
     limit: i64,
 ) -> Result<Vec<Stored<Client>>> {
+    let mut list = connections::begin_list(db).await?;
     let rows = sqlx::query_as!(
         ClientRow,
         r#"SELECT c.client_id, c.name, c.auth_method, c.secret_hash, c.grant_types, c.scopes, c.scope_policy,
@@ -81,7 +82,7 @@ pub async fn list(
         offset,
         limit
     )
-    .fetch_all(db)
+    .fetch_all(&mut *list)
     .await?;
     Ok(rows.into_iter().map(|row| row.into_stored(tenant)).collect())
 }

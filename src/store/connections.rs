@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgPool};
+use sqlx::{Executor, PgPool, PgTransaction};
 
-/// A connection keeps the plan of a statement until the next `ANALYZE`. A plan that reads a table from end to end was
-/// right when the table held forty rows, and still runs when it holds forty thousand: so none is made where there is an
-/// index to go by. Where there is none, the table is read all the same, at a price on paper for which PostgreSQL would
-/// compile the statement first.
-const PLANNING: &str = "SET enable_seqscan = off; SET jit = off";
+use super::Result;
+
+/// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
+/// do it anew each time. The plan is kept until the next `ANALYZE`. One that reads a table from end to end was right when
+/// the table held forty rows, and still runs when it holds forty thousand: so none is made where there is an index to go
+/// by. Where there is none, the table is read all the same, at a price on paper for which PostgreSQL would compile the
+/// statement first.
+const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /// A pool of at most so many connections; whoever finds none free waits so long.
 #[must_use]
@@ -30,4 +33,10 @@ pub async fn open_all(db: &PgPool) {
     if let Some(Err(error)) = connections.into_iter().find(Result::is_err) {
         tracing::warn!(refused, %error, "the database gives fewer connections than database.max_connections");
     }
+}
+
+/// Begins a transaction whose statements are planned each time for the values at hand, as lists must be: what is rare is
+/// found by its index, what is common by time.
+pub(super) async fn begin_list(db: &PgPool) -> Result<PgTransaction<'static>> {
+    Ok(db.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?)
 }

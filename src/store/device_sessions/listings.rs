@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::SessionRow;
@@ -17,7 +17,7 @@ use crate::model::device_session::{
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::session_status::SessionStatus;
-use crate::store::{Result, host};
+use crate::store::{Result, connections, host};
 
 /// A session, with all that is shown of it.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, d
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
 pub async fn list(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     part: Part,
@@ -133,8 +133,8 @@ pub async fn list(
     query.push(" OFFSET ").push_bind(part.offset);
     query.push(") AS listed JOIN device_sessions ON id = listed_id AND tenant_id = ").push_bind(tenant.0);
     query.push(" ORDER BY created_at DESC, id DESC");
-    // Planned each time for the values at hand: a rare client is found by its index, a common one by time.
-    let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    let mut list = connections::begin_list(db).await?;
+    let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
     Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
 }
 
@@ -149,7 +149,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceSessionId
 
 /// How many sessions there are, counted no further than `limit`.
 pub async fn count(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     limit: i64,
@@ -164,7 +164,8 @@ pub async fn count(
         query.push(" LIMIT ").push_bind(limit).push(")");
     }
     query.push(") AS each_state LIMIT ").push_bind(limit).push(") AS counted");
-    Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
+    let mut list = connections::begin_list(db).await?;
+    Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
 }
 
 /// About how many sessions there are, as the database guesses from its statistics, in a moment.

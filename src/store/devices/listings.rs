@@ -2,13 +2,13 @@
 //! the order is that of an index, and what a page costs does not depend on how many devices there are.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::DeviceRow;
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::{DeviceId, TenantId, UserId};
-use crate::store::Result;
+use crate::store::{Result, connections};
 
 /// Which devices are looked for; all that is given must fit.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +40,7 @@ impl Filter {
 
 /// A tenant's devices, newest first: those after the device `after`, `limit` at most.
 pub async fn list(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     after: Option<DeviceId>,
@@ -65,25 +65,22 @@ pub async fn list(
         query.push(" OFFSET 0) AS over ORDER BY id DESC LIMIT 1)");
     }
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
-    let rows: Vec<DeviceRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    let mut list = connections::begin_list(db).await?;
+    let rows: Vec<DeviceRow> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
     Ok(rows.into_iter().map(|row| row.into_device(now)).collect())
 }
 
 /// How many devices there are.
-pub async fn count(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    filter: &Filter,
-    now: DateTime<Utc>,
-) -> Result<i64> {
+pub async fn count(db: &PgPool, tenant: TenantId, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*)");
     push_conditions(&mut query, tenant, filter, now);
-    Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
+    let mut list = connections::begin_list(db).await?;
+    Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
 }
 
 /// How many devices there are, counted no further than `limit`.
 pub async fn count_up_to(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     limit: i64,
@@ -92,7 +89,8 @@ pub async fn count_up_to(
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1");
     push_conditions(&mut query, tenant, filter, now);
     query.push(" LIMIT ").push_bind(limit).push(") AS counted");
-    Ok(query.build_query_scalar().persistent(false).fetch_one(db).await?)
+    let mut list = connections::begin_list(db).await?;
+    Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
 }
 
 /// Some of the devices, the newest first, kept from others until the transaction ends.

@@ -1,14 +1,14 @@
 //! Accounts as administrators see and change them.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::UserRow;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
 use crate::model::version::Version;
-use crate::store::Result;
+use crate::store::{Result, connections};
 
 /// A user as administrators see them.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub struct Filter {
 
 /// A tenant's accounts, newest first, after the one named, no more than `limit`.
 pub async fn list(
-    db: impl PgExecutor<'_>,
+    db: &PgPool,
     tenant: TenantId,
     filter: &Filter,
     after: Option<UserId>,
@@ -106,7 +106,8 @@ pub async fn list(
         query.push(" AND id < ").push_bind(after.0);
     }
     query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
-    let rows: Vec<AccountRow> = query.build_query_as().persistent(false).fetch_all(db).await?;
+    let mut list = connections::begin_list(db).await?;
+    let rows: Vec<AccountRow> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
     Ok(rows.into_iter().map(|row| row.into_account(tenant)).collect())
 }
 
