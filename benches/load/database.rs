@@ -6,8 +6,10 @@ pub(crate) mod counters;
 pub(crate) mod seed;
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use latchkey::store::connections;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
 
 use crate::Fault;
@@ -97,7 +99,7 @@ impl Database {
     /// Connects to a database that is there.
     pub(crate) async fn connect(options: PgConnectOptions) -> Result<Self, Fault> {
         let url = options.to_url_lossy().to_string();
-        let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await?;
+        let pool = connections::pool(4, Duration::from_secs(30)).connect_with(options).await?;
         Ok(Self { url, pool })
     }
 }

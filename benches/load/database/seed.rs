@@ -96,7 +96,7 @@ pub(crate) async fn approve(db: &PgPool, codes: &[SecretHash]) -> Result<(), Fau
                      decided_by_user_id = lpad(to_hex(get_byte(s.device_code_hash, 0) * 3), 32, '0')::uuid,
                      amr = '{pwd}'
                  FROM unnest($1::bytea[]) AS asked (code)
-                 WHERE s.device_code_hash = asked.code AND s.state = 'pending'
+                 WHERE s.device_code_hash = asked.code AND s.state IS NOT DISTINCT FROM 'pending'
                  RETURNING s.device_code_hash
              )
              SELECT pg_notify('latchkey', 'decided ' || encode(device_code_hash, 'hex')) FROM approved",
