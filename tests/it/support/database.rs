@@ -48,9 +48,10 @@ pub async fn create() -> PgConnectOptions {
 }
 
 /// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
-/// busy machine does not keep an impatient server from starting.
+/// busy machine does not keep an impatient server from starting. Idle connections are asked at once whether they live,
+/// and not after a second, so that no test depends on how long it took.
 pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
-    connections::pool(8, acquire_timeout).connect_lazy_with(options)
+    connections::pool(8, acquire_timeout).test_before_acquire(true).connect_lazy_with(options)
 }
 
 impl Server {
