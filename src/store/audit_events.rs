@@ -173,7 +173,6 @@ pub async fn list(
         query.push(" AND (at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
     }
     query.push(" ORDER BY at DESC, id DESC LIMIT ").push_bind(limit);
-    // Planned each time for the values at hand: what is rare is found by its index, what is common by time.
     let mut list = connections::begin_list(db).await?;
     Ok(query.build_query_as().persistent(false).fetch_all(&mut *list).await?)
 }
