@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection, Executor, PgPool, PgTransaction};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgPool, PgTransaction};
 
 use super::Result;
 
@@ -14,6 +14,10 @@ use super::Result;
 /// by. Where there is none, the table is read all the same, at a price on paper for which PostgreSQL would compile the
 /// statement first.
 const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+
+/// Has what comes in a transaction planned each time for the values at hand, as whatever filters must be: what is rare
+/// is found by its index, what is common by time.
+pub(super) const PLAN_EACH_TIME: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
 /// How long an idle connection is taken to live without asking. A database that was restarted in a quiet hour is not
 /// noticed by whoever comes next; under load nobody asks.
@@ -42,8 +46,7 @@ pub async fn open_all(db: &PgPool) {
     }
 }
 
-/// Begins a transaction whose statements are planned each time for the values at hand, as lists must be: what is rare is
-/// found by its index, what is common by time.
+/// Begins a transaction for a list, with [`PLAN_EACH_TIME`].
 pub(super) async fn begin_list(db: &PgPool) -> Result<PgTransaction<'static>> {
-    Ok(db.begin_with("BEGIN; SET LOCAL plan_cache_mode = force_custom_plan").await?)
+    Ok(db.begin_with(AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
 }

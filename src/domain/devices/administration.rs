@@ -133,7 +133,7 @@ async fn revoke_batch(app: &App, administrator: Administrator<'_>, filter: &Filt
     let by = By::user(administrator.user, administrator.origin);
     let reason = RevocationReason::DeviceRemoved;
     let mut transaction = app.begin(tenant).await?;
-    let ids = listings::lock(&mut *transaction, tenant, filter, BATCH, now).await?;
+    let ids = listings::lock(&mut transaction, tenant, filter, BATCH, now).await?;
     let ended = token_families::revoke_of_devices(&mut *transaction, tenant, &ids, reason, now).await?;
     for (family, device) in &ended {
         let ending = Ending {

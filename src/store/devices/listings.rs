@@ -2,7 +2,7 @@
 //! the order is that of an index, and what a page costs does not depend on how many devices there are.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{Executor, PgConnection, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::DeviceRow;
@@ -95,7 +95,7 @@ pub async fn count_up_to(
 
 /// Some of the devices, the newest first, kept from others until the transaction ends.
 pub async fn lock(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     filter: &Filter,
     limit: i64,
@@ -104,7 +104,8 @@ pub async fn lock(
     let mut query = QueryBuilder::<Postgres>::new("SELECT d.id");
     push_conditions(&mut query, tenant, filter, now);
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit).push(" FOR NO KEY UPDATE OF d");
-    let ids: Vec<Uuid> = query.build_query_scalar().persistent(false).fetch_all(db).await?;
+    db.execute(connections::PLAN_EACH_TIME).await?;
+    let ids: Vec<Uuid> = query.build_query_scalar().persistent(false).fetch_all(&mut *db).await?;
     Ok(ids.into_iter().map(DeviceId).collect())
 }
 
