@@ -188,11 +188,13 @@ impl Polling {
     /// come before the last, which tells of a clock set back and not of a hasty device.
     #[must_use]
     pub fn is_early(&self, now: DateTime<Utc>) -> bool {
-        self.last_polled_at.is_some_and(|last| {
-            let waited = now - last;
-            waited >= TimeDelta::zero()
-                && waited < TimeDelta::seconds(i64::from(self.interval_seconds)) - POLL_TOLERANCE
-        })
+        self.last_polled_at.is_some_and(|last| last <= now && last > self.silent_since(now))
+    }
+
+    /// Since when nobody may have polled for a poll arriving `now` to be on time.
+    #[must_use]
+    pub fn silent_since(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now - (TimeDelta::seconds(i64::from(self.interval_seconds)) - POLL_TOLERANCE)
     }
 
     /// The interval after a `slow_down` (RFC 8628 §3.5).

@@ -175,7 +175,8 @@ async fn still_waiting(
     }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
     let interval = if early { slowed } else { polling.interval_seconds };
-    let alone = polls::record(&app.db, found, interval, slowed, now).await?;
+    let silent_since = polling.silent_since(now);
+    let alone = polls::record(&app.db, found, interval, slowed, silent_since, now).await?;
     tally.poll();
     if alone && !early {
         return Ok(Known::Pending);

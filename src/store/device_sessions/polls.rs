@@ -118,27 +118,34 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
 }
 
 /// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than
-/// `slowed_seconds`, if somebody else has polled it since it was read: of two polls at once, one is early. Whether
-/// nobody else has.
+/// `slowed_seconds`, if since it was read somebody else has polled it, and not before `silent_since`: of two polls at
+/// once, one is early. Whether nobody else has. Older polls may be written at any time, as once the database is back.
 pub async fn record(
     db: impl PgExecutor<'_>,
     found: &FoundSession,
     interval_seconds: u32,
     slowed_seconds: u32,
+    silent_since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let seconds = |seconds| i32::try_from(seconds).unwrap_or(i32::MAX);
     Ok(sqlx::query_scalar!(
-        r#"UPDATE device_sessions
+        r#"WITH found AS (
+               SELECT id, poll_count = $5::bigint OR last_polled_at <= $6 AS alone
+               FROM device_sessions WHERE id = $1
+               FOR NO KEY UPDATE
+           )
+           UPDATE device_sessions s
            SET poll_count = poll_count + 1, last_polled_at = greatest(last_polled_at, $2),
-               interval_seconds = greatest(interval_seconds, CASE WHEN poll_count = $5::bigint THEN $3::integer ELSE $4::integer END)
-           WHERE id = $1
-           RETURNING poll_count = $5::bigint + 1 AS "alone!""#,
+               interval_seconds = greatest(interval_seconds, CASE WHEN found.alone THEN $3::integer ELSE $4::integer END)
+           FROM found WHERE s.id = found.id
+           RETURNING found.alone AS "alone!""#,
         found.session.id.0,
         now,
         seconds(interval_seconds),
         seconds(slowed_seconds),
-        found.poll_count
+        found.poll_count,
+        silent_since
     )
     .fetch_one(db)
     .await?)

@@ -1,7 +1,12 @@
 //! `sessions.coherence = "read_through"`: the same answers without announcements.
 
+use chrono::TimeDelta;
 use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
+use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::device_sessions::memory::UnwrittenPolls;
+use latchkey::store::device_sessions::polls;
 
 use crate::support::TestServer;
 
@@ -50,6 +55,36 @@ async fn of_polls_at_the_same_moment_one_is_on_time() {
     let pending = answers.iter().filter(|answer| answer.error() == "authorization_pending").count();
     assert_eq!(pending, 1, "{answers:?}");
     assert!(answers.iter().all(|answer| ["authorization_pending", "slow_down"].contains(&answer.error())));
+}
+
+#[tokio::test]
+async fn polls_that_are_written_late_make_no_other_early() {
+    let server = server().await;
+    let tv = server.tv().await;
+    let code = BearerSecret::parse(SecretKind::DeviceCode, &tv.start("openid").await.device_code).unwrap().hash();
+    let find = async || {
+        polls::find(&server.app.db, &[(DEFAULT_TENANT, code)]).await.unwrap().remove(0).expect("the session")
+    };
+    // What a server could not write while the database was away, it writes between a poll's look and its mark.
+    let alone_although_another_was = async |seconds_ago: i64| {
+        let (found, now) = (find().await, server.clock.now());
+        let other = UnwrittenPolls {
+            code,
+            id: found.session.id,
+            polls: 1,
+            last_polled_at: now - TimeDelta::seconds(seconds_ago),
+            interval_seconds: found.polling.interval_seconds,
+            slowed: false,
+        };
+        polls::write(&server.app.db, &[other]).await.unwrap();
+        let silent_since = found.polling.silent_since(now);
+        polls::record(&server.app.db, &found, 5, 10, silent_since, now).await.unwrap()
+    };
+    assert!(alone_although_another_was(6).await);
+    assert_eq!(find().await.polling.interval_seconds, 5);
+    server.clock.advance(20.0);
+    assert!(!alone_although_another_was(1).await);
+    assert_eq!(find().await.polling.interval_seconds, 10);
 }
 
 #[tokio::test]
