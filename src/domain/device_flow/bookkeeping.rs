@@ -9,8 +9,8 @@ use crate::store::device_sessions::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_sessions::polls::{self, Written};
 use crate::store::{self};
 
-/// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else is writing
-/// at this moment are kept for the next time.
+/// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else holds at
+/// this moment are kept for the next time, those of erased ones are not.
 pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     let unwritten = app.sessions.take_unwritten(max);
     if unwritten.is_empty() {
@@ -32,7 +32,15 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
             app.sessions.decided(&ours.code);
         }
     }
-    app.sessions.put_back(left.values());
+    if !left.is_empty() {
+        let ids: Vec<_> = left.keys().copied().collect();
+        let erased = polls::erased_among(&app.db, &ids).await;
+        for ours in erased.iter().flatten().filter_map(|id| left.remove(id)) {
+            app.sessions.decided(&ours.code);
+        }
+        app.sessions.put_back(left.values());
+        erased?;
+    }
     Ok(written.len())
 }
 

@@ -227,3 +227,20 @@ pub async fn decided_among(
     .await?;
     Ok(decided.into_iter().map(DeviceSessionId).collect())
 }
+
+/// Which of these sessions there are no more.
+pub async fn erased_among(
+    db: impl PgExecutor<'_>,
+    sessions: &[DeviceSessionId],
+) -> Result<Vec<DeviceSessionId>> {
+    let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+    let erased = sqlx::query_scalar!(
+        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
+           LEFT JOIN device_sessions s ON s.id = asked.id
+           WHERE s.id IS NULL"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(erased.into_iter().map(DeviceSessionId).collect())
+}

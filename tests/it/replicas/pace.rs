@@ -113,3 +113,18 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     assert_eq!(written().await, 1);
     assert_eq!(server.count("SELECT poll_count FROM device_sessions").await, 3);
 }
+
+#[tokio::test]
+async fn who_writes_polls_of_a_session_that_was_erased_finds_out() {
+    let server = TestServer::hearing().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    // Without a word to anybody.
+    server.execute("DELETE FROM device_sessions").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    until("the code is known to be gone", async || {
+        write_polls(&server.app, 1_000).await.unwrap();
+        tv.poll(&started).await.error() == "invalid_grant"
+    })
+    .await;
+}

@@ -61,7 +61,8 @@ async fn of_polls_at_the_same_moment_one_is_on_time() {
 async fn polls_that_are_written_late_make_no_other_early() {
     let server = server().await;
     let tv = server.tv().await;
-    let code = BearerSecret::parse(SecretKind::DeviceCode, &tv.start("openid").await.device_code).unwrap().hash();
+    let code =
+        BearerSecret::parse(SecretKind::DeviceCode, &tv.start("openid").await.device_code).unwrap().hash();
     let find = async || {
         polls::find(&server.app.db, &[(DEFAULT_TENANT, code)]).await.unwrap().remove(0).expect("the session")
     };
