@@ -88,7 +88,8 @@ pub async fn list(
 }
 
 /// How many clients fit.
-pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId, filter: &Filter) -> Result<i64> {
+pub async fn count(db: &PgPool, tenant: TenantId, filter: &Filter) -> Result<i64> {
+    let mut list = connections::begin_list(db).await?;
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM clients
            WHERE tenant_id = $1
@@ -99,6 +100,16 @@ pub async fn count(db: impl PgExecutor<'_>, tenant: TenantId, filter: &Filter) -
         filter.text,
         filter.owner.map(|owner| owner.0),
         filter.enabled
+    );
+    Ok(count.fetch_one(&mut *list).await?)
+}
+
+/// How many clients are this user's own.
+pub async fn count_owned(db: impl PgExecutor<'_>, tenant: TenantId, owner: UserId) -> Result<i64> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM clients WHERE tenant_id = $1 AND owner_user_id = $2"#,
+        tenant.0,
+        owner.0
     );
     Ok(count.fetch_one(db).await?)
 }

@@ -26,8 +26,7 @@ pub async fn create(
     let mut transaction = app.begin(owner.tenant_id).await?;
     // Of several that one user makes at once, one comes after the other.
     users::lock(&mut *transaction, owner.tenant_id, owner.id).await?;
-    let own = clients::Filter { owner: Some(owner.id), ..clients::Filter::default() };
-    if clients::count(&mut *transaction, owner.tenant_id, &own).await? >= i64::from(quota) {
+    if clients::count_owned(&mut *transaction, owner.tenant_id, owner.id).await? >= i64::from(quota) {
         return Err(ClientError::TooManyOwned(quota));
     }
     let rights = OwnerRights { is_active: owner.is_active(), roles: owner.roles.clone() };
