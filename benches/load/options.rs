@@ -124,7 +124,7 @@ impl Options {
     /// How much is measured.
     pub(crate) fn extent(&self) -> Extent {
         let (rounds, seconds, supply, pollers, devices, approvals) = if self.quick {
-            (2, 1.5, 2_000, 10_000, 20_000, 100)
+            (2, 1.0, 2_000, 10_000, 20_000, 100)
         } else {
             (5, 4.0, 10_000, 100_000, 1_000_000, 500)
         };

@@ -75,19 +75,14 @@ pub(crate) async fn read(db: &PgPool, method: Method) -> Result<Counts, Fault> {
     Err("a server that has stopped is still connected to the database".into())
 }
 
-/// The same while servers run that have nothing to do: an idle backend tells what it has done within ten seconds.
-pub(crate) async fn read_beside_servers(db: &PgPool, method: Method) -> Result<Counts, Fault> {
-    tokio::time::sleep(Duration::from_secs(11)).await;
-    now(db, method).await
-}
-
 /// Lets the tool's own work be counted now, and not in the middle of what is measured.
 pub(crate) async fn settle(connection: &mut PgConnection) {
     // PostgreSQL 14 cannot; there it is counted within a second.
     let _ = sqlx::query("SELECT pg_stat_force_next_flush()").execute(&mut *connection).await;
 }
 
-async fn now(db: &PgPool, method: Method) -> Result<Counts, Fault> {
+/// What backends have told up to now. One that is at work tells about once a second, one that is idle only after ten.
+pub(crate) async fn now(db: &PgPool, method: Method) -> Result<Counts, Fault> {
     let (transactions, rows): (i64, i64) = sqlx::query_as(
         "SELECT xact_commit + xact_rollback, tup_inserted + tup_updated + tup_deleted
          FROM pg_stat_database WHERE datname = current_database()",

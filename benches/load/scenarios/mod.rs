@@ -121,9 +121,13 @@ impl Stage {
         counters::read(&self.databases.served.pool, self.method).await
     }
 
-    /// The same while servers run.
-    pub(crate) async fn counts_beside_servers(&self) -> Result<Counts, Fault> {
-        counters::read_beside_servers(&self.databases.served.pool, self.method).await
+    /// The same while a server runs that has nothing to do.
+    pub(crate) async fn counts_beside(&mut self, server: &Server) -> Result<Counts, Fault> {
+        // What its connections did is known once each was used again, a second later.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let codes = start::one_by_one(server, 64).await?;
+        self.codes.extend(codes);
+        counters::now(&self.databases.served.pool, self.method).await
     }
 
     /// Device codes of so many sessions that wait.

@@ -43,7 +43,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     let hashes: Vec<_> = started.iter().map(|code| SecretHash::of(code)).collect();
     seed::approve(&stage.databases.served.pool, &hashes).await?;
     let mut codes = VecDeque::from(started);
-    let before = stage.counts_beside_servers().await?;
+    let before = stage.counts_beside(&server).await?;
     let pace = stage.pace(start::CONNECTIONS);
     let (Pace::Closed(tasks) | Pace::Fixed(_, tasks)) = pace;
     let (mut rounds, mut bounds, mut redeemed) = (Vec::new(), Vec::new(), 0);

@@ -75,8 +75,16 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
 
 /// Starts so many sessions, as fast as it goes; their device codes.
 pub(crate) async fn many(server: &Server, count: usize) -> Result<Vec<String>, Fault> {
+    all(server, count, Pace::Closed(2 * CONNECTIONS)).await
+}
+
+/// Starts so many sessions, each with another of the server's connections to its database until all had their turn.
+pub(crate) async fn one_by_one(server: &Server, count: usize) -> Result<Vec<String>, Fault> {
+    all(server, count, Pace::Closed(1)).await
+}
+
+async fn all(server: &Server, count: usize, pace: Pace) -> Result<Vec<String>, Fault> {
     let work = Starts { left: count, codes: Vec::with_capacity(count), refusals: Refusals::AreRepeated };
-    let pace = Pace::Closed(2 * CONNECTIONS);
     let (work, tally) = drive(&[server.address], pace, Duration::from_mins(8), work).await?;
     super::complain(&tally);
     if work.codes.len() < count {
