@@ -4,7 +4,6 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
@@ -88,8 +87,7 @@ pub(super) async fn open_database(
         };
         (cluster.connect_options(), Some(cluster))
     };
-    let acquire_timeout = Duration::from_millis(config.database.acquire_timeout_milliseconds);
-    let pool = connections::pool(config.database.max_connections, acquire_timeout)
+    let pool = connections::pool(config.database.max_connections, config.database.acquire_timeout())
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;

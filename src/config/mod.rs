@@ -9,6 +9,7 @@ mod values;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use ipnet::IpNet;
@@ -83,6 +84,14 @@ pub struct Database {
     pub migrate_on_start: bool,
     #[serde(deserialize_with = "values::empty_is_none")]
     pub postgres_bin_dir: Option<PathBuf>,
+}
+
+impl Database {
+    /// How long whoever finds no connection free waits for one.
+    #[must_use]
+    pub fn acquire_timeout(&self) -> Duration {
+        Duration::from_millis(self.acquire_timeout_milliseconds)
+    }
 }
 
 /// `[secrets]`

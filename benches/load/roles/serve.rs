@@ -53,8 +53,7 @@ pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
 /// The pool that `latchkey serve` makes.
 pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, Fault> {
     let options = database_url.parse::<PgConnectOptions>()?.application_name("latchkey");
-    let acquire_timeout = Duration::from_millis(config.database.acquire_timeout_milliseconds);
-    let pool = connections::pool(config.database.max_connections, acquire_timeout);
+    let pool = connections::pool(config.database.max_connections, config.database.acquire_timeout());
     Ok(pool.connect_with(options).await?)
 }
 

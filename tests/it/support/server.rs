@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
@@ -111,8 +110,7 @@ impl TestServer {
         config.sessions.coherence = usual_coherence();
         change(&mut config);
         config.server.listen = address;
-        let patience = Duration::from_millis(config.database.acquire_timeout_milliseconds);
-        let db = database::pool(database.clone(), patience);
+        let db = database::pool(database.clone(), config.database.acquire_timeout());
         let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
