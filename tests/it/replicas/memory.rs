@@ -1,12 +1,17 @@
 //! What a server remembers, and what it does when it cannot.
 
+use futures_util::future::join_all;
 use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::random::Random;
+use latchkey::store::device_sessions::pending_counts::PendingCounts;
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{TestServer, until};
+use crate::support::clock::ManualClock;
+use crate::support::patience::PATIENCE;
+use crate::support::{TestServer, database, until};
 
 #[tokio::test]
 async fn polls_of_a_waiting_code_need_no_database() {
@@ -95,4 +100,15 @@ async fn a_restarted_server_knows_every_code_again() {
     let ada = crate::support::Person::new(&next.base, &ada.username, &ada.password);
     ada.approve(&started.user_code).await;
     tv.poll(&started).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn a_crowd_at_a_server_that_has_just_started_has_waiting_codes_counted_once() {
+    let db = database::pool(database::create().await, PATIENCE);
+    let (counts, now) = (PendingCounts::default(), ManualClock::new().now());
+    let crowd = (0..20).map(|_| counts.get(&db, DEFAULT_TENANT, 1_000, now));
+    for count in join_all(crowd).await {
+        assert_eq!(count.unwrap(), 0);
+    }
+    assert_eq!(db.size(), 1, "as many counts as connections");
 }
