@@ -35,24 +35,20 @@ impl PendingCounts {
     /// How many codes wait, at most `cap`. A count may be two seconds old, and older where counting is dear:
     /// a second more for each 20 000 codes. The first one of a server may fall short.
     pub async fn get(&self, db: &PgPool, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Result<u64> {
-        let Some(first) = self.first(db, tenant, cap, now) else {
-            if let Some(count) = self.fresh(tenant, now) {
-                return Ok(count);
+        if let Some(first) = self.first(db, tenant, cap, now) {
+            let count = first.await?;
+            // In one that is known already, starts of our own may be counted.
+            if let Some(known @ Count::First(_)) = self.lock().get_mut(&tenant) {
+                *known = Count::Known(count, now);
             }
-            let count = count_pending(db, tenant, cap, now).await?;
-            self.lock().insert(tenant, Count::Known(count, now));
             return Ok(count);
-        };
-        let count = first.await;
-        let mut counts = self.lock();
-        // Starts of our own may be counted in it already.
-        if let Some(Count::First(_)) = counts.get(&tenant) {
-            match &count {
-                Ok(count) => counts.insert(tenant, Count::Known(*count, now)),
-                Err(_) => counts.remove(&tenant),
-            };
         }
-        count
+        if let Some(count) = self.fresh(tenant, now) {
+            return Ok(count);
+        }
+        let count = count_pending(db, tenant, cap, now).await?;
+        self.lock().insert(tenant, Count::Known(count, now));
+        Ok(count)
     }
 
     /// The first count of a tenant, if it is under way or to be begun.

@@ -112,3 +112,14 @@ async fn a_crowd_at_a_server_that_has_just_started_has_waiting_codes_counted_onc
     }
     assert_eq!(db.size(), 1, "as many counts as connections");
 }
+
+#[tokio::test]
+async fn waiting_codes_that_could_not_be_counted_are_counted_by_whoever_comes_next() {
+    let (counts, now) = (PendingCounts::default(), ManualClock::new().now());
+    let options = database::create().await;
+    let away = database::pool(options.clone(), PATIENCE);
+    away.close().await;
+    assert!(counts.get(&away, DEFAULT_TENANT, 1_000, now).await.is_err());
+    let back = database::pool(options, PATIENCE);
+    assert_eq!(counts.get(&back, DEFAULT_TENANT, 1_000, now).await.unwrap(), 0);
+}
