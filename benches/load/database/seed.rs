@@ -85,6 +85,9 @@ pub(crate) async fn approved_sessions(db: &PgPool, count: usize) -> Result<Vec<S
 }
 
 /// Approves sessions as a person does, and tells the servers: some hundreds of users share them.
+///
+/// The state is compared in a way that no index answers, so that sessions are found by their codes and not among all that
+/// wait.
 pub(crate) async fn approve(db: &PgPool, codes: &[SecretHash]) -> Result<(), Fault> {
     let mut connection = db.acquire().await?;
     for batch in codes.chunks(BATCH) {
