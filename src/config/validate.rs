@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::{Config, ConfigError};
 use crate::model::device_session::MAX_CODE_LIFETIME;
-use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};
+use crate::model::scope::{BY_NAME_ONLY, ScopeSet};
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
 impl Config {
@@ -146,12 +146,13 @@ impl Config {
     }
 
     fn check_registration(&self) -> Result<(), ConfigError> {
-        let closed = [ADMIN, ADMIN_READ, "clients"];
-        let fits = |name: &String| ScopeSet::parse_name(name).is_ok() && !closed.contains(&name.as_str());
+        let fits =
+            |name: &String| ScopeSet::parse_name(name).is_ok() && !BY_NAME_ONLY.contains(&name.as_str());
         require(
             self.registration.scopes.iter().all(fits),
             "registration.scopes",
-            "must be names of scopes, and none of admin, admin:read and clients: who registers itself is known to nobody",
+            "must be names of scopes, and none of admin, admin:read, device:approve and clients, which an administrator \
+             gives to a client by name",
         )
     }
 

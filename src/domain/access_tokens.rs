@@ -9,6 +9,7 @@ use chrono::DateTime;
 use zeroize::Zeroizing;
 
 use super::oauth_error::OAuthError;
+use super::own_audiences::OwnAudiences;
 use super::{dpop, tenants, verifying_keys};
 use crate::app::App;
 use crate::model::access_token::{AccessToken, TYP};
@@ -65,6 +66,9 @@ pub enum TokenRefused {
     /// The proof that came with it does not hold.
     #[error("{0}")]
     WrongProof(OAuthError),
+    /// It was issued for other services alone.
+    #[error("the access token is for another service")]
+    OtherAudience,
     /// It does not allow this.
     #[error("the access token lacks the scope {}", needed.join(" or "))]
     InsufficientScope {
@@ -141,6 +145,22 @@ pub async fn accept(
         Ok(token)
     } else {
         Err(TokenRefused::InsufficientScope { needed })
+    }
+}
+
+/// Accepts a token of a person at Latchkey's own APIs: it must have been issued for them, or another service that
+/// received it could use it here. Returns the token and its user.
+pub async fn accept_at_own_api(
+    app: &App,
+    tenant: &Tenant,
+    presented: &Presented,
+    needed: AnyScope,
+) -> Result<(Arc<VerifiedToken>, User), TokenRefused> {
+    let (token, user) = accept_of_person(app, tenant, presented, needed).await?;
+    if OwnAudiences::of(app, tenant).await?.include(&token.claims) {
+        Ok((token, user))
+    } else {
+        Err(TokenRefused::OtherAudience)
     }
 }
 

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::authenticate_client::AuthenticatedClient;
 use super::dpop::Proof;
 use super::oauth_error::{ErrorCode, OAuthError};
+use super::own_audiences::OwnAudiences;
 use super::tokens::{self, IssuedTokens};
-use super::{audit, granting, refusals, resources};
+use super::{audit, granting, refusals};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::client::GrantType;
@@ -83,14 +84,14 @@ async fn grant(
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
-    let default_audience = resources::default_audience(app, tenant);
-    let requested = granting::requested_resources(&known, &default_audience, &request.resources)?;
+    let audiences = OwnAudiences::of(app, tenant).await?;
+    let requested = granting::requested_resources(&known, &audiences.known(), &request.resources)?;
     let key = request.proof.as_ref().map(Proof::key);
     let scopes = granting::for_client_itself(client, &catalogue, request.scope.as_deref(), key)?;
     Ok(Grant {
         longest: granting::longest(&scopes, &catalogue),
+        resources: audiences.or_default(requested, &scopes),
         scopes,
-        resources: resources::or_default(app, tenant, requested),
     })
 }
 

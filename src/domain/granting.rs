@@ -11,7 +11,7 @@ use super::oauth_error::{ErrorCode, OAuthError};
 use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::resource::Resource;
-use crate::model::scope::{NEVER_INHERITED, OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
+use crate::model::scope::{BY_NAME_ONLY, OF_A_PERSON, OFFLINE_ACCESS, Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, User};
 
@@ -67,7 +67,8 @@ fn within(asked: ScopeSet, available: &ScopeSet) -> Result<ScopeSet, OAuthError>
 }
 
 /// What a client gets that acts for itself (RFC 6749 §4.4): of the scopes registered for it those that do not speak
-/// of a person, all or as many as it names. A client that is a user's own gets no more than its owner could grant.
+/// of a person, all or as many as it names. A client that is a user's own gets no more than its owner could grant, and
+/// nothing that needs a person's right to grant.
 pub fn for_client_itself(
     client: &Client,
     catalogue: &[Scope],
@@ -77,7 +78,7 @@ pub fn for_client_itself(
     let available = catalogue
         .iter()
         .filter(|scope| client.scopes.contains(&scope.name) && !OF_A_PERSON.contains(&scope.name.as_str()))
-        .filter(|scope| owner_may_grant(client, scope));
+        .filter(|scope| owner_may_grant(client, scope) && is_for_client_alone(client, scope));
     let names = |scope: &Scope| scope.name.clone();
     let Some(asked) = asked else {
         return Ok(available.filter(|scope| is_proved(scope, key)).map(names).collect());
@@ -144,17 +145,18 @@ pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuth
 }
 
 /// Reads which services a client asks for (RFC 8707 §2): each must be one that the tenant knows, letter for letter,
-/// or the one that tokens are for anyway. The answer is sorted and names each service once.
+/// or one of `always_known`. The answer is sorted and names each service once.
 pub fn requested_resources(
     known: &[Resource],
-    default_audience: &str,
+    always_known: &[&str],
     asked: &[String],
 ) -> Result<Vec<String>, OAuthError> {
     let asked: BTreeSet<&String> = asked.iter().collect();
     if asked.len() > MAX_RESOURCES {
         return Err(OAuthError::new(ErrorCode::InvalidTarget, "The request names too many resources."));
     }
-    let is_known = |uri: &str| uri == default_audience || known.iter().any(|resource| resource.uri == uri);
+    let is_known =
+        |uri: &str| always_known.contains(&uri) || known.iter().any(|resource| resource.uri == uri);
     if asked.iter().all(|uri| is_known(uri)) {
         return Ok(asked.into_iter().cloned().collect());
     }
@@ -193,15 +195,33 @@ pub fn brings_refresh_token(client: &Client, granted: &ScopeSet) -> bool {
     granted.contains(OFFLINE_ACCESS) && client.may_use(GrantType::RefreshToken)
 }
 
+/// Returns `true` for a scope that an administrator gives to a client by name, and nobody else does.
+#[must_use]
+pub fn is_by_name_only(name: &str) -> bool {
+    BY_NAME_ONLY.contains(&name)
+}
+
+/// Returns `true` if the client may hold the scope at all: one that nobody who runs the server vouches for never holds
+/// a scope that is given by name only, whatever it is registered for.
+#[must_use]
+pub fn may_hold(client: &Client, name: &str) -> bool {
+    !(client.is_unverified() && is_by_name_only(name))
+}
+
+/// Returns `true` if the client may have the scope for itself: one that needs a person's right to grant is not for a
+/// client that nobody who runs the server vouches for, since no person grants anything here.
+fn is_for_client_alone(client: &Client, scope: &Scope) -> bool {
+    may_hold(client, &scope.name) && !(client.is_unverified() && scope.required_role.is_some())
+}
+
 /// All that the client may ever have.
 fn available(client: &Client, catalogue: &[Scope]) -> ScopeSet {
     catalogue
         .iter()
-        .filter(|scope| owner_may_grant(client, scope))
+        .filter(|scope| may_hold(client, &scope.name) && owner_may_grant(client, scope))
         .map(|scope| scope.name.clone())
         .filter(|name| {
-            let inherits =
-                client.scope_policy == ScopePolicy::Inherit && !NEVER_INHERITED.contains(&name.as_str());
+            let inherits = client.scope_policy == ScopePolicy::Inherit && !is_by_name_only(name);
             inherits || client.scopes.contains(name)
         })
         .collect()

@@ -26,6 +26,7 @@ pub mod housekeeping;
 pub mod introspect;
 pub mod not_me;
 pub mod oauth_error;
+pub mod own_audiences;
 pub mod password_links;
 pub mod passwords;
 pub mod person_claims;

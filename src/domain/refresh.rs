@@ -6,9 +6,10 @@ use super::authenticate_client::AuthenticatedClient;
 use super::connection_lifetimes::ConnectionLifetimes;
 use super::dpop::Proof;
 use super::oauth_error::OAuthError;
+use super::own_audiences::OwnAudiences;
 use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{granting, policies, resources, token_families};
+use super::{granting, policies, token_families};
 use crate::app::App;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
@@ -176,6 +177,7 @@ async fn exchange_unseen(
         return Ok(None);
     }
     let key = tokens::key(app, tenant, client).await?;
+    let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
     let plain = PlainCase {
@@ -195,7 +197,7 @@ async fn exchange_unseen(
         user: &user,
         device_id: family.device_id,
         scopes: &family.scopes,
-        resources: &resources::or_default(app, tenant, family.resources),
+        resources: &audiences.or_default(family.resources, &family.scopes),
         dpop_key: None,
         authentication: &family.authentication,
         ends_at: family.expires_at,
@@ -274,7 +276,7 @@ async fn issue(
 ) -> Result<IssuedTokens, OAuthError> {
     let family = &presented.family;
     let for_access = granting::narrow(&renewal.scopes, request.scope.as_deref())?;
-    let named = resources::or_default(app, tenant, family.resources.clone());
+    let named = OwnAudiences::of(app, tenant).await?.or_default(family.resources.clone(), &for_access);
     let resources = granting::narrow_resources(&named, &request.resources)?;
     let grant = Grant {
         tenant,

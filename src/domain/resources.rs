@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::audit::{self, By};
+use super::own_audiences::own_api;
 use super::tenants;
 use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
@@ -13,12 +14,6 @@ use crate::model::tenant::Tenant;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, resources};
 
-/// The services that tokens are for where these were named: the tenant's default where none was.
-#[must_use]
-pub fn or_default(app: &App, tenant: &Tenant, named: Vec<String>) -> Vec<String> {
-    if named.is_empty() { vec![default_audience(app, tenant)] } else { named }
-}
-
 /// Why a resource cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
@@ -28,6 +23,9 @@ pub enum ResourceError {
     /// A token for it could pass for another token (RFC 9068 §3).
     #[error("a resource is neither the issuer nor a client, or an ID token could pass for an access token")]
     IssuerOrClient,
+    /// The URI is the audience of this server's own APIs.
+    #[error("this is the audience of this server's own APIs; a resource needs another URI")]
+    OwnApi,
     /// The name cannot be shown to people.
     #[error(
         "a resource's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
@@ -66,6 +64,9 @@ pub async fn create(
     let is_issuer = resource.uri.trim_end_matches('/').eq_ignore_ascii_case(&issuer);
     if is_issuer || clients::find(&mut *transaction, tenant.id, &resource.uri).await?.is_some() {
         return Err(ResourceError::IssuerOrClient);
+    }
+    if resource.uri == own_api(app, tenant) {
+        return Err(ResourceError::OwnApi);
     }
     if !resources::insert(&mut *transaction, tenant.id, id, &resource, now).await? {
         return Err(ResourceError::UriTaken);
@@ -135,11 +136,4 @@ fn event<'a>(action: Action, uri: String, details: serde_json::Value, by: &By<'a
         origin: by.origin,
         details,
     }
-}
-
-/// The service that tokens are for when nobody named one (RFC 9068 §3). Always known.
-#[must_use]
-pub fn default_audience(app: &App, tenant: &Tenant) -> String {
-    let set = app.config.tokens.default_audience.clone();
-    set.unwrap_or_else(|| format!("{}/api", tenants::issuer(app, tenant)))
 }

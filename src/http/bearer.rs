@@ -175,6 +175,13 @@ impl From<TokenRefused> for Denial {
                 "The access token needs a proof of its key.",
                 format!(r#", algs="{}""#, SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(" ")),
             ),
+            TokenRefused::OtherAudience => (
+                StatusCode::UNAUTHORIZED,
+                "Bearer",
+                "invalid_token",
+                "The access token was issued for another service.",
+                String::new(),
+            ),
             TokenRefused::Invalid | TokenRefused::Store(_) => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer",

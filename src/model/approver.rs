@@ -3,6 +3,7 @@
 use super::browser_session::BrowserSession;
 use super::device_session::Authentication;
 use super::ids::ApproverId;
+use super::scope::ScopeSet;
 use super::user::User;
 
 /// A signed-in person who may open codes and decide on them.
@@ -16,6 +17,8 @@ pub struct Approver {
     pub authentication: Authentication,
     /// Whether they have a second factor, as far as is known here.
     pub has_second_factor: bool,
+    /// The scopes of the access token that acts; `None` for a browser.
+    pub token_scopes: Option<ScopeSet>,
 }
 
 impl From<&BrowserSession> for Approver {
@@ -25,6 +28,7 @@ impl From<&BrowserSession> for Approver {
             user: session.user.clone(),
             authentication: session.authentication.clone(),
             has_second_factor: session.has_second_factor,
+            token_scopes: None,
         }
     }
 }

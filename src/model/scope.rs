@@ -107,9 +107,13 @@ pub const ADMIN_READ: &str = "admin:read";
 pub const OF_A_PERSON: [&str; 7] =
     [OPENID, "profile", "email", OFFLINE_ACCESS, "devices", "clients", "device:approve"];
 
-/// The scopes that open more than a client's own work. No client has them but one they are registered for by name: whoever
-/// holds a token with `device:approve` could connect further devices, with other scopes, and no person would see it.
-pub const NEVER_INHERITED: [&str; 3] = [ADMIN, ADMIN_READ, "device:approve"];
+/// The scopes that open Latchkey's own APIs: a token with one of them is for these APIs, too.
+pub const OF_OWN_API: [&str; 5] = ["devices", "clients", "device:approve", ADMIN, ADMIN_READ];
+
+/// The scopes that are given by name only: an administrator must register a client for each of them. No client inherits
+/// them, and no client that a user owns or that registered itself ever has them. With `device:approve`, for example, a
+/// program connects further devices with other scopes, and no person sees it.
+pub const BY_NAME_ONLY: [&str; 4] = [ADMIN, ADMIN_READ, "device:approve", "clients"];
 
 /// A set of scope names; order does not matter (RFC 6749 §3.3), so it is kept sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 
 use super::ClientError;
 use crate::app::App;
-use crate::domain::granting::may_grant;
+use crate::domain::granting::{may_grant, may_hold};
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, OwnerRights, ScopePolicy};
 use crate::model::device::displayable;
 use crate::model::key_set::KeySet;
@@ -73,6 +73,9 @@ fn check_alone(client: &Client) -> Result<(), ClientError> {
 fn check_scope(client: &Client, catalogue: &[Scope], name: &str) -> Result<(), ClientError> {
     let scope = catalogue.iter().find(|scope| scope.name == name);
     let scope = scope.ok_or_else(|| ClientError::UnknownScope(name.to_owned()))?;
+    if !may_hold(client, name) {
+        return Err(ClientError::ScopeByNameOnly(name.to_owned()));
+    }
     if client.owner_rights.as_ref().is_some_and(|owner| !may_grant(&owner.roles, scope)) {
         return Err(ClientError::OwnerMayNotGrant(name.to_owned()));
     }

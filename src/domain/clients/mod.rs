@@ -57,6 +57,11 @@ pub enum ClientError {
     /// The catalogue has no such scope.
     #[error("there is no scope {0} in the catalogue")]
     UnknownScope(String),
+    /// The scope is for clients that an administrator registers.
+    #[error(
+        "the scope {0} is only for clients that an administrator registers, not for a user's own or self-registered ones"
+    )]
+    ScopeByNameOnly(String),
     /// There is no such account.
     #[error("there is no user of this id")]
     NoSuchOwner,

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use super::{ClientError, delete, insert, rewrite};
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::audit_event::{Action, Actor};
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
@@ -182,8 +183,11 @@ fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(
 async fn open_scopes(app: &App, tenant: &Tenant, asked: Option<&ScopeSet>) -> Result<ScopeSet, OAuthError> {
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let open = &app.config.registration.scopes;
-    let open: ScopeSet =
-        catalogue.iter().map(|scope| scope.name.clone()).filter(|name| open.contains(name)).collect();
+    let open: ScopeSet = catalogue
+        .iter()
+        .map(|scope| scope.name.clone())
+        .filter(|name| open.contains(name) && !is_by_name_only(name))
+        .collect();
     match asked {
         None => Ok(open),
         Some(asked) if asked.is_subset(&open) => Ok(asked.clone()),

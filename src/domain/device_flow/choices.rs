@@ -3,7 +3,7 @@
 
 use crate::config::Tokens;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
-use crate::domain::granting::brings_refresh_token;
+use crate::domain::granting::{brings_refresh_token, is_by_name_only};
 use crate::model::client::Client;
 use crate::model::device::displayable;
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -58,6 +58,8 @@ impl Default for Choices {
 pub enum ChoiceRefused {
     /// A scope is not on offer (any more), or one that cannot be left out is missing.
     Scopes,
+    /// The access token that acts would pass on a scope that is given by name only, and that it lacks itself.
+    BeyondToken,
     /// Devices like this one cannot be trusted.
     Trust,
     /// This lifetime is not on offer.
@@ -136,6 +138,20 @@ impl Offer {
     }
 }
 
+/// Rejects a grant that passes on a scope which is given by name only and which the acting access token lacks: such a
+/// token would otherwise connect a device that may do more than the session behind the token was approved for. A
+/// browser, which has no token, may grant whatever its user may grant.
+pub(super) fn must_be_within_token(
+    token_scopes: Option<&ScopeSet>,
+    granted: &ScopeSet,
+) -> Result<(), ChoiceRefused> {
+    let Some(token_scopes) = token_scopes else { return Ok(()) };
+    if granted.iter().any(|name| is_by_name_only(name) && !token_scopes.contains(name)) {
+        return Err(ChoiceRefused::BeyondToken);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +200,22 @@ mod tests {
             assert_eq!(granted(&offer, wrong), Err(ChoiceRefused::Scopes), "{wrong}");
         }
         assert_eq!(offer.shape(Choices::default()).unwrap().scopes, set("openid email profile"));
+    }
+
+    #[test]
+    fn a_token_passes_on_a_scope_given_by_name_only_if_it_has_it() {
+        for (token, granted, fits) in [
+            (None, "openid admin", true),
+            (Some("openid device:approve"), "openid profile devices", true),
+            (Some("openid device:approve"), "openid admin", false),
+            (Some("openid device:approve"), "admin:read", false),
+            (Some("openid device:approve"), "clients", false),
+            (Some("openid device:approve"), "device:approve", true),
+            (Some("openid device:approve admin"), "openid admin", true),
+        ] {
+            let within = must_be_within_token(token.map(set).as_ref(), &set(granted));
+            assert_eq!(within.is_ok(), fits, "{token:?} {granted}");
+        }
     }
 
     #[test]

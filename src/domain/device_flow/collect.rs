@@ -6,8 +6,9 @@ use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh, resources};
+use crate::domain::{granting, policies, refresh};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::GrantType;
 use crate::model::ids::{DeviceId, TokenFamilyId};
@@ -34,6 +35,7 @@ pub(super) async fn collect(
         return Ok(None);
     }
     let key = tokens::key(app, tenant, client).await?;
+    let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let plain = PlainCase {
         client: client.client_id.clone(),
@@ -65,7 +67,7 @@ pub(super) async fn collect(
         user: &redeemed.user,
         device_id,
         scopes: &redeemed.scopes,
-        resources: &resources::or_default(app, tenant, redeemed.resources),
+        resources: &audiences.or_default(redeemed.resources, &redeemed.scopes),
         dpop_key: None,
         authentication: &redeemed.authentication,
         ends_at: redeemed.expires_at,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::choices::{ChoiceRefused, Choices};
-use super::consent::consent;
+use super::choices::{ChoiceRefused, Choices, must_be_within_token};
+use super::consent::{Consent, consent};
 use super::open::{self, OpenRefused};
 use super::precautions::require;
 use crate::app::App;
@@ -20,6 +20,7 @@ use crate::model::ids::DeviceSessionId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::announcements::{Announcement, announce};
+use crate::store::device_sessions::decisions::ShapedGrant;
 use crate::store::device_sessions::{confirmations, decisions};
 
 /// The person's answer.
@@ -109,7 +110,7 @@ pub async fn decide(
     // What the page showed may be out of date, or never have been shown.
     let assessment = match &decision {
         Decision::Approve(choices) => {
-            consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+            shape(&consent, approver, choices)?;
             Some(require(app, tenant, approver, &consent, typed, origin).await?)
         }
         Decision::Deny => None,
@@ -122,7 +123,7 @@ pub async fn decide(
     let mut transaction = app.begin(tenant.id).await?;
     let (taken, action, details) = match decision {
         Decision::Approve(choices) => {
-            let grant = consent.offer.shape(choices).map_err(DecisionRefused::Choice)?;
+            let grant = shape(&consent, approver, &choices)?;
             let taken = decisions::approve(&mut *transaction, id, approver, &grant, now).await?;
             if taken.is_some() {
                 let device_name = grant.device_name.as_deref();
@@ -182,6 +183,13 @@ pub async fn decide(
     Ok(Decided::Done)
 }
 
+/// Returns the grant of these choices, if this approver may make it.
+fn shape(consent: &Consent, approver: &Approver, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
+    let grant = consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+    must_be_within_token(approver.token_scopes.as_ref(), &grant.scopes).map_err(DecisionRefused::Choice)?;
+    Ok(grant)
+}
+
 /// Takes the decision of a person who names the code together with it: opens it for them, and decides. A choice that
 /// cannot be had is refused before the code counts as opened.
 pub async fn decide_on_code(
@@ -195,7 +203,7 @@ pub async fn decide_on_code(
 ) -> Result<Decided, DecisionRefused> {
     if let Decision::Approve(choices) = &decision {
         let consent = open::read(app, tenant, approver, input, origin).await?;
-        consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
+        shape(&consent, approver, choices)?;
     }
     // How the program came by the code is not known; that the person types it where they must is its own affair.
     let id = open::open(app, tenant, approver, input, CodeArrival::Link, origin).await?;

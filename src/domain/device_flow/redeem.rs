@@ -10,9 +10,10 @@ use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh, resources};
+use crate::domain::{granting, policies, refresh};
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
@@ -112,7 +113,7 @@ async fn prepare(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user, request.dpop_key());
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
-    let named = resources::or_default(app, tenant, found.resources.clone());
+    let named = OwnAudiences::of(app, tenant).await?.or_default(found.resources.clone(), &for_access);
     let resources = granting::narrow_resources(&named, &request.resources)?;
 
     if let Some(proof) = &request.proof {

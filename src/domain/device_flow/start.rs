@@ -10,7 +10,8 @@ use crate::domain::approval::may_connect_from;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::{activity, granting, policies, resources, tenants};
+use crate::domain::own_audiences::OwnAudiences;
+use crate::domain::{activity, granting, policies, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
@@ -79,8 +80,8 @@ pub async fn start(
     let key = request.proof.as_ref().map(Proof::key);
     let requested_scopes = granting::requested(client, &catalogue, request.scope.as_deref(), key)?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
-    let default_audience = resources::default_audience(app, tenant);
-    let resources = granting::requested_resources(&known, &default_audience, &request.resources)?;
+    let audiences = OwnAudiences::of(app, tenant).await?;
+    let resources = granting::requested_resources(&known, &audiences.known(), &request.resources)?;
     let live = check_quotas(app, tenant, client, origin).await?;
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;

@@ -157,7 +157,7 @@ fn uris(texts: &[&str]) -> Vec<String> {
 fn only_known_services_can_be_asked_for_and_each_counts_once() {
     let known: Vec<Resource> =
         (0..20).map(|n| Resource { uri: format!("urn:api:{n:02}"), name: String::new() }).collect();
-    let requested = |asked: &[&str]| requested_resources(&known, DEFAULT_AUDIENCE, &uris(asked));
+    let requested = |asked: &[&str]| requested_resources(&known, &[DEFAULT_AUDIENCE], &uris(asked));
     assert_eq!(requested(&[]).unwrap(), uris(&[]));
     let thrice = ["urn:api:02", "urn:api:01", "urn:api:02"];
     assert_eq!(requested(&thrice).unwrap(), uris(&["urn:api:01", "urn:api:02"]));

@@ -76,6 +76,10 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
             ErrorCode::InvalidScope,
             "A scope is not on offer, or one is missing that cannot be left out.",
         ),
+        ChoiceRefused::BeyondToken => OAuthError::new(
+            ErrorCode::InvalidScope,
+            "The access token lacks a scope of this request that is given by name only; the user can approve it at /device.",
+        ),
         ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be trusted."),
         ChoiceRefused::Lifetime => OAuthError::invalid_request("This lifetime is not on offer."),
         ChoiceRefused::Name => OAuthError::invalid_request(

@@ -28,7 +28,7 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ApproverId, ClientId, DeviceId};
 use crate::model::request_origin::RequestOrigin;
-use crate::model::scope::{ADMIN, ADMIN_READ};
+use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, User};
 
@@ -60,6 +60,8 @@ pub enum Via {
         device: Option<DeviceId>,
         /// When and how its person had proved who they are.
         authentication: Authentication,
+        /// What it allows.
+        scopes: ScopeSet,
     },
     /// With the cookie of a signed-in browser; on unsafe methods also with the browser's CSRF token.
     Browser(Box<BrowserSession>),
@@ -126,11 +128,12 @@ impl Caller {
         let Origin(origin) = Origin::from_request_parts(parts, app).await?;
         let tenant = tenants::find(app, &slug).await?;
         let presented = in_header(parts, app).await?.ok_or(BearerRefusal::NoToken)?;
-        let (token, user) = access_tokens::accept_of_person(app, &tenant, &presented, needed).await?;
+        let (token, user) = access_tokens::accept_at_own_api(app, &tenant, &presented, needed).await?;
         let via = Via::AccessToken {
             client: ClientId::from_known(token.claims.client_id.clone()),
             device: token.claims.device_id,
             authentication: authentication(&token.claims),
+            scopes: token.claims.scopes(),
         };
         Ok(Self { tenant, user, origin, via, _checked: () })
     }
@@ -166,11 +169,12 @@ impl Caller {
     pub fn approver(&self) -> Option<Approver> {
         match &self.via {
             Via::Browser(session) => Some(Approver::from(&**session)),
-            Via::AccessToken { device, authentication, .. } => Some(Approver {
+            Via::AccessToken { device, authentication, scopes, .. } => Some(Approver {
                 id: ApproverId((*device)?.0),
                 user: self.user.clone(),
                 authentication: authentication.clone(),
                 has_second_factor: authentication.acr() == Acr::TwoFactors,
+                token_scopes: Some(scopes.clone()),
             }),
         }
     }

@@ -204,7 +204,7 @@ fn problem(error: ResourceError) -> Problem {
         ResourceError::UriTaken => {
             Problem::new(StatusCode::CONFLICT, "resource_uri_taken", said, "Change the resource that has it.")
         }
-        ResourceError::IssuerOrClient => Problem::invalid_field("uri", said),
+        ResourceError::IssuerOrClient | ResourceError::OwnApi => Problem::invalid_field("uri", said),
         ResourceError::UnfitName => Problem::invalid_field("name", said),
     }
 }

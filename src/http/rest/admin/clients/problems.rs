@@ -42,7 +42,7 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         ClientError::InheritIsForFirstParty => Problem::invalid_field("scope_policy", said),
         ClientError::KeysDoNotFitMethod | ClientError::UnfitKeys(_) => Problem::invalid_field("jwks", said),
         ClientError::UnfitJwksUri(_) => Problem::invalid_field("jwks_uri", said),
-        ClientError::UnknownScope(_) | ClientError::OwnerMayNotGrant(_) => {
+        ClientError::UnknownScope(_) | ClientError::ScopeByNameOnly(_) | ClientError::OwnerMayNotGrant(_) => {
             Problem::invalid_field("scopes", said)
         }
         ClientError::NoSuchOwner | ClientError::OwnedIsNotOurs => Problem::invalid_field("owner_id", said),
