@@ -1,5 +1,6 @@
 //! Latchkey, an OAuth 2.0 device-authorization server. See `latchkey --help`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("latchkey: {error}");
+    // `eprintln!` would panic where standard error is gone, as after its terminal was closed.
+    let _ = writeln!(std::io::stderr(), "latchkey: {error}");
     ExitCode::FAILURE
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::setup::{self, Hold};
+use super::stop_signals::StopSignals;
 use crate::config::Config;
 
 /// Bring the database's schema up to date.
@@ -18,8 +19,12 @@ pub(super) struct MigrateArgs {
 
 pub(super) async fn run(args: MigrateArgs, config: Config) -> Outcome {
     setup::start_logging(&config)?;
+    StopSignals::listen()?.or_stop(migrate(args, config)).await
+}
+
+async fn migrate(args: MigrateArgs, config: Config) -> Outcome {
     let database = setup::open_database(&config, Hold::Shared, args.install_postgres.into()).await?;
-    let app = setup::build_app(config, &database)?;
+    let app = setup::build_app(config, &database).await?;
     setup::prepare(&app).await?;
     tracing::info!("the schema is up to date");
     database.close().await

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod database_trouble;
 mod demo;
 mod health;
 pub mod login;
@@ -8,6 +9,7 @@ mod migrate;
 mod postgres;
 mod serve;
 mod setup;
+mod stop_signals;
 pub mod terminal;
 
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use clap::{Parser, Subcommand};
 use crate::config;
 
 /// What a command ends with: any error is one sentence for the person who ran it, and exit code 1.
-pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Outcome;
 use super::setup::{self, Hold, MissingPostgres};
+use super::stop_signals::StopSignals;
 use crate::config::Config;
 use crate::embedded_postgres::{ClientProgram, client_command, status};
 
@@ -92,8 +93,19 @@ async fn run_client(config: &Config, program: ClientProgram, arguments: &[String
     if status(&settings)?.is_running() {
         return Err(command.exec().into());
     }
-    let database = setup::open_database(config, Hold::Shared, MissingPostgres::Refuse).await?;
-    let ended = tokio::process::Command::from(command).status().await?;
+    let mut signals = StopSignals::listen()?;
+    let open = setup::open_database(config, Hold::Shared, MissingPostgres::Refuse);
+    let database = signals.or_stop(open).await?;
+    let mut child = tokio::process::Command::from(command).spawn()?;
+    let ended = tokio::select! {
+        ended = child.wait() => ended,
+        _ = signals.received_but_interrupt() => {
+            // What it was doing is rolled back when its connection ends with it.
+            child.start_kill()?;
+            child.wait().await
+        }
+    };
     database.close().await?;
+    let ended = ended?;
     if ended.success() { Ok(()) } else { Err(format!("it ended with {ended}").into()) }
 }

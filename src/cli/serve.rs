@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
 use super::setup::{self, Database, Hold};
+use super::stop_signals::StopSignals;
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::Config;
 use crate::domain::first_administrator::{self, Invitation};
-use crate::embedded_postgres::{Cluster, ClusterSettings};
+use crate::embedded_postgres::ClusterSettings;
 use crate::http::operations;
 use crate::http::server::Server;
+use crate::store::connections;
 use crate::store::tenant_transactions::{self, RowSecurity};
-use crate::store::{connections, schema};
 
 /// Run the server.
 ///
@@ -30,8 +30,29 @@ pub(super) struct ServeArgs {
     install_postgres: bool,
 }
 
-pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
+pub(super) async fn run(args: ServeArgs, config: Config) -> Outcome {
     setup::start_logging(&config)?;
+    let mut signals = StopSignals::listen()?;
+    let ready = tokio::select! {
+        ready = make_ready(&args, config) => ready?,
+        signal = signals.received() => {
+            tracing::info!(signal, "asked to stop");
+            return Ok(());
+        }
+    };
+    serve(ready, signals).await
+}
+
+/// All that a server needs before it answers.
+struct Ready {
+    app: Arc<App>,
+    server: Server,
+    operations: Option<TcpListener>,
+    database: Database,
+    cluster_settings: Option<ClusterSettings>,
+}
+
+async fn make_ready(args: &ServeArgs, mut config: Config) -> Outcome<Ready> {
     let listener = listen(&mut config).await?;
     let operations = match config.server.operations_listen {
         Some(address) => {
@@ -41,16 +62,21 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
     };
     let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
     let cluster_settings = database.cluster.as_ref().map(|_| setup::cluster_settings(&config)).transpose()?;
-    let app = setup::build_app(config, &database)?;
+    let app = setup::build_app(config, &database).await?;
     bring_up_to_date(&app, &database).await?;
     // Before the first page is asked for.
     app.themes.reread();
-    let stop = CancellationToken::new();
     let server = Server::on(listener, Arc::clone(&app));
     invite_first_administrator(&app).await?;
     connections::open_all(&app.db).await;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     tell_row_security(app.row_security().await?);
+    Ok(Ready { app, server, operations, database, cluster_settings })
+}
+
+async fn serve(ready: Ready, signals: StopSignals) -> Outcome {
+    let Ready { app, server, operations, database, cluster_settings } = ready;
+    let stop = CancellationToken::new();
     let operating = async {
         match operations {
             Some(listener) => operations::run(listener, Arc::clone(&app), stop.clone()).await,
@@ -61,7 +87,7 @@ pub(super) async fn run(args: ServeArgs, mut config: Config) -> Outcome {
         let (ended, ()) = tokio::join!(server.run(stop.clone()), operating);
         ended
     };
-    run_until_stopped(serving, stop.clone(), database, cluster_settings).await
+    run_until_stopped(serving, stop.clone(), signals, database, cluster_settings).await
 }
 
 /// Takes the address before anything else is started, so that a taken one costs nothing. With port 0 the
@@ -94,11 +120,7 @@ async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
     if database.cluster.is_some() || app.config.database.migrate_on_start {
         return setup::prepare(app).await;
     }
-    if !schema::is_current(&app.db).await? {
-        return Err("the database's schema is not up to date: run `latchkey migrate`, or set \
-                    database.migrate_on_start = true"
-            .into());
-    }
+    setup::require_current_schema(app).await?;
     setup::ensure_default_tenant(app).await
 }
 
@@ -127,32 +149,42 @@ async fn invite_first_administrator(app: &App) -> Outcome {
     Ok(())
 }
 
-/// Serves until a signal asks to stop, and then finishes what is under way. Should the embedded database end
-/// meanwhile, it is started again; requests are answered 503 until it is back.
+/// Serves until a signal asks to stop, and then finishes what is under way. If the embedded database ends by itself, it
+/// is started again; requests are answered 503 until it is back. If its data is gone, the server stops.
 async fn run_until_stopped(
     serving: impl Future<Output = Result<(), TaskEnded>>,
     stop: CancellationToken,
+    mut signals: StopSignals,
     mut database: Database,
     settings: Option<ClusterSettings>,
 ) -> Outcome {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::pin!(serving);
-    loop {
-        let reason = tokio::select! {
+    let outcome = loop {
+        let restarted = tokio::select! {
             ended = &mut serving => return Ok(ended?),
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            reason = database.ended() => reason,
+            signal = signals.received() => {
+                tracing::info!(signal, "asked to stop");
+                break Ok(());
+            }
+            restarted = keep_running(&mut database, settings.as_ref()) => restarted,
         };
-        tracing::error!(reason, "the embedded database ended; it is started again");
-        drop(database.cluster.take());
-        if let Some(settings) = &settings {
-            database.cluster = Some(Cluster::start(settings).await?);
+        if let Err(error) = restarted {
+            tracing::error!(%error, "embedded database lost; stopping");
+            break Err(error);
         }
-    }
-    tracing::info!("asked to stop");
+    };
     stop.cancel();
     serving.await?;
-    database.close().await
+    let closed = database.close().await;
+    outcome.and(closed)
+}
+
+/// Waits for the embedded database to end, and starts it again.
+async fn keep_running(database: &mut Database, settings: Option<&ClusterSettings>) -> Outcome {
+    let reason = database.ended().await?;
+    tracing::error!(reason, "the embedded database ended; it is started again");
+    if let (Some(cluster), Some(settings)) = (database.cluster.take(), settings) {
+        database.cluster = Some(cluster.restart(settings).await?);
+    }
+    Ok(())
 }

@@ -9,14 +9,16 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
+use super::database_trouble;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
-use crate::domain::tenants;
+use crate::domain::{signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
 use crate::secrets::{MasterKey, Secrets};
-use crate::store::{connections, schema};
+use crate::store::connections;
+use crate::store::schema::{self, SchemaState};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -52,10 +54,10 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Resolves when the embedded cluster ends by itself, with what is known of why.
-    pub(super) async fn ended(&mut self) -> String {
+    /// Resolves when the embedded cluster ends by itself, with what is known of why; fails if its data is gone.
+    pub(super) async fn ended(&mut self) -> Result<String, Error> {
         match &mut self.cluster {
-            Some(cluster) => cluster.exited().await,
+            Some(cluster) => Ok(cluster.exited().await?),
             None => std::future::pending().await,
         }
     }
@@ -77,7 +79,13 @@ pub(super) async fn open_database(
     missing: MissingPostgres,
 ) -> Result<Database, Error> {
     let (options, cluster) = if let Some(url) = &config.database.url {
-        (url.parse::<PgConnectOptions>()?, None)
+        let options = url
+            .parse::<PgConnectOptions>()
+            .map_err(|error| format!("setting database.url: must be a connection string: {error}"))?;
+        connections::probe(&options, config.database.acquire_timeout())
+            .await
+            .map_err(|error| database_trouble::connecting(&error, &options))?;
+        (options, None)
     } else {
         let settings = cluster_settings(config)?;
         install_if_missing(&settings, missing)?;
@@ -119,27 +127,77 @@ fn data_dir(config: &Config) -> Result<PathBuf, Error> {
     }
 }
 
-/// The program, on a database whose schema is up to date.
-pub(super) fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
+/// The program on a database. Fails with a sentence where the database is of a newer program, or sealed with another
+/// master key.
+pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
     let random = Random::system();
-    let master_key = master_key(&config, &random)?;
+    let state = schema::state(&database.pool).await?;
+    if matches!(state, SchemaState::Newer { .. }) {
+        return Err(database_trouble::schema(state).unwrap_or_default().into());
+    }
+    let sealed = match state {
+        SchemaState::Empty => None,
+        _ => signing_keys::any_sealed(&database.pool).await?,
+    };
+    let place = KeyPlace::of(&config)?;
+    let master_key = match (&place, &sealed) {
+        (KeyPlace::Setting(text), _) => MasterKey::parse(text)?,
+        // Data that is sealed was sealed with the key that is missing; another key would not open it.
+        (KeyPlace::OurFile(file), None) => MasterKey::read_or_create(file, &random)?,
+        (KeyPlace::OurFile(file) | KeyPlace::GivenFile(file), _) => MasterKey::read(file)?,
+    };
     let secrets = Secrets::derive(&master_key);
+    if sealed.is_some_and(|sealed| !signing_keys::opens(&secrets, &sealed)) {
+        return Err(format!(
+            "the database was sealed with another master key than the one in {place}: put the right key there, \
+             from your copy or from a server that works"
+        )
+        .into());
+    }
     Ok(Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone())))
 }
 
-/// The key of the settings; without one, which only the embedded database allows, that of its first start.
-fn master_key(config: &Config, random: &Random) -> Result<MasterKey, Error> {
-    match (&config.secrets.master_key, &config.secrets.master_key_file) {
-        (Some(text), _) => Ok(MasterKey::parse(text)?),
-        (None, Some(file)) => Ok(MasterKey::read(file)?),
-        (None, None) => Ok(MasterKey::read_or_create(&data_dir(config)?.join("master.key"), random)?),
+/// Where the master key is.
+enum KeyPlace {
+    /// In `secrets.master_key`.
+    Setting(String),
+    /// In the file of `secrets.master_key_file`.
+    GivenFile(PathBuf),
+    /// In the data directory, where the first start with the embedded database creates it.
+    OurFile(PathBuf),
+}
+
+impl KeyPlace {
+    fn of(config: &Config) -> Result<Self, Error> {
+        Ok(match (&config.secrets.master_key, &config.secrets.master_key_file) {
+            (Some(text), _) => Self::Setting(text.clone()),
+            (None, Some(file)) => Self::GivenFile(file.clone()),
+            (None, None) => Self::OurFile(data_dir(config)?.join("master.key")),
+        })
+    }
+}
+
+impl std::fmt::Display for KeyPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Setting(_) => f.write_str("secrets.master_key"),
+            Self::GivenFile(file) | Self::OurFile(file) => file.display().fmt(f),
+        }
     }
 }
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
-    schema::migrate(&app.db).await?;
+    schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
     ensure_default_tenant(app).await
+}
+
+/// Fails with a sentence where the schema is not up to date.
+pub(super) async fn require_current_schema(app: &App) -> Result<(), Error> {
+    match database_trouble::schema(schema::state(&app.db).await?) {
+        Some(trouble) => Err(trouble.into()),
+        None => Ok(()),
+    }
 }
 
 /// Makes the default tenant with its keys, or opens them. This is where another master key than the database's is
@@ -155,7 +213,11 @@ pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
 pub(super) fn start_logging(config: &Config) -> Result<(), Error> {
     let filter =
         EnvFilter::try_new(&config.log.filter).map_err(|error| format!("setting log.filter: {error}"))?;
-    let mut lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where standard error is gone, as after its terminal was closed, nothing is left to complain to.
+    let mut lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if !std::io::stderr().is_terminal() {
         lines = lines.with_ansi(false);
     }

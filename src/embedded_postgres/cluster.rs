@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     ClusterSettings, Error,
     account::Account,
-    directory, finder, initialise,
+    directory, finder,
+    identity::{self, Identity},
+    initialise,
     layout::Layout,
     lock::Lock,
     log_file,
@@ -43,6 +45,15 @@ pub enum Holding {
     Attached,
 }
 
+/// Which cluster is to be started.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// The one that is there, or a new one.
+    Any,
+    /// The one with this identity.
+    Known(Identity),
+}
+
 /// A running private cluster that takes connections.
 ///
 /// Dropping an owned one asks it to stop without waiting; [`Cluster::stop`] waits.
@@ -53,6 +64,8 @@ pub struct Cluster {
     layout: Layout,
     account: Account,
     socket_dir: PathBuf,
+    /// Set where we own the cluster.
+    identity: Option<Identity>,
     /// Held for as long as we own the cluster.
     lock: Option<Lock>,
 }
@@ -62,9 +75,22 @@ impl Cluster {
     ///
     /// Fails with [`Error::InUse`] where another Latchkey owns it.
     pub async fn start(settings: &ClusterSettings) -> Result<Self, Error> {
+        Self::start_wanted(settings, Wanted::Any).await
+    }
+
+    /// Starts the cluster again after its end. Fails with [`Error::DataGone`] where it is no longer in its directory.
+    pub async fn restart(mut self, settings: &ClusterSettings) -> Result<Self, Error> {
+        let wanted = self.identity.map_or(Wanted::Any, Wanted::Known);
+        self.check_data()?;
+        // Gives the lock back.
+        drop(self);
+        Self::start_wanted(settings, wanted).await
+    }
+
+    async fn start_wanted(settings: &ClusterSettings, wanted: Wanted) -> Result<Self, Error> {
         let (layout, account) = prepare(settings)?;
         let lock = Lock::take(&layout, &account, LOCK_PATIENCE).await?;
-        Self::own(settings, layout, account, lock).await
+        Self::own(settings, layout, account, lock, wanted).await
     }
 
     /// Starts the cluster and owns it, or connects to it where another Latchkey runs it.
@@ -73,7 +99,7 @@ impl Cluster {
         let deadline = Instant::now() + ATTACH_PATIENCE;
         loop {
             if let Some(lock) = Lock::try_take(&layout, &account)? {
-                return Self::own(settings, layout, account, lock).await;
+                return Self::own(settings, layout, account, lock, Wanted::Any).await;
             }
             // Where it ends meanwhile, the lock is soon free or the next one soon there.
             match Self::follow(&layout, &account, Holding::Attached).await {
@@ -107,15 +133,19 @@ impl Cluster {
         self.postmaster.pid()
     }
 
-    /// Waits for the postmaster to end, and says how and with which last words; meanwhile keeps its log bounded.
+    /// Waits for the postmaster to end, and says how and with which last words; meanwhile keeps its log bounded. Fails
+    /// with [`Error::DataGone`] as soon as the cluster is no longer in its directory, even if the postmaster still runs.
     ///
     /// May be dropped and called again.
-    pub async fn exited(&mut self) -> String {
+    pub async fn exited(&mut self) -> Result<String, Error> {
         loop {
+            self.check_data()?;
             if let Ok(outcome) = timeout(WATCH, self.postmaster.ended(WATCH)).await {
                 let (pid, log) = (self.pid(), self.layout.log.display());
                 let tail = log_file::tail(&self.layout.log);
-                return format!("PostgreSQL (process {pid}) ended ({outcome}), and {log} ends with: {tail}");
+                return Ok(format!(
+                    "PostgreSQL (process {pid}) ended ({outcome}), and {log} ends with: {tail}"
+                ));
             }
             if self.lock.is_some() {
                 log_file::keep_bounded(&self.layout.log, &self.account);
@@ -129,12 +159,29 @@ impl Cluster {
         if self.lock.is_some() { self.postmaster.stop().await } else { Ok(()) }
     }
 
+    /// Fails where our cluster is no longer in its directory. The record is then left behind, so that no later start,
+    /// such as a supervisor's, takes the place for an empty one.
+    fn check_data(&mut self) -> Result<(), Error> {
+        let Some(identity) = self.identity else { return Ok(()) };
+        identity.check(&self.layout).inspect_err(|_| {
+            let left = directory::prepare(&self.layout, &self.account)
+                .and_then(|()| identity.record(&self.layout, &self.account));
+            if let Err(error) = left {
+                tracing::warn!(%error, "record of the missing cluster not written");
+            }
+        })
+    }
+
     async fn own(
         settings: &ClusterSettings,
         layout: Layout,
         account: Account,
         lock: Lock,
+        wanted: Wanted,
     ) -> Result<Self, Error> {
+        if let Wanted::Known(identity) = wanted {
+            identity.check(&layout)?;
+        }
         match Self::follow(&layout, &account, Holding::Adopted).await {
             Ok(Some(mut cluster)) if !server_settings::are_running(settings, &layout) => {
                 tracing::info!(pid = cluster.pid(), "restarting the running PostgreSQL for its new settings");
@@ -143,6 +190,7 @@ impl Cluster {
             Ok(Some(mut cluster)) => {
                 tracing::info!(pid = cluster.pid(), "took over the running PostgreSQL");
                 cluster.lock = Some(lock);
+                cluster.identity = recorded(&layout, &account)?;
                 return Ok(cluster);
             }
             // It was shutting down.
@@ -150,6 +198,7 @@ impl Cluster {
             Err(error) => return Err(error),
         }
         let installation = initialised(settings, &layout, &account).await?;
+        let identity = recorded(&layout, &account)?;
         directory::prepare_socket_dir(&layout, &account)?;
         server_settings::write_access_files(&layout, &account)?;
         postmaster::forget_stale(&layout)?;
@@ -166,6 +215,7 @@ impl Cluster {
                 socket_dir: layout.socket_dir.clone(),
                 layout: layout.clone(),
                 account: account.clone(),
+                identity,
                 lock: lock.take(),
             };
             match readiness::wait(&mut cluster.postmaster, &layout, &options).await {
@@ -191,7 +241,7 @@ impl Cluster {
         let mut postmaster = Postmaster::adopt(file.pid, layout);
         readiness::wait(&mut postmaster, layout, &readiness::connect_options(&socket_dir)).await?;
         let (layout, account) = (layout.clone(), account.clone());
-        Ok(Some(Self { postmaster, holding, layout, account, socket_dir, lock: None }))
+        Ok(Some(Self { postmaster, holding, layout, account, socket_dir, identity: None, lock: None }))
     }
 }
 
@@ -212,7 +262,18 @@ fn prepare(settings: &ClusterSettings) -> Result<(Layout, Account), Error> {
     Ok((layout, account))
 }
 
-/// The programs for the cluster, which is made where there is none.
+/// The identity of the cluster, written down beside it. `None` if it cannot be read.
+fn recorded(layout: &Layout, account: &Account) -> Result<Option<Identity>, Error> {
+    match Identity::read(&layout.cluster_dir) {
+        Ok(identity) => identity.record(layout, account).map(|()| Some(identity)),
+        Err(error) => {
+            tracing::warn!(%error, "identity of the cluster not read");
+            Ok(None)
+        }
+    }
+}
+
+/// The programs for the cluster, which is made where there never was one.
 async fn initialised(
     settings: &ClusterSettings,
     layout: &Layout,
@@ -220,6 +281,7 @@ async fn initialised(
 ) -> Result<finder::Installation, Error> {
     let installation = super::client::programs(settings, layout)?;
     directory::check_programs(account, &installation)?;
+    identity::check_record(layout)?;
     initialise::remove_unfinished(layout);
     if initialise::data_version(&layout.cluster_dir)?.is_none() {
         let begin = Instant::now();

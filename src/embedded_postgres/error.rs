@@ -139,6 +139,27 @@ pub enum Error {
         /// The cluster's log.
         log: PathBuf,
     },
+    /// The record of a cluster is there, and the cluster is not.
+    #[error(
+        "{} held a PostgreSQL cluster before, and it is missing: put it back, mount it or restore a backup; to begin with an empty database, remove {}",
+        .dir.display(),
+        .record.display()
+    )]
+    ClusterMissing {
+        /// Directory of the cluster.
+        dir: PathBuf,
+        /// The record that remembers it.
+        record: PathBuf,
+    },
+    /// The cluster disappeared while it was in use.
+    #[error(
+        "{} no longer holds the PostgreSQL cluster that Latchkey was using: put it back where it was and start again",
+        .dir.display()
+    )]
+    DataGone {
+        /// Directory of the cluster.
+        dir: PathBuf,
+    },
     /// `initdb` or the first set-up of the database failed.
     #[error("a new PostgreSQL cluster could not be made in {}: {output}", .dir.display())]
     NotInitialised {

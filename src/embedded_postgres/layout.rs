@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) log: PathBuf,
     /// The file whose lock says who owns the cluster.
     pub(super) lock: PathBuf,
+    /// Identity of the cluster, written once there is one.
+    pub(super) record: PathBuf,
     /// Who may connect.
     pub(super) hba: PathBuf,
     /// Which system user is which database user.
@@ -39,6 +41,7 @@ impl Layout {
             socket_dir: socket_dir(&data_dir),
             log: data_dir.join("postgres.log"),
             lock: data_dir.join("latchkey.lock"),
+            record: data_dir.join("cluster.id"),
             hba: data_dir.join("pg_hba.conf"),
             ident: data_dir.join("pg_ident.conf"),
             data_dir,

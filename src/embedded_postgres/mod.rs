@@ -9,6 +9,7 @@ mod directory;
 mod environment;
 mod error;
 pub mod finder;
+mod identity;
 mod initialise;
 pub mod install;
 mod layout;

@@ -22,6 +22,26 @@ pub enum MasterKeyError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file does not exist.
+    #[error(
+        "the master key file {path} is missing, and what the database holds cannot be read without it: put your copy \
+         of the file back (mode 0600); README, \"Master key\", says what to do without a copy",
+        path = path.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not hold 64 hexadecimal digits.
+    #[error(
+        "the master key file {path} does not hold 64 hexadecimal digits: put your copy of the file back, or for a new \
+         database create one with: openssl rand -hex 32",
+        path = path.display()
+    )]
+    MalformedFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others may read the file.
     #[error(
         "the master key file {path} may be read by others (mode {mode:03o}); run: chmod 600 {path}",
@@ -54,18 +74,24 @@ impl MasterKey {
 
     /// Reads the key from a file that only its owner may read.
     pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => MasterKeyError::Missing { path: path.to_owned() },
+            _ => MasterKeyError::File { path: path.to_owned(), source },
+        };
         let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(MasterKeyError::TooOpen { path: path.to_owned(), mode });
         }
-        Self::parse(&Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?))
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);
+        Self::parse(&text).map_err(|_| MasterKeyError::MalformedFile { path: path.to_owned() })
     }
 
     /// Reads the key, or makes one when the file does not exist. It is written whole or not at all.
     pub fn read_or_create(path: &Path, random: &Random) -> Result<Self, MasterKeyError> {
-        if path.exists() {
-            return Self::read(path);
+        // A file that cannot be looked at is not a missing one.
+        match Self::read(path) {
+            Err(MasterKeyError::Missing { .. }) => {}
+            read => return read,
         }
         let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new([0; 32]);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgPool, PgTransaction};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, PgTransaction};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Result;
 
@@ -34,6 +35,29 @@ pub fn pool(max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
             Box::pin(async move { Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok()) })
         })
         .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
+}
+
+/// How long one attempt to connect may take.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// Pause between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Connects once and disconnects, so that what is wrong is known: a pool says no more than that it timed out. A server
+/// that is not there yet is tried again for as long as `patience`.
+pub async fn probe(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<()> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let error = match timeout(ATTEMPT, options.connect()).await {
+            Ok(Ok(connection)) => return connection.close().await,
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        };
+        if !matches!(error, sqlx::Error::Io(_)) || Instant::now() >= deadline {
+            return Err(error);
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 /// Opens as many connections as the pool may have, so that nobody waits for them once everybody comes. The pool closes

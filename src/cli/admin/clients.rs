@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::Done;
+use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::clients::{self, secrets};
@@ -108,9 +109,11 @@ pub(super) struct SetClient {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ThatClient {
+pub(super) struct DeleteClient {
     /// The client.
-    id: String,
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) sure: Confirmation,
 }
 
 fn parse_grant(text: &str) -> Result<GrantType, String> {
@@ -202,7 +205,7 @@ pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClien
     Ok((sentence, json!({"client_id": client.id})))
 }
 
-pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &ThatClient) -> Done {
+pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &DeleteClient) -> Done {
     let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
     clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))

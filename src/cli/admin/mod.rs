@@ -3,6 +3,7 @@
 
 mod campaigns;
 mod clients;
+mod confirmation;
 mod policies;
 mod registration_tokens;
 mod resources;
@@ -21,6 +22,7 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::setup::{self, Hold, MissingPostgres};
+use super::stop_signals::StopSignals;
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::activity;
@@ -74,7 +76,7 @@ enum Command {
     /// Remove the second factor of somebody who has lost it; their next sign-in takes the password alone.
     ResetSecondFactor(users::NamedUser),
     /// Delete an account with everything that is its own; the audit trail stays.
-    DeleteUser(users::ThatUser),
+    DeleteUser(users::DeleteUser),
     /// Register a client; a confidential one's secret is printed this once.
     CreateClient(clients::CreateClient),
     /// Enable or disable a client.
@@ -86,7 +88,7 @@ enum Command {
     /// End the life of the secret that a client had before its present one.
     RetireSecret(clients::OneClient),
     /// Delete a client with its codes, devices and tokens; the audit trail stays.
-    DeleteClient(clients::ThatClient),
+    DeleteClient(clients::DeleteClient),
     /// Make a token that lets clients register themselves (RFC 7591), where [registration] is on.
     CreateRegistrationToken(registration_tokens::CreateRegistrationToken),
     /// Add a scope to the catalogue.
@@ -106,7 +108,7 @@ enum Command {
     /// Suspend a tenant, or let it go on.
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
-    DeleteTenant(tenants::ThatTenant),
+    DeleteTenant(tenants::DeleteTenant),
     /// Say what a tenant or a client has otherwise than the settings under [policy].
     SetPolicy(policies::SetPolicy),
     /// Check that nobody changed, removed or inserted events of the audit trail, in every tenant unless one is named.
@@ -122,17 +124,44 @@ enum Command {
     /// List the addresses that are told what happens.
     ListWebhooks,
     /// Tell an address nothing more.
-    DeleteWebhook(webhooks::ThatWebhook),
+    DeleteWebhook(webhooks::DeleteWebhook),
     /// Let nothing count that was issued before an instant; for after a restore from a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
 
-pub(super) async fn run(args: AdminArgs, config: Config) -> Outcome {
+impl Command {
+    /// Asks the person for what the command needs from them, before anything is opened.
+    fn ask(&mut self) -> Result<(), Error> {
+        match self {
+            Self::CreateUser(new) => new.read_password(),
+            Self::DeleteUser(that) => {
+                that.sure.ask(&format!("the user {} with all their devices", that.name))
+            }
+            Self::DeleteClient(that) => {
+                that.sure.ask(&format!("the client {} with all its devices and tokens", that.id))
+            }
+            Self::DeleteTenant(that) => {
+                that.sure.ask(&format!("the tenant {} with all its users, clients and devices", that.slug))
+            }
+            Self::DeleteWebhook(that) => that.sure.ask(&format!("the webhook {}", that.id)),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) async fn run(mut args: AdminArgs, config: Config) -> Outcome {
+    args.command.ask()?;
+    StopSignals::listen()?.or_stop(administer(args, config)).await
+}
+
+async fn administer(args: AdminArgs, config: Config) -> Outcome {
     let database = setup::open_database(&config, Hold::Shared, MissingPostgres::Refuse).await?;
     let embedded = database.cluster.is_some();
-    let app = setup::build_app(config, &database)?;
+    let app = setup::build_app(config, &database).await?;
     if embedded {
         setup::prepare(&app).await?;
+    } else {
+        setup::require_current_schema(&app).await?;
     }
     let done = carry_out(&app, args.tenant.as_deref(), args.command).await;
     // Nobody writes down later what this process has counted.

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Done;
+use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::tenants::{self, TenantChange};
@@ -37,9 +38,11 @@ pub(super) struct SetTenant {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ThatTenant {
+pub(super) struct DeleteTenant {
     /// The tenant.
-    slug: String,
+    pub(super) slug: String,
+    #[command(flatten)]
+    pub(super) sure: Confirmation,
 }
 
 pub(super) async fn create_tenant(app: &App, new: CreateTenant) -> Done {
@@ -70,7 +73,7 @@ pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
     Ok((format!("tenant {} at {issuer} is {standing}", change.slug), document))
 }
 
-pub(super) async fn delete_tenant(app: &App, that: &ThatTenant) -> Done {
+pub(super) async fn delete_tenant(app: &App, that: &DeleteTenant) -> Done {
     tenants::delete(app, &TenantSlug::parse(&that.slug)?, &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("tenant {} is erased", that.slug), json!({"slug": that.slug})))
 }

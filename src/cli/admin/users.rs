@@ -7,6 +7,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::Done;
+use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::second_factor::remove;
@@ -31,6 +32,35 @@ pub(super) struct CreateUser {
     /// Read the password from the first line of standard input.
     #[arg(long, required = true)]
     password_stdin: bool,
+    /// What was read.
+    #[arg(skip)]
+    password: Typed,
+}
+
+/// A line that was read. It is not printed.
+#[derive(Clone, Default)]
+struct Typed(Zeroizing<String>);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed(…)")
+    }
+}
+
+impl CreateUser {
+    /// Reads the password from the first line of standard input.
+    pub(super) fn read_password(&mut self) -> Result<(), super::Error> {
+        std::io::stdin().lock().read_line(&mut self.password.0)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DeleteUser {
+    /// The account.
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) sure: Confirmation,
 }
 
 #[derive(Debug, Args)]
@@ -56,8 +86,6 @@ pub(super) struct NamedUser {
 }
 
 pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) -> Done {
-    let mut line = Zeroizing::new(String::new());
-    std::io::stdin().lock().read_line(&mut line)?;
     let username = new.name.clone();
     let user = NewUser {
         username: new.name,
@@ -66,7 +94,7 @@ pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) ->
         email_verified: true,
         roles: new.role,
     };
-    let password = line.trim_end_matches(['\r', '\n']);
+    let password = new.password.0.trim_end_matches(['\r', '\n']);
     let id = users::create(app, tenant, user, password, &By::OPERATOR).await?;
     Ok((format!("user {username} ({id})"), json!({"id": id, "username": username})))
 }
@@ -94,7 +122,7 @@ pub(super) async fn reset_second_factor(app: &App, tenant: TenantId, that: &Name
     Ok((format!("user {name} {outcome}"), json!({"username": name, "removed": removed})))
 }
 
-pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
+pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &DeleteUser) -> Done {
     users::delete(app, tenant, that.name.as_str(), &MeantFor::Any, &By::OPERATOR).await?;
     Ok((format!("user {} is deleted", that.name), json!({"username": that.name})))
 }

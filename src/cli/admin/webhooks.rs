@@ -6,6 +6,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::Done;
+use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::webhooks;
@@ -22,9 +23,11 @@ pub(super) struct CreateWebhook {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ThatWebhook {
+pub(super) struct DeleteWebhook {
     /// The webhook's identifier.
-    id: Uuid,
+    pub(super) id: Uuid,
+    #[command(flatten)]
+    pub(super) sure: Confirmation,
 }
 
 pub(super) async fn create_webhook(app: &App, tenant: TenantId, new: CreateWebhook) -> Done {
@@ -53,7 +56,7 @@ pub(super) async fn list_webhooks(app: &App, tenant: TenantId) -> Done {
     Ok((sentence, json!({"webhooks": document})))
 }
 
-pub(super) async fn delete_webhook(app: &App, tenant: TenantId, that: &ThatWebhook) -> Done {
+pub(super) async fn delete_webhook(app: &App, tenant: TenantId, that: &DeleteWebhook) -> Done {
     if !webhooks::delete(app, tenant, WebhookId(that.id), &By::OPERATOR).await? {
         return Err("there is no such webhook".into());
     }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::login::{LoginConfig, QrDisplay, connect};
-use super::setup::{self, Hold};
+use super::setup::{self, Database, Hold};
+use super::stop_signals::StopSignals;
 use super::terminal::{Results, Terminal};
 use super::{Outcome, serve};
 use crate::app::App;
@@ -66,25 +68,9 @@ pub(super) struct DemoArgs {
     install_postgres: bool,
 }
 
-pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
-    config.server.listen = args.listen.unwrap_or(config.server.listen);
-    config.server.public_url = None;
-    config.database.url = None;
-    config.data_dir = Some(match args.data_dir {
-        Some(given) => given,
-        None => default_data_dir()?.with_file_name("latchkey-demo"),
-    });
-    // Whoever watches need not wait five seconds.
-    config.device_flow.poll_interval_seconds = 1;
-    config.validate()?;
-    let listener =
-        serve::listen(&mut config).await.map_err(|error| format!("{error}, or here with --listen"))?;
-    let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
-    let app = setup::build_app(config, &database)?;
-    setup::prepare(&app).await?;
-    let password = ensure_demo_user(&app).await?;
-    ensure_demo_client(&app).await?;
-
+pub(super) async fn run(args: DemoArgs, config: Config) -> Outcome {
+    let mut signals = StopSignals::listen()?;
+    let Stage { listener, database, app, password } = signals.or_stop(set_up(&args, config)).await?;
     let stop = CancellationToken::new();
     let serving = Server::on(listener, Arc::clone(&app)).run(stop.clone());
     let results = if args.json { Results::Json } else { Results::Text };
@@ -93,10 +79,12 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
         stop.cancel();
         played
     };
-    let played = tokio::select! {
-        (played, ended) = async { tokio::join!(play, serving) } => { ended?; played }
-        _ = tokio::signal::ctrl_c() => Err("stopped".into()),
+    let performance = async {
+        let (played, ended) = tokio::join!(play, serving);
+        ended?;
+        played
     };
+    let played = signals.or_stop(performance).await;
     database.close().await?;
     let (tokens, mut terminal) = played?;
     match results {
@@ -104,6 +92,36 @@ pub(super) async fn run(args: DemoArgs, mut config: Config) -> Outcome {
         Results::Text => summary_lines(&tokens).iter().try_for_each(|line| terminal.line(line))?,
     }
     Ok(())
+}
+
+/// A server that can be played at.
+struct Stage {
+    listener: TcpListener,
+    database: Database,
+    app: Arc<App>,
+    /// The demo user's password.
+    password: String,
+}
+
+async fn set_up(args: &DemoArgs, mut config: Config) -> Outcome<Stage> {
+    config.server.listen = args.listen.unwrap_or(config.server.listen);
+    config.server.public_url = None;
+    config.database.url = None;
+    config.data_dir = Some(match &args.data_dir {
+        Some(given) => given.clone(),
+        None => default_data_dir()?.with_file_name("latchkey-demo"),
+    });
+    // Whoever watches need not wait five seconds.
+    config.device_flow.poll_interval_seconds = 1;
+    config.validate()?;
+    let listener =
+        serve::listen(&mut config).await.map_err(|error| format!("{error}, or here with --listen"))?;
+    let database = setup::open_database(&config, Hold::Alone, args.install_postgres.into()).await?;
+    let app = setup::build_app(config, &database).await?;
+    setup::prepare(&app).await?;
+    let password = ensure_demo_user(&app).await?;
+    ensure_demo_client(&app).await?;
+    Ok(Stage { listener, database, app, password })
 }
 
 /// The device in this terminal, and the person when nobody else plays them.

@@ -12,12 +12,17 @@ pub mod rotate;
 
 use std::sync::Arc;
 
+use sqlx::PgPool;
+
 use super::audit::By;
 use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::ids::TenantId;
-use crate::model::signing_key::{SigningAlgorithm, SigningPair};
+use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm, SigningPair};
 use crate::model::signing_key_life::KeyState;
+use crate::model::tenant::DEFAULT_TENANT;
+use crate::secrets::Secrets;
+use crate::store;
 use crate::store::signing_keys::PublishedKey;
 use key_change::KeyChange;
 pub use key_ring::{KeyRing, SigningKey, forget_retired};
@@ -44,6 +49,23 @@ pub async fn signing(
     let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), pair });
     app.key_ring.put(tenant, Arc::clone(&opened));
     Ok(opened)
+}
+
+/// A private half that the master key must open, of the default tenant. `None` if no key was made yet.
+pub async fn any_sealed(db: &PgPool) -> store::Result<Option<SealedSigningKey>> {
+    for algorithm in SigningAlgorithm::ALL {
+        let sealed = store::signing_keys::signing(db, DEFAULT_TENANT, algorithm).await?;
+        if sealed.is_some() {
+            return Ok(sealed);
+        }
+    }
+    Ok(None)
+}
+
+/// Whether these secrets open the private half.
+#[must_use]
+pub fn opens(secrets: &Secrets, sealed: &SealedSigningKey) -> bool {
+    secrets.database.open(&sealed.private_sealed, &sealing_context(&sealed.kid)).is_ok()
 }
 
 /// Makes the tenant's keys that are not there yet.

@@ -140,17 +140,17 @@ fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
         &["admin", "tokens-not-before", "--at", "2999-01-15T10:20:00Z"][..],
         &["admin", "tokens-not-before", "--user", "nobody"],
         &["admin", "tokens-not-before", "--client", "nobody"],
-        &["admin", "delete-tenant", "acme"],
+        &["admin", "delete-tenant", "acme", "--yes"],
         &["admin", "revoke-user", "nobody"],
-        &["admin", "delete-user", "nobody"],
+        &["admin", "delete-user", "nobody", "--yes"],
         &["admin", "reset-second-factor", "--username", "nobody"],
-        &["admin", "delete-client", "nobody"],
+        &["admin", "delete-client", "nobody", "--yes"],
     ] {
         refusal(data.latchkey(wrong));
     }
 
     run_json(data.latchkey(&["admin", "set-tenant", "acme", "disabled", "--json"]));
-    run_json(data.latchkey(&["admin", "delete-tenant", "acme", "--json"]));
+    run_json(data.latchkey(&["admin", "delete-tenant", "acme", "--yes", "--json"]));
     refusal(data.latchkey(&["admin", "set-tenant", "acme", "enabled"]));
 }
 

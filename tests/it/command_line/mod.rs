@@ -3,6 +3,7 @@
 mod admin;
 mod crash;
 mod demo;
+mod lost_data;
 mod openapi;
 pub mod process;
 mod serve;

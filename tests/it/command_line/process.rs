@@ -44,6 +44,21 @@ impl DataDir {
         command
     }
 
+    /// Starts `latchkey serve`, closes its standard error as a terminal's end does, and hangs up; how it ended.
+    pub fn serve_until_the_terminal_closes(&self) -> ExitStatus {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = self.latchkey(&["serve"]);
+        command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0").stdout(Stdio::null()).stderr(writer);
+        let mut child = Guarded(command.spawn().expect("the program starts"));
+        // With it goes our own end for writing.
+        drop(command);
+        let mut lines = BufReader::new(reader).lines();
+        assert!(lines.any(|line| line.is_ok_and(|line| line.contains("listening"))), "the server starts");
+        drop(lines);
+        kill_process(Pid::from_child(&child.0), Signal::HUP).expect("the program is there");
+        child.wait()
+    }
+
     /// Starts `latchkey serve` on a free port, and waits until it answers.
     pub fn serve(&self) -> Served {
         self.serve_with(&[])
@@ -249,6 +264,11 @@ impl Served {
     pub fn kill(mut self) {
         self.child.0.kill().expect("a child can be killed");
         self.child.wait();
+    }
+
+    /// Waits until it ends by itself.
+    pub fn ended(mut self) -> (ExitStatus, Vec<String>) {
+        (self.child.wait(), self.log.iter().collect())
     }
 
     /// Asks it to stop by a signal, and waits for its end.

@@ -9,7 +9,7 @@ use super::process::{DataDir, latchkey, refusal, run_json};
 #[tokio::test]
 async fn a_signal_ends_server_and_database_cleanly() {
     let data = DataDir::new();
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let server = data.serve();
         let ready = reqwest::get(format!("{}/health/ready", server.base)).await.expect("an answer");
         assert_eq!(ready.status(), 200);
@@ -20,6 +20,14 @@ async fn a_signal_ends_server_and_database_cleanly() {
     }
     let mode = std::fs::metadata(data.path().join("master.key")).expect("a key").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_server_whose_terminal_closes_ends_with_its_database() {
+    let data = DataDir::new();
+    let status = data.serve_until_the_terminal_closes();
+    assert!(status.success(), "{status}");
+    assert!(data.postmaster().is_none(), "the database stops with the server");
 }
 
 #[test]

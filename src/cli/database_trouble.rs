@@ -1,0 +1,120 @@
+//! What keeps a command from the database of `database.url`, as a sentence that says what to do.
+
+use std::io::ErrorKind;
+
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::store::schema::SchemaState;
+
+/// Why no connection could be opened.
+pub(super) fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
+    let (user, database) = (options.get_username(), options.get_database());
+    let database = database.unwrap_or(user);
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    match error {
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => format!(
+            "no PostgreSQL listens at {place}: start it, or set database.url to the host and port where it listens"
+        ),
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut => format!(
+            "PostgreSQL at {place} did not answer in time: check host and port in database.url, and the firewall"
+        ),
+        sqlx::Error::Io(error) => {
+            format!("PostgreSQL cannot be reached at {place}: {error}; check host and port in database.url")
+        }
+        sqlx::Error::Tls(error) => {
+            format!(
+                "no TLS with PostgreSQL at {place}: {error}; check sslmode and sslrootcert in database.url"
+            )
+        }
+        sqlx::Error::Database(answer) => match answer.code().as_deref() {
+            Some("28P01") => format!(
+                "PostgreSQL at {place} rejects the password of the user {user}: correct it in database.url"
+            ),
+            Some("28000") => format!(
+                "PostgreSQL at {place} does not admit the user {user} ({}): create the user, allow it in \
+                 pg_hba.conf, or correct database.url",
+                answer.message()
+            ),
+            Some("3D000") => format!(
+                "PostgreSQL at {place} has no database {database}: create it with \
+                 `CREATE DATABASE {database} OWNER {user}`, or correct database.url"
+            ),
+            _ => format!("PostgreSQL at {place} refuses the connection: {}", answer.message()),
+        },
+        other => {
+            format!("what answers at {place} does not speak like PostgreSQL: {other}; check database.url")
+        }
+    }
+}
+
+/// Why the schema cannot be used as it is. `None` if it can.
+pub(super) fn schema(state: SchemaState) -> Option<String> {
+    match state {
+        SchemaState::Current => None,
+        SchemaState::Empty => Some(
+            "the database is empty: run `latchkey migrate` to create the tables, or set \
+             database.migrate_on_start = true for `latchkey serve`"
+                .to_owned(),
+        ),
+        SchemaState::Behind => Some(
+            "the database's schema is not up to date: run `latchkey migrate`, or set \
+             database.migrate_on_start = true for `latchkey serve`"
+                .to_owned(),
+        ),
+        SchemaState::Newer { version } => Some(format!(
+            "the database's schema is newer than this Latchkey {}, which does not know the migration {version}: \
+             run the version that applied it, or a newer one",
+            env!("CARGO_PKG_VERSION")
+        )),
+    }
+}
+
+/// Why the schema was not brought up to date.
+pub(super) fn migrating(error: &MigrateError) -> String {
+    let answer = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.as_database_error(),
+        _ => None,
+    };
+    match answer.and_then(|answer| Some((answer.code()?, answer.message()))) {
+        Some((code, message)) if code == "42501" => format!(
+            "the database user may not create tables ({message}): make it the owner with \
+             `ALTER DATABASE name OWNER TO user`"
+        ),
+        _ => format!("the schema was not brought up to date: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreachable_database_is_named_with_the_remedy() {
+        let options: PgConnectOptions = "postgres://ada@db.example:6543/videos".parse().unwrap();
+        for (kind, remedy) in [
+            (ErrorKind::ConnectionRefused, "no PostgreSQL listens at db.example:6543: start it"),
+            (ErrorKind::TimedOut, "PostgreSQL at db.example:6543 did not answer in time"),
+            (ErrorKind::Other, "PostgreSQL cannot be reached at db.example:6543"),
+        ] {
+            let said = connecting(&sqlx::Error::Io(kind.into()), &options);
+            assert!(said.starts_with(remedy) && said.contains("database.url"), "{said}");
+        }
+    }
+
+    #[test]
+    fn every_schema_but_the_current_one_has_a_remedy() {
+        assert_eq!(schema(SchemaState::Current), None);
+        for (state, remedy) in [
+            (SchemaState::Empty, "run `latchkey migrate`"),
+            (SchemaState::Behind, "run `latchkey migrate`"),
+            (SchemaState::Newer { version: 7 }, "run the version that applied it"),
+        ] {
+            let said = schema(state).unwrap();
+            assert!(said.contains(remedy), "{said}");
+        }
+    }
+}
