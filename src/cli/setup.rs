@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
+use crate::domain::audit_trail::seal::seal_unmarked;
 use crate::domain::tenants;
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
@@ -138,7 +139,11 @@ fn master_key(config: &Config, random: &Random) -> Result<MasterKey, Error> {
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
+    let unmarked = schema::lacks_event_macs(&app.db).await?;
     schema::migrate(&app.db).await?;
+    if unmarked {
+        seal_unmarked(app).await?;
+    }
     ensure_default_tenant(app).await
 }
 

@@ -12,7 +12,8 @@ use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh, resources};
+use crate::domain::{audit, granting, policies, refresh, resources};
+use crate::model::audit_event::{Action, Outcome};
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
@@ -162,7 +163,14 @@ async fn prepare(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
         refresh_token,
-        audit_id: app.random.uuid_v7(now),
+        audit: audit::stamp(
+            app,
+            tenant.id,
+            Action::DeviceSessionRedeemed,
+            Outcome::Success,
+            Some(origin),
+            now,
+        ),
         origin: origin.clone(),
         at: now,
     };
