@@ -2,6 +2,7 @@
 //! shown, nothing changes, and the owner can do it all the same. The document says what there is, so that an endpoint
 //! which nobody thought of here fails by its name.
 
+mod erasure;
 pub mod estate;
 mod keys;
 pub mod requests;
