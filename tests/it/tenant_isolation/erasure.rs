@@ -1,9 +1,9 @@
 //! A tenant with one of everything in it is erased.
 
 use latchkey::domain::audit::By;
-use latchkey::model::version::MeantFor;
 use latchkey::domain::tenants;
 use latchkey::model::tenant::{TenantSlug, TenantStanding};
+use latchkey::model::version::MeantFor;
 use reqwest::Method;
 
 use super::requests::{Foreign, cases};
