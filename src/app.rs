@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
@@ -86,6 +87,8 @@ pub struct App {
     pub start_buckets: RequestBuckets,
     /// Who was refused lately, as far as the audit trail was told.
     pub refusal_buckets: RequestBuckets,
+    /// How the sealing of the audit trail goes.
+    pub audit_sealing: SealingWatch,
     /// How many passwords may be hashed at once.
     pub password_checks: Semaphore,
 }
@@ -133,6 +136,7 @@ impl App {
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
             refusal_buckets: RequestBuckets::default(),
+            audit_sealing: SealingWatch::default(),
             password_checks,
         }
     }

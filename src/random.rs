@@ -1,7 +1,9 @@
-//! The one source of unpredictable bytes. Tests put a source of their own in its place.
+//! The one source of unpredictable bytes. Tests put a source of their own in its place. Only the cryptographic library
+//! draws its own, for key pairs and signatures, and takes no other.
 
 use std::sync::Arc;
 
+use aws_lc_rs::rand::SystemRandom;
 use uuid::Uuid;
 
 /// A source of random bytes.
@@ -9,6 +11,12 @@ use uuid::Uuid;
 pub struct Random(Arc<Source>);
 
 type Source = dyn Fn(&mut [u8]) + Send + Sync;
+
+/// Returns what the cryptographic library insists on being given for a signature. It draws its own all the same.
+#[must_use]
+pub fn for_signatures() -> SystemRandom {
+    SystemRandom::new()
+}
 
 impl Random {
     /// The operating system's cryptographically secure generator, through a reseeding one for each thread.

@@ -109,8 +109,8 @@ fn tell_row_security(row_security: RowSecurity) {
     match row_security {
         RowSecurity::AsRole | RowSecurity::AsUser => tracing::info!("row-level security keeps tenants apart"),
         RowSecurity::Off => tracing::warn!(
-            "row-level security is off: the database user owns the tables and may not become {0}; \
-             run `latchkey migrate` as a user who may create roles, and GRANT {0} to the server's",
+            "row-level security is off: the database user owns the tables and may not become {0}; run as a superuser: \
+             CREATE ROLE {0} NOLOGIN; GRANT {0} TO the database user; then run `latchkey migrate`",
             tenant_transactions::ROLE
         ),
     }

@@ -6,10 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use aws_lc_rs::{
-    rand::{SecureRandom, SystemRandom},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
@@ -19,6 +16,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
+
+use crate::random::{self, Random};
 
 pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// What the key signs with (RFC 7518 §3.4); the one algorithm that every server with DPoP is likely to know.
@@ -124,9 +123,8 @@ impl DpopKey {
 
     /// The `DPoP` header for one POST to `url` (RFC 9449 §4.2).
     pub(super) fn proof(&self, url: &Url, now: DateTime<Utc>) -> Option<HeaderValue> {
-        let random = SystemRandom::new();
         let mut jti = [0; 16];
-        random.fill(&mut jti).ok()?;
+        Random::system().fill(&mut jti);
         let mut endpoint = url.clone();
         endpoint.set_query(None);
         endpoint.set_fragment(None);
@@ -139,7 +137,7 @@ impl DpopKey {
         let header = json!({"typ": "dpop+jwt", "alg": ALGORITHM, "jwk": self.public});
         let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let message = format!("{header}.{claims}");
-        let signature = self.pair.sign(&random, message.as_bytes()).ok()?;
+        let signature = self.pair.sign(&random::for_signatures(), message.as_bytes()).ok()?;
         HeaderValue::from_str(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))).ok()
     }
 

@@ -1,10 +1,12 @@
 //! Writing the audit trail.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::PgExecutor;
 
 use crate::app::App;
-use crate::model::audit_event::{Actor, AuditEvent};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_mac::{Envelope, EventStamp};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::store::{self, audit_events};
@@ -52,7 +54,31 @@ pub async fn record(
     event: &AuditEvent<'_>,
 ) -> store::Result<()> {
     let now = app.clock.now();
-    audit_events::insert(db, app.random.uuid_v7(now), tenant, event, now).await
+    let stamp = stamp(app, tenant, event.action, event.outcome, event.origin, now);
+    audit_events::insert(db, &stamp, tenant, event, now).await
+}
+
+/// Returns a new ID for an event that is written at `at`, with the key for its code.
+#[must_use]
+pub fn stamp(
+    app: &App,
+    tenant: TenantId,
+    action: Action,
+    outcome: Outcome,
+    origin: Option<&RequestOrigin>,
+    at: DateTime<Utc>,
+) -> EventStamp {
+    let id = app.random.uuid_v7(at);
+    let envelope = Envelope {
+        id,
+        tenant,
+        at,
+        action: action.as_str(),
+        outcome: outcome.as_str(),
+        ip_address: origin.map(|origin| origin.ip_address),
+        request_id: origin.map(|origin| origin.request_id.0),
+    };
+    EventStamp { id, key: app.secrets.audit_event_key(&envelope) }
 }
 
 #[cfg(test)]

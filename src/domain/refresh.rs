@@ -9,8 +9,9 @@ use super::oauth_error::OAuthError;
 use super::own_audiences::OwnAudiences;
 use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{granting, policies, token_families};
+use super::{audit, granting, policies, token_families};
 use crate::app::App;
+use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::ids::{ClientId, RefreshTokenId};
@@ -214,8 +215,8 @@ fn rotation(
     origin: &RequestOrigin,
 ) -> Rotation {
     let now = app.clock.now();
-    let audit_id = app.random.uuid_v7(now);
-    Rotation { tenant: tenant.id, replaced, ground, successor, audit_id, origin: origin.clone(), at: now }
+    let audit = audit::stamp(app, tenant.id, Action::TokenRefreshed, Outcome::Success, Some(origin), now);
+    Rotation { tenant: tenant.id, replaced, ground, successor, audit, origin: origin.clone(), at: now }
 }
 
 fn dead() -> OAuthError {

@@ -26,13 +26,18 @@ async fn live() -> Response {
 /// The database answers and its schema is the one this program knows.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     match schema::is_current(&app.db).await {
-        Ok(true) => no_store(json!({"status": "ready"})),
+        Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
         Ok(false) => not_ready("migrations are pending"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             not_ready("the database cannot be reached")
         }
     }
+}
+
+/// What operators must know although the server serves.
+fn warnings(app: &App) -> Vec<String> {
+    app.audit_sealing.concerns(app.clock.now()).iter().map(ToString::to_string).collect()
 }
 
 fn not_ready(reason: &str) -> Response {

@@ -8,6 +8,7 @@ pub mod approver;
 pub mod attempt_budget;
 pub mod audit_action;
 pub mod audit_event;
+pub mod audit_mac;
 pub mod audit_seal;
 pub mod bearer_secret;
 pub mod browser_session;

@@ -1,7 +1,6 @@
 //! Signing keys: what signs tokens (RFC 7517, RFC 7518, RFC 8037).
 
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
@@ -13,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::ids::TenantId;
 use super::key_thumbprint::KeyThumbprint;
+use crate::random;
 
 /// A signature algorithm (RFC 7518 §3.1); each key is used with exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -165,7 +165,7 @@ impl SigningPair {
 
     /// The signature of a message, as JWS has it (RFC 7518 §3.3, §3.4, RFC 8037 §3.1).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, UnusableKey> {
-        let random = SystemRandom::new();
+        let random = random::for_signatures();
         match self {
             Self::Es256(pair) => pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
             Self::Rs256(pair) => {

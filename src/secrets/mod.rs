@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
+use crate::model::audit_mac::Envelope;
 use crate::model::audit_seal::Mac;
 use crate::model::confirmation_code::ConfirmationCode;
 use crate::model::ids::{DeviceSessionId, TenantId};
@@ -26,6 +27,7 @@ pub struct Secrets {
     csrf: hmac::Key,
     dpop_nonce: hmac::Key,
     audit: hmac::Key,
+    audit_event: hmac::Key,
     recovery_code: hmac::Key,
     /// Seals signing keys, user codes and keys of authenticator apps for the database.
     pub database: Sealer,
@@ -55,6 +57,7 @@ impl Secrets {
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
             dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
             audit: hmac::Key::new(hmac::HMAC_SHA256, &expand("audit seals")[..]),
+            audit_event: hmac::Key::new(hmac::HMAC_SHA256, &expand("audit events")[..]),
             recovery_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("recovery code mac")[..]),
             database: Sealer::new(&expand("database sealing")),
             cookies: Sealer::new(&expand("cookie sealing")),
@@ -90,6 +93,12 @@ impl Secrets {
     #[must_use]
     pub fn dpop_nonce_mac(&self, tenant: &TenantSlug, span: i64) -> [u8; 32] {
         mac(&self.dpop_nonce, &[&span.to_be_bytes(), tenant.as_str().as_bytes()])
+    }
+
+    /// Derives the key of the code that one audit event carries.
+    #[must_use]
+    pub fn audit_event_key(&self, envelope: &Envelope<'_>) -> Mac {
+        mac(&self.audit_event, &[&envelope.message()])
     }
 
     /// The code of a seal of the audit trail.

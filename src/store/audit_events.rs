@@ -6,23 +6,25 @@ use uuid::Uuid;
 
 use super::{Result, connections};
 use crate::model::audit_event::AuditEvent;
-use crate::model::audit_seal::{EventHash, hash_of};
+use crate::model::audit_mac::{Envelope, EventStamp, event_mac};
+use crate::model::audit_seal::{EventHash, Mac, hash_of};
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 
 /// Adds an event, in the transaction of the change it tells of.
 pub async fn insert(
     db: impl PgExecutor<'_>,
-    id: Uuid,
+    stamp: &EventStamp,
     tenant: TenantId,
     event: &AuditEvent<'_>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
         "INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
-                                   ip_address, request_id, details)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        id,
+                                   ip_address, request_id, details, mac)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                 audit_event_mac($13, $6, $7, $8, $9, $12))",
+        stamp.id,
         tenant.0,
         now,
         event.action.as_str(),
@@ -33,7 +35,8 @@ pub async fn insert(
         event.target_id,
         event.origin.map(RequestOrigin::ip_network),
         event.origin.map(|origin| origin.request_id.0),
-        event.details
+        event.details,
+        &stamp.key[..]
     )
     .execute(db)
     .await?;
@@ -67,6 +70,8 @@ pub struct StoredEvent {
     pub request_id: Option<Uuid>,
     /// What else is known: a JSON object, as the database writes it.
     pub details: String,
+    /// The code it carries; `None` if no server of this version wrote it.
+    pub mac: Option<Vec<u8>>,
 }
 
 impl StoredEvent {
@@ -74,6 +79,27 @@ impl StoredEvent {
     #[must_use]
     pub const fn position(&self) -> Position {
         (self.at, self.id)
+    }
+
+    /// What the server that wrote it knew of it before. Returns `None` for an address that no server writes.
+    #[must_use]
+    pub fn envelope(&self) -> Option<Envelope<'_>> {
+        Some(Envelope {
+            id: self.id,
+            tenant: TenantId(self.tenant_id),
+            at: self.at,
+            action: &self.action,
+            outcome: &self.outcome,
+            ip_address: self.ip_address.as_deref().map(str::parse).transpose().ok()?,
+            request_id: self.request_id,
+        })
+    }
+
+    /// The code it must carry if this is its key.
+    #[must_use]
+    pub fn expected_mac(&self, key: &Mac) -> Mac {
+        let (actor, target) = (self.actor_id.as_deref(), self.target_id.as_deref());
+        event_mac(key, [Some(&self.actor_kind), actor, Some(&self.target_kind), target, Some(&self.details)])
     }
 
     /// What a seal holds of it.
@@ -103,7 +129,7 @@ pub async fn with_ids(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Store
     Ok(sqlx::query_as!(
         StoredEvent,
         r#"SELECT id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
-                  host(ip_address) AS ip_address, request_id, details::text AS "details!"
+                  host(ip_address) AS ip_address, request_id, details::text AS "details!", mac
            FROM audit_events WHERE id = ANY($1)"#,
         ids
     )
@@ -145,7 +171,7 @@ pub async fn list(
 ) -> Result<Vec<StoredEvent>> {
     let mut query = QueryBuilder::<Postgres>::new(
         "SELECT id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
-                host(ip_address) AS ip_address, request_id, details::text AS details
+                host(ip_address) AS ip_address, request_id, details::text AS details, mac
          FROM audit_events WHERE tenant_id = ",
     );
     query.push_bind(tenant.0);

@@ -1,7 +1,7 @@
 //! `audit_seals` and `audit_unsealed`
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool, PgTransaction};
 use uuid::Uuid;
 
 use super::Result;
@@ -23,27 +23,30 @@ pub struct StoredSeal {
     pub cleared_mac: Option<Vec<u8>>,
 }
 
-/// Takes the lock until the transaction ends; whether nobody else had it.
-pub async fn try_lock(db: impl PgExecutor<'_>) -> Result<bool> {
-    Ok(sqlx::query_scalar!(r#"SELECT pg_try_advisory_xact_lock($1) AS "locked!""#, LOCK)
-        .fetch_one(db)
-        .await?)
+/// How long sealing waits for any lock. A server holds the one below for a moment only.
+const LOCK_TIMEOUT: &str = "5s";
+
+/// Begins a transaction that has the lock until it ends.
+///
+/// # Errors
+/// Passing, if another session does not release the lock in time.
+pub async fn begin(db: &PgPool) -> Result<PgTransaction<'static>> {
+    let sql = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
+    let mut transaction = db.begin_with(AssertSqlSafe(sql)).await?;
+    sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(&mut *transaction).await?;
+    Ok(transaction)
 }
 
-/// Takes the lock until the transaction ends, waiting for whoever has it.
-pub async fn lock(db: impl PgExecutor<'_>) -> Result<()> {
-    sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(db).await?;
-    Ok(())
-}
-
-/// The oldest events that are in no seal yet.
-pub async fn unsealed(db: impl PgExecutor<'_>, limit: i64) -> Result<Vec<StoredEvent>> {
+/// The oldest events that are in no seal yet and have higher IDs than `after`.
+pub async fn unsealed(db: impl PgExecutor<'_>, after: Uuid, limit: i64) -> Result<Vec<StoredEvent>> {
     Ok(sqlx::query_as!(
         StoredEvent,
         r#"SELECT e.id, e.tenant_id, e.at, e.action, e.outcome, e.actor_kind, e.actor_id, e.target_kind, e.target_id,
-                  host(e.ip_address) AS ip_address, e.request_id, e.details::text AS "details!"
+                  host(e.ip_address) AS ip_address, e.request_id, e.details::text AS "details!", e.mac
            FROM audit_unsealed u JOIN audit_events e ON e.id = u.event_id
-           ORDER BY u.event_id LIMIT $1"#,
+           WHERE u.event_id > $1
+           ORDER BY u.event_id LIMIT $2"#,
+        after,
         limit
     )
     .fetch_all(db)
@@ -204,15 +207,9 @@ pub async fn strangers(db: impl PgExecutor<'_>, tenant: TenantId, limit: i64) ->
     .await?)
 }
 
-/// A tenant's events that wait to be sealed, each with whether it is there at all.
-pub async fn waiting(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<(Uuid, bool)>> {
-    let rows = sqlx::query!(
-        r#"SELECT u.event_id AS "event_id!", e.id IS NOT NULL AS "is_there!"
-           FROM audit_unsealed u LEFT JOIN audit_events e ON e.id = u.event_id
-           WHERE u.tenant_id = $1"#,
-        tenant.0
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.event_id, row.is_there)).collect())
+/// The IDs of a tenant's events that wait to be sealed, whether the events exist or not.
+pub async fn waiting(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Uuid>> {
+    Ok(sqlx::query_scalar!("SELECT event_id FROM audit_unsealed WHERE tenant_id = $1", tenant.0)
+        .fetch_all(db)
+        .await?)
 }

@@ -14,6 +14,11 @@ use crate::model::ids::TenantId;
 /// What transactions of one tenant run as.
 pub const ROLE: &str = "latchkey_tenant";
 
+/// What a database user needs on [`ROLE`] to become it. From PostgreSQL 16 on membership alone is not enough: whoever
+/// creates a role is a member of it that may pass it on but not become it.
+const PRIVILEGE: &str =
+    "CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END";
+
 /// What holds transactions of one tenant to its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowSecurity {
@@ -38,8 +43,9 @@ pub(super) async fn make_role(db: &PgPool) -> sqlx::Result<()> {
          BEGIN
              PERFORM pg_advisory_xact_lock(hashtext('{ROLE}'));
              IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE} NOLOGIN; END IF;
-             IF NOT pg_has_role('{ROLE}', 'MEMBER') THEN
-                 EXECUTE format('GRANT {ROLE} TO %I', current_user);
+             IF NOT pg_has_role('{ROLE}', {PRIVILEGE}) THEN
+                 EXECUTE format(CASE {PRIVILEGE} WHEN 'SET' THEN 'GRANT {ROLE} TO %I WITH SET TRUE, INHERIT FALSE'
+                                ELSE 'GRANT {ROLE} TO %I' END, current_user);
              END IF;
              EXECUTE format('GRANT USAGE ON SCHEMA %I TO {ROLE}', current_schema());
              FOR relation IN SELECT polrelid::regclass FROM pg_policy WHERE polname = 'rows_of_tenant' LOOP
@@ -55,12 +61,8 @@ pub(super) async fn make_role(db: &PgPool) -> sqlx::Result<()> {
 
 /// What holds transactions of one tenant, on this database and for this database user.
 pub async fn find_out(db: &PgPool) -> sqlx::Result<RowSecurity> {
-    let may_become = sqlx::query_scalar!(
-        r#"SELECT coalesce(pg_has_role(to_regrole($1), 'MEMBER'), false) AS "may_become!""#,
-        ROLE
-    )
-    .fetch_one(db)
-    .await?;
+    let sql = format!("SELECT coalesce(pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}), false)");
+    let may_become: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(db).await?;
     if may_become && has_what_it_needs(db).await? {
         return Ok(RowSecurity::AsRole);
     }
@@ -69,7 +71,7 @@ pub async fn find_out(db: &PgPool) -> sqlx::Result<RowSecurity> {
     Ok(if is_held { RowSecurity::AsUser } else { RowSecurity::Off })
 }
 
-/// Membership alone is not all from PostgreSQL 16 on, so becoming the role is tried.
+/// Whether the user can become the role, which is tried, and the role has its privileges.
 async fn has_what_it_needs(db: &PgPool) -> sqlx::Result<bool> {
     let mut transaction = db.begin().await?;
     if sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {ROLE}")))
@@ -97,7 +99,7 @@ pub async fn begin(
 ) -> Result<PgTransaction<'static>> {
     let role = match row_security {
         RowSecurity::AsRole => format!(
-            "set_config('role', CASE WHEN pg_has_role(to_regrole('{ROLE}'), 'MEMBER') THEN '{ROLE}' ELSE 'none' END, true), "
+            "set_config('role', CASE WHEN pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}) THEN '{ROLE}' ELSE 'none' END, true), "
         ),
         RowSecurity::AsUser | RowSecurity::Off => String::new(),
     };

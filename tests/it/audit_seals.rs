@@ -1,19 +1,18 @@
 //! The chain of seals over the audit trail: whoever tampers with the database is found out.
 
-use latchkey::domain::audit_trail::seal::seal_batch;
-use latchkey::domain::audit_trail::verify::{Fault, Head, Verdict, verify};
+use latchkey::domain::audit_trail::seal::{Sealing, seal_unmarked, seal_waiting};
+use latchkey::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
 use latchkey::domain::housekeeping::audit_events;
 use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::audit_seals;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use crate::support::TestServer;
+use crate::support::device::send;
 
 async fn seal_all(server: &TestServer) {
-    // Another server may be at it; then there is nothing for us to do until it is done.
-    while server.count("SELECT count(*) FROM audit_unsealed").await > 0 {
-        seal_batch(&server.app).await.expect("the database answers");
-    }
+    seal_waiting(&server.app).await.expect("the database answers");
 }
 
 async fn verdict(server: &TestServer) -> Verdict {
@@ -196,9 +195,112 @@ async fn two_servers_that_seal_at_once_make_one_chain() {
     for index in 0..12 {
         let name = format!("user{index}");
         let (_, a, b) =
-            tokio::join!(first.person(&name, &[]), seal_batch(&first.app), seal_batch(&second.app));
+            tokio::join!(first.person(&name, &[]), seal_waiting(&first.app), seal_waiting(&second.app));
         assert!(a.is_ok() && b.is_ok());
     }
     seal_all(&first).await;
     assert_eq!(verdict(&first).await.faults, []);
+}
+
+/// Inserts events of 40 days ago, as a copy of a genuine one, the way anyone with the database's password can.
+async fn insert_by_hand(server: &TestServer, id: u128, mac: &str) -> Uuid {
+    let id = Uuid::from_u128(id);
+    let sql = format!(
+        "INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
+                                   ip_address, request_id, details, mac)
+         SELECT '{id}', tenant_id, at - interval '40 days', action, outcome, actor_kind, actor_id, target_kind,
+                target_id, ip_address, request_id, details, {mac}
+         FROM audit_events WHERE action = 'user.created' LIMIT 1"
+    );
+    sqlx::query(AssertSqlSafe(sql)).execute(&server.app.db).await.expect("the event is inserted");
+    id
+}
+
+async fn warnings(server: &TestServer) -> String {
+    let answer = send(server.http.get(format!("{}/health/ready", server.base))).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json["warnings"].to_string()
+}
+
+#[tokio::test]
+async fn sealing_refuses_an_event_that_was_inserted_by_hand() {
+    let server = sealed_history().await;
+    assert_eq!(warnings(&server).await, "[]");
+    let unmarked = insert_by_hand(&server, 7, "NULL").await;
+    let copied = insert_by_hand(&server, 8, "mac").await;
+    server.person("four", &[]).await;
+    let sealing = seal_waiting(&server.app).await.expect("the database answers");
+    assert_eq!(sealing.refused, 2);
+    // It stays refused, and does not hold up what comes after it.
+    assert_eq!(seal_waiting(&server.app).await.unwrap(), Sealing { sealed: 0, refused: 2 });
+    assert_eq!(server.count("SELECT count(*) FROM audit_unsealed").await, 2);
+    let mut faults = verdict(&server).await.faults;
+    faults.sort_by_key(|fault| fault.to_string());
+    assert_eq!(faults, [Fault::Inserted(unmarked), Fault::Inserted(copied)]);
+    assert!(warnings(&server).await.contains("without a valid code: 2"));
+}
+
+#[tokio::test]
+async fn sealing_refuses_an_event_that_was_changed_before_it_was_sealed() {
+    for change in [
+        "at = at - interval '1 day'",
+        "outcome = 'refused'",
+        "actor_kind = 'server'",
+        "target_id = 'x'",
+        "ip_address = '192.0.2.1'",
+        "request_id = NULL, ip_address = '::1'",
+        "details = details || '{\"username\":\"x\"}'",
+    ] {
+        let server = TestServer::start().await;
+        let sealing = audit_seals::begin(&server.app.db).await.expect("the lock");
+        server.person("ada", &[]).await;
+        let id = event_of(&server, "ada").await;
+        tamper(&server, &format!("UPDATE audit_events SET {change} WHERE id = '{id}'")).await;
+        drop(sealing);
+        assert_eq!(seal_waiting(&server.app).await.unwrap().refused, 1, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn every_event_of_a_device_that_connects_and_refreshes_is_sealed() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let tokens = tv.connect(&ada, "openid offline_access").await;
+    let tokens = tv.refresh(&tokens.string("refresh_token")).await;
+    tv.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
+    // Names that are longer in bytes than in characters, and a request without an address.
+    server.person("zoë-😀", &[]).await;
+    assert_eq!(seal_waiting(&server.app).await.unwrap().refused, 0);
+    let verdict = verdict(&server).await;
+    assert_eq!((verdict.faults, verdict.unsealed), (vec![], 0));
+    let refreshed = "SELECT count(*) FROM audit_events WHERE action = 'token.refreshed' AND mac IS NOT NULL";
+    assert_eq!(server.count(refreshed).await, 2);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_seal_for_a_minute_warns_operators() {
+    let server = sealed_history().await;
+    let mut thief = server.app.db.acquire().await.expect("a connection");
+    sqlx::query("SELECT pg_advisory_lock(x'6c617463686b6579'::bigint)").execute(&mut *thief).await.unwrap();
+    server.person("ada", &[]).await;
+    assert!(seal_waiting(&server.app).await.is_err());
+    assert!(is_sealing_blocked(&server.app).await.unwrap());
+    assert_eq!((warnings(&server).await.as_str(), verdict(&server).await.overdue), ("[]", 0));
+    server.clock.advance(61.0);
+    assert!(warnings(&server).await.contains("have not been sealed since"));
+    assert!(verdict(&server).await.overdue > 0);
+    thief.close().await.expect("the lock is released");
+    seal_all(&server).await;
+    assert_eq!(warnings(&server).await, "[]");
+    assert_eq!(verdict(&server).await.overdue, 0);
+    assert!(!is_sealing_blocked(&server.app).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_migration_seals_what_was_written_before_events_carried_codes() {
+    let server = sealed_history().await;
+    insert_by_hand(&server, 7, "NULL").await;
+    seal_unmarked(&server.app).await.expect("the database answers");
+    assert_eq!(seal_waiting(&server.app).await.unwrap().refused, 0);
+    assert_eq!(verdict(&server).await.faults, []);
 }

@@ -1,7 +1,10 @@
 //! What one statement may do unseen: only what the rule would do as well. Whatever is not plain it leaves as it was.
 
 use chrono::TimeDelta;
+use latchkey::domain::audit;
 use latchkey::domain::refresh::new_token;
+use latchkey::model::audit_event::{Action, Outcome};
+use latchkey::model::audit_mac::EventStamp;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::ids::{ClientId, DeviceId, RequestId, TokenFamilyId};
 use latchkey::model::request_origin::RequestOrigin;
@@ -24,6 +27,10 @@ fn tv() -> ClientId {
     ClientId::parse("tv").expect("an identifier")
 }
 
+fn stamp(server: &TestServer, action: Action) -> EventStamp {
+    audit::stamp(&server.app, DEFAULT_TENANT, action, Outcome::Success, None, server.clock.now())
+}
+
 async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> bool {
     let (app, at) = (&server.app, server.clock.now());
     let rotation = Rotation {
@@ -31,7 +38,7 @@ async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> boo
         replaced: SecretHash::of(token),
         ground: Ground::Plain(plain),
         successor: new_token(app, TimeDelta::days(14), at + LONGEST).1,
-        audit_id: app.random.uuid_v7(at),
+        audit: stamp(server, Action::TokenRefreshed),
         origin: origin(server),
         at,
     };
@@ -48,7 +55,7 @@ async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions:
         family_id: TokenFamilyId(app.random.uuid_v7(at)),
         expires_at: at + LONGEST,
         refresh_token: Some(new_token(app, TimeDelta::days(14), at + LONGEST).1),
-        audit_id: app.random.uuid_v7(at),
+        audit: stamp(server, Action::DeviceSessionRedeemed),
         origin: origin(server),
         at,
     };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Done;
 use crate::app::App;
-use crate::domain::audit_trail::verify::{Fault, Head, Verdict, verify};
+use crate::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
 use crate::model::tenant::TenantSlug;
 use crate::store::tenants;
 
@@ -36,6 +36,11 @@ pub(super) async fn verify_audit(app: &App, tenant: Option<&str>, asked: VerifyA
     };
     let verdicts = verify(app, tenant, asked.head.as_ref()).await?;
     let sentences: Vec<String> = verdicts.iter().map(sentence).collect();
+    if is_sealing_blocked(app).await? {
+        let blocked = "audit events are not being sealed: another database session holds the lock; \
+                       run: SELECT pid FROM pg_locks WHERE locktype = 'advisory'";
+        return Err(sentences.into_iter().chain([blocked.to_owned()]).collect::<Vec<_>>().join("\n").into());
+    }
     if verdicts.iter().any(|verdict| !verdict.faults.is_empty()) {
         return Err(sentences.join("\n").into());
     }
@@ -47,11 +52,17 @@ fn written(head: &Head) -> String {
 }
 
 fn sentence(verdict: &Verdict) -> String {
-    let Verdict { tenant, seals, events, unsealed, head, faults } = verdict;
+    let Verdict { tenant, seals, events, unsealed, overdue, head, faults } = verdict;
     let state = if faults.is_empty() { "is as it was written" } else { "was tampered with" };
     let mut text = format!(
         "audit trail of tenant {tenant} {state}: {events} events in {seals} seals, {unsealed} not sealed yet"
     );
+    if *overdue > 0 {
+        let _ = write!(
+            text,
+            "\n  {overdue} events have waited for more than a minute: no server has been able to seal them"
+        );
+    }
     if let Some(head) = head {
         let _ = write!(text, "\n  newest seal {}", written(head));
     }
@@ -67,6 +78,7 @@ fn document(verdict: &Verdict) -> Value {
         "seals": verdict.seals,
         "events": verdict.events,
         "unsealed": verdict.unsealed,
+        "overdue": verdict.overdue,
         "head": verdict.head.as_ref().map(written),
         "faults": verdict.faults.iter().map(Fault::to_string).collect::<Vec<_>>(),
     })

@@ -10,8 +10,7 @@ use crate::store::{self, audit_seals};
 /// Clears away the events of one seal that are all older than `before`; how many they were. None: there is no such
 /// seal.
 pub async fn clear_one(app: &App, before: DateTime<Utc>) -> store::Result<u64> {
-    let mut transaction = app.db.begin().await?;
-    audit_seals::lock(&mut *transaction).await?;
+    let mut transaction = audit_seals::begin(&app.db).await?;
     let Some(stored) = audit_seals::outdated(&mut *transaction, before).await? else { return Ok(0) };
     let Ok(mac) = Mac::try_from(&stored.mac[..]) else {
         tracing::error!(number = stored.seal.number, "an audit seal is damaged; it is kept");

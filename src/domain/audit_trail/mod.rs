@@ -1,6 +1,7 @@
 //! The audit trail, after its events were written (see [`super::audit`]): they are [sealed](seal), kept until they are
-//! [too old](clear), and [verified](verify).
+//! [too old](clear), and [verified](verify). [`watch`] knows how sealing goes.
 
 pub mod clear;
 pub mod seal;
 pub mod verify;
+pub mod watch;

@@ -1,6 +1,10 @@
-//! Events are sealed soon after they were committed, many at a time, by one server at a time.
+//! Events are sealed soon after they were committed, many at a time, by one server at a time. An event that does not
+//! carry the code a server gave it when it was written is refused: it stays unsealed, and operators are told.
 
 use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
@@ -8,23 +12,69 @@ use crate::model::ids::TenantId;
 use crate::store::audit_events::StoredEvent;
 use crate::store::{self, audit_seals};
 
-/// The most events that are sealed at once.
+/// The most events that are sealed in one transaction.
 const MAX_BATCH: i64 = 1_000;
 
-/// Seals a batch of events; how many they were. None: there is nothing to do, or another server does it.
-pub async fn seal_batch(app: &App) -> store::Result<usize> {
-    let mut transaction = app.db.begin().await?;
-    if !audit_seals::try_lock(&mut *transaction).await? {
-        return Ok(0);
+/// What sealing everything that waited came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sealing {
+    /// The number of events that were sealed.
+    pub sealed: usize,
+    /// The number of events that were refused, now or before.
+    pub refused: usize,
+}
+
+/// Seals every event that waits and carries a valid code.
+///
+/// # Errors
+/// Also if another session does not release the lock in time; [`App::audit_sealing`] notes since when.
+pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
+    app.audit_sealing.begin(app.clock.now());
+    let (mut done, mut after) = (Sealing::default(), Uuid::nil());
+    loop {
+        let mut transaction = audit_seals::begin(&app.db).await?;
+        let events = audit_seals::unsealed(&mut *transaction, after, MAX_BATCH).await?;
+        let Some(last) = events.last() else { break };
+        after = last.id;
+        let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(app, event));
+        seal(app, &mut transaction, &genuine).await?;
+        transaction.commit().await?;
+        done.sealed += genuine.len();
+        done.refused += refused.len();
     }
-    let events = audit_seals::unsealed(&mut *transaction, MAX_BATCH).await?;
+    app.audit_sealing.succeed(done.refused);
+    Ok(done)
+}
+
+/// Seals the events of a database whose events carried no codes yet: called once, by whatever migrates it.
+pub async fn seal_unmarked(app: &App) -> store::Result<()> {
+    loop {
+        let mut transaction = audit_seals::begin(&app.db).await?;
+        let events = audit_seals::unsealed(&mut *transaction, Uuid::nil(), MAX_BATCH).await?;
+        let unmarked: Vec<_> = events.iter().filter(|event| event.mac.is_none()).collect();
+        if unmarked.is_empty() {
+            return Ok(());
+        }
+        seal(app, &mut transaction, &unmarked).await?;
+        transaction.commit().await?;
+    }
+}
+
+/// Returns `true` if a server wrote the event as it is.
+pub(super) fn is_genuine(app: &App, event: &StoredEvent) -> bool {
+    let (Some(mac), Some(envelope)) = (&event.mac, event.envelope()) else { return false };
+    let expected = event.expected_mac(&app.secrets.audit_event_key(&envelope));
+    subtle::ConstantTimeEq::ct_eq(&expected[..], &mac[..]).into()
+}
+
+async fn seal(app: &App, db: &mut PgConnection, events: &[&StoredEvent]) -> store::Result<()> {
     let mut by_tenant: BTreeMap<_, Vec<&StoredEvent>> = BTreeMap::new();
-    for event in &events {
+    for event in events {
         by_tenant.entry(TenantId(event.tenant_id)).or_default().push(event);
     }
     let now = app.clock.now();
     for (tenant_id, events) in by_tenant {
-        let (before, mac_before) = match audit_seals::newest(&mut *transaction, tenant_id).await? {
+        let (before, mac_before) = match audit_seals::newest(&mut *db, tenant_id).await? {
             Some((number, mac)) => (number, Mac::try_from(&mac[..]).unwrap_or(NOTHING_BEFORE)),
             None => (0, NOTHING_BEFORE),
         };
@@ -36,8 +86,7 @@ pub async fn seal_batch(app: &App) -> store::Result<usize> {
             events: events.iter().map(|event| (event.id, event.hash())).collect(),
         };
         let mac = app.secrets.audit_mac(&seal.message(&mac_before));
-        audit_seals::insert(&mut transaction, &seal, &mac).await?;
+        audit_seals::insert(&mut *db, &seal, &mac).await?;
     }
-    transaction.commit().await?;
-    Ok(events.len())
+    Ok(())
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::seal::is_genuine;
+use super::watch::PATIENCE;
 use crate::app::App;
 use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
 use crate::model::ids::TenantId;
@@ -14,6 +16,8 @@ use crate::store::{self, audit_events, audit_seals};
 
 /// Seals that are read at once.
 const PAGE: i64 = 50;
+/// Unsealed events that are read at once.
+const MAX_EVENTS: usize = 1_000;
 /// The most faults that are told of one tenant; one is enough to know.
 const MAX_FAULTS: usize = 100;
 
@@ -24,7 +28,7 @@ pub enum Fault {
     Changed(Uuid),
     /// An event is gone before its time.
     Removed(Uuid),
-    /// An event is there that was never written by a server.
+    /// An event is there that no server wrote, or not as it is.
     Inserted(Uuid),
     /// A seal is missing.
     SealMissing(i64),
@@ -39,7 +43,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Changed(id) => write!(f, "event {id} was changed"),
             Self::Removed(id) => write!(f, "event {id} was removed"),
-            Self::Inserted(id) => write!(f, "event {id} was inserted"),
+            Self::Inserted(id) => write!(f, "event {id} was inserted, or changed before it was sealed"),
             Self::SealMissing(number) => write!(f, "seal {number} is missing"),
             Self::SealChanged(number) => {
                 write!(f, "seal {number} was changed, or made with another master key")
@@ -67,8 +71,10 @@ pub struct Verdict {
     pub seals: u64,
     /// How many sealed events.
     pub events: u64,
-    /// How many events wait to be sealed. Nothing is known of them.
+    /// The number of events that wait to be sealed. Nothing proves that there were not more of them.
     pub unsealed: usize,
+    /// How many of them have waited for so long that no server can have been able to seal.
+    pub overdue: usize,
     /// The newest seal.
     pub head: Option<Head>,
     /// What is wrong.
@@ -99,7 +105,8 @@ async fn verify_tenant(
     tenant: TenantId,
     remembered: Option<&Head>,
 ) -> store::Result<Verdict> {
-    let mut verdict = Verdict { tenant, seals: 0, events: 0, unsealed: 0, head: None, faults: Vec::new() };
+    let mut verdict =
+        Verdict { tenant, seals: 0, events: 0, unsealed: 0, overdue: 0, head: None, faults: Vec::new() };
     let mut remembered = remembered;
     loop {
         let after = verdict.head.as_ref().map_or(0, |head| head.number);
@@ -124,13 +131,36 @@ async fn verify_tenant(
     let limit = i64::try_from(MAX_FAULTS).unwrap_or(i64::MAX);
     let strangers = audit_seals::strangers(&mut *db, tenant, limit).await?;
     verdict.faults.extend(strangers.into_iter().map(Fault::Inserted));
-    let waiting = audit_seals::waiting(&mut *db, tenant).await?;
-    verdict.unsealed = waiting.len();
-    verdict
-        .faults
-        .extend(waiting.into_iter().filter(|(_, is_there)| !is_there).map(|(id, _)| Fault::Removed(id)));
+    check_waiting(app, &mut *db, &mut verdict).await?;
     verdict.faults.truncate(MAX_FAULTS);
     Ok(verdict)
+}
+
+/// Whether the events that wait to be sealed are there, and a server wrote them as they are.
+async fn check_waiting(app: &App, db: &mut PgConnection, verdict: &mut Verdict) -> store::Result<()> {
+    let waiting = audit_seals::waiting(&mut *db, verdict.tenant).await?;
+    verdict.unsealed = waiting.len();
+    for ids in waiting.chunks(MAX_EVENTS) {
+        let found = audit_events::with_ids(&mut *db, ids).await?;
+        let found: HashMap<_, _> = found.iter().map(|event| (event.id, event)).collect();
+        for id in ids {
+            match found.get(id) {
+                None => verdict.faults.push(Fault::Removed(*id)),
+                Some(event) if !is_genuine(app, event) => verdict.faults.push(Fault::Inserted(*id)),
+                Some(event) => verdict.overdue += usize::from(app.clock.now() - event.at >= PATIENCE),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns `true` if another session holds the lock that sealing needs, for longer than a server does.
+pub async fn is_sealing_blocked(app: &App) -> store::Result<bool> {
+    match audit_seals::begin(&app.db).await {
+        Ok(_) => Ok(false),
+        Err(error) if error.is_passing() => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the seal follows the one before it, and nobody else made it.

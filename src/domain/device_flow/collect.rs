@@ -8,7 +8,8 @@ use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh};
+use crate::domain::{audit, granting, policies, refresh};
+use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::GrantType;
 use crate::model::ids::{DeviceId, TokenFamilyId};
@@ -55,7 +56,14 @@ pub(super) async fn collect(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: latest_end,
         refresh_token: Some(refresh_token),
-        audit_id: app.random.uuid_v7(now),
+        audit: audit::stamp(
+            app,
+            tenant.id,
+            Action::DeviceSessionRedeemed,
+            Outcome::Success,
+            Some(origin),
+            now,
+        ),
         origin: origin.clone(),
         at: now,
     };

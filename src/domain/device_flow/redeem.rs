@@ -13,7 +13,8 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh};
+use crate::domain::{audit, granting, policies, refresh};
+use crate::model::audit_event::{Action, Outcome};
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
@@ -163,7 +164,14 @@ async fn prepare(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
         refresh_token,
-        audit_id: app.random.uuid_v7(now),
+        audit: audit::stamp(
+            app,
+            tenant.id,
+            Action::DeviceSessionRedeemed,
+            Outcome::Success,
+            Some(origin),
+            now,
+        ),
         origin: origin.clone(),
         at: now,
     };

@@ -7,6 +7,7 @@ use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use crate::model::audit_event::{Action, Outcome};
+use crate::model::audit_mac::EventStamp;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_session::Authentication;
 use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, TokenFamilyId, UserId};
@@ -37,8 +38,8 @@ pub struct Redemption {
     pub expires_at: DateTime<Utc>,
     /// Its first refresh token, when it has one.
     pub refresh_token: Option<NewRefreshToken>,
-    /// The audit event's identifier.
-    pub audit_id: Uuid,
+    /// The audit event's ID and key.
+    pub audit: EventStamp,
     /// From where the device collects.
     pub origin: RequestOrigin,
     /// When.
@@ -126,17 +127,19 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         tokens().map(|token| token.map(|token| token.hash.0.to_vec())).collect();
     let idle_ends: Vec<Option<DateTime<Utc>>> =
         tokens().map(|token| token.map(|token| token.expires_at)).collect();
+    let audit_keys: Vec<Vec<u8>> =
+        redemptions.iter().map(|redemption| redemption.audit.key.to_vec()).collect();
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
     let rows = sqlx::query!(
         r#"WITH asked AS MATERIALIZED (
                SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[],
                                     $7::bytea[], $8::text[], $9::text[], $10::timestamptz[], $11::uuid[], $12::uuid[],
                                     $13::timestamptz[], $14::uuid[], $15::bytea[], $16::timestamptz[], $17::uuid[],
-                                    $18::inet[], $19::uuid[], $20::timestamptz[])
+                                    $18::inet[], $19::uuid[], $20::timestamptz[], $24::bytea[])
                     WITH ORDINALITY
                     AS asked (tenant, code, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client,
                               plain_scopes, plain_not_before, device_id, family_id, latest_end, token_id, token_hash,
-                              idle_end, audit_id, collected_from, request_id, at, nth)
+                              idle_end, audit_id, collected_from, request_id, at, audit_key, nth)
            ), active AS (
                SELECT asked.*, u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                       u.locked_at, u.tokens_not_before
@@ -192,12 +195,14 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                FROM consumed WHERE token_id IS NOT NULL
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind,
-                                         target_id, ip_address, request_id, details)
+                                         target_id, ip_address, request_id, details, mac)
                SELECT audit_id, tenant_id, at, $21, $22, 'client', client_id, 'device_session', session_id::text,
-                      collected_from, request_id,
-                      jsonb_build_object('device_id', device_id, 'token_family_id', family_id, 'user_id', user_id,
-                                         'scopes', granted, 'trusted', is_trusted)
+                      collected_from, request_id, details,
+                      audit_event_mac(audit_key, 'client', client_id, 'device_session', session_id::text, details)
                FROM consumed
+               CROSS JOIN LATERAL (SELECT jsonb_build_object(
+                   'device_id', device_id, 'token_family_id', family_id, 'user_id', user_id, 'scopes', granted,
+                   'trusted', is_trusted) AS details) AS told
            )
            SELECT nth AS "nth!", tenant_id AS "tenant_id!", user_id AS "user_id!", username AS "username!", display_name,
                   email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
@@ -220,13 +225,14 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         &token_ids as &[Option<Uuid>],
         &hashes as &[Option<Vec<u8>>],
         &idle_ends as &[Option<DateTime<Utc>>],
-        &ids(|redemption| redemption.audit_id),
+        &ids(|redemption| redemption.audit.id),
         &addresses,
         &ids(|redemption| redemption.origin.request_id.0),
         &times(|redemption| redemption.at),
         Action::DeviceSessionRedeemed.as_str(),
         Outcome::Success.as_str(),
-        OFFLINE_ACCESS
+        OFFLINE_ACCESS,
+        &audit_keys
     )
     .fetch_all(db)
     .await?;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{NewRefreshToken, PresentedRow, in_order};
 use crate::model::audit_event::{Action, Outcome};
+use crate::model::audit_mac::EventStamp;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{ClientId, RefreshTokenId, TenantId};
 use crate::model::request_origin::RequestOrigin;
@@ -26,8 +27,8 @@ pub struct Rotation {
     pub ground: Ground,
     /// The token that comes. It ends no later than its family.
     pub successor: NewRefreshToken,
-    /// The audit event's identifier.
-    pub audit_id: Uuid,
+    /// The audit event's ID and key.
+    pub audit: EventStamp,
     /// Who asks.
     pub origin: RequestOrigin,
     /// When.
@@ -88,6 +89,7 @@ async fn rotate(
         rotations.iter().map(|rotation| pick(rotation).0.to_vec()).collect::<Vec<_>>()
     };
     let times = |pick: fn(&Rotation) -> DateTime<Utc>| rotations.iter().map(pick).collect::<Vec<_>>();
+    let audit_keys: Vec<Vec<u8>> = rotations.iter().map(|rotation| rotation.audit.key.to_vec()).collect();
     let addresses: Vec<IpNet> = rotations.iter().map(|rotation| rotation.origin.ip_network()).collect();
     let mut grounds = Grounds::default();
     for rotation in rotations {
@@ -98,11 +100,12 @@ async fn rotate(
         r#"WITH asked AS MATERIALIZED (
                SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[], $5::text[], $6::text[],
                                     $7::text[], $8::timestamptz[], $9::float8[], $10::uuid[], $11::bytea[],
-                                    $12::timestamptz[], $13::uuid[], $14::inet[], $15::uuid[], $16::timestamptz[])
+                                    $12::timestamptz[], $13::uuid[], $14::inet[], $15::uuid[], $16::timestamptz[],
+                                    $20::bytea[])
                     WITH ORDINALITY
                     AS asked (tenant, replaced, presented, earlier_end, trust_loss, plain_client, plain_scopes,
                               plain_not_before, plain_longest, successor, successor_hash, idle_end, audit_id, address,
-                              request_id, at, nth)
+                              request_id, at, audit_key, nth)
                -- Two servers that exchange the same tokens come to them in the same order.
                ORDER BY replaced
            ), rotated AS (
@@ -152,12 +155,15 @@ async fn rotate(
                WHERE f.id = rotated.family_id AND rotated.earlier_end IS NOT NULL
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id,
-                                         target_kind, target_id, ip_address, request_id, details)
+                                         target_kind, target_id, ip_address, request_id, details, mac)
                SELECT audit_id, tenant_id, at, $17, $18, 'client', client_id,
-                      'token_family', family_id::text, address, request_id,
-                      CASE WHEN presented <> id THEN jsonb_build_object('superseded', id) ELSE '{}' END
-                          || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
+                      'token_family', family_id::text, address, request_id, details,
+                      audit_event_mac(audit_key, 'client', client_id, 'token_family', family_id::text, details)
                FROM rotated
+               CROSS JOIN LATERAL (SELECT
+                   CASE WHEN presented <> id THEN jsonb_build_object('superseded', id) ELSE '{}' END
+                   || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
+                   AS details) AS told
            ), added AS (
                INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, predecessor_id, created_at, expires_at)
                SELECT successor, tenant_id, family_id, successor_hash, coalesce(presented, id), at,
@@ -186,13 +192,14 @@ async fn rotate(
         &ids(|rotation| rotation.successor.id.0),
         &hashes(|rotation| rotation.successor.hash),
         &times(|rotation| rotation.successor.expires_at),
-        &ids(|rotation| rotation.audit_id),
+        &ids(|rotation| rotation.audit.id),
         &addresses,
         &ids(|rotation| rotation.origin.request_id.0),
         &times(|rotation| rotation.at),
         Action::TokenRefreshed.as_str(),
         Outcome::Success.as_str(),
-        OFFLINE_ACCESS
+        OFFLINE_ACCESS,
+        &audit_keys
     )
     .fetch_all(db)
     .await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use latchkey::domain::audit_trail::seal::seal_batch;
+use latchkey::domain::audit_trail::seal::seal_waiting;
 use latchkey::domain::housekeeping::{
     Chore, attempt_budgets, audit_events, browser_sessions, decided_sessions, ended_devices,
     expired_sessions, spent_user_codes,
@@ -157,7 +157,7 @@ async fn old_browser_sessions_budgets_and_events_go() {
     assert_eq!(clear(&server, attempt_budgets::CHORE).await, 2);
     // The template's own events (tenant, keys) are as old as the test's. Only what is sealed goes.
     while server.count("SELECT count(*) FROM audit_unsealed").await > 0 {
-        seal_batch(&server.app).await.expect("the database answers");
+        seal_waiting(&server.app).await.expect("the database answers");
     }
     assert!(clear(&server, audit_events::CHORE).await >= 2);
     assert_eq!(server.count("SELECT count(*) FROM audit_events").await, 0);

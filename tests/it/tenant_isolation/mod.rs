@@ -2,8 +2,10 @@
 //! shown, nothing changes, and the owner can do it all the same. The document says what there is, so that an endpoint
 //! which nobody thought of here fails by its name.
 
+mod erasure;
 pub mod estate;
 mod keys;
+mod postgres_versions;
 pub mod requests;
 mod row_security;
 

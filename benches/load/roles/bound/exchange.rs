@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use latchkey::model::audit_mac::EventStamp;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::ids::{ClientId, DeviceId, RefreshTokenId, RequestId, TokenFamilyId};
 use latchkey::model::request_origin::RequestOrigin;
@@ -73,7 +74,7 @@ pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
         family_id: TokenFamilyId(random.uuid_v7(now)),
         expires_at: now + TimeDelta::days(90),
         refresh_token: Some(token.clone()),
-        audit_id: random.uuid_v7(now),
+        audit: EventStamp { id: random.uuid_v7(now), key: [0; 32] },
         origin: codes.origin(now),
         at: now,
     };
@@ -99,7 +100,7 @@ pub(super) async fn refresh(codes: Arc<Codes>) -> Result<Step, Fault> {
         replaced: token,
         ground: Ground::Plain(plain),
         successor: successor.clone(),
-        audit_id: random.uuid_v7(now),
+        audit: EventStamp { id: random.uuid_v7(now), key: [0; 32] },
         origin: codes.origin(now),
         at: now,
     };

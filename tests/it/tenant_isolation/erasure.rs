@@ -1,0 +1,46 @@
+//! A tenant with one of everything in it is erased.
+
+use latchkey::domain::audit::By;
+use latchkey::domain::tenants;
+use latchkey::model::tenant::{TenantSlug, TenantStanding};
+use latchkey::model::version::MeantFor;
+use reqwest::Method;
+
+use super::requests::{Foreign, cases};
+use super::{operations, two_estates};
+
+/// What outlives its tenant: the audit trail.
+const KEPT: [&str; 1] = ["audit_events"];
+
+#[tokio::test]
+async fn a_tenant_with_one_of_everything_can_be_erased() {
+    let (server, theirs, ours) = two_estates().await;
+    let document = server.get("/openapi.json").await.json;
+    // One of whatever the document says can be created, beside what is there.
+    let mut created = 0;
+    for operation in operations(&document).iter().filter(|operation| operation.method == Method::POST) {
+        let described = &document["paths"][&operation.path]["post"]["responses"];
+        let all = cases(operation, &theirs).unwrap_or_default();
+        for case in
+            all.iter().filter(|case| described["201"].is_object() && case.expected != Foreign::Forbidden)
+        {
+            let answer = theirs.ask(&theirs, operation, case).await;
+            assert_eq!(answer.status, 201, "{} {answer:?}", operation.id);
+            created += 1;
+        }
+    }
+    assert!(created >= 7, "{created}");
+    let before = theirs.rows(&server).await;
+    let full = before.values().filter(|rows| !rows.is_empty()).count();
+    let empty: Vec<_> = before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table).collect();
+    assert!(full > 20, "nothing is in {empty:?}");
+    let others = ours.rows(&server).await;
+
+    let slug = TenantSlug::parse(&theirs.slug).expect("a slug");
+    tenants::set_standing(&server.app, &slug, TenantStanding::Suspended).await.expect("it is disabled");
+    tenants::delete(&server.app, &slug, &MeantFor::Any, &By::OPERATOR).await.expect("it is erased");
+    let mut left = theirs.rows(&server).await;
+    left.retain(|table, rows| !rows.is_empty() && !KEPT.contains(&table.as_str()));
+    assert!(left.is_empty(), "{left:#?}");
+    assert_eq!(ours.rows(&server).await, others, "another tenant lost something");
+}
