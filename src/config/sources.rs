@@ -125,7 +125,7 @@ fn meant<'a>(name: &str, keys: &'a [String]) -> Option<&'a str> {
 
 /// A key without what separates its words.
 fn squeeze(key: &str) -> String {
-    key.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
+    key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

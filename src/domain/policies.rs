@@ -132,14 +132,14 @@ pub async fn edit_for_client(
     let mut client = found.value;
     let changes = edit.apply(&client.policy, MergedNull::Stays);
     let after = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
-    let changed = Changed { before: effective(app, tenant, &client), after };
+    let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
     let event = event(by, "client", client.client_id.to_string(), &before, &client.policy);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(changed)
+    Ok(outcome)
 }
 
 /// Replaces the overrides of a tenant over the settings. Returns the policy of its clients without overrides.
@@ -167,7 +167,7 @@ pub async fn edit_for_tenant(
     meant_for.check(found.version)?;
     let changes = edit.apply(&found.value.policy, MergedNull::Removes);
     let after = app.config.policy.changed_by(&[&changes])?;
-    let changed = Changed { before: of_tenant(app, &found.value), after };
+    let outcome = Changed { before: of_tenant(app, &found.value), after };
     for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {
         if let Err(problem) = app.config.policy.changed_by(&[&changes, &own]) {
             return Err(PolicyError::DoesNotFitClient { client: client.to_string(), problem });
@@ -178,7 +178,7 @@ pub async fn edit_for_tenant(
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(changed)
+    Ok(outcome)
 }
 
 fn event<'a>(

@@ -153,7 +153,7 @@ impl Command {
 
 pub(super) async fn run(mut args: AdminArgs, config: Config) -> Outcome {
     args.command.ask()?;
-    StopSignals::listen()?.or_stop(administer(args, config)).await
+    StopSignals::listen()?.or_stop(Box::pin(administer(args, config))).await
 }
 
 async fn administer(args: AdminArgs, config: Config) -> Outcome {

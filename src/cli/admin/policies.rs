@@ -66,7 +66,7 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
     let changes = PolicyChanges(changes);
     let edit = if change.replace { Edit::Replace(changes) } else { Edit::Merge(changes) };
     let client = change.whose.find(app, tenant.id).await?;
-    let changed = match &client {
+    let outcome = match &client {
         Some(client) => {
             policies::edit_for_client(app, tenant, client, edit, &MeantFor::Any, &By::OPERATOR).await?
         }
@@ -75,7 +75,7 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
     let whose = name(client.as_ref());
     let mut sentence = format!("changed the policy of {whose}");
     let mut members = Map::new();
-    for difference in differences(&changed.before, &changed.after)? {
+    for difference in differences(&outcome.before, &outcome.after)? {
         let (name, before, after) = (difference.name, difference.before, difference.after);
         let _ = write!(sentence, "\n  {name}: {before} -> {after}");
         members.insert(name, json!({"before": before, "after": after}));
@@ -83,7 +83,7 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
     if members.is_empty() {
         sentence = format!("the policy of {whose} is as it was");
     }
-    let policy: Value = serde_json::to_value(changed.after)?;
+    let policy: Value = serde_json::to_value(outcome.after)?;
     Ok((sentence, json!({"policy": policy, "changed": members})))
 }
 
