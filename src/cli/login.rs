@@ -15,9 +15,10 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::terminal::{Results, Terminal};
 use crate::device_client::{
-    ClientIdentity, Clock, Confirmation, DeviceAuthorization, DeviceDescription, DeviceFlow, DiscoveryError,
-    DpopKey, DpopKeyError, FlowError, Http, LongPoll, PollAnswer, Secret, SystemClock, TokenResponse,
-    TransportError, discover, summary_lines, wait_for_tokens,
+    ClientAuth, ClientIdentity, ClientKey, ClientKeyError, Clock, Confirmation, DeviceAuthorization,
+    DeviceDescription, DeviceFlow, DiscoveryError, DpopKey, DpopKeyError, FlowError, Http, LongPoll,
+    Metadata, PollAnswer, Secret, SystemClock, TokenResponse, TransportError, discover, summary_lines,
+    wait_for_tokens,
 };
 
 /// No confirmation was wrong since the last look.
@@ -34,6 +35,13 @@ Examples:
   A client that has a secret:
     latchkey login --issuer https://auth.example.com --client-id kiosk --client-secret-stdin < secret.txt
 
+  A client that has a key:
+    latchkey login --issuer https://auth.example.com --client-id robot --key robot.pem
+
+  A server without metadata, such as GitHub:
+    latchkey login --client-id ID --device-authorization-endpoint https://github.com/login/device/code \
+        --token-endpoint https://github.com/login/oauth/access_token --scope read:user
+
   Tokens that are of use to this computer only (DPoP):
     latchkey login --issuer https://auth.example.com --client-id ci --dpop-key ~/.config/ci-key.pem --json
 
@@ -45,20 +53,42 @@ Exits with 0 once tokens have arrived and with 1 if the request was denied, expi
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LoginArgs {
     /// The authorization server, as its metadata names it.
-    #[arg(long, value_name = "URL")]
-    pub issuer: String,
+    #[arg(long, value_name = "URL", required_unless_present = "device_authorization_endpoint")]
+    pub issuer: Option<String>,
+    /// Where device authorizations are requested, at a server without metadata; with --token-endpoint
+    #[arg(long, value_name = "URL", requires = "token_endpoint")]
+    pub device_authorization_endpoint: Option<String>,
+    /// Where tokens are requested, at a server without metadata; with --device-authorization-endpoint
+    #[arg(long, value_name = "URL", requires = "device_authorization_endpoint")]
+    pub token_endpoint: Option<String>,
     /// The client identifier registered there.
     #[arg(long, value_name = "ID")]
     pub client_id: String,
     /// Read the client's secret from the first line of standard input.
     #[arg(long)]
     pub client_secret_stdin: bool,
+    /// Sign client assertions with the private key in this file (`private_key_jwt`; PKCS #8, PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "client_secret_stdin")]
+    pub key: Option<PathBuf>,
+    /// The ID of the key, as the server knows it
+    #[arg(long, value_name = "ID", requires = "key")]
+    pub key_id: Option<String>,
+    /// The `aud` of client assertions [default: the issuer]
+    #[arg(long, value_name = "URL", requires = "key")]
+    pub assertion_audience: Option<String>,
+    /// How the client authenticates: `client_secret_basic`, `client_secret_post` or `private_key_jwt`
+    /// [default: what the server's metadata lists]
+    #[arg(long, value_name = "METHOD", value_parser = parse_client_auth)]
+    pub client_auth: Option<ClientAuth>,
     /// What to ask for, separated by spaces, such as "openid profile"; without it, the server's default.
     #[arg(long)]
     pub scope: Option<String>,
     /// A name for this device that you will recognise on the approval page.
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
+    /// Tell the server the host name of this machine
+    #[arg(long)]
+    pub hostname: bool,
     /// Have the tokens bound to a key that nobody else has (DPoP, RFC 9449); a new one, for this command only.
     #[arg(long)]
     pub dpop: bool,
@@ -73,6 +103,46 @@ pub struct LoginArgs {
     pub json: bool,
 }
 
+fn parse_client_auth(name: &str) -> Result<ClientAuth, String> {
+    ClientAuth::parse(name)
+        .ok_or_else(|| format!("must be one of {}", ClientAuth::ALL.map(ClientAuth::as_str).join(", ")))
+}
+
+impl LoginArgs {
+    fn server(&self) -> Result<AuthorizationServer, LoginError> {
+        match (&self.device_authorization_endpoint, &self.token_endpoint, &self.issuer) {
+            (Some(device), Some(token), issuer) => {
+                let metadata = Metadata::of_endpoints(device, token, issuer.clone())?;
+                Ok(AuthorizationServer::Known(Box::new(metadata)))
+            }
+            (_, _, Some(issuer)) => Ok(AuthorizationServer::Issuer(issuer.clone())),
+            _ => Err(LoginError::NoServer),
+        }
+    }
+
+    fn identity(&self) -> Result<ClientIdentity, LoginError> {
+        let id = self.client_id.clone();
+        let (identity, needs_key) = match &self.key {
+            Some(file) => {
+                let key = ClientKey::load(file, self.key_id.clone())?;
+                (ClientIdentity::with_key(id, key, self.assertion_audience.clone()), true)
+            }
+            None if self.client_secret_stdin => {
+                let secret = Secret::from_first_line(io::stdin().lock())?.ok_or(LoginError::NoSecret)?;
+                (ClientIdentity::confidential(id, secret), false)
+            }
+            None if self.client_auth.is_some() => return Err(LoginError::NoCredential),
+            None => return Ok(ClientIdentity::public(id)),
+        };
+        match self.client_auth {
+            Some(method) if (method == ClientAuth::PrivateKeyJwt) != needs_key => {
+                Err(LoginError::NoCredential)
+            }
+            method => Ok(identity.by(method)),
+        }
+    }
+}
+
 /// Whether the QR code is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QrDisplay {
@@ -82,11 +152,20 @@ pub enum QrDisplay {
     Hidden,
 }
 
+/// How the endpoints of the authorization server are known.
+#[derive(Clone, Debug)]
+pub enum AuthorizationServer {
+    /// By the metadata of this issuer (RFC 8414 §2).
+    Issuer(String),
+    /// They were given.
+    Known(Box<Metadata>),
+}
+
 /// What [`connect`] needs to know.
 #[derive(Clone, Debug)]
 pub struct LoginConfig {
-    /// The authorization server (RFC 8414 §2).
-    pub issuer: String,
+    /// The authorization server.
+    pub server: AuthorizationServer,
     /// Who asks (RFC 6749 §2.2).
     pub identity: ClientIdentity,
     /// What for (RFC 6749 §3.3).
@@ -105,7 +184,7 @@ pub struct LoginConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The endpoints were not found.
-    #[error(transparent)]
+    #[error("{}{}", .0, hint(.0))]
     Discovery(#[from] DiscoveryError),
     /// The flow ended without tokens (RFC 8628 §3.5).
     #[error(transparent)]
@@ -119,32 +198,48 @@ pub enum LoginError {
     /// `--client-secret-stdin` was given and standard input is empty.
     #[error("There is no client secret on standard input.")]
     NoSecret,
+    /// There is no key to sign assertions with.
+    #[error(transparent)]
+    ClientKey(#[from] ClientKeyError),
+    /// `--client-auth` names a method for which the credential is missing.
+    #[error(
+        "--client-auth does not fit: client_secret_basic and client_secret_post need --client-secret-stdin, \
+         private_key_jwt needs --key."
+    )]
+    NoCredential,
+    /// Neither an issuer nor endpoints were given.
+    #[error("Name the server: --issuer, or --device-authorization-endpoint with --token-endpoint.")]
+    NoServer,
     /// Standard input, output or error failed.
     #[error("Input or output failed: {0}.")]
     Terminal(#[from] io::Error),
 }
 
+/// What to do where a server has no metadata of use.
+const fn hint(error: &DiscoveryError) -> &'static str {
+    match error {
+        DiscoveryError::NotFound { .. } | DiscoveryError::NoDeviceFlow { .. } => {
+            " If it has the device flow all the same, name --device-authorization-endpoint and --token-endpoint."
+        }
+        _ => "",
+    }
+}
+
 /// Runs `latchkey login`. Every error means exit code 1.
 pub async fn run(args: LoginArgs) -> Result<(), LoginError> {
     let results = if args.json { Results::Json } else { Results::Text };
-    let identity = if args.client_secret_stdin {
-        ClientIdentity::confidential(
-            args.client_id,
-            Secret::from_first_line(io::stdin().lock())?.ok_or(LoginError::NoSecret)?,
-        )
-    } else {
-        ClientIdentity::public(args.client_id)
-    };
+    let (server, identity) = (args.server()?, args.identity()?);
+    let device = DeviceDescription::of_this_machine(args.device_name);
     let dpop = match &args.dpop_key {
         Some(file) => Some(DpopKey::load_or_create(file)?),
         None if args.dpop => Some(DpopKey::generate()?),
         None => None,
     };
     let config = LoginConfig {
-        issuer: args.issuer,
+        server,
         identity,
         scope: args.scope,
-        device: DeviceDescription::of_this_machine(args.device_name),
+        device: if args.hostname { device.with_hostname() } else { device },
         qr: if args.no_qr { QrDisplay::Hidden } else { QrDisplay::Shown },
         long_poll: LongPoll::Ask,
         dpop: dpop.map(Arc::new),
@@ -179,7 +274,10 @@ async fn connect_by<C: Clock>(
     on_started: impl FnOnce(&DeviceAuthorization),
 ) -> Result<TokenResponse, LoginError> {
     let http = Http::new()?;
-    let metadata = discover(&http, &config.issuer).await?;
+    let metadata = match &config.server {
+        AuthorizationServer::Issuer(issuer) => discover(&http, issuer).await?,
+        AuthorizationServer::Known(metadata) => (**metadata).clone(),
+    };
     let flow = DeviceFlow {
         http,
         metadata,
@@ -285,7 +383,7 @@ mod tests {
     async fn connected(script: Vec<Scripted>) -> (Result<TokenResponse, LoginError>, String) {
         let server = ScriptedServer::start(script).await;
         let config = LoginConfig {
-            issuer: server.issuer.clone(),
+            server: AuthorizationServer::Issuer(server.issuer.clone()),
             identity: ClientIdentity::public("tv"),
             scope: None,
             device: DeviceDescription::default(),

@@ -19,7 +19,7 @@ pub(super) struct MigrateArgs {
 
 pub(super) async fn run(args: MigrateArgs, config: Config) -> Outcome {
     setup::start_logging(&config)?;
-    StopSignals::listen()?.or_stop(migrate(args, config)).await
+    StopSignals::listen()?.or_stop(Box::pin(migrate(args, config))).await
 }
 
 async fn migrate(args: MigrateArgs, config: Config) -> Outcome {

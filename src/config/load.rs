@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
+use figment::value::Value;
 
 use super::Config;
+use super::sources::{ENVIRONMENT_PREFIX, Sources, nearest, variable};
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
-const ENVIRONMENT_PREFIX: &str = "LATCHKEY__";
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,38 +26,101 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         problem: String,
     },
+    /// An environment variable that is not read resembles a setting.
+    #[error("setting {name}: no variable of a setting; write {right}")]
+    Misspelled {
+        /// The variable.
+        name: String,
+        /// Its right spelling.
+        right: String,
+    },
     /// The file given with `--config` is not there.
     #[error("the settings file {0} does not exist")]
     NoFile(String),
+    /// The file given with `--config` cannot be read, or is not TOML.
+    #[error("the settings file {path}{problem}")]
+    File {
+        /// The file.
+        path: String,
+        /// The line, if one is wrong, and what is wrong.
+        problem: String,
+    },
 }
 
 /// Reads the settings, and refuses those that cannot work.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let sources = Sources::read(file, variables)?;
+    let keys = keys();
+    sources.check_names(&keys)?;
     let mut figment = Figment::from(Toml::string(DEFAULTS));
-    if let Some(path) = file {
-        if !path.is_file() {
-            return Err(ConfigError::NoFile(path.display().to_string()));
-        }
-        figment = figment.merge(Toml::file_exact(path));
+    if let Some(text) = sources.text() {
+        figment = figment.merge(Toml::string(text));
     }
-    let config = extract(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")))?;
-    config.validate()?;
+    let config = extract(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")), &sources)?;
+    config.validate().map_err(|error| match error {
+        ConfigError::Impossible { key, problem } => {
+            ConfigError::Impossible { key, problem: problem + &sources.place(key) }
+        }
+        other => other,
+    })?;
     Ok(config)
 }
 
-fn extract(figment: &Figment) -> Result<Config, ConfigError> {
+fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> {
     figment.extract().map_err(|error| {
-        let key = if error.path.is_empty() { String::new() } else { format!("{}: ", error.path.join(".")) };
-        let source =
-            error.metadata.as_ref().map(|metadata| format!(" (in {})", metadata.name)).unwrap_or_default();
-        ConfigError::Unreadable(format!("{key}{}{source}", error.kind))
+        let mut path = error.path.clone();
+        let problem = match &error.kind {
+            Kind::UnknownField(name, _) => {
+                if path.last() != Some(name) {
+                    path.push(name.clone());
+                }
+                match nearest(&path.join("."), &keys()) {
+                    Some(key) => format!(
+                        "there is no such setting; did you mean {key}, as variable {}?",
+                        variable(key)
+                    ),
+                    None => "there is no such setting; config/default.toml lists them all".to_owned(),
+                }
+            }
+            Kind::InvalidType(found, expected) => format!("must be {expected}, found {found}"),
+            Kind::UnknownVariant(found, known) => {
+                format!("must be one of {}, found {found}", known.join(", "))
+            }
+            kind => kind.to_string(),
+        };
+        let key = path.join(".");
+        ConfigError::Unreadable(format!("{key}: {problem}{}", sources.place(&key)))
     })
+}
+
+/// The names of all settings.
+fn keys() -> Vec<String> {
+    let defaults: figment::value::Dict =
+        Figment::from(Toml::string(DEFAULTS)).extract().expect("config/default.toml is TOML");
+    let mut keys = Vec::new();
+    for (name, value) in defaults {
+        collect(name, &value, &mut keys);
+    }
+    keys
+}
+
+fn collect(name: String, value: &Value, keys: &mut Vec<String>) {
+    match value {
+        Value::Dict(_, members) => {
+            for (inner, value) in members {
+                collect(format!("{name}.{inner}"), value, keys);
+            }
+        }
+        _ => keys.push(name),
+    }
 }
 
 impl Default for Config {
     /// The settings as `config/default.toml` has them, whatever the environment says.
     fn default() -> Self {
-        extract(&Figment::from(Toml::string(DEFAULTS))).expect("config/default.toml is complete")
+        extract(&Figment::from(Toml::string(DEFAULTS)), &Sources::default())
+            .expect("config/default.toml is complete")
     }
 }
 
@@ -64,7 +129,8 @@ mod tests {
     use super::*;
 
     fn with(toml: &str) -> Result<Config, ConfigError> {
-        let config = extract(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml)))?;
+        let config =
+            extract(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml)), &Sources::default())?;
         config.validate()?;
         Ok(config)
     }

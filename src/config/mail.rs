@@ -10,7 +10,7 @@ use super::values;
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Mail {
-    #[serde(deserialize_with = "values::empty_is_none")]
+    #[serde(deserialize_with = "values::mail_server")]
     pub smtp_url: Option<Url>,
     pub from: String,
     pub timeout_seconds: u64,

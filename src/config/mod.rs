@@ -4,6 +4,7 @@
 mod load;
 mod mail;
 mod origin;
+mod sources;
 mod validate;
 mod values;
 
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use load::{ConfigError, load};
 pub use mail::Mail;
+pub use values::parse_address;
 
 use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
@@ -57,12 +59,13 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Server {
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
-    #[serde(deserialize_with = "values::empty_is_none")]
+    #[serde(deserialize_with = "values::web_origin")]
     pub public_url: Option<Url>,
     #[serde(deserialize_with = "values::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    #[serde(deserialize_with = "values::empty_is_none")]
+    #[serde(deserialize_with = "values::optional_address")]
     pub operations_listen: Option<SocketAddr>,
     pub max_body_bytes: usize,
     pub max_header_bytes: usize,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 
-use super::{http::Answer, printable::printable, tokens::TokenResponse};
+use super::{http::Answer, printable::printable, tokens::TokenResponse, wire};
 
 /// An error the server answered with (RFC 6749 §5.2).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -64,17 +64,20 @@ pub struct Polled {
     pub retry_after: Option<Duration>,
     /// Whether the server held this poll (`Preference-Applied: wait`, RFC 7240 §3).
     pub held: bool,
+    /// The interval that came with `slow_down`, which GitHub sends.
+    pub interval: Option<Duration>,
 }
 
 impl Polled {
     pub(super) fn unavailable(why: String) -> Self {
-        Self { answer: PollAnswer::Unavailable(why), retry_after: None, held: false }
+        Self { answer: PollAnswer::Unavailable(why), retry_after: None, held: false, interval: None }
     }
 
     pub(super) fn read(answer: &Answer, now: DateTime<Utc>) -> Self {
         Self {
             retry_after: retry_after(&answer.headers, now),
             held: is_wait_applied(&answer.headers),
+            interval: interval(answer),
             answer: classify(answer),
         }
     }
@@ -112,6 +115,16 @@ fn classify(answer: &Answer) -> PollAnswer {
         Ok(tokens) => PollAnswer::Tokens(Box::new(tokens)),
         Err(error) => PollAnswer::Unreadable(format!("{status} without tokens ({})", unquoted(&error))),
     }
+}
+
+/// The interval in the body of an error.
+fn interval(answer: &Answer) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "wire::seconds")]
+        interval: Option<u64>,
+    }
+    serde_json::from_slice::<Body>(&answer.body).ok()?.interval.map(Duration::from_secs)
 }
 
 fn attempts_left(answer: &Answer) -> Option<u64> {

@@ -16,15 +16,22 @@ pub struct DeviceDescription {
 }
 
 impl DeviceDescription {
-    /// Describes the machine this runs on (for RFC 8628 §5.4), under `device_name` if there is one.
+    /// Describes the machine this runs on (for RFC 8628 §5.4), under `device_name` if there is one. Its host name is left
+    /// out: it often contains a person's name, and the server need not be theirs.
     #[must_use]
     pub fn of_this_machine(device_name: Option<String>) -> Self {
         Self {
             device_name,
             os: Some(std::env::consts::OS.to_owned()),
-            hostname: hostname(),
+            hostname: None,
             client_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         }
+    }
+
+    /// Adds the host name of this machine.
+    #[must_use]
+    pub fn with_hostname(self) -> Self {
+        Self { hostname: hostname(), ..self }
     }
 
     /// The form members; RFC 6749 §3.1 has a parameter without a value count as absent.
@@ -53,6 +60,16 @@ fn hostname() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_name_is_sent_only_when_asked_for() {
+        let members = |description: DeviceDescription| {
+            description.members().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
+        };
+        let machine = DeviceDescription::of_this_machine(None);
+        assert_eq!(members(machine.clone()), "os client_version");
+        assert_eq!(members(machine.with_hostname()), "os hostname client_version");
+    }
 
     #[test]
     fn empty_members_are_left_out() {

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::{
+    dpop::ALGORITHM,
     http::{Answer, Http, TransportError},
     printable::printable,
 };
@@ -13,8 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// What the flow needs of the server's metadata (RFC 8414 §2; the device endpoint is from RFC 8628 §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// The issuer, as the server writes it.
-    pub issuer: String,
+    /// The issuer, as the server writes it. `None` where its endpoints were given and no metadata was read.
+    pub issuer: Option<String>,
     /// Where the flow starts (RFC 8628 §3.1).
     pub device_authorization_endpoint: Url,
     /// Where tokens are polled for (RFC 8628 §3.4).
@@ -24,8 +25,36 @@ pub struct Metadata {
     /// What the server says it grants. Servers are known to leave the device grant out of this list, so that the
     /// presence of the endpoint decides.
     pub grant_types_supported: Vec<String>,
+    /// How clients may authenticate (RFC 8414 §2). `None` if the server does not say.
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// What DPoP proofs may be signed with (RFC 9449 §5.1); nothing where the server knows no DPoP.
     pub dpop_signing_alg_values_supported: Vec<String>,
+}
+
+impl Metadata {
+    /// A server without metadata, by its endpoints. What it supports is unknown, so what is asked of it is tried.
+    pub fn of_endpoints(
+        device_authorization_endpoint: &str,
+        token_endpoint: &str,
+        issuer: Option<String>,
+    ) -> Result<Self, DiscoveryError> {
+        let endpoint =
+            |text: &str| Url::parse(text).ok().filter(is_protected).ok_or_else(|| refused_endpoint(text));
+        Ok(Self {
+            issuer,
+            device_authorization_endpoint: endpoint(device_authorization_endpoint)?,
+            token_endpoint: endpoint(token_endpoint)?,
+            jwks_uri: None,
+            grant_types_supported: Vec::new(),
+            token_endpoint_auth_methods_supported: None,
+            dpop_signing_alg_values_supported: vec![ALGORITHM.to_owned()],
+        })
+    }
+
+    /// The `aud` of a client's assertions: the issuer, or the token endpoint where no issuer is known.
+    pub(super) fn audience(&self) -> &str {
+        self.issuer.as_deref().unwrap_or(self.token_endpoint.as_str())
+    }
 }
 
 /// Why the endpoints could not be found out.
@@ -38,6 +67,14 @@ pub enum DiscoveryError {
         issuer: String,
         /// Which rule it breaks.
         why: &'static str,
+    },
+    /// An endpoint that was given is not protected.
+    #[error(
+        "{endpoint} cannot be an endpoint: it must be a URL that starts with https:// (http:// is only for this machine itself)."
+    )]
+    Endpoint {
+        /// What was given.
+        endpoint: String,
     },
     /// The server is not there.
     #[error(transparent)]
@@ -85,6 +122,7 @@ struct Document {
     token_endpoint: Option<String>,
     jwks_uri: Option<String>,
     grant_types_supported: Option<Vec<String>>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     dpop_signing_alg_values_supported: Vec<String>,
 }
@@ -150,7 +188,7 @@ fn read(issuer: &str, url: &Url, answer: &Answer) -> Result<Metadata, DiscoveryE
     let protected = |endpoint: &str| {
         Url::parse(endpoint)
             .ok()
-            .filter(|endpoint| {
+            .filter(|endpoint: &Url| {
                 is_protected(endpoint) && (endpoint.scheme() == "https" || url.scheme() == "http")
             })
             .ok_or_else(|| unreadable(&format!("its endpoint {endpoint} is no https address")))
@@ -158,9 +196,10 @@ fn read(issuer: &str, url: &Url, answer: &Answer) -> Result<Metadata, DiscoveryE
     Ok(Metadata {
         device_authorization_endpoint: protected(&device_authorization_endpoint)?,
         token_endpoint: protected(&token_endpoint)?,
-        issuer: document.issuer,
+        issuer: Some(document.issuer),
         jwks_uri: document.jwks_uri.and_then(|uri| Url::parse(&uri).ok()),
         grant_types_supported: document.grant_types_supported.unwrap_or_else(default_grants),
+        token_endpoint_auth_methods_supported: document.token_endpoint_auth_methods_supported,
         dpop_signing_alg_values_supported: document.dpop_signing_alg_values_supported,
     })
 }
@@ -184,6 +223,10 @@ fn is_protected(url: &Url) -> bool {
 /// What RFC 8414 §2 says an absent list means.
 fn default_grants() -> Vec<String> {
     vec!["authorization_code".to_owned(), "implicit".to_owned()]
+}
+
+fn refused_endpoint(endpoint: &str) -> DiscoveryError {
+    DiscoveryError::Endpoint { endpoint: printable(endpoint) }
 }
 
 fn refused(issuer: &str, why: &'static str) -> DiscoveryError {

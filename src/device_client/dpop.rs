@@ -1,7 +1,7 @@
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::OpenOptions,
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -17,16 +17,13 @@ use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::key_file::{self, PEM_BEGIN, PEM_END, Unusable};
 use crate::random::{self, Random};
 
 pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// What the key signs with (RFC 7518 §3.4); the one algorithm that every server with DPoP is likely to know.
 pub(super) const ALGORITHM: &str = "ES256";
 const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const PEM_END: &str = "-----END PRIVATE KEY-----";
-/// A PKCS #8 file of this kind has some 250 bytes.
-const FILE_LIMIT: u64 = 4096;
 
 /// A key that the tokens are bound to (RFC 9449), and the nonce that the server wants to see in the next proof.
 pub struct DpopKey {
@@ -84,12 +81,10 @@ impl DpopKey {
                 Ok(key)
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let file = File::open(path).map_err(unusable)?;
-                if file.metadata().map_err(unusable)?.permissions().mode() & 0o077 != 0 {
-                    return Err(DpopKeyError::Open { path: shown() });
-                }
-                let mut pem = Zeroizing::new(String::new());
-                file.take(FILE_LIMIT).read_to_string(&mut pem).map_err(unusable)?;
+                let pem = key_file::read(path).map_err(|error| match error {
+                    Unusable::Unreadable(source) => unusable(source),
+                    Unusable::Open => DpopKeyError::Open { path: shown() },
+                })?;
                 Self::from_pem(&pem).ok_or_else(|| DpopKeyError::NoKey { path: shown() })
             }
             Err(error) => Err(unusable(error)),
@@ -105,10 +100,7 @@ impl DpopKey {
     }
 
     fn from_pem(pem: &str) -> Option<Self> {
-        let (_, rest) = pem.split_once(PEM_BEGIN)?;
-        let (body, _) = rest.split_once(PEM_END)?;
-        let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
-        let der = Zeroizing::new(STANDARD.decode(body.as_bytes()).ok()?);
+        let der = key_file::pkcs8(pem)?;
         Self::of(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der).ok()?)
     }
 

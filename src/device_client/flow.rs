@@ -11,7 +11,7 @@ use super::{
     discovery::Metadata,
     dpop::{ALGORITHM, DPOP, DpopKey},
     http::{Answer, Http, TransportError, host},
-    identity::{ClientIdentity, Secret},
+    identity::{ClientIdentity, NoClientAuth, Secret},
     pacing::LongPoll,
     wire,
 };
@@ -89,6 +89,9 @@ pub enum FlowError {
     /// The answer does not follow RFC 8628.
     #[error("The server's answer cannot be used: {0}.")]
     Unreadable(String),
+    /// The client and the server have no way of authentication in common.
+    #[error(transparent)]
+    ClientAuth(#[from] NoClientAuth),
     /// The flow could not be started because the server was not reached.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -123,7 +126,7 @@ impl DeviceFlow {
         if self.dpop.is_some() && !algorithms.iter().any(|name| name == ALGORITHM) {
             return Err(FlowError::NoDpop);
         }
-        let mut form = vec![("client_id", self.identity.id())];
+        let mut form = Vec::new();
         form.extend(scope.filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)));
         form.extend(device.members());
         let url = &self.metadata.device_authorization_endpoint;
@@ -144,43 +147,55 @@ impl DeviceFlow {
         authorization: &DeviceAuthorization,
         confirmation_code: Option<&str>,
         hold: Option<Duration>,
-    ) -> Result<Polled, TransportError> {
-        let mut form = vec![
-            ("grant_type", GRANT_TYPE),
-            ("device_code", authorization.device_code.expose()),
-            ("client_id", self.identity.id()),
-        ];
+    ) -> Result<Polled, FlowError> {
+        let mut form = vec![("grant_type", GRANT_TYPE), ("device_code", authorization.device_code.expose())];
         form.extend(confirmation_code.map(|code| ("confirmation_code", code)));
         let timeout = hold.map_or(TIMEOUT, |hold| hold.saturating_add(HOLD_ALLOWANCE));
         let url = &self.metadata.token_endpoint;
         match self.post(url, &form, hold, timeout).await {
             Ok(answer) => Ok(Polled::read(&answer, now())),
-            Err(TransportError::Unreachable { why, .. }) => Ok(Polled::unavailable(why)),
+            Err(FlowError::Transport(TransportError::Unreachable { why, .. })) => {
+                Ok(Polled::unavailable(why))
+            }
             Err(other) => Err(other),
         }
     }
 
-    /// Posts a form; with a key, also its proof. A server that wants a nonce in it is asked once more, with that.
+    /// Posts a form with what the client presents; with a key, also its proof. A server that wants a nonce in it is asked once more, with that.
     async fn post(
         &self,
         url: &Url,
         form: &[(&str, &str)],
         hold: Option<Duration>,
         timeout: Duration,
-    ) -> Result<Answer, TransportError> {
-        let answer = self.http.post(url, form, self.headers(url, hold), timeout).await?;
+    ) -> Result<Answer, FlowError> {
+        let answer = self.post_once(url, form, hold, timeout).await?;
         let Some(key) = &self.dpop else { return Ok(answer) };
         let is_new = key.keep_nonce(&answer.headers);
         if !is_new || oauth_error(&answer).is_none_or(|error| error.code != "use_dpop_nonce") {
             return Ok(answer);
         }
-        let second = self.http.post(url, form, self.headers(url, hold), timeout).await?;
+        let second = self.post_once(url, form, hold, timeout).await?;
         key.keep_nonce(&second.headers);
         Ok(second)
     }
 
-    fn headers(&self, url: &Url, hold: Option<Duration>) -> HeaderMap {
-        let authorization = self.identity.authorization().map(|value| (AUTHORIZATION, value));
+    async fn post_once(
+        &self,
+        url: &Url,
+        form: &[(&str, &str)],
+        hold: Option<Duration>,
+        timeout: Duration,
+    ) -> Result<Answer, FlowError> {
+        let presented = self.identity.present(&self.metadata, now())?;
+        let own = presented.members.iter().map(|(name, value)| (*name, value.as_ref()));
+        let form: Vec<(&str, &str)> = form.iter().copied().chain(own).collect();
+        let headers = self.headers(url, hold, presented.header);
+        Ok(self.http.post(url, &form, headers, timeout).await?)
+    }
+
+    fn headers(&self, url: &Url, hold: Option<Duration>, authorization: Option<HeaderValue>) -> HeaderMap {
+        let authorization = authorization.map(|value| (AUTHORIZATION, value));
         let prefer = hold
             .and_then(|hold| HeaderValue::from_str(&format!("wait={}", hold.as_secs())).ok())
             .map(|value| (PREFER, value));

@@ -7,7 +7,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::printable::printable;
+use super::{certificate, printable::printable};
 
 const BODY_LIMIT: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +27,14 @@ pub enum TransportError {
         /// Which host was asked.
         host: String,
         /// What went wrong.
+        why: String,
+    },
+    /// The server's certificate is the trouble.
+    #[error("The certificate of {host} cannot be trusted: {why}.")]
+    Certificate {
+        /// Which host was asked.
+        host: String,
+        /// What is wrong with it.
         why: String,
     },
     /// The body exceeds what any answer of RFC 8628 needs.
@@ -96,7 +104,10 @@ fn settings() -> ClientBuilder {
 }
 
 async fn read(url: &Url, request: RequestBuilder) -> Result<Answer, TransportError> {
-    let unreachable = |error| TransportError::Unreachable { host: host(url), why: cause(&error) };
+    let unreachable = |error: reqwest::Error| match certificate::trouble(&error) {
+        Some(why) => TransportError::Certificate { host: host(url), why },
+        None => TransportError::Unreachable { host: host(url), why: cause(&error) },
+    };
     let mut response = request.send().await.map_err(unreachable)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let mut body = Vec::new();

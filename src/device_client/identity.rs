@@ -1,11 +1,19 @@
 use std::{
+    borrow::Cow,
     fmt,
     io::{self, BufRead},
+    sync::Arc,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 use reqwest::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
+
+use super::{
+    assertion::{ASSERTION_TYPE, ClientKey},
+    discovery::Metadata,
+};
 
 /// A value that `Debug` never prints: a client secret (RFC 6749 §2.3.1) or a device code (RFC 8628 §3.2).
 #[derive(Clone, PartialEq, Eq)]
@@ -37,24 +45,95 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Who the client says it is (RFC 6749 §2.2) and, for a confidential client, its secret (§2.3.1).
+/// How a client authenticates (RFC 6749 §2.3, OpenID Connect Core §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// The secret in the `Authorization` header.
+    SecretBasic,
+    /// The secret in the body.
+    SecretPost,
+    /// An assertion that the client's key signs.
+    PrivateKeyJwt,
+}
+
+impl ClientAuth {
+    /// Every method.
+    pub const ALL: [Self; 3] = [Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
+
+    /// The registered name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SecretBasic => "client_secret_basic",
+            Self::SecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
+
+    /// Reads the registered name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+}
+
+/// The server takes none of the methods that the client can use.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The server takes {offered} for client authentication, and none of it fits what this client has; choose a method \
+     with --client-auth if the server takes another one all the same."
+)]
+pub struct NoClientAuth {
+    /// What its metadata lists.
+    offered: String,
+}
+
+#[derive(Clone, Debug)]
+enum Credential {
+    None,
+    Secret(Secret),
+    Key { key: Arc<ClientKey>, audience: Option<String> },
+}
+
+/// Who the client says it is (RFC 6749 §2.2) and, for a confidential client, its proof (§2.3).
 #[derive(Clone, Debug)]
 pub struct ClientIdentity {
     id: String,
-    secret: Option<Secret>,
+    credential: Credential,
+    /// `None` lets the metadata of the server choose.
+    method: Option<ClientAuth>,
+}
+
+/// What a request carries for the client.
+#[derive(Debug, Default)]
+pub(super) struct Presented<'a> {
+    pub(super) members: Vec<(&'static str, Cow<'a, str>)>,
+    pub(super) header: Option<HeaderValue>,
 }
 
 impl ClientIdentity {
     /// A public client (RFC 6749 §2.1).
     #[must_use]
     pub fn public(id: impl Into<String>) -> Self {
-        Self { id: id.into(), secret: None }
+        Self { id: id.into(), credential: Credential::None, method: None }
     }
 
-    /// A confidential client (RFC 6749 §2.1), which authenticates by HTTP Basic.
+    /// A confidential client with a secret (RFC 6749 §2.3.1).
     #[must_use]
     pub fn confidential(id: impl Into<String>, secret: Secret) -> Self {
-        Self { id: id.into(), secret: Some(secret) }
+        Self { id: id.into(), credential: Credential::Secret(secret), method: None }
+    }
+
+    /// A confidential client with a key (RFC 7523). `audience` is the `aud` of its assertions; `None` means the issuer.
+    #[must_use]
+    pub fn with_key(id: impl Into<String>, key: ClientKey, audience: Option<String>) -> Self {
+        Self { id: id.into(), credential: Credential::Key { key: Arc::new(key), audience }, method: None }
+    }
+
+    /// The same client, which authenticates by `method` whatever the metadata says. `None` lets the metadata choose.
+    #[must_use]
+    pub fn by(self, method: Option<ClientAuth>) -> Self {
+        Self { method, ..self }
     }
 
     /// The client identifier (RFC 6749 §2.2).
@@ -63,9 +142,55 @@ impl ClientIdentity {
         &self.id
     }
 
+    /// The method for a server that takes `supported`; `None` for a public client. A server whose methods are unknown
+    /// takes HTTP Basic, as each must that knows secrets (RFC 6749 §2.3.1), and is trusted to know the key.
+    pub(super) fn method(&self, supported: Option<&[String]>) -> Result<Option<ClientAuth>, NoClientAuth> {
+        let usable: &[ClientAuth] = match self.credential {
+            Credential::None => return Ok(None),
+            Credential::Secret(_) => &[ClientAuth::SecretBasic, ClientAuth::SecretPost],
+            Credential::Key { .. } => &[ClientAuth::PrivateKeyJwt],
+        };
+        if self.method.is_some() {
+            return Ok(self.method);
+        }
+        let Some(supported) = supported else { return Ok(usable.first().copied()) };
+        let fits = |method: &&ClientAuth| supported.iter().any(|name| name == method.as_str());
+        match usable.iter().find(fits) {
+            Some(method) => Ok(Some(*method)),
+            None => Err(NoClientAuth { offered: super::printable(&supported.join(", ")) }),
+        }
+    }
+
+    /// What the next request carries. Beside HTTP Basic the body does not repeat the identifier: some servers take that
+    /// for two ways of authentication at once.
+    pub(super) fn present(
+        &self,
+        metadata: &Metadata,
+        now: DateTime<Utc>,
+    ) -> Result<Presented<'_>, NoClientAuth> {
+        let method = self.method(metadata.token_endpoint_auth_methods_supported.as_deref())?;
+        let id = ("client_id", Cow::from(&self.id));
+        Ok(match (&self.credential, method) {
+            (Credential::Secret(secret), Some(ClientAuth::SecretPost)) => {
+                Presented { members: vec![id, ("client_secret", Cow::from(secret.expose()))], header: None }
+            }
+            (Credential::Secret(secret), _) => Presented { members: Vec::new(), header: self.basic(secret) },
+            (Credential::Key { key, audience }, _) => {
+                let audience = audience.as_deref().unwrap_or_else(|| metadata.audience());
+                let assertion = key.assertion(&self.id, audience, now).unwrap_or_default();
+                let members = vec![
+                    id,
+                    ("client_assertion_type", Cow::from(ASSERTION_TYPE)),
+                    ("client_assertion", Cow::from(assertion)),
+                ];
+                Presented { members, header: None }
+            }
+            (Credential::None, _) => Presented { members: vec![id], header: None },
+        })
+    }
+
     /// The `Authorization` header of RFC 6749 §2.3.1: both halves are form-urlencoded before they are joined.
-    pub(super) fn authorization(&self) -> Option<HeaderValue> {
-        let secret = self.secret.as_ref()?;
+    fn basic(&self, secret: &Secret) -> Option<HeaderValue> {
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let pair = format!("{}:{}", encoded(&self.id), encoded(secret.expose()));
         let mut header = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).ok()?;
@@ -80,11 +205,35 @@ mod tests {
 
     #[test]
     fn both_halves_of_basic_are_form_urlencoded_first() {
-        let identity = ClientIdentity::confidential("tv:1", Secret::new("a b%+é"));
-        let header = identity.authorization().unwrap();
+        let secret = Secret::new("a b%+é");
+        let header = ClientIdentity::confidential("tv:1", secret.clone()).basic(&secret).unwrap();
         assert_eq!(header, format!("Basic {}", STANDARD.encode("tv%3A1:a+b%25%2B%C3%A9")));
         assert!(header.is_sensitive());
-        assert!(ClientIdentity::public("tv").authorization().is_none());
+    }
+
+    #[test]
+    fn the_metadata_chooses_the_method_unless_one_is_named() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let secret = || ClientIdentity::confidential("tv", Secret::new("s"));
+        let chosen = |identity: &ClientIdentity, supported: Option<&[&str]>| {
+            let supported = supported.map(names);
+            identity.method(supported.as_deref()).map(|method| method.map(ClientAuth::as_str))
+        };
+        for (supported, expected) in [
+            (None, Ok(Some("client_secret_basic"))),
+            (Some(&["client_secret_basic", "client_secret_post"][..]), Ok(Some("client_secret_basic"))),
+            (Some(&["client_secret_post", "client_secret_basic"]), Ok(Some("client_secret_basic"))),
+            (Some(&["none", "client_secret_post"]), Ok(Some("client_secret_post"))),
+            (
+                Some(&["none", "tls_client_auth"]),
+                Err(NoClientAuth { offered: "none, tls_client_auth".to_owned() }),
+            ),
+        ] {
+            assert_eq!(chosen(&secret(), supported), expected, "{supported:?}");
+        }
+        assert_eq!(chosen(&ClientIdentity::public("tv"), Some(&["client_secret_basic"])), Ok(None));
+        let forced = secret().by(Some(ClientAuth::SecretPost));
+        assert_eq!(chosen(&forced, Some(&["client_secret_basic"])), Ok(Some("client_secret_post")));
     }
 
     #[test]

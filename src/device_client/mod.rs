@@ -4,6 +4,8 @@
 //! a person decides.
 
 mod answer;
+mod assertion;
+mod certificate;
 mod claims;
 mod description;
 mod discovery;
@@ -11,6 +13,7 @@ mod dpop;
 mod flow;
 mod http;
 mod identity;
+mod key_file;
 mod pacing;
 mod printable;
 mod qr;
@@ -22,13 +25,14 @@ mod wire;
 pub(crate) mod tests;
 
 pub use answer::{OAuthError, PollAnswer, Polled};
+pub use assertion::{ClientKey, ClientKeyError};
 pub use claims::{decode_claims_unverified, summary_lines};
 pub use description::DeviceDescription;
 pub use discovery::{DiscoveryError, Metadata, discover};
 pub use dpop::{DpopKey, DpopKeyError};
 pub use flow::{Confirmation, DeviceAuthorization, DeviceFlow, FlowError};
 pub use http::{Http, TransportError};
-pub use identity::{ClientIdentity, Secret};
+pub use identity::{ClientAuth, ClientIdentity, NoClientAuth, Secret};
 pub use pacing::LongPoll;
 pub use printable::printable;
 pub use qr::{Ink, qr_rows};

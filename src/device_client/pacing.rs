@@ -57,7 +57,7 @@ impl Pace {
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
         let delay = match polled.answer {
             PollAnswer::SlowDown => {
-                self.interval = slowed(self.interval);
+                self.interval = slowed(self.interval, polled.interval);
                 self.interval
             }
             PollAnswer::Unavailable(_) => {
@@ -72,9 +72,10 @@ impl Pace {
     }
 }
 
-/// `slow_down` lengthens the interval for this and all later polls (RFC 8628 §3.5).
-fn slowed(interval: Duration) -> Duration {
-    interval.saturating_add(SLOW_DOWN_STEP)
+/// `slow_down` lengthens the interval for this and all later polls: to what the server names, or by five seconds
+/// (RFC 8628 §3.5).
+fn slowed(interval: Duration, named: Option<Duration>) -> Duration {
+    named.filter(|named| *named > interval).unwrap_or(interval.saturating_add(SLOW_DOWN_STEP))
 }
 
 /// Doubles with every failure in a row (RFC 8628 §3.5) up to a minute, and is never faster than the server asked for.
@@ -98,7 +99,7 @@ mod tests {
     }
 
     fn polled(answer: PollAnswer) -> Polled {
-        Polled { answer, retry_after: None, held: false }
+        Polled { answer, retry_after: None, held: false, interval: None }
     }
 
     fn broken() -> PollAnswer {
@@ -107,7 +108,11 @@ mod tests {
 
     #[test]
     fn slow_down_adds_five_seconds_for_good() {
-        assert_eq!(slowed(s(5)), s(10));
+        for (named, expected) in
+            [(None, 10), (Some(s(7)), 7), (Some(s(30)), 30), (Some(s(5)), 10), (Some(s(0)), 10)]
+        {
+            assert_eq!(slowed(s(5), named), s(expected), "{named:?}");
+        }
         let mut pace = Pace::new(s(5), LongPoll::Off);
         assert_eq!(pace.after(&polled(PollAnswer::SlowDown)), Next::AfterAnswer(s(10)));
         assert_eq!(pace.after(&polled(PollAnswer::Pending)), Next::AfterAnswer(s(10)));

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::wire;
 
@@ -21,8 +22,11 @@ pub struct TokenResponse {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
     /// The granted scope; absent when it is what was asked for (RFC 6749 §3.3).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "wire::words", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// Members that RFC 6749 does not know, as they came.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
 }
 
 impl fmt::Debug for TokenResponse {
@@ -36,7 +40,7 @@ impl fmt::Debug for TokenResponse {
             .field("refresh_token", &hidden(&self.refresh_token))
             .field("id_token", &hidden(&self.id_token))
             .field("scope", &self.scope)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,16 +53,18 @@ mod tests {
     #[test]
     fn debug_shows_no_token() {
         let tokens: TokenResponse = serde_json::from_value(json!({
-            "access_token": "AAA", "token_type": "Bearer", "refresh_token": "RRR", "id_token": "III", "scope": "s"
+            "access_token": "AAA", "token_type": "Bearer", "refresh_token": "RRR", "id_token": "III", "scope": ["s"],
+            "other_token": "OOO"
         }))
         .unwrap();
         let shown = format!("{tokens:?}");
-        assert!(["AAA", "RRR", "III"].iter().all(|token| !shown.contains(token)), "{shown}");
+        assert!(["AAA", "RRR", "III", "OOO"].iter().all(|token| !shown.contains(token)), "{shown}");
     }
 
     #[test]
     fn json_repeats_the_members_that_came_and_no_others() {
-        let sent = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 300});
+        let sent = json!({"access_token": "a", "token_type": "Bearer", "expires_in": 300,
+                          "refresh_token_expires_in": 7, "team": {"id": [1]}});
         let tokens: TokenResponse = serde_json::from_value(sent.clone()).unwrap();
         assert_eq!(serde_json::to_value(&tokens).unwrap(), sent);
     }

@@ -22,11 +22,40 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     read.map(Some).ok_or_else(|| D::Error::custom("not a number of seconds"))
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Reads a list that is written with spaces. Some deployed servers write an array.
+pub(super) fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Words>::deserialize(deserializer)?.map(|written| match written {
+        Words::One(text) => text,
+        Words::Many(words) => words.join(" "),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn a_scope_may_be_an_array() {
+        for (written, expected) in [
+            (json!("a b"), Some(Some("a b"))),
+            (json!(["a", "b"]), Some(Some("a b"))),
+            (json!([]), Some(Some(""))),
+            (Value::Null, Some(None)),
+            (json!(7), None),
+        ] {
+            let read = words(&written).ok();
+            assert_eq!(read.as_ref().map(Option::as_deref), expected, "{written}");
+        }
+    }
 
     #[test]
     fn seconds_may_be_written_in_several_ways() {

@@ -4,12 +4,41 @@ use serde_json::json;
 
 use super::audit::{self, By};
 use crate::app::App;
+use crate::config::Config;
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::client::Client;
-use crate::model::policy::{InvalidPolicy, Policy, PolicyChanges};
+use crate::model::policy::members::{self, Member};
+use crate::model::policy::{InvalidPolicy, MergedNull, Policy, PolicyChanges};
 use crate::model::tenant::Tenant;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, tenants};
+
+/// What to do with changes to a policy.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Merge them into those that were set before.
+    Merge(PolicyChanges),
+    /// Put them in place of those that were set before.
+    Replace(PolicyChanges),
+}
+
+impl Edit {
+    fn apply(self, before: &PolicyChanges, null: MergedNull) -> PolicyChanges {
+        match self {
+            Self::Merge(changes) => before.merged(&changes, null),
+            Self::Replace(changes) => changes,
+        }
+    }
+}
+
+/// A policy before and after a change.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The policy that applied until now.
+    pub before: Policy,
+    /// The policy that applies from now on.
+    pub after: Policy,
+}
 
 /// Why a policy is not changed.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +95,14 @@ pub fn of_tenant(app: &App, tenant: &Tenant) -> Policy {
     })
 }
 
-/// Replaces what a client has otherwise than its tenant. Returns the policy that counts for it from now on.
+/// Lists the members of the policy that applies to a client, or to the tenant where `client` is `None`, with their
+/// origins.
+pub fn list(app: &App, tenant: &Tenant, client: Option<&Client>) -> Result<Vec<Member>, InvalidPolicy> {
+    let default = Config::default().policy;
+    members::members(&default, &app.config.policy, &tenant.policy, client.map(|client| &client.policy))
+}
+
+/// Replaces the overrides of a client over its tenant's policy. Returns the policy that applies from now on.
 pub async fn change_for_client(
     app: &App,
     tenant: &Tenant,
@@ -75,24 +111,38 @@ pub async fn change_for_client(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
+    let edit = Edit::Replace(changes);
+    edit_for_client(app, tenant, client, edit, meant_for, by).await.map(|changed| changed.after)
+}
+
+/// Edits the overrides of a client over its tenant's policy.
+pub async fn edit_for_client(
+    app: &App,
+    tenant: &Tenant,
+    client: &Client,
+    edit: Edit,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<Changed, PolicyError> {
     let mut transaction = app.begin(tenant.id).await?;
     clients::lock(&mut *transaction, client).await?;
     let found = clients::find_stored(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
     let found = found.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
     let mut client = found.value;
-    let policy = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
+    let changes = edit.apply(&client.policy, MergedNull::Stays);
+    let after = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
+    let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
     clients::update(&mut *transaction, &client, app.clock.now()).await?;
     let event = event(by, "client", client.client_id.to_string(), &before, &client.policy);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(policy)
+    Ok(outcome)
 }
 
-/// Replaces what a tenant has otherwise than the settings. Returns the policy of its clients that have none of their
-/// own; those that have one must fit it.
+/// Replaces the overrides of a tenant over the settings. Returns the policy of its clients without overrides.
 pub async fn change_for_tenant(
     app: &App,
     tenant: &Tenant,
@@ -100,10 +150,24 @@ pub async fn change_for_tenant(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Policy, PolicyError> {
+    let edit = Edit::Replace(changes);
+    edit_for_tenant(app, tenant, edit, meant_for, by).await.map(|changed| changed.after)
+}
+
+/// Edits the overrides of a tenant over the settings. Clients that have overrides must fit the new policy.
+pub async fn edit_for_tenant(
+    app: &App,
+    tenant: &Tenant,
+    edit: Edit,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+) -> Result<Changed, PolicyError> {
     let mut transaction = app.begin(tenant.id).await?;
     let found = tenants::hold(&mut *transaction, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
-    let policy = app.config.policy.changed_by(&[&changes])?;
+    let changes = edit.apply(&found.value.policy, MergedNull::Removes);
+    let after = app.config.policy.changed_by(&[&changes])?;
+    let outcome = Changed { before: of_tenant(app, &found.value), after };
     for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {
         if let Err(problem) = app.config.policy.changed_by(&[&changes, &own]) {
             return Err(PolicyError::DoesNotFitClient { client: client.to_string(), problem });
@@ -114,7 +178,7 @@ pub async fn change_for_tenant(
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
-    Ok(policy)
+    Ok(outcome)
 }
 
 fn event<'a>(

@@ -45,8 +45,8 @@ pub(super) struct CreateClient {
     /// The client receives all scopes that the approving user may grant.
     #[arg(long, requires = "first_party")]
     inherit: bool,
-    /// What it may ask for tokens with: `device_code`, `refresh_token`, `client_credentials`; may be
-    /// repeated. None unless given.
+    /// Grant type: `device_code`, `refresh_token` or `client_credentials`; can be repeated; needed
+    /// unless `--introspects` is given
     #[arg(long, value_name = "GRANT", value_parser = parse_grant)]
     grant: Vec<GrantType>,
     /// Scopes it may have, separated by spaces; may be repeated.
@@ -129,6 +129,12 @@ pub(super) fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
 }
 
 pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient) -> Done {
+    if new.grant.is_empty() && new.introspects.is_empty() {
+        return Err("a client without a grant gets no tokens: add --grant device_code for a device (and --grant \
+                    refresh_token to stay connected), --grant client_credentials for a program that acts for itself, \
+                    or --introspects URI for a resource server"
+            .into());
+    }
     let client_id = ClientId::parse(&new.id)?;
     let scopes = ScopeSet::parse(&new.scope.join(" "))?;
     let client = Client {

@@ -109,8 +109,10 @@ enum Command {
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
     DeleteTenant(tenants::DeleteTenant),
-    /// Say what a tenant or a client has otherwise than the settings under [policy].
+    /// Override members of the settings under [policy] for a tenant or a client
     SetPolicy(policies::SetPolicy),
+    /// Show the policy of a tenant or a client, and where each member is set
+    ShowPolicy(policies::ShowPolicy),
     /// Check that nobody changed, removed or inserted events of the audit trail, in every tenant unless one is named.
     VerifyAudit(verify_audit::VerifyAudit),
     /// Undo all that came from one source of codes, and freeze it: for after a phishing campaign.
@@ -151,7 +153,7 @@ impl Command {
 
 pub(super) async fn run(mut args: AdminArgs, config: Config) -> Outcome {
     args.command.ask()?;
-    StopSignals::listen()?.or_stop(administer(args, config)).await
+    StopSignals::listen()?.or_stop(Box::pin(administer(args, config))).await
 }
 
 async fn administer(args: AdminArgs, config: Config) -> Outcome {
@@ -213,6 +215,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::ListWebhooks => webhooks::list_webhooks(app, tenant).await,
         Command::DeleteWebhook(that) => webhooks::delete_webhook(app, tenant, &that).await,
         Command::SetPolicy(change) => policies::set_policy(app, &found, &change).await,
+        Command::ShowPolicy(which) => policies::show_policy(app, &found, &which).await,
         Command::RevokeCampaign(which) => campaigns::revoke_campaign(app, tenant, &which).await,
         Command::ListCampaigns(which) => campaigns::list_campaigns(app, tenant, &which).await,
         Command::ReleaseSource(which) => campaigns::release_source(app, tenant, &which).await,

@@ -1,13 +1,18 @@
 //! Policies of tenants and clients.
 
-use clap::Args;
-use serde_json::{Value, json};
+use std::fmt::Write as _;
 
-use super::Done;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::{Done, Error};
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::policies;
+use crate::domain::policies::{self, Edit};
+use crate::model::client::Client;
+use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
+use crate::model::policy::members::{Member, differences};
 use crate::model::strict_json;
 use crate::model::tenant::Tenant;
 use crate::model::version::MeantFor;
@@ -15,25 +20,86 @@ use crate::store::clients;
 
 #[derive(Debug, Args)]
 pub(super) struct SetPolicy {
-    /// What is otherwise than in the settings, as a JSON object of the form of [policy] in config/default.toml;
-    /// it replaces what was said before. {} goes back to the settings.
+    /// Members to override, as a JSON object of the form of [policy] in config/default.toml
+    ///
+    /// They are merged into what earlier calls set; null goes back to the settings.
+    #[arg(value_name = "JSON")]
     changes: String,
-    /// The client it is for; the whole tenant when absent.
+    /// Drop what earlier calls set; '{}' then goes back to the settings
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    whose: Whose,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowPolicy {
+    #[command(flatten)]
+    whose: Whose,
+}
+
+#[derive(Debug, Args)]
+struct Whose {
+    /// The client [default: the whole tenant]
     #[arg(long, value_name = "ID")]
     client: Option<String>,
 }
 
+impl Whose {
+    async fn find(&self, app: &App, tenant: TenantId) -> Result<Option<Client>, Error> {
+        let Some(id) = &self.client else { return Ok(None) };
+        let found = clients::find(&app.db, tenant, id).await?;
+        found.map(Some).ok_or_else(|| format!("client {id} not found: there is no such client").into())
+    }
+}
+
+fn name(client: Option<&Client>) -> String {
+    client.map_or_else(|| "the tenant".to_owned(), |client| format!("client {}", client.client_id))
+}
+
 pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -> Done {
-    let changes = PolicyChanges(strict_json::object(change.changes.as_bytes())?);
-    let (whose, policy) = if let Some(id) = &change.client {
-        let client = clients::find(&app.db, tenant.id, id).await?.ok_or("there is no such client")?;
-        let policy =
-            policies::change_for_client(app, tenant, &client, changes, &MeantFor::Any, &By::OPERATOR).await?;
-        (format!("client {id}"), policy)
-    } else {
-        let policy = policies::change_for_tenant(app, tenant, changes, &MeantFor::Any, &By::OPERATOR).await?;
-        ("the tenant".to_owned(), policy)
+    let changes = strict_json::object(change.changes.as_bytes()).map_err(|error| {
+        format!(
+            "the policy must be a JSON object, such as '{{\"trust\": {{\"allowed\": \"never\"}}}}': {error}"
+        )
+    })?;
+    let changes = PolicyChanges(changes);
+    let edit = if change.replace { Edit::Replace(changes) } else { Edit::Merge(changes) };
+    let client = change.whose.find(app, tenant.id).await?;
+    let outcome = match &client {
+        Some(client) => {
+            policies::edit_for_client(app, tenant, client, edit, &MeantFor::Any, &By::OPERATOR).await?
+        }
+        None => policies::edit_for_tenant(app, tenant, edit, &MeantFor::Any, &By::OPERATOR).await?,
     };
-    let policy: Value = serde_json::to_value(policy)?;
-    Ok((format!("the policy of {whose} is now\n{policy:#}"), json!({"policy": policy})))
+    let whose = name(client.as_ref());
+    let mut sentence = format!("changed the policy of {whose}");
+    let mut members = Map::new();
+    for difference in differences(&outcome.before, &outcome.after)? {
+        let (name, before, after) = (difference.name, difference.before, difference.after);
+        let _ = write!(sentence, "\n  {name}: {before} -> {after}");
+        members.insert(name, json!({"before": before, "after": after}));
+    }
+    if members.is_empty() {
+        sentence = format!("the policy of {whose} is as it was");
+    }
+    let policy: Value = serde_json::to_value(outcome.after)?;
+    Ok((sentence, json!({"policy": policy, "changed": members})))
+}
+
+pub(super) async fn show_policy(app: &App, tenant: &Tenant, which: &ShowPolicy) -> Done {
+    let client = which.whose.find(app, tenant.id).await?;
+    let members = policies::list(app, tenant, client.as_ref())?;
+    let longest = members.iter().map(|member| member.name.len()).max().unwrap_or_default();
+    let line = |member: &Member| {
+        let Member { name, value, origin } = member;
+        format!("{:8}  {name:longest$}  {value}", origin.as_str())
+    };
+    let title = format!("{:8}  policy of {}", "set by", name(client.as_ref()));
+    let lines: Vec<String> = [title].into_iter().chain(members.iter().map(line)).collect();
+    let document: Map<String, Value> = members
+        .into_iter()
+        .map(|member| (member.name, json!({"value": member.value, "set_by": member.origin.as_str()})))
+        .collect();
+    Ok((lines.join("\n"), json!({"members": document})))
 }

@@ -11,13 +11,13 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::login::{LoginConfig, QrDisplay, connect};
+use super::login::{AuthorizationServer, LoginConfig, QrDisplay, connect};
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use super::terminal::{Results, Terminal};
 use super::{Outcome, serve};
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, parse_address};
 use crate::device_client::{ClientIdentity, DeviceDescription, LongPoll, TokenResponse, summary_lines};
 use crate::domain::audit::By;
 use crate::domain::clients::{self, ClientError};
@@ -52,7 +52,7 @@ Examples:
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct DemoArgs {
     /// The server's address and port; port 0 takes any free one.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     listen: Option<std::net::SocketAddr>,
     /// Where the demo keeps its database and keys.
     #[arg(long, value_name = "DIRECTORY")]
@@ -70,7 +70,8 @@ pub(super) struct DemoArgs {
 
 pub(super) async fn run(args: DemoArgs, config: Config) -> Outcome {
     let mut signals = StopSignals::listen()?;
-    let Stage { listener, database, app, password } = signals.or_stop(set_up(&args, config)).await?;
+    let Stage { listener, database, app, password } =
+        signals.or_stop(Box::pin(set_up(&args, config))).await?;
     let stop = CancellationToken::new();
     let serving = Server::on(listener, Arc::clone(&app)).run(stop.clone());
     let results = if args.json { Results::Json } else { Results::Text };
@@ -84,7 +85,7 @@ pub(super) async fn run(args: DemoArgs, config: Config) -> Outcome {
         ended?;
         played
     };
-    let played = signals.or_stop(performance).await;
+    let played = signals.or_stop(Box::pin(performance)).await;
     database.close().await?;
     let (tokens, mut terminal) = played?;
     match results {
@@ -139,7 +140,7 @@ async fn play_device(
     }
     terminal.line("")?;
     let device = LoginConfig {
-        issuer,
+        server: AuthorizationServer::Issuer(issuer),
         identity: ClientIdentity::public(CLIENT_ID),
         scope: Some(SCOPE.to_owned()),
         device: DeviceDescription::of_this_machine(Some("Demo TV".to_owned())),

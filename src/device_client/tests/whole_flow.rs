@@ -6,8 +6,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::server::{Scripted, ScriptedServer};
 use crate::device_client::{
-    ClientIdentity, DeviceDescription, DeviceFlow, DiscoveryError, DpopKey, FlowError, Http, LongPoll,
-    PollAnswer, Secret, TokenResponse, discover, wait_for_tokens,
+    ClientIdentity, ClientKey, DeviceDescription, DeviceFlow, DiscoveryError, DpopKey, FlowError, Http,
+    LongPoll, Metadata, PollAnswer, Secret, TokenResponse, discover, wait_for_tokens,
 };
 
 fn issued() -> Scripted {
@@ -49,7 +49,7 @@ async fn the_requests_are_those_of_rfc_8628() {
     assert!(matches!(answers.lock().unwrap()[..], [PollAnswer::Pending, PollAnswer::Tokens(_)]));
 
     let seen = server.seen();
-    assert_eq!(seen[0].member("client_id"), Some("t:v"));
+    assert!(seen.iter().all(|request| request.member("client_id").is_none()), "the header names the client");
     assert_eq!(seen[0].member("scope"), Some("openid profile"));
     assert_eq!(seen[0].member("os"), Some("plan9"));
     assert_eq!(seen[0].member("hostname"), None);
@@ -61,6 +61,83 @@ async fn the_requests_are_those_of_rfc_8628() {
         assert_eq!(request.headers["user-agent"], format!("latchkey/{}", env!("CARGO_PKG_VERSION")));
         assert!(!request.headers.contains_key("prefer"));
     }
+}
+
+#[tokio::test]
+async fn a_client_authenticates_as_the_metadata_says() {
+    let server = ScriptedServer::start([pending(), issued()]).await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    flow.identity = ClientIdentity::confidential("t:v", Secret::new("s e"));
+    flow.metadata.token_endpoint_auth_methods_supported = Some(vec!["client_secret_post".to_owned()]);
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await.unwrap();
+    for request in server.seen() {
+        assert_eq!(
+            (request.member("client_id"), request.member("client_secret")),
+            (Some("t:v"), Some("s e"))
+        );
+        assert!(!request.headers.contains_key("authorization"));
+    }
+    flow.metadata.token_endpoint_auth_methods_supported = Some(vec!["tls_client_auth".to_owned()]);
+    let refused = flow.start(None, &DeviceDescription::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("takes tls_client_auth for client authentication"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_signs_a_new_assertion_for_each_request() {
+    let server = ScriptedServer::start([pending(), issued()]).await;
+    let mut flow = flow(&server, LongPoll::Off).await;
+    let file = std::env::temp_dir().join(format!("latchkey-client-key-{}.pem", std::process::id()));
+    DpopKey::load_or_create(&file).unwrap();
+    let key = ClientKey::load(&file, None).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    flow.identity = ClientIdentity::with_key("robot", key, None);
+    flow.metadata.token_endpoint_auth_methods_supported = Some(vec!["private_key_jwt".to_owned()]);
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await.unwrap();
+    let mut names = Vec::new();
+    for request in server.seen() {
+        assert_eq!(
+            request.member("client_assertion_type"),
+            Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+        );
+        let assertion = request.member("client_assertion").unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(assertion.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!((&claims["sub"], &claims["aud"]), (&json!("robot"), &json!(server.issuer)));
+        names.push(claims["jti"].to_string());
+    }
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_without_metadata_is_used_by_its_endpoints() {
+    // As GitHub answers: errors with 200, an interval with slow_down, members of its own.
+    let slow = || Scripted::tokens(json!({"error": "slow_down", "interval": 17}));
+    let tokens =
+        json!({"access_token": "gho_A", "token_type": "bearer", "scope": ["repo", "gist"], "team": 7});
+    let server = ScriptedServer::start([
+        Scripted::tokens(json!({"error": "authorization_pending"})),
+        slow(),
+        Scripted::tokens(tokens),
+    ])
+    .await;
+    let base = server.issuer.trim_end_matches("/t/acme");
+    let at = |path: &str| format!("{base}/{path}");
+    let metadata = Metadata::of_endpoints(&at("device"), &at("token"), None).unwrap();
+    let (http, identity) = (Http::new().unwrap(), ClientIdentity::public("tv"));
+    let flow = DeviceFlow { http, metadata, identity, long_poll: LongPoll::Off, dpop: None };
+    let authorization = flow.start(None, &DeviceDescription::default()).await.unwrap();
+    let tokens =
+        wait_for_tokens(&flow, &authorization, &server.clock, |_| (), &mut nothing_typed()).await.unwrap();
+    assert_eq!(server.polled_at(), [5, 10, 27]);
+    assert_eq!(tokens.scope.as_deref(), Some("repo gist"));
+    let printed = serde_json::to_value(&tokens).unwrap();
+    assert_eq!((&printed["team"], &printed["scope"]), (&json!(7), &json!("repo gist")));
+    let unprotected = Metadata::of_endpoints("http://as.example/device", &at("token"), None);
+    assert!(matches!(unprotected, Err(DiscoveryError::Endpoint { .. })));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::end::end_connections;
-use super::{UserError, Which, check_admins, check_words, event, find, shown};
+use super::{UserError, Which, check_admins, check_words, event, find, roles, shown};
 use crate::app::App;
 use crate::domain::audit::{self, By};
 use crate::model::audit_event::Action;
@@ -54,6 +54,9 @@ pub async fn change(
     after.roles = change.roles.unwrap_or(after.roles);
     after.standing = change.standing.unwrap_or(after.standing);
     check_words(&after)?;
+    let added: Vec<Role> =
+        after.roles.iter().filter(|role| !before.user.roles.contains(role)).cloned().collect();
+    roles::check(app, &mut transaction, tenant, &added).await?;
     check_admins(&admins, &before.user, Some(&after), by)?;
     users::update(&mut *transaction, &after, now).await?;
     let mut details = json!({"before": shown(&before.user), "after": shown(&after)});

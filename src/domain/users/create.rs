@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{UserError, check_words, event, shown};
+use super::{UserError, check_words, event, roles, shown};
 use crate::app::App;
 use crate::domain::audit::{self, By};
 use crate::domain::passwords;
@@ -90,6 +90,7 @@ impl Fit {
         by: &By<'_>,
     ) -> Result<(), UserError> {
         let Self { user, password_hash } = self;
+        roles::check(app, &mut *db, user.tenant_id, &user.roles).await?;
         users::insert(&mut *db, user, password_hash, app.clock.now()).await.map_err(|error| {
             if error.violates("users_username_key") { UserError::UsernameTaken } else { error.into() }
         })?;

@@ -4,6 +4,7 @@ mod change;
 mod create;
 mod delete;
 mod end;
+mod roles;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -60,6 +61,16 @@ pub enum UserError {
     /// The e-mail address is none.
     #[error("an e-mail address is something@somewhere, of at most 254 characters")]
     UnfitEmail,
+    /// Nothing in the tenant asks for the role.
+    #[error(
+        "role {role} is unknown; known roles are {known}, and a scope that requires another one makes it known"
+    )]
+    UnknownRole {
+        /// The role.
+        role: String,
+        /// The known ones, separated by commas.
+        known: String,
+    },
     /// The user name is taken.
     #[error("there is a user of this name already")]
     UsernameTaken,

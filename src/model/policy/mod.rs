@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod grant;
+pub mod members;
 pub mod step_up;
 pub mod trust;
 
@@ -35,6 +36,48 @@ pub struct Policy {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PolicyChanges(pub Map<String, Value>);
+
+/// What `null` does when changes are merged into earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergedNull {
+    /// It removes what was set: right where only the settings lie below.
+    Removes,
+    /// It is kept, and so goes back to the settings past the layer in between.
+    Stays,
+}
+
+impl PolicyChanges {
+    /// These changes with later ones merged in: what those name is replaced, the rest stays.
+    #[must_use]
+    pub fn merged(&self, later: &Self, null: MergedNull) -> Self {
+        let mut merged = self.0.clone();
+        merge(&mut merged, &later.0, null);
+        Self(merged)
+    }
+}
+
+fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>, null: MergedNull) {
+    for (name, change) in patch {
+        match change {
+            Value::Null if null == MergedNull::Removes => {
+                target.remove(name);
+            }
+            Value::Object(inner) => {
+                let mut members = match target.remove(name) {
+                    Some(Value::Object(members)) => members,
+                    _ => Map::new(),
+                };
+                merge(&mut members, inner, null);
+                if !members.is_empty() {
+                    target.insert(name.clone(), Value::Object(members));
+                }
+            }
+            other => {
+                target.insert(name.clone(), other.clone());
+            }
+        }
+    }
+}
 
 /// The changes do not lead to a policy.
 #[derive(Debug, thiserror::Error)]
@@ -82,14 +125,14 @@ fn apply(target: &mut Value, patch: &Map<String, Value>, standard: &Value) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::trust::TrustAllowed;
     use super::*;
     use crate::model::acr::Acr;
 
-    fn standard() -> Policy {
+    pub(super) fn standard() -> Policy {
         let trust =
             TrustPolicy { allowed: TrustAllowed::Never, idle_seconds: 86_400, absolute_seconds: 864_000 };
         let grant = json!({"optional_scopes": "all", "person_chooses_lifetime": true,
@@ -143,6 +186,38 @@ mod tests {
         assert_eq!(policy.trust.idle_seconds, standard.trust.idle_seconds);
         assert_eq!(policy.trust.allowed, TrustAllowed::Anyone);
         assert_eq!(standard.changed_by(&[]).unwrap(), standard);
+    }
+
+    #[test]
+    fn later_changes_are_merged_into_earlier_ones() {
+        let earlier = changes(json!({"approval": {"mode": "report_only", "rules": {"by_link": "warn"}}}));
+        for (later, tenant, client) in [
+            (json!({}), None, None),
+            (
+                json!({"approval": {"rules": {"far_away": "deny"}}}),
+                Some(
+                    json!({"approval": {"mode": "report_only", "rules": {"by_link": "warn", "far_away": "deny"}}}),
+                ),
+                None,
+            ),
+            (
+                json!({"approval": {"mode": null}, "trust": null}),
+                Some(json!({"approval": {"rules": {"by_link": "warn"}}})),
+                Some(json!({"approval": {"mode": null, "rules": {"by_link": "warn"}}, "trust": null})),
+            ),
+            (
+                json!({"approval": {"rules": {"by_link": null}}}),
+                Some(json!({"approval": {"mode": "report_only"}})),
+                Some(json!({"approval": {"mode": "report_only", "rules": {"by_link": null}}})),
+            ),
+            (json!({"approval": null}), Some(json!({})), Some(json!({"approval": null}))),
+        ] {
+            let tenant = tenant.map_or_else(|| earlier.clone(), changes);
+            let client = client.map_or_else(|| tenant.clone(), changes);
+            let later = changes(later);
+            assert_eq!(earlier.merged(&later, MergedNull::Removes), tenant, "{later:?}");
+            assert_eq!(earlier.merged(&later, MergedNull::Stays), client, "{later:?}");
+        }
     }
 
     #[test]

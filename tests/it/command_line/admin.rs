@@ -1,5 +1,7 @@
 //! `latchkey admin`
 
+use std::process::Command;
+
 use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::json;
 
@@ -17,8 +19,16 @@ fn clients_are_made_without_a_server() {
     let public = run_json(data.latchkey(&CREATE_TV));
     assert_eq!(public, json!({"client_id": "tv"}));
 
-    let confidential =
-        run_json(data.latchkey(&["admin", "create-client", "--id", "kiosk", "--confidential", "--json"]));
+    let confidential = run_json(data.latchkey(&[
+        "admin",
+        "create-client",
+        "--id",
+        "kiosk",
+        "--confidential",
+        "--grant",
+        "device_code",
+        "--json",
+    ]));
     assert_eq!(confidential["client_id"], "kiosk");
     assert!(confidential["client_secret"].as_str().expect("a secret").starts_with("lks_"));
 
@@ -49,12 +59,27 @@ fn everything_is_made_while_a_server_runs() {
 
     let said = refusal(data.latchkey(&CREATE_TV));
     assert!(said.starts_with("latchkey: "), "{said}");
-    let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "music"]));
+    let said = refusal(data.latchkey(&[
+        "admin",
+        "create-client",
+        "--id",
+        "radio",
+        "--grant",
+        "device_code",
+        "--scope",
+        "music",
+    ]));
     assert!(said.contains("latchkey admin create-scope music"), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-resource", uri]));
     assert!(said.contains("already"), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-resource", "https://videos.example.org/#top"]));
     assert!(said.contains("without fragment"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "openid"]));
+    assert!(said.contains("add --grant device_code") && said.contains("--introspects"), "{said}");
+    let create_user = ["admin", "create-user", "bob", "--role", "admni", "--password-stdin"];
+    let output = run_with_line(data.latchkey(&create_user), "correct horse battery staple");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("role admni is unknown; known roles are admin, auditor"), "{said}");
     let public = ["admin", "create-client", "--id", "radio", "--grant", "client_credentials"];
     let said = refusal(data.latchkey(&public));
     assert!(said.contains("only a confidential client"), "{said}");
@@ -64,8 +89,16 @@ fn everything_is_made_while_a_server_runs() {
 fn a_secret_is_exchanged_and_the_old_one_retired() {
     let data = DataDir::new();
     let _server = data.serve();
-    let made =
-        run_json(data.latchkey(&["admin", "create-client", "--id", "kiosk", "--confidential", "--json"]));
+    let made = run_json(data.latchkey(&[
+        "admin",
+        "create-client",
+        "--id",
+        "kiosk",
+        "--confidential",
+        "--grant",
+        "device_code",
+        "--json",
+    ]));
     let rotated = run_json(data.latchkey(&["admin", "rotate-secret", "kiosk", "--json"]));
     assert!(rotated["client_secret"].as_str().expect("a secret").starts_with("lks_"));
     assert_ne!(made["client_secret"], rotated["client_secret"]);
@@ -84,7 +117,17 @@ fn a_client_is_registered_by_its_public_keys() {
     let key = ClientKey::generate(SigningAlgorithm::EdDsa);
     std::fs::write(&jwks, key.jwks().to_string()).expect("a file");
     let file = jwks.to_str().expect("a path");
-    let create = ["admin", "create-client", "--id", "robot", "--auth-method", "private_key_jwt", "--json"];
+    let create = [
+        "admin",
+        "create-client",
+        "--id",
+        "robot",
+        "--auth-method",
+        "private_key_jwt",
+        "--json",
+        "--grant",
+        "device_code",
+    ];
     let said = refusal(data.latchkey(&create));
     assert!(said.contains("jwks or jwks_uri"), "{said}");
     run_json(data.latchkey(
@@ -100,7 +143,7 @@ fn a_client_is_registered_by_its_public_keys() {
 fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
     let data = DataDir::new();
     let _server = data.serve();
-    run_json(data.latchkey(&["admin", "create-client", "--id", "tv", "--json"]));
+    run_json(data.latchkey(&CREATE_TV));
     let trust = |arguments: &[&str]| {
         let set = [&["admin", "set-policy", "--json"][..], arguments].concat();
         run_json(data.latchkey(&set))["policy"]["trust"].clone()
@@ -109,6 +152,7 @@ fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
     let of_tenant = trust(&[r#"{"trust": {"allowed": "never", "idle_seconds": 7200}}"#]);
     assert_eq!((&of_tenant["allowed"], &of_tenant["idle_seconds"]), (&"never".into(), &7200.into()));
     assert_eq!(of_tenant["absolute_seconds"], usual["absolute_seconds"]);
+    assert_eq!(trust(&[r#"{"approval": {"mode": "report_only"}}"#]), of_tenant, "the rest stays");
     let of_client = trust(&["--client", "tv", r#"{"trust": {"allowed": null, "absolute_seconds": 9000}}"#]);
     assert_eq!((&of_client["allowed"], &of_client["idle_seconds"]), (&usual["allowed"], &7200.into()));
 
@@ -119,7 +163,61 @@ fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
     let said = refused(&[r#"{"trust": {"idle_seconds": 10000}}"#]);
     assert!(said.contains("client tv"), "{said}");
     assert!(refused(&["--client", "nobody", "{}"]).contains("no such client"));
-    assert_eq!(trust(&["--client", "tv", "{}"]), of_tenant);
+    assert_eq!(trust(&["--client", "tv", "{}"]), of_client);
+    assert_eq!(trust(&["--client", "tv", "--replace", "{}"]), of_tenant);
+    assert_eq!(trust(&["--replace", "{}"]), usual);
+}
+
+#[test]
+fn a_policy_change_is_shown_with_its_origin() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    let said = |command: Command| {
+        let output = run(command);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let set = |changes: &str| said(data.latchkey(&["admin", "set-policy", changes]));
+    let changes = r#"{"approval": {"mode": "report_only", "far_km": 50}}"#;
+    assert_eq!(
+        set(changes),
+        "changed the policy of the tenant\n  approval.far_km: 1000 -> 50\n  \
+         approval.mode: \"enforce\" -> \"report_only\"\n"
+    );
+    assert_eq!(set(changes), "the policy of the tenant is as it was\n");
+    let mut show = data.latchkey(&["admin", "show-policy"]);
+    show.env("LATCHKEY__POLICY__TRUST__IDLE_SECONDS", "86400");
+    let shown = said(show);
+    let of = |name: &str| {
+        let line =
+            shown.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name} in {shown}"));
+        line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of("approval.far_km"), ["tenant", "approval.far_km", "50"]);
+    assert_eq!(of("trust.idle_seconds"), ["settings", "trust.idle_seconds", "86400"]);
+    assert_eq!(of("approval.old_code_seconds"), ["default", "approval.old_code_seconds", "480"]);
+}
+
+#[test]
+fn nothing_is_deleted_without_a_yes() {
+    let data = DataDir::new();
+    let _server = data.serve();
+    run_json(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code", "--json"]));
+    for what in [
+        &["delete-client", "tv"][..],
+        &["delete-user", "ada"],
+        &["delete-tenant", "acme"],
+        &["delete-webhook", "01a203f6-2b3d-769b-b16c-0881286f221f"],
+    ] {
+        let said = refusal(data.latchkey(&[&["admin"], what].concat()));
+        assert!(said.contains(what[1]) && said.ends_with("add --yes to delete"), "{said}");
+        // An answer that nobody typed is none.
+        let output = run_with_line(data.latchkey(&[&["admin"], what].concat()), "yes");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+    }
+    run_json(data.latchkey(&["admin", "set-client", "tv", "disabled", "--json"]));
+    run_json(data.latchkey(&["admin", "delete-client", "tv", "--yes", "--json"]));
+    assert!(refusal(data.latchkey(&["admin", "set-client", "tv", "enabled"])).contains("no such client"));
 }
 
 #[test]

@@ -94,6 +94,22 @@ impl SharedDatabase {
         Self(database::create().await)
     }
 
+    /// A new one without tables.
+    pub async fn empty() -> Self {
+        Self(database::create_empty().await)
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> url::Url {
+        self.0.to_url_lossy()
+    }
+
+    /// Runs a statement on it.
+    pub async fn execute(&self, sql: &'static str) {
+        let mut connection = self.0.connect().await.expect("the database answers");
+        sqlx::query(sql).execute(&mut connection).await.expect("it is done");
+    }
+
     /// The program on this database, with the key that the template's are sealed with.
     pub fn latchkey(&self, arguments: &[&str]) -> Command {
         let mut command = latchkey(arguments);

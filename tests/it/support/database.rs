@@ -47,6 +47,16 @@ pub async fn create() -> PgConnectOptions {
     server.options.clone().database(&name)
 }
 
+/// Connect options for a new database without tables.
+pub async fn create_empty() -> PgConnectOptions {
+    let server = SERVER.get_or_init(|| Box::pin(Server::start())).await;
+    let name = format!("{}_{}", server.template, COUNTER.fetch_add(1, Ordering::Relaxed));
+    let mut admin = PgConnection::connect_with(&server.options).await.expect("the database server answers");
+    let sql = format!("CREATE DATABASE {name}");
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is created");
+    server.options.clone().database(&name)
+}
+
 /// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
 /// busy machine does not keep an impatient server from starting. Idle connections are asked at once whether they live,
 /// and not after a second, so that no test depends on how long it took.

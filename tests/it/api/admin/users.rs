@@ -26,8 +26,28 @@ fn link(office: &Office, url: &Value) -> String {
 }
 
 #[tokio::test]
+async fn an_unknown_role_is_rejected_with_the_known_ones() {
+    let office = Office::build().await;
+    office.server.scope("servers", Some("ops")).await;
+    let refused = office.create(json!({"username": "grace", "roles": ["ops", "admni"]})).await;
+    assert_eq!(
+        (refused.status.as_u16(), &refused.json["errors"][0]["field"]),
+        (422, &json!("roles")),
+        "{refused:?}"
+    );
+    let said = refused.json["errors"][0]["message"].as_str().expect("a message");
+    assert!(said.contains("admin, auditor, ops"), "{said}");
+    office.server.person("heidi", &["old"]).await;
+    let path = office.path_of_user("heidi").await;
+    // A role that the account has may stay, whatever has become of what asked for it.
+    assert_eq!(office.tell(Method::PATCH, &path, &json!({"roles": ["old", "ops"]})).await.status, 200);
+    assert_eq!(office.tell(Method::PATCH, &path, &json!({"roles": ["older"]})).await.status, 422);
+}
+
+#[tokio::test]
 async fn a_new_person_chooses_their_own_password_once() {
     let office = Office::build().await;
+    office.server.scope("servers", Some("ops")).await;
     let created = office
         .create(json!({"username": "Grace", "display_name": "Grace Hopper", "email": "g@example.org",
                        "email_verified": true, "roles": ["ops", "auditor", "ops"]}))
@@ -242,6 +262,7 @@ async fn nobody_shuts_out_themself_or_the_last_administrator() {
         assert_eq!((answer.status.as_u16(), answer.error()), (409, "own_account"), "{answer:?}");
     }
     assert_eq!(office.ask(Method::DELETE, &own).await.error(), "own_account");
+    office.server.scope("servers", Some("ops")).await;
     let last = office.tell(Method::PATCH, &own, &json!({"roles": ["ops"]})).await;
     assert_eq!((last.status.as_u16(), last.error()), (409, "last_admin"), "{last:?}");
     office.server.person("second", &["admin"]).await;

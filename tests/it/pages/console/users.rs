@@ -68,6 +68,7 @@ async fn pages_of_people_follow_each_other_and_keep_their_filters() {
 async fn an_account_is_made_and_its_person_chooses_the_password() {
     let server = TestServer::start().await;
     let root = signed_in(&server, "root", &["admin"]).await;
+    server.scope("making", Some("maker")).await;
     let form = root.visit("/console/users/new").await;
     let answers = [("username", "kim"), ("display_name", "Kim <b>"), ("roles", "maker auditor maker")];
     let made = root.submit(&form, "/console/users/new", &answers).await;
@@ -81,6 +82,7 @@ async fn an_account_is_made_and_its_person_chooses_the_password() {
         ([("username", "KIM"), ("roles", ""), ("email", "")], "a user of this name already"),
         ([("username", " kim"), ("roles", ""), ("email", "")], "a user name has 1 to 64"),
         ([("username", "lee"), ("roles", "No Role"), ("email", "")], "a role is 1 to 64"),
+        ([("username", "lee"), ("roles", "admni"), ("email", "")], "known roles are admin, auditor, maker"),
         ([("username", "lee"), ("roles", ""), ("email", "nowhere")], "an e-mail address is"),
     ] {
         let page = root.submit(&form, "/console/users/new", &answers).await;

@@ -13,6 +13,10 @@ impl From<UserError> for Problem {
             UserError::UnfitDisplayName => Self::invalid_field("display_name", error.to_string()),
             UserError::UnfitEmail => Self::invalid_field("email", error.to_string()),
             UserError::Password(error) => Self::invalid_field("password", error.to_string()),
+            UserError::UnknownRole { known, .. } => Self::invalid_field(
+                "roles",
+                format!("must be known roles: {known}, or what a scope requires"),
+            ),
             UserError::UsernameTaken => conflict("username_taken", "Choose another name."),
             UserError::OwnsClients => conflict("owns_clients", "Delete the clients first."),
             UserError::LastAdmin => conflict("last_admin", "Give somebody else the role admin first."),

@@ -1,0 +1,44 @@
+//! Private keys in files: PKCS #8 as PEM, readable by their owner only.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use zeroize::Zeroizing;
+
+pub(super) const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
+pub(super) const PEM_END: &str = "-----END PRIVATE KEY-----";
+/// An RSA key of 8192 bits takes 6,400 bytes.
+const FILE_LIMIT: u64 = 16 * 1024;
+
+/// Why a file gives no key.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// Others than its owner may read it.
+    Open,
+}
+
+/// Reads the text of a key file.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Unusable> {
+    let file = File::open(path).map_err(Unusable::Unreadable)?;
+    if file.metadata().map_err(Unusable::Unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(Unusable::Open);
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_LIMIT).read_to_string(&mut text).map_err(Unusable::Unreadable)?;
+    Ok(text)
+}
+
+/// The DER inside a PEM text. `None` if it holds no PKCS #8 key.
+pub(super) fn pkcs8(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let (_, rest) = pem.split_once(PEM_BEGIN)?;
+    let (body, _) = rest.split_once(PEM_END)?;
+    let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    STANDARD.decode(body.as_bytes()).ok().map(Zeroizing::new)
+}

@@ -1,0 +1,76 @@
+//! `database.url`: what keeps a command from the database is said with the remedy.
+
+use std::process::Command;
+
+use super::process::{SharedDatabase, refusal, run};
+
+fn refused(mut command: Command) -> String {
+    command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
+    command.env("LATCHKEY__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "300");
+    let said = refusal(command);
+    assert!(!said.contains("timed out") && !said.contains("at line"), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn every_command_says_why_the_database_is_out_of_reach() {
+    let database = SharedDatabase::new().await;
+    let url = database.url();
+    let other = |change: &dyn Fn(&mut url::Url)| {
+        let mut url = url.clone();
+        change(&mut url);
+        url
+    };
+    let closed = other(&|url| {
+        url.set_query(None);
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(1)).expect("a port");
+    });
+    let missing = other(&|url| url.set_path("no_such_database"));
+    let stranger = other(&|url| url.set_username("no_such_user").expect("a user"));
+    for (url, said) in [
+        (&closed, "no PostgreSQL listens at 127.0.0.1:1: start it"),
+        (&missing, "has no database no_such_database: create it with"),
+        (&stranger, "no_such_user"),
+    ] {
+        for command in [&["serve"][..], &["migrate"], &["admin", "list-keys"]] {
+            let mut command = database.latchkey(command);
+            command.env("LATCHKEY__DATABASE__URL", url.as_str());
+            let refused = refused(command);
+            assert!(
+                refused.contains(said) && refused.contains("database.url") || url == &missing,
+                "{refused}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_older_or_newer_schema_is_said_with_the_remedy() {
+    let database = SharedDatabase::empty().await;
+    let serve_and_list = [&["serve"][..], &["admin", "list-keys"]];
+    for command in serve_and_list {
+        let said = refused(database.latchkey(command));
+        assert!(said.contains("the database is empty: run `latchkey migrate`"), "{said}");
+    }
+    assert!(run(database.latchkey(&["migrate"])).status.success());
+    assert!(run(database.latchkey(&["admin", "list-keys"])).status.success());
+
+    let newest = "SELECT max(version) FROM _sqlx_migrations";
+    let (version,) = database.row::<(i64,)>(newest).await;
+    database.execute("UPDATE _sqlx_migrations SET version = version + 1 WHERE version = (SELECT max(version) FROM _sqlx_migrations)").await;
+    for command in [&["serve"][..], &["admin", "list-keys"], &["migrate"]] {
+        let said = refused(database.latchkey(command));
+        assert!(
+            said.contains("newer than this Latchkey") && said.contains(&(version + 1).to_string()),
+            "{said}"
+        );
+    }
+    database
+        .execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+        .await;
+    for command in serve_and_list {
+        let said = refused(database.latchkey(command));
+        assert!(said.contains("not up to date: run `latchkey migrate`"), "{said}");
+    }
+}
