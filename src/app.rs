@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::audit_trail::watch::SealingWatch;
-use crate::domain::client_keys::PublishedKeys;
+use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
+use crate::domain::webhooks::deliver;
 use crate::geo::Geo;
 use crate::mail::Mail;
 use crate::model::ids::TenantId;
@@ -106,9 +107,13 @@ impl App {
         let themes = Themes::new(&config.pages);
         let mail = Mail::new(&config.mail, &config.public_origin());
         let keys_within = Duration::from_millis(config.clients.jwks_timeout_milliseconds);
-        let outbound = Arc::new(Outbound::new(&config.clients.jwks_networks, keys_within));
+        let outbound = Arc::new(Outbound::new(
+            &config.clients.jwks_networks,
+            keys_within,
+            client_keys::CONCURRENT_FETCHES,
+        ));
         let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
-        let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within);
+        let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
         Self {
             config,
             clock,

@@ -258,6 +258,7 @@ pub enum Coherence {
 pub struct Webhooks {
     #[serde(deserialize_with = "values::networks")]
     pub networks: Vec<IpNet>,
+    pub per_tenant: u32,
     pub timeout_milliseconds: u64,
     pub deliveries_days: u32,
 }

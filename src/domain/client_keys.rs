@@ -19,6 +19,9 @@ use crate::model::client::ClientKeys;
 use crate::model::key_set::KeySet;
 use crate::model::signing_key::SigningAlgorithm;
 
+/// How many fetches of clients' keys one server has under way at a time.
+pub const CONCURRENT_FETCHES: u8 = 8;
+
 /// How long a published set is taken for the present one.
 const FRESH: TimeDelta = TimeDelta::minutes(10);
 /// How long it stands in while the present one cannot be had.

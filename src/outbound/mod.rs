@@ -22,8 +22,6 @@ use crate::model::public_address::is_public;
 
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-/// How many may be under way at once.
-pub const MAX_CONCURRENT: u8 = 8;
 
 /// Calls at addresses that others name.
 #[derive(Debug)]
@@ -65,13 +63,14 @@ pub enum FetchError {
 }
 
 impl Outbound {
-    /// A way out to the public internet and these networks, where each call takes no longer than `patience`.
+    /// A way out to the public internet and these networks, for this number of calls at a time, each of which takes no
+    /// longer than `patience`.
     #[must_use]
-    pub fn new(networks: &[IpNet], patience: Duration) -> Self {
+    pub fn new(networks: &[IpNet], patience: Duration, concurrent: u8) -> Self {
         Self {
             reachable: Reachable(networks.to_vec()),
             patience,
-            permits: Semaphore::new(MAX_CONCURRENT.into()),
+            permits: Semaphore::new(concurrent.into()),
             client: OnceCell::new(),
         }
     }
@@ -193,7 +192,7 @@ mod tests {
 
     fn outbound(networks: &[&str]) -> Outbound {
         let networks: Vec<IpNet> = networks.iter().map(|network| network.parse().unwrap()).collect();
-        Outbound::new(&networks, Duration::from_secs(1))
+        Outbound::new(&networks, Duration::from_secs(1), 1)
     }
 
     #[test]

@@ -28,34 +28,67 @@ pub struct Delivery {
     pub failures: u32,
 }
 
-/// Takes up to `limit` messages that are due, the oldest first, but of each webhook only `limit_each`. Whoever takes one has it until `until`; then, unless its outcome was
-/// written down, another server may take it.
+/// How many messages a server sends at a time, and what it is sending.
+#[derive(Debug)]
+pub struct Slots<'a> {
+    /// The number of slots in total.
+    pub total: i64,
+    /// The most for one webhook, so that a slow receiver does not delay the others.
+    pub for_webhook: i64,
+    /// The webhooks whose messages are under way, each as often as messages are.
+    pub taken: &'a [Uuid],
+}
+
+/// Takes messages that are due for the slots that are free. Tenants take turns, each with its oldest messages first, and
+/// none takes more than half of what the others have left: whoever comes later finds a slot. A message that is taken
+/// belongs to this server until `until`; then, unless its outcome was written down, another server may take it.
 pub async fn take_due(
     db: impl PgExecutor<'_>,
-    limit: i64,
-    limit_each: i64,
+    slots: &Slots<'_>,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Delivery>> {
     let rows = sqlx::query!(
-        r#"WITH due AS (
-               SELECT first.id, w.url, w.secret_sealed, w.failures
+        r#"WITH busy AS MATERIALIZED (
+               SELECT w.tenant_id, w.id AS webhook_id, count(*) AS messages
+               FROM unnest($2::uuid[]) AS taken (webhook_id) JOIN webhooks w ON w.id = taken.webhook_id
+               GROUP BY w.tenant_id, w.id
+           ), waiting AS MATERIALIZED (
+               SELECT w.tenant_id, oldest.id, oldest.next_attempt_at,
+                      coalesce((SELECT sum(messages) FROM busy WHERE busy.tenant_id = w.tenant_id), 0) AS under_way,
+                      row_number() OVER (PARTITION BY w.tenant_id ORDER BY oldest.next_attempt_at, oldest.id) AS turn
                FROM webhooks w
                CROSS JOIN LATERAL (
                    SELECT id, next_attempt_at FROM webhook_deliveries
                    WHERE webhook_id = w.id AND next_attempt_at <= $1
-                   ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED
-               ) first
+                   ORDER BY next_attempt_at
+                   LIMIT greatest(0, $4::bigint - coalesce((SELECT messages FROM busy WHERE webhook_id = w.id), 0))
+               ) oldest
                WHERE w.held_until IS NULL OR w.held_until <= $1
-               ORDER BY first.next_attempt_at LIMIT $2
+           ), chosen AS MATERIALIZED (
+               SELECT id FROM waiting
+               WHERE turn + under_way <= greatest(1, ($3::bigint - cardinality($2::uuid[]) + under_way) / 2)
+               ORDER BY turn + under_way, next_attempt_at LIMIT greatest(0, $3::bigint - cardinality($2::uuid[]))
+           ), due AS MATERIALIZED (
+               SELECT d.id FROM webhook_deliveries d
+               WHERE d.id IN (SELECT id FROM chosen) AND d.next_attempt_at <= $1
+               FOR UPDATE OF d SKIP LOCKED
            )
-           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $4
-           FROM due WHERE d.id = due.id
-           RETURNING d.id, d.tenant_id, d.webhook_id, d.payload::text AS "payload!", d.attempts, due.url,
-                     due.secret_sealed, due.failures"#,
+           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $5
+           FROM due, webhooks w, audit_events e
+           WHERE d.id = due.id AND w.id = d.webhook_id AND e.id = d.event_id AND e.tenant_id = d.tenant_id
+           RETURNING d.id, d.tenant_id, d.webhook_id, d.attempts, w.url, w.secret_sealed, w.failures,
+                     jsonb_build_object(
+                         'type', e.action,
+                         'timestamp', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                         'data', jsonb_build_object(
+                             'id', e.id, 'outcome', e.outcome, 'actor_kind', e.actor_kind, 'actor_id', e.actor_id,
+                             'target_kind', e.target_kind, 'target_id', e.target_id, 'ip_address', host(e.ip_address),
+                             'request_id', e.request_id, 'details', e.details))::text AS "payload!""#,
         now,
-        limit,
-        limit_each,
+        slots.taken,
+        slots.total,
+        slots.for_webhook,
         until
     )
     .fetch_all(db)

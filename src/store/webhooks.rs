@@ -1,7 +1,7 @@
 //! `webhooks`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 use url::Url;
 
 use super::Result;
@@ -29,6 +29,14 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Returns the number of a tenant's webhooks, which stays until the transaction ends: others that add one wait.
+pub async fn count_for_insert(db: &mut PgConnection, tenant: TenantId) -> Result<i64> {
+    sqlx::query!("SELECT FROM tenants WHERE id = $1 FOR NO KEY UPDATE", tenant.0).execute(&mut *db).await?;
+    let count =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM webhooks WHERE tenant_id = $1"#, tenant.0);
+    Ok(count.fetch_one(db).await?)
 }
 
 /// All webhooks of a tenant, the oldest first.

@@ -282,3 +282,64 @@ async fn of_two_servers_one_sends_each_message() {
     ids.dedup();
     assert_eq!(ids.len(), 20);
 }
+
+#[tokio::test]
+async fn a_tenant_whose_receivers_hang_delays_no_other_tenant() {
+    let server = TestServer::with(|config| {
+        config.webhooks.networks = vec!["127.0.0.1/32".parse().expect("a network")];
+        config.webhooks.timeout_milliseconds = 60_000;
+    })
+    .await;
+    let ((noisy, _), (quiet, _)) = (server.tenant("noisy").await, server.tenant("quiet").await);
+    // Connections are taken, and nothing is ever answered.
+    let hanging = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let hole = format!("http://{}/", hanging.local_addr().expect("its address"));
+    for _ in 0..20 {
+        webhook(&server, noisy, &hole, &["scope.created"]).await;
+    }
+    let mut receiver = Receiver::start().await;
+    webhook(&server, quiet, &receiver.url, &["scope.created"]).await;
+    for name in ["one", "two", "three", "four"] {
+        server.scope_of(noisy, name).await;
+    }
+    let busy = "SELECT count(*) FROM webhook_deliveries WHERE attempts > 0";
+    until("the noisy tenant has all it gets", async || server.count(busy).await >= 16).await;
+    server.scope_of(quiet, "videos").await;
+    assert_eq!(receiver.hear().await.json()["data"]["target_id"], "videos");
+    assert_eq!(server.count(busy).await, 17, "no tenant has more than half of the slots");
+    drop(hanging);
+}
+
+#[tokio::test]
+async fn an_event_is_stored_once_for_all_webhooks() {
+    let server = server().await;
+    let mut receivers = [Receiver::start().await, Receiver::start().await, Receiver::start().await];
+    for receiver in &receivers {
+        webhook(&server, DEFAULT_TENANT, &receiver.url, &["scope.created"]).await;
+    }
+    server.scope("unmistakable", None).await;
+    let mut told = Vec::new();
+    for receiver in &mut receivers {
+        told.push(receiver.hear().await);
+    }
+    assert!(told.iter().all(|message| message.body == told[0].body), "{told:?}");
+    assert_eq!(told[0].json()["data"]["target_id"], "unmistakable");
+    assert_eq!(server.count("SELECT count(*) FROM webhook_deliveries").await, 3);
+    assert!(!server.rows().await["webhook_deliveries"].contains("unmistakable"));
+}
+
+#[tokio::test]
+async fn a_tenant_has_as_many_webhooks_as_the_settings_allow() {
+    let server = TestServer::with(|config| config.webhooks.per_tenant = 3).await;
+    let (acme, _) = server.tenant("acme").await;
+    let create = async || {
+        let url = "https://hooks.example.org/".parse().expect("a URL");
+        webhooks::create(&server.app, acme, url, vec![], &By::OPERATOR).await
+    };
+    let (one, two, three, four, five) = tokio::join!(create(), create(), create(), create(), create());
+    let created = [one, two, three, four, five];
+    assert_eq!(created.iter().filter(|created| created.is_ok()).count(), 3);
+    assert!(matches!(create().await, Err(WebhookError::TooMany(3))));
+    // Another tenant has its own.
+    webhook(&server, DEFAULT_TENANT, "https://hooks.example.org/", &[]).await;
+}

@@ -7,20 +7,22 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
+use uuid::Uuid;
 
 use super::{By, event, signature, signing_key};
 use crate::app::App;
 use crate::domain::audit;
 use crate::model::audit_event::Action;
+use crate::model::ids::WebhookId;
 use crate::model::webhook::{hold_after, pause_after};
-use crate::outbound::{FetchError, MAX_CONCURRENT};
-use crate::store::webhook_deliveries::Delivery;
+use crate::outbound::FetchError;
+use crate::store::webhook_deliveries::{Delivery, Slots};
 use crate::store::{self, webhook_deliveries, webhooks};
 
-/// Messages that one server takes at once: as many as may be under way, so that none waits for another.
-const BATCH: u8 = MAX_CONCURRENT;
-/// Of those, how many for one receiver: a slow one must not hold up the others.
-const BATCH_OF_RECEIVER: i64 = 4;
+/// How many messages one server sends at a time.
+pub const SLOTS: u8 = 32;
+/// Of those, how many for one receiver.
+const SLOTS_OF_RECEIVER: i64 = 4;
 /// How much longer than an attempt may take a message stays with the server that took it.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
@@ -36,28 +38,67 @@ enum Attempt {
     Failed(String),
 }
 
-/// Sends a batch of messages that are due; how many there were.
-pub async fn deliver_due(app: &Arc<App>) -> store::Result<usize> {
-    let now = app.clock.now();
-    let lease = app.webhook_calls.patience() + LEASE_MARGIN;
-    let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
-    let due = webhook_deliveries::take_due(&app.db, BATCH.into(), BATCH_OF_RECEIVER, now, until).await?;
-    let taken = due.len();
-    let mut sending = JoinSet::new();
-    for delivery in due {
-        let app = Arc::clone(app);
-        sending.spawn(async move {
-            let attempt = attempt(&app, &delivery).await;
-            record(&app, &delivery, attempt).await
-        });
+/// The messages that this server is sending.
+#[derive(Debug, Default)]
+pub struct Sending {
+    attempts: JoinSet<(WebhookId, store::Result<()>)>,
+    webhooks: Vec<Uuid>,
+}
+
+impl Sending {
+    /// Begins to send messages that are due, as long as slots are free. Returns their number.
+    pub async fn begin_due(&mut self, app: &Arc<App>) -> store::Result<usize> {
+        let now = app.clock.now();
+        let lease = app.webhook_calls.patience() + LEASE_MARGIN;
+        let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
+        let slots = Slots { total: SLOTS.into(), for_webhook: SLOTS_OF_RECEIVER, taken: &self.webhooks };
+        let due = webhook_deliveries::take_due(&app.db, &slots, now, until).await?;
+        let begun = due.len();
+        for delivery in due {
+            let app = Arc::clone(app);
+            self.webhooks.push(delivery.webhook_id.0);
+            self.attempts.spawn(async move {
+                let attempt = attempt(&app, &delivery).await;
+                (delivery.webhook_id, record(&app, &delivery, attempt).await)
+            });
+        }
+        Ok(begun)
     }
-    while let Some(recorded) = sending.join_next().await {
-        match recorded {
-            Ok(recorded) => recorded?,
-            Err(error) => tracing::error!(%error, "sending a webhook message broke off"),
+
+    /// Waits until one of the messages was sent or has failed. Returns `false` if none is under way.
+    pub async fn finish_one(&mut self) -> store::Result<bool> {
+        match self.attempts.join_next().await {
+            Some(Ok((webhook, recorded))) => {
+                if let Some(slot) = self.webhooks.iter().position(|taken| *taken == webhook.0) {
+                    self.webhooks.swap_remove(slot);
+                }
+                recorded.map(|()| true)
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "sending a webhook message broke off");
+                // Whose it was is not known any more; the slot is free once all have ended.
+                if self.attempts.is_empty() {
+                    self.webhooks.clear();
+                }
+                Ok(true)
+            }
+            None => Ok(false),
         }
     }
-    Ok(taken)
+
+    /// Returns `true` if no message is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.attempts.is_empty()
+    }
+}
+
+/// Sends messages that are due, as many as there are slots for. Returns their number.
+pub async fn deliver_due(app: &Arc<App>) -> store::Result<usize> {
+    let mut sending = Sending::default();
+    let begun = sending.begin_due(app).await?;
+    while sending.finish_one().await? {}
+    Ok(begun)
 }
 
 async fn attempt(app: &App, delivery: &Delivery) -> Attempt {

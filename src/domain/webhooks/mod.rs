@@ -33,6 +33,9 @@ pub enum WebhookError {
     /// It names too many actions.
     #[error("at most {MAX_ACTIONS} actions; none stands for all")]
     TooManyActions,
+    /// The tenant has as many as it may have.
+    #[error("the tenant has {0} webhooks already, the most that webhooks.per_tenant allows")]
+    TooMany(u32),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,7 +69,11 @@ pub async fn create(
     app.random.fill(&mut secret[..]);
     let sealed = app.secrets.database.seal(&secret[..], &sealing_context(tenant, id), &app.random);
     let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true, held_until: None };
+    let most = app.config.webhooks.per_tenant;
     let mut transaction = app.begin(tenant).await?;
+    if webhooks::count_for_insert(&mut transaction, tenant).await? >= i64::from(most) {
+        return Err(WebhookError::TooMany(most));
+    }
     // First the event, of which the webhook itself is not told.
     let details = json!({"url": webhook.url.as_str(), "actions": webhook.actions});
     audit::record(app, &mut *transaction, tenant, &event(Action::WebhookCreated, id, by, details)).await?;

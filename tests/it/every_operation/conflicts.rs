@@ -64,6 +64,7 @@ pub async fn conflicts(world: &World) -> Vec<Conflict> {
     of_clients(&mut asker).await;
     of_own_clients(&mut asker).await;
     of_catalogue(&mut asker).await;
+    of_webhooks(&mut asker).await;
     of_tenants(&mut asker).await;
     of_devices(&mut asker).await;
     asker.found
@@ -144,6 +145,24 @@ async fn of_catalogue(asker: &mut Asker<'_>) {
     let resources = "/admin/resources".to_owned();
     let create = ("v1_admin_resources_create", "resource_uri_taken");
     asker.refused(create, Method::POST, resources, Some(videos)).await;
+}
+
+async fn of_webhooks(asker: &mut Asker<'_>) {
+    let webhooks = "/admin/webhooks";
+    let new = json!({"url": "https://hooks.example/", "actions": ["webhook.deleted"]});
+    let mut made = Vec::new();
+    let refused = loop {
+        let answer = asker.ask(Who::Admin, Method::POST, webhooks.to_owned(), Some(new.clone())).await;
+        if !answer.status.is_success() {
+            break answer;
+        }
+        made.push(answer.string("id"));
+    };
+    let (id, error) = ("v1_admin_webhooks_create", "too_many_webhooks");
+    asker.found.push(Conflict { id, error, answer: refused });
+    for id in made {
+        asker.must(Who::Admin, Method::DELETE, &format!("{webhooks}/{id}"), None).await;
+    }
 }
 
 async fn of_tenants(asker: &mut Asker<'_>) {

@@ -83,6 +83,7 @@ impl World {
             config.registration.enabled = true;
             config.clients.owner_role = Some("maker".parse().expect("a role"));
             config.clients.owner_quota = 3;
+            config.webhooks.per_tenant = 3;
             config.tokens.access_lifetime_seconds = 3_600;
         })
         .await;

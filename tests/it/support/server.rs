@@ -249,6 +249,12 @@ impl TestServer {
             .await;
     }
 
+    /// Creates a scope of a tenant.
+    pub async fn scope_of(&self, tenant: TenantId, name: &str) {
+        let scope = Scope::unconditional(name, &format!("Words for {name}"));
+        scopes::create(&self.app, tenant, scope, &By::OPERATOR).await.expect("the scope is created");
+    }
+
     /// Makes this scope of the default tenant.
     pub async fn scope_as(&self, scope: Scope) {
         scopes::create(&self.app, DEFAULT_TENANT, scope, &By::OPERATOR).await.expect("the scope is made");

@@ -18,8 +18,8 @@ use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::BodyProblems;
+use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::ids::WebhookId;
 use crate::model::webhook::Webhook;
 use crate::store::webhooks;
@@ -87,6 +87,12 @@ impl From<WebhookError> for Problem {
             WebhookError::UnknownAction(_) | WebhookError::TooManyActions => {
                 Self::invalid_field("actions", error.to_string())
             }
+            WebhookError::TooMany(_) => Self::new(
+                StatusCode::CONFLICT,
+                "too_many_webhooks",
+                error.to_string(),
+                "Delete a webhook, or raise webhooks.per_tenant.",
+            ),
             WebhookError::Store(error) => error.into(),
         }
     }
@@ -114,7 +120,13 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = CreateWebhook,
-    responses((status = 201, description = "The webhook", body = CreatedWebhook), WriteRefusals, BodyProblems)
+    responses(
+        (status = 201, description = "The webhook", body = CreatedWebhook),
+        (status = 409, description = "`too_many_webhooks`", body = ProblemBody,
+            content_type = "application/problem+json"),
+        WriteRefusals,
+        BodyProblems
+    )
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
