@@ -14,7 +14,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     loop {
         let stopping = stop.is_cancelled();
         if let Err(error) = write(&app).await {
-            tracing::warn!(%error, "what has happened could not be written down; it is kept");
+            tracing::warn!(%error, "activity counts not saved; will retry");
         }
         if stopping {
             break;

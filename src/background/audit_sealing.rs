@@ -23,7 +23,7 @@ async fn seal(app: &App, stop: &CancellationToken) {
             Ok(sealing) => {
                 metrics::counter!("latchkey_audit_events_sealed_total").increment(sealing.sealed as u64);
             }
-            Err(error) => tracing::warn!(%error, "sealing audit events failed; events wait"),
+            Err(error) => tracing::warn!(%error, "audit events not sealed; will retry"),
         }
     }
 }

@@ -39,7 +39,7 @@ async fn write(app: &App, budget: usize) {
                 left = left.saturating_sub(written);
             }
             Err(error) => {
-                tracing::warn!(%error, "polls could not be written; they are kept");
+                tracing::warn!(%error, "poll counts not saved; will retry");
                 break;
             }
         }

@@ -13,7 +13,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let reading = Arc::clone(&app);
         if let Err(error) = tokio::task::spawn_blocking(move || reading.geo.reread()).await {
-            tracing::error!(%error, "reading the files about addresses failed");
+            tracing::error!(%error, "geo file reload failed");
             return;
         }
         tokio::select! {

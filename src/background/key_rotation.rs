@@ -17,10 +17,10 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             () = stop.cancelled() => break,
         }
         if let Err(error) = advance::advance(&app).await {
-            tracing::warn!(%error, "signing keys were not moved on");
+            tracing::warn!(%error, "signing key rotation failed; will retry");
         }
         if let Err(error) = forget_retired(&app).await {
-            tracing::warn!(%error, "retired signing keys were not looked for");
+            tracing::warn!(%error, "retired signing keys not unloaded");
         }
     }
 }

@@ -16,7 +16,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let listening = async {
         loop {
             if let Err(error) = listen(&app).await {
-                tracing::warn!(%error, "other servers cannot be heard; polls ask the database meanwhile");
+                tracing::warn!(%error, "notification listener disconnected; polls read the database");
             }
             app.sessions.distrust();
             app.cached.distrust();

@@ -13,7 +13,7 @@ const EVERY: Duration = Duration::from_secs(3);
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = mail::send_due(&app).await {
-            tracing::warn!(%error, "mail was put off");
+            tracing::warn!(%error, "email delivery postponed");
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

@@ -19,7 +19,7 @@ const MAX_BATCH: usize = 250;
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let looked_at = reread_due(&app, MAX_BATCH).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "sessions could not be read anew");
+            tracing::warn!(%error, "pending authorizations not refreshed");
             0
         });
         let remembered = u32::try_from(app.sessions.len()).unwrap_or(u32::MAX);

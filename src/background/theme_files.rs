@@ -13,7 +13,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let reading = Arc::clone(&app);
         if let Err(error) = tokio::task::spawn_blocking(move || reading.themes.reread()).await {
-            tracing::error!(%error, "reading the themes failed");
+            tracing::error!(%error, "theme reload failed");
             return;
         }
         tokio::select! {

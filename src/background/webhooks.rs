@@ -17,7 +17,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let mut sending = Sending::default();
     while !stop.is_cancelled() {
         let begun = sending.begin_due(&app).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "webhook messages were put off");
+            tracing::warn!(%error, "webhook delivery postponed");
             0
         });
         let pause = if begun > 0 { PAUSE } else { EVERY };

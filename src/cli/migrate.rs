@@ -26,6 +26,6 @@ async fn migrate(args: MigrateArgs, config: Config) -> Outcome {
     let database = setup::open_database(&config, Hold::Shared, args.install_postgres.into()).await?;
     let app = setup::build_app(config, &database).await?;
     setup::prepare(&app).await?;
-    tracing::info!("the schema is up to date");
+    tracing::info!("database schema up to date");
     database.close().await
 }

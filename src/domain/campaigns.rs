@@ -119,7 +119,7 @@ async fn freeze(
         let event = event(Action::SourceFrozen, Outcome::Success, actor, source, details);
         audit::record(app, db, tenant, &event).await?;
         metrics::counter!("latchkey_sources_frozen_total").increment(1);
-        tracing::warn!(tenant = %tenant, source = %source, ?signs, "a source of codes is frozen");
+        tracing::warn!(tenant = %tenant, source = %source, ?signs, "source frozen");
     }
     Ok(codes)
 }

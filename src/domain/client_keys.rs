@@ -96,7 +96,7 @@ async fn ask(
             Err(error) => Err(error.to_string()),
         };
         if let Err(reason) = &set {
-            tracing::warn!(host = uri.host_str(), reason, "a client's keys could not be fetched");
+            tracing::warn!(host = uri.host_str(), reason, "client keys not fetched");
         }
         published.learn(set.ok(), now);
         published

@@ -76,7 +76,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         activity::count_denials(app, tenant.id, codes.len());
     }
     metrics::counter!("latchkey_device_sessions_disowned_total").increment(1);
-    tracing::warn!(%session, %user, "an approval was disowned by a link in a mail");
+    tracing::warn!(%session, %user, "approval disowned by email link");
     Ok(true)
 }
 

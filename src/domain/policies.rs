@@ -81,7 +81,7 @@ pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
         return app.config.policy.clone();
     }
     app.config.policy.changed_by(&[&tenant.policy, &client.policy]).unwrap_or_else(|error| {
-        tracing::error!(tenant = %tenant.id, client = %client.client_id, %error, "a policy does not fit the settings");
+        tracing::error!(tenant = %tenant.id, client = %client.client_id, %error, "policy override invalid; settings used");
         app.config.policy.clone()
     })
 }
@@ -90,7 +90,7 @@ pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
 #[must_use]
 pub fn of_tenant(app: &App, tenant: &Tenant) -> Policy {
     app.config.policy.changed_by(&[&tenant.policy]).unwrap_or_else(|error| {
-        tracing::error!(tenant = %tenant.id, %error, "a policy does not fit the settings");
+        tracing::error!(tenant = %tenant.id, %error, "policy override invalid; settings used");
         app.config.policy.clone()
     })
 }

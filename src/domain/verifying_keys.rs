@@ -28,7 +28,7 @@ pub async fn find(app: &App, tenant: TenantId, kid: &str) -> store::Result<Optio
     let Some(jwk) = signing_keys::public(&app.db, tenant, kid).await? else { return Ok(None) };
     let read = jwk.as_object().and_then(|jwk| VerifyingKey::from_jwk(jwk, None).ok());
     let Some(key) = read.map(Arc::new) else {
-        tracing::error!(kid, "a signing key of our own cannot be read");
+        tracing::error!(kid, "verifying key could not be loaded");
         return Ok(None);
     };
     app.verifying_keys.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::clone(&key));

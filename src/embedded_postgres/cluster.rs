@@ -184,11 +184,11 @@ impl Cluster {
         }
         match Self::follow(&layout, &account, Holding::Adopted).await {
             Ok(Some(mut cluster)) if !server_settings::are_running(settings, &layout) => {
-                tracing::info!(pid = cluster.pid(), "restarting the running PostgreSQL for its new settings");
+                tracing::info!(pid = cluster.pid(), "PostgreSQL restarting with new settings");
                 cluster.postmaster.stop().await?;
             }
             Ok(Some(mut cluster)) => {
-                tracing::info!(pid = cluster.pid(), "took over the running PostgreSQL");
+                tracing::info!(pid = cluster.pid(), "running PostgreSQL taken over");
                 cluster.lock = Some(lock);
                 cluster.identity = recorded(&layout, &account)?;
                 return Ok(cluster);
@@ -287,7 +287,7 @@ async fn initialised(
         let begin = Instant::now();
         initialise::initialise(layout, account, &installation, settings.durability).await?;
         let (dir, took) = (layout.cluster_dir.display(), begin.elapsed().as_millis());
-        tracing::info!(%dir, version = %installation.version, took_ms = took, "made a PostgreSQL cluster");
+        tracing::info!(%dir, version = %installation.version, took_ms = took, "PostgreSQL cluster created");
     }
     Ok(installation)
 }

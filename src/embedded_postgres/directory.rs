@@ -47,7 +47,7 @@ pub(super) fn prepare(layout: &Layout, account: &Account) -> Result<(), Error> {
 /// Makes the socket's directory.
 pub(super) fn prepare_socket_dir(layout: &Layout, account: &Account) -> Result<(), Error> {
     if !layout.socket_is_inside() {
-        tracing::debug!(dir = %layout.socket_dir.display(), "the data directory's path is too long for a socket");
+        tracing::debug!(dir = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");
     }
     owned_file::ensure_socket_dir(&layout.socket_dir, account)
 }

@@ -30,7 +30,7 @@ pub(super) fn keep_bounded(path: &Path, account: &Account) {
         && let Err(error) = owned_file::open(path, account)
             .and_then(|file| file.set_len(0).map_err(Error::io("shorten", path)))
     {
-        tracing::warn!(%error, "PostgreSQL's log is over its limit");
+        tracing::warn!(%error, "PostgreSQL log not truncated");
     }
 }
 

@@ -100,7 +100,7 @@ impl Postmaster {
             if timeout(patience, self.ended(STOP_POLL)).await.is_ok() {
                 return Ok(());
             }
-            tracing::warn!(pid = self.pid(), ?signal, "PostgreSQL has not stopped on this signal");
+            tracing::warn!(pid = self.pid(), ?signal, "PostgreSQL did not stop on signal");
         }
         let seconds = (FAST_SHUTDOWN + IMMEDIATE_SHUTDOWN).as_secs();
         Err(Error::NotStopped { pid: self.pid(), seconds })
@@ -115,7 +115,7 @@ impl Postmaster {
 
     fn send(&self, signal: Signal) {
         if let Err(error) = kill_process(self.pid, signal) {
-            tracing::debug!(%error, pid = self.pid(), "PostgreSQL ended before it was told to");
+            tracing::debug!(%error, pid = self.pid(), "PostgreSQL already exited");
         }
     }
 }
@@ -127,7 +127,7 @@ pub(super) fn forget_stale(layout: &Layout) -> Result<(), Error> {
     if !pid_file::is_taken(file.pid) || file.is_of(&layout.cluster_dir) {
         return Ok(());
     }
-    tracing::info!(pid = file.pid.as_raw_nonzero(), "removing the record of a PostgreSQL that is gone");
+    tracing::info!(pid = file.pid.as_raw_nonzero(), "stale PostgreSQL pid file removed");
     let socket_lock = layout.socket_dir.join(format!(".s.PGSQL.{}.lock", super::layout::PORT));
     let record = pid_file::path(&layout.cluster_dir);
     fs::remove_file(&record).map_err(Error::io("remove", record))?;

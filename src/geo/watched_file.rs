@@ -57,14 +57,14 @@ impl WatchedFile {
         match read(path) {
             Ok(reader) => {
                 let built = reader.metadata().build_epoch;
-                tracing::info!(file = %path.display(), built, "the {name} file was read");
+                tracing::info!(file = %path.display(), built, kind = name, "geo file loaded");
                 #[expect(clippy::cast_precision_loss, reason = "seconds of this age")]
                 metrics::gauge!("latchkey_geo_file_build_timestamp_seconds", "file" => name)
                     .set(built as f64);
                 *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(reader));
             }
             Err(error) => {
-                tracing::warn!(%error, file = %path.display(), "the {name} file cannot be used; what was read before still holds");
+                tracing::warn!(%error, file = %path.display(), kind = name, "geo file rejected; previous file kept");
                 metrics::counter!("latchkey_geo_file_failures_total", "file" => name).increment(1);
             }
         }

@@ -19,11 +19,11 @@ pub(super) async fn send_next(app: &App) -> store::Result<bool> {
             return Ok(true);
         }
         Err(error @ MailError::Impossible(_)) => {
-            tracing::error!(%error, session = %notice.session_id, "a mail about an approval cannot be sent");
+            tracing::error!(%error, session = %notice.session_id, "approval email discarded");
             approval_notices::give_up(app, &notice).await?;
         }
         Err(error) => {
-            tracing::warn!(%error, session = %notice.session_id, attempts = notice.attempts, "a mail about an approval was not sent");
+            tracing::warn!(%error, session = %notice.session_id, attempts = notice.attempts, "approval email not sent; will retry");
             approval_notices::failed(app, &notice).await?;
         }
     }
@@ -32,7 +32,7 @@ pub(super) async fn send_next(app: &App) -> store::Result<bool> {
 
 fn letter(app: &App, notice: &DueNotice) -> Option<Letter> {
     let token = approval_notices::token(app, notice)
-        .inspect_err(|error| tracing::error!(%error, "the link of a mail about an approval is lost"))
+        .inspect_err(|error| tracing::error!(%error, "approval email link could not be decrypted"))
         .ok()?;
     let link = format!(
         "{}/device/not-me?token={}",

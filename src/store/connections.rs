@@ -66,7 +66,7 @@ pub async fn open_all(db: &PgPool) {
     let connections = join_all((0..db.options().get_max_connections()).map(|_| db.acquire())).await;
     let refused = connections.iter().filter(|connection| connection.is_err()).count();
     if let Some(Err(error)) = connections.into_iter().find(Result::is_err) {
-        tracing::warn!(refused, %error, "the database gives fewer connections than database.max_connections");
+        tracing::warn!(refused, %error, "fewer connections available than database.max_connections");
     }
 }
 

@@ -13,7 +13,7 @@ pub async fn clear_one(app: &App, before: DateTime<Utc>) -> store::Result<u64> {
     let mut transaction = audit_seals::begin(&app.db).await?;
     let Some(stored) = audit_seals::outdated(&mut *transaction, before).await? else { return Ok(0) };
     let Ok(mac) = Mac::try_from(&stored.mac[..]) else {
-        tracing::error!(number = stored.seal.number, "an audit seal is damaged; it is kept");
+        tracing::error!(number = stored.seal.number, "audit seal corrupted; not deleted");
         return Ok(0);
     };
     let cleared_mac = app.secrets.audit_mac(&clearing_message(&mac));

@@ -194,7 +194,7 @@ async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
             if let Some(interval_seconds) = raised_to
                 && let Err(error) = polls::raise(&app.db, *code, id, interval_seconds).await
             {
-                tracing::warn!(%error, "a raised interval is known to this server only");
+                tracing::warn!(%error, "raised poll interval not saved");
             }
             OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
         }

@@ -73,7 +73,7 @@ pub async fn report(
     }
     activity::count_denials(app, tenant.id, refused);
     metrics::counter!("latchkey_device_sessions_reported_total").increment(1);
-    tracing::warn!(session = %id, "a person says that they did not start this");
+    tracing::warn!(session = %id, "request reported as not started by the user");
     Ok(())
 }
 

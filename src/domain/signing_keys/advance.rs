@@ -26,7 +26,7 @@ pub async fn advance(app: &App) -> store::Result<usize> {
                 // The next round tries again; the other tenants' keys must not wait for it.
                 Err(error) => {
                     let cause = error.cause.as_deref();
-                    tracing::warn!(%tenant, kid, %error, cause, "a signing key could not take its step");
+                    tracing::warn!(%tenant, kid, %error, cause, "signing key transition failed");
                 }
             }
         }

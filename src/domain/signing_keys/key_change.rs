@@ -103,7 +103,8 @@ impl<'a> KeyChange<'a> {
         for (action, algorithm, kid) in self.done {
             let (step, alg) = (action.as_str(), algorithm.as_str());
             metrics::counter!("latchkey_signing_key_steps_total", "step" => step, "alg" => alg).increment(1);
-            tracing::info!(tenant = %self.tenant, kid, alg, step, "a signing key took a step");
+            let event = step.rsplit('.').next().unwrap_or(step);
+            tracing::info!(tenant = %self.tenant, kid, alg, "signing key {event}");
         }
         Ok(())
     }

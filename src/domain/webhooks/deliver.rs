@@ -75,7 +75,7 @@ impl Sending {
                 recorded.map(|()| true)
             }
             Some(Err(error)) => {
-                tracing::error!(%error, "sending a webhook message broke off");
+                tracing::error!(%error, "webhook delivery aborted");
                 // Whose it was is not known any more; the slot is free once all have ended.
                 if self.attempts.is_empty() {
                     self.webhooks.clear();
@@ -141,7 +141,7 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
             let failures = delivery.failures.saturating_add(1);
             webhooks::hold(&app.db, delivery.webhook_id, failures, now + hold_after(failures)).await?;
             tracing::warn!(webhook = %delivery.webhook_id, message = %delivery.id, attempt = delivery.attempt, reason,
-                           given_up = next.is_none(), "a webhook message did not arrive");
+                           given_up = next.is_none(), "webhook delivery failed");
             if next.is_some() { "failed" } else { "given_up" }
         }
     };

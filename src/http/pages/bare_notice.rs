@@ -39,7 +39,7 @@ pub(in crate::http) enum BareNotice {
 impl From<OAuthError> for BareNotice {
     fn from(error: OAuthError) -> Self {
         if let Some(cause) = &error.cause {
-            tracing::error!(error = error.code.as_str(), cause, "a page failed");
+            tracing::error!(error = error.code.as_str(), cause, "page request failed");
         }
         match error.code {
             ErrorCode::NotFound => Self::NotFound,

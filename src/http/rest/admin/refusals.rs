@@ -64,7 +64,7 @@ impl Attempt {
             error: problem.as_ref().map_or("", Problem::error),
         };
         if let Err(error) = refusals::record(app, tenant.id, refusal, &self.origin).await {
-            tracing::warn!(%error, "a refusal was not written down");
+            tracing::warn!(%error, "refused request not recorded in audit log");
         }
     }
 }

@@ -151,7 +151,7 @@ pub(in crate::http) fn user_code(app: &App, listed: &Listed) -> Option<String> {
     match unseal_user_code(app, &listed.request) {
         Ok(code) => Some(code.to_string()),
         Err(error) => {
-            tracing::error!(cause = error.cause, id = %listed.request.session.id, "a user code cannot be shown");
+            tracing::error!(cause = error.cause, id = %listed.request.session.id, "user code could not be decrypted");
             None
         }
     }

@@ -16,7 +16,7 @@ impl From<OAuthError> for Problem {
     fn from(error: OAuthError) -> Self {
         let OAuthError { code, description, cause } = error;
         if let Some(cause) = cause {
-            tracing::error!(error = code.as_str(), cause, "a request failed");
+            tracing::error!(error = code.as_str(), cause, "request failed");
         }
         let (status, word, suggested) = match code {
             ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
