@@ -58,9 +58,55 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Top-level domains that no name of the public internet is below: special-use (RFC 6761, RFC 6762, RFC 7686, RFC 8375,
+/// RFC 9476) and reserved for private use.
+const PRIVATE_ZONES: [&str; 8] =
+    ["localhost", "localdomain", "local", "internal", "home.arpa", "invalid", "onion", "alt"];
+
+/// Where a name can lead, before anybody resolves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameReach {
+    /// Only to this machine (RFC 6761 §6.3).
+    Loopback,
+    /// Only to addresses outside the public internet.
+    Private,
+    /// Anywhere; its addresses decide.
+    Any,
+}
+
+/// Returns where a host name can lead.
+#[must_use]
+pub fn name_reach(name: &str) -> NameReach {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_in =
+        |zone: &str| name.strip_suffix(zone).is_some_and(|above| above.is_empty() || above.ends_with('.'));
+    if is_in("localhost") {
+        NameReach::Loopback
+    } else if !name.contains('.') || PRIVATE_ZONES.into_iter().any(is_in) {
+        NameReach::Private
+    } else {
+        NameReach::Any
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_this_machine_and_of_private_networks_are_known() {
+        for name in ["localhost", "LOCALHOST.", "hooks.localhost"] {
+            assert_eq!(name_reach(name), NameReach::Loopback, "{name}");
+        }
+        for name in
+            ["intranet", "ip6-localhost", "localhost.localdomain", "nas.local", "db.internal.", "x.home.arpa"]
+        {
+            assert_eq!(name_reach(name), NameReach::Private, "{name}");
+        }
+        for name in ["hooks.example.org", "localhost.example.org", "notlocalhost.org", "internal.example"] {
+            assert_eq!(name_reach(name), NameReach::Any, "{name}");
+        }
+    }
 
     #[test]
     fn only_addresses_of_the_public_internet_are_public() {

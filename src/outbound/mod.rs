@@ -7,7 +7,7 @@
 
 mod resolver;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -18,7 +18,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use url::{Host, Url};
 
 use self::resolver::CheckedResolver;
-use crate::model::public_address::is_public;
+use crate::model::public_address::{NameReach, is_public, name_reach};
 
 /// The longest answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -80,8 +80,8 @@ impl Outbound {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
-            Some(Host::Domain(_)) => None,
-            None => return Err(ForbiddenAddress),
+            Some(Host::Domain(name)) if self.reachable.can_be(name_reach(name)) => None,
+            Some(Host::Domain(_)) | None => return Err(ForbiddenAddress),
         };
         let scheme_fits = match url.scheme() {
             "https" => true,
@@ -173,6 +173,16 @@ impl Reachable {
     fn contains(&self, address: IpAddr) -> bool {
         is_public(address) || self.0.iter().any(|network| network.contains(&address))
     }
+
+    /// Returns `false` if no address that such a name leads to may be called at.
+    fn can_be(&self, reach: NameReach) -> bool {
+        let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+        match reach {
+            NameReach::Loopback => loopback.into_iter().any(|address| self.contains(address)),
+            NameReach::Private => !self.0.is_empty(),
+            NameReach::Any => true,
+        }
+    }
 }
 
 impl From<reqwest::Error> for FetchError {
@@ -227,6 +237,12 @@ mod tests {
             "https://169.254.169.254/latest/meta-data",
             "https://10.0.0.1/",
             "https://[fd00::1]/",
+            // Names that lead to this machine or inside, whatever the resolver says.
+            "https://localhost/",
+            "https://hooks.localhost:8443/",
+            "https://localhost./",
+            "https://intranet/",
+            "https://db.internal/",
         ] {
             assert_eq!(outbound.check(&url.parse().unwrap()), Err(ForbiddenAddress), "{url}");
         }
@@ -235,7 +251,13 @@ mod tests {
     #[test]
     fn what_the_operator_lists_is_called_at_too_and_loopback_also_without_tls() {
         let outbound = outbound(&["127.0.0.1/32", "10.1.0.0/16"]);
-        for url in ["http://127.0.0.1:1/", "https://127.0.0.1/", "https://10.1.2.3/"] {
+        for url in [
+            "http://127.0.0.1:1/",
+            "https://127.0.0.1/",
+            "https://10.1.2.3/",
+            "https://localhost/",
+            "https://nas.internal/",
+        ] {
             assert_eq!(outbound.check(&url.parse().unwrap()), Ok(()), "{url}");
         }
         for url in [

@@ -242,9 +242,15 @@ async fn nothing_is_told_of_other_tenants_nor_of_what_was_rolled_back() {
 #[tokio::test]
 async fn a_webhook_cannot_be_where_only_the_server_can_reach() {
     let server = TestServer::start().await;
-    for inside in
-        ["http://127.0.0.1:5432/", "https://169.254.169.254/", "https://10.0.0.1/", "ftp://example.org/"]
-    {
+    for inside in [
+        "http://127.0.0.1:5432/",
+        "https://169.254.169.254/",
+        "https://10.0.0.1/",
+        "ftp://example.org/",
+        "https://localhost/",
+        "https://hooks.localhost/",
+        "https://intranet/",
+    ] {
         let made = webhooks::create(
             &server.app,
             DEFAULT_TENANT,
