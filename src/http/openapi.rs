@@ -1,13 +1,13 @@
-//! The API's description: `/openapi.json`, and `/docs` to read and try it, without anything from elsewhere.
+//! The API's description: `/openapi.json`; `/docs` shows it.
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use utoipa::openapi::path::ParameterIn;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr, Required};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::SwaggerUi;
 
 use super::rest::problem::{FieldError, ProblemBody};
 use crate::app::App;
@@ -17,7 +17,7 @@ use crate::app::App;
     info(
         title = "Latchkey",
         description = "OAuth 2.0 device authorization (RFC 8628). Every path also answers below `/t/{tenant}` for \
-                       other tenants than the default one, and those of `/oauth` and `/devices` below `/api/v1`. A \
+                       other tenants than the default one, and below `/api` and `/api/v1` where it is for programs. A \
                        parameter of a query that has no value, as in `?status=&limit=10`, counts as not given."
     ),
     modifiers(&SecuritySchemes),
@@ -64,9 +64,10 @@ pub fn document() -> Document {
     allowing_empty_values(super::oauth::router().merge(super::rest::router()).into_openapi())
 }
 
-/// The routes that show the document of all paths.
+/// The route of the document of all paths.
 pub fn router(paths: Document) -> Router<Arc<App>> {
-    SwaggerUi::new("/docs").url("/openapi.json", allowing_empty_values(paths)).into()
+    let document = Arc::new(allowing_empty_values(paths));
+    Router::new().route("/openapi.json", get(async move || Json(document)))
 }
 
 /// Says of each optional parameter of a query that it may be sent without a value, which counts as not sent.

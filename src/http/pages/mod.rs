@@ -1,6 +1,7 @@
 //! The pages for people. They work without JavaScript and load nothing from elsewhere.
 
 pub mod account;
+mod api_reference;
 pub mod assets;
 mod bare_notice;
 pub mod browser;
@@ -61,6 +62,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_out::sign_out))
         .route(&assets::STYLESHEET_PATH, get(assets::stylesheet))
         .route(&assets::FAVICON_PATH, get(assets::favicon))
+        .merge(api_reference::router())
         .merge(theme::router())
         .merge(account::router())
         .merge(console::router())
@@ -92,7 +94,7 @@ fn html(status: StatusCode, language: Language, page: &impl Template) -> Respons
             (status, PAGE_HEADERS, in_language, Html(text)).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "a page could not be written");
+            tracing::error!(%error, "page could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod account_devices;
+mod api_reference;
 mod browser;
 mod browser_headers;
 mod choices;
