@@ -1,6 +1,7 @@
 //! The composition root: everything a request needs, put together once.
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::{PgPool, PgTransaction};
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::descriptors::{self, Room};
 use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
@@ -39,6 +41,10 @@ use crate::themes::Themes;
 pub struct App {
     /// The settings.
     pub config: Config,
+    /// The first peer that sent forwarding headers without being listed in `server.trusted_proxies`.
+    pub unlisted_proxy: OnceLock<IpAddr>,
+    /// How many connections and waiting polls there is room for.
+    pub room: Room,
     /// The time.
     pub clock: Clock,
     /// Chance.
@@ -101,7 +107,8 @@ impl App {
         let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let activity = Arc::new(Tallies::default());
-        let waiting_polls = WaitingPolls::new(&config.sessions);
+        let room = Room::within(descriptors::allowed(), &config);
+        let waiting_polls = WaitingPolls::new(&config.sessions, room.waiting_polls);
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let geo = Geo::new(&config.geo);
         let themes = Themes::new(&config.pages);
@@ -116,6 +123,8 @@ impl App {
         let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
         Self {
             config,
+            unlisted_proxy: OnceLock::new(),
+            room,
             clock,
             random,
             secrets,

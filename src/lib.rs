@@ -6,6 +6,7 @@
 //! Beside the floors: [`app`] puts the program together, [`config`] says how it may be set, [`cli`] is its
 //! command line, [`clock`], [`random`] and [`secrets`] are its only sources of time, chance and keys,
 //! [`outbound`] is the only way out to addresses that others name, [`geo`] knows where addresses are,
+//! [`descriptors`] divides the limit on open files, [`noted`] has what the log says of a request,
 //! [`mail`] writes to people, [`themes`] knows how tenants' pages look,
 //! [`embedded_postgres`] runs a database for those who bring none, [`device_client`] is the other side of the
 //! protocol: what a device does.
@@ -15,6 +16,7 @@ pub mod background;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod descriptors;
 pub mod device_client;
 pub mod domain;
 pub mod embedded_postgres;
@@ -22,6 +24,7 @@ pub mod geo;
 pub mod http;
 pub mod mail;
 pub mod model;
+pub mod noted;
 pub mod outbound;
 pub mod random;
 pub mod secrets;

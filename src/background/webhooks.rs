@@ -55,6 +55,6 @@ async fn wait_for_one(sending: &mut Sending) {
 
 async fn finish(sending: &mut Sending) {
     if let Err(error) = sending.finish_one().await {
-        tracing::warn!(%error, "the outcome of a webhook message was not stored; it is sent again");
+        tracing::warn!(%error, "webhook delivery outcome not stored; will retry");
     }
 }

@@ -13,6 +13,7 @@ use super::stop_signals::StopSignals;
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::Config;
+use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::ClusterSettings;
 use crate::http::operations;
@@ -32,11 +33,13 @@ pub(super) struct ServeArgs {
 
 pub(super) async fn run(args: ServeArgs, config: Config) -> Outcome {
     setup::start_logging(&config)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let descriptors = descriptors::raise();
     let mut signals = StopSignals::listen()?;
     let ready = tokio::select! {
-        ready = make_ready(&args, config) => ready?,
+        ready = make_ready(&args, config, descriptors) => ready?,
         signal = signals.received() => {
-            tracing::info!(signal, "asked to stop");
+            tracing::info!(signal, "shutdown requested");
             return Ok(());
         }
     };
@@ -52,7 +55,7 @@ struct Ready {
     cluster_settings: Option<ClusterSettings>,
 }
 
-async fn make_ready(args: &ServeArgs, mut config: Config) -> Outcome<Ready> {
+async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: DescriptorLimit) -> Outcome<Ready> {
     let listener = listen(&mut config).await?;
     let operations = match config.server.operations_listen {
         Some(address) => {
@@ -64,6 +67,7 @@ async fn make_ready(args: &ServeArgs, mut config: Config) -> Outcome<Ready> {
     let cluster_settings = database.cluster.as_ref().map(|_| setup::cluster_settings(&config)).transpose()?;
     let app = setup::build_app(config, &database).await?;
     bring_up_to_date(&app, &database).await?;
+    tell_room(&app, descriptors);
     // Before the first page is asked for.
     app.themes.reread();
     let server = Server::on(listener, Arc::clone(&app));
@@ -105,11 +109,24 @@ fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Strin
     format!("cannot listen on {address}: {error}; choose another address with LATCHKEY__SERVER__LISTEN")
 }
 
+fn tell_room(app: &App, descriptors: DescriptorLimit) {
+    let Room { connections, reserve, waiting_polls } = app.room;
+    let soft = descriptors.soft.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+    tracing::info!(descriptors = soft, connections, reserve, waiting_polls, "descriptor limit set");
+    if connections + reserve < app.config.server.max_connections {
+        tracing::warn!(
+            descriptors = soft,
+            connections,
+            "descriptor limit below server.max_connections; raise the hard limit (ulimit -Hn, LimitNOFILE=)"
+        );
+    }
+}
+
 fn tell_row_security(row_security: RowSecurity) {
     match row_security {
-        RowSecurity::AsRole | RowSecurity::AsUser => tracing::info!("row-level security keeps tenants apart"),
+        RowSecurity::AsRole | RowSecurity::AsUser => tracing::info!("row-level security enabled"),
         RowSecurity::Off => tracing::warn!(
-            "row-level security is off: the database user owns the tables and may not become {0}; run as a superuser: \
+            "row-level security disabled: the database user owns the tables and cannot switch to role {0}; run as a superuser: \
              CREATE ROLE {0} NOLOGIN; GRANT {0} TO the database user; then run `latchkey migrate`",
             tenant_transactions::ROLE
         ),
@@ -141,7 +158,7 @@ async fn invite_first_administrator(app: &App) -> Outcome {
         Invitation::MadeBefore { expires_at } => {
             tracing::info!(
                 %expires_at,
-                "there is no administrator yet, and a link to make one was shown before; \
+                "no administrator exists; a setup link was already shown and is still valid; \
                  `latchkey admin create-user NAME --role admin --password-stdin` makes one, too"
             );
         }
@@ -163,7 +180,7 @@ async fn run_until_stopped(
         let restarted = tokio::select! {
             ended = &mut serving => return Ok(ended?),
             signal = signals.received() => {
-                tracing::info!(signal, "asked to stop");
+                tracing::info!(signal, "shutdown requested");
                 break Ok(());
             }
             restarted = keep_running(&mut database, settings.as_ref()) => restarted,
@@ -182,7 +199,7 @@ async fn run_until_stopped(
 /// Waits for the embedded database to end, and starts it again.
 async fn keep_running(database: &mut Database, settings: Option<&ClusterSettings>) -> Outcome {
     let reason = database.ended().await?;
-    tracing::error!(reason, "the embedded database ended; it is started again");
+    tracing::error!(reason, "embedded database exited; restarting");
     if let (Some(cluster), Some(settings)) = (database.cluster.take(), settings) {
         database.cluster = Some(cluster.restart(settings).await?);
     }

@@ -158,6 +158,8 @@ mod tests {
             ("[server]\npublic_url = \"https://login.example.org/?x\"", "server.public_url"),
             ("[server]\nlisten = \"0.0.0.0:80\"", "server.public_url"),
             ("[server]\ntrusted_proxies = [\"nobody\"]", "server.trusted_proxies"),
+            ("[server]\nkeep_alive_seconds = 60", "server.keep_alive_seconds"),
+            ("[server]\nmax_connections = 10", "server.max_connections"),
             ("[device_flow]\ncode_lifetime_seconds = 60", "device_flow.code_lifetime_seconds"),
             ("[device_flow]\npoll_interval_seconds = 0", "device_flow.poll_interval_seconds"),
             ("[database]\nmax_connections = 0", "database.max_connections"),

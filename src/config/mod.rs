@@ -65,11 +65,14 @@ pub struct Server {
     pub public_url: Option<Url>,
     #[serde(deserialize_with = "values::networks")]
     pub trusted_proxies: Vec<IpNet>,
+    pub hsts_include_subdomains: bool,
     #[serde(deserialize_with = "values::optional_address")]
     pub operations_listen: Option<SocketAddr>,
     pub max_body_bytes: usize,
     pub max_header_bytes: usize,
     pub header_timeout_seconds: u64,
+    pub keep_alive_seconds: u64,
+    pub max_connections: usize,
     pub body_timeout_seconds: u64,
     pub request_timeout_seconds: u64,
     pub shutdown_grace_seconds: u64,
@@ -227,6 +230,7 @@ pub struct Pages {
 pub struct Log {
     pub filter: String,
     pub format: LogFormat,
+    pub requests: bool,
 }
 
 /// `[sessions]`
@@ -239,6 +243,7 @@ pub struct Sessions {
     pub bookkeeping_rows_per_second: usize,
     pub max_waiting_polls: usize,
     pub max_waiting_polls_per_client: usize,
+    pub max_waiting_polls_per_address: usize,
 }
 
 /// How servers on one database hear of each other's decisions.

@@ -53,7 +53,13 @@ impl Config {
             self.server.max_header_bytes >= 8192,
             "server.max_header_bytes",
             "must be at least 8192, the HTTP library's least",
-        )
+        )?;
+        require(
+            self.server.keep_alive_seconds > 60,
+            "server.keep_alive_seconds",
+            "must be more than 60, the longest polling interval, or devices lose their connection between two polls",
+        )?;
+        require(self.server.max_connections >= 32, "server.max_connections", "must be at least 32")
     }
 
     fn check_public_url(&self) -> Result<(), ConfigError> {

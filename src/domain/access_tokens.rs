@@ -17,6 +17,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::jws::{MAX_JWS_BYTES, UnverifiedJws};
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
+use crate::noted;
 use crate::store::verified_tokens::VerifiedToken;
 use crate::store::{self, StoreError, standings};
 
@@ -105,6 +106,7 @@ pub async fn signed(app: &App, tenant: &Tenant, token: &str) -> store::Result<Op
 pub async fn find_live(app: &App, tenant: &Tenant, token: &str) -> store::Result<Option<LiveAccessToken>> {
     let Some(Signed::AccessToken(verified)) = signed(app, tenant, token).await? else { return Ok(None) };
     let (claims, kid, now) = (&verified.claims, &verified.kid, app.clock.now());
+    noted::client(claims.client_id.as_ref());
     if !claims.is_current(&tenants::issuer(app, tenant), now.timestamp()) {
         return Ok(None);
     }

@@ -54,6 +54,11 @@ pub async fn record(
     event: &AuditEvent<'_>,
 ) -> store::Result<()> {
     let now = app.clock.now();
+    if event.outcome == Outcome::Refused
+        && matches!(event.action, Action::SignIn | Action::SecondFactorChecked)
+    {
+        log_failed_sign_in(tenant, event);
+    }
     let stamp = stamp(app, tenant, event.action, event.outcome, event.origin, now);
     audit_events::insert(db, &stamp, tenant, event, now).await
 }
@@ -79,6 +84,19 @@ pub fn stamp(
         request_id: origin.map(|origin| origin.request_id.0),
     };
     EventStamp { id, key: app.secrets.audit_event_key(&envelope) }
+}
+
+/// Writes a log line; the name that was entered is not in it, for people enter passwords there.
+fn log_failed_sign_in(tenant: TenantId, event: &AuditEvent<'_>) {
+    tracing::info!(
+        %tenant,
+        user_id = event.target_id,
+        step = event.action.as_str(),
+        reason = event.details["reason"].as_str(),
+        source = event.origin.map(|origin| origin.ip_address.to_string()),
+        request_id = event.origin.map(|origin| origin.request_id.to_string()),
+        "sign-in failed"
+    );
 }
 
 #[cfg(test)]

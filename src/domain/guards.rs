@@ -10,6 +10,7 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user_code::GUESSES_PER_LIFETIME;
+use crate::noted;
 use crate::store::{self, attempt_budgets};
 
 const CODE_BY_ACCOUNT: Guard =
@@ -115,7 +116,11 @@ async fn pay(app: &App, tenant: TenantId, costs: Vec<(Guard, String)>) -> store:
         let before = attempt_budgets::lock(&mut transaction, tenant, guard, subject, now).await?;
         let after = match guard.pay(Some(before), now) {
             Ok(after) => after,
-            Err(exhausted) => return Ok(Err(exhausted)),
+            Err(exhausted) => {
+                let request_id = noted::request_id().map(|id| id.to_string());
+                tracing::info!(%tenant, guard = guard.name, request_id, "attempt limit reached");
+                return Ok(Err(exhausted));
+            }
         };
         attempt_budgets::write(&mut *transaction, tenant, guard, subject, after).await?;
     }

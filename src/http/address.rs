@@ -1,5 +1,5 @@
 //! One surface under several addresses. Before routing, a request's path is brought to its one form: the
-//! tenant's prefix, the prefix `/api/v1`, a trailing slash and other spellings are taken away.
+//! tenant's prefix, the prefixes `/api` and `/api/v1`, a trailing slash and other spellings are taken away.
 
 use axum::http::uri::{PathAndQuery, Uri};
 
@@ -7,8 +7,10 @@ use crate::model::tenant::TenantSlug;
 
 const WELL_KNOWN: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
-/// What `/api/v1` may stand in front of: the OAuth and the user endpoints.
-const VERSIONED: [&str; 2] = ["/oauth/", "/devices"];
+/// The prefixes of the APIs, the longest first.
+const API_PREFIXES: [&str; 2] = ["/api/v1", "/api"];
+/// What such a prefix may stand in front of: the endpoints for programs.
+const IN_API: [&str; 4] = ["/oauth/", "/devices", "/admin/", "/account/oauth/"];
 /// Other spellings of paths, and the one form of each.
 const ALIASES: [(&str, &str); 2] =
     [("/oauth/device_authorization", "/oauth/device-authorization"), ("/device/qr", "/oauth/device/qr")];
@@ -43,13 +45,24 @@ impl Address {
             }
             None => (TenantSlug::root(), path),
         };
-        let path = match path.strip_prefix("/api/v1") {
-            Some(rest) if VERSIONED.iter().any(|start| rest.starts_with(start)) => rest,
-            _ => path,
-        };
+        let path = without_api_prefix(path);
         let path = ALIASES.iter().find(|(alias, _)| *alias == path).map_or(path, |(_, path)| path);
         Some(Self { slug, path: path.to_owned() })
     }
+}
+
+/// The path without the prefix of the APIs, where it leads to an endpoint for programs.
+#[must_use]
+pub(super) fn without_api_prefix(path: &str) -> &str {
+    let rests = API_PREFIXES.iter().filter_map(|prefix| path.strip_prefix(prefix));
+    rests.into_iter().find(|rest| is_in_api(rest)).unwrap_or(path)
+}
+
+fn is_in_api(path: &str) -> bool {
+    IN_API.iter().any(|start| {
+        path.strip_prefix(start)
+            .is_some_and(|rest| start.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+    })
 }
 
 /// Every path, as the public spells them, that leads to this one of the tenant.
@@ -60,9 +73,9 @@ pub fn spellings(slug: &TenantSlug, path: &str) -> Vec<String> {
     std::iter::once(path)
         .chain(aliases)
         .flat_map(|spelling| {
-            let versioned = VERSIONED.iter().any(|start| spelling.starts_with(start));
-            let below_version = versioned.then(|| format!("{prefix}/api/v1{spelling}"));
-            std::iter::once(format!("{prefix}{spelling}")).chain(below_version)
+            let prefixes = if is_in_api(spelling) { &API_PREFIXES[..] } else { &[] };
+            let below = prefixes.iter().map(|api| format!("{prefix}{api}{spelling}"));
+            std::iter::once(format!("{prefix}{spelling}")).chain(below).collect::<Vec<_>>()
         })
         .collect()
 }
@@ -109,6 +122,13 @@ mod tests {
             ("/.well-known/openid-configuration/t/acme/", "acme", "/.well-known/openid-configuration"),
             ("/t/acme/.well-known/openid-configuration", "acme", "/.well-known/openid-configuration"),
             ("/api/v1/devices", "", "/devices"),
+            ("/api/devices/x/lock", "", "/devices/x/lock"),
+            ("/api/v1/devicesx", "", "/api/v1/devicesx"),
+            ("/api/admin/oauth/devices", "", "/admin/oauth/devices"),
+            ("/api/v1/admin/oauth/device-authorizations", "", "/admin/oauth/device-authorizations"),
+            ("/t/acme/api/account/oauth/clients/", "acme", "/account/oauth/clients"),
+            ("/api/v1/admin", "", "/api/v1/admin"),
+            ("/api/api/v1/devices", "", "/api/api/v1/devices"),
             ("/api/v1/sign-in", "", "/api/v1/sign-in"),
         ] {
             assert_eq!(address(given), Some((slug.to_owned(), path.to_owned())), "{given}");
@@ -131,8 +151,10 @@ mod tests {
             [
                 "/t/acme/oauth/device-authorization",
                 "/t/acme/api/v1/oauth/device-authorization",
+                "/t/acme/api/oauth/device-authorization",
                 "/t/acme/oauth/device_authorization",
                 "/t/acme/api/v1/oauth/device_authorization",
+                "/t/acme/api/oauth/device_authorization",
             ]
         );
     }

@@ -29,7 +29,7 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
         Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
         Ok(false) => not_ready("migrations are pending"),
         Err(error) => {
-            tracing::warn!(%error, "not ready");
+            tracing::warn!(%error, "readiness check failed");
             not_ready("the database cannot be reached")
         }
     }
@@ -37,7 +37,11 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// What operators must know although the server serves.
 fn warnings(app: &App) -> Vec<String> {
-    app.audit_sealing.concerns(app.clock.now()).iter().map(ToString::to_string).collect()
+    let sealing = app.audit_sealing.concerns(app.clock.now());
+    let unlisted = app.unlisted_proxy.get().map(|peer| {
+        format!("{peer} sends forwarding headers but is not in server.trusted_proxies: everyone seems to have its address")
+    });
+    sealing.iter().map(ToString::to_string).chain(unlisted).collect()
 }
 
 fn not_ready(reason: &str) -> Response {

@@ -5,8 +5,10 @@ pub mod address;
 pub mod basic;
 pub mod bearer;
 mod conditional;
+mod connections;
 pub mod dpop;
 pub mod health;
+mod no_room;
 pub mod oauth;
 pub mod openapi;
 pub mod operations;
@@ -14,13 +16,13 @@ pub mod origin;
 pub mod pages;
 pub mod parameters;
 pub mod prefer;
+mod request_log;
 pub mod response_headers;
 pub mod rest;
 pub mod server;
 pub mod site;
 mod within;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,23 +30,26 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, header};
+use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use chrono::TimeDelta;
 use tower::ServiceExt;
-use tracing::Level;
 
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::ids::RequestId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::TenantSlug;
+use crate::noted;
 use address::Address;
+use connections::Crowding;
+pub use connections::Peer;
 use oauth::OAuthRefusal;
 use origin::Scheme;
 use pages::languages::Language;
 use prefer::Prefer;
+use request_log::Arrived;
 use rest::admin::refusals::Attempt;
 use rest::problem::Problem;
 use site::Site;
@@ -66,26 +71,54 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Answers one request: brings its path to its one form, finds out where it came from, lets the router answer,
-/// and puts on the headers that every answer has.
-pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: Request<Body>) -> Response {
-    let settings = &app.config.server;
+/// Answers one request, and writes its line in the log.
+pub async fn answer(app: &Arc<App>, router: &Router, peer: Peer, request: Request<Body>) -> Response {
+    let trusted = &app.config.server.trusted_proxies;
+    origin::notice_unlisted_proxy(app, peer.address, request.headers());
     let id = RequestId(app.random.uuid_v7(app.clock.now()));
-    let origin = origin::of_request(peer, request.headers(), &settings.trusted_proxies, id);
+    let origin = origin::of_request(peer.address, request.headers(), trusted, id);
+    let arrived = Arrived::note(app, &request, origin.ip_address);
+    let (response, notes) = noted::during(id, respond(app, router, peer, request, origin)).await;
+    if let Some(arrived) = arrived {
+        arrived.log(response.status(), id, &notes);
+    }
+    response
+}
+
+/// Brings the request's path to its one form, lets the router answer, and puts on the headers that every answer has.
+async fn respond(
+    app: &Arc<App>,
+    router: &Router,
+    peer: Peer,
+    mut request: Request<Body>,
+    origin: RequestOrigin,
+) -> Response {
+    let Peer { address: peer, room } = peer;
+    let (settings, id) = (&app.config.server, origin.request_id);
     let in_the_clear = app.config.is_https()
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
-    let seen =
-        tracing::enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let host = site::asked_host(peer, &request, &settings.trusted_proxies);
     let patience = Duration::from_secs(settings.request_timeout_seconds);
-    let found = within(patience, site::find(app, host, Address::of(request.uri().path()))).await;
+    let turned_away = room == Crowding::Full && !no_room::is_kept_for(request.uri().path());
+    let found = if turned_away {
+        Some(Ok(None))
+    } else {
+        within(patience, site::find(app, host, Address::of(request.uri().path()))).await
+    };
     let place = match &found {
         Some(Ok(Some(place))) => Some(place),
         _ => None,
     };
     let language = language_of(app, place.map(|(address, _)| address), &request);
     let place = place.map(|(address, site)| (address.slug.clone(), site.clone()));
+    if let Some((slug, _)) = &place {
+        noted::tenant(slug);
+    }
     let mut response = match found {
+        // About the server, not about an address on it (RFC 9110 §9.3.7).
+        _ if request.method() == Method::OPTIONS && request.uri().path() == "*" => {
+            StatusCode::NO_CONTENT.into_response()
+        }
         None => took_too_long(request.uri().path()),
         Some(Err(error)) => Reader::of(request.uri().path()).refuse(error),
         Some(Ok(Some((address, site)))) if in_the_clear => refuse_plain_http(app, &address, &site),
@@ -109,6 +142,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
             }
             response
         }
+        Some(Ok(None)) if turned_away => no_room::refuse(request.uri().path()),
         Some(Ok(None)) => not_found(request).await,
     };
     rest::problem::complete(&mut response, app, id);
@@ -116,9 +150,6 @@ pub async fn answer(app: &Arc<App>, router: &Router, peer: IpAddr, mut request: 
     let theme = theme.as_ref().map(|(prefix, theme)| (prefix.as_str(), theme.as_ref()));
     response = pages::put_into_words(response, language, theme);
     response_headers::put_on(&mut response, app, id);
-    if let Some((method, path)) = seen {
-        tracing::debug!(request_id = %id, %method, path, status = response.status().as_u16(), "answered");
-    }
     response
 }
 
@@ -160,7 +191,7 @@ fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
 
 /// Most likely the database hangs; whatever was begun there is rolled back.
 fn took_too_long(path: &str) -> Response {
-    tracing::error!(path, "a request took too long and was given up");
+    tracing::error!(path, "request timed out");
     let error =
         OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server took too long; please try again.");
     Reader::of(path).refuse(error)
@@ -206,7 +237,7 @@ impl Reader {
     /// Who reads what is at this path, also where no tenant can be.
     fn of(path: &str) -> Self {
         let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
-        let path = below_tenant.unwrap_or(path);
+        let path = address::without_api_prefix(below_tenant.unwrap_or(path));
         let is_below = |start: &&str| path.strip_prefix(*start).is_some_and(|rest| rest.starts_with('/'));
         if path == "/devices" || ["/devices", "/admin", "/account/oauth"].iter().any(is_below) {
             return Self::RestClient;
@@ -254,6 +285,8 @@ mod tests {
             ("/devices/x/y", Reader::RestClient),
             ("/t/NO TENANT/devices", Reader::RestClient),
             ("/admin/users", Reader::RestClient),
+            ("/api/admin/users", Reader::RestClient),
+            ("/t/acme/api/v1/devices", Reader::RestClient),
             ("/account/oauth/clients", Reader::RestClient),
         ] {
             assert_eq!(Reader::of(path), reader, "{path}");

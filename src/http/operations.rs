@@ -1,17 +1,26 @@
 //! The listener for operators: `/metrics` (Prometheus) and `/health`, where the public does not come.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
+use super::connections::Connections;
 use super::health;
 use crate::app::App;
+use crate::descriptors::Room;
+
+/// The connections that this listener has for itself.
+const ROOM: Room = Room { connections: 64, reserve: 8, waiting_polls: 0 };
+/// How long a stop waits for a request under way.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Where all figures of the process come together.
 static FIGURES: LazyLock<PrometheusHandle> = LazyLock::new(|| {
@@ -25,11 +34,19 @@ static FIGURES: LazyLock<PrometheusHandle> = LazyLock::new(|| {
 /// Answers on `listener` until `stop` is cancelled.
 pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
     LazyLock::force(&FIGURES);
+    let connections = Connections::new("operations", &app.config.server, ROOM);
     let router = Router::new().route("/metrics", get(show)).merge(health::router()).with_state(app);
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the operations listener failed");
-    }
+    let answering = move |request, _| {
+        let router = router.clone();
+        async move {
+            router
+                .oneshot(request)
+                .await
+                .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        }
+    };
+    connections.take_all(listener, &stop, answering).await;
+    connections.close_all(GRACE).await;
 }
 
 async fn show() -> Response {

@@ -1,20 +1,28 @@
 //! From where a request came: the peer's address, or what proxies say that are listed as trusted.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
 use super::Asked;
 use super::oauth::OAuthRefusal;
+use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::RequestId;
 use crate::model::request_origin::{MAX_USER_AGENT_CHARS, RequestOrigin};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
+/// What proxies say of whom they forward for.
+const FORWARDING: [HeaderName; 4] = [
+    HeaderName::from_static(FORWARDED_FOR),
+    HeaderName::from_static(FORWARDED_PROTO),
+    HeaderName::from_static("x-forwarded-host"),
+    header::FORWARDED,
+];
 
 /// How a request reached the first trusted proxy, or us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +68,39 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAdd
         if !is_trusted(address, trusted) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(hop) => address = hop.to_canonical(),
-            Err(_) => break,
+        match address_of(hop.trim()) {
+            Some(hop) => address = hop.to_canonical(),
+            None => break,
         }
     }
     address
+}
+
+/// Reads one entry of `X-Forwarded-For`: an address, which some proxies write with a port or in brackets.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let with_port = || hop.parse::<SocketAddr>().ok().map(|address| address.ip());
+    hop.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
+/// Warns, once, that a peer sends forwarding headers and is not listed as a proxy: if it is one, everyone seems to have
+/// its address.
+pub(super) fn notice_unlisted_proxy(app: &App, peer: IpAddr, headers: &HeaderMap) {
+    if app.unlisted_proxy.get().is_some() {
+        return;
+    }
+    let peer = peer.to_canonical();
+    let forwards = FORWARDING.iter().any(|name| headers.contains_key(name));
+    if forwards
+        && !is_trusted(peer, &app.config.server.trusted_proxies)
+        && app.unlisted_proxy.set(peer).is_ok()
+    {
+        tracing::warn!(
+            %peer,
+            "forwarding headers ignored: peer not in server.trusted_proxies; if it is your proxy, everyone shares its \
+             address, and the rules about locations and networks do not work"
+        );
+    }
 }
 
 /// Whether this is one of the proxies that are listed as trusted.
@@ -107,6 +142,25 @@ mod tests {
         assert_eq!(found("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(found("::ffff:10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(found("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn addresses_with_ports_and_in_brackets_are_read() {
+        for (forwarded, expected) in [
+            ("198.51.100.1:4711", "198.51.100.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[::ffff:198.51.100.1]:443", "198.51.100.1"),
+            ("198.51.100.1, 10.9.9.9:80, [::1]:8080", "198.51.100.1"),
+        ] {
+            assert_eq!(found("10.0.0.1", &[forwarded]), expected, "{forwarded}");
+        }
+        for unreadable in
+            ["198.51.100.1:", "[198.51.100.1]", "[2001:db8::1", "2001:db8::1]:443", "unknown", "_hidden"]
+        {
+            assert_eq!(found("10.0.0.1", &[unreadable]), "10.0.0.1", "{unreadable}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What holds for every answer: RFC 9110, and the conventions of the HTTP surface.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use reqwest::Method;
 
 use crate::support::TestServer;
 use crate::support::device::{Proof, send};
 use crate::support::{Answer, Device};
+use crate::tenant_isolation::operations;
 
 const POSTED: [&str; 2] = ["/oauth/device-authorization", "/oauth/token"];
 const READ: [&str; 4] = [
@@ -49,6 +51,90 @@ async fn a_wrong_method_is_told_the_right_ones() {
     }
 }
 
+/// Every path with the methods that it has: those of the API's description, and those of the pages by their source.
+fn every_path(document: &serde_json::Value) -> BTreeMap<String, BTreeSet<String>> {
+    let mut paths = BTreeMap::<String, BTreeSet<String>>::new();
+    for operation in operations(document) {
+        paths.entry(operation.path).or_default().insert(operation.method.to_string());
+    }
+    for file in rust_files(Path::new("src/http")) {
+        let text = std::fs::read_to_string(&file).expect("text");
+        for route in text.split(".route(\"").skip(1) {
+            let (path, rest) = route.split_once('"').expect("the end of the path");
+            let handlers = rest.split(".route(").next().unwrap_or_default();
+            let handlers = handlers.split([';', '}']).next().unwrap_or_default();
+            let methods = ["get", "post", "put", "patch", "delete"].into_iter();
+            let methods = methods.filter(|method| handlers.contains(&format!("{method}(")));
+            // The operations listener has it.
+            if path != "/metrics" {
+                paths.entry(path.to_owned()).or_default().extend(methods.map(str::to_uppercase));
+            }
+        }
+    }
+    for methods in paths.values_mut().filter(|methods| methods.contains("GET")) {
+        methods.insert("HEAD".to_owned());
+    }
+    paths
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    files.into_iter().filter(is_rust).chain(folders.iter().flat_map(|folder| rust_files(folder))).collect()
+}
+
+#[tokio::test]
+async fn every_path_refuses_foreign_methods_with_allow_in_its_own_shape() {
+    let server = TestServer::start().await;
+    let paths = every_path(&server.get("/openapi.json").await.json);
+    assert!(paths.len() > 90 && paths.contains_key("/docs") && paths.contains_key("/device"), "{paths:?}");
+    for (path, methods) in paths {
+        let asked = path.replace(['{', '}'], "");
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "PROPFIND"] {
+            if methods.contains(method) {
+                continue;
+            }
+            // RFC 9110 §15.5.6
+            let answer = call(&server, method, &asked).await;
+            assert_eq!(answer.status, 405, "{method} {path} {answer:?}");
+            assert_eq!(allowed(&answer), methods, "{method} {path}");
+            let is_rest =
+                ["/devices", "/admin/", "/account/oauth/"].iter().any(|start| path.starts_with(start));
+            let is_oauth = ["/oauth/", "/.well-known/", "/health/", "/openapi.json"];
+            if method == "HEAD" {
+                assert_eq!(answer.text, "", "{method} {path}");
+            } else if is_rest {
+                assert_eq!(answer.header("content-type"), "application/problem+json", "{method} {path}");
+                assert_eq!(answer.json["status"], 405, "{method} {path}");
+            } else if is_oauth.iter().any(|start| path.starts_with(start)) {
+                answer.must_be_an_oauth_body();
+            } else {
+                assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{method} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_for_programs_answers_below_api_and_api_v1_as_well() {
+    let server = TestServer::start().await;
+    let document = server.get("/openapi.json").await.json;
+    for operation in operations(&document) {
+        if operation.path.starts_with("/.well-known/") {
+            continue;
+        }
+        let asked = operation.path.replace(['{', '}'], "");
+        let method = operation.method.as_str();
+        let plain = call(&server, method, &asked).await;
+        for prefix in ["/api", "/api/v1"] {
+            let prefixed = call(&server, method, &format!("{prefix}{asked}")).await;
+            assert_eq!(prefixed.status, plain.status, "{method} {prefix}{asked} {prefixed:?}");
+            assert_eq!(prefixed.error(), plain.error(), "{method} {prefix}{asked}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_address_is_not_found_in_the_shape_of_its_neighbours() {
     let server = TestServer::start().await;
@@ -76,11 +162,11 @@ async fn an_unknown_address_is_not_found_in_the_shape_of_its_neighbours() {
 
 #[tokio::test]
 async fn every_spelling_of_an_address_reaches_the_same_place_without_a_redirect() {
-    let server = TestServer::start().await;
+    let server = TestServer::with(|config| config.rate_limits.enabled = false).await;
     let (acme, acme_base) = server.tenant("acme").await;
     server.tv().await;
     server.client_of(acme, &acme_base, "tv", "openid", |_| ()).await;
-    for prefix in ["", "/api/v1", "/t/acme", "/t/acme/api/v1"] {
+    for prefix in ["", "/api", "/api/v1", "/t/acme", "/t/acme/api", "/t/acme/api/v1"] {
         let device = Device::new(server.http.clone(), &format!("{}{prefix}", server.base), "tv", Proof::None);
         for path in [
             "/oauth/device-authorization",
@@ -148,24 +234,25 @@ async fn a_request_cannot_choose_its_name() {
 
 #[tokio::test]
 async fn a_service_reached_by_https_says_so_on_every_answer() {
-    let server =
-        TestServer::with(|config| config.server.public_url = "https://login.example.org".parse().ok()).await;
-    for (method, path) in [
-        ("GET", "/device"),
-        ("GET", "/oauth/jwks"),
-        ("POST", "/oauth/token"),
-        ("GET", "/oauth/token"),
-        ("GET", "/nothing"),
-        ("OPTIONS", "/oauth/token"),
-    ] {
-        let answer = call(&server, method, path).await;
-        let header = answer.header("strict-transport-security");
-        let seconds =
-            header.strip_prefix("max-age=").and_then(|rest| rest.strip_suffix("; includeSubDomains"));
-        assert!(
-            seconds.unwrap_or_default().parse::<u32>().unwrap_or_default() >= 31_536_000,
-            "{method} {path} {header}"
-        );
+    for (include_subdomains, expected) in
+        [(false, "max-age=63072000"), (true, "max-age=63072000; includeSubDomains")]
+    {
+        let server = TestServer::with(|config| {
+            config.server.public_url = "https://login.example.org".parse().ok();
+            config.server.hsts_include_subdomains = include_subdomains;
+        })
+        .await;
+        for (method, path) in [
+            ("GET", "/device"),
+            ("GET", "/oauth/jwks"),
+            ("POST", "/oauth/token"),
+            ("GET", "/oauth/token"),
+            ("GET", "/nothing"),
+            ("OPTIONS", "/oauth/token"),
+        ] {
+            let answer = call(&server, method, path).await;
+            assert_eq!(answer.header("strict-transport-security"), expected, "{method} {path}");
+        }
     }
 }
 

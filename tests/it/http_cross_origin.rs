@@ -1,10 +1,13 @@
 //! CORS: programs in browsers may use the protocol from anywhere, and nothing of a person's session.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 use reqwest::header::ORIGIN;
 
 use crate::support::device::{DEVICE_GRANT, send};
-use crate::support::{Answer, TestServer};
+use crate::support::{Answer, DpopKey, TestServer};
+use crate::tenant_isolation::operations;
 
 const ELSEWHERE: &str = "https://tv.example";
 
@@ -122,4 +125,92 @@ async fn a_person_may_be_asked_for_from_anywhere_and_a_token_judged_by_servers_o
     assert_eq!(answer.header("access-control-allow-origin"), "", "{answer:?}");
     let asked = from_elsewhere(&server, "/oauth/introspect", &[("token", "x")]).await;
     assert_eq!(asked.header("access-control-allow-origin"), "", "{asked:?}");
+}
+
+/// Headers of answers that scripts see anyway (CORS-safelisted), that are for the connection, or for the browser itself.
+const FOR_NO_SCRIPT: [&str; 14] = [
+    "cache-control",
+    "connection",
+    "content-language",
+    "content-length",
+    "content-type",
+    "date",
+    "expires",
+    "keep-alive",
+    "last-modified",
+    "pragma",
+    "strict-transport-security",
+    "vary",
+    "x-content-type-options",
+    "x-frame-options",
+];
+/// The token that goes with a browser's cookie, which nobody elsewhere may send.
+const CSRF_TOKEN: &str = "x-csrf-token";
+
+#[tokio::test]
+async fn every_header_that_open_endpoints_read_or_write_is_open_to_other_origins() {
+    let server = TestServer::with(|config| config.dpop.require_nonce = true).await;
+    let tv = server.tv().await;
+    let document = server.get("/openapi.json").await.json;
+    let mut seen = 0;
+    for operation in operations(&document) {
+        let (path, method) = (operation.path.as_str(), operation.method.as_str());
+        let allows = preflight(&server, path, method, "").await;
+        if allows.header("access-control-allow-origin") != "*" {
+            continue;
+        }
+        seen += 1;
+        let list = |header: &str| -> Vec<String> {
+            allows.header(header).split(',').map(|name| name.trim().to_lowercase()).collect()
+        };
+        let allowed = list("access-control-allow-headers");
+        let said = &document["paths"][path][method.to_lowercase()];
+        let parameters = said["parameters"].as_array().into_iter().flatten();
+        let mut read: Vec<_> = parameters
+            .filter(|parameter| parameter["in"] == "header")
+            .map(|parameter| parameter["name"].as_str().expect("a name").to_lowercase())
+            .collect();
+        if said["requestBody"].is_object() {
+            read.push("content-type".to_owned());
+        }
+        if said["security"].is_array() {
+            read.push("authorization".to_owned());
+        }
+        // Scripts may send the language anyway (CORS-safelisted).
+        read.retain(|name| name != CSRF_TOKEN && name != "accept-language");
+        assert!(read.iter().all(|name| allowed.contains(name)), "{path}: {read:?}, but {allowed:?}");
+    }
+    assert!(seen >= 9, "{seen}");
+
+    // What is written is seen on answers of every kind.
+    let mut written = BTreeMap::new();
+    let mut look_at = |answer: &Answer| {
+        let exposed = answer.header("access-control-expose-headers").to_lowercase();
+        for name in answer.headers.keys().map(reqwest::header::HeaderName::as_str) {
+            if !FOR_NO_SCRIPT.contains(&name) && !name.starts_with("access-control-") && name != CSRF_TOKEN {
+                assert!(exposed.split(',').any(|exposed| exposed.trim() == name), "{name}: {answer:?}");
+                *written.entry(name.to_owned()).or_insert(0) += 1;
+            }
+        }
+    };
+    let started = tv.start("openid").await;
+    let poll = [("grant_type", DEVICE_GRANT), ("client_id", "tv"), ("device_code", &started.device_code)];
+    let request = |path: &str| server.http.post(format!("{}{path}", server.base)).header(ORIGIN, ELSEWHERE);
+    look_at(&send(request("/oauth/token").header("prefer", "wait=1").form(&poll)).await);
+    look_at(&send(request("/oauth/token").header("dpop", "no proof").form(&poll)).await);
+    let proof = DpopKey::new(&server).proof("/oauth/token");
+    look_at(&send(request("/oauth/token").header("dpop", proof).form(&poll)).await);
+    look_at(&send(request("/oauth/userinfo")).await);
+    look_at(&send(request("/oauth/jwks")).await);
+    look_at(&send(server.http.get(format!("{}/oauth/jwks", server.base)).header(ORIGIN, ELSEWHERE)).await);
+    look_at(&from_elsewhere(&server, "/oauth/token", &[("client_id", "nobody"), ("grant_type", "x")]).await);
+    for _ in 0..25 {
+        let ask = [("client_id", "tv"), ("scope", "openid")];
+        look_at(&from_elsewhere(&server, "/oauth/device-authorization", &ask).await);
+    }
+    for header in
+        ["dpop-nonce", "preference-applied", "retry-after", "www-authenticate", "allow", "x-request-id"]
+    {
+        assert!(written.contains_key(header), "no answer had {header}: {written:?}");
+    }
 }

@@ -1,6 +1,12 @@
 //! HTTP as it stands on the wire (RFC 9112): what clients of good manners never send.
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::support::TestServer;
+use crate::support::patience::PATIENCE;
 
 const LIMIT: usize = 32_768;
 
@@ -47,6 +53,57 @@ async fn a_refused_body_is_not_taken_for_the_next_request() {
     assert_eq!(status(&answer), "413");
     assert!(answers(&answer) <= 2, "{answer}");
     assert!(answer.matches("\"live\"").count() <= 1, "{answer}");
+}
+
+/// Sends a head, reads its answer, then sends the body and another request; all that comes back.
+async fn body_after_the_answer(server: &TestServer, head: &str, body: &[u8]) -> String {
+    let address = server.base.strip_prefix("http://").expect("the base is an http URL");
+    let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+    connection.write_all(head.as_bytes()).await.expect("the head is sent");
+    // A server that reads the rest answers only after it has come.
+    let mut answer = vec![0; 65_536];
+    let early = tokio::time::timeout(Duration::from_millis(200), connection.read(&mut answer)).await;
+    answer.truncate(early.map_or(0, |read| read.expect("the connection is open")));
+    let next = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // It may have been closed by now, but not by a reset.
+    if connection.write_all(body).await.is_ok() {
+        let _ = connection.write_all(next.as_bytes()).await;
+    }
+    tokio::time::timeout(PATIENCE, connection.read_to_end(&mut answer))
+        .await
+        .expect("the server closes")
+        .expect("the connection is closed, not reset");
+    String::from_utf8(answer).expect("the answer is text")
+}
+
+#[tokio::test]
+async fn a_refusal_before_the_body_keeps_the_connection_or_says_that_it_closes() {
+    let server = TestServer::start().await;
+    for (path, length, expected) in [
+        ("/oauth/nothing", 20, "404"),
+        ("/nothing", 20_000, "404"),
+        ("/oauth/jwks", 20, "405"),
+        ("/devices", 20, "405"),
+        ("/oauth/token", 40_000, "413"),
+        ("/oauth/token", 4_000_000, "413"),
+        ("/oauth/nothing", 2_000_000, "404"),
+    ] {
+        let head = post(path, &format!("Content-Length: {length}\r\n"), "");
+        let answer = body_after_the_answer(&server, &head, &vec![b'a'; length]).await;
+        assert_eq!(status(&answer), expected, "{path}: {answer}");
+        let closes = answer.split("\r\n\r\n").next().unwrap_or_default().contains("connection: close");
+        assert_eq!(answers(&answer), if closes { 1 } else { 2 }, "{path} {length}: {answer}");
+        assert_eq!(closes, length > 65_536, "{path} {length}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_that_waits_to_be_asked_for_its_body_is_not_asked() {
+    let server = TestServer::start().await;
+    let head = post("/oauth/nothing", "Content-Length: 20\r\nExpect: 100-continue\r\n", "");
+    let answer = server.raw(head).await;
+    assert_eq!(status(&answer), "404", "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]
@@ -101,7 +158,7 @@ async fn targets_of_every_form_are_answered() {
         ("GET //health/live HTTP/1.1", "404"),
         ("GET /t/acme//evil.example/device HTTP/1.1", "404"),
         ("GET /.//oauth/../health/live HTTP/1.1", "404"),
-        ("OPTIONS * HTTP/1.1", "404"),
+        ("OPTIONS * HTTP/1.1", "204"),
         ("CONNECT evil.example:443 HTTP/1.1", "404"),
         ("TRACE /oauth/token HTTP/1.1", "405"),
         ("BREW /oauth/token HTTP/1.1", "405"),

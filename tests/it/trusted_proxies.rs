@@ -153,3 +153,18 @@ async fn a_page_asked_for_in_the_clear_is_sent_to_https_without_the_code() {
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, target));
     }
 }
+
+#[tokio::test]
+async fn an_unlisted_proxy_is_named_by_the_readiness_check() {
+    for (server, named) in [(TestServer::start().await, true), (TestServer::behind_a_proxy().await, false)] {
+        let warnings = async || server.get("/health/ready").await.json["warnings"].clone();
+        assert_eq!(warnings().await, serde_json::json!([]));
+        for header in ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"] {
+            send(server.http.get(format!("{}/health/live", server.base)).header(header, "198.51.100.1"))
+                .await;
+        }
+        let warnings = warnings().await;
+        assert_eq!(warnings.as_array().expect("a list").len(), usize::from(named), "{warnings}");
+        assert_eq!(warnings.to_string().contains("127.0.0.1 sends forwarding headers"), named, "{warnings}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Who is the client? (RFC 6749 §2.3, RFC 7521 §4.2, RFC 7523, RFC 8628 §3.1)
 
 mod assertion;
+mod refusal_log;
 mod secret;
 
 use std::ops::Deref;
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::model::client::{AuthMethod, Client, GrantType};
 use crate::model::jws::UnverifiedJws;
 use crate::model::tenant::Tenant;
+use crate::noted;
 
 /// The one type of client assertion that is understood (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -96,7 +98,20 @@ pub async fn authenticate(
     tenant: &Tenant,
     presented: PresentedCredentials,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let claim = Claim::read(&presented)?;
+    let outcome = prove(app, tenant, &presented).await;
+    if let Err(error) = &outcome {
+        refusal_log::log(app, tenant, &presented, error).await;
+    }
+    outcome
+}
+
+async fn prove(
+    app: &App,
+    tenant: &Tenant,
+    presented: &PresentedCredentials,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let claim = Claim::read(presented)?;
+    noted::client(&claim.client_id);
     let client = app.cached.client(&app.db, tenant.id, &claim.client_id).await?;
     let client = client.filter(|client| client.enabled);
     let proven = match claim.proof {

@@ -1,8 +1,11 @@
 //! Step 5 without asking again and again: a poll that waits for the decision (`Prefer: wait=N`, RFC 7240 §4.3).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 use super::poll::{self, PollRequest};
 use crate::app::App;
@@ -18,11 +21,12 @@ use crate::store::device_sessions::memory::{Owner, Wait};
 /// The longest time a poll waits.
 pub const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// How many polls wait now, in all and for each client.
+/// How many polls wait now, in all, for each client and from each address.
 #[derive(Debug)]
 pub struct WaitingPolls {
     limit: usize,
     limit_of_client: usize,
+    limit_of_address: usize,
     waiting: Mutex<Counts>,
 }
 
@@ -30,15 +34,17 @@ pub struct WaitingPolls {
 struct Counts {
     all: usize,
     by_client: HashMap<Arc<Owner>, usize>,
+    by_address: HashMap<IpNet, usize>,
 }
 
 impl WaitingPolls {
-    /// None wait yet.
+    /// None wait yet, and no more than `limit` ever will.
     #[must_use]
-    pub fn new(settings: &Sessions) -> Self {
+    pub fn new(settings: &Sessions, limit: usize) -> Self {
         Self {
-            limit: settings.max_waiting_polls,
+            limit,
             limit_of_client: settings.max_waiting_polls_per_client,
+            limit_of_address: settings.max_waiting_polls_per_address,
             waiting: Mutex::default(),
         }
     }
@@ -55,19 +61,22 @@ impl WaitingPolls {
         self.len() == 0
     }
 
-    /// A place to wait in, unless all are taken.
-    fn enter(&self, owner: Arc<Owner>) -> Option<Place<'_>> {
+    /// Returns a place to wait in for a poll of `owner` from `address`, `None` if all are taken.
+    fn enter(&self, owner: Arc<Owner>, address: IpNet) -> Option<Place<'_>> {
         let mut counts = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.limit {
+        let counts = &mut *counts;
+        let of_client = counts.by_client.get(&owner).copied().unwrap_or_default();
+        let of_address = counts.by_address.get(&address).copied().unwrap_or_default();
+        if counts.all >= self.limit
+            || of_client >= self.limit_of_client
+            || of_address >= self.limit_of_address
+        {
             return None;
         }
-        let of_client = counts.by_client.entry(Arc::clone(&owner)).or_default();
-        if *of_client >= self.limit_of_client {
-            return None;
-        }
-        *of_client += 1;
         counts.all += 1;
-        Some(Place { polls: self, owner })
+        counts.by_client.insert(Arc::clone(&owner), of_client + 1);
+        counts.by_address.insert(address, of_address + 1);
+        Some(Place { polls: self, owner, address })
     }
 }
 
@@ -75,17 +84,23 @@ impl WaitingPolls {
 struct Place<'a> {
     polls: &'a WaitingPolls,
     owner: Arc<Owner>,
+    address: IpNet,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut counts = self.polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
-        if let Some(of_client) = counts.by_client.get_mut(&self.owner) {
-            *of_client -= 1;
-            if *of_client == 0 {
-                counts.by_client.remove(&self.owner);
-            }
+        decrease(&mut counts.by_client, &self.owner);
+        decrease(&mut counts.by_address, &self.address);
+    }
+}
+
+fn decrease<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -114,7 +129,7 @@ pub async fn poll(
     if !pending {
         return (first, Preference::Applied);
     }
-    let Some(_place) = app.waiting_polls.enter(app.owners.of(client)) else {
+    let Some(_place) = app.waiting_polls.enter(app.owners.of(client), origin.limit_unit()) else {
         return (first, Preference::Ignored);
     };
     let code = SecretHash::of(&request.device_code);

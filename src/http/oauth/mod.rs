@@ -29,6 +29,7 @@ use super::rest::caller::offer_csrf_token;
 use super::{method_not_allowed, no_store, whole_seconds};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::noted;
 
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
@@ -72,17 +73,30 @@ fn with_csrf_token(endpoints: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>
     OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
 }
 
+/// The headers of a request that endpoints for programs in browsers read.
+const READ_HEADERS: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    HeaderName::from_static("dpop"),
+    HeaderName::from_static("prefer"),
+];
+/// The headers of their answers that a program may want to know.
+const WRITTEN_HEADERS: [HeaderName; 6] = [
+    header::ALLOW,
+    HeaderName::from_static("dpop-nonce"),
+    HeaderName::from_static("preference-applied"),
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("x-request-id"),
+];
+
 /// Any origin; never with cookies.
 fn cross_origin<const N: usize>(methods: [Method; N]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(methods)
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("dpop")])
-        .expose_headers([
-            HeaderName::from_static("dpop-nonce"),
-            header::RETRY_AFTER,
-            header::WWW_AUTHENTICATE,
-        ])
+        .allow_headers(READ_HEADERS)
+        .expose_headers(WRITTEN_HEADERS)
         .max_age(std::time::Duration::from_hours(1))
 }
 
@@ -120,8 +134,9 @@ impl IntoResponse for OAuthRefusal {
     fn into_response(self) -> Response {
         let OAuthError { code, description, cause } = self.0;
         metrics::counter!("latchkey_oauth_errors_total", "error" => code.as_str()).increment(1);
+        noted::refusal(code.as_str(), Some(description));
         if let Some(cause) = cause {
-            tracing::error!(error = code.as_str(), cause, "a request failed");
+            tracing::error!(error = code.as_str(), cause, "request failed");
         }
         let confirmation_attempts_left = match code {
             ErrorCode::WrongConfirmation { attempts_left } => Some(attempts_left),

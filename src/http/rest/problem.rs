@@ -238,6 +238,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         metrics::counter!("latchkey_problems_total", "error" => self.0.error).increment(1);
+        crate::noted::refusal(self.0.error, None);
         let mut response = self.0.status.into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for (name, value) in &self.0.headers {

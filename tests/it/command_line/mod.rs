@@ -3,6 +3,7 @@
 mod admin;
 mod crash;
 mod demo;
+mod log;
 mod lost_data;
 mod openapi;
 mod own_database;

@@ -234,6 +234,13 @@ pub struct Served {
 }
 
 impl Served {
+    /// Starts a command that becomes `latchkey serve`, and waits until it answers.
+    #[track_caller]
+    pub fn start_from(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        Self::start(command, environment, Stdio::null())
+    }
+
     #[track_caller]
     fn start_free(command: &mut Command, environment: &[(&str, &str)]) -> Self {
         Self::start(command, environment, Stdio::null())

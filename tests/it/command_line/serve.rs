@@ -15,7 +15,7 @@ async fn a_signal_ends_server_and_database_cleanly() {
         assert_eq!(ready.status(), 200);
         let (status, log) = server.stop(signal);
         assert!(status.success(), "{status}: {log:#?}");
-        assert!(log.iter().any(|line| line.contains("row-level security keeps tenants apart")), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("row-level security enabled")), "{log:#?}");
         assert!(data.postmaster().is_none(), "the database stops with the server");
     }
     let mode = std::fs::metadata(data.path().join("master.key")).expect("a key").permissions().mode();

@@ -97,6 +97,45 @@ async fn over_the_bound_a_poll_is_answered_at_once() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_take_the_places_of_another() {
+    let server = TestServer::with(|config| {
+        config.sessions.coherence = Coherence::Notify;
+        config.sessions.max_waiting_polls_per_address = 1;
+        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    })
+    .await;
+    until("the server hears others", async || server.app.sessions.is_trusted()).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let (first, second, third) =
+        (tv.start("openid").await, tv.start("openid").await, tv.start("openid").await);
+    let wait_from = |address: &'static str, started: &Started| {
+        let form = [
+            ("grant_type", DEVICE_GRANT),
+            ("client_id", tv.client_id.as_str()),
+            ("device_code", started.device_code.as_str()),
+        ];
+        let request = tv.request("/oauth/token").header("prefer", "wait=60");
+        send(request.header("x-forwarded-for", address).form(&form))
+    };
+    let ((), one, other) = tokio::join!(
+        async {
+            parked(&server, 2).await;
+            let refused = wait_from("2001:db8::2", &second).await;
+            refused.must_be_error("authorization_pending");
+            assert_eq!(refused.header("preference-applied"), "");
+            ada.deny(&first.user_code).await;
+            ada.deny(&third.user_code).await;
+        },
+        wait_from("2001:db8::1", &first),
+        wait_from("2001:db8:0:1::1", &third),
+    );
+    for answer in [one, other] {
+        answer.must_be_error("access_denied");
+        assert_eq!(answer.header("preference-applied"), "wait=60");
+    }
+}
+
+#[tokio::test]
 async fn a_stopping_server_lets_nobody_wait() {
     let server = TestServer::hearing().await;
     let tv = server.tv().await;

@@ -1,0 +1,121 @@
+//! What a server logs of requests, refused clients and failed sign-ins.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::process::{DataDir, Served, latchkey, run};
+use crate::support::Person;
+
+const SECRET: &str = "s3cret-that-nobody-may-read";
+
+/// Stops the server; the lines it has logged with this message, and the whole log as text.
+fn logged(server: Served, message: &str) -> (Vec<Value>, String) {
+    let (_, log) = server.stop(Signal::TERM);
+    let lines = log.iter().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+    (lines.filter(|line| line["fields"]["message"] == message).collect(), log.join("\n"))
+}
+
+#[tokio::test]
+async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
+    let data = DataDir::new();
+    let server = data.serve();
+    let http = reqwest::Client::new();
+    let ask =
+        http.post(format!("{}/oauth/device-authorization", server.base)).form(&[("client_id", "nobody")]);
+    let refused = ask.send().await.expect("an answer");
+    let request_id = refused.headers()["x-request-id"].to_str().expect("text").to_owned();
+    for path in ["/oauth/jwks", "/devices/BDJW-DSXQ", "/t/acme/health/live"] {
+        http.get(format!("{}{path}", server.base)).send().await.expect("an answer");
+    }
+    let (lines, log) = logged(server, "request completed");
+    let fields: Vec<_> = lines.iter().map(|line| &line["fields"]).collect();
+    let found = |path: &str| {
+        let of_path: Vec<_> = fields.iter().filter(|fields| fields["path"] == path).collect();
+        assert_eq!(of_path.len(), 1, "{path}: {log}");
+        (*of_path[0]).clone()
+    };
+    let refused = found("/oauth/device-authorization");
+    for (name, expected) in [
+        ("method", "POST"),
+        ("client_id", "nobody"),
+        ("tenant", ""),
+        ("error", "invalid_client"),
+        ("peer", "127.0.0.1"),
+        ("request_id", &request_id),
+    ] {
+        assert_eq!(refused[name], expected, "{refused}");
+    }
+    assert!(refused["status"].as_u64().is_some_and(|status| status >= 400), "{refused}");
+    assert!(refused["duration_ms"].is_number(), "{refused}");
+    assert_eq!(found("/oauth/jwks")["status"], 200);
+    assert_eq!(found("/t/acme/health/live")["tenant"], "acme");
+    assert!(!log.contains("BDJW"), "a user code is in the log: {log}");
+}
+
+#[tokio::test]
+async fn a_refused_client_is_logged_with_the_reason_and_never_with_its_secret() {
+    let data = DataDir::new();
+    let server = data.serve();
+    let http = reqwest::Client::new();
+    let url = format!("{}/oauth/token", server.base);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    let posted = [("client_id", "robot"), ("client_secret", SECRET)];
+    let requests = [
+        ("client_secret_basic", http.post(&url).basic_auth("robot", Some(SECRET)).form(&form)),
+        ("client_secret_post", http.post(&url).form(&posted.iter().chain(&form).collect::<Vec<_>>())),
+        ("none", http.post(&url).form(&[("client_id", "robot"), ("grant_type", "refresh_token")])),
+    ];
+    let mut expected = Vec::new();
+    for (method, request) in requests {
+        let answer = request.send().await.expect("an answer");
+        expected.push((method, answer.headers()["x-request-id"].to_str().expect("text").to_owned()));
+    }
+    let (lines, log) = logged(server, "client refused");
+    assert_eq!(lines.len(), expected.len(), "{log}");
+    for (line, (method, request_id)) in lines.iter().zip(expected) {
+        let fields = &line["fields"];
+        assert_eq!(
+            (&fields["client_id"], &fields["presented"]),
+            (&"robot".into(), &method.into()),
+            "{fields}"
+        );
+        assert_eq!((&fields["reason"], &fields["registered"]), (&"client unknown".into(), &Value::Null));
+        assert_eq!(fields["request_id"], request_id.as_str());
+    }
+    assert!(!log.contains(SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_is_logged_without_what_was_typed() {
+    let data = DataDir::new();
+    let server = data.serve();
+    let page = Person::new(&server.base, "nobody-of-this-name", SECRET).sign_in().await;
+    assert!(page.status.is_client_error(), "{page:?}");
+    let (lines, log) = logged(server, "sign-in failed");
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(lines[0]["fields"]["reason"], "unknown user", "{log}");
+    assert_eq!(lines[0]["fields"]["source"], "127.0.0.1", "{log}");
+    assert!(!log.contains(SECRET) && !log.contains("nobody-of-this-name"), "{log}");
+}
+
+#[tokio::test]
+async fn a_setting_turns_the_log_of_requests_off() {
+    let data = DataDir::new();
+    let server = data.serve_with(&[("LATCHKEY__LOG__REQUESTS", "false")]);
+    reqwest::get(format!("{}/health/live", server.base)).await.expect("an answer");
+    let (lines, log) = logged(server, "request completed");
+    assert!(lines.is_empty(), "{log}");
+}
+
+#[test]
+fn the_first_log_line_has_the_version() {
+    let mut serve = latchkey(&["serve"]);
+    // Nothing can listen there.
+    serve
+        .env("LATCHKEY__SERVER__LISTEN", "192.0.2.1:1")
+        .env("LATCHKEY__SERVER__PUBLIC_URL", "https://a.example");
+    let output = run(serve);
+    let text = String::from_utf8(output.stderr).expect("text");
+    let first = text.lines().next().unwrap_or_default();
+    assert!(first.contains("starting") && first.contains(env!("CARGO_PKG_VERSION")), "{text}");
+}
