@@ -37,11 +37,12 @@ impl Arrived {
     /// Writes the line.
     pub(super) fn log(self, status: StatusCode, id: RequestId, notes: &Notes) {
         let (error, reason) = notes.refusal.unzip();
+        let micros = u32::try_from(self.at.elapsed().as_micros()).unwrap_or(u32::MAX);
         tracing::info!(
             method = self.method.as_str(),
             path = &*loggable(&self.path),
             status = status.as_u16(),
-            duration_ms = self.at.elapsed().as_secs_f64() * 1000.0,
+            duration_ms = f64::from(micros) / 1000.0,
             tenant = notes.tenant.as_ref().map(TenantSlug::as_str),
             client_id = notes.client_id.as_deref(),
             error,

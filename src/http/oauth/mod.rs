@@ -74,16 +74,18 @@ fn with_csrf_token(endpoints: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>
 }
 
 /// The headers of a request that endpoints for programs in browsers read.
-const READ_HEADERS: [HeaderName; 4] = [
+const READ_HEADERS: [HeaderName; 5] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     HeaderName::from_static("dpop"),
+    header::IF_NONE_MATCH,
     HeaderName::from_static("prefer"),
 ];
 /// The headers of their answers that a program may want to know.
-const WRITTEN_HEADERS: [HeaderName; 6] = [
+const WRITTEN_HEADERS: [HeaderName; 7] = [
     header::ALLOW,
     HeaderName::from_static("dpop-nonce"),
+    header::ETAG,
     HeaderName::from_static("preference-applied"),
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
