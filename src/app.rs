@@ -26,7 +26,7 @@ use crate::secrets::Secrets;
 use crate::store;
 use crate::store::activity::tallies::Tallies;
 use crate::store::cached::Cached;
-use crate::store::device_sessions::memory::SessionMemory;
+use crate::store::device_sessions::memory::{CountedPolls, SessionMemory};
 use crate::store::device_sessions::owners::Owners;
 use crate::store::device_sessions::pending_counts::PendingCounts;
 use crate::store::queues::Queues;
@@ -78,6 +78,8 @@ pub struct App {
     pub sessions: SessionMemory,
     /// What has happened since it was last written down.
     pub activity: Arc<Tallies>,
+    /// Polls that were counted in the database a moment ago.
+    pub counted_polls: CountedPolls,
     /// The clients that have sessions in memory.
     pub owners: Owners,
     /// What is done in the database many at a time.
@@ -141,6 +143,7 @@ impl App {
             verifying_keys: VerifyingKeys::default(),
             verified_tokens: VerifiedTokens::default(),
             sessions,
+            counted_polls: CountedPolls::default(),
             owners: Owners::new(Arc::clone(&activity)),
             activity,
             queues: Arc::default(),

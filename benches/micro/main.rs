@@ -12,6 +12,7 @@ use latchkey::domain::dpop::proof::{self, Expected};
 use latchkey::domain::dpop::target::Target;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::Client;
+use latchkey::model::client_authentication::CredentialPlace;
 use latchkey::model::device_session::{DeviceSession, Polling, State};
 use latchkey::model::ids::{ClientId, DeviceSessionId};
 use latchkey::model::jws::UnverifiedJws;
@@ -21,9 +22,13 @@ use latchkey::model::user_code::UserCode;
 use latchkey::model::verifying_key::VerifyingKey;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
-use latchkey::store::device_sessions::memory::{Owner, PendingSession, SessionMemory};
+use latchkey::store::device_sessions::memory::{
+    CountedPoll, Owner, PendingSession, PollAnswer, SessionMemory,
+};
 use latchkey::store::recent_proofs::RecentProofs;
 use serde_json::json;
+
+const POLL: CountedPoll = CountedPoll { place: CredentialPlace::Body, answer: PollAnswer::Pending };
 
 fn main() {
     divan::main();
@@ -51,7 +56,7 @@ fn poll_rule(bencher: Bencher<'_, '_>) {
     };
     let polling = Polling { interval_seconds: 5, last_polled_at: Some(now - TimeDelta::seconds(5)) };
     let client = Client::public(DEFAULT_TENANT, tv());
-    let asker = answer::Asker { client: &client, dpop_key: None };
+    let asker = answer::Asker { client: &client, place: CredentialPlace::Body, dpop_key: None };
     bencher.bench(|| answer::answer(divan::black_box(&session), &polling, asker, now));
 }
 
@@ -73,8 +78,9 @@ fn look_up(bencher: Bencher<'_, '_>, sessions: usize) {
         })
         .collect();
     let mut turns = codes.iter().cycle();
-    bencher
-        .bench_local(|| turns.next().and_then(|code| memory.with(code, |session| session.record_poll(now))));
+    bencher.bench_local(|| {
+        turns.next().and_then(|code| memory.with(code, |session| session.record_poll(POLL, now)))
+    });
 }
 
 /// SHA-256 of a device code, after its checksum.

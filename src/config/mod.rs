@@ -134,6 +134,8 @@ pub struct Tokens {
     pub refresh_absolute_seconds: u32,
     #[serde(deserialize_with = "values::algorithm")]
     pub signing_algorithm: SigningAlgorithm,
+    #[serde(deserialize_with = "values::algorithm")]
+    pub id_token_signing_algorithm: SigningAlgorithm,
     #[serde(deserialize_with = "values::empty_is_none")]
     pub default_audience: Option<String>,
 }
@@ -144,6 +146,7 @@ pub struct Tokens {
 #[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Clients {
     pub require_assertion_typ: bool,
+    pub max_assertion_seconds: u32,
     #[serde(deserialize_with = "values::networks")]
     pub jwks_networks: Vec<IpNet>,
     pub jwks_timeout_milliseconds: u64,

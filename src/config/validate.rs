@@ -27,6 +27,7 @@ impl Config {
             "clients.jwks_timeout_milliseconds",
             "must be between 100 and 5000, since a request waits for it",
         )?;
+        self.check_clients()?;
         self.check_registration()?;
         require(
             (100..=60_000).contains(&self.webhooks.timeout_milliseconds),
@@ -148,6 +149,14 @@ impl Config {
                 && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
             "tokens.refresh_absolute_seconds",
             "must not be less than tokens.refresh_idle_seconds",
+        )
+    }
+
+    fn check_clients(&self) -> Result<(), ConfigError> {
+        require(
+            (60..=3600).contains(&self.clients.max_assertion_seconds),
+            "clients.max_assertion_seconds",
+            "must be between 60 and 3600",
         )
     }
 

@@ -18,6 +18,9 @@ pub const UNAVAILABLE_RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
 pub enum ErrorCode {
     InvalidRequest,
     InvalidClient,
+    /// `invalid_client` for a client that used the `Authorization` header, or had to authenticate: it is answered with a
+    /// challenge (RFC 6749 §5.2).
+    UnauthenticatedClient,
     InvalidGrant,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -66,7 +69,7 @@ impl ErrorCode {
             | Self::UnsupportedMediaType
             | Self::MethodNotAllowed
             | Self::NotFound => "invalid_request",
-            Self::InvalidClient => "invalid_client",
+            Self::InvalidClient | Self::UnauthenticatedClient => "invalid_client",
             Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -103,6 +106,15 @@ impl OAuthError {
     #[must_use]
     pub const fn new(code: ErrorCode, description: &'static str) -> Self {
         Self { code, description, cause: None }
+    }
+
+    /// The same refusal with a challenge, if it is about how the client authenticates.
+    #[must_use]
+    pub fn with_challenge(self) -> Self {
+        match self.code {
+            ErrorCode::InvalidClient => Self { code: ErrorCode::UnauthenticatedClient, ..self },
+            _ => self,
+        }
     }
 
     /// `invalid_request`

@@ -177,7 +177,7 @@ async fn exchange_unseen(
     if request.proof.is_some() || request.scope.is_some() || !request.resources.is_empty() {
         return Ok(None);
     }
-    let key = tokens::key(app, tenant, client).await?;
+    let keys = tokens::keys(app, tenant, client).await?;
     let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
@@ -202,8 +202,9 @@ async fn exchange_unseen(
         dpop_key: None,
         authentication: &family.authentication,
         ends_at: family.expires_at,
+        nonce: None,
     };
-    tokens::issue_with(app, &key, &grant, Some(secret)).await.map(Some)
+    tokens::issue_with(app, &keys, &grant, Some(secret)).await.map(Some)
 }
 
 fn rotation(
@@ -289,6 +290,7 @@ async fn issue(
         dpop_key: request.dpop_key(),
         authentication: &family.authentication,
         ends_at: renewal.ends_at,
+        nonce: None,
     };
     tokens::issue(app, &grant, Some(secret)).await
 }

@@ -1,5 +1,7 @@
 //! Tokens: JWT access tokens (RFC 9068) and ID tokens (OpenID Connect Core §2).
 
+mod claims;
+
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -9,12 +11,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header};
 use serde::Serialize;
 
+use claims::{AccessTokenClaims, Audience, Confirmation, ConnectionClaims, IdTokenClaims};
+
 use super::oauth_error::OAuthError;
 use super::person_claims::PersonClaims;
 use super::signing_keys::{self, SigningKey};
 use super::tenants;
 use crate::app::App;
-use crate::model::acr::Acr;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
 use crate::model::device_session::Authentication;
@@ -87,6 +90,16 @@ pub struct Grant<'a> {
     pub authentication: &'a Authentication,
     /// When the connection ends; no token outlives it.
     pub ends_at: DateTime<Utc>,
+    /// What the ID token repeats of the request for the code, if anything.
+    pub nonce: Option<&'a str>,
+}
+
+/// The keys that sign for a client.
+pub struct Keys {
+    /// For access tokens.
+    access: Arc<SigningKey>,
+    /// For ID tokens.
+    id: Arc<SigningKey>,
 }
 
 /// What a client that acts for itself gets.
@@ -106,78 +119,26 @@ pub struct ClientGrant<'a> {
     pub lifetime_seconds: u32,
 }
 
-#[derive(Serialize)]
-struct AccessTokenClaims<'a> {
-    iss: &'a str,
-    sub: String,
-    aud: Audience<'a>,
-    client_id: &'a str,
-    iat: i64,
-    exp: i64,
-    jti: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Confirmation>,
-    #[serde(flatten)]
-    connection: Option<ConnectionClaims<'a>>,
+/// Returns what signs the ID tokens of a client.
+#[must_use]
+pub fn id_token_algorithm(app: &App, client: &Client) -> SigningAlgorithm {
+    let own = client.id_token_algorithm.or(client.signing_algorithm);
+    own.unwrap_or(app.config.tokens.id_token_signing_algorithm)
 }
 
-/// What the token of a device says of the device, and of how its person had proved who they are (RFC 9068 §2.2.1).
-#[derive(Serialize)]
-struct ConnectionClaims<'a> {
-    auth_time: i64,
-    acr: Acr,
-    amr: &'a [String],
-    device_id: String,
+/// Returns the keys that sign for the client.
+pub async fn keys(app: &App, tenant: &Tenant, client: &Client) -> Result<Keys, OAuthError> {
+    let access = access_key(app, tenant, client).await?;
+    let algorithm = id_token_algorithm(app, client);
+    let id = if algorithm == access.pair.algorithm() {
+        Arc::clone(&access)
+    } else {
+        signing_keys::signing(app, tenant.id, algorithm).await?
+    };
+    Ok(Keys { access, id })
 }
 
-/// Whom a token is for: one service as a string, several as a list (RFC 7519 §4.1.3).
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Audience<'a> {
-    One(&'a str),
-    Several(&'a [String]),
-}
-
-impl<'a> Audience<'a> {
-    fn of(resources: &'a [String]) -> Self {
-        match resources {
-            [one] => Self::One(one),
-            several => Self::Several(several),
-        }
-    }
-}
-
-/// The key that whoever uses the token must prove to hold (RFC 7800 §3.1, RFC 9449 §6.1).
-#[derive(Serialize)]
-struct Confirmation {
-    jkt: String,
-}
-
-impl Confirmation {
-    fn of(key: KeyThumbprint) -> Self {
-        Self { jkt: key.to_string() }
-    }
-}
-
-#[derive(Serialize)]
-struct IdTokenClaims<'a> {
-    iss: &'a str,
-    sub: String,
-    aud: &'a str,
-    iat: i64,
-    exp: i64,
-    auth_time: i64,
-    acr: Acr,
-    amr: &'a [String],
-    at_hash: String,
-    #[serde(flatten)]
-    person: PersonClaims<'a>,
-}
-
-/// The key that signs for the client.
-pub async fn key(app: &App, tenant: &Tenant, client: &Client) -> Result<Arc<SigningKey>, OAuthError> {
+async fn access_key(app: &App, tenant: &Tenant, client: &Client) -> Result<Arc<SigningKey>, OAuthError> {
     let algorithm = client.signing_algorithm.unwrap_or(app.config.tokens.signing_algorithm);
     signing_keys::signing(app, tenant.id, algorithm).await
 }
@@ -188,13 +149,13 @@ pub async fn issue(
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
-    issue_with(app, &key(app, grant.tenant, grant.client).await?, grant, refresh_token).await
+    issue_with(app, &keys(app, grant.tenant, grant.client).await?, grant, refresh_token).await
 }
 
-/// The same, with a key that is at hand.
+/// The same, with keys that are at hand.
 pub async fn issue_with(
     app: &App,
-    key: &Arc<SigningKey>,
+    keys: &Keys,
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
@@ -219,7 +180,7 @@ pub async fn issue_with(
             device_id: grant.device_id.to_string(),
         }),
     };
-    let access_token = sign(key, "at+jwt", &claims).await?;
+    let access_token = sign(&keys.access, "at+jwt", &claims).await?;
     let id_token = if grant.scopes.contains(OPENID) {
         let claims = IdTokenClaims {
             iss: &issuer,
@@ -227,13 +188,15 @@ pub async fn issue_with(
             aud: grant.client.client_id.as_str(),
             iat: now.timestamp(),
             exp: ends(app.config.tokens.id_lifetime_seconds),
+            jti: app.random.uuid_v7(now).to_string(),
+            nonce: grant.nonce,
             auth_time: grant.authentication.auth_time.timestamp(),
             acr: grant.authentication.acr(),
             amr: &grant.authentication.amr,
-            at_hash: at_hash(key.pair.algorithm(), &access_token),
+            at_hash: at_hash(keys.id.pair.algorithm(), &access_token),
             person: PersonClaims::of(grant.user, grant.scopes),
         };
-        Some(sign(key, "JWT", &claims).await?)
+        Some(sign(&keys.id, "JWT", &claims).await?)
     } else {
         None
     };
@@ -251,7 +214,7 @@ pub async fn issue_with(
 /// which can never be a user's. Nothing is stored.
 pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<IssuedTokens, OAuthError> {
     let ClientGrant { tenant, client, scopes, resources, dpop_key, lifetime_seconds } = grant;
-    let key = key(app, tenant, client).await?;
+    let key = access_key(app, tenant, client).await?;
     let (now, lifetime) = (app.clock.now(), i64::from(lifetime_seconds));
     let claims = AccessTokenClaims {
         iss: &tenants::issuer(app, tenant),

@@ -16,10 +16,12 @@ pub fn basic_credentials(headers: &HeaderMap) -> Result<Option<(String, Zeroizin
     if values.next().is_some() {
         return Err(OAuthError::invalid_request("The Authorization header is given more than once."));
     }
-    let malformed = || OAuthError::new(ErrorCode::InvalidClient, "The Authorization header is malformed.");
+    let malformed =
+        || OAuthError::new(ErrorCode::UnauthenticatedClient, "The Authorization header is malformed.");
     let (scheme, encoded) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(OAuthError::new(ErrorCode::InvalidClient, "The authentication scheme is not supported."));
+        let description = "The authentication scheme is not supported.";
+        return Err(OAuthError::new(ErrorCode::UnauthenticatedClient, description));
     }
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| malformed())?);
     let colon = decoded.iter().position(|byte| *byte == b':').ok_or_else(malformed)?;

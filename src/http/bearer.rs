@@ -5,19 +5,19 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::dpop::{Dpop, challenge};
+use super::challenge::{self, Reason, Scheme};
+use super::dpop::Dpop;
 use super::no_store;
 use super::oauth::OAuthRefusal;
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::domain::access_tokens::{Presented, TokenRefused};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::model::signing_key::SigningAlgorithm;
 
 /// The access token of a request: in the `Authorization` header (RFC 6750 §2.1), or in the form that is posted
 /// (§2.2). One in the query string is never looked at (RFC 9700 §4.3.2).
@@ -30,7 +30,9 @@ pub enum BearerRefusal {
     NoToken,
     /// Its token opens no door.
     Token(TokenRefused),
-    /// It is malformed, or something failed.
+    /// Its token cannot be read.
+    Malformed(&'static str),
+    /// Something failed.
     Request(OAuthError),
 }
 
@@ -68,13 +70,17 @@ impl FromRequest<Arc<App>> for AccessToken {
         let in_header = in_header(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
         let in_form = if request.method() == Method::POST {
-            Parameters::of_form(request, app).await?.take_secret("access_token").map(Presented::Bearer)
+            let form = Parameters::of_form(request, app).await.map_err(|error| match error.code {
+                ErrorCode::InvalidRequest => BearerRefusal::Malformed(error.description),
+                _ => error.into(),
+            });
+            form?.take_secret("access_token").map(Presented::Bearer)
         } else {
             None
         };
         match (in_header, in_form) {
             (Some(_), Some(_)) => {
-                Err(OAuthError::invalid_request("The access token is shown in two ways at once.").into())
+                Err(BearerRefusal::Malformed("The access token is shown in two ways at once."))
             }
             (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
         }
@@ -107,20 +113,14 @@ pub struct BearerErrorBody {
     pub error_description: Option<&'static str>,
 }
 
-/// How a header shows a token.
-enum Scheme {
-    Bearer,
-    Dpop,
-}
-
 /// The token in the `Authorization` header. `None` without the header, or with a scheme that shows no token.
-fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>, OAuthError> {
+fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>, BearerRefusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(OAuthError::invalid_request("The Authorization header is given more than once."));
+        return Err(BearerRefusal::Malformed("The Authorization header is given more than once."));
     }
-    let malformed = || OAuthError::invalid_request("The Authorization header is malformed.");
+    let malformed = || BearerRefusal::Malformed("The Authorization header is malformed.");
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
@@ -138,84 +138,83 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
 
 /// What is said to a token that opens no door, whatever the shape of the answer.
 pub(super) struct Denial {
-    /// 401 or 403.
+    /// 400, 401 or 403.
     pub(super) status: StatusCode,
     /// The error's word.
     pub(super) error: &'static str,
     /// A sentence for the client's developer.
     pub(super) description: &'static str,
-    /// The value of `WWW-Authenticate`.
-    pub(super) challenge: HeaderValue,
+    /// The values of `WWW-Authenticate`.
+    pub(super) challenges: [HeaderValue; 2],
+}
+
+impl Denial {
+    fn new(status: StatusCode, reason: Reason<'static>) -> Self {
+        let Reason { error, description, .. } = reason;
+        Self { status, error, description, challenges: challenge::access_token(Some(reason)) }
+    }
+
+    /// The token cannot be read (RFC 6750 §3.1).
+    pub(super) fn malformed(description: &'static str) -> Self {
+        let reason = Reason { scheme: Scheme::Bearer, error: "invalid_request", description, scope: None };
+        Self::new(StatusCode::BAD_REQUEST, reason)
+    }
 }
 
 impl From<TokenRefused> for Denial {
     fn from(refused: TokenRefused) -> Self {
-        let (status, scheme, error, description, more) = match refused {
+        let invalid =
+            |scheme, description| Reason { scheme, error: "invalid_token", description, scope: None };
+        let reason = match refused {
             // RFC 9449 §7.1, §9
-            TokenRefused::WrongProof(error) => {
-                return Self {
-                    status: StatusCode::UNAUTHORIZED,
-                    error: error.code.as_str(),
-                    description: error.description,
-                    challenge: challenge(Some(error.code)),
+            TokenRefused::WrongProof(error) => Reason {
+                scheme: Scheme::Dpop,
+                error: error.code.as_str(),
+                description: error.description,
+                scope: None,
+            },
+            TokenRefused::InsufficientScope { needed } => {
+                let reason = Reason {
+                    scheme: Scheme::Bearer,
+                    error: "insufficient_scope",
+                    description: "The access token does not allow this.",
+                    // RFC 6750 §3: the scope that is enough, and no more.
+                    scope: needed.first().copied(),
                 };
+                return Self::new(StatusCode::FORBIDDEN, reason);
             }
-            TokenRefused::InsufficientScope { needed } => (
-                StatusCode::FORBIDDEN,
-                "Bearer",
-                "insufficient_scope",
-                "The access token does not allow this.",
-                // RFC 6750 §3: the scope that is enough, and no more.
-                format!(r#", scope="{}""#, needed.first().copied().unwrap_or_default()),
-            ),
-            TokenRefused::Unproven => (
-                StatusCode::UNAUTHORIZED,
-                "DPoP",
-                "invalid_token",
-                "The access token needs a proof of its key.",
-                format!(r#", algs="{}""#, SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).join(" ")),
-            ),
-            TokenRefused::OtherAudience => (
-                StatusCode::UNAUTHORIZED,
-                "Bearer",
-                "invalid_token",
-                "The access token was issued for another service.",
-                String::new(),
-            ),
-            TokenRefused::Invalid | TokenRefused::Store(_) => (
-                StatusCode::UNAUTHORIZED,
-                "Bearer",
-                "invalid_token",
-                "The access token is invalid, over or revoked.",
-                String::new(),
-            ),
+            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token needs a proof of its key."),
+            TokenRefused::OtherAudience => {
+                invalid(Scheme::Bearer, "The access token was issued for another service.")
+            }
+            TokenRefused::Invalid | TokenRefused::Store(_) => {
+                invalid(Scheme::Bearer, "The access token is invalid, over or revoked.")
+            }
         };
-        let challenge =
-            format!(r#"{scheme} realm="latchkey", error="{error}", error_description="{description}"{more}"#);
-        let challenge = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
-        Self { status, error, description, challenge }
+        Self::new(StatusCode::UNAUTHORIZED, reason)
     }
 }
 
 impl IntoResponse for BearerRefusal {
     fn into_response(self) -> Response {
-        let refused = match self {
+        let (status, challenges, body) = match self {
             // Whoever did not try is only told how to (RFC 6750 §3.1).
             Self::NoToken => {
-                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey""#);
-                let headers = [
-                    (header::WWW_AUTHENTICATE, challenge),
-                    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-                ];
-                return (StatusCode::UNAUTHORIZED, headers, axum::Json(BearerErrorBody::default()))
-                    .into_response();
+                (StatusCode::UNAUTHORIZED, challenge::access_token(None), BearerErrorBody::default())
             }
             Self::Request(error) => return OAuthRefusal::from(error).into_response(),
-            Self::Token(refused) => refused,
+            Self::Malformed(description) => Denial::malformed(description).told(),
+            Self::Token(refused) => Denial::from(refused).told(),
         };
-        let Denial { status, error, description, challenge } = refused.into();
+        let challenges = challenges.map(|challenge| (header::WWW_AUTHENTICATE, challenge));
+        (status, AppendHeaders(challenges), no_store(body)).into_response()
+    }
+}
+
+impl Denial {
+    fn told(self) -> (StatusCode, [HeaderValue; 2], BearerErrorBody) {
+        let Self { status, error, description, challenges } = self;
         metrics::counter!("latchkey_oauth_errors_total", "error" => error).increment(1);
-        let body = no_store(BearerErrorBody { error: Some(error), error_description: Some(description) });
-        (status, [(header::WWW_AUTHENTICATE, challenge)], body).into_response()
+        (status, challenges, BearerErrorBody { error: Some(error), error_description: Some(description) })
     }
 }

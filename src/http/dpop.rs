@@ -12,10 +12,9 @@ use super::address::{self, Address};
 use super::oauth::OAuthRefusal;
 use super::site::Site;
 use crate::app::App;
-use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::dpop::refusal::Refusal;
 use crate::domain::dpop::{Presented, nonce};
-use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::domain::oauth_error::OAuthError;
 use crate::model::tenant::TenantSlug;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -62,30 +61,4 @@ pub(super) fn offer_nonce(response: &mut Response, app: &App, address: &Address)
 
 fn reads_proofs(path: &str) -> bool {
     ENDPOINTS.contains(&path) || WITH_ACCESS_TOKEN.iter().any(|start| path.starts_with(start))
-}
-
-/// The value of `WWW-Authenticate` where a bound access token is needed (§7.1), with what was wrong with the one
-/// that came.
-#[must_use]
-pub fn challenge(error: Option<ErrorCode>) -> HeaderValue {
-    let algorithms = ALGORITHMS.join(" ");
-    let challenge = match error {
-        Some(error) => format!("DPoP error=\"{}\", algs=\"{algorithms}\"", error.as_str()),
-        None => format!("DPoP algs=\"{algorithms}\""),
-    };
-    HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("DPoP"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_challenge_names_the_error_and_the_algorithms() {
-        assert_eq!(
-            challenge(Some(ErrorCode::UseDpopNonce)),
-            "DPoP error=\"use_dpop_nonce\", algs=\"ES256 RS256 EdDSA Ed25519\""
-        );
-        assert_eq!(challenge(None), "DPoP algs=\"ES256 RS256 EdDSA Ed25519\"");
-    }
 }

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod basic;
 pub mod bearer;
+mod challenge;
 mod conditional;
 mod connections;
 pub mod dpop;

@@ -18,6 +18,7 @@ use super::within::within;
 use crate::app::App;
 use crate::domain::authenticate_client::PresentedCredentials;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::model::bearer_secret::SecretHash;
 use crate::model::jws::MAX_JWS_BYTES;
 use crate::model::strict_json;
 
@@ -33,7 +34,7 @@ const LONG: [&str; 3] = ["access_token", "jwks", "token"];
 const REPEATABLE: &str = "resource";
 
 /// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 18] = [
+const TEXTS: [&str; 19] = [
     "access_token",
     "client_assertion",
     "client_assertion_type",
@@ -46,6 +47,7 @@ const TEXTS: [&str; 18] = [
     "grant_type",
     "hostname",
     "metadata",
+    "nonce",
     "os",
     "refresh_token",
     REPEATABLE,
@@ -141,7 +143,14 @@ impl Parameters {
             client_secret: self.take_secret("client_secret"),
             assertion_type: self.take("client_assertion_type"),
             assertion: self.take_secret("client_assertion"),
+            device_code: None,
         }
+    }
+
+    /// Returns the hash of a parameter, which stays where it is.
+    pub fn hash_of(&self, name: &str) -> Option<SecretHash> {
+        let found = self.pairs.iter().find(|(given, value)| given == name && !value.is_empty());
+        found.map(|(_, value)| SecretHash::of(value))
     }
 }
 

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::bearer_secret::SecretHash;
+use super::ceiling::Ceiling;
+use super::client_authentication::AssertionAllowance;
 use super::ids::{ClientId, TenantId, UserId};
 use super::key_set::KeySet;
 use super::policy::PolicyChanges;
@@ -145,8 +147,15 @@ pub struct Client {
     pub owner_rights: Option<OwnerRights>,
     /// Whether it may do anything.
     pub enabled: bool,
-    /// What signs its tokens; `None`: the server's default.
+    /// What signs its access tokens; `None`: the server's default.
     pub signing_algorithm: Option<SigningAlgorithm>,
+    /// What signs its ID tokens (`id_token_signed_response_alg`); `None`: what signs its access tokens, if that is of its
+    /// own choice, or the server's default for ID tokens.
+    pub id_token_algorithm: Option<SigningAlgorithm>,
+    /// In what its assertions may deviate from the rules.
+    pub assertion_allowances: Vec<AssertionAllowance>,
+    /// What an administrator set, and neither its owner nor the client itself may exceed.
+    pub ceiling: Ceiling,
     /// Whether all its access tokens must be bound to a key (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
     /// The `aud` values of the resource server that it is: whose tokens it may introspect (RFC 7662 §2.1).
@@ -241,6 +250,9 @@ impl Client {
             owner: None,
             enabled: true,
             signing_algorithm: None,
+            id_token_algorithm: None,
+            assertion_allowances: Vec::new(),
+            ceiling: Ceiling::default(),
             dpop_bound_access_tokens: false,
             introspects: Vec::new(),
             tokens_not_before: None,
@@ -266,6 +278,12 @@ impl Client {
     #[must_use]
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
+    }
+
+    /// Returns `true` if an administrator allows the client this deviation.
+    #[must_use]
+    pub fn is_allowed(&self, allowance: AssertionAllowance) -> bool {
+        self.assertion_allowances.contains(&allowance)
     }
 
     /// Whether the client may use `grant`.

@@ -21,12 +21,12 @@ pub struct ClientMetadata {
     pub auth_method: AuthMethod,
     /// `jwks` or `jwks_uri`
     pub keys: Option<ClientKeys>,
-    /// `grant_types`: those of a device when it names none.
-    pub grant_types: Vec<GrantType>,
+    /// Those of `grant_types` that this server knows; `None` if the member is absent.
+    pub grant_types: Option<Vec<GrantType>>,
     /// `scope`
     pub scopes: Option<ScopeSet>,
     /// `id_token_signed_response_alg` (OpenID Connect Dynamic Client Registration §2).
-    pub signing_algorithm: Option<SigningAlgorithm>,
+    pub id_token_algorithm: Option<SigningAlgorithm>,
     /// `dpop_bound_access_tokens` (RFC 9449 §5.2)
     pub dpop_bound_access_tokens: bool,
     /// What else is kept and shown: addresses, contacts, software.
@@ -78,7 +78,7 @@ impl ClientMetadata {
                 ),
                 None => None,
             },
-            signing_algorithm: match text(members, "id_token_signed_response_alg")? {
+            id_token_algorithm: match text(members, "id_token_signed_response_alg")? {
                 Some(name) => match SigningAlgorithm::parse(name) {
                     None => return unfit("id_token_signed_response_alg is ES256, RS256 or EdDSA."),
                     known => known,
@@ -113,26 +113,18 @@ fn auth_method(members: &Map<String, Value>) -> Read<AuthMethod> {
     AuthMethod::parse(name).map_or_else(|| unfit("This token_endpoint_auth_method is not supported."), Ok)
 }
 
-/// The grants of a device, which no response type belongs to (RFC 7591 §2.1).
-fn grant_types(members: &Map<String, Value>) -> Read<Vec<GrantType>> {
-    let responses = list(members, "response_types")?.unwrap_or_default();
-    if responses.iter().any(|response| *response != "none") {
-        return unfit("The grants of this server have no response type.");
-    }
-    let Some(names) = list(members, "grant_types")? else {
-        return Ok(vec![GrantType::DeviceCode, GrantType::RefreshToken]);
-    };
+/// Reads the grants. One that this server does not know is left out, and with it its response type: no grant of this
+/// server has one (RFC 7591 §2.1, §3.2.1).
+fn grant_types(members: &Map<String, Value>) -> Read<Option<Vec<GrantType>>> {
+    list(members, "response_types")?;
+    let Some(names) = list(members, "grant_types")? else { return Ok(None) };
     let mut grants = Vec::new();
-    for name in names {
-        match GrantType::parse(name) {
-            Some(grant @ (GrantType::DeviceCode | GrantType::RefreshToken)) if !grants.contains(&grant) => {
-                grants.push(grant);
-            }
-            Some(GrantType::DeviceCode | GrantType::RefreshToken) => {}
-            _ => return unfit("A grant type is not open to clients that register themselves."),
+    for grant in names.into_iter().filter_map(GrantType::parse) {
+        if !grants.contains(&grant) {
+            grants.push(grant);
         }
     }
-    Ok(grants)
+    Ok(Some(grants))
 }
 
 fn keys(members: &Map<String, Value>) -> Read<Option<ClientKeys>> {
@@ -208,7 +200,7 @@ mod tests {
             read(&json!({"unknown": [1], "client_name#de": "Fernseher", "contacts": null})).unwrap();
         assert_eq!(metadata.name.as_deref(), Some("Fernseher"));
         assert_eq!(metadata.auth_method, AuthMethod::ClientSecretBasic);
-        assert_eq!(metadata.grant_types, [GrantType::DeviceCode, GrantType::RefreshToken]);
+        assert_eq!(metadata.grant_types, None);
         assert!(metadata.shown.is_empty() && metadata.scopes.is_none());
     }
 
@@ -231,12 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn grants_and_response_types_agree() {
-        assert!(read(&json!({"grant_types": ["refresh_token"], "response_types": ["none"]})).is_ok());
+    fn grants_and_response_types_that_are_unknown_are_left_out() {
+        let many = json!({"grant_types": ["authorization_code", "refresh_token", "refresh_token", "implicit"],
+                          "response_types": ["code", "none"]});
+        assert_eq!(read(&many).unwrap().grant_types, Some(vec![GrantType::RefreshToken]));
         for bad in [
-            json!({"response_types": ["code"]}),
-            json!({"grant_types": ["authorization_code"]}),
-            json!({"grant_types": ["client_credentials"]}),
+            json!({"response_types": "code"}),
+            json!({"grant_types": [1]}),
             json!({"grant_types": "refresh_token"}),
             json!({"jwks": {}, "jwks_uri": "https://a.example/"}),
             json!({"contacts": vec!["x"; 11]}),

@@ -22,7 +22,10 @@ pub enum UnfitKeySet {
     /// It is no set, or one without keys, or with too many.
     #[error("a JWK Set is a JSON object whose member keys lists 1 to 10 keys")]
     NoSet,
-    /// A key is not one that this server verifies with.
+    /// It holds a private key.
+    #[error("a JWK Set to register must hold public keys only; never send a private key")]
+    PrivateKey,
+    /// None of its keys is one that this server verifies with.
     #[error(transparent)]
     UnusableKey(#[from] UnusableJwk),
     /// A key is named in a way that cannot work.
@@ -46,17 +49,32 @@ impl KeySet {
         Some(Self::usable(&set))
     }
 
-    /// Every key of a set that is to be registered; each must be usable.
-    pub fn register(set: &Value) -> Result<Self, UnfitKeySet> {
-        let keys = set.get("keys").and_then(Value::as_array).ok_or(UnfitKeySet::NoSet)?;
+    /// Returns a set that is to be registered as it is stored: with the keys that can be used. Others are left out, for
+    /// a set may hold keys that only others understand (RFC 7517 §5). A set without one that can be used is rejected,
+    /// and so is a private key, which somebody must hear of.
+    pub fn register(set: &Value) -> Result<Value, UnfitKeySet> {
+        let all = set.get("keys").and_then(Value::as_array).filter(|all| !all.is_empty());
+        let all = all.ok_or(UnfitKeySet::NoSet)?.iter().filter_map(Value::as_object);
+        let mut kept = Vec::new();
+        let mut keys = Vec::new();
+        for jwk in all {
+            if is_private(jwk) {
+                return Err(UnfitKeySet::PrivateKey);
+            }
+            if let Ok(key) = named(jwk) {
+                kept.push(Value::Object(jwk.clone()));
+                keys.push(key);
+            }
+        }
+        if kept.is_empty() {
+            return Err(UnusableJwk.into());
+        }
+        let mut stored = set.clone();
+        stored["keys"] = Value::Array(kept);
         // Postgres cannot store U+0000 in JSON, however it is written.
-        if !(1..=MAX_KEYS).contains(&keys.len()) || set.to_string().contains("\\u0000") {
+        if keys.len() > MAX_KEYS || stored.to_string().contains("\\u0000") {
             return Err(UnfitKeySet::NoSet);
         }
-        let keys: Vec<_> = keys
-            .iter()
-            .map(|jwk| named(jwk.as_object().ok_or(UnfitKeySet::NoSet)?))
-            .collect::<Result<_, _>>()?;
         let mut seen = HashSet::new();
         let fits = |kid: &String| {
             (1..=MAX_KID_BYTES).contains(&kid.len())
@@ -64,7 +82,7 @@ impl KeySet {
                 && seen.insert(kid.clone())
         };
         if keys.iter().filter_map(|(kid, _)| kid.as_ref()).all(fits) {
-            Ok(Self(keys))
+            Ok(stored)
         } else {
             Err(UnfitKeySet::UnfitKid)
         }
@@ -90,6 +108,12 @@ impl KeySet {
     pub fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.0.iter().map(|(_, key)| key)
     }
+}
+
+/// Returns `true` for the private half of a key pair (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2).
+fn is_private(jwk: &Map<String, Value>) -> bool {
+    let is_pair = ["EC", "OKP", "RSA"].contains(&jwk.get("kty").and_then(Value::as_str).unwrap_or_default());
+    is_pair && jwk.contains_key("d")
 }
 
 fn named(jwk: &Map<String, Value>) -> Result<(Option<String>, VerifyingKey), UnfitKeySet> {
@@ -121,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_to_register_has_usable_keys_alone_and_names_each_once() {
+    fn a_set_to_register_has_usable_keys_and_names_each_once() {
         let mut private = es256("a");
         private["d"] = json!("AA");
         let numbered = json!({"kid": 1, "kty": "EC"});
@@ -130,12 +154,13 @@ mod tests {
             (json!([]), UnfitKeySet::NoSet),
             (json!({}), UnfitKeySet::NoSet),
             (json!({"keys": []}), UnfitKeySet::NoSet),
-            (json!({"keys": ["x"]}), UnfitKeySet::NoSet),
+            (json!({"keys": ["x"]}), UnfitKeySet::UnusableKey(UnusableJwk)),
             (json!({"keys": many}), UnfitKeySet::NoSet),
             (json!({"keys": [es256("a")], "x": "\0"}), UnfitKeySet::NoSet),
-            (json!({"keys": [es256("a"), private]}), UnfitKeySet::UnusableKey(UnusableJwk)),
+            (json!({"keys": [es256("a"), private]}), UnfitKeySet::PrivateKey),
+            (json!({"keys": [{"kty": "EC", "crv": "P-384"}]}), UnfitKeySet::UnusableKey(UnusableJwk)),
             (json!({"keys": [{"kty": "oct", "k": "AAAA"}]}), UnfitKeySet::UnusableKey(UnusableJwk)),
-            (json!({"keys": [numbered]}), UnfitKeySet::UnfitKid),
+            (json!({"keys": [numbered]}), UnfitKeySet::UnusableKey(UnusableJwk)),
             (json!({"keys": [es256("a"), es256("a")]}), UnfitKeySet::UnfitKid),
             (json!({"keys": [es256("")]}), UnfitKeySet::UnfitKid),
             (json!({"keys": [es256("a\nb")]}), UnfitKeySet::UnfitKid),
@@ -143,8 +168,26 @@ mod tests {
         ] {
             assert_eq!(KeySet::register(&set).err(), Some(refusal), "{set}");
         }
-        let set = json!({"keys": [es256("a"), jwk(SigningAlgorithm::EdDsa, None)]});
-        assert_eq!(KeySet::register(&set).unwrap().keys().count(), 2);
+        let set = json!({"keys": [es256("a"), jwk(SigningAlgorithm::EdDsa, None)], "more": 1});
+        assert_eq!(KeySet::register(&set).unwrap(), set);
+    }
+
+    #[test]
+    fn keys_of_a_foreign_kind_are_left_out_of_a_set_to_register() {
+        let good = es256("a");
+        let encryption = json!({"kty": "EC", "crv": "P-256", "use": "enc", "x": good["x"], "y": good["y"]});
+        for foreign in [
+            json!({"kty": "oct", "k": "AAAA"}),
+            json!({"kty": "new"}),
+            json!({"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}),
+            json!({"kty": "OKP", "crv": "X25519", "x": "AA"}),
+            encryption,
+            json!({"kid": 1, "kty": "EC"}),
+            json!(7),
+        ] {
+            let stored = KeySet::register(&json!({"keys": [foreign, good]})).unwrap();
+            assert_eq!(stored, json!({"keys": [good]}), "{foreign}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::random;
 pub enum SigningAlgorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256, 3072 bits.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits, as every library takes.
     Rs256,
     /// EdDSA on Ed25519 (RFC 8037).
     EdDsa,
@@ -73,11 +73,11 @@ pub struct NewKeyPair {
 pub struct KeyGenerationFailed;
 
 impl NewKeyPair {
-    /// Makes a key pair. RSA takes some tenths of a second.
+    /// Makes a key pair. RSA takes about a tenth of a second.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyGenerationFailed> {
         match algorithm {
             SigningAlgorithm::Es256 => Self::p256(),
-            SigningAlgorithm::Rs256 => Self::rsa3072(),
+            SigningAlgorithm::Rs256 => Self::rsa2048(),
             SigningAlgorithm::EdDsa => Self::ed25519(),
         }
         .ok_or(KeyGenerationFailed)
@@ -93,8 +93,8 @@ impl NewKeyPair {
         Some(Self::new(SigningAlgorithm::Es256, members, der.as_ref()))
     }
 
-    fn rsa3072() -> Option<Self> {
-        let pair = RsaKeyPair::generate(KeySize::Rsa3072).ok()?;
+    fn rsa2048() -> Option<Self> {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).ok()?;
         let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().ok()?;
         let components: PublicKeyComponents<Vec<u8>> = PublicKeyComponents::from(pair.public_key());
         let members = json!({"e": encode(&components.e), "kty": "RSA", "n": encode(&components.n)});

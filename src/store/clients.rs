@@ -12,7 +12,10 @@ use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::policy::PolicyChanges;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
-use row::{ClientRow, grant_names, published_keys, registered_keys, registered_metadata, registration_token};
+use row::{
+    ClientRow, allowance_names, ceiling, grant_names, published_keys, registered_keys, registered_metadata,
+    registration_token,
+};
 
 /// The client with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
@@ -31,6 +34,7 @@ pub async fn find_stored(
                   c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
                   c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
                   c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
+                  c.ceiling, c.id_token_signing_alg, c.assertion_allowances,
                   c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
            FROM clients c LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.owner_user_id
            WHERE c.tenant_id = $1 AND c.client_id = $2"#,
@@ -68,6 +72,7 @@ pub async fn list(
                   c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
                   c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
                   c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
+                  c.ceiling, c.id_token_signing_alg, c.assertion_allowances,
                   c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
            FROM clients c LEFT JOIN users u ON u.tenant_id = c.tenant_id AND u.id = c.owner_user_id
            WHERE c.tenant_id = $1
@@ -121,9 +126,10 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
                               scope_policy, first_party, owner_user_id, enabled, signing_alg,
                               previous_secret_hash, jwks, jwks_uri, dpop_bound_access_tokens, introspects,
                               tokens_not_before, policy, registered_dynamically, registration_token_hash,
-                              registered_metadata, created_at, updated_at)
+                              registered_metadata, ceiling, id_token_signing_alg, assertion_allowances,
+                              created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $23, $23)
+                 $22, $24, $25, $26, $23, $23)
          ON CONFLICT DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -147,7 +153,10 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.registration.is_some(),
         registration_token(client),
         registered_metadata(client),
-        now
+        now,
+        ceiling(client),
+        client.id_token_algorithm.map(SigningAlgorithm::as_str),
+        &allowance_names(client)
     )
     .execute(db)
     .await?;
@@ -173,7 +182,8 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
                             previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
                             introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15,
                             scope_policy = $16, first_party = $17, owner_user_id = $18, signing_alg = $19,
-                            registered_metadata = $20, version = version + 1
+                            registered_metadata = $20, ceiling = $21, id_token_signing_alg = $22,
+                            assertion_allowances = $23, version = version + 1
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -194,7 +204,10 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.first_party,
         client.owner.map(|owner| owner.0),
         client.signing_algorithm.map(SigningAlgorithm::as_str),
-        registered_metadata(client)
+        registered_metadata(client),
+        ceiling(client),
+        client.id_token_algorithm.map(SigningAlgorithm::as_str),
+        &allowance_names(client)
     )
     .execute(db)
     .await?;

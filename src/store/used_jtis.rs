@@ -25,6 +25,49 @@ pub async fn spend(
     Ok(spent.rows_affected() == 1)
 }
 
+/// Notes that a proof was used in the flow of this device code, if it is about one. Returns `true` if it was not used
+/// before, or only in this flow.
+pub async fn spend_in_flow(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    jti: SecretHash,
+    expires_at: DateTime<Utc>,
+    device_code: Option<SecretHash>,
+) -> Result<bool> {
+    let flow = device_code.map(|code| code.0.to_vec());
+    let fits = sqlx::query_scalar!(
+        r#"WITH spent AS (
+               INSERT INTO used_jtis (tenant_id, jti_hash, expires_at, flow) VALUES ($1, $2, $3, $4)
+               ON CONFLICT DO NOTHING RETURNING true
+           )
+           SELECT EXISTS (SELECT FROM spent)
+               OR EXISTS (SELECT FROM used_jtis WHERE tenant_id = $1 AND jti_hash = $2 AND flow = $4) AS "fits!""#,
+        tenant.0,
+        &jti.0[..],
+        expires_at,
+        flow
+    );
+    Ok(fits.fetch_one(db).await?)
+}
+
+/// Binds a proof that was used to the flow of this device code, unless it has one.
+pub async fn bind(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    jti: SecretHash,
+    device_code: SecretHash,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE used_jtis SET flow = $3 WHERE tenant_id = $1 AND jti_hash = $2 AND flow IS NULL",
+        tenant.0,
+        &jti.0[..],
+        &device_code.0[..]
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Deletes a batch of proofs' names that expired before `before`.
 pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query!(

@@ -52,12 +52,12 @@ async fn answers_of_the_protocol_may_be_read_from_anywhere_refusals_too() {
     for (path, form, status) in [
         (start, &[("client_id", "tv")][..], 200),
         (start, &[("client_id", "tv")], 429),
-        (start, &[("client_id", "nobody")], 401),
+        (start, &[("client_id", "nobody")], 400),
         (start, &[("client_id", &large)], 413),
         (token, &[("client_id", "tv"), ("grant_type", DEVICE_GRANT), ("device_code", "x")], 400),
-        (token, &[("client_id", "nobody"), ("grant_type", DEVICE_GRANT)], 401),
+        (token, &[("client_id", "nobody"), ("grant_type", DEVICE_GRANT)], 400),
         ("/oauth/revoke", &[("client_id", "tv"), ("token", "x")], 200),
-        ("/oauth/revoke", &[("client_id", "nobody"), ("token", "x")], 401),
+        ("/oauth/revoke", &[("client_id", "nobody"), ("token", "x")], 400),
         ("/oauth/userinfo", &[], 401),
         ("/oauth/userinfo", &[("access_token", "x")], 401),
     ] {

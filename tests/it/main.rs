@@ -33,6 +33,7 @@ mod rfc6749_malformed_bodies;
 mod rfc6749_refresh;
 mod rfc6749_refresh_grace;
 mod rfc6749_refresh_races;
+mod rfc6750_challenges;
 mod rfc7009_revocation;
 mod rfc7517_jwks;
 mod rfc7523_client_assertions;

@@ -7,7 +7,7 @@ use latchkey::model::client::Client;
 use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestServer, jwt};
+use crate::support::{Answer, Device, TestServer, jwt};
 
 async fn claims(server: &TestServer, tokens: &Answer) -> Value {
     jwt::verify(server, &server.base, &tokens.string("id_token")).await.1
@@ -41,8 +41,80 @@ async fn an_id_token_has_what_the_specification_requires() {
     assert_eq!(claims["amr"], json!(["pwd"]));
     let subject = claims["sub"].as_str().unwrap();
     assert!(subject.is_ascii() && subject.len() <= 255);
+    assert!(claims["jti"].as_str().is_some_and(|jti| !jti.is_empty()));
     // No request carried a nonce, so none comes back.
     assert!(claims.get("nonce").is_none());
+}
+
+#[tokio::test]
+async fn a_nonce_comes_back_in_the_id_token_of_its_code_alone() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    // Without `offline_access` the tokens are issued on another path.
+    for scope in ["openid offline_access", "openid"] {
+        for nonce in ["n-0S6_WzA2Mj", &"ü".repeat(512)] {
+            let codes = tv.ask(&[("scope", scope), ("nonce", nonce)]).await;
+            ada.approve(&codes.string("user_code")).await;
+            let tokens = tv.poll_code(&codes.string("device_code"), &[]).await;
+            assert_eq!(claims(&server, &tokens).await["nonce"], nonce, "{scope}");
+            if scope.contains("offline_access") {
+                let refreshed = tv.refresh(&tokens.string("refresh_token")).await;
+                assert!(claims(&server, &refreshed).await.get("nonce").is_none());
+            }
+        }
+    }
+    tv.ask(&[("nonce", &"n".repeat(513))]).await.must_be_error("invalid_request");
+    let empty = tv.ask(&[("scope", "openid"), ("nonce", "")]).await;
+    ada.approve(&empty.string("user_code")).await;
+    let tokens = tv.poll_code(&empty.string("device_code"), &[]).await;
+    assert!(claims(&server, &tokens).await.get("nonce").is_none());
+}
+
+#[tokio::test]
+async fn every_id_token_has_a_name_of_its_own() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let first = tv.connect(&ada, "openid offline_access").await;
+    let second = tv.refresh(&first.string("refresh_token")).await;
+    let access = jwt::verify(&server, &server.base, &first.string("access_token")).await.1;
+    let (first, second) = (claims(&server, &first).await, claims(&server, &second).await);
+    assert!(first["jti"] != second["jti"] && first["jti"] != access["jti"], "{first} {second} {access}");
+}
+
+#[tokio::test]
+async fn an_id_token_is_signed_with_rs256_unless_its_client_is_registered_otherwise() {
+    let server = TestServer::start().await;
+    let ada = server.ada().await;
+    let alg = async |device: &Device, token: &str| {
+        let tokens = device.connect(&ada, "openid").await;
+        format!("{:?}", jwt::verify(&server, &server.base, &tokens.string(token)).await.0.alg)
+    };
+    for (id, access, id_token, expected) in [
+        ("neither", None, None, ("ES256", "RS256")),
+        ("both", Some(SigningAlgorithm::EdDsa), None, ("EdDSA", "EdDSA")),
+        ("ids", None, Some(SigningAlgorithm::Es256), ("ES256", "ES256")),
+        ("each", Some(SigningAlgorithm::Rs256), Some(SigningAlgorithm::EdDsa), ("RS256", "EdDSA")),
+    ] {
+        let choice = |client: &mut Client| {
+            client.signing_algorithm = access;
+            client.id_token_algorithm = id_token;
+        };
+        let device = server.client(id, "openid", choice).await;
+        let found = (alg(&device, "access_token").await, alg(&device, "id_token").await);
+        assert_eq!((found.0.as_str(), found.1.as_str()), expected, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_default_algorithm_of_id_tokens_is_a_setting() {
+    let server = TestServer::with(|config| {
+        config.tokens.id_token_signing_algorithm = SigningAlgorithm::Es256;
+    })
+    .await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let tokens = tv.connect(&ada, "openid").await;
+    let (header, _) = jwt::verify(&server, &server.base, &tokens.string("id_token")).await;
+    assert_eq!(header.alg, jsonwebtoken::Algorithm::ES256);
 }
 
 #[tokio::test]

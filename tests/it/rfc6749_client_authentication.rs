@@ -1,10 +1,16 @@
-//! RFC 6749 §2.3: a client proves who it is, in the one way it is registered for.
+//! RFC 6749 §2.3: a client proves who it is; a secret is taken in the header and in the body.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use latchkey::domain::audit::By;
+use latchkey::domain::policies;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::AuthMethod;
+use latchkey::model::policy::PolicyChanges;
+use latchkey::model::tenant::TenantSlug;
+use latchkey::model::version::MeantFor;
 use reqwest::header::AUTHORIZATION;
+use serde_json::json;
 
 use crate::support::device::{BodyType, DEVICE_GRANT, Proof, send};
 use crate::support::{Answer, Device, TestServer};
@@ -32,10 +38,63 @@ fn basic(id: &str, secret: &str) -> String {
 }
 
 #[tokio::test]
-async fn only_the_registered_method_is_accepted() {
+async fn a_secret_is_accepted_in_the_header_and_in_the_body() {
+    let server = TestServer::start().await;
+    for (id, method) in [("header", AuthMethod::ClientSecretBasic), ("body", AuthMethod::ClientSecretPost)] {
+        let device = confidential(&server, id, method, "s3cret").await;
+        for (right, wrong) in [
+            (Proof::Post("s3cret".to_owned()), Proof::Post("wrong".to_owned())),
+            (Proof::Basic("s3cret".to_owned()), Proof::Basic("wrong".to_owned())),
+        ] {
+            let started = device.with_proof(right.clone()).start("openid").await;
+            device.with_proof(right).poll(&started).await.must_be_error("authorization_pending");
+            device.with_proof(wrong).poll(&started).await.must_be_error("invalid_client");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_or_tenant_can_insist_on_the_registered_method() {
+    let strict = json!({"client_authentication": {"secret_in": "as_registered"}});
+    let strict: PolicyChanges = serde_json::from_value(strict).expect("a policy");
+    let server = TestServer::start().await;
+    let tenant = server.app.cached.tenant(&server.app.db, &TenantSlug::root()).await.unwrap().unwrap();
+    let lenient = confidential(&server, "lenient", AuthMethod::ClientSecretBasic, "s3cret").await;
+    let device = confidential(&server, "strict", AuthMethod::ClientSecretBasic, "s3cret").await;
+    server.change_client("strict", |client| client.policy = strict.clone()).await;
+    let by_body = Proof::Post("s3cret".to_owned());
+    assert_eq!(device.ask(&[]).await.status, 200);
+    device.with_proof(by_body.clone()).ask(&[]).await.must_be_error("invalid_client");
+    assert_eq!(lenient.with_proof(by_body.clone()).ask(&[]).await.status, 200);
+    let changed =
+        policies::change_for_tenant(&server.app, &tenant, strict, &MeantFor::Any, &By::OPERATOR).await;
+    changed.expect("the policy fits");
+    lenient.with_proof(by_body).ask(&[]).await.must_be_error("invalid_client");
+    assert_eq!(lenient.ask(&[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_public_client_may_send_basic_with_nothing_behind_the_colon() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await.with_proof(Proof::Basic(String::new()));
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    let device = confidential(&server, "box", AuthMethod::ClientSecretBasic, "s3cret").await;
+    let refused = device.with_proof(Proof::Basic(String::new())).ask(&[]).await;
+    refused.must_be_error("invalid_client");
+    assert_eq!(refused.status, 401, "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_strict_client_is_refused_the_other_place() {
     let server = TestServer::start().await;
     let by_header = confidential(&server, "header", AuthMethod::ClientSecretBasic, "s3cret").await;
     let by_body = confidential(&server, "body", AuthMethod::ClientSecretPost, "s3cret").await;
+    let strict = json!({"client_authentication": {"secret_in": "as_registered"}});
+    for id in ["header", "body"] {
+        let strict = serde_json::from_value(strict.clone()).expect("a policy");
+        server.change_client(id, |client| client.policy = strict).await;
+    }
     by_header.start("openid").await;
     by_body.start("openid").await;
     for (device, other) in
@@ -50,7 +109,46 @@ async fn only_the_registered_method_is_accepted() {
 }
 
 #[tokio::test]
-async fn every_refused_proof_is_answered_with_a_challenge() {
+async fn a_challenge_answers_the_header_and_introspection_only() {
+    let server = TestServer::start().await;
+    let device = confidential(&server, "box", AuthMethod::ClientSecretBasic, "s3cret").await;
+    let form = [("grant_type", DEVICE_GRANT), ("device_code", "lkd_x"), ("token", "x")];
+    let assertion = [
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", "a.b.c"),
+    ];
+    for path in ["/oauth/device-authorization", "/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+        let by_assertion: Vec<_> = form.iter().chain(&assertion).copied().collect();
+        let bodies = [
+            device.with_proof(Proof::Post("wrong".to_owned())).post(path, &form).await,
+            device.with_proof(Proof::None).post(path, &form).await,
+            send(device.request(path).form(&by_assertion)).await,
+        ];
+        let headers = [
+            authorized(&device, path, &basic("box", "wrong"), &form).await,
+            authorized(&device, path, &basic("box", ""), &form).await,
+            authorized(&device, path, "Basic !!!", &form).await,
+            authorized(&device, path, "Bearer abc", &form).await,
+        ];
+        let expected = if path == "/oauth/introspect" { 401 } else { 400 };
+        for (answer, expected) in
+            bodies.iter().map(|answer| (answer, expected)).chain(headers.iter().map(|answer| (answer, 401)))
+        {
+            assert_eq!(
+                (answer.status.as_u16(), answer.error()),
+                (expected, "invalid_client"),
+                "{path} {answer:?}"
+            );
+            let is_challenged = answer.header("www-authenticate").starts_with("Basic realm=");
+            assert_eq!(is_challenged, expected == 401, "{path} {answer:?}");
+        }
+    }
+    let silent = send(device.request("/oauth/introspect").form(&[("token", "x")])).await;
+    assert_eq!((silent.status.as_u16(), silent.error()), (401, "invalid_client"), "{silent:?}");
+}
+
+#[tokio::test]
+async fn every_refused_proof_in_the_header_is_answered_with_a_challenge() {
     let server = TestServer::start().await;
     let device = confidential(&server, "box", AuthMethod::ClientSecretBasic, "s3cret").await;
     for path in ENDPOINTS {
@@ -114,9 +212,7 @@ async fn the_identifier_in_the_body_may_repeat_the_headers_but_not_contradict_it
 async fn a_public_client_that_sends_a_secret_is_refused() {
     let server = TestServer::start().await;
     let tv = server.tv().await;
-    for proof in
-        [Proof::Post("anything".to_owned()), Proof::Basic("anything".to_owned()), Proof::Basic(String::new())]
-    {
+    for proof in [Proof::Post("anything".to_owned()), Proof::Basic("anything".to_owned())] {
         tv.with_proof(proof).ask(&[]).await.must_be_error("invalid_client");
     }
     // A parameter without a value counts as absent (RFC 6749 §3.2).
@@ -196,7 +292,7 @@ async fn proofs_in_bodies_of_every_type_are_checked_alike() {
         ask("wrong").await.must_be_error("invalid_client");
         ask("s3cret\0").await.must_be_error("invalid_request");
         let by_header = body.fill(device.request(ENDPOINTS[0]), &[("client_id", "box")]);
-        let by_header = by_header.header(AUTHORIZATION, basic("box", "s3cret"));
+        let by_header = by_header.header(AUTHORIZATION, basic("box", "wrong"));
         send(by_header).await.must_be_error("invalid_client");
     }
 }

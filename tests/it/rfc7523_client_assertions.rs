@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use latchkey::domain::clients::{self, ClientError};
 use latchkey::domain::housekeeping::used_jtis;
 use latchkey::model::client::{AuthMethod, Client, ClientKeys};
+use latchkey::model::client_authentication::AssertionAllowance;
 use latchkey::model::ids::ClientId;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -46,6 +47,11 @@ fn must_be_believed(answer: &Answer) {
 
 fn with(mut object: Value, name: &str, value: Value) -> Value {
     object[name] = value;
+    object
+}
+
+fn without(mut object: Value, name: &str) -> Value {
+    object.as_object_mut().expect("an object").remove(name);
     object
 }
 
@@ -156,7 +162,7 @@ async fn a_jti_is_the_clients_own_and_is_forgotten_when_it_cannot_be_used_again(
     let kept = server.rows().await.remove("used_jtis").expect("the table");
     assert!(!kept.contains("same"), "only hashes are kept: {kept}");
 
-    server.clock.advance(359.0);
+    server.clock.advance(179.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 0);
     server.clock.advance(62.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 2);
@@ -182,7 +188,8 @@ async fn an_assertion_that_says_anything_else_is_refused_and_not_used_up() {
         with(good.clone(), "exp", json!(null)),
         with(good.clone(), "exp", json!(now)),
         with(good.clone(), "exp", json!(now - 5)),
-        with(good.clone(), "exp", json!(now + 302)),
+        with(good.clone(), "exp", json!(now + 3602)),
+        without(good.clone(), "jti"),
         with(good.clone(), "exp", json!((now + 60).to_string())),
         with(good.clone(), "iat", json!(now + 62)),
         with(good.clone(), "nbf", json!(now + 62)),
@@ -200,6 +207,99 @@ async fn an_assertion_that_says_anything_else_is_refused_and_not_used_up() {
     assert_eq!(server.rows().await, before);
     // The same jti, had any of them used it up, would be refused now.
     assert_eq!(present(&device, ENDPOINTS[0], &signer.key.sign(signer.header(), good)).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_longest_lifetime_of_an_assertion_is_a_setting() {
+    for (longest, ahead, accepted) in
+        [(3600, 3600, true), (3600, 3602, false), (300, 300, true), (300, 302, false)]
+    {
+        let server = TestServer::with(|config| config.clients.max_assertion_seconds = longest).await;
+        let (device, signer) = robot(&server).await;
+        let exp = server.clock.now().timestamp() + ahead;
+        let assertion = signer.key.sign(signer.header(), with(signer.claims("robot"), "exp", json!(exp)));
+        assert_eq!(
+            present(&device, ENDPOINTS[0], &assertion).await.status == 200,
+            accepted,
+            "{longest} {ahead}"
+        );
+        if !accepted {
+            continue;
+        }
+        // It is remembered for as long as it could be used again.
+        server.clock.advance(f64::from(u32::try_from(ahead).unwrap() - 5));
+        used_jtis::CHORE.clear_batch(&server.app).await.unwrap();
+        present(&device, ENDPOINTS[0], &assertion).await.must_be_error("invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn the_token_endpoint_is_an_audience_for_the_client_that_is_allowed_it() {
+    let server = TestServer::start().await;
+    let (device, signer) = robot(&server).await;
+    let endpoint = format!("{}/oauth/token", server.base);
+    let sign =
+        |aud: &Value| signer.key.sign(signer.header(), with(signer.claims("robot"), "aud", aud.clone()));
+    // As Spring and Authlib, Nimbus, and openid-client 5 send it.
+    let forms = [json!(endpoint), json!([endpoint]), json!([server.base, endpoint])];
+    for aud in &forms {
+        present(&device, ENDPOINTS[0], &sign(aud)).await.must_be_error("invalid_client");
+    }
+    let allow = |client: &mut Client| {
+        client.assertion_allowances = vec![AssertionAllowance::TokenEndpointAudience];
+    };
+    server.change_client("robot", allow).await;
+    for aud in forms.iter().chain(&[json!(server.base)]) {
+        for path in ENDPOINTS {
+            must_be_believed(&present(&device, path, &sign(aud)).await);
+        }
+    }
+    for aud in [json!("https://other.example/oauth/token"), json!([endpoint, "https://other.example"])] {
+        present(&device, ENDPOINTS[0], &sign(&aud)).await.must_be_error("invalid_client");
+    }
+}
+
+#[tokio::test]
+async fn an_assertion_is_repeated_within_one_flow_where_that_is_allowed() {
+    let server = TestServer::start().await;
+    let (device, signer) = robot(&server).await;
+    let poll = async |code: &str, assertion: &str| {
+        let form = [
+            ("grant_type", DEVICE_GRANT),
+            ("device_code", code),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", assertion),
+        ];
+        send(device.request("/oauth/token").form(&form)).await
+    };
+    let allow =
+        |client: &mut Client| client.assertion_allowances = vec![AssertionAllowance::RepeatedAssertion];
+    server.change_client("robot", allow).await;
+    let hour = server.clock.now().timestamp() + 3600;
+    let named = signer.key.sign(signer.header(), with(signer.claims("robot"), "exp", json!(hour)));
+    // zitadel/oidc sends none.
+    let nameless = signer.key.sign(signer.header(), without(signer.claims("robot"), "jti"));
+    for assertion in [named, nameless] {
+        let first = present(&device, ENDPOINTS[0], &assertion).await.string("device_code");
+        let other = device.start("openid").await.device_code;
+        for _ in 0..3 {
+            poll(&first, &assertion).await.must_be_error("authorization_pending");
+            server.clock.advance(6.0);
+        }
+        // Neither another flow nor any other request.
+        poll(&other, &assertion).await.must_be_error("invalid_client");
+        present(&device, ENDPOINTS[0], &assertion).await.must_be_error("invalid_client");
+        // One that is first used by a poll stays with its code.
+        let polls = signer.assertion("robot");
+        poll(&other, &polls).await.must_be_error("authorization_pending");
+        server.clock.advance(6.0);
+        poll(&other, &polls).await.must_be_error("authorization_pending");
+        poll(&first, &polls).await.must_be_error("invalid_client");
+    }
+    server.change_client("robot", |client| client.assertion_allowances = Vec::new()).await;
+    let once = signer.assertion("robot");
+    let code = present(&device, ENDPOINTS[0], &once).await.string("device_code");
+    poll(&code, &once).await.must_be_error("invalid_client");
 }
 
 #[tokio::test]
@@ -482,7 +582,7 @@ async fn keys_and_method_are_registered_together_or_not_at_all() {
         (AuthMethod::PrivateKeyJwt, None, "private_key_jwt"),
         (AuthMethod::None, Some(public.clone()), "private_key_jwt"),
         (AuthMethod::ClientSecretBasic, published("https://keys.example.org/"), "private_key_jwt"),
-        (AuthMethod::PrivateKeyJwt, Some(private), "public JWK"),
+        (AuthMethod::PrivateKeyJwt, Some(private), "public keys"),
         (AuthMethod::PrivateKeyJwt, Some(symmetric), "public JWK"),
         (AuthMethod::PrivateKeyJwt, Some(ClientKeys::Registered(json!({"keys": []}).into())), "1 to 10 keys"),
         (AuthMethod::PrivateKeyJwt, published("http://keys.example.org/"), "https"),

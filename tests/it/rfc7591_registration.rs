@@ -3,12 +3,14 @@
 use chrono::TimeDelta;
 use latchkey::domain::audit::By;
 use latchkey::domain::clients::registration_tokens;
+use latchkey::model::client::GrantType;
+use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::device::{Proof, send};
-use crate::support::{Answer, Device, TestServer};
+use crate::support::{Answer, Device, TestServer, jwt};
 
 async fn open_server() -> TestServer {
     TestServer::with(|config| config.registration.enabled = true).await
@@ -93,7 +95,7 @@ async fn metadata_that_is_not_possible_is_refused_and_costs_no_use() {
     for (error, body) in [
         ("invalid_client_metadata", json!({"grant_types": ["authorization_code"]})),
         ("invalid_client_metadata", json!({"grant_types": ["client_credentials"]})),
-        ("invalid_client_metadata", json!({"response_types": ["code"]})),
+        ("invalid_client_metadata", json!({"response_types": "code"})),
         ("invalid_client_metadata", json!({"scope": "admin"})),
         ("invalid_client_metadata", json!({"logo_uri": "javascript:alert(1)"})),
         ("invalid_client_metadata", json!({"client_uri": "http://lamp.example/"})),
@@ -107,6 +109,92 @@ async fn metadata_that_is_not_possible_is_refused_and_costs_no_use() {
         register(&server, &token, body.clone()).await.must_be_error(error);
     }
     assert_eq!(register(&server, &token, json!({})).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_registration_that_wants_more_grants_than_are_open_keeps_the_open_ones() {
+    let server = open_server().await;
+    let token = initial_token(&server, 2).await;
+    // What Visual Studio Code sends.
+    let wishes = json!({"client_name": "Editor", "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+        "response_types": ["code"], "redirect_uris": ["http://127.0.0.1:33418/", "https://vscode.dev/redirect"]});
+    let made = register(&server, &token, wishes).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let kept = json!(["refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]);
+    assert_eq!((&made.json["grant_types"], &made.json["response_types"]), (&kept, &json!([])), "{made:?}");
+    let editor = Device::new(server.http.clone(), &server.base, &made.string("client_id"), Proof::None);
+    editor.connect(&server.ada().await, "openid").await;
+}
+
+#[tokio::test]
+async fn a_registration_answers_the_algorithm_of_its_id_tokens() {
+    let server = open_server().await;
+    let token = initial_token(&server, 2).await;
+    let silent = register(&server, &token, json!({"token_endpoint_auth_method": "none"})).await;
+    let es256 = json!({"token_endpoint_auth_method": "none", "id_token_signed_response_alg": "ES256"});
+    let es256 = register(&server, &token, es256).await;
+    let ada = server.ada().await;
+    for (made, algorithm) in [(silent, "RS256"), (es256, "ES256")] {
+        assert_eq!(made.string("id_token_signed_response_alg"), algorithm);
+        let app = Device::new(server.http.clone(), &server.base, &made.string("client_id"), Proof::None);
+        let tokens = app.connect(&ada, "openid").await;
+        let (header, _) = jwt::verify(&server, &server.base, &tokens.string("id_token")).await;
+        assert_eq!(format!("{:?}", header.alg), algorithm);
+        let (header, _) = jwt::verify(&server, &server.base, &tokens.string("access_token")).await;
+        assert_eq!(format!("{:?}", header.alg), "ES256");
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_not_undo_what_an_administrator_restricted() {
+    let server = open_server().await;
+    let token = initial_token(&server, 1).await;
+    let wishes = json!({"client_name": "Lamp", "token_endpoint_auth_method": "none",
+        "scope": "openid profile email offline_access",
+        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]});
+    let made = register(&server, &token, wishes.clone()).await;
+    let (id, own, uri) = (
+        made.string("client_id"),
+        made.string("registration_access_token"),
+        made.string("registration_client_uri"),
+    );
+    server.scope("videos", None).await;
+    server
+        .change_client(&id, |client| {
+            client.name = "A lamp".to_owned();
+            client.grant_types = vec![GrantType::DeviceCode];
+            client.scopes = ScopeSet::parse("openid email videos").unwrap();
+            client.dpop_bound_access_tokens = true;
+        })
+        .await;
+    let put = async |change: Value| {
+        let mut body = wishes.clone();
+        body["client_id"] = json!(id);
+        body.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        ask(&server, Method::PUT, &uri, &own, Some(body)).await
+    };
+    for (change, scope) in [
+        (json!({}), "email openid"),
+        (json!({"scope": "openid profile"}), "openid"),
+        (
+            json!({"scope": null, "grant_types": null, "dpop_bound_access_tokens": false}),
+            "email openid videos",
+        ),
+        (json!({"scope": "openid videos"}), "openid videos"),
+    ] {
+        let changed = put(change.clone()).await;
+        assert_eq!(changed.status, 200, "{change} {changed:?}");
+        assert_eq!(changed.json["scope"], scope, "{change}");
+        assert_eq!(changed.json["grant_types"], json!(["urn:ietf:params:oauth:grant-type:device_code"]));
+        assert_eq!(
+            (&changed.json["client_name"], &changed.json["dpop_bound_access_tokens"]),
+            (&json!("A lamp"), &json!(true)),
+            "{change}"
+        );
+    }
+    put(json!({"scope": "openid admin"})).await.must_be_error("invalid_client_metadata");
+    put(json!({"grant_types": ["refresh_token"]})).await.must_be_error("invalid_client_metadata");
 }
 
 #[tokio::test]

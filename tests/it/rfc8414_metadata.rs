@@ -51,7 +51,8 @@ async fn the_document_tells_what_the_defaults_would_not() {
     // RFC 8414 §2: must be there with a method that signs.
     let algorithms = words(&document, "token_endpoint_auth_signing_alg_values_supported");
     assert_eq!(algorithms, ["ES256", "RS256", "Ed25519", "EdDSA"]);
-    assert!(words(&document, "scopes_supported").contains(&"openid".to_owned()));
+    assert_eq!(words(&document, "scopes_supported"), ["email", "offline_access", "openid", "profile"]);
+    assert_eq!(words(&document, "ui_locales_supported"), ["en", "de", "zh-Hans"]);
     assert!(document.get("response_types_supported").is_some());
     assert!(document.get("authorization_endpoint").is_none());
 }

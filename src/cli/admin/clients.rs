@@ -13,6 +13,7 @@ use crate::domain::audit::By;
 use crate::domain::clients::{self, secrets};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
+use crate::model::client_authentication::AssertionAllowance;
 use crate::model::ids::{ClientId, TenantId};
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
@@ -52,9 +53,15 @@ pub(super) struct CreateClient {
     /// Scopes it may have, separated by spaces; may be repeated.
     #[arg(long, value_name = "SCOPES")]
     scope: Vec<String>,
-    /// What signs its tokens: ES256, RS256 or EdDSA; the server's default when absent.
+    /// Algorithm of its access tokens, and of its ID tokens unless given: ES256, RS256 or `EdDSA`
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
+    /// Algorithm of its ID tokens [default: RS256]; ES256 is recommended where the client supports it
+    #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
+    id_token_signing_algorithm: Option<SigningAlgorithm>,
+    /// Let its assertions deviate from the rules: `token_endpoint_audience`, `repeated_assertion`; can be repeated
+    #[arg(long, value_name = "NAME", value_parser = parse_allowance)]
+    allow: Vec<AssertionAllowance>,
     /// All its access tokens must be bound to a key of the device (RFC 9449).
     #[arg(long)]
     dpop_bound: bool,
@@ -100,6 +107,15 @@ pub(super) struct SetClientKeys {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct SetClientAllowances {
+    /// The client.
+    id: String,
+    /// `token_endpoint_audience` or `repeated_assertion`; can be repeated. Those that are not named end.
+    #[arg(long, value_name = "NAME", value_parser = parse_allowance)]
+    allow: Vec<AssertionAllowance>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SetClient {
     /// The client.
     id: String,
@@ -122,6 +138,11 @@ fn parse_grant(text: &str) -> Result<GrantType, String> {
         _ => GrantType::parse(text)
             .ok_or_else(|| "a grant is device_code, refresh_token or client_credentials".to_owned()),
     }
+}
+
+fn parse_allowance(text: &str) -> Result<AssertionAllowance, String> {
+    AssertionAllowance::parse(text)
+        .ok_or_else(|| "an allowance is token_endpoint_audience or repeated_assertion".to_owned())
 }
 
 pub(super) fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
@@ -150,6 +171,8 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         scope_policy: if new.inherit { ScopePolicy::Inherit } else { ScopePolicy::Explicit },
         first_party: new.first_party,
         signing_algorithm: new.signing_algorithm,
+        id_token_algorithm: new.id_token_signing_algorithm,
+        assertion_allowances: new.allow,
         dpop_bound_access_tokens: new.dpop_bound,
         introspects: new.introspects,
         ..Client::public(tenant, client_id)
@@ -190,6 +213,16 @@ pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClie
     let keys = change.keys.read()?;
     clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.keys = keys).await?;
     Ok((format!("client {} has new keys", change.id), json!({"client_id": change.id})))
+}
+
+pub(super) async fn set_client_allowances(app: &App, tenant: TenantId, change: SetClientAllowances) -> Done {
+    let client = find(app, tenant, &change.id).await?;
+    let names: Vec<_> = change.allow.iter().map(|allowance| allowance.as_str()).collect();
+    let document = json!({"client_id": change.id, "assertion_allowances": names});
+    let said = if names.is_empty() { "none".to_owned() } else { names.join(" ") };
+    let allow = |client: &mut Client| client.assertion_allowances = change.allow;
+    clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, allow).await?;
+    Ok((format!("Changed the allowances of client {}: {said}", client.client_id), document))
 }
 
 pub(super) async fn rotate_secret(app: &App, tenant: TenantId, client: &OneClient) -> Done {

@@ -83,6 +83,8 @@ enum Command {
     SetClient(clients::SetClient),
     /// Put other public keys in place of a client's.
     SetClientKeys(clients::SetClientKeys),
+    /// Set in what a client's assertions may deviate from the rules.
+    SetClientAllowances(clients::SetClientAllowances),
     /// Give a client a new secret; the present one stays good beside it until it is retired.
     RotateSecret(clients::OneClient),
     /// End the life of the secret that a client had before its present one.
@@ -200,6 +202,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateClient(new) => clients::create_client(app, tenant, new).await,
         Command::SetClient(change) => clients::set_client(app, tenant, &change).await,
         Command::SetClientKeys(change) => clients::set_client_keys(app, tenant, change).await,
+        Command::SetClientAllowances(change) => clients::set_client_allowances(app, tenant, change).await,
         Command::RotateSecret(client) => clients::rotate_secret(app, tenant, &client).await,
         Command::RetireSecret(client) => clients::retire_secret(app, tenant, &client).await,
         Command::CreateRegistrationToken(new) => {

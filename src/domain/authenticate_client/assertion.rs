@@ -3,10 +3,13 @@
 //! Until the signature is verified, every refusal is the same for all clients, known or not. Then only the client
 //! itself can be listening, and is told what is wrong with its assertion.
 
+mod claims;
+
 use std::sync::{Arc, LazyLock};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value};
+use chrono::TimeDelta;
+use claims::{Fit, MAX_SKEW, Rules, check};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::config;
@@ -15,6 +18,8 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tenants;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::{AuthMethod, Client};
+use crate::model::client_authentication::AssertionAllowance;
+use crate::model::ids::TenantId;
 use crate::model::jws::UnverifiedJws;
 use crate::model::key_set::KeySet;
 use crate::model::tenant::Tenant;
@@ -24,12 +29,6 @@ use crate::store::used_jtis;
 const EXPLICIT_TYPE: &str = "client-authentication+jwt";
 /// Header members by which a token would bring its own key (RFC 7515 §4.1).
 const OWN_KEYS: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
-/// The longest time before an assertion expires.
-const MAX_LIFETIME: TimeDelta = TimeDelta::minutes(5);
-/// How far the clocks of clients, and those of several servers, may be apart (FAPI 2.0 Security Profile §5.3.2.1).
-const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
-/// The longest `jti`, in bytes.
-const MAX_JTI_BYTES: usize = 256;
 
 /// A refusal of an assertion.
 pub(super) const fn refusal(description: &'static str) -> OAuthError {
@@ -49,14 +48,32 @@ pub(super) fn read(assertion: &str) -> Result<UnverifiedJws<'_>, OAuthError> {
     Ok(jws)
 }
 
-/// Whether the assertion is the client's own, says what it must, and was never used before. Only one that is good
-/// is used up.
+/// An assertion that its client may repeat within one flow.
+#[derive(Clone, Debug)]
+pub(super) struct RepeatableAssertion(SecretHash);
+
+impl RepeatableAssertion {
+    /// Allows the assertion in the flow of this device code.
+    pub(super) async fn bind(
+        &self,
+        app: &App,
+        tenant: TenantId,
+        device_code: SecretHash,
+    ) -> Result<(), OAuthError> {
+        Ok(used_jtis::bind(&app.db, tenant, self.0, device_code).await?)
+    }
+}
+
+/// Checks that the assertion is the client's own, says what it must, and was never used before, or only in the flow of
+/// this device code where an administrator allows that. Only one that is valid is used up. Returns `None` if it proves
+/// nothing.
 pub(super) async fn proves(
     app: &App,
     tenant: &Tenant,
     client: Option<&Client>,
     jws: UnverifiedJws<'_>,
-) -> Result<bool, OAuthError> {
+    device_code: Option<SecretHash>,
+) -> Result<Option<Option<RepeatableAssertion>>, OAuthError> {
     check_type(&jws, &app.config.clients)?;
     let client = client.filter(|client| client.auth_method == AuthMethod::PrivateKeyJwt);
     let wanted = Wanted { kid: jws.header_text("kid"), algorithm: jws.algorithm };
@@ -67,14 +84,36 @@ pub(super) async fn proves(
     };
     let kid = wanted.kid.filter(|_| client.is_some()).map(str::to_owned);
     let candidates = keys.candidates(kid.as_deref(), wanted.algorithm);
-    let (Some(client), Ok(claims)) = (client, jws.verify_by_any(candidates)) else { return Ok(false) };
+    let (Some(client), Ok(claims)) = (client, jws.verify_by_any(candidates)) else { return Ok(None) };
 
-    let now = app.clock.now();
     let client_id = client.client_id.as_str();
-    let jti = check(&claims, client_id, &tenants::issuer(app, tenant), now).map_err(refusal)?;
-    let hash = SecretHash::of(&format!("client_assertion\n{client_id}\n{jti}"));
-    if used_jtis::spend(&app.db, tenant.id, hash, now + MAX_LIFETIME + MAX_SKEW).await? {
-        Ok(true)
+    let issuer = tenants::issuer(app, tenant);
+    let token_endpoint = format!("{issuer}/oauth/token");
+    let rules = Rules {
+        issuer: &issuer,
+        token_endpoint: client
+            .is_allowed(AssertionAllowance::TokenEndpointAudience)
+            .then_some(token_endpoint.as_str()),
+        longest: TimeDelta::seconds(app.config.clients.max_assertion_seconds.into()),
+    };
+    let Fit { jti, expires_at } = check(&claims, client_id, rules, app.clock.now()).map_err(refusal)?;
+    let may_repeat = client.is_allowed(AssertionAllowance::RepeatedAssertion);
+    let hash = match jti {
+        Some(jti) => SecretHash::of(&format!("client_assertion\n{client_id}\n{jti}")),
+        // Of the claims and not of the text: an ECDSA signature can be written in two ways.
+        None if may_repeat => {
+            SecretHash::of(&format!("claims of client_assertion\n{client_id}\n{}", Value::Object(claims)))
+        }
+        None => return Err(refusal("The client assertion needs a jti, a text of 1 to 256 bytes.")),
+    };
+    let forgotten_at = expires_at + MAX_SKEW;
+    let is_fresh = if may_repeat {
+        used_jtis::spend_in_flow(&app.db, tenant.id, hash, forgotten_at, device_code).await?
+    } else {
+        used_jtis::spend(&app.db, tenant.id, hash, forgotten_at).await?
+    };
+    if is_fresh {
+        Ok(Some(may_repeat.then_some(RepeatableAssertion(hash))))
     } else {
         Err(refusal("The client assertion was used before."))
     }
@@ -100,48 +139,6 @@ fn check_type(jws: &UnverifiedJws<'_>, settings: &config::Clients) -> Result<(),
     }
 }
 
-/// The rule: what a verified assertion must say. Gives its `jti`.
-fn check<'a>(
-    claims: &'a Map<String, Value>,
-    client_id: &str,
-    issuer: &str,
-    now: DateTime<Utc>,
-) -> Result<&'a str, &'static str> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if text("iss") != Some(client_id) || text("sub") != Some(client_id) {
-        return Err("The iss and the sub of the client assertion must be the client_id.");
-    }
-    let audience = match claims.get("aud") {
-        Some(Value::Array(several)) if several.len() == 1 => several[0].as_str(),
-        other => other.and_then(Value::as_str),
-    };
-    if audience != Some(issuer) {
-        return Err("The aud of the client assertion must be the issuer of this server and nothing else.");
-    }
-    let expires_at = date(claims, "exp")?.ok_or("The client assertion has no exp.")?;
-    if expires_at <= now {
-        return Err("The client assertion has expired.");
-    }
-    if expires_at - now > MAX_LIFETIME {
-        return Err("The exp of the client assertion is more than 300 seconds ahead.");
-    }
-    if [date(claims, "iat")?, date(claims, "nbf")?].into_iter().flatten().any(|date| date - now > MAX_SKEW) {
-        return Err("The iat or nbf of the client assertion lies in the future.");
-    }
-    text("jti")
-        .filter(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len()))
-        .ok_or("The client assertion needs a jti, a text of 1 to 256 bytes.")
-}
-
-/// A `NumericDate` (RFC 7519 §2); fractions of a second are left out.
-fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, &'static str> {
-    let Some(value) = claims.get(name) else { return Ok(None) };
-    #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no such date exists")]
-    let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
-    let date = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    date.map(Some).ok_or("The dates of the client assertion must be seconds since 1970, as numbers.")
-}
-
 /// One key for each algorithm, to verify what unknown clients send. Whatever they verify is refused: the private
 /// halves stand in RFC 7515 A.2 and A.3 and RFC 8037 A.1.
 static NOBODYS_KEYS: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
@@ -155,104 +152,9 @@ static NOBODYS_KEYS: LazyLock<Arc<KeySet>> = LazyLock::new(|| {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::config::Config;
     use crate::model::signing_key::SigningAlgorithm;
-
-    const ISSUER: &str = "https://login.example.org";
-
-    fn now() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_800_000_000, 500_000_000).unwrap()
-    }
-
-    fn good() -> Value {
-        let now = now().timestamp();
-        json!({"iss": "tv", "sub": "tv", "aud": ISSUER, "exp": now + 60, "iat": now, "nbf": now, "jti": "1"})
-    }
-
-    fn verdict(claims: &Value) -> Result<&str, &'static str> {
-        check(claims.as_object().unwrap(), "tv", ISSUER, now())
-    }
-
-    #[test]
-    fn what_an_assertion_may_say() {
-        let now = now().timestamp();
-        for (name, value) in [
-            ("jti", json!("1")),
-            ("jti", json!("j".repeat(256))),
-            ("aud", json!([ISSUER])),
-            ("exp", json!(now + 1)),
-            ("exp", json!(now + 300)),
-            ("exp", json!(f64::from(u32::try_from(now + 60).unwrap()) + 0.25)),
-            ("iat", json!(now + 60)),
-            ("nbf", json!(now + 60)),
-            ("iat", json!(now - 3600)),
-            ("scope", json!({"unknown": "members"})),
-        ] {
-            let mut claims = good();
-            claims[name] = value;
-            assert!(verdict(&claims).is_ok(), "{claims}");
-        }
-        for optional in ["iat", "nbf"] {
-            let mut claims = good();
-            claims.as_object_mut().unwrap().remove(optional);
-            assert_eq!(verdict(&claims), Ok("1"), "without {optional}");
-        }
-    }
-
-    #[test]
-    fn what_an_assertion_must_not_say() {
-        let now = now().timestamp();
-        let mut bad = Vec::new();
-        for name in ["iss", "sub", "jti"] {
-            bad.extend(
-                [json!(""), json!("TV"), json!("tv "), json!(1), json!(["tv"]), json!(null)]
-                    .map(|value| (name, value)),
-            );
-        }
-        bad.retain(|(name, value)| *name != "jti" || !value.is_string() || *value == "");
-        bad.push(("jti", json!("j".repeat(257))));
-        let token_endpoint = format!("{ISSUER}/oauth/token");
-        bad.extend(
-            [
-                json!(token_endpoint),
-                json!([ISSUER, token_endpoint]),
-                json!([ISSUER, ISSUER]),
-                json!([[ISSUER]]),
-                json!([]),
-                json!([1]),
-                json!(format!("{ISSUER}/")),
-                json!(ISSUER.to_uppercase()),
-                json!(format!("{ISSUER}/t/acme")),
-                json!({}),
-                json!(null),
-            ]
-            .map(|value| ("aud", value)),
-        );
-        for name in ["exp", "iat", "nbf"] {
-            bad.extend(
-                [json!((now + 60).to_string()), json!(null), json!([]), json!(1e300)]
-                    .map(|value| (name, value)),
-            );
-        }
-        bad.extend(
-            [now, now - 1, 0, -1, i64::MIN, now + 301, now + 3600, i64::MAX]
-                .map(|value| ("exp", json!(value))),
-        );
-        bad.extend(["iat", "nbf"].map(|name| (name, json!(now + 61))));
-        for (name, value) in bad {
-            let mut claims = good();
-            claims[name] = value;
-            assert!(verdict(&claims).is_err(), "{claims}");
-        }
-        for required in ["iss", "sub", "aud", "exp", "jti"] {
-            let mut claims = good();
-            claims.as_object_mut().unwrap().remove(required);
-            assert!(verdict(&claims).is_err(), "without {required}");
-        }
-    }
 
     #[test]
     fn only_a_jwt_for_client_authentication_or_of_no_declared_purpose_is_taken() {

@@ -4,15 +4,21 @@ mod assertion;
 mod refusal_log;
 mod secret;
 
+use assertion::RepeatableAssertion;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::oauth_error::{ErrorCode, OAuthError};
+use super::policies;
 use crate::app::App;
+use crate::model::bearer_secret::SecretHash;
 use crate::model::client::{AuthMethod, Client, GrantType};
+use crate::model::client_authentication::CredentialPlace;
 use crate::model::jws::UnverifiedJws;
+use crate::model::policy::client_authentication::SecretIn;
 use crate::model::tenant::Tenant;
 use crate::noted;
 
@@ -32,12 +38,14 @@ pub struct PresentedCredentials {
     pub assertion_type: Option<String>,
     /// `client_assertion` in the body.
     pub assertion: Option<Zeroizing<String>>,
+    /// The device code that the request is about, if it is about one.
+    pub device_code: Option<SecretHash>,
 }
 
 impl PresentedCredentials {
     /// Whether the request does not say who sends it at all.
     fn are_absent(&self) -> bool {
-        let Self { basic, client_id, client_secret, assertion_type, assertion } = self;
+        let Self { basic, client_id, client_secret, assertion_type, assertion, device_code: _ } = self;
         basic.is_none()
             && client_id.is_none()
             && client_secret.is_none()
@@ -48,17 +56,21 @@ impl PresentedCredentials {
 
 /// A client that is who it says, as far as its registration asks for proof. Having one is the proof.
 #[derive(Clone, Debug)]
-pub struct AuthenticatedClient(Arc<Client>);
+pub struct AuthenticatedClient {
+    client: Arc<Client>,
+    place: CredentialPlace,
+    repeatable: Option<RepeatableAssertion>,
+}
 
 impl AuthenticatedClient {
     /// Refuses a client that may not use `grant` (RFC 6749 §5.2). One that is a user's own can do nothing while that
     /// account is shut.
     pub fn require(&self, grant: GrantType) -> Result<(), OAuthError> {
-        if self.0.owner_is_shut() {
+        if self.client.owner_is_shut() {
             let description = "The account that the client belongs to cannot be used.";
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
         }
-        if self.0.may_use(grant) {
+        if self.client.may_use(grant) {
             return Ok(());
         }
         Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant."))
@@ -67,7 +79,24 @@ impl AuthenticatedClient {
     /// The client, to keep it.
     #[must_use]
     pub fn shared(&self) -> Arc<Client> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.client)
+    }
+}
+
+impl AuthenticatedClient {
+    /// Returns where the request showed what the client authenticates with.
+    #[must_use]
+    pub const fn place(&self) -> CredentialPlace {
+        self.place
+    }
+
+    /// Allows the assertion of this request once more in the flow of the device code that the request started, if an
+    /// administrator allows the client to repeat it.
+    pub async fn repeat_in_flow(&self, app: &App, device_code: SecretHash) -> Result<(), OAuthError> {
+        match &self.repeatable {
+            Some(assertion) => assertion.bind(app, self.client.tenant_id, device_code).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -87,7 +116,7 @@ impl Deref for AuthenticatedClient {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        &self.0
+        &self.client
     }
 }
 
@@ -102,7 +131,7 @@ pub async fn authenticate(
     if let Err(error) = &outcome {
         refusal_log::log(app, tenant, &presented, error).await;
     }
-    outcome
+    if presented.basic.is_some() { outcome.map_err(OAuthError::with_challenge) } else { outcome }
 }
 
 async fn prove(
@@ -112,17 +141,39 @@ async fn prove(
 ) -> Result<AuthenticatedClient, OAuthError> {
     let claim = Claim::read(presented)?;
     noted::client(&claim.client_id);
+    let place = claim.place;
     let client = app.cached.client(&app.db, tenant.id, &claim.client_id).await?;
     let client = client.filter(|client| client.enabled);
+    let mut repeatable = None;
     let proven = match claim.proof {
         Proof::None => client.as_ref().is_some_and(|client| client.is_public()),
-        Proof::Secret(method, given) => secret::proves(client.as_deref(), method, given),
-        Proof::Assertion(jws) => assertion::proves(app, tenant, client.as_deref(), jws).await?,
+        Proof::Secret(given) => {
+            secret::proves(client.as_deref(), given)
+                && client.as_ref().is_some_and(|client| may_show_secret(app, tenant, client, place))
+        }
+        Proof::Assertion(jws) => {
+            let proven =
+                assertion::proves(app, tenant, client.as_deref(), jws, presented.device_code).await?;
+            proven.is_some_and(|found| {
+                repeatable = found;
+                true
+            })
+        }
     };
-    client.filter(|_| proven).map(AuthenticatedClient).ok_or(OAuthError::new(
-        ErrorCode::InvalidClient,
-        "The client is unknown or its authentication failed.",
-    ))
+    client.filter(|_| proven).map(|client| AuthenticatedClient { client, place, repeatable }).ok_or(
+        OAuthError::new(ErrorCode::InvalidClient, "The client is unknown or its authentication failed."),
+    )
+}
+
+/// Returns `true` if the client may show its secret in this place: in either, unless its policy, or its tenant's,
+/// insists on the method that it is registered for.
+fn may_show_secret(app: &App, tenant: &Tenant, client: &Client, place: CredentialPlace) -> bool {
+    let registered = match client.auth_method {
+        AuthMethod::ClientSecretBasic => CredentialPlace::Header,
+        _ => CredentialPlace::Body,
+    };
+    place == registered
+        || policies::effective(app, tenant, client).client_authentication.secret_in == SecretIn::Either
 }
 
 /// The same for an endpoint that answers only clients which prove who they are; whoever does not even try fails the
@@ -134,25 +185,26 @@ pub async fn authenticate_confidential(
 ) -> Result<ConfidentialClient, OAuthError> {
     let refuse = || {
         let description = "Only clients that prove who they are may ask here.";
-        OAuthError::new(ErrorCode::InvalidClient, description)
+        OAuthError::new(ErrorCode::UnauthenticatedClient, description)
     };
     if presented.are_absent() {
         return Err(refuse());
     }
-    let client = authenticate(app, tenant, presented).await?;
+    let client = authenticate(app, tenant, presented).await.map_err(OAuthError::with_challenge)?;
     if client.is_public() { Err(refuse()) } else { Ok(ConfidentialClient(client)) }
 }
 
 /// Who the request says it is from, by exactly one method.
 struct Claim<'a> {
     client_id: String,
+    place: CredentialPlace,
     proof: Proof<'a>,
 }
 
 /// What is to prove it.
 enum Proof<'a> {
     None,
-    Secret(AuthMethod, &'a str),
+    Secret(&'a str),
     Assertion(UnverifiedJws<'a>),
 }
 
@@ -160,7 +212,8 @@ impl<'a> Claim<'a> {
     /// Refusals are those of RFC 7521 §4.2.1 and RFC 6749 §5.2: `invalid_request` when the request contradicts
     /// itself or is incomplete, `invalid_client` when a proof is there but none.
     fn read(presented: &'a PresentedCredentials) -> Result<Self, OAuthError> {
-        let PresentedCredentials { basic, client_id, client_secret, assertion_type, assertion } = presented;
+        let PresentedCredentials { basic, client_id, client_secret, assertion_type, assertion, .. } =
+            presented;
         if usize::from(basic.is_some())
             + usize::from(client_secret.is_some())
             + usize::from(assertion.is_some() || assertion_type.is_some())
@@ -191,15 +244,20 @@ impl<'a> Claim<'a> {
             (Some((id, _)), Some(other), _) if id != other => Err(OAuthError::invalid_request(
                 "client_id differs from the client of the Authorization header.",
             )),
+            // Libraries of public clients send their client_id this way too, with nothing behind the colon.
             (Some((client_id, secret)), _, _) => Ok(Self {
                 client_id: client_id.clone(),
-                proof: Proof::Secret(AuthMethod::ClientSecretBasic, secret),
+                place: CredentialPlace::Header,
+                proof: if secret.is_empty() { Proof::None } else { Proof::Secret(secret) },
             }),
             (None, Some(client_id), Some(secret)) => Ok(Self {
                 client_id: client_id.clone(),
-                proof: Proof::Secret(AuthMethod::ClientSecretPost, secret),
+                place: CredentialPlace::Body,
+                proof: Proof::Secret(secret),
             }),
-            (None, Some(client_id), None) => Ok(Self { client_id: client_id.clone(), proof: Proof::None }),
+            (None, Some(client_id), None) => {
+                Ok(Self { client_id: client_id.clone(), place: CredentialPlace::Body, proof: Proof::None })
+            }
             (None, None, _) => Err(OAuthError::invalid_request("client_id is required.")),
         }
     }
@@ -214,6 +272,7 @@ impl<'a> Claim<'a> {
         if client_id.is_some_and(|client_id| client_id != subject) {
             return Err(assertion::refusal("client_id differs from the client of the assertion."));
         }
-        Ok(Self { client_id: subject.to_owned(), proof: Proof::Assertion(jws) })
+        let (client_id, place) = (subject.to_owned(), CredentialPlace::Assertion);
+        Ok(Self { client_id, place, proof: Proof::Assertion(jws) })
     }
 }

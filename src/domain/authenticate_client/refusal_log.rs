@@ -39,14 +39,26 @@ fn reason(client: Option<&Client>, presented: &str, error: &OAuthError) -> &'sta
     match (client, error.code) {
         (None, ErrorCode::InvalidClient) => "client unknown",
         (Some(client), ErrorCode::InvalidClient) if !client.enabled => "client disabled",
-        (Some(client), ErrorCode::InvalidClient) if client.auth_method.as_str() != presented => {
-            "method differs from the registered one"
+        (Some(client), ErrorCode::InvalidClient) if client.auth_method.as_str() == presented => {
+            if takes_secret(presented) {
+                "secret does not match"
+            } else {
+                error.description
+            }
         }
-        (Some(_), ErrorCode::InvalidClient) if presented.starts_with("client_secret") => {
-            "secret does not match"
+        // A secret counts in either place, unless a policy insists on the registered one.
+        (Some(client), ErrorCode::InvalidClient)
+            if takes_secret(client.auth_method.as_str()) && takes_secret(presented) =>
+        {
+            "secret does not match, or the policy insists on the registered method"
         }
+        (Some(_), ErrorCode::InvalidClient) => "method differs from the registered one",
         _ => error.description,
     }
+}
+
+fn takes_secret(method: &str) -> bool {
+    [AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost].iter().any(|one| one.as_str() == method)
 }
 
 /// The client that the request says it is from.
@@ -62,8 +74,17 @@ fn claimed_id(presented: &PresentedCredentials) -> Option<String> {
 
 /// The method by which it authenticates, by its registered name.
 fn presented_method(presented: &PresentedCredentials) -> &'static str {
-    let PresentedCredentials { basic, client_id: _, client_secret, assertion_type, assertion } = presented;
-    match (basic.is_some(), client_secret.is_some(), assertion.is_some() || assertion_type.is_some()) {
+    let PresentedCredentials {
+        basic,
+        client_id: _,
+        client_secret,
+        assertion_type,
+        assertion,
+        device_code: _,
+    } = presented;
+    // Nothing behind the colon is how some public clients send their client_id.
+    let basic = basic.as_ref().is_some_and(|(_, secret)| !secret.is_empty());
+    match (basic, client_secret.is_some(), assertion.is_some() || assertion_type.is_some()) {
         (false, false, false) => AuthMethod::None.as_str(),
         (true, false, false) => AuthMethod::ClientSecretBasic.as_str(),
         (false, true, false) => AuthMethod::ClientSecretPost.as_str(),
@@ -92,7 +113,13 @@ mod tests {
             (None, none, "client unknown"),
             (Some(client(none, false)), none, "client disabled"),
             (Some(client(basic, true)), none, "method differs from the registered one"),
+            (Some(client(none, true)), basic, "method differs from the registered one"),
             (Some(client(basic, true)), basic, "secret does not match"),
+            (
+                Some(client(basic, true)),
+                AuthMethod::ClientSecretPost,
+                "secret does not match, or the policy insists on the registered method",
+            ),
         ] {
             assert_eq!(reason(client.as_ref(), presented.as_str(), &refused), expected);
         }

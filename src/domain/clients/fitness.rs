@@ -82,12 +82,15 @@ fn check_scope(client: &Client, catalogue: &[Scope], name: &str) -> Result<(), C
     Ok(())
 }
 
-/// The rule: who authenticates by key has keys, all of them usable, or an address that they may be fetched from;
+/// The rule: who authenticates by key has keys, of which those that can be used are kept, or an address that they may be fetched from;
 /// nobody else has.
-fn check_keys(app: &App, client: &Client) -> Result<(), ClientError> {
+fn check_keys(app: &App, client: &mut Client) -> Result<(), ClientError> {
     match (&client.keys, client.auth_method) {
         (Some(ClientKeys::Registered(set)), AuthMethod::PrivateKeyJwt) => {
-            drop(KeySet::register(set.document())?);
+            let stored = KeySet::register(set.document())?;
+            if stored != *set.document() {
+                client.keys = Some(ClientKeys::Registered(stored.into()));
+            }
         }
         (Some(ClientKeys::Published(uri)), AuthMethod::PrivateKeyJwt) => app.outbound.check(uri)?,
         (Some(_), _) | (None, AuthMethod::PrivateKeyJwt) => return Err(ClientError::KeysDoNotFitMethod),

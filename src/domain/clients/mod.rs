@@ -16,6 +16,7 @@ use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::{Client, ClientKeys};
 use crate::model::key_set::UnfitKeySet;
 use crate::model::policy::InvalidPolicy;
+use crate::model::signing_key::SigningAlgorithm;
 use crate::model::version::{MeantFor, Stale};
 use crate::outbound::ForbiddenAddress;
 use crate::store::{StoreError, clients};
@@ -71,6 +72,9 @@ pub enum ClientError {
     /// What only the operator's own clients are.
     #[error("a client that belongs to a user is not first-party, and no resource server")]
     OwnedIsNotOurs,
+    /// An administrator has restricted this field.
+    #[error("an administrator has restricted {0}; ask them to change it")]
+    AboveCeiling(&'static str),
     /// The user has as many as one may have.
     #[error("a user may have no more than {0} clients of their own")]
     TooManyOwned(u32),
@@ -126,8 +130,9 @@ async fn insert(
     Ok(secret)
 }
 
-/// Changes a client as `change` says: all but its identifier and how it authenticates. What is already out stays;
-/// everything issued from now on follows.
+/// Changes a client as an administrator says: all but its identifier and how it authenticates. What is already out
+/// stays; everything issued from now on follows. Of a client that its owner or the client itself may change, it is the
+/// ceiling of such changes.
 pub async fn change(
     app: &App,
     client: &Client,
@@ -136,7 +141,13 @@ pub async fn change(
     change: impl FnOnce(&mut Client) + Send,
 ) -> Result<(), ClientError> {
     rewrite(app, client, meant_for, Action::ClientChanged, by, |client| {
+        let before = client.clone();
         change(client);
+        if client.is_unverified() {
+            let mut ceiling = before.ceiling.clone();
+            ceiling.note(&before, client);
+            client.ceiling = ceiling;
+        }
         Ok(())
     })
     .await
@@ -220,6 +231,7 @@ async fn record(
 /// What the audit trail tells of a client; never its secrets.
 fn described(client: &Client) -> Value {
     let grants: Vec<_> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    let allowances: Vec<_> = client.assertion_allowances.iter().map(|allowance| allowance.as_str()).collect();
     json!({
         "name": client.name,
         "auth_method": client.auth_method.as_str(),
@@ -230,7 +242,9 @@ fn described(client: &Client) -> Value {
         "first_party": client.first_party,
         "owner": client.owner,
         "enabled": client.enabled,
-        "signing_algorithm": client.signing_algorithm.map(super::super::model::signing_key::SigningAlgorithm::as_str),
+        "signing_algorithm": client.signing_algorithm.map(SigningAlgorithm::as_str),
+        "id_token_algorithm": client.id_token_algorithm.map(SigningAlgorithm::as_str),
+        "assertion_allowances": allowances,
         "dpop_bound": client.dpop_bound_access_tokens,
         "introspects": client.introspects,
         "policy": client.policy,

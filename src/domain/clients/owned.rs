@@ -1,17 +1,34 @@
 //! Clients that are a user's own: made by the user, for themselves and for others.
 
-use super::{ClientError, insert};
+use super::{ClientError, insert, rewrite};
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::model::audit_event::Action;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::{Client, OwnerRights};
 use crate::model::user::User;
+use crate::model::version::MeantFor;
 use crate::store::{clients, users};
 
 /// Whether the user may make clients: they have the role that the settings name for it.
 #[must_use]
 pub fn may_make(app: &App, user: &User) -> bool {
     app.config.clients.owner_role.as_ref().is_some_and(|role| user.has_role(role))
+}
+
+/// Changes a client as its owner says, below the ceiling that an administrator has set.
+pub async fn change(
+    app: &App,
+    client: &Client,
+    meant_for: &MeantFor,
+    by: &By<'_>,
+    change: impl FnOnce(&mut Client) + Send,
+) -> Result<(), ClientError> {
+    rewrite(app, client, meant_for, Action::ClientChanged, by, |client| {
+        change(client);
+        client.ceiling.exceeded_by(client).map_or(Ok(()), |field| Err(ClientError::AboveCeiling(field)))
+    })
+    .await
 }
 
 /// Registers a client as the user's own, unless they have as many as one may have. A confidential one gets a secret,

@@ -11,7 +11,7 @@ use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::audit_event::{Action, Actor};
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
-use crate::model::client::{Client, DynamicRegistration};
+use crate::model::client::{Client, DynamicRegistration, GrantType};
 use crate::model::client_metadata::{ClientMetadata, UnfitMetadata};
 use crate::model::ids::ClientId;
 use crate::model::request_origin::RequestOrigin;
@@ -87,8 +87,9 @@ pub async fn register(
     client.registration =
         Some(DynamicRegistration { token_hash: Some(access_token.hash()), metadata: Map::new() });
     client.auth_method = metadata.auth_method;
-    let scopes = open_scopes(app, tenant, metadata.scopes.as_ref()).await?;
-    apply(&mut client, metadata, scopes);
+    let scopes = open_scopes(app, tenant, &client, metadata.scopes.as_ref()).await?;
+    let grants = open_grants(&client, metadata.grant_types.clone())?;
+    apply(&mut client, metadata, grants, scopes);
     let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
     let secret = insert(app, &mut transaction, client.clone(), &by).await.map_err(refusal)?;
     transaction.commit().await?;
@@ -130,10 +131,12 @@ pub async fn replace(
     if metadata.auth_method != client.auth_method {
         return Err(invalid("How a client authenticates cannot change; register another client.").into());
     }
-    let scopes = open_scopes(app, tenant, metadata.scopes.as_ref()).await?;
+    let scopes = open_scopes(app, tenant, client, metadata.scopes.as_ref()).await?;
+    let grants = open_grants(client, metadata.grant_types.clone())?;
     let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
     rewrite(app, client, &MeantFor::Any, Action::ClientChanged, &by, |client| {
-        apply(client, metadata, scopes);
+        apply(client, metadata, grants, scopes);
+        client.ceiling.clone().cap(client);
         Ok(())
     })
     .await
@@ -178,9 +181,28 @@ fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(
     Ok(())
 }
 
+/// The grants that a client which registers itself gets: those of its wishes that are open to it (RFC 7591 §3.2.1), or
+/// those of a device. Rejects a registration that would be left with none.
+fn open_grants(client: &Client, asked: Option<Vec<GrantType>>) -> Result<Vec<GrantType>, OAuthError> {
+    let usual = || vec![GrantType::DeviceCode, GrantType::RefreshToken];
+    let open = client.ceiling.grant_types().unwrap_or_else(usual);
+    let Some(asked) = asked else { return Ok(open) };
+    let kept: Vec<_> = asked.into_iter().filter(|grant| open.contains(grant)).collect();
+    if kept.is_empty() {
+        return Err(invalid("None of the grant types is open to clients that register themselves."));
+    }
+    Ok(kept)
+}
+
 /// The scopes that a client which registers itself gets: what it asks for, if that is open to such clients, or all
-/// that is.
-async fn open_scopes(app: &App, tenant: &Tenant, asked: Option<&ScopeSet>) -> Result<ScopeSet, OAuthError> {
+/// that is. What an administrator gave the client is open to it.
+async fn open_scopes(
+    app: &App,
+    tenant: &Tenant,
+    client: &Client,
+    asked: Option<&ScopeSet>,
+) -> Result<ScopeSet, OAuthError> {
+    let given = client.ceiling.scopes();
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let open = &app.config.registration.scopes;
     let open: ScopeSet = catalogue
@@ -188,19 +210,21 @@ async fn open_scopes(app: &App, tenant: &Tenant, asked: Option<&ScopeSet>) -> Re
         .map(|scope| scope.name.clone())
         .filter(|name| open.contains(name) && !is_by_name_only(name))
         .collect();
+    let is_open =
+        |name: &str| open.contains(name) || given.as_ref().is_some_and(|given| given.contains(name));
     match asked {
-        None => Ok(open),
-        Some(asked) if asked.is_subset(&open) => Ok(asked.clone()),
+        None => Ok(given.unwrap_or(open)),
+        Some(asked) if asked.iter().all(|name| is_open(name)) => Ok(asked.clone()),
         Some(_) => Err(invalid("A scope is unknown or not open to clients that register themselves.")),
     }
 }
 
-fn apply(client: &mut Client, metadata: ClientMetadata, scopes: ScopeSet) {
+fn apply(client: &mut Client, metadata: ClientMetadata, grants: Vec<GrantType>, scopes: ScopeSet) {
     client.name = metadata.name.unwrap_or_else(|| client.client_id.to_string());
     client.keys = metadata.keys;
-    client.grant_types = metadata.grant_types;
+    client.grant_types = grants;
     client.scopes = scopes;
-    client.signing_algorithm = metadata.signing_algorithm;
+    client.id_token_algorithm = metadata.id_token_algorithm;
     client.dpop_bound_access_tokens = metadata.dpop_bound_access_tokens;
     if let Some(own) = &mut client.registration {
         own.metadata = metadata.shown;

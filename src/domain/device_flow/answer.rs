@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::client::Client;
+use crate::model::client_authentication::CredentialPlace;
 use crate::model::device_session::{Approval, Consumption, DeviceSession, Phase, Polling};
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
-use crate::store::device_sessions::memory::PendingSession;
+use crate::store::device_sessions::memory::{CountedPoll, PendingSession, PollAnswer};
 
 /// A code used again this soon after its redemption is a lost answer and no theft.
 const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
@@ -21,6 +22,8 @@ const BURST: TimeDelta = TimeDelta::seconds(1);
 pub struct Asker<'a> {
     /// The client.
     pub client: &'a Client,
+    /// Where it showed what it authenticates with.
+    pub place: CredentialPlace,
     /// The key it proved to hold (RFC 9449).
     pub dpop_key: Option<KeyThumbprint>,
 }
@@ -99,6 +102,16 @@ pub(super) enum Known {
     Foreign,
 }
 
+impl Known {
+    /// The answer to a poll that repeats another one.
+    pub(super) const fn again(answer: PollAnswer, id: DeviceSessionId) -> Self {
+        match answer {
+            PollAnswer::Pending => Self::Pending,
+            PollAnswer::SlowDown => Self::SlowDown { id, raised_to: None },
+        }
+    }
+}
+
 /// The same rule for a session that is remembered as pending. `None`: its time has passed, and the database must
 /// say whether anybody decided in time.
 pub(super) fn answer_remembered(
@@ -112,8 +125,12 @@ pub(super) fn answer_remembered(
     if now >= session.expires_at {
         return None;
     }
+    if let Some(repeated) = session.take_repeated(asker.place, now) {
+        return Some(Known::again(repeated, session.id));
+    }
     let early = session.polling.is_early(now) || session.marks.owes_slow_down;
-    session.record_poll(now);
+    let answer = if early { PollAnswer::SlowDown } else { PollAnswer::Pending };
+    session.record_poll(CountedPoll { place: asker.place, answer }, now);
     if !early {
         return Some(Known::Pending);
     }
@@ -183,7 +200,12 @@ mod tests {
     }
 
     fn said(state: State, polling: Polling, now: i64) -> String {
-        said_to(Asker { client: &public("tv"), dpop_key: None }, &session(state), polling, now)
+        said_to(
+            Asker { client: &public("tv"), place: CredentialPlace::Body, dpop_key: None },
+            &session(state),
+            polling,
+            now,
+        )
     }
 
     fn said_to(asker: Asker<'_>, session: &DeviceSession, polling: Polling, now: i64) -> String {
@@ -259,9 +281,9 @@ mod tests {
     #[test]
     fn who_proves_to_be_the_same_device_may_collect_once_more_within_half_a_minute() {
         let secret = Client { auth_method: AuthMethod::ClientSecretBasic, ..public("tv") };
-        let confidential = Asker { client: &secret, dpop_key: None };
+        let confidential = Asker { client: &secret, place: CredentialPlace::Body, dpop_key: None };
         let (key, anybody) = (KeyThumbprint([1; 32]), public("tv"));
-        let holder = Asker { client: &anybody, dpop_key: Some(key) };
+        let holder = Asker { client: &anybody, place: CredentialPlace::Body, dpop_key: Some(key) };
         for (asker, dpop_key) in [(confidential, None), (holder, Some(key))] {
             let session = |retried| DeviceSession { dpop_key, ..session(consumed(retried)) };
             let said = |retried, now| said_to(asker, &session(retried), polled(5, None), now);
@@ -281,11 +303,11 @@ mod tests {
         let (other, own, key) = (public("other"), public("tv"), KeyThumbprint([1; 32]));
         for state in [State::Pending, State::Denied, approved(0), consumed(false)] {
             let session = session(state);
-            let foreign = Asker { client: &other, dpop_key: None };
+            let foreign = Asker { client: &other, place: CredentialPlace::Body, dpop_key: None };
             assert_eq!(said_to(foreign, &session, polled(5, None), 700_000), "foreign");
             let bound = DeviceSession { dpop_key: Some(key), ..session };
             for dpop_key in [None, Some(KeyThumbprint([2; 32]))] {
-                let asker = Asker { client: &own, dpop_key };
+                let asker = Asker { client: &own, place: CredentialPlace::Body, dpop_key };
                 assert_eq!(said_to(asker, &bound, polled(5, None), 700_000), "foreign");
             }
         }

@@ -20,7 +20,7 @@ use crate::store::device_sessions::redemptions::{Ground, PlainCase, Redemption};
 /// Hands out the tokens of a session that memory knows was decided, if its case is the plain one: of any other, and of
 /// one that was denied or collected, the statement changes nothing, and the rule has the say.
 ///
-/// The tokens are signed afterwards, with a key that is at hand before: an answer can be lost on its way here as well
+/// The tokens are signed afterwards, with keys that are at hand before: an answer can be lost on its way here as well
 /// as behind, and not more easily.
 pub(super) async fn collect(
     app: &App,
@@ -35,7 +35,7 @@ pub(super) async fn collect(
     if !is_plain || !client.may_use(GrantType::RefreshToken) || !app.sessions.is_decided(code) {
         return Ok(None);
     }
-    let key = tokens::key(app, tenant, client).await?;
+    let keys = tokens::keys(app, tenant, client).await?;
     let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let plain = PlainCase {
@@ -79,6 +79,7 @@ pub(super) async fn collect(
         dpop_key: None,
         authentication: &redeemed.authentication,
         ends_at: redeemed.expires_at,
+        nonce: redeemed.nonce.as_deref(),
     };
-    tokens::issue_with(app, &key, &grant, Some(secret)).await.map(Some)
+    tokens::issue_with(app, &keys, &grant, Some(secret)).await.map(Some)
 }

@@ -17,7 +17,7 @@ use crate::model::client::GrantType;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::device_sessions::memory::{PendingSession, Remembered, Ticket};
+use crate::store::device_sessions::memory::{CountedPoll, PendingSession, PollAnswer, Remembered, Ticket};
 use crate::store::device_sessions::polls::{self, FoundSession};
 
 /// What a device sends (RFC 8628 §3.4).
@@ -54,7 +54,7 @@ pub async fn poll(
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::DeviceCode)?;
     let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
-    match by_memory(app, &code, Asker { client, dpop_key: request.dpop_key() }) {
+    match by_memory(app, &code, asker(client, request)) {
         // Paced like any other poll; the person may have approved, and memory cannot know.
         Some(Known::Pending) if request.confirmation_code.is_some() => {
             Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
@@ -63,6 +63,10 @@ pub async fn poll(
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
     }
+}
+
+fn asker<'a>(client: &'a AuthenticatedClient, request: &PollRequest) -> Asker<'a> {
+    Asker { client, place: client.place(), dpop_key: request.dpop_key() }
 }
 
 fn by_memory(app: &App, code: &SecretHash, asker: Asker<'_>) -> Option<Known> {
@@ -84,7 +88,7 @@ pub(super) async fn ask_database(
     }
     let now = app.clock.now();
     let ticket = app.sessions.ticket(code);
-    let asker = Asker { client, dpop_key: request.dpop_key() };
+    let asker = asker(client, request);
     let found = match app.queues.polls.submit((tenant.id, *code)).await {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {
@@ -119,7 +123,7 @@ async fn confirm_in_database(
 ) -> Result<IssuedTokens, OAuthError> {
     let found = app.queues.polls.submit((tenant.id, *code)).await?.ok_or_else(unknown)?;
     let collection = Collection { tenant, client, found: &found, request, origin };
-    let asker = Asker { client, dpop_key: request.dpop_key() };
+    let asker = asker(client, request);
     match answer(&found.session, &found.polling, asker, app.clock.now()) {
         Verdict::Pending | Verdict::SlowDown { .. } => confirm::confirm(app, &collection).await,
         verdict => conclude(app, &collection, verdict).await,
@@ -173,12 +177,18 @@ async fn still_waiting(
             return Ok(by_memory(app, code, asker).unwrap_or(Known::Pending));
         }
     }
+    if let Some(repeated) = app.counted_polls.take_repeated(code, asker.place, now) {
+        return Ok(Known::again(repeated, session.id));
+    }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
     let interval = if early { slowed } else { polling.interval_seconds };
     let silent_since = polling.silent_since(now);
     let alone = polls::record(&app.db, found, interval, slowed, silent_since, now).await?;
     tally.poll();
-    if alone && !early {
+    let is_timely = alone && !early;
+    let answer = if is_timely { PollAnswer::Pending } else { PollAnswer::SlowDown };
+    app.counted_polls.note(*code, CountedPoll { place: asker.place, answer }, now);
+    if is_timely {
         return Ok(Known::Pending);
     }
     tally.early_poll();

@@ -146,6 +146,7 @@ async fn prepare(
         dpop_key: request.dpop_key(),
         authentication: &approval.authentication,
         ends_at,
+        nonce: found.nonce.as_deref(),
     };
     let tokens = tokens::issue(app, &grant, secret).await?;
     let judgement = Judgement {

@@ -38,6 +38,8 @@ pub struct StartRequest {
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2).
     pub resources: Vec<String>,
+    /// `nonce`, for the ID token of this code (OpenID Connect Core §2).
+    pub nonce: Option<String>,
     /// The proof of a key (RFC 9449): from now on only that key may go on.
     pub proof: Option<Proof>,
     /// What it says about itself.
@@ -101,6 +103,7 @@ pub async fn start(
         user_code_sealed: Vec::new(),
         requested_scopes,
         resources,
+        nonce: request.nonce,
         dpop_key: key,
         device: Arc::new(request.device),
         ip_address: origin.ip_address,
@@ -116,6 +119,7 @@ pub async fn start(
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.queues.starts.submit(session.clone()).await? == Stored::Yes {
+            client.repeat_in_flow(app, session.device_code_hash).await?;
             app.pending_counts.add(tenant.id);
             activity::count_start(app, tenant.id);
             remember(app, &session, now);

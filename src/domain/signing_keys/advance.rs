@@ -1,6 +1,6 @@
 //! Time moves keys on: announced ones start to sign, old ones get successors, retired ones are removed.
 
-use super::key_change::KeyChange;
+use super::key_change::{KeyChange, NewKey};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
@@ -20,7 +20,7 @@ pub async fn advance(app: &App) -> store::Result<usize> {
         let Some(time) = schedule.time_before(step) else { continue };
         let entered_by = app.clock.now() - time;
         for (tenant, kid) in signing_keys::waiting_for(&app.db, step, entered_by, BATCH).await? {
-            match take_step(app, tenant, &kid).await {
+            match take_step(app, tenant, step, &kid).await {
                 Ok(true) => taken += 1,
                 Ok(false) => {}
                 // The next round tries again; the other tenants' keys must not wait for it.
@@ -35,7 +35,13 @@ pub async fn advance(app: &App) -> store::Result<usize> {
 }
 
 /// Has a key take its step, if it is still due once nobody else changes the tenant's keys.
-async fn take_step(app: &App, tenant: TenantId, kid: &str) -> Result<bool, OAuthError> {
+async fn take_step(app: &App, tenant: TenantId, step: Step, kid: &str) -> Result<bool, OAuthError> {
+    let mut successor = None;
+    if step == Step::Succession {
+        let known = signing_keys::all(&app.db, tenant).await?.into_iter().find(|key| key.kid == kid);
+        let Some(known) = known else { return Ok(false) };
+        successor = Some(NewKey::generate(app, tenant, known.algorithm).await?);
+    }
     let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
     let Some(key) = change.keys().await?.into_iter().find(|key| key.kid == kid) else {
         return Ok(false);
@@ -46,10 +52,9 @@ async fn take_step(app: &App, tenant: TenantId, kid: &str) -> Result<bool, OAuth
             change.take_over(&key).await?;
         }
         Some(Step::Succession) => {
-            if change.the(key.algorithm, KeyState::Announced).await?.is_some() {
-                return Ok(false);
-            }
-            change.announce(key.algorithm).await?;
+            let announced = change.the(key.algorithm, KeyState::Announced).await?;
+            let (None, Some(successor)) = (announced, successor) else { return Ok(false) };
+            change.announce(successor).await?;
         }
         Some(Step::Removal) => change.remove(&key).await?,
     }

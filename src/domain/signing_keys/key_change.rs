@@ -14,6 +14,31 @@ use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState};
 use crate::store::{self, signing_keys};
 
+/// A new key pair and its sealed form, not yet stored.
+pub(super) struct NewKey {
+    pair: NewKeyPair,
+    sealed: SealedSigningKey,
+}
+
+impl NewKey {
+    /// Creates a key for a tenant. RSA takes about a tenth of a second of a processor: it is made before anybody holds
+    /// the tenant's keys, and is sometimes made in vain.
+    pub(super) async fn generate(
+        app: &App,
+        tenant: TenantId,
+        algorithm: SigningAlgorithm,
+    ) -> Result<Self, OAuthError> {
+        let pair = tokio::task::spawn_blocking(move || NewKeyPair::generate(algorithm))
+            .await
+            .map_err(OAuthError::fault)?
+            .map_err(OAuthError::fault)?;
+        let context = sealing_context(&pair.kid);
+        let private_sealed = app.secrets.database.seal(&pair.private_der, &context, &app.random);
+        let sealed = SealedSigningKey { tenant_id: tenant, kid: pair.kid.clone(), algorithm, private_sealed };
+        Ok(Self { pair, sealed })
+    }
+}
+
 /// The change, begun and not yet committed; dropped, nothing has happened.
 pub(super) struct KeyChange<'a> {
     app: &'a App,
@@ -48,9 +73,10 @@ impl<'a> KeyChange<'a> {
         Ok(keys.find(|key| key.algorithm == algorithm && key.state == state))
     }
 
-    /// Makes a key and publishes it, to sign later; there must be none that waits already.
-    pub(super) async fn announce(&mut self, algorithm: SigningAlgorithm) -> Result<KeyLife, OAuthError> {
-        let (pair, sealed) = self.make(algorithm).await?;
+    /// Publishes a new key, to sign later; there must be none that waits already.
+    pub(super) async fn announce(&mut self, key: NewKey) -> Result<KeyLife, OAuthError> {
+        let NewKey { pair, sealed } = key;
+        let algorithm = pair.algorithm;
         signing_keys::insert_announced(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyAnnounced, algorithm, &pair.kid).await?;
         Ok(KeyLife {
@@ -75,16 +101,17 @@ impl<'a> KeyChange<'a> {
         Ok(KeyLife { state: KeyState::Signing, signing_since: Some(self.now), ..successor.clone() })
     }
 
-    /// Makes sure that a key signs with this algorithm, and be it one that few know yet: the announced one, or a
-    /// new one. Its identifier.
-    pub(super) async fn have_one_sign(&mut self, algorithm: SigningAlgorithm) -> Result<String, OAuthError> {
+    /// Makes sure that a key signs with the algorithm of `spare`, even one that few know yet: the announced one, or
+    /// `spare` itself. Returns its identifier.
+    pub(super) async fn have_one_sign(&mut self, spare: NewKey) -> Result<String, OAuthError> {
+        let NewKey { pair, sealed } = spare;
+        let algorithm = pair.algorithm;
         if let Some(signing) = self.the(algorithm, KeyState::Signing).await? {
             return Ok(signing.kid);
         }
         if let Some(announced) = self.the(algorithm, KeyState::Announced).await? {
             return Ok(self.take_over(&announced).await?.kid);
         }
-        let (pair, sealed) = self.make(algorithm).await?;
         signing_keys::insert_signing(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyCreated, algorithm, &pair.kid).await?;
         Ok(pair.kid)
@@ -107,20 +134,6 @@ impl<'a> KeyChange<'a> {
             tracing::info!(tenant = %self.tenant, kid, alg, "signing key {event}");
         }
         Ok(())
-    }
-
-    /// A new key pair and its sealed form. The tenant's keys are held meanwhile: it is rare, RSA takes some tenths
-    /// of a second, and nobody makes one in vain.
-    async fn make(&self, algorithm: SigningAlgorithm) -> Result<(NewKeyPair, SealedSigningKey), OAuthError> {
-        let pair = tokio::task::spawn_blocking(move || NewKeyPair::generate(algorithm))
-            .await
-            .map_err(OAuthError::fault)?
-            .map_err(OAuthError::fault)?;
-        let context = sealing_context(&pair.kid);
-        let private_sealed = self.app.secrets.database.seal(&pair.private_der, &context, &self.app.random);
-        let sealed =
-            SealedSigningKey { tenant_id: self.tenant, kid: pair.kid.clone(), algorithm, private_sealed };
-        Ok((pair, sealed))
     }
 
     async fn note(&mut self, action: Action, algorithm: SigningAlgorithm, kid: &str) -> store::Result<()> {

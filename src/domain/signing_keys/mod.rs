@@ -24,7 +24,7 @@ use crate::model::tenant::DEFAULT_TENANT;
 use crate::secrets::Secrets;
 use crate::store;
 use crate::store::signing_keys::PublishedKey;
-use key_change::KeyChange;
+use key_change::{KeyChange, NewKey};
 pub use key_ring::{KeyRing, SigningKey, forget_retired};
 
 /// The key that signs for the tenant with this algorithm.
@@ -90,8 +90,9 @@ pub async fn published(app: &App, tenant: TenantId) -> Result<Arc<Vec<PublishedK
 
 /// Makes a key where none signs. Of several servers that do so at once, the first one's is used by all.
 async fn create(app: &App, tenant: TenantId, algorithm: SigningAlgorithm) -> Result<(), OAuthError> {
+    let key = NewKey::generate(app, tenant, algorithm).await?;
     let mut change = KeyChange::begin(app, tenant, &By::SERVER).await?;
-    change.have_one_sign(algorithm).await?;
+    change.have_one_sign(key).await?;
     change.commit().await?;
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Removing a key at once, because somebody else may have it: what it signed is void from this moment on.
 
-use super::key_change::KeyChange;
+use super::key_change::{KeyChange, NewKey};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::KeyState;
+use crate::store::signing_keys;
 
 /// A key that was removed.
 #[derive(Debug)]
@@ -25,13 +26,16 @@ pub async fn remove(
     kid: &str,
     by: &By<'_>,
 ) -> Result<Option<Removed>, OAuthError> {
+    let known = signing_keys::all(&app.db, tenant).await?.into_iter().find(|key| key.kid == kid);
+    let Some(known) = known else { return Ok(None) };
+    let spare = NewKey::generate(app, tenant, known.algorithm).await?;
     let mut change = KeyChange::begin(app, tenant, by).await?;
     let mut keys = change.keys().await?.into_iter();
     let Some(key) = keys.find(|key| key.kid == kid && key.state != KeyState::Removed) else {
         return Ok(None);
     };
     change.remove(&key).await?;
-    let signing = change.have_one_sign(key.algorithm).await?;
+    let signing = change.have_one_sign(spare).await?;
     change.commit().await?;
     Ok(Some(Removed { algorithm: key.algorithm, signing }))
 }

@@ -1,6 +1,6 @@
 //! Rotating a key: a new one is announced, and signs once it is known.
 
-use super::key_change::KeyChange;
+use super::key_change::{KeyChange, NewKey};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::oauth_error::OAuthError;
@@ -26,10 +26,11 @@ pub async fn rotate(
     take_over: TakeOver,
     by: &By<'_>,
 ) -> Result<KeyLife, OAuthError> {
+    let key = NewKey::generate(app, tenant, algorithm).await?;
     let mut change = KeyChange::begin(app, tenant, by).await?;
     let mut successor = match change.the(algorithm, KeyState::Announced).await? {
         Some(announced) => announced,
-        None => change.announce(algorithm).await?,
+        None => change.announce(key).await?,
     };
     if take_over == TakeOver::AtOnce {
         successor = change.take_over(&successor).await?;

@@ -1,12 +1,13 @@
 //! What is said when `/oauth/device/consent` shows or decides nothing.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::domain::device_flow::choices::ChoiceRefused;
 use crate::domain::device_flow::decide::DecisionRefused;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::http::challenge::{self, Reason, Scheme};
 use crate::http::no_store;
 use crate::http::rest::caller::CallerRefused;
 
@@ -90,10 +91,13 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
 
 /// The person signed in too long ago, or by too little (RFC 9470 §3).
 fn sign_in_anew() -> Response {
-    let description = "The person must sign in anew to decide.";
-    let mut response = refuse(StatusCode::UNAUTHORIZED, "insufficient_user_authentication", description);
-    let challenge = r#"Bearer realm="latchkey", error="insufficient_user_authentication""#;
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    let (error, description) =
+        ("insufficient_user_authentication", "The person must sign in anew to decide.");
+    let mut response = refuse(StatusCode::UNAUTHORIZED, error, description);
+    let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
+    for challenge in challenge::access_token(Some(reason)) {
+        response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+    }
     response
 }
 

@@ -22,6 +22,9 @@ use crate::http::{Slug, no_store};
 use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
 use crate::model::policy::approval::ReverseConfirmation;
 
+/// The longest `nonce`, in characters.
+const MAX_NONCE_CHARS: usize = 512;
+
 /// What a device asks for. Everything it says about itself is shown to people as its own words.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceAuthorizationRequest {
@@ -39,6 +42,9 @@ pub struct DeviceAuthorizationRequest {
     pub scope: Option<String>,
     /// The service the tokens are for (RFC 8707); may be repeated.
     pub resource: Option<Vec<String>>,
+    /// A value that the ID token of this code repeats, at most 512 characters (OpenID Connect Core §2).
+    #[schema(example = "n-0S6_WzA2Mj", max_length = 512)]
+    pub nonce: Option<String>,
     /// A name for the device, at most 128 characters, as are the next three.
     #[schema(example = "Living room TV")]
     pub device_name: Option<String>,
@@ -99,9 +105,10 @@ pub struct DeviceAuthorizationResponse {
     ),
     responses(
         (status = 200, description = "The codes", body = DeviceAuthorizationResponse),
-        (status = 400, description = "`invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
+        (status = 400, description = "`invalid_request`, `invalid_client`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
             `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+            body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
@@ -121,11 +128,19 @@ pub async fn create(
     let request = StartRequest {
         scope: parameters.take("scope"),
         resources: parameters.take_resources(),
+        nonce: nonce(parameters.take("nonce"))?,
         device: describe(&mut parameters)?,
         proof: dpop::prove(&app, &tenant, presented.as_ref()).await?,
     };
     let started = start::start(&app, &tenant, &client, request, &origin).await?;
     Ok(no_store(DeviceAuthorizationResponse::from(started)))
+}
+
+fn nonce(text: Option<String>) -> Result<Option<String>, OAuthError> {
+    if text.as_ref().is_some_and(|text| text.chars().count() > MAX_NONCE_CHARS) {
+        return Err(OAuthError::invalid_request("nonce must have at most 512 characters."));
+    }
+    Ok(text)
 }
 
 /// Reads what the device says about itself.

@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::dpop::proof::ALGORITHMS;
+use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
+use crate::http::pages::languages::Language;
 use crate::http::{Slug, conditional};
 use crate::model::acr::Acr;
 use crate::model::client::{AuthMethod, GrantType};
@@ -114,6 +116,8 @@ pub async fn openid_provider(
             "aud",
             "iat",
             "exp",
+            "jti",
+            "nonce",
             "auth_time",
             "acr",
             "amr",
@@ -131,6 +135,8 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
     let tenant = tenants::find(app, &slug.0).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let issuer = tenants::issuer(app, &tenant);
+    // A client that asks for all of them must get its code: other scopes are for those that are registered for them.
+    let general = &app.config.registration.scopes;
     Ok(AuthorizationServerMetadata {
         device_authorization_endpoint: format!("{issuer}/oauth/device-authorization"),
         token_endpoint: format!("{issuer}/oauth/token"),
@@ -153,10 +159,14 @@ async fn describe(app: &App, slug: &Slug) -> Result<AuthorizationServerMetadata,
         dpop_signing_alg_values_supported: ALGORITHMS.to_vec(),
         token_endpoint_auth_signing_alg_values_supported: SigningAlgorithm::PRESENTED.to_vec(),
         acr_values_supported: Acr::ALL.map(Acr::as_str).to_vec(),
-        scopes_supported: catalogue.iter().map(|scope| scope.name.clone()).collect(),
+        scopes_supported: catalogue
+            .iter()
+            .map(|scope| scope.name.clone())
+            .filter(|name| general.contains(name) && !is_by_name_only(name))
+            .collect(),
         id_token_signing_alg_values_supported: SigningAlgorithm::ALL.map(SigningAlgorithm::as_str).to_vec(),
         service_documentation: format!("{}/docs", app.config.public_origin()),
-        ui_locales_supported: vec!["en"],
+        ui_locales_supported: Language::ALL.map(Language::tag).to_vec(),
         issuer,
     })
 }

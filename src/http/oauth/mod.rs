@@ -15,7 +15,7 @@ pub mod userinfo;
 
 use std::sync::Arc;
 
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 
 use super::openapi::ApiDescription;
 use super::rest::caller::offer_csrf_token;
-use super::{method_not_allowed, no_store, whole_seconds};
+use super::{challenge, method_not_allowed, no_store, whole_seconds};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
 use crate::noted;
@@ -152,12 +152,10 @@ impl IntoResponse for OAuthRefusal {
         let mut response = (status(code), no_store(body)).into_response();
         let headers = response.headers_mut();
         match code {
-            // RFC 9110 §15.5.2 wants a challenge with every 401.
-            ErrorCode::InvalidClient => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Basic realm=\"latchkey\", charset=\"UTF-8\""),
-                );
+            // Only whoever used the header, or had to, is challenged (RFC 6749 §5.2): libraries report a challenge
+            // instead of the error.
+            ErrorCode::UnauthenticatedClient => {
+                headers.insert(header::WWW_AUTHENTICATE, challenge::client_authentication());
             }
             ErrorCode::TooManyRequests { retry_after } => {
                 headers.insert(header::RETRY_AFTER, whole_seconds(retry_after));
@@ -173,7 +171,7 @@ impl IntoResponse for OAuthRefusal {
 
 fn status(code: ErrorCode) -> StatusCode {
     match code {
-        ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+        ErrorCode::UnauthenticatedClient => StatusCode::UNAUTHORIZED,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

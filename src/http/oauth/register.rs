@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -14,14 +14,15 @@ use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::clients::registration::{self, Registered, RegistrationRefused};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::tenants;
+use crate::domain::{tenants, tokens};
 use crate::http::Slug;
+use crate::http::bearer::BearerErrorBody;
+use crate::http::challenge::{self, Reason, Scheme};
 use crate::http::no_store;
 use crate::http::origin::Origin;
 use crate::http::parameters::{collect, in_time};
 use crate::http::rest::path::Path;
 use crate::model::client::{Client, ClientKeys};
-use crate::model::signing_key::SigningAlgorithm;
 use crate::model::strict_json;
 use crate::model::tenant::{Tenant, TenantSlug};
 
@@ -37,7 +38,7 @@ use crate::model::tenant::{Tenant, TenantSlug};
     responses(
         (status = 201, description = "The client information (RFC 7591 §3.2.1)", body = Object),
         (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_token`", body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
@@ -70,8 +71,8 @@ pub async fn create(
     params(("client_id" = String, Path, description = "The client")),
     responses(
         (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
-        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
-            body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+            body = BearerErrorBody),
         (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
@@ -100,8 +101,8 @@ pub async fn show(
     responses(
         (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
         (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
-            body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+            body = BearerErrorBody),
         (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
@@ -132,8 +133,8 @@ pub async fn replace(
     params(("client_id" = String, Path, description = "The client")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 401, description = "`invalid_token`: it is not this client's, or the client is gone",
-            body = OAuthErrorBody),
+        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+            body = BearerErrorBody),
         (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
@@ -163,13 +164,18 @@ async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
 fn token(headers: &HeaderMap) -> Result<Zeroizing<String>, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return Err(RegistrationRefused::Token.into());
+        return Err(if headers.contains_key(header::AUTHORIZATION) {
+            RegistrationRefused::Token.into()
+        } else {
+            Refusal::NoToken
+        });
     };
     let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
     match shown {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             Ok(Zeroizing::new(token.trim_start().to_owned()))
         }
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => Err(Refusal::NoToken),
         _ => Err(RegistrationRefused::Token.into()),
     }
 }
@@ -207,9 +213,7 @@ fn information(app: &App, tenant: &Tenant, registered: &Registered) -> Value {
     put("response_types", json!([]));
     put("scope", json!(client.scopes.to_string()));
     put("dpop_bound_access_tokens", json!(client.dpop_bound_access_tokens));
-    if let Some(algorithm) = client.signing_algorithm.map(SigningAlgorithm::as_str) {
-        put("id_token_signed_response_alg", json!(algorithm));
-    }
+    put("id_token_signed_response_alg", json!(tokens::id_token_algorithm(app, client).as_str()));
     match &client.keys {
         Some(ClientKeys::Registered(set)) => put("jwks", set.document().clone()),
         Some(ClientKeys::Published(uri)) => put("jwks_uri", json!(uri.as_str())),
@@ -226,35 +230,40 @@ fn information(app: &App, tenant: &Tenant, registered: &Registered) -> Value {
 
 /// A refused registration as an answer.
 #[derive(Debug)]
-pub struct Refusal(RegistrationRefused);
+pub enum Refusal {
+    /// It shows no token.
+    NoToken,
+    /// It is not possible.
+    Registration(RegistrationRefused),
+}
 
 impl From<RegistrationRefused> for Refusal {
     fn from(refused: RegistrationRefused) -> Self {
-        Self(refused)
+        Self::Registration(refused)
     }
 }
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        Self(RegistrationRefused::Request(error))
+        Self::Registration(RegistrationRefused::Request(error))
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        match self.0 {
-            RegistrationRefused::Request(error) => OAuthRefusal::from(error).into_response(),
-            RegistrationRefused::Token => {
-                let body = OAuthErrorBody {
-                    confirmation_attempts_left: None,
-                    error: "invalid_token",
-                    error_description: "The token is missing, unknown, over or used up.",
-                };
-                let mut response = (StatusCode::UNAUTHORIZED, no_store(body)).into_response();
-                let challenge = HeaderValue::from_static(r#"Bearer realm="latchkey", error="invalid_token""#);
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                response
+        let (challenge, body) = match self {
+            // Whoever did not try is only told how to (RFC 6750 §3.1).
+            Self::NoToken => (challenge::bearer(None), BearerErrorBody::default()),
+            Self::Registration(RegistrationRefused::Request(error)) => {
+                return OAuthRefusal::from(error).into_response();
             }
-        }
+            Self::Registration(RegistrationRefused::Token) => {
+                let (error, description) = ("invalid_token", "The token is unknown, expired or used up.");
+                let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
+                let body = BearerErrorBody { error: Some(error), error_description: Some(description) };
+                (challenge::bearer(Some(reason)), body)
+            }
+        };
+        (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], no_store(body)).into_response()
     }
 }

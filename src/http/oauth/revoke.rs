@@ -50,9 +50,10 @@ pub struct RevocationRequest {
     responses(
         (status = 200, description = "The token is dead: by this request, or it was no living token of this client \
             before"),
-        (status = 400, description = "`invalid_request`; `unsupported_token_type` for an ID token",
+        (status = 400, description = "`invalid_request`, `invalid_client`; `unsupported_token_type` for an ID token",
             body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+            body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
-use crate::domain::authenticate_client::authenticate;
+use crate::domain::authenticate_client::{PresentedCredentials, authenticate};
 use crate::domain::client_credentials::{self, ClientCredentialsRequest};
 use crate::domain::device_flow::poll::{self, PollRequest};
 use crate::domain::device_flow::wait;
@@ -99,9 +99,10 @@ pub struct TokenResponse {
         (status = 200, description = "The tokens", body = TokenResponse),
         (status = 400, description = "`authorization_pending` (with \
             `confirmation_attempts_left` after a wrong `confirmation_code`), `slow_down`, `access_denied`, `expired_token`, \
-            `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
+            `invalid_client`, `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
             `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+            body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body has another media type", body = OAuthErrorBody),
@@ -118,7 +119,10 @@ pub async fn create(
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let grant = required(parameters.take("grant_type"), "grant_type is required.")?;
-    let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let is_poll = GrantType::parse(&grant) == Some(GrantType::DeviceCode);
+    let device_code = parameters.hash_of("device_code").filter(|_| is_poll);
+    let credentials = PresentedCredentials { device_code, ..parameters.take_credentials() };
+    let client = authenticate(&app, &tenant, credentials).await?;
     let proof = dpop::prove_for_tokens(&app, &tenant, &client, presented.as_ref()).await?;
     let (scope, resources) = (parameters.take("scope"), parameters.take_resources());
     let tokens = match GrantType::parse(&grant) {

@@ -54,7 +54,7 @@ pub struct UserInfoResponse {
     security(("access_token" = ["openid"])),
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
-        (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
+        (status = 400, description = "`invalid_request`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
@@ -79,7 +79,7 @@ pub async fn show(
     request_body(content = Option<UserInfoRequest>, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The person", body = UserInfoResponse),
-        (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
+        (status = 400, description = "`invalid_request`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
         (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
         (status = 404, description = "There is no such tenant", body = OAuthErrorBody),

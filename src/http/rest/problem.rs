@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::http::dpop::challenge;
+use crate::http::challenge;
 use crate::http::whole_seconds;
 use crate::model::ids::RequestId;
 
@@ -192,6 +192,14 @@ impl Problem {
         self
     }
 
+    /// The same problem, with challenges.
+    #[must_use]
+    pub(in crate::http) fn with_challenges(self, challenges: [HeaderValue; 2]) -> Self {
+        challenges
+            .into_iter()
+            .fold(self, |problem, challenge| problem.with_header(header::WWW_AUTHENTICATE, challenge))
+    }
+
     /// 429: too much of something lately.
     #[must_use]
     pub fn too_many(detail: &'static str, retry_after: TimeDelta) -> Self {
@@ -212,8 +220,7 @@ impl Problem {
             "This needs an access token or a signed-in browser.",
             "Send an access token in the Authorization header, or sign in at /sign-in.",
         )
-        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="latchkey""#))
-        .with_header(header::WWW_AUTHENTICATE, challenge(None))
+        .with_challenges(challenge::access_token(None))
     }
 
     fn body(self, id: RequestId, now: DateTime<Utc>) -> ProblemBody {

@@ -5,6 +5,7 @@
 //! to the server's setting.
 
 pub mod approval;
+pub mod client_authentication;
 pub mod grant;
 pub mod members;
 pub mod step_up;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use approval::ApprovalPolicy;
+use client_authentication::ClientAuthenticationPolicy;
 use grant::GrantPolicy;
 use step_up::StepUpPolicy;
 use trust::TrustPolicy;
@@ -24,6 +26,8 @@ use trust::TrustPolicy;
 pub struct Policy {
     /// Approvals.
     pub approval: ApprovalPolicy,
+    /// Client authentication.
+    pub client_authentication: ClientAuthenticationPolicy,
     /// What the person who approves may choose.
     pub grant: GrantPolicy,
     /// The sign-in that connecting a device needs.
@@ -128,6 +132,7 @@ fn apply(target: &mut Value, patch: &Map<String, Value>, standard: &Value) {
 pub(super) mod tests {
     use serde_json::json;
 
+    use super::client_authentication::SecretIn;
     use super::trust::TrustAllowed;
     use super::*;
     use crate::model::acr::Acr;
@@ -138,7 +143,9 @@ pub(super) mod tests {
         let grant = json!({"optional_scopes": "all", "person_chooses_lifetime": true,
                            "max_lifetime_seconds": 864_000});
         let step_up = StepUpPolicy { required_acr: Acr::OneFactor, max_age_seconds: 900 };
-        Policy { approval: approval(), grant: serde_json::from_value(grant).unwrap(), step_up, trust }
+        let client_authentication = ClientAuthenticationPolicy { secret_in: SecretIn::Either };
+        let grant = serde_json::from_value(grant).unwrap();
+        Policy { approval: approval(), client_authentication, grant, step_up, trust }
     }
 
     fn approval() -> ApprovalPolicy {
@@ -234,6 +241,7 @@ pub(super) mod tests {
             json!({"approval": {"excluded_roles": ["No Role"]}}),
             json!({"approval": {"excluded_networks": ["here"]}}),
             json!({"approval": {"campaign": {"window_seconds": 0}}}),
+            json!({"client_authentication": {"secret_in": "nowhere"}}),
             json!({"grant": {"optional_scopes": "some"}}),
             json!({"grant": {"max_lifetime_seconds": 0}}),
             json!({"step_up": {"required_acr": "urn:latchkey:acr:3fa"}}),

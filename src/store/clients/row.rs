@@ -1,13 +1,14 @@
 //! A client as its row keeps it.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use crate::model::client::{
     AuthMethod, Client, ClientKeys, DynamicRegistration, GrantType, OwnerRights, ScopePolicy,
 };
+use crate::model::client_authentication::AssertionAllowance;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
@@ -38,6 +39,9 @@ pub(super) struct ClientRow {
     pub(super) registered_dynamically: bool,
     pub(super) registration_token_hash: Option<Vec<u8>>,
     pub(super) registered_metadata: Value,
+    pub(super) ceiling: Value,
+    pub(super) id_token_signing_alg: Option<String>,
+    pub(super) assertion_allowances: Vec<String>,
     pub(super) version: Version,
     pub(super) created_at: DateTime<Utc>,
     pub(super) owner_roles: Option<Vec<String>>,
@@ -71,6 +75,14 @@ impl ClientRow {
             }),
             enabled: self.enabled,
             signing_algorithm: self.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
+            id_token_algorithm: self.id_token_signing_alg.as_deref().and_then(SigningAlgorithm::parse),
+            assertion_allowances: self
+                .assertion_allowances
+                .iter()
+                .filter_map(|name| AssertionAllowance::parse(name))
+                .collect(),
+            // Only ceilings are ever written there.
+            ceiling: serde_json::from_value(self.ceiling).unwrap_or_default(),
             previous_secret_hash: self.previous_secret_hash.as_deref().and_then(hash32),
             keys: match (self.jwks, self.jwks_uri) {
                 (Some(set), _) => Some(ClientKeys::Registered(set.into())),
@@ -113,6 +125,14 @@ pub(super) fn registration_token(client: &Client) -> Option<&[u8]> {
 
 pub(super) fn registered_metadata(client: &Client) -> Value {
     Value::Object(client.registration.as_ref().map(|own| own.metadata.clone()).unwrap_or_default())
+}
+
+pub(super) fn ceiling(client: &Client) -> Value {
+    serde_json::to_value(&client.ceiling).unwrap_or_else(|_| json!({}))
+}
+
+pub(super) fn allowance_names(client: &Client) -> Vec<String> {
+    client.assertion_allowances.iter().map(|allowance| allowance.as_str().to_owned()).collect()
 }
 
 pub(super) fn grant_names(client: &Client) -> Vec<String> {

@@ -26,6 +26,8 @@ pub struct FoundSession {
     pub session: DeviceSession,
     /// The services the device asked for (RFC 8707).
     pub resources: Vec<String>,
+    /// What the ID token is to repeat (OpenID Connect Core §2).
+    pub nonce: Option<String>,
     /// How it is polled.
     pub polling: Polling,
     /// How often it was polled, to notice another poll at the same moment.
@@ -50,7 +52,7 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
     let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
     let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
     let rows = sqlx::query!(
-        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.expires_at, s.state, s.decided_at,
+        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
                   s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
                   s.consumed_at, s.retried_at,
                   s.interval_seconds, s.last_polled_at, s.poll_count,
@@ -109,6 +111,7 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
             code,
             session: session.into_session(tenant),
             resources: row.resources,
+            nonce: row.nonce,
             polling,
             poll_count: row.poll_count,
             decided_by,

@@ -91,6 +91,8 @@ pub struct Redeemed {
     pub scopes: ScopeSet,
     /// The services the device asked for (RFC 8707).
     pub resources: Vec<String>,
+    /// What the ID token is to repeat (OpenID Connect Core §2).
+    pub nonce: Option<String>,
     /// How the person had proved who they are.
     pub authentication: Authentication,
     /// The family's absolute end.
@@ -169,7 +171,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                          AND (s.decided_at >= active.plain_not_before) IS NOT FALSE
                          AND (s.decided_at >= active.tokens_not_before) IS NOT FALSE)
                RETURNING active.*, s.id AS session_id, s.tenant_id, s.client_id, s.device, s.ip_address, s.place,
-                         s.auth_time, s.amr, s.resources, s.chosen_name,
+                         s.auth_time, s.amr, s.resources, s.nonce, s.chosen_name,
                          coalesce(string_to_array(active.judged_scopes, ' '), s.granted_scopes) AS granted,
                          CASE WHEN active.judged_user IS NULL
                               THEN least(active.latest_end, active.at + make_interval(secs => s.chosen_lifetime_seconds))
@@ -206,7 +208,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
            )
            SELECT nth AS "nth!", tenant_id AS "tenant_id!", user_id AS "user_id!", username AS "username!", display_name,
                   email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
-                  tokens_not_before, granted AS "granted!", resources AS "resources!", auth_time AS "auth_time!",
+                  tokens_not_before, granted AS "granted!", resources AS "resources!", nonce, auth_time AS "auth_time!",
                   amr AS "amr!", ends_at AS "ends_at!"
            FROM consumed"#,
         &ids(|redemption| redemption.tenant.0),
@@ -254,6 +256,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                 user: user.into_user(TenantId(row.tenant_id)),
                 scopes: row.granted.into_iter().collect(),
                 resources: row.resources,
+                nonce: row.nonce,
                 authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
                 expires_at: row.ends_at,
             });

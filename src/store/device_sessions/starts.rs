@@ -38,6 +38,8 @@ pub struct NewDeviceSession {
     pub requested_scopes: Option<ScopeSet>,
     /// The URIs of the services asked for.
     pub resources: Vec<String>,
+    /// What the ID token is to repeat (OpenID Connect Core §2).
+    pub nonce: Option<String>,
     /// The key that the device proved to hold.
     pub dpop_key: Option<KeyThumbprint>,
     /// What the device says about itself.
@@ -93,6 +95,7 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let scopes: Vec<Option<String>> =
         sessions.iter().map(|session| session.requested_scopes.as_ref().map(ToString::to_string)).collect();
     let resources: Vec<String> = sessions.iter().map(|session| session.resources.join(" ")).collect();
+    let nonces: Vec<Option<String>> = sessions.iter().map(|session| session.nonce.clone()).collect();
     let dpop_keys: Vec<Option<Vec<u8>>> =
         sessions.iter().map(|session| session.dpop_key.map(|key| key.0.to_vec())).collect();
     let devices: Vec<Json<&DeviceDescription>> =
@@ -109,14 +112,14 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
     let stored = sqlx::query_scalar!(
         "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
-                                      interval_seconds, resources, dpop_jkt, place)
+                                      interval_seconds, resources, dpop_jkt, place, nonce)
          SELECT id, tenant_id, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
-                created, expires, seconds, string_to_array(resources, ' '), jkt, place
+                created, expires, seconds, string_to_array(resources, ' '), jkt, place, nonce
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
                      $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[],
-                     $14::text[], $15::bytea[], $16::jsonb[])
+                     $14::text[], $15::bytea[], $16::jsonb[], $17::text[])
               AS new (id, tenant_id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
-                      seconds, resources, jkt, place)
+                      seconds, resources, jkt, place, nonce)
          WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
                            WHERE spent.tenant_id = new.tenant_id AND spent.user_code_mac = new.mac
                              AND spent.free_at > new.created)
@@ -137,7 +140,8 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceSession]) -> Result<HashSet<Uu
         &intervals,
         &resources,
         &dpop_keys as &[Option<Vec<u8>>],
-        &places as _
+        &places as _,
+        &nonces as &[Option<String>]
     )
     .fetch_all(db)
     .await?;

@@ -83,6 +83,28 @@ async fn an_app_is_its_makers_alone_and_gets_no_more_than_the_maker_may_grant() 
 }
 
 #[tokio::test]
+async fn an_owner_does_not_undo_what_an_administrator_restricted() {
+    let shop = open_workshop().await;
+    let maker = shop.server.person("maker", &["maker", "editor"]).await;
+    let token = shop.console.connect(&maker, "openid clients").await.string("access_token");
+    let new = json!({"client_name": "My lamp", "scopes": ["openid", "videos"], "grant_types": [DEVICE_CODE]});
+    let made = shop.ask_as(&token, Method::POST, APPS, Some(new)).await;
+    let id = made.string("client_id");
+    let path = format!("{APPS}/{id}");
+    let narrow = latchkey::model::scope::ScopeSet::parse("openid").unwrap();
+    shop.server.change_client(&id, |client| client.scopes = narrow).await;
+    let refused =
+        shop.ask_as(&token, Method::PATCH, &path, Some(json!({"scopes": ["openid", "videos"]}))).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert_eq!(refused.json["errors"][0]["field"], "scopes", "{refused:?}");
+    // Less, or something else, is the owner's to say.
+    for change in [json!({"scopes": []}), json!({"scopes": ["openid"]}), json!({"client_name": "Lamp"})] {
+        let changed = shop.ask_as(&token, Method::PATCH, &path, Some(change.clone())).await;
+        assert_eq!(changed.status, 200, "{change} {changed:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_user_has_no_more_apps_than_the_quota() {
     let shop = open_workshop().await;
     let maker = shop.server.person("maker", &["maker"]).await;

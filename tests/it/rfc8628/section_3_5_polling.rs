@@ -2,8 +2,10 @@
 
 use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::write_polls;
+use latchkey::model::client::{AuthMethod, Client};
 use tokio::task::JoinSet;
 
+use crate::support::device::Proof;
 use crate::support::{TestServer, jwt, until};
 
 #[tokio::test]
@@ -33,6 +35,70 @@ async fn a_device_that_polls_too_fast_must_wait_five_seconds_longer() {
     tv.poll(&started).await.must_be_error("slow_down");
     server.clock.advance(15.0);
     tv.poll(&started).await.must_be_error("authorization_pending");
+}
+
+/// In both modes of the server.
+#[tokio::test]
+async fn a_poll_that_is_sent_again_with_another_authentication_is_not_counted() {
+    for coherence in [Coherence::Notify, Coherence::ReadThrough] {
+        let server = TestServer::with(|config| config.sessions.coherence = coherence).await;
+        let secret = |client: &mut Client| client.auth_method = AuthMethod::ClientSecretBasic;
+        let confidential = server.client("box", "openid", secret).await;
+        let Proof::Basic(secret) = confidential.proof.clone() else { panic!("it has a secret") };
+        let public = server.tv().await;
+        for (header, body) in [
+            (confidential.clone(), confidential.with_proof(Proof::Post(secret))),
+            (public.with_proof(Proof::Basic(String::new())), public.clone()),
+        ] {
+            let started = header.start("openid").await;
+            // As golang.org/x/oauth2 does on every poll, as long as no tokens come.
+            for _ in 0..5 {
+                header.poll(&started).await.must_be_error("authorization_pending");
+                server.clock.advance(1.5);
+                body.poll(&started).await.must_be_error("authorization_pending");
+                server.clock.advance(3.5);
+            }
+            let count = "SELECT poll_count FROM device_sessions ORDER BY created_at DESC, id DESC LIMIT 1";
+            until("the polls are written", async || {
+                write_polls(&server.app, 1_000).await.expect("the database answers");
+                server.count(count).await >= 5
+            })
+            .await;
+            assert_eq!(server.count(count).await, 5, "{coherence:?}");
+            // The answer of an early poll is repeated, and the interval not raised again.
+            server.clock.advance(-4.0);
+            header.poll(&started).await.must_be_error("slow_down");
+            body.poll(&started).await.must_be_error("slow_down");
+            server.clock.advance(10.0);
+            header.poll(&started).await.must_be_error("authorization_pending");
+            // A second one is an ordinary poll.
+            body.poll(&started).await.must_be_error("authorization_pending");
+            header.poll(&started).await.must_be_error("slow_down");
+            // So is one with the same authentication, and one that comes later.
+            server.clock.advance(15.0);
+            header.poll(&started).await.must_be_error("authorization_pending");
+            header.poll(&started).await.must_be_error("slow_down");
+            server.clock.advance(20.0);
+            header.poll(&started).await.must_be_error("authorization_pending");
+            server.clock.advance(2.1);
+            body.poll(&started).await.must_be_error("slow_down");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_authentication_is_no_poll() {
+    let server = TestServer::start().await;
+    let secret = |client: &mut Client| client.auth_method = AuthMethod::ClientSecretBasic;
+    let device = server.client("box", "openid", secret).await;
+    let started = device.start("openid").await;
+    let wrong = device.with_proof(Proof::Post("wrong".to_owned()));
+    for _ in 0..3 {
+        wrong.poll(&started).await.must_be_error("invalid_client");
+        device.poll(&started).await.must_be_error("authorization_pending");
+        wrong.poll(&started).await.must_be_error("invalid_client");
+        server.clock.advance(5.0);
+    }
 }
 
 #[tokio::test]

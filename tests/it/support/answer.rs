@@ -31,8 +31,9 @@ impl Answer {
     #[track_caller]
     pub fn must_be_error(&self, error: &str) -> &Self {
         assert_eq!(self.error(), error, "{self:?}");
-        let expected =
-            if error == "invalid_client" { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
+        // A client that used the header, or had to authenticate, is challenged (RFC 6749 §5.2); nobody else is.
+        let is_challenged = error == "invalid_client" && self.headers.contains_key("www-authenticate");
+        let expected = if is_challenged { StatusCode::UNAUTHORIZED } else { StatusCode::BAD_REQUEST };
         assert_eq!(self.status, expected, "{self:?}");
         self.must_be_an_oauth_body();
         self

@@ -48,6 +48,7 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
         user_code_sealed: vec![7; 40],
         requested_scopes: Some(queue.scopes.clone()),
         resources: Vec::new(),
+        nonce: None,
         dpop_key: None,
         device: Arc::new(DeviceDescription {
             name: Some("Living room TV".into()),

@@ -5,6 +5,8 @@ use crate::http::rest::admin::clients::fields::ClientFields;
 use crate::http::rest::problem::Problem;
 use crate::model::change::Change;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType};
+use crate::model::client_authentication::AssertionAllowance;
+use crate::model::signing_key::SigningAlgorithm;
 use crate::model::strict_json;
 
 /// What the form holds, as it was typed.
@@ -18,6 +20,9 @@ pub(super) struct ClientForm {
     pub(super) scopes: String,
     pub(super) grants: Vec<GrantType>,
     pub(super) first_party: bool,
+    /// The algorithm of its ID tokens; empty: the default.
+    pub(super) id_token_alg: String,
+    pub(super) allowances: Vec<AssertionAllowance>,
     pub(super) bound: bool,
     pub(super) enabled: bool,
 }
@@ -34,6 +39,8 @@ impl ClientForm {
             scopes: "openid offline_access".to_owned(),
             grants: vec![GrantType::DeviceCode, GrantType::RefreshToken],
             first_party: false,
+            id_token_alg: String::new(),
+            allowances: Vec::new(),
             bound: false,
             enabled: true,
         }
@@ -55,6 +62,12 @@ impl ClientForm {
             scopes: client.scopes.to_string(),
             grants: client.grant_types.clone(),
             first_party: client.first_party,
+            id_token_alg: client
+                .id_token_algorithm
+                .map(SigningAlgorithm::as_str)
+                .unwrap_or_default()
+                .to_owned(),
+            allowances: client.assertion_allowances.clone(),
             bound: client.dpop_bound_access_tokens,
             enabled: client.enabled,
         }
@@ -65,6 +78,7 @@ impl ClientForm {
         let mut text = |name| form.take(name).unwrap_or_default();
         let (id, name, auth_method) = (text("id"), text("client_name"), text("auth_method"));
         let (jwks, jwks_uri, scopes) = (text("jwks"), text("jwks_uri"), text("scopes"));
+        let id_token_alg = text("id_token_alg");
         let mut ticked = |name| form.take(name).is_some();
         let grants = [
             ("device", GrantType::DeviceCode),
@@ -72,13 +86,32 @@ impl ClientForm {
             ("own", GrantType::ClientCredentials),
         ];
         let grants = grants.into_iter().filter(|(name, _)| ticked(name)).map(|(_, grant)| grant).collect();
+        let allowances =
+            AssertionAllowance::ALL.into_iter().filter(|allowance| ticked(allowance.as_str())).collect();
         let (first_party, bound) = (ticked("first_party"), ticked("bound"));
         let enabled = ticked("enabled");
-        Self { id, name, auth_method, jwks, jwks_uri, scopes, grants, first_party, bound, enabled }
+        Self {
+            id,
+            name,
+            auth_method,
+            jwks,
+            jwks_uri,
+            scopes,
+            grants,
+            first_party,
+            id_token_alg,
+            allowances,
+            bound,
+            enabled,
+        }
     }
 
     pub(super) fn has(&self, grant: GrantType) -> bool {
         self.grants.contains(&grant)
+    }
+
+    pub(super) fn allows(&self, allowance: AssertionAllowance) -> bool {
+        self.allowances.contains(&allowance)
     }
 
     /// Whether keys belong to it.
@@ -129,6 +162,13 @@ impl ClientForm {
             first_party: Change::Set(self.first_party),
             enabled: Change::Set(self.enabled),
             dpop_bound_access_tokens: Change::Set(self.bound),
+            id_token_signed_response_alg: match self.id_token_alg.as_str() {
+                "" => Change::Clear,
+                name => Change::Set(name.to_owned()),
+            },
+            assertion_allowances: Change::Set(
+                self.allowances.iter().map(|allowance| allowance.as_str().to_owned()).collect(),
+            ),
             ..ClientFields::default()
         })
     }

@@ -30,7 +30,7 @@ pub(super) async fn start(
         let client = authenticate(&app, &tenant, credentials).await?;
         let device =
             DeviceDescription { name: Some("Tried from the console".to_owned()), ..Default::default() };
-        let request = StartRequest { scope: None, resources: Vec::new(), proof: None, device };
+        let request = StartRequest { scope: None, resources: Vec::new(), nonce: None, proof: None, device };
         start::start(&app, &tenant, &client, request, &visitor.browser.origin).await
     };
     match started.await {

@@ -164,7 +164,7 @@ pub async fn update(
     fields.refuse_privileged()?;
     fields.refuse_fixed()?;
     let client = maker.own(&app, &id).await?;
-    domain::change(&app, &client, &meant_for, &maker.0.by(), fields.read(&app)?).await.map_err(problem)?;
+    owned::change(&app, &client, &meant_for, &maker.0.by(), fields.read(&app)?).await.map_err(problem)?;
     answer(&app, &maker.0, &id).await
 }
 

@@ -77,17 +77,19 @@ impl From<TokenRefused> for Problem {
 
 impl From<BearerRefusal> for Problem {
     fn from(refusal: BearerRefusal) -> Self {
-        let refused = match refusal {
+        let denial = match refusal {
             BearerRefusal::NoToken => return Self::unauthenticated(),
             BearerRefusal::Request(error) => return error.into(),
-            BearerRefusal::Token(refused) => refused,
+            BearerRefusal::Malformed(description) => Denial::malformed(description),
+            BearerRefusal::Token(refused) => Denial::from(refused),
         };
-        let Denial { status, error, description, challenge } = refused.into();
+        let Denial { status, error, description, challenges } = denial;
         let suggested = match status {
+            StatusCode::BAD_REQUEST => "Send the access token as `Authorization: Bearer`, once.",
             StatusCode::FORBIDDEN => "Ask for a token with the scope that `WWW-Authenticate` names.",
             _ => "Get a new access token, and send it as `WWW-Authenticate` says.",
         };
-        Self::new(status, error, description, suggested).with_header(header::WWW_AUTHENTICATE, challenge)
+        Self::new(status, error, description, suggested).with_challenges(challenges)
     }
 }
 

@@ -12,6 +12,7 @@
 //! - every session is read anew now and then all the same ([`SessionMemory::take_due`]).
 
 mod chunks;
+mod counted_poll;
 mod pending_session;
 mod shard;
 
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::DeviceSessionId;
+pub use counted_poll::{CountedPoll, CountedPolls, PollAnswer};
 pub use pending_session::{Marks, Owner, PendingSession, UnwrittenPolls};
 use shard::Shard;
 
@@ -171,6 +173,10 @@ impl SessionMemory {
         }
         if let Some(known) = shard.find(&session.code) {
             known.epoch = ticket.epoch;
+            if session.polling.last_polled_at > known.polling.last_polled_at {
+                // Another server counted it.
+                known.counted = None;
+            }
             known.polling.interval_seconds =
                 known.polling.interval_seconds.max(session.polling.interval_seconds);
             known.polling.last_polled_at = known.polling.last_polled_at.max(session.polling.last_polled_at);

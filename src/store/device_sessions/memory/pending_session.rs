@@ -6,7 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
+use super::counted_poll::{CountedPoll, PollAnswer};
 use crate::model::bearer_secret::SecretHash;
+use crate::model::client_authentication::CredentialPlace;
 use crate::model::device_session::Polling;
 use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -58,7 +60,9 @@ pub struct PendingSession {
     /// How it is polled.
     pub polling: Polling,
     /// Polls not yet written to the database.
-    pub(super) unwritten_polls: u32,
+    pub(super) unwritten_polls: u16,
+    /// The last poll, if this server counted it and nothing has repeated it yet.
+    pub(super) counted: Option<CountedPoll>,
     /// Which hearing of announcements it was read in; see [`SessionMemory::distrust`].
     pub(super) epoch: u32,
     /// What the rule has to know beyond the times.
@@ -98,6 +102,7 @@ impl PendingSession {
             expires_at,
             polling,
             unwritten_polls: 0,
+            counted: None,
             epoch: 0,
             marks: Marks::default(),
             waiters: None,
@@ -110,11 +115,19 @@ impl PendingSession {
         Self { dpop_key: dpop_key.map(Box::new), ..self }
     }
 
-    /// Notes a poll.
-    pub fn record_poll(&mut self, now: DateTime<Utc>) {
+    /// Counts a poll.
+    pub fn record_poll(&mut self, poll: CountedPoll, now: DateTime<Utc>) {
         self.polling.last_polled_at = Some(now);
-        self.unwritten_polls += 1;
+        self.counted = Some(poll);
+        self.unwritten_polls = self.unwritten_polls.saturating_add(1);
         self.owner.tally.poll();
+    }
+
+    /// Returns the answer to the counted poll that this one repeats with another way of authentication, if it does.
+    pub fn take_repeated(&mut self, place: CredentialPlace, now: DateTime<Utc>) -> Option<PollAnswer> {
+        let answer = self.counted?.repeated_by(place, now - self.polling.last_polled_at?)?;
+        self.counted = None;
+        Some(answer)
     }
 }
 

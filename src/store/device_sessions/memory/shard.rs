@@ -83,7 +83,8 @@ impl Shard {
         let hash = prefix(&unwritten.code);
         if let Some(at) = self.place(hash, |session| session.code == unwritten.code) {
             let session = &mut self.sessions[at];
-            session.unwritten_polls += unwritten.polls;
+            let polls = u16::try_from(unwritten.polls).unwrap_or(u16::MAX);
+            session.unwritten_polls = session.unwritten_polls.saturating_add(polls);
             session.marks.slowed |= unwritten.slowed;
             line_up(session, hash, &mut self.line);
         }
@@ -101,7 +102,7 @@ impl Shard {
                 taken.push(UnwrittenPolls {
                     code: session.code,
                     id: session.id,
-                    polls,
+                    polls: polls.into(),
                     last_polled_at,
                     interval_seconds: session.polling.interval_seconds,
                     slowed,

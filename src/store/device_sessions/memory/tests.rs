@@ -4,9 +4,12 @@ use chrono::TimeDelta;
 use uuid::Uuid;
 
 use super::*;
+use crate::model::client_authentication::CredentialPlace;
 use crate::model::device_session::Polling;
 use crate::model::ids::ClientId;
 use crate::model::tenant::DEFAULT_TENANT;
+
+const POLL: CountedPoll = CountedPoll { place: CredentialPlace::Body, answer: PollAnswer::Pending };
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
@@ -146,7 +149,7 @@ fn polls_are_written_once_and_put_back_when_they_could_not_be() {
     let memory = trusted(1_000);
     memory.remember_new(session(1), now());
     for second in [0, 5] {
-        memory.with(&code(1), |session| session.record_poll(now() + TimeDelta::seconds(second)));
+        memory.with(&code(1), |session| session.record_poll(POLL, now() + TimeDelta::seconds(second)));
     }
     let taken = memory.take_unwritten(9_600);
     assert_eq!(taken.iter().map(|unwritten| unwritten.polls).collect::<Vec<_>>(), [2]);
@@ -171,7 +174,7 @@ fn every_session_has_its_turn_to_be_written_however_few_are_at_once() {
     for _ in 0..200 {
         // All devices poll again before the next few are written.
         for number in 0..500 {
-            memory.with(&code(number), |session| session.record_poll(now()));
+            memory.with(&code(number), |session| session.record_poll(POLL, now()));
         }
         written.extend(memory.take_unwritten(10).into_iter().map(|polls| polls.id.0));
     }

@@ -49,8 +49,12 @@ pub struct ClientBody {
     /// Whether it may do anything.
     #[schema(example = true)]
     pub enabled: bool,
-    /// What signs its tokens; `null`: the server's default.
+    /// What signs its access tokens; `null`: the server's default.
     pub signing_algorithm: Option<&'static str>,
+    /// What signs its ID tokens; `null`: as `signing_algorithm` says, or the server's default for ID tokens.
+    pub id_token_signed_response_alg: Option<&'static str>,
+    /// In what its assertions may deviate from the rules.
+    pub assertion_allowances: Vec<&'static str>,
     /// Whether all its access tokens must be bound to a key.
     pub dpop_bound_access_tokens: bool,
     /// The `aud` values of the resource server that it is.
@@ -111,6 +115,12 @@ impl ClientBody {
             owner_id: client.owner.map(|owner| owner.0),
             enabled: client.enabled,
             signing_algorithm: client.signing_algorithm.map(SigningAlgorithm::as_str),
+            id_token_signed_response_alg: client.id_token_algorithm.map(SigningAlgorithm::as_str),
+            assertion_allowances: client
+                .assertion_allowances
+                .iter()
+                .map(|allowance| allowance.as_str())
+                .collect(),
             dpop_bound_access_tokens: client.dpop_bound_access_tokens,
             introspects: client.introspects,
             tokens_not_before: client.tokens_not_before,

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::http::rest::problem::Problem;
 use crate::model::change::Change;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, ScopePolicy};
+use crate::model::client_authentication::AssertionAllowance;
 use crate::model::ids::UserId;
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
@@ -63,10 +64,20 @@ pub struct ClientFields {
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
     pub enabled: Change<bool>,
-    /// What signs its tokens: ES256, RS256 or EdDSA; `null`: the server's default.
+    /// What signs its access tokens, and its ID tokens unless `id_token_signed_response_alg` is set: ES256, RS256 or
+    /// EdDSA; `null`: the server's defaults.
     #[schema(value_type = Option<String>, example = "ES256")]
     #[serde(default)]
     pub signing_algorithm: Change<String>,
+    /// What signs its ID tokens: ES256, which is recommended where the client supports it, RS256 or EdDSA; `null`: as
+    /// `signing_algorithm` says, or the server's default for ID tokens.
+    #[schema(value_type = Option<String>, example = "ES256")]
+    #[serde(default)]
+    pub id_token_signed_response_alg: Change<String>,
+    /// In what its assertions may deviate from the rules: `token_endpoint_audience`, `repeated_assertion`.
+    #[schema(value_type = Option<Vec<String>>, example = json!([]))]
+    #[serde(default)]
+    pub assertion_allowances: Change<Vec<String>>,
     /// Whether all its access tokens must be bound to a key (RFC 9449).
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
@@ -90,6 +101,7 @@ impl ClientFields {
             ("owner_id", self.owner_id.is_asked_for()),
             ("enabled", self.enabled.is_asked_for()),
             ("introspects", self.introspects.is_asked_for()),
+            ("assertion_allowances", self.assertion_allowances.is_asked_for()),
             ("tokens_not_before", self.tokens_not_before.is_asked_for()),
         ] {
             if asked {
@@ -127,6 +139,9 @@ impl ClientFields {
         let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;
         let scope_policy = one(self.scope_policy, "scope_policy", ScopePolicy::parse)?;
         let algorithm = one(self.signing_algorithm, "signing_algorithm", SigningAlgorithm::parse)?;
+        let id_token_algorithm =
+            one(self.id_token_signed_response_alg, "id_token_signed_response_alg", SigningAlgorithm::parse)?;
+        let allowances = each(self.assertion_allowances, "assertion_allowances", AssertionAllowance::parse)?;
         let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
         if matches!((&self.jwks, &jwks_uri), (Change::Set(_), Change::Set(_))) {
             return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));
@@ -167,6 +182,8 @@ impl ClientFields {
                 Change::Leave => {}
             }
             client.signing_algorithm = algorithm.apply(client.signing_algorithm);
+            client.id_token_algorithm = id_token_algorithm.apply(client.id_token_algorithm);
+            set(&mut client.assertion_allowances, allowances);
             set(&mut client.dpop_bound_access_tokens, self.dpop_bound_access_tokens);
             set(&mut client.introspects, self.introspects);
             if let Change::Set(instant) = self.tokens_not_before {

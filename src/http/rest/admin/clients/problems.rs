@@ -45,6 +45,7 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         ClientError::UnknownScope(_) | ClientError::ScopeByNameOnly(_) | ClientError::OwnerMayNotGrant(_) => {
             Problem::invalid_field("scopes", said)
         }
+        ClientError::AboveCeiling(field) => Problem::invalid_field(field, said),
         ClientError::NoSuchOwner | ClientError::OwnedIsNotOurs => Problem::invalid_field("owner_id", said),
         ClientError::Policy(_) => Problem::invalid_field("policy", said),
     }
