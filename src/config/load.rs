@@ -83,7 +83,9 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
                     None => "there is no such setting; config/default.toml lists them all".to_owned(),
                 }
             }
-            Kind::InvalidType(found, expected) => format!("must be {expected}, found {found}"),
+            Kind::InvalidType(found, expected) => {
+                format!("must be {}, found {found}", kind_of_value(expected))
+            }
             Kind::UnknownVariant(found, known) => {
                 format!("must be one of {}, found {found}", known.join(", "))
             }
@@ -92,6 +94,17 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
         let key = path.join(".");
         ConfigError::Unreadable(format!("{key}: {problem}{}", sources.place(&key)))
     })
+}
+
+/// The name of a type, in words.
+fn kind_of_value(expected: &str) -> &str {
+    match expected {
+        "bool" | "a boolean" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        other => other,
+    }
 }
 
 /// The names of all settings.

@@ -27,7 +27,8 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text.strip_prefix("localhost:") {
         return Err(format!("{RULE}: write 127.0.0.1:{port} instead of {text}"));
     }
-    if let Some(port) = text.strip_prefix(':').or_else(|| text.strip_prefix("*:")) {
+    let any = text.strip_prefix(':').or_else(|| text.strip_prefix("*:"));
+    if let Some(port) = any.filter(|port| port.parse::<u16>().is_ok()) {
         return Err(format!(
             "{RULE}: write 0.0.0.0:{port} for every interface, 127.0.0.1:{port} for this machine only"
         ));

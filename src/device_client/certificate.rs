@@ -44,6 +44,10 @@ fn words(reason: &CertificateError) -> String {
              or name a file with it in SSL_CERT_FILE"
                 .to_owned()
         }
+        // What the verifier says of a certificate that signed itself.
+        CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
+            "it is self-signed; add it to the system's certificates, or name a file with it in SSL_CERT_FILE".to_owned()
+        }
         CertificateError::Revoked => "it was revoked".to_owned(),
         other => format!("it is not valid ({other})"),
     }
