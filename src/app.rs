@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{PgPool, PgTransaction};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::client_keys::PublishedKeys;
 use crate::domain::device_flow::wait::WaitingPolls;
+use crate::domain::hashing::HashingPlaces;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::geo::Geo;
@@ -86,15 +87,16 @@ pub struct App {
     pub start_buckets: RequestBuckets,
     /// Who was refused lately, as far as the audit trail was told.
     pub refusal_buckets: RequestBuckets,
-    /// How many passwords may be hashed at once.
-    pub password_checks: Semaphore,
+    /// Where passwords are hashed.
+    pub hashing: HashingPlaces,
 }
 
 impl App {
     /// Puts the program together.
     #[must_use]
     pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: PgPool) -> Self {
-        let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
+        let sign_in = &config.sign_in;
+        let hashing = HashingPlaces::new(sign_in.concurrent_password_checks, sign_in.queued_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let activity = Arc::new(Tallies::default());
         let waiting_polls = WaitingPolls::new(&config.sessions);
@@ -133,7 +135,7 @@ impl App {
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
             refusal_buckets: RequestBuckets::default(),
-            password_checks,
+            hashing,
         }
     }
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
