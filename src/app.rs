@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::{PgPool, PgTransaction};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -14,6 +14,7 @@ use crate::descriptors::{self, Room};
 use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
+use crate::domain::hashing::HashingPlaces;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::domain::webhooks::deliver;
@@ -98,15 +99,16 @@ pub struct App {
     pub refusal_buckets: RequestBuckets,
     /// How the sealing of the audit trail goes.
     pub audit_sealing: SealingWatch,
-    /// How many passwords may be hashed at once.
-    pub password_checks: Semaphore,
+    /// Where passwords are hashed.
+    pub hashing: HashingPlaces,
 }
 
 impl App {
     /// Puts the program together.
     #[must_use]
     pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: PgPool) -> Self {
-        let password_checks = Semaphore::new(config.sign_in.concurrent_password_checks);
+        let sign_in = &config.sign_in;
+        let hashing = HashingPlaces::new(sign_in.concurrent_password_checks, sign_in.queued_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
         let activity = Arc::new(Tallies::default());
         let room = Room::within(descriptors::allowed(), &config);
@@ -154,7 +156,7 @@ impl App {
             start_buckets: RequestBuckets::default(),
             refusal_buckets: RequestBuckets::default(),
             audit_sealing: SealingWatch::default(),
-            password_checks,
+            hashing,
         }
     }
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.

@@ -193,6 +193,7 @@ pub struct SignIn {
     #[serde(deserialize_with = "values::roles")]
     pub second_factor_for_roles: Vec<Role>,
     pub concurrent_password_checks: usize,
+    pub queued_password_checks: usize,
 }
 
 /// `[rate_limits]`

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::oauth_error::OAuthError;
 use super::passwords::{self, Checked, UnfitPassword};
+use super::sign_in::Change;
 use super::sign_in::strength::{self, Shortfall};
 use super::{audit, guards, sign_in, users};
 use crate::app::App;
@@ -12,9 +13,10 @@ use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
+use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
-use crate::store::{self, browser_sessions, half_sign_ins};
+use crate::store::{self, browser_sessions};
 
 /// What ends together with the old password (ASVS 7.4.3), beside every sign-in that is half done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +53,16 @@ impl<E: Into<OAuthError>> From<E> for ChangeRefused {
     }
 }
 
-/// Puts `new` in the place of `current`. The session goes on under the secret that comes back.
+/// What the browser carries on with, in which the password was changed.
+#[derive(Debug)]
+pub struct Changed {
+    /// The new secret of its session.
+    pub secret: BearerSecret,
+    /// By what the account knows it the next time.
+    pub mark: KnownBrowser,
+}
+
+/// Puts `new` in the place of `current`. No other browser is known to the account any longer.
 pub async fn change(
     app: &App,
     session: &BrowserSession,
@@ -59,15 +70,24 @@ pub async fn change(
     new: &str,
     also: AlsoEnd,
     origin: &RequestOrigin,
-) -> Result<BearerSecret, ChangeRefused> {
+) -> Result<Changed, ChangeRefused> {
     strength::must_suit_own_account(app, session).map_err(ChangeRefused::SignInNeeded)?;
     let user = &session.user;
-    let attempt = guards::pay_for_password(app, user.tenant_id, &user.username, origin).await?;
+    let trier = sign_in::trier_of(session);
+    let attempt = guards::pay_for_password(app, user.tenant_id, &user.username, trier, origin).await?;
     let attempt = attempt.map_err(ChangeRefused::TooManyAttempts)?;
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
     let checked = passwords::check(app, current, stored.clone()).await;
     let mut transaction = app.begin(user.tenant_id).await?;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(busy) => {
+            attempt.refund(&mut transaction).await?;
+            transaction.commit().await?;
+            return Err(busy.into());
+        }
+    };
     if matches!(checked, Checked::Wrong) {
         let details = json!({"reason": "wrong password"});
         let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);
@@ -90,7 +110,8 @@ pub async fn change(
         return Err(ChangeRefused::WrongPassword);
     }
     // A sign-in with the old password either has its session by now, and it ends here, or will not get one.
-    half_sign_ins::end_of_user(&mut *transaction, user.tenant_id, user.id).await?;
+    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Password).await?;
+    let mark = sign_in::mark(app, &mut transaction, user.tenant_id, user.id).await?;
     let mut browsers = 0;
     if also.other_browsers {
         let now = app.clock.now();
@@ -111,5 +132,5 @@ pub async fn change(
     if let Some(ended) = ended {
         ended.tell_memory(app);
     }
-    Ok(secret)
+    Ok(Changed { secret, mark })
 }

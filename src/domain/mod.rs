@@ -22,6 +22,7 @@ pub mod dpop;
 pub mod first_administrator;
 pub mod granting;
 pub mod guards;
+pub mod hashing;
 pub mod housekeeping;
 pub mod introspect;
 pub mod not_me;

@@ -7,10 +7,14 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
+use super::hashing::Busy;
 use crate::store::StoreError;
 
 /// How long a client is asked to wait when the database is away.
 pub const UNAVAILABLE_RETRY_AFTER: TimeDelta = TimeDelta::seconds(5);
+
+/// How long a locked device is asked to wait before it tries again.
+pub const LOCKED_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// The registered word, and what only we need to know about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,8 @@ pub enum ErrorCode {
     },
     /// The database is away.
     TemporarilyUnavailable,
+    /// The device or its account is locked, and may be unlocked.
+    Locked,
     /// Our fault.
     ServerError,
 }
@@ -84,7 +90,9 @@ impl ErrorCode {
             Self::ExpiredToken => "expired_token",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
-            Self::TooManyRequests { .. } | Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::TooManyRequests { .. } | Self::TemporarilyUnavailable | Self::Locked => {
+                "temporarily_unavailable"
+            }
             Self::ServerError => "server_error",
         }
     }
@@ -158,6 +166,12 @@ impl From<StoreError> for OAuthError {
             },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
         }
+    }
+}
+
+impl From<Busy> for OAuthError {
+    fn from(_: Busy) -> Self {
+        Self::new(ErrorCode::TemporarilyUnavailable, "Too many people sign in at the moment; try again.")
     }
 }
 

@@ -7,12 +7,14 @@ use zeroize::Zeroizing;
 
 use super::audit::{self, By};
 use super::passwords;
+use super::sign_in::{self, Change};
 use super::tenants;
 use super::users::{UserError, Which, event, find};
 use crate::app::App;
 use crate::model::audit_event::Action;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::UserId;
+use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
@@ -73,26 +75,32 @@ pub async fn owner(app: &App, tenant: &Tenant, token: &str) -> store::Result<Opt
 }
 
 /// Puts the password that the person chose in place, uses the link up, and signs the person's browsers out: whoever
-/// knew the password before is out (ASVS 7.4.3). Devices stay connected. `NoSuchUser`: the link is not good.
+/// knew the password before is out (ASVS 7.4.3). Devices stay connected. The browser is known to the account from then
+/// on: strangers who guess do not shut the person out of it. `NoSuchUser`: the link is not good.
 pub async fn choose(
     app: &App,
     tenant: &Tenant,
     token: &str,
     password: Zeroizing<String>,
     origin: &RequestOrigin,
-) -> Result<(), UserError> {
+) -> Result<KnownBrowser, UserError> {
     let secret = BearerSecret::parse(SecretKind::PasswordLink, token).ok_or(UserError::NoSuchUser)?;
     // Before anything is hashed, which takes its time.
     let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
     let password_hash = passwords::choose(app, &password, &person.username).await?;
     let now = app.clock.now();
     let mut transaction = app.begin(tenant.id).await?;
+    // The account is locked first, as in every deed that changes how it signs in.
+    users::lock(&mut *transaction, tenant.id, person.id).await?;
     let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
     let user = used_by.ok_or(UserError::NoSuchUser)?;
     users::set_password(&mut *transaction, user, &password_hash, now).await?;
+    sign_in::has_changed(&mut transaction, tenant.id, user, Change::Password).await?;
     let browsers = browser_sessions::end_of_user(&mut *transaction, tenant.id, user, now).await?;
     let by = By::user(user, origin);
     let event = event(Action::PasswordChosen, user, &by, json!({"ended": {"browsers": browsers}}));
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    Ok(transaction.commit().await?)
+    let mark = sign_in::mark(app, &mut transaction, tenant.id, user).await?;
+    transaction.commit().await?;
+    Ok(mark)
 }

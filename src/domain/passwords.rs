@@ -6,6 +6,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use zeroize::Zeroizing;
 
+use super::hashing::Busy;
 use crate::app::App;
 use crate::random::Random;
 
@@ -54,6 +55,9 @@ pub enum UnfitPassword {
     /// It is among the first that guessers try.
     #[error("this password is among the first that guessers try")]
     Common,
+    /// Too many passwords wait to be hashed.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// It could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hashing(String),
@@ -84,11 +88,9 @@ static DECOY: LazyLock<String> =
 /// Hashes a password that the person `username` chooses, if it can be chosen.
 pub async fn choose(app: &App, password: &str, username: &str) -> Result<String, UnfitPassword> {
     must_be_fit(password, username)?;
-    let _permit = app.password_checks.acquire().await;
     let (password, random) = (Zeroizing::new(password.to_owned()), app.random.clone());
-    tokio::task::spawn_blocking(move || hash(&password, &random))
-        .await
-        .unwrap_or_else(|error| Err(UnfitPassword::Hashing(error.to_string())))
+    let hashed = app.hashing.run(move || hash(&password, &random)).await?;
+    hashed.unwrap_or_else(|| Err(UnfitPassword::Hashing("the work panicked".to_owned())))
 }
 
 /// The rule: long, not the name, and not known to everybody (NIST SP 800-63B-4 §3.1.1.2). Letters and digits may mix as
@@ -128,12 +130,13 @@ fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
 }
 
 /// Checks a password against the hash of an account, or against nothing in the same time.
-pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Checked {
-    let Ok(_permit) = app.password_checks.acquire().await else { return Checked::Wrong };
+///
+/// # Errors
+/// Too many passwords wait to be hashed.
+pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Result<Checked, Busy> {
     let random = app.random.clone();
-    tokio::task::spawn_blocking(move || verify(&password, stored.as_deref(), &random))
-        .await
-        .unwrap_or(Checked::Wrong)
+    let checked = app.hashing.run(move || verify(&password, stored.as_deref(), &random)).await?;
+    Ok(checked.unwrap_or(Checked::Wrong))
 }
 
 fn verify(password: &str, stored: Option<&str>, random: &Random) -> Checked {

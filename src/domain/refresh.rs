@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::authenticate_client::AuthenticatedClient;
 use super::connection_lifetimes::ConnectionLifetimes;
 use super::dpop::Proof;
-use super::oauth_error::OAuthError;
+use super::oauth_error::{ErrorCode, OAuthError};
 use super::own_audiences::OwnAudiences;
 use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
@@ -21,6 +21,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
+use crate::model::user::Standing;
 use crate::store::refresh_tokens::NewRefreshToken;
 use crate::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 
@@ -63,8 +64,10 @@ enum Verdict {
     },
     /// It was exchanged before: somebody has a copy. The family dies.
     Reused,
-    /// It is too old or revoked, its device is locked, or a sibling took its place a moment ago.
+    /// It is too old or revoked, or a sibling took its place a moment ago.
     Dead,
+    /// Its device or account is locked, and may be unlocked: the token stays as it is.
+    Locked,
 }
 
 /// Whether this client, and where a key is needed this key, may use the token; anybody else finds it as unknown, and
@@ -77,17 +80,23 @@ fn belongs_to(family: &TokenFamily, client: &ClientId, dpop_key: Option<KeyThumb
 fn judge(presented: &PresentedRefreshToken, now: DateTime<Utc>) -> Verdict {
     let family = &presented.family;
     let lately = |at: DateTime<Utc>| now - at <= GRACE;
+    let locked = match presented.user.standing {
+        Standing::Good => presented.device_locked,
+        Standing::Locked => true,
+        // That is not undone by unlocking a device.
+        Standing::Disabled => false,
+    };
     if family.revoked_at.is_some() || now >= family.expires_at {
         return Verdict::Dead;
     }
     match (presented.rotated_at, presented.superseded_at, presented.unused_successor) {
         // Whoever holds it was overtaken by a sibling, and learns so without harm to the device.
         (_, Some(at), _) if lately(at) => Verdict::Dead,
-        (Some(at), None, Some(successor)) if lately(at) && !presented.device_locked => {
-            Verdict::Repeat { successor }
-        }
+        (Some(at), None, Some(_)) if lately(at) && locked => Verdict::Locked,
+        (Some(at), None, Some(successor)) if lately(at) => Verdict::Repeat { successor },
         (Some(_), _, _) | (_, Some(_), _) => Verdict::Reused,
-        (None, None, _) if now >= presented.expires_at || presented.device_locked => Verdict::Dead,
+        (None, None, _) if now >= presented.expires_at => Verdict::Dead,
+        (None, None, _) if locked => Verdict::Locked,
         (None, None, _) => Verdict::Exchange,
     }
 }
@@ -139,6 +148,8 @@ pub async fn refresh(
             Verdict::Exchange => token,
             Verdict::Repeat { successor } => successor,
             Verdict::Dead => return Err(dead()),
+            Verdict::Locked if is_void(tenant, client, &presented) => return Err(dead()),
+            Verdict::Locked => return Err(locked()),
             Verdict::Reused => {
                 let ending = Ending::by_client(client, RevocationReason::RefreshTokenReused, origin);
                 token_families::revoke_stolen(app, tenant.id, presented.family.id, ending).await?;
@@ -220,6 +231,19 @@ fn rotation(
     Rotation { tenant: tenant.id, replaced, ground, successor, audit, origin: origin.clone(), at: now }
 }
 
+/// Clients throw their tokens away on `invalid_grant`; they keep them on this.
+const fn locked() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::Locked,
+        "The device or its account is locked; keep the token and try again later.",
+    )
+}
+
+/// Returns `true` if the family began before an instant that ended it.
+fn is_void(tenant: &Tenant, client: &AuthenticatedClient, presented: &PresentedRefreshToken) -> bool {
+    granting::is_void(presented.family.created_at, tenant, &presented.user, client)
+}
+
 fn dead() -> OAuthError {
     OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
 }
@@ -243,7 +267,7 @@ async fn renew(
     request: &RefreshRequest,
 ) -> Result<Renewal, OAuthError> {
     let (family, user) = (&presented.family, &presented.user);
-    if !user.is_active() || granting::is_void(family.created_at, tenant, user, client) {
+    if !user.is_active() || is_void(tenant, client, presented) {
         return Err(dead());
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;

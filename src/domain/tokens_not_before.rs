@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::audit;
+use super::sign_in::{self, Change};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
-use crate::store::{StoreError, clients, tenants, users};
+use crate::store::{StoreError, clients, password_links, tenants, users};
 
 /// Whose tokens.
 #[derive(Clone, Debug)]
@@ -59,12 +60,14 @@ pub async fn raise(
     let (in_force, target_kind, target_id) = match subject {
         Subject::Tenant => {
             let raised = tenants::raise_tokens_not_before(&mut *transaction, tenant, instant).await?;
+            password_links::end_of_tenant(&mut *transaction, tenant).await?;
             (raised, "tenant", tenant.to_string())
         }
         Subject::User(username) => {
             let found = users::credentials(&mut *transaction, tenant, username).await?;
             let user = found.ok_or(RaiseError::NoSuchSubject)?.user.id;
             let raised = users::raise_tokens_not_before(&mut *transaction, user, instant).await?;
+            sign_in::has_changed(&mut transaction, tenant, user, Change::Factors).await?;
             (raised, "user", user.to_string())
         }
         Subject::Client(id) => {

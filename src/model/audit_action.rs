@@ -28,7 +28,7 @@ actions! {
     SignIn = "sign_in",
     SignInBegun = "sign_in.begun",
     SignOut = "sign_out",
-    AccountLocked = "user.locked",
+    UnknownBrowsersRefused = "sign_in.unknown_browsers_refused",
     PasswordChanged = "password.changed",
     SecondFactorChecked = "second_factor.checked",
     SecondFactorEnrolled = "second_factor.enrolled",

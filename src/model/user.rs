@@ -77,7 +77,7 @@ pub struct User {
 pub enum Standing {
     /// It may.
     Good,
-    /// Locked, by an operator or after too many wrong passwords.
+    /// Locked by an operator or administrator.
     Locked,
     /// Disabled by an operator.
     Disabled,

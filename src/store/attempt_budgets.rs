@@ -70,13 +70,33 @@ pub async fn give_back(
     Ok(())
 }
 
-/// Deletes a batch of budgets that nobody has touched since `touched_before`: all is given back by then.
-pub async fn delete_untouched(db: impl PgExecutor<'_>, touched_before: DateTime<Utc>) -> Result<u64> {
+/// Forgets what the subject has spent.
+pub async fn forget(db: impl PgExecutor<'_>, tenant: TenantId, guard: &Guard, subject: &str) -> Result<()> {
+    sqlx::query!(
+        "DELETE FROM attempt_budgets WHERE tenant_id = $1 AND guard = $2 AND subject = $3",
+        tenant.0,
+        guard.name,
+        subject
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a batch of budgets that were not touched since `touched_before`, when everything has been refunded. Rows
+/// of wrong attempts are kept until `rows_touched_before`.
+pub async fn delete_untouched(
+    db: impl PgExecutor<'_>,
+    touched_before: DateTime<Utc>,
+    rows_touched_before: DateTime<Utc>,
+) -> Result<u64> {
     let gone = sqlx::query!(
         "DELETE FROM attempt_budgets WHERE (tenant_id, guard, subject) IN (
-             SELECT tenant_id, guard, subject FROM attempt_budgets WHERE updated_at < $1
+             SELECT tenant_id, guard, subject FROM attempt_budgets
+             WHERE updated_at < $1 AND (guard NOT LIKE '%/row' OR updated_at < $2)
              LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        touched_before
+        touched_before,
+        rows_touched_before
     )
     .execute(db)
     .await?;

@@ -65,3 +65,17 @@ pub async fn take(
     .await?
     .map(UserId))
 }
+
+/// Ends the link of a user, if there is one.
+pub async fn end_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM password_links WHERE tenant_id = $1 AND user_id = $2", tenant.0, user.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends every link of a tenant.
+pub async fn end_of_tenant(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<()> {
+    sqlx::query!("DELETE FROM password_links WHERE tenant_id = $1", tenant.0).execute(db).await?;
+    Ok(())
+}

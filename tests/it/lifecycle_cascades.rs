@@ -81,6 +81,15 @@ impl House {
         }
     }
 
+    /// Insists that a refresh is refused for now, and not for good.
+    async fn must_be_asked_to_come_back(&self) {
+        for base in self.bases() {
+            let answer = self.tv.at(base).refresh(&self.tokens.string("refresh_token")).await;
+            assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "3600"), "{answer:?}");
+            assert_eq!(answer.string("error"), "temporarily_unavailable", "{answer:?}");
+        }
+    }
+
     async fn set_standing(&self, standing: Standing) {
         let done =
             users::set_standing(&self.server.app, DEFAULT_TENANT, "ada", standing, &By::OPERATOR).await;
@@ -145,7 +154,7 @@ async fn a_locked_person_gets_nothing_until_released() {
     let house = House::build().await;
     house.set_standing(Standing::Locked).await;
     house.must_be_worthless(&house.tokens).await;
-    house.tv.refresh(&house.tokens.string("refresh_token")).await.must_be_error("invalid_grant");
+    house.must_be_asked_to_come_back().await;
     house.tv.poll(&house.uncollected).await.must_be_error("access_denied");
     house.set_standing(Standing::Good).await;
     house.must_live(&house.tokens).await;
@@ -293,8 +302,42 @@ async fn a_locked_device_has_no_tokens_until_it_is_unlocked() {
     let house = House::build().await;
     sqlx::query("UPDATE devices SET locked_at = now()").execute(&house.server.app.db).await.unwrap();
     house.must_be_worthless(&house.tokens).await;
+    house.must_be_asked_to_come_back().await;
     sqlx::query("UPDATE devices SET locked_at = NULL").execute(&house.server.app.db).await.unwrap();
     house.must_live(&house.tokens).await;
+    house.tv.refresh(&house.tokens.string("refresh_token")).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn a_refresh_repeated_while_the_device_is_locked_ends_nothing() {
+    let house = House::build().await;
+    let first = house.tokens.string("refresh_token");
+    house.tv.refresh(&first).await.must_be_tokens();
+    sqlx::query("UPDATE devices SET locked_at = now()").execute(&house.server.app.db).await.unwrap();
+    // Its answer was lost, and the device asks again.
+    house.must_be_asked_to_come_back().await;
+    sqlx::query("UPDATE devices SET locked_at = NULL").execute(&house.server.app.db).await.unwrap();
+    house.tv.refresh(&first).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn what_has_ended_stays_invalid_while_it_is_locked() {
+    for ended in [
+        "UPDATE token_families SET revoked_at = created_at",
+        "UPDATE token_families SET expires_at = created_at",
+        "UPDATE refresh_tokens SET expires_at = created_at",
+        "UPDATE users SET tokens_not_before = now() + interval '1000 years'",
+        "UPDATE users SET enabled = false",
+    ] {
+        let house = House::build().await;
+        house.server.execute("UPDATE devices SET locked_at = now()").await;
+        house.server.execute("UPDATE users SET locked_at = now()").await;
+        house.server.execute(ended).await;
+        let refresh_token = house.tokens.string("refresh_token");
+        for base in house.bases() {
+            house.tv.at(base).refresh(&refresh_token).await.must_be_error("invalid_grant");
+        }
+    }
 }
 
 /// A tenant with one connected device.

@@ -93,6 +93,8 @@ async fn a_locked_device_is_not_forgiven() {
     let first = token(&tv.connect(&ada, OFFLINE).await);
     token(&tv.refresh(&first).await);
     server.execute("UPDATE devices SET locked_at = now()").await;
-    tv.refresh(&first).await.must_be_error("invalid_grant");
+    let answer = tv.refresh(&first).await;
+    assert_eq!((answer.status.as_u16(), answer.error()), (503, "temporarily_unavailable"), "{answer:?}");
+    assert_eq!(server.count(REUSED).await, 0);
     assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 2);
 }

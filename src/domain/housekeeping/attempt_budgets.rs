@@ -2,15 +2,17 @@
 
 use super::{Chore, days_ago};
 use crate::app::App;
+use crate::model::known_browser;
 use crate::store;
 use crate::store::attempt_budgets;
 
 /// The chore.
 pub const CHORE: Chore = Chore { name: "attempt_budgets", clear_batch: |app| Box::pin(clear(app)) };
 
-/// How long they are kept; no guard takes as long to give everything back.
+/// How long they are kept, in days. Only rows of wrong attempts take longer to be forgotten.
 const REST_DAYS: u32 = 2;
 
 async fn clear(app: &App) -> store::Result<u64> {
-    attempt_budgets::delete_untouched(&app.db, days_ago(app, REST_DAYS)).await
+    let rows_before = app.clock.now() - known_browser::LIFETIME;
+    attempt_budgets::delete_untouched(&app.db, days_ago(app, REST_DAYS), rows_before).await
 }

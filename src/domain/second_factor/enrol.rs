@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, recovery_codes, sealing_context, unseal};
 use crate::app::App;
-use crate::domain::{audit, sign_in};
+use crate::domain::audit;
+use crate::domain::sign_in::{self, Change};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
@@ -60,6 +61,7 @@ pub async fn confirm(
     let step =
         unseal(app, user, &waiting)?.step_of(input, now, None).ok_or(SecondFactorRefused::WrongCode)?;
     let mut transaction = app.begin(user.tenant_id).await?;
+    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Factors).await?;
     let sealed = &waiting.secret_sealed;
     if !totp_secrets::confirm(&mut *transaction, user.tenant_id, user.id, sealed, step, now).await? {
         return Err(SecondFactorRefused::NotNow);

@@ -14,11 +14,12 @@ use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
+use crate::model::guessing::Trier;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::TotpSecret;
 use crate::model::user::User;
-use crate::store::totp_secrets;
 use crate::store::totp_secrets::StoredTotp;
+use crate::store::{totp_secrets, users};
 
 /// Why something about a second factor is not done.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +52,12 @@ impl<E: Into<OAuthError>> From<E> for SecondFactorRefused {
 pub(super) async fn prove(
     app: &App,
     user: &User,
+    trier: Trier,
     input: &str,
     origin: &RequestOrigin,
 ) -> Result<Transaction<'static, Postgres>, SecondFactorRefused> {
     let tenant = user.tenant_id;
-    let attempt = guards::pay_for_second_factor(app, tenant, user.id, origin).await?;
+    let attempt = guards::pay_for_second_factor(app, tenant, user.id, trier, origin).await?;
     let attempt = match attempt {
         Ok(attempt) => attempt,
         Err(exhausted) => {
@@ -66,16 +68,24 @@ pub(super) async fn prove(
         }
     };
     let mut transaction = app.begin(tenant).await?;
-    if spend_app_code(app, &mut transaction, user, input).await?
-        || recovery_codes::spend(app, &mut transaction, user, input, origin).await?
+    // The account is locked first, as in every deed that changes how it signs in.
+    let failures = users::failures(&mut *transaction, tenant, user.id).await?;
+    let is_taken = attempt.may_sign_in(failures);
+    if is_taken
+        && (spend_app_code(app, &mut transaction, user, input).await?
+            || recovery_codes::spend(app, &mut transaction, user, input, origin).await?)
     {
         attempt.give_back(&mut transaction).await?;
         return Ok(transaction);
     }
-    let details = json!({"reason": "wrong code"});
+    let reason =
+        if is_taken { "wrong code" } else { "unknown browser after too many wrong passwords or codes" };
+    let details = json!({"reason": reason});
     let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
     audit::record(app, &mut *transaction, tenant, &event).await?;
-    sign_in::count_failure(app, &mut transaction, user, origin).await?;
+    if is_taken {
+        sign_in::count_failure(app, &mut transaction, user, origin).await?;
+    }
     transaction.commit().await?;
     Err(SecondFactorRefused::WrongCode)
 }

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
-use crate::domain::{audit, sign_in};
+use crate::domain::audit;
+use crate::domain::sign_in::{self, Change};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::recovery_code::{self, RecoveryCode};
@@ -20,8 +21,10 @@ pub async fn renew(
     origin: &RequestOrigin,
 ) -> Result<Vec<RecoveryCode>, SecondFactorRefused> {
     must_be_fresh(app, session)?;
-    let mut transaction = prove(app, &session.user, input, origin).await?;
-    let codes = make(app, &mut transaction, &session.user, origin).await?;
+    let mut transaction = prove(app, &session.user, sign_in::trier_of(session), input, origin).await?;
+    let user = &session.user;
+    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Factors).await?;
+    let codes = make(app, &mut transaction, user, origin).await?;
     transaction.commit().await?;
     Ok(codes)
 }

@@ -5,14 +5,14 @@ use serde_json::json;
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
 use crate::domain::audit::{self, By};
-use crate::domain::sign_in;
+use crate::domain::sign_in::{self, Change};
 use crate::domain::users::{self, UserError, Which};
 use crate::model::audit_event::{Action, Actor, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
-use crate::store::{self, half_sign_ins, recovery_codes, totp_secrets};
+use crate::store::{self, recovery_codes, totp_secrets};
 
 /// Removes the person's own, for a right code.
 pub async fn remove(
@@ -23,7 +23,7 @@ pub async fn remove(
 ) -> Result<(), SecondFactorRefused> {
     must_be_fresh(app, session)?;
     let user = &session.user;
-    let mut transaction = prove(app, user, input, origin).await?;
+    let mut transaction = prove(app, user, sign_in::trier_of(session), input, origin).await?;
     forget(&mut transaction, user).await?;
     let event = sign_in::event(Action::SecondFactorRemoved, Outcome::Success, user, origin, json!({}));
     audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
@@ -53,8 +53,7 @@ pub async fn reset(
 }
 
 async fn forget(db: &mut sqlx::PgConnection, user: &User) -> store::Result<bool> {
+    sign_in::has_changed(&mut *db, user.tenant_id, user.id, Change::Factors).await?;
     recovery_codes::delete(&mut *db, user.tenant_id, user.id).await?;
-    // Whoever waits for the question for a code could never answer it.
-    half_sign_ins::end_of_user(&mut *db, user.tenant_id, user.id).await?;
     totp_secrets::delete(db, user.tenant_id, user.id).await
 }

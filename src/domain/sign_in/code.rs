@@ -1,15 +1,15 @@
 //! Step 2: a code of the second factor.
 
-use super::{SignInRefused, session};
+use super::{SignInRefused, SignedIn, SigningBrowser, session};
 use crate::app::App;
 use crate::domain::second_factor::{self, SecondFactorRefused};
 use crate::model::bearer_secret::BearerSecret;
-use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::half_sign_in::HalfSignIn;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
-use crate::store::{self, half_sign_ins};
+use crate::model::tenant::Tenant;
+use crate::store::{self, half_sign_ins, users};
 
 /// The sign-in that waits for its code in the browser with this secret.
 pub async fn awaited(
@@ -23,11 +23,15 @@ pub async fn awaited(
 /// Looks at a code of the authenticator app, or a recovery code. A right one begins the session.
 pub async fn enter(
     app: &App,
+    tenant: &Tenant,
     half: HalfSignIn,
+    browser: &SigningBrowser,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<(BrowserSession, BearerSecret), SignInRefused> {
-    let mut proven = match second_factor::prove(app, &half.user, input, origin).await {
+) -> Result<SignedIn, SignInRefused> {
+    let generation = users::browser_generation(&app.db, tenant.id, half.user.id).await?;
+    let trier = browser.trier(tenant, &half.user, generation, app.clock.now());
+    let mut proven = match second_factor::prove(app, &half.user, trier, input, origin).await {
         Ok(transaction) => transaction,
         Err(SecondFactorRefused::TooManyAttempts(exhausted)) => return Err(exhausted.into()),
         Err(SecondFactorRefused::Failed(error)) => return Err(SignInRefused::Failed(error)),

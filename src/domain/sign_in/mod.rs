@@ -5,11 +5,13 @@
 //!
 //! The browser gets another secret at each step. [`strength`] says for what a session is good enough.
 
+mod browsers;
 pub mod code;
 pub mod password;
 mod refusal;
 mod session;
 pub mod strength;
+mod ways_in;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -21,13 +23,18 @@ use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
+use crate::model::guessing::Trier;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
 use crate::store::{self, browser_sessions};
 
+pub use browsers::SigningBrowser;
+pub(super) use browsers::mark;
 pub(super) use refusal::count_failure;
+pub use session::SignedIn;
 pub(super) use session::renew;
+pub(super) use ways_in::{Change, has_changed};
 
 /// How stale `last_seen_at` may be before a request moves it.
 const TOUCH_AFTER: TimeDelta = TimeDelta::seconds(30);
@@ -72,6 +79,11 @@ pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigi
     let event = event(Action::SignOut, Outcome::Success, &session.user, origin, json!({}));
     audit::record(app, &mut *transaction, session.user.tenant_id, &event).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Whose tries are used in a browser where the person is signed in: its own.
+pub(super) const fn trier_of(session: &BrowserSession) -> Trier {
+    Trier::SignedIn(session.id)
 }
 
 /// How long a session lives without being used.

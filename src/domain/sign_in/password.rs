@@ -3,7 +3,7 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{SignInRefused, count_failure, event, session};
+use super::{SignInRefused, SignedIn, SigningBrowser, count_failure, event, session};
 use crate::app::App;
 use crate::domain::passwords::{self, Checked};
 use crate::domain::{audit, guards};
@@ -11,6 +11,7 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
+use crate::model::guessing::Trier;
 use crate::model::half_sign_in::{self, HalfSignIn};
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
@@ -22,7 +23,7 @@ use crate::store::{self, browser_sessions, half_sign_ins, totp_secrets, users};
 #[derive(Debug)]
 pub enum Entered {
     /// All the way.
-    SignedIn(Box<BrowserSession>, BearerSecret),
+    SignedIn(Box<SignedIn>),
     /// To the question for a code.
     CodeNeeded(BearerSecret),
 }
@@ -34,18 +35,33 @@ pub async fn enter(
     username: &str,
     password: Zeroizing<String>,
     before: Option<&BrowserSession>,
+    browser: &SigningBrowser,
     origin: &RequestOrigin,
 ) -> Result<Entered, SignInRefused> {
-    let attempt = guards::pay_for_password(app, tenant.id, username, origin).await?;
+    let found = users::credentials(&app.db, tenant.id, username).await?;
+    let trier = found.as_ref().map_or(Trier::Unknown(browser.visit), |found| {
+        browser.trier(tenant, &found.user, found.browser_generation, app.clock.now())
+    });
+    let attempt = guards::pay_for_password(app, tenant.id, username, trier, origin).await?;
     let attempt = attempt.map_err(SignInRefused::TooManyAttempts)?;
-    let (user, stored) = match users::credentials(&app.db, tenant.id, username).await? {
-        Some(found) => (Some(found.user), Some(found.password_hash)),
-        None => (None, None),
-    };
-    let checked = passwords::check(app, password, stored.clone()).await;
+    let is_taken = found.as_ref().is_some_and(|found| attempt.may_sign_in(found.failures));
+    let (user, stored) = found.map(|found| (found.user, found.password_hash)).unzip();
+    // A password that is not taken is not compared either: nothing may tell a right one from a wrong one.
+    let checked = passwords::check(app, password, stored.clone().filter(|_| is_taken)).await;
     let mut transaction = app.begin(tenant.id).await?;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(busy) => {
+            attempt.refund(&mut transaction).await?;
+            transaction.commit().await?;
+            return Err(busy.into());
+        }
+    };
     let (user, rehashed) = match (user, checked) {
         (Some(user), Checked::Right { rehashed }) if user.is_active() => (user, rehashed),
+        (Some(user), Checked::Wrong) if !is_taken => {
+            return turn_away(app, transaction, &user, origin).await;
+        }
         (user, checked) => {
             refuse(app, &mut transaction, tenant.id, user, &checked, origin).await?;
             transaction.commit().await?;
@@ -57,6 +73,10 @@ pub async fn enter(
         // It was changed while we looked at it.
         return Err(SignInRefused::WrongCredentials);
     }
+    // The account is locked now: of a hundred attempts at once none slips through after the last wrong one.
+    if !attempt.may_sign_in(users::failures(&mut *transaction, tenant.id, user.id).await?) {
+        return turn_away(app, transaction, &user, origin).await;
+    }
     attempt.give_back(&mut transaction).await?;
     if let Some(before) = before {
         browser_sessions::end(&mut *transaction, before.id, app.clock.now()).await?;
@@ -66,8 +86,8 @@ pub async fn enter(
         Entered::CodeNeeded(begin_half(app, &mut transaction, user, origin).await?)
     } else {
         let authentication = Authentication::by_password(app.clock.now());
-        let (session, secret) = session::begin(app, &mut transaction, user, authentication, origin).await?;
-        Entered::SignedIn(Box::new(session), secret)
+        let signed_in = session::begin(app, &mut transaction, user, authentication, origin).await?;
+        Entered::SignedIn(Box::new(signed_in))
     };
     transaction.commit().await?;
     Ok(entered)
@@ -86,6 +106,20 @@ async fn begin_half(
     let event = event(Action::SignInBegun, Outcome::Success, &half.user, origin, json!({}));
     audit::record(app, db, half.user.tenant_id, &event).await?;
     Ok(secret)
+}
+
+/// Writes down that the account takes its password from known browsers only.
+async fn turn_away<T>(
+    app: &App,
+    mut transaction: sqlx::PgTransaction<'_>,
+    user: &User,
+    origin: &RequestOrigin,
+) -> Result<T, SignInRefused> {
+    let details = json!({"reason": "unknown browser after too many wrong passwords or codes"});
+    let refused = event(Action::SignIn, Outcome::Refused, user, origin, details);
+    audit::record(app, &mut *transaction, user.tenant_id, &refused).await?;
+    transaction.commit().await?;
+    Err(SignInRefused::WrongCredentials)
 }
 
 /// Writes down a refusal.

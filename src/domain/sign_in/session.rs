@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{audit, event};
+use super::{audit, event, mark};
 use crate::app::App;
 use crate::model::acr::Acr;
 use crate::model::audit_event::{Action, Outcome};
@@ -11,9 +11,21 @@ use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_session::Authentication;
 use crate::model::ids::BrowserSessionId;
+use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
 use crate::store::{self, browser_sessions, users};
+
+/// A browser that is signed in now.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Its session.
+    pub session: BrowserSession,
+    /// Its new secret.
+    pub secret: BearerSecret,
+    /// By what the account knows it the next time.
+    pub mark: KnownBrowser,
+}
 
 /// Begins a session, and forgets what was wrong before.
 pub(super) async fn begin(
@@ -22,7 +34,7 @@ pub(super) async fn begin(
     user: User,
     authentication: Authentication,
     origin: &RequestOrigin,
-) -> store::Result<(BrowserSession, BearerSecret)> {
+) -> store::Result<SignedIn> {
     let now = app.clock.now();
     users::forget_failures(&mut *db, user.id).await?;
     let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
@@ -39,8 +51,9 @@ pub(super) async fn begin(
     browser_sessions::insert(&mut *db, &session, secret.hash(), origin, expires_at).await?;
     let details = json!({"amr": session.authentication.amr});
     let event = event(Action::SignIn, Outcome::Success, &session.user, origin, details);
-    audit::record(app, db, session.user.tenant_id, &event).await?;
-    Ok((session, secret))
+    audit::record(app, &mut *db, session.user.tenant_id, &event).await?;
+    let mark = mark(app, db, session.user.tenant_id, session.user.id).await?;
+    Ok(SignedIn { session, secret, mark })
 }
 
 /// Lets a session go on with another secret, after its person proved more of who they are. What the browser has open

@@ -6,6 +6,7 @@ use super::end::end_connections;
 use super::{UserError, Which, check_admins, check_words, event, find, roles, shown};
 use crate::app::App;
 use crate::domain::audit::{self, By};
+use crate::domain::sign_in;
 use crate::model::audit_event::Action;
 use crate::model::change::Change;
 use crate::model::ids::TenantId;
@@ -63,6 +64,9 @@ pub async fn change(
     let mut ended = None;
     if change.standing.is_some() {
         users::set_standing(&mut *transaction, after.id, after.standing, now).await?;
+        if after.standing != Standing::Good {
+            sign_in::has_changed(&mut transaction, tenant, after.id, sign_in::Change::Factors).await?;
+        }
     }
     if after.standing == Standing::Disabled && change.standing.is_some() {
         let of_user = end_connections(app, &mut transaction, &after, RevocationReason::UserDisabled).await?;

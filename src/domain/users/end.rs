@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use super::{UserError, Which, event, find};
 use crate::app::App;
 use crate::domain::audit::{self, By};
+use crate::domain::sign_in::{self, Change};
 use crate::model::audit_event::Action;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::TenantId;
@@ -46,6 +47,7 @@ async fn end_everything(
 ) -> store::Result<()> {
     // What begins at this very moment, unseen by the statements below, began too early as well.
     users::raise_tokens_not_before(&mut *transaction, user.id, app.clock.now()).await?;
+    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Password).await?;
     let ended = end_connections(app, &mut transaction, user, RevocationReason::SignedOutEverywhere).await?;
     let event = event(Action::UserSignedOutEverywhere, user.id, by, json!({"ended": ended.counts()}));
     audit::record(app, &mut *transaction, user.tenant_id, &event).await?;

@@ -28,7 +28,7 @@ use super::openapi::ApiDescription;
 use super::rest::caller::offer_csrf_token;
 use super::{challenge, method_not_allowed, no_store, whole_seconds};
 use crate::app::App;
-use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::domain::oauth_error::{ErrorCode, LOCKED_RETRY_AFTER, OAuthError, UNAVAILABLE_RETRY_AFTER};
 use crate::noted;
 
 /// The routes, with their descriptions.
@@ -163,6 +163,9 @@ impl IntoResponse for OAuthRefusal {
             ErrorCode::TemporarilyUnavailable => {
                 headers.insert(header::RETRY_AFTER, whole_seconds(UNAVAILABLE_RETRY_AFTER));
             }
+            ErrorCode::Locked => {
+                headers.insert(header::RETRY_AFTER, whole_seconds(LOCKED_RETRY_AFTER));
+            }
             _ => {}
         }
         response
@@ -177,7 +180,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::TemporarilyUnavailable | ErrorCode::Locked => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_REQUEST,
     }

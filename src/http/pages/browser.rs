@@ -15,9 +15,10 @@ use super::assets::STYLESHEET_PATH;
 use super::languages::{self, Language, Phrase, switch};
 use super::theme::ThemeFrame;
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
-use super::{PageRefusal, html, redirect};
+use super::{PageRefusal, html, redirect, signing_browser};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
+use crate::domain::sign_in::SignedIn;
 use crate::domain::{sign_in, tenants};
 use crate::http::origin::Origin;
 use crate::http::site::Site;
@@ -100,6 +101,14 @@ impl Browser {
         self.secret = secret;
     }
 
+    /// Goes on as what has just signed in, and keeps its mark.
+    pub(super) fn begin_session(&mut self, signed_in: SignedIn) {
+        let SignedIn { session, secret, mark } = signed_in;
+        self.change_secret(secret);
+        self.session = Some(session);
+        signing_browser::keep(self, mark);
+    }
+
     /// Who is signed in, if they proved it recently enough to connect a device.
     pub(super) fn fresh_session(&self) -> Option<&BrowserSession> {
         self.session.as_ref().filter(|session| sign_in::strength::is_fresh(&self.app, session))
@@ -125,9 +134,20 @@ impl Browser {
 
     /// Sets one of our cookies to what nobody but us can read or write.
     pub(super) fn set_sealed_cookie(&mut self, purpose: &str, value: &str) {
+        let sealed = self.sealed(purpose, value);
+        self.set_cookie(purpose, sealed);
+    }
+
+    /// The same, for as long as the browser keeps any.
+    pub(super) fn keep_sealed_cookie(&mut self, purpose: &str, value: &str) {
+        let sealed = self.sealed(purpose, value);
+        self.keep_cookie(purpose, sealed);
+    }
+
+    fn sealed(&self, purpose: &str, value: &str) -> String {
         let context = self.sealing_context(purpose);
         let sealed = self.app.secrets.cookies.seal(value.as_bytes(), &context, &self.app.random);
-        self.set_cookie(purpose, URL_SAFE_NO_PAD.encode(sealed));
+        URL_SAFE_NO_PAD.encode(sealed)
     }
 
     /// What [`Self::set_sealed_cookie`] has set.

@@ -26,6 +26,7 @@ pub mod set_password;
 pub mod sign_in;
 mod sign_in_code;
 pub mod sign_out;
+mod signing_browser;
 pub mod theme;
 pub mod views;
 pub mod words;

@@ -11,6 +11,7 @@ pub(super) fn unfit(language: Language, unfit: &UnfitPassword) -> Result<Phrase,
         UnfitPassword::Length => Ok(with_lengths(language.t("password-error-length"))),
         UnfitPassword::Username => Ok(language.t("password-error-username")),
         UnfitPassword::Common => Ok(language.t("password-error-common")),
+        UnfitPassword::Busy(busy) => Err(OAuthError::from(*busy).into()),
         UnfitPassword::Hashing(_) => Err(OAuthError::fault(unfit).into()),
     }
 }

@@ -11,7 +11,7 @@ use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::languages::Phrase;
 use super::views::{SetPasswordPage, Tone};
-use super::{PageRefusal, password_words};
+use super::{PageRefusal, password_words, signing_browser};
 use crate::app::App;
 use crate::domain::password_links;
 use crate::domain::users::UserError;
@@ -37,7 +37,7 @@ pub(super) async fn show(
 /// Puts the password in place.
 pub(super) async fn choose(
     State(app): State<Arc<App>>,
-    CsrfChecked { browser, mut form }: CsrfChecked,
+    CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let token = form.take("token").unwrap_or_default();
     let mut secret = |name| form.take_secret(name).unwrap_or_else(|| Zeroizing::new(String::new()));
@@ -53,13 +53,16 @@ pub(super) async fn choose(
         return refuse(browser, user.username, token, language.t("set-password-error-different"));
     }
     match password_links::choose(&app, &browser.tenant, &token, password, &browser.origin).await {
-        Ok(()) => Ok(browser.tell(
-            StatusCode::OK,
-            Tone::Success,
-            language.t("set-password-done-title"),
-            language.t("set-password-done"),
-            Some(language.t("set-password-continue")),
-        )),
+        Ok(mark) => {
+            signing_browser::keep(&mut browser, mark);
+            Ok(browser.tell(
+                StatusCode::OK,
+                Tone::Success,
+                language.t("set-password-done-title"),
+                language.t("set-password-done"),
+                Some(language.t("set-password-continue")),
+            ))
+        }
         Err(UserError::Password(unfit)) => {
             refuse(browser, user.username, token, password_words::unfit(language, &unfit)?)
         }

@@ -14,7 +14,7 @@ use super::destination;
 use super::device::enter_code;
 use super::languages::Phrase;
 use super::views::SignInPage;
-use super::{PageRefusal, try_again_after, words};
+use super::{PageRefusal, signing_browser, try_again_after, words};
 use crate::app::App;
 use crate::domain::sign_in::SignInRefused;
 use crate::domain::sign_in::password::{self, Entered};
@@ -32,6 +32,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, mut browser: Browser) -> R
         let wanted = destination::take(&mut browser);
         return browser.go_to(wanted.as_deref().unwrap_or("/device"));
     }
+    signing_browser::read(&app, &mut browser);
     let page = page(&app, &browser, String::new(), None);
     browser.show(StatusCode::OK, &page)
 }
@@ -43,12 +44,14 @@ pub(super) async fn sign_in(
 ) -> Result<Response, PageRefusal> {
     let username = form.take("username").unwrap_or_default();
     let password = form.take_secret("password").unwrap_or_else(|| Zeroizing::new(String::new()));
+    let signing = signing_browser::read(&app, &mut browser);
     let signed_in = password::enter(
         &app,
         &browser.tenant,
         &username,
         password,
         browser.session.as_ref(),
+        &signing,
         &browser.origin,
     )
     .await;
@@ -58,9 +61,8 @@ pub(super) async fn sign_in(
             browser.change_secret(secret);
             return Ok(browser.go_to("/sign-in/code"));
         }
-        Ok(Entered::SignedIn(session, secret)) => {
-            browser.change_secret(secret);
-            browser.session = Some(*session);
+        Ok(Entered::SignedIn(signed_in)) => {
+            browser.begin_session(*signed_in);
             return go_on(&app, browser).await;
         }
         Err(SignInRefused::WrongCredentials) => {

@@ -11,6 +11,7 @@ use super::carried_code;
 use super::code_page::{CodePage, Wrong};
 use super::csrf::CsrfChecked;
 use super::sign_in::go_on;
+use super::signing_browser;
 use crate::app::App;
 use crate::domain::sign_in::{SignInRefused, code};
 
@@ -31,10 +32,10 @@ pub(super) async fn enter(
         return Ok(browser.go_to("/sign-in"));
     };
     let input = form.take_secret("code").unwrap_or_default();
-    match code::enter(&app, half, &input, &browser.origin).await {
-        Ok((session, secret)) => {
-            browser.change_secret(secret);
-            browser.session = Some(session);
+    let signing = signing_browser::read(&app, &mut browser);
+    match code::enter(&app, &browser.tenant, half, &signing, &input, &browser.origin).await {
+        Ok(signed_in) => {
+            browser.begin_session(signed_in);
             go_on(&app, browser).await
         }
         Err(SignInRefused::WrongCredentials) => Ok(page(&app, &browser).ask_again(browser, &Wrong::Code)),

@@ -15,6 +15,10 @@ pub struct Credentials {
     pub user: User,
     /// The Argon2id PHC string.
     pub password_hash: String,
+    /// Wrong passwords and codes in a row.
+    pub failures: i32,
+    /// The generation of the browsers that the account knows.
+    pub browser_generation: i64,
 }
 
 /// The user with this name, whatever its case.
@@ -25,7 +29,7 @@ pub async fn credentials(
 ) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
         "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
-                tokens_not_before, password_hash
+                tokens_not_before, password_hash, failed_sign_ins, browser_generation
          FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
         tenant.0,
         username
@@ -46,6 +50,8 @@ pub async fn credentials(
         }
         .into_user(tenant),
         password_hash: row.password_hash,
+        failures: row.failed_sign_ins,
+        browser_generation: row.browser_generation,
     }))
 }
 
@@ -102,5 +108,39 @@ pub async fn forget_failures(db: impl PgExecutor<'_>, user: UserId) -> Result<()
     sqlx::query!("UPDATE users SET failed_sign_ins = 0 WHERE id = $1 AND failed_sign_ins > 0", user.0)
         .execute(db)
         .await?;
+    Ok(())
+}
+
+/// Returns the number of wrong passwords and codes in a row, and locks the account until the transaction ends.
+pub async fn failures(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i32> {
+    Ok(sqlx::query_scalar!(
+        "SELECT failed_sign_ins FROM users WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        tenant.0,
+        user.0
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Returns the generation of the browsers that the account knows.
+pub async fn browser_generation(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i64> {
+    Ok(sqlx::query_scalar!(
+        "SELECT browser_generation FROM users WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        user.0
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Begins a new generation: the account no longer knows any browser.
+pub async fn begin_browser_generation(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET browser_generation = browser_generation + 1 WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        user.0
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ mod device_entry;
 mod escaping;
 mod forms;
 mod gallery;
+mod known_browsers;
 mod languages;
 mod log;
 mod password_change;
@@ -22,10 +23,12 @@ mod qr;
 mod raw_browser;
 mod second_factor;
 mod second_factor_browser;
+mod shared_addresses;
 mod sign_in;
 mod step_up;
 mod structure;
 mod themes;
+mod ways_in;
 
 use crate::support::{Page, TestServer};
 

@@ -188,13 +188,39 @@ async fn five_wrong_codes_close_the_account_to_codes_from_anywhere() {
 }
 
 #[tokio::test]
-async fn a_hundred_wrong_codes_lock_the_account_however_often_the_password_was_right() {
+async fn after_a_hundred_wrong_codes_only_known_browsers_may_enter_one() {
     let (server, ada, enrolled) = enrolled().await;
-    server.execute("UPDATE users SET failed_sign_ins = 99").await;
     ada.sign_in().await;
-    must_be_wrong(&ada.enter_second_factor(&enrolled.app.wrong_code()).await);
-    assert_eq!(server.audited("user.locked", "success").await, 1);
-    assert_eq!(ada.visit("/sign-in/code").await.location, "/sign-in");
+    must_be_in(&ada.enter_second_factor(&enrolled.app.next_code()).await);
+    let stranger = ada.at_another_browser();
+    server.execute("UPDATE users SET failed_sign_ins = 99").await;
+    stranger.sign_in().await;
+    must_be_wrong(&stranger.enter_second_factor(&enrolled.app.wrong_code()).await);
+    assert_eq!(server.audited("sign_in.unknown_browsers_refused", "success").await, 1);
+    // The password was right before, and the code is now; neither is taken there any more.
+    must_be_wrong(&stranger.enter_second_factor(&enrolled.app.next_code()).await);
+    assert_eq!(ada.at_another_browser().sign_in().await.status, 400);
+    assert!(ada.visit("/device").await.says("Signed in as"));
+    ada.sign_out().await;
+    ada.sign_in().await;
+    must_be_in(&ada.enter_second_factor(&enrolled.app.next_code()).await);
+}
+
+#[tokio::test]
+async fn wrong_codes_elsewhere_leave_a_known_browser_its_own_tries() {
+    let (server, ada, enrolled) = enrolled().await;
+    ada.sign_in().await;
+    must_be_in(&ada.enter_second_factor(&enrolled.app.next_code()).await);
+    ada.sign_out().await;
+    let thief = ada.at_another_browser();
+    thief.sign_in().await;
+    for _ in 0..5 {
+        must_be_wrong(&thief.enter_second_factor(&enrolled.app.wrong_code()).await);
+    }
+    assert_eq!(thief.enter_second_factor(&enrolled.app.wrong_code()).await.status, 429);
+    ada.sign_in().await;
+    must_be_in(&ada.enter_second_factor(&enrolled.app.next_code()).await);
+    assert_eq!(server.audited("sign_in", "success").await, 3);
 }
 
 #[tokio::test]

@@ -166,24 +166,6 @@ async fn of_twenty_passwords_at_once_no_more_than_five_are_looked_at() {
 }
 
 #[tokio::test]
-async fn a_hundred_wrong_passwords_in_a_row_lock_the_account_from_wherever_they_come() {
-    let server = TestServer::behind_a_proxy().await;
-    let ada = server.ada().await;
-    ada.sign_in().await;
-    for address in 0..19 {
-        fail(&ada.forwarded_for(&format!("198.51.100.{address}")), 5).await;
-    }
-    let last = ada.forwarded_for("198.51.100.19");
-    fail(&last, 4).await;
-    assert_eq!(server.audited("user.locked", "success").await, 0);
-    assert!(ada.visit("/device").await.says("Signed in as"));
-    fail(&last, 1).await;
-    assert_eq!(server.audited("user.locked", "success").await, 1);
-    must_be_wrong(&ada.forwarded_for("203.0.113.1").sign_in().await);
-    assert!(!ada.visit("/device").await.says("Signed in as"), "a locked account is still signed in");
-}
-
-#[tokio::test]
 async fn a_right_password_ends_the_row_of_wrong_ones() {
     let server = TestServer::start().await;
     let ada = server.ada().await;

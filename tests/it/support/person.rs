@@ -75,6 +75,11 @@ impl Person {
         Self::new(&self.base, &self.username, &self.password)
     }
 
+    /// Somebody else at the same browser.
+    pub fn as_user(&self, username: &str) -> Self {
+        Self { username: username.to_owned(), ..self.clone() }
+    }
+
     /// The same person at another browser, of which proxies say that it is at this address.
     pub fn forwarded_for(&self, addresses: &str) -> Self {
         let value = HeaderValue::from_str(addresses).expect("a header's value");

@@ -7,7 +7,7 @@ use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
 use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
-use latchkey::domain::{clients, resources, scopes, tenants};
+use latchkey::domain::{clients, password_links, resources, scopes, tenants};
 use latchkey::http::server::Server;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
@@ -234,6 +234,15 @@ impl TestServer {
     pub async fn user_id(&self, username: &str) -> UserId {
         let found = latchkey::store::users::credentials(&self.app.db, DEFAULT_TENANT, username).await;
         found.expect("the database answers").expect("the account exists").user.id
+    }
+
+    /// Makes a link by which a person of the default tenant chooses a password.
+    pub async fn password_link(&self, username: &str) -> String {
+        let tenant = self.app.cached.tenant(&self.app.db, &TenantSlug::root()).await;
+        let tenant = tenant.expect("the database answers").expect("the default tenant");
+        let user = self.user_id(username).await;
+        let link = password_links::start(&self.app, &tenant, user, &By::OPERATOR).await;
+        link.expect("the account exists").url.to_string()
     }
 
     /// Changes whether an account of the default tenant may be used.

@@ -20,7 +20,7 @@ impl From<OAuthError> for Problem {
         }
         let (status, word, suggested) = match code {
             ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
-            ErrorCode::TemporarilyUnavailable => {
+            ErrorCode::TemporarilyUnavailable | ErrorCode::Locked => {
                 let suggested = "Wait for as long as `Retry-After` says, then try again.";
                 let retry_after = whole_seconds(UNAVAILABLE_RETRY_AFTER);
                 return Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), description, suggested)

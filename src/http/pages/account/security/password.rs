@@ -9,11 +9,11 @@ use axum::response::Response;
 use super::views::PasswordPage;
 use super::{done, sign_in_first, suited};
 use crate::app::App;
-use crate::domain::change_password::{self, AlsoEnd, ChangeRefused};
+use crate::domain::change_password::{self, AlsoEnd, ChangeRefused, Changed};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
 use crate::http::pages::languages::Phrase;
-use crate::http::pages::{PageRefusal, password_words, try_again_after, words};
+use crate::http::pages::{PageRefusal, password_words, signing_browser, try_again_after, words};
 use crate::model::attempt_budget::Exhausted;
 
 /// Asks for the old password and the new one.
@@ -43,8 +43,9 @@ pub(super) async fn change(
     };
     let (status, error, wait) = if new == repeated {
         match change_password::change(&app, &session, current, &new, also, &browser.origin).await {
-            Ok(secret) => {
+            Ok(Changed { secret, mark }) => {
                 browser.change_secret(secret);
+                signing_browser::keep(&mut browser, mark);
                 return Ok(done(browser, language.t("password-done-title"), language.t("password-done")));
             }
             Err(ChangeRefused::WrongPassword) => {
