@@ -95,12 +95,12 @@ impl WatchedFile {
         *seen = now;
         match read(path, self.subject) {
             Ok((reader, finding)) => {
-                let (built, database_type) = (reader.metadata().build_epoch, &reader.metadata().database_type);
+                let (built, database_type) =
+                    (reader.metadata().build_epoch, &reader.metadata().database_type);
                 let Finding { records, useful, broken, .. } = finding;
                 tracing::info!(file = %path.display(), built, kind = name, database_type, "geo file loaded");
-                #[expect(clippy::cast_lossless, reason = "the same, in one word")]
                 metrics::gauge!("latchkey_geo_file_useful_records_ratio", "file" => name)
-                    .set(useful as f64 / records.max(1) as f64);
+                    .set(f64::from(useful) / f64::from(records.max(1)));
                 if finding.is_poor() {
                     tracing::warn!(file = %path.display(), kind = name, database_type, records, useful, broken,
                                    "geo file says little; perhaps the wrong file");
