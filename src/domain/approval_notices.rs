@@ -1,12 +1,15 @@
 //! The message that tells a person of what was approved in their name, whoever it was that approved it: laid by with
 //! the approval, sent afterwards, so that no approval waits for a mail server or fails with it.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
 use super::device_flow::consent::Consent;
 use crate::app::App;
-use crate::model::approval_notice::{ATTEMPT, Approved, DueNotice, LINK_LIFETIME, next_attempt};
+use crate::model::approval_notice::{
+    ATTEMPT, Approved, DueNotice, GIVEN_UP_AFTER, LINK_LIFETIME, next_attempt,
+};
 use crate::model::approver::Approver;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::DeviceSessionId;
@@ -73,16 +76,29 @@ pub async fn sent(app: &App, notice: &DueNotice) -> store::Result<()> {
     approval_notices::record_sent(&app.db, notice.session_id, app.clock.now()).await
 }
 
-/// Notes that a message could not be sent: it is tried again later, for a day.
-pub async fn failed(app: &App, notice: &DueNotice) -> store::Result<()> {
-    let next = next_attempt(notice.attempts, notice.approved.at, app.clock.now());
-    let outcome = if next.is_some() { "put_off" } else { "given_up" };
-    metrics::counter!("latchkey_mails_total", "outcome" => outcome).increment(1);
-    approval_notices::record_failure(&app.db, notice.session_id, next).await
+/// Notes that the recipient's mailbox takes nothing now: all messages for it wait, the longer the more often this one
+/// was tried. It is given up after a day.
+pub async fn postpone(app: &App, notice: &DueNotice) -> store::Result<()> {
+    match next_attempt(notice.attempts, notice.approved.at, app.clock.now()) {
+        Some(next) => {
+            metrics::counter!("latchkey_mails_total", "outcome" => "put_off").increment(1);
+            approval_notices::postpone(&app.db, notice.session_id, next).await
+        }
+        None => give_up(app, notice).await,
+    }
+}
+
+/// Notes that the mail server itself failed, and when it is asked again. The message is given up after a day.
+pub async fn wait_for_server(app: &App, notice: &DueNotice, until: DateTime<Utc>) -> store::Result<()> {
+    if until > notice.approved.at + GIVEN_UP_AFTER {
+        return give_up(app, notice).await;
+    }
+    metrics::counter!("latchkey_mails_total", "outcome" => "put_off").increment(1);
+    approval_notices::wait(&app.db, notice.session_id, until).await
 }
 
 /// Gives a message up that can never be sent.
 pub async fn give_up(app: &App, notice: &DueNotice) -> store::Result<()> {
     metrics::counter!("latchkey_mails_total", "outcome" => "given_up").increment(1);
-    approval_notices::record_failure(&app.db, notice.session_id, None).await
+    approval_notices::give_up(&app.db, notice.session_id).await
 }

@@ -1,13 +1,15 @@
 //! Where addresses are: asked of files in MaxMind's format that the operator provides, never of anybody on the
 //! network. Without files nothing is known, and nothing depends on it.
 
+mod probe;
 mod records;
+mod value;
 mod watched_file;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use self::records::{CityRecord, NetworkRecord};
+use self::probe::Subject;
 use self::watched_file::WatchedFile;
 use crate::config;
 use crate::model::place::Place;
@@ -25,8 +27,8 @@ impl Geo {
     #[must_use]
     pub fn new(settings: &config::Geo) -> Self {
         Self {
-            cities: WatchedFile::new("city", settings.city_file.clone()),
-            networks: WatchedFile::new("asn", settings.asn_file.clone()),
+            cities: WatchedFile::new(Subject::City, settings.city_file.clone()),
+            networks: WatchedFile::new(Subject::Asn, settings.asn_file.clone()),
             hosting_asns: settings.hosting_asns.iter().copied().collect(),
         }
     }
@@ -44,21 +46,18 @@ impl Geo {
         self.networks.reread();
     }
 
+    /// What operators must know about the files: which cannot be used, and why.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        [&self.cities, &self.networks].into_iter().filter_map(WatchedFile::trouble).collect()
+    }
+
     /// The place of an address; `None` when nothing is known of it.
     #[must_use]
     pub fn place_of(&self, address: IpAddr) -> Option<Place> {
         let mut place = Place::default();
-        if let Some(reader) = self.cities.reader()
-            && let Ok(found) = reader.lookup(address)
-            && let Ok(Some(record)) = found.decode::<CityRecord<'_>>()
-        {
-            record.tell(&mut place);
-        }
-        if let Some(reader) = self.networks.reader()
-            && let Ok(found) = reader.lookup(address)
-            && let Ok(Some(record)) = found.decode::<NetworkRecord<'_>>()
-        {
-            record.tell(&mut place);
+        self.cities.tell(address, &mut place);
+        if self.networks.tell(address, &mut place) {
             place.is_hosting = place.asn.map(|asn| self.hosting_asns.contains(&asn));
         }
         (!place.is_unknown()).then_some(place)

@@ -1,112 +1,119 @@
-//! What files say of an address, as far as it is wanted. The members are those of MaxMind's City and ASN files,
-//! which others write too.
+//! What files say of an address, as far as it is wanted. The members are those of MaxMind's City and ASN files, which
+//! DB-IP and others write too, and those of flat files, such as those of `IPinfo`, `ip-location-db` and
+//! `IP2Location`.
 
-use std::fmt;
-
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer};
-
+use super::value::Value;
 use crate::model::place::Place;
 
-/// A record of a file about cities or countries.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct CityRecord<'a> {
-    #[serde(borrow)]
-    city: Named<'a>,
-    #[serde(borrow)]
-    country: Country<'a>,
-    location: Location,
-    /// From the largest to the smallest.
-    #[serde(borrow)]
-    subdivisions: Vec<Named<'a>>,
-}
+/// Where each fact may stand; the first place that says something counts.
+const CITY: [&[&str]; 2] = [&["city", "names", "en"], &["city"]];
+const REGION: [&[&str]; 5] =
+    [&["subdivisions", "names", "en"], &["state1"], &["region"], &["region_name"], &["stateprov"]];
+const COUNTRY: [&[&str]; 4] =
+    [&["country", "iso_code"], &["country_code"], &["country_iso_code"], &["country"]];
+const LATITUDE: [&[&str]; 3] = [&["location", "latitude"], &["latitude"], &["lat"]];
+const LONGITUDE: [&[&str]; 4] = [&["location", "longitude"], &["longitude"], &["lng"], &["lon"]];
+const ACCURACY_KM: [&[&str]; 2] = [&["location", "accuracy_radius"], &["accuracy_radius"]];
+const ASN: [&[&str]; 3] = [&["autonomous_system_number"], &["asn"], &["as_number"]];
+const ORGANISATION: [&[&str]; 4] =
+    [&["autonomous_system_organization"], &["as_name"], &["as_organization"], &["as"]];
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Named<'a> {
-    #[serde(borrow)]
-    names: Names<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Names<'a> {
-    en: Option<&'a str>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Country<'a> {
-    iso_code: Option<&'a str>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Location {
-    latitude: Option<Number>,
-    longitude: Option<Number>,
-    accuracy_radius: Option<Number>,
-}
-
-/// A record of a file about networks.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct NetworkRecord<'a> {
-    autonomous_system_number: Option<u32>,
-    autonomous_system_organization: Option<&'a str>,
-}
-
-impl CityRecord<'_> {
-    pub(super) fn tell(&self, place: &mut Place) {
-        let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
-        place.city = text(self.city.names.en);
-        place.region = text(self.subdivisions.first().and_then(|region| region.names.en));
-        place.country = text(self.country.iso_code);
-        place.latitude = self.location.latitude.as_ref().map(|degrees| degrees.0);
-        place.longitude = self.location.longitude.as_ref().map(|degrees| degrees.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it stops at the ends")]
-        let whole = |kilometres: &Number| kilometres.0 as u16;
-        place.accuracy_km = self.location.accuracy_radius.as_ref().map(whole);
+/// Adds what a record of a file about cities or countries says. Returns `true` if it says where the address is.
+pub(super) fn tell_city(record: &Value<'_>, place: &mut Place) -> bool {
+    let text = |paths: &[&[&str]]| first(record, paths, Value::text).map(ToOwned::to_owned);
+    place.city = text(&CITY);
+    place.region = text(&REGION);
+    place.country = first(record, &COUNTRY, country);
+    let degrees = (
+        first(record, &LATITUDE, |value| value.number().filter(|degrees| degrees.abs() <= 90.0)),
+        first(record, &LONGITUDE, |value| value.number().filter(|degrees| degrees.abs() <= 180.0)),
+    );
+    // Null Island, in the sea, is where files without a place for an address put it.
+    if let (Some(north), Some(east)) = degrees
+        && (north, east) != (0.0, 0.0)
+    {
+        (place.latitude, place.longitude) = (Some(north), Some(east));
     }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it stops at the ends")]
+    let whole = |kilometres: f64| kilometres as u16;
+    place.accuracy_km = first(record, &ACCURACY_KM, Value::number).map(whole);
+    place.country.is_some() || place.latitude.is_some()
 }
 
-impl NetworkRecord<'_> {
-    pub(super) fn tell(&self, place: &mut Place) {
-        place.asn = self.autonomous_system_number;
-        place.organisation = self.autonomous_system_organization.map(ToOwned::to_owned);
-    }
+/// Adds what a record of a file about networks says. Returns `true` if it says in whose network the address is.
+pub(super) fn tell_network(record: &Value<'_>, place: &mut Place) -> bool {
+    place.asn = first(record, &ASN, number_of_network);
+    place.organisation = first(record, &ORGANISATION, Value::text).map(ToOwned::to_owned);
+    place.asn.is_some()
 }
 
-/// A number in whichever of its types a file has it: single precision, double precision or whole.
-struct Number(f64);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyNumber)
-    }
+fn first<'a, T>(record: &Value<'a>, paths: &[&[&str]], read: impl Fn(&Value<'a>) -> Option<T>) -> Option<T> {
+    paths.iter().find_map(|path| record.at(path).and_then(&read))
 }
 
-struct AnyNumber;
+/// A country's code (ISO 3166-1 alpha-2); its name is none.
+fn country(value: &Value<'_>) -> Option<String> {
+    let code =
+        value.text().filter(|text| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))?;
+    Some(code.to_ascii_uppercase())
+}
 
-impl Visitor<'_> for AnyNumber {
-    type Value = Number;
+/// The number of a network, also as `AS64500`.
+fn number_of_network(value: &Value<'_>) -> Option<u32> {
+    let digits = |text: &str| text.strip_prefix("AS").unwrap_or(text).parse().ok();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in bounds")]
+    let whole = |number: f64| (0.0..=f64::from(u32::MAX)).contains(&number).then_some(number as u32);
+    let number = match value.text() {
+        Some(text) => digits(text),
+        None => value.number().and_then(whole),
+    };
+    number.filter(|number| *number > 0)
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(members: Vec<(&'static str, Value<'static>)>) -> Place {
+        let (record, mut place) = (Value::Map(members), Place::default());
+        tell_city(&record, &mut place);
+        tell_network(&record, &mut place);
+        place
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
-        Ok(Number(number))
+    #[test]
+    fn what_a_provider_does_not_know_is_not_taken_for_a_place() {
+        let unknown = vec![
+            ("city", Value::Text("-")),
+            ("country_code", Value::Text("-")),
+            ("country", Value::Text("Germany")),
+            ("latitude", Value::Number(0.0)),
+            ("longitude", Value::Text("0")),
+            ("asn", Value::Text("-")),
+        ];
+        assert_eq!(told(unknown), Place::default());
+        assert_eq!(
+            told(vec![("latitude", Value::Number(91.0)), ("longitude", Value::Number(1.0))]),
+            Place::default()
+        );
+        assert_eq!(told(vec![("asn", Value::Number(0.0)), ("city", Value::Other)]), Place::default());
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "degrees and kilometres are small")]
-    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
-        Ok(Number(number as f64))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "degrees and kilometres are small")]
-    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
-        Ok(Number(number as f64))
+    #[test]
+    fn codes_and_numbers_are_read_however_they_are_written() {
+        for (name, value) in [
+            ("country", Value::Text("de")),
+            ("country", Value::Map(vec![("iso_code", Value::Text("DE"))])),
+            ("country_code", Value::Text("DE")),
+        ] {
+            assert_eq!(told(vec![(name, value)]).country.as_deref(), Some("DE"));
+        }
+        for (name, value) in [
+            ("asn", Value::Text("AS64500")),
+            ("asn", Value::Text("64500")),
+            ("autonomous_system_number", Value::Number(64500.0)),
+        ] {
+            assert_eq!(told(vec![(name, value)]).asn, Some(64500));
+        }
     }
 }

@@ -41,7 +41,8 @@ fn warnings(app: &App) -> Vec<String> {
     let unlisted = app.unlisted_proxy.get().map(|peer| {
         format!("{peer} sends forwarding headers but is not in server.trusted_proxies: everyone seems to have its address")
     });
-    sealing.iter().map(ToString::to_string).chain(unlisted).collect()
+    let concerns = sealing.iter().map(ToString::to_string);
+    concerns.chain(unlisted).chain(app.geo.troubles()).collect()
 }
 
 fn not_ready(reason: &str) -> Response {

@@ -6,28 +6,45 @@ use crate::domain::{approval_notices, tenants};
 use crate::model::approval_notice::DueNotice;
 use crate::store;
 
-/// Sends the message that is due for longest; whether one was sent.
-pub(super) async fn send_next(app: &App) -> store::Result<bool> {
-    let Some(notice) = approval_notices::take_due(app).await? else { return Ok(false) };
+/// What became of the message that was due for longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// No message is due.
+    Nothing,
+    /// The mail server took it.
+    Sent,
+    /// It waits, or was given up.
+    NotSent,
+}
+
+/// Sends the message that is due for longest.
+pub(super) async fn send_next(app: &App) -> store::Result<Step> {
+    let Some(notice) = approval_notices::take_due(app).await? else { return Ok(Step::Nothing) };
     let Some(letter) = letter(app, &notice) else {
         approval_notices::give_up(app, &notice).await?;
-        return Ok(false);
+        return Ok(Step::NotSent);
     };
-    match app.mail.send(&letter, &app.clock).await {
-        Ok(()) => {
-            approval_notices::sent(app, &notice).await?;
-            return Ok(true);
-        }
-        Err(error @ MailError::Impossible(_)) => {
-            tracing::error!(%error, session = %notice.session_id, "approval email discarded");
+    let Err(error) = app.mail.send(&letter, &app.clock).await else {
+        approval_notices::sent(app, &notice).await?;
+        return Ok(Step::Sent);
+    };
+    let (session, attempts) = (notice.session_id, notice.attempts);
+    match error {
+        MailError::Impossible(_) | MailError::Refused(_) => {
+            tracing::warn!(%error, %session, "approval email refused; discarded");
             approval_notices::give_up(app, &notice).await?;
         }
-        Err(error) => {
-            tracing::warn!(%error, session = %notice.session_id, attempts = notice.attempts, "approval email not sent; will retry");
-            approval_notices::failed(app, &notice).await?;
+        MailError::Postponed(_) => {
+            tracing::warn!(%error, %session, attempts, "approval email postponed; mailbox busy");
+            approval_notices::postpone(app, &notice).await?;
+        }
+        MailError::ServerFailed(_) | MailError::TooSlow => {
+            tracing::warn!(%error, %session, "mail server failed; all email waits");
+            let until = app.mail.pause.extend(app.clock.now());
+            approval_notices::wait_for_server(app, &notice, until).await?;
         }
     }
-    Ok(false)
+    Ok(Step::NotSent)
 }
 
 fn letter(app: &App, notice: &DueNotice) -> Option<Letter> {

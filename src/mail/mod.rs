@@ -2,17 +2,22 @@
 //! be sent lies in the database, and a task of the background sends it.
 
 pub mod approval_notice;
+mod pause;
+mod reply;
 mod words;
 
 use std::time::Duration;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
-use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::{self, AsyncSmtpTransport};
 use lettre::{AsyncTransport, Tokio1Executor};
 use tokio::sync::OnceCell;
 
+use self::approval_notice::Step;
+use self::pause::Pause;
+use self::reply::{Obstacle, obstacle};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config;
@@ -27,6 +32,7 @@ pub struct Mail {
     host: String,
     /// Made when it is first needed: it reads the system's root certificates.
     transport: OnceCell<Transport>,
+    pause: Pause,
 }
 
 /// A message in plain text.
@@ -48,9 +54,15 @@ pub enum MailError {
     /// It cannot be sent, whatever the mail server says.
     #[error("no message can be made of it: {0}")]
     Impossible(String),
-    /// The mail server refused it, or could not be reached.
+    /// The mail server refused it for good.
     #[error("{0}")]
-    NotSent(String),
+    Refused(String),
+    /// The mail server takes nothing for this recipient now.
+    #[error("{0}")]
+    Postponed(String),
+    /// The mail server could not be reached, or takes no message at all.
+    #[error("{0}")]
+    ServerFailed(String),
     /// The mail server took too long.
     #[error("the mail server took too long")]
     TooSlow,
@@ -62,27 +74,28 @@ impl Mail {
     pub fn new(settings: &config::Mail, origin: &str) -> Self {
         let host = origin.parse().ok().and_then(|url: url::Url| url.host_str().map(ToOwned::to_owned));
         let host = host.unwrap_or_else(|| "localhost".to_owned());
-        Self { settings: settings.clone(), host, transport: OnceCell::new() }
+        Self { settings: settings.clone(), host, transport: OnceCell::new(), pause: Pause::default() }
     }
 
     /// Sends a message: the mail server has taken it when this returns.
     pub async fn send(&self, letter: &Letter, clock: &Clock) -> Result<(), MailError> {
         let message = self.message(letter, clock)?;
         let sending = async {
-            let transport = self.transport.get_or_try_init(|| async { self.transport() }).await?;
-            transport.send(message).await.map(drop)
+            let transport = self.transport.get_or_try_init(|| async { self.transport() }).await;
+            let transport = transport.map_err(|error| MailError::ServerFailed(error.to_string()))?;
+            match transport.send(message).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(explain(transport, &error).await),
+            }
         };
-        match tokio::time::timeout(self.patience(), sending).await {
-            Ok(outcome) => outcome.map_err(|error| MailError::NotSent(error.to_string())),
-            Err(_) => Err(MailError::TooSlow),
-        }
+        tokio::time::timeout(self.patience(), sending).await.unwrap_or(Err(MailError::TooSlow))
     }
 
     fn patience(&self) -> Duration {
         Duration::from_secs(self.settings.timeout_seconds)
     }
 
-    fn transport(&self) -> Result<Transport, lettre::transport::smtp::Error> {
+    fn transport(&self) -> Result<Transport, smtp::Error> {
         let url = self.settings.server_url();
         Ok(Transport::from_url(&url)?
             .hello_name(ClientId::Domain(self.host.clone()))
@@ -110,11 +123,40 @@ impl Mail {
     }
 }
 
-/// Sends what is due, until nothing is or the mail server fails; how many messages it took.
+/// Finds out what a failure is about. A refusal that comes before any message, such as that of a password, is the mail
+/// server's own: whether it takes connections is asked again.
+async fn explain(transport: &Transport, error: &smtp::Error) -> MailError {
+    let said = error.to_string();
+    let reply = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let obstacle = match error.status() {
+        Some(code) => obstacle(code.into(), &reply),
+        // The message itself, such as an address that this mail server cannot be told.
+        None if error.is_client() => Obstacle::Message,
+        None => Obstacle::Server,
+    };
+    match obstacle {
+        Obstacle::Message | Obstacle::Mailbox if !matches!(transport.test_connection().await, Ok(true)) => {
+            MailError::ServerFailed(said)
+        }
+        Obstacle::Message => MailError::Refused(said),
+        Obstacle::Mailbox => MailError::Postponed(said),
+        Obstacle::Server => MailError::ServerFailed(said),
+    }
+}
+
+/// Sends what is due, until nothing is or the mail server itself fails. Returns the number of messages it took.
 pub async fn send_due(app: &App) -> crate::store::Result<usize> {
     let mut count = 0;
-    while approval_notice::send_next(app).await? {
-        count += 1;
+    while !app.mail.pause.lasts(app.clock.now()) {
+        match approval_notice::send_next(app).await? {
+            Step::Nothing => break,
+            Step::Sent => {
+                app.mail.pause.end();
+                count += 1;
+            }
+            // The pause is at an end, or has just begun.
+            Step::NotSent => {}
+        }
     }
     Ok(count)
 }

@@ -60,7 +60,7 @@ impl Envelope<'_> {
             Some(IpAddr::V6(address)) => message.extend([&[6][..], &address.octets()].concat()),
             None => message.push(0),
         }
-        message.extend(self.request_id.iter().flat_map(|id| id.as_bytes()));
+        message.extend(self.request_id.iter().flat_map(Uuid::as_bytes));
         message
     }
 }
@@ -104,7 +104,7 @@ mod tests {
             ip_address: Some(IpAddr::from([1, 2, 3, 4])),
             request_id: Some(Uuid::from_u128(2)),
         };
-        let changes: [fn(&mut Envelope<'_>); 8] = [
+        let alterations: [fn(&mut Envelope<'_>); 8] = [
             |envelope| envelope.id = Uuid::from_u128(3),
             |envelope| envelope.tenant = TenantId(Uuid::nil()),
             |envelope| envelope.at += chrono::TimeDelta::microseconds(1),
@@ -114,12 +114,12 @@ mod tests {
             |envelope| envelope.ip_address = None,
             |envelope| envelope.request_id = None,
         ];
-        let messages: Vec<_> = changes
+        let messages: Vec<_> = alterations
             .iter()
-            .map(|change| {
-                let mut changed = envelope.clone();
-                change(&mut changed);
-                changed.message()
+            .map(|alter| {
+                let mut other = envelope.clone();
+                alter(&mut other);
+                other.message()
             })
             .chain([envelope.message()])
             .collect();

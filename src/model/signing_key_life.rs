@@ -134,6 +134,26 @@ impl Step {
     }
 }
 
+/// What becomes of a key next, the keys beside it considered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// It takes this step.
+    Step(Step),
+    /// It retires, since its successor is announced and takes over then.
+    Retirement,
+}
+
+impl Prospect {
+    /// Its name in answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Step(step) => step.as_str(),
+            Self::Retirement => "retirement",
+        }
+    }
+}
+
 /// When keys take their steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
@@ -154,9 +174,20 @@ impl Schedule {
         }
     }
 
-    /// The key's next step, and when it is due.
+    /// Returns what becomes of the key next, and when; `None` if nothing does by itself. `keys` are the tenant's, among
+    /// which its successor may be announced.
     #[must_use]
-    pub fn next(&self, key: &KeyLife) -> Option<(Step, DateTime<Utc>)> {
+    pub fn prospect(&self, key: &KeyLife, keys: &[KeyLife]) -> Option<(Prospect, DateTime<Utc>)> {
+        let is_successor =
+            |other: &&KeyLife| other.algorithm == key.algorithm && other.state == KeyState::Announced;
+        match keys.iter().find(is_successor).filter(|_| key.state == KeyState::Signing) {
+            Some(successor) => self.next(successor).map(|(_, at)| (Prospect::Retirement, at)),
+            None => self.next(key).map(|(step, at)| (Prospect::Step(step), at)),
+        }
+    }
+
+    /// The key's next step, and when it is due, whatever other keys there are.
+    fn next(&self, key: &KeyLife) -> Option<(Step, DateTime<Utc>)> {
         let step = Step::ALL.into_iter().find(|step| step.leaves() == key.state)?;
         Some((step, key.since() + self.time_before(step)?))
     }
@@ -217,6 +248,23 @@ mod tests {
             assert_eq!(QUARTERLY.due(&key, start() - TimeDelta::days(1)), None, "{state:?}");
         }
         assert_eq!(QUARTERLY.next(&key(KeyState::Removed)), None);
+    }
+
+    #[test]
+    fn a_key_whose_successor_is_announced_retires_when_that_one_takes_over() {
+        let (signing, mut successor) = (key(KeyState::Signing), key(KeyState::Announced));
+        let succession = Some((Prospect::Step(Step::Succession), start() + TimeDelta::days(89)));
+        assert_eq!(QUARTERLY.prospect(&signing, std::slice::from_ref(&signing)), succession);
+        successor.created_at = start() + TimeDelta::days(3);
+        let both = [signing.clone(), successor.clone()];
+        let taken_over = start() + TimeDelta::days(4);
+        assert_eq!(QUARTERLY.prospect(&signing, &both), Some((Prospect::Retirement, taken_over)));
+        assert_eq!(QUARTERLY.prospect(&successor, &both), Some((Prospect::Step(Step::TakeOver), taken_over)));
+        // Also where keys are rotated by hand only; another algorithm's successor is none.
+        let by_hand = Schedule { rotation: None, ..QUARTERLY };
+        assert_eq!(by_hand.prospect(&signing, &both), Some((Prospect::Retirement, taken_over)));
+        successor.algorithm = SigningAlgorithm::EdDsa;
+        assert_eq!(QUARTERLY.prospect(&signing, &[signing.clone(), successor]), succession);
     }
 
     #[test]

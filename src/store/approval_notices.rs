@@ -40,14 +40,17 @@ pub struct NewNotice {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Adds a message, due at once; there is one of each approval.
+/// Adds a message, due at once, unless others for the same recipient were put off; there is one of each approval.
 pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
     let approved = &notice.approved;
     sqlx::query!(
         "INSERT INTO approval_notices (device_session_id, tenant_id, user_id, token_hash, token_sealed, recipient,
                                        language, client_id, client_name, device_name, ip_address, place, approved_at, expires_at,
                                        due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                 greatest($13, (SELECT max(other.due_at) FROM approval_notices other
+                                WHERE other.tenant_id = $2 AND other.recipient = $6 AND other.due_at IS NOT NULL
+                                  AND other.postponed)))
          ON CONFLICT (device_session_id) DO NOTHING",
         notice.session_id.0,
         notice.tenant_id.0,
@@ -76,11 +79,11 @@ pub async fn claim_due(
     until: DateTime<Utc>,
 ) -> Result<Option<DueNotice>> {
     let row = sqlx::query!(
-        r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $2
+        r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $2, postponed = false
            FROM tenants t
            WHERE t.id = n.tenant_id AND n.device_session_id = (
                SELECT device_session_id FROM approval_notices WHERE due_at <= $1
-               ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+               ORDER BY due_at, approved_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING n.device_session_id, t.slug, t.host, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
                      n.client_name, n.device_name, n.ip_address, n.place AS "place: Json<Place>", n.approved_at"#,
         now,
@@ -123,17 +126,40 @@ pub async fn record_sent(
     Ok(())
 }
 
-/// Notes that it was tried in vain; `next`: when to try again, if at all.
-pub async fn record_failure(
-    db: impl PgExecutor<'_>,
-    session: DeviceSessionId,
-    next: Option<DateTime<Utc>>,
-) -> Result<()> {
+/// Puts off a message, and all that wait for the same recipient, until then.
+pub async fn postpone(db: impl PgExecutor<'_>, session: DeviceSessionId, until: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET due_at = $2, token_sealed = CASE WHEN $2::timestamptz IS NULL THEN NULL ELSE token_sealed END
-         WHERE device_session_id = $1 AND sent_at IS NULL",
+        "UPDATE approval_notices n
+         SET due_at = CASE WHEN n.device_session_id = $1 THEN $2 ELSE greatest(n.due_at, $2) END,
+             postponed = n.postponed OR n.device_session_id = $1
+         FROM approval_notices failed
+         WHERE failed.device_session_id = $1 AND n.tenant_id = failed.tenant_id AND n.recipient = failed.recipient
+           AND n.due_at IS NOT NULL AND n.sent_at IS NULL",
         session.0,
-        next
+        until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Lets a message wait until then.
+pub async fn wait(db: impl PgExecutor<'_>, session: DeviceSessionId, until: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "UPDATE approval_notices SET due_at = $2 WHERE device_session_id = $1 AND sent_at IS NULL",
+        session.0,
+        until
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Gives a message up.
+pub async fn give_up(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE approval_notices SET due_at = NULL, token_sealed = NULL WHERE device_session_id = $1 AND sent_at IS NULL",
+        session.0
     )
     .execute(db)
     .await?;

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use crate::support::device::send;
 use crate::support::front_end::CONSENT;
 use crate::support::mail_sink::{Mail, MailSink};
-use crate::support::{Device, Page, Person, Started, TestServer};
+use crate::support::{Device, Page, Person, Started, TestServer, until};
 
 fn with_mail(config: &mut Config, url: &str) {
     config.mail.smtp_url = Some(url.parse().expect("a URL"));
@@ -324,4 +324,87 @@ async fn the_message_is_in_the_language_that_a_front_end_asks_for() {
         send(request).await.must_be_decided("approved");
         assert_eq!(sink.next().await.header("subject"), [subject]);
     }
+}
+
+/// Somebody else with a verified address.
+async fn bob(server: &TestServer) -> Person {
+    let bob = server.person("bob", &[]).await;
+    server
+        .execute("UPDATE users SET email = 'bob@example.org', email_verified = true WHERE username = 'bob'")
+        .await;
+    bob
+}
+
+#[tokio::test]
+async fn mail_to_a_mailbox_that_does_not_exist_is_given_up_and_delays_no_other() {
+    let mut sink = MailSink::start().await;
+    let (server, tv, ada) = scene(&sink).await;
+    let bob = bob(&server).await;
+    sink.refuse("ada@example.org", "550 5.1.1 user unknown");
+    for _ in 0..5 {
+        approve(&tv, &ada).await;
+    }
+    approve(&tv, &bob).await;
+    send_due(&server.app).await.expect("the database answers");
+    assert_eq!(sink.next().await.recipients, ["bob@example.org"]);
+    let given_up = "SELECT count(*) FROM approval_notices WHERE due_at IS NULL AND token_sealed IS NULL AND sent_at IS NULL";
+    until("the others are given up", async || server.count(given_up).await == 5).await;
+    assert_eq!(sink.refused(), 5, "each is tried once");
+}
+
+#[tokio::test]
+async fn mail_to_a_busy_mailbox_waits_and_delays_no_other() {
+    let mut sink = MailSink::start().await;
+    let (server, tv, ada) = scene(&sink).await;
+    let bob = bob(&server).await;
+    sink.refuse("ada@example.org", "450 4.2.0 come back later");
+    approve(&tv, &ada).await;
+    let postponed = "SELECT count(*) FROM approval_notices WHERE postponed AND due_at > approved_at";
+    until("the mailbox was busy", async || server.count(postponed).await == 1).await;
+    for _ in 0..3 {
+        approve(&tv, &ada).await;
+    }
+    approve(&tv, &bob).await;
+    send_due(&server.app).await.expect("the database answers");
+    assert_eq!(sink.next().await.recipients, ["bob@example.org"]);
+    assert_eq!(sink.refused(), 1, "messages for the same mailbox wait with the first");
+    // The first one is tried again for all.
+    server.clock.advance(61.0);
+    let later = "SELECT count(*) FROM approval_notices WHERE due_at > approved_at + interval '150 seconds'";
+    until("it was tried again", async || server.count(later).await == 4).await;
+    assert_eq!(sink.refused(), 2);
+    sink.take_all();
+    server.clock.advance(121.0);
+    for _ in 0..4 {
+        assert_eq!(sink.next().await.recipients, ["ada@example.org"]);
+    }
+}
+
+#[tokio::test]
+async fn a_failing_mail_server_pauses_the_queue_and_loses_nothing() {
+    let mut sink = MailSink::start().await;
+    let (server, tv, ada) = scene(&sink).await;
+    let bob = bob(&server).await;
+    for recipient in ["ada@example.org", "bob@example.org"] {
+        sink.refuse(recipient, "421 4.3.2 shutting down");
+    }
+    for person in [&ada, &bob, &ada] {
+        approve(&tv, person).await;
+    }
+    let rests = "SELECT count(*) FROM approval_notices
+                 WHERE due_at > approved_at AND due_at < approved_at + interval '10 seconds'";
+    until("the mail server has failed", async || server.count(rests).await == 1).await;
+    for _ in 0..3 {
+        assert_eq!(send_due(&server.app).await.expect("the database answers"), 0);
+    }
+    assert_eq!(sink.refused(), 1, "nothing is tried while the queue rests");
+    sink.take_all();
+    server.clock.advance(6.0);
+    for _ in 0..3 {
+        sink.next().await;
+    }
+    until("all were sent", async || {
+        server.count("SELECT count(*) FROM approval_notices WHERE sent_at IS NULL").await == 0
+    })
+    .await;
 }

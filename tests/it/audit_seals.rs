@@ -235,7 +235,7 @@ async fn sealing_refuses_an_event_that_was_inserted_by_hand() {
     assert_eq!(seal_waiting(&server.app).await.unwrap(), Sealing { sealed: 0, refused: 2 });
     assert_eq!(server.count("SELECT count(*) FROM audit_unsealed").await, 2);
     let mut faults = verdict(&server).await.faults;
-    faults.sort_by_key(|fault| fault.to_string());
+    faults.sort_by_key(ToString::to_string);
     assert_eq!(faults, [Fault::Inserted(unmarked), Fault::Inserted(copied)]);
     assert!(warnings(&server).await.contains("without a valid code: 2"));
 }

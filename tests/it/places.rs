@@ -156,15 +156,95 @@ async fn a_new_file_takes_the_place_of_the_old_one_and_a_broken_one_does_not() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_kind_says_nothing_and_harms_nothing() {
+async fn a_file_about_something_else_is_rejected_and_reported() {
     let folder = Folder::new();
     let server = server_with(&folder, |_| ()).await;
+    let warnings = async || {
+        let answer = send(server.http.get(format!("{}/health/ready", server.base))).await;
+        answer.json["warnings"].as_array().expect("a list").iter().map(Value::to_string).collect::<Vec<_>>()
+    };
+    assert!(warnings().await.is_empty());
     // The operator mixed the two up.
-    folder.replace("city.mmdb", address_file("ASN", &[("192.0.2.0/24", asn(64500, "Example Networks"))]));
-    folder.replace("asn.mmdb", address_file("City", &[("192.0.2.0/24", json!({"city": "a text"}))]));
+    folder.replace(
+        "city.mmdb",
+        address_file("GeoLite2-ASN", &[("192.0.2.0/24", asn(64500, "Example Networks"))]),
+    );
+    let cities = [("192.0.2.0/24", city("Bonn", "", "DE", 50.7, 7.1))];
+    folder.replace("asn.mmdb", address_file("GeoLite2-City", &cities));
     server.app.geo.reread();
+    let [one, other] = &warnings().await[..] else { panic!("two files are wrong") };
+    assert!(
+        one.contains("geo.city_file")
+            && one.contains("GeoLite2-ASN")
+            && one.contains("belongs to geo.asn_file")
+    );
+    assert!(other.contains("geo.asn_file") && other.contains("belongs to geo.city_file"), "{other}");
     start_from(&server.tv().await, "192.0.2.7").await;
-    assert_eq!(place(&server, OF_SESSIONS).await, Value::Null);
+    assert_eq!(place(&server, OF_SESSIONS).await["city"], "Berlin", "the files before still hold");
+
+    // A layout that nobody has thought of, a record that is odd, and a file that says nothing.
+    for content in [json!({"where": "Berlin"}), json!({"city": ["a", "list"], "location": "a text"})] {
+        folder.replace("city.mmdb", address_file("Other", &[("192.0.2.0/24", content)]));
+        server.app.geo.reread();
+        assert!(warnings().await[0].contains("its layout is not known"));
+    }
+    folder.replace("city.mmdb", address_file("GeoLite2-City", &[]));
+    server.app.geo.reread();
+    assert!(warnings().await[0].contains("the file is empty"));
+    example_files(&folder);
+    server.app.geo.reread();
+    assert!(warnings().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_files_of_the_common_free_providers_are_read() {
+    let (berlin, networks) = ((52.52, 13.405), "Example Networks");
+    let lite = json!({"asn": "AS64500", "as_name": networks, "as_domain": "example.net", "continent": "Europe",
+        "continent_code": "EU", "country": "Germany", "country_code": "DE"});
+    for (kind, of_city, of_network) in [
+        ("DBIP-City-Lite", city("Berlin", "Land Berlin", "DE", berlin.0, berlin.1), asn(64500, networks)),
+        (
+            "ip-location-db",
+            json!({"city": "Berlin", "country_code": "DE", "latitude": berlin.0, "longitude": berlin.1,
+                   "postcode": "", "state1": "Land Berlin", "state2": "", "timezone": "Europe/Berlin"}),
+            asn(64500, networks),
+        ),
+        (
+            "ipinfo standard_location.mmdb",
+            json!({"city": "Berlin", "region": "Land Berlin", "country": "DE", "lat": "52.52", "lng": "13.405"}),
+            lite.clone(),
+        ),
+        (
+            "IP2LITE-City",
+            json!({"city": {"names": {"en": "Berlin"}}, "country": {"iso_code": "DE", "names": {"en": "Germany"}},
+                   "location": {"latitude": berlin.0, "longitude": berlin.1},
+                   "subdivisions": [{"names": {"en": "Land Berlin"}}]}),
+            json!({"asn": "64500", "as": networks}),
+        ),
+    ] {
+        let folder = Folder::new();
+        let server = server_with(&folder, |_| ()).await;
+        folder.replace("city.mmdb", address_file(kind, &[("192.0.2.0/24", of_city)]));
+        folder.replace("asn.mmdb", address_file(kind, &[("192.0.2.0/24", of_network)]));
+        server.app.geo.reread();
+        let place = server.app.geo.place_of("192.0.2.7".parse().expect("an address")).expect(kind);
+        assert_eq!(
+            (place.city.as_deref(), place.region.as_deref(), place.country.as_deref()),
+            (Some("Berlin"), Some("Land Berlin"), Some("DE")),
+            "{kind}"
+        );
+        assert_eq!((place.latitude, place.longitude), (Some(52.52), Some(13.405)), "{kind}");
+        assert_eq!((place.asn, place.organisation.as_deref()), (Some(64500), Some(networks)), "{kind}");
+    }
+    // One file for both: no city, but a country.
+    let folder = Folder::new();
+    let server = server_with(&folder, |_| ()).await;
+    for name in ["city.mmdb", "asn.mmdb"] {
+        folder.replace(name, address_file("ipinfo lite", &[("192.0.2.0/24", lite.clone())]));
+    }
+    server.app.geo.reread();
+    let place = server.app.geo.place_of("192.0.2.7".parse().expect("an address")).expect("a place");
+    assert_eq!((place.country.as_deref(), place.asn, place.city), (Some("DE"), Some(64500), None));
 }
 
 /// The page on which ada, at one address, decides about a device at another.

@@ -12,7 +12,7 @@ use crate::domain::signing_keys::remove::remove;
 use crate::domain::signing_keys::rotate::{TakeOver, rotate};
 use crate::model::ids::TenantId;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::model::signing_key_life::{KeyLife, Step};
+use crate::model::signing_key_life::{KeyLife, Prospect, Step};
 use crate::store;
 
 #[derive(Debug, Args)]
@@ -61,10 +61,11 @@ pub(super) async fn remove_key(app: &App, tenant: TenantId, which: &RemoveKey) -
 
 fn lines(app: &App, keys: &[KeyLife]) -> String {
     let line = |key: &KeyLife| {
-        let next = app.config.keys.schedule().next(key).map(|(step, at)| match step {
-            Step::TakeOver => format!(", signs from {}", written(at)),
-            Step::Succession => format!(", gets a successor from {}", written(at)),
-            Step::Removal => format!(", is removed from {}", written(at)),
+        let next = app.config.keys.schedule().prospect(key, keys).map(|(prospect, at)| match prospect {
+            Prospect::Step(Step::TakeOver) => format!(", signs from {}", written(at)),
+            Prospect::Step(Step::Succession) => format!(", gets a successor from {}", written(at)),
+            Prospect::Step(Step::Removal) => format!(", is removed from {}", written(at)),
+            Prospect::Retirement => format!(", is replaced by its announced successor from {}", written(at)),
         });
         let (state, since) = (key.state.as_str(), written(key.since()));
         let (kid, alg) = (&key.kid, key.algorithm.as_str());
@@ -75,7 +76,7 @@ fn lines(app: &App, keys: &[KeyLife]) -> String {
 
 fn describe_all(app: &App, keys: &[KeyLife]) -> Vec<Value> {
     let describe = |key: &KeyLife| {
-        let next = app.config.keys.schedule().next(key);
+        let next = app.config.keys.schedule().prospect(key, keys);
         json!({
             "kid": key.kid,
             "alg": key.algorithm.as_str(),

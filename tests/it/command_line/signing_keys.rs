@@ -47,6 +47,12 @@ async fn keys_are_listed_rotated_and_removed_while_a_server_runs() {
     assert_eq!(announced["next"]["step"], "take_over", "{announced}");
     assert_eq!(rotate(&[])["kid"], announced["kid"]);
     kids.insert(announced["kid"].as_str().expect("a kid").to_owned());
+    let listed = list();
+    let mut all = listed["keys"].as_array().expect("a list").iter();
+    let replaced =
+        all.find(|key| key["alg"] == "ES256" && key["state"] == "signing").expect("the key that signs");
+    let expected = json!({"step": "retirement", "at": announced["next"]["at"]});
+    assert_eq!(replaced["next"], expected, "its successor is announced");
     must_publish(&server, &kids).await;
 
     let signing = rotate(&["--now"]);
@@ -66,7 +72,7 @@ async fn keys_are_listed_rotated_and_removed_while_a_server_runs() {
     assert_eq!(kids_of(&everything).len(), 3, "{everything}");
     let words = String::from_utf8(run(data.latchkey(&["admin", "list-keys"])).stdout).expect("text");
     assert_eq!(words.lines().count(), 7, "{words}");
-    for part in ["signs from", "gets a successor from", "removed since"] {
+    for part in ["signs from", "is replaced by its announced successor from", "removed since"] {
         assert!(words.contains(part), "{words}");
     }
 }

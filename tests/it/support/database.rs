@@ -77,7 +77,7 @@ impl Server {
         drop_leftovers(&mut admin).await;
         let sql = format!("CREATE DATABASE {template}");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("the template is made");
-        migrate(options.clone().database(&template)).await;
+        Box::pin(migrate(options.clone().database(&template))).await;
         Self { options, template, _lifeline: lifeline }
     }
 }

@@ -1,4 +1,8 @@
-//! A mail server that takes everything and delivers nothing (RFC 5321).
+//! A mail server that delivers nothing, and takes everything it is not told to refuse (RFC 5321).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +17,14 @@ pub struct MailSink {
     /// `smtp://127.0.0.1:{port}`
     pub url: String,
     arrivals: mpsc::UnboundedReceiver<Mail>,
+    refusals: Arc<Refusals>,
+}
+
+/// What the mail server answers to messages for some recipients, and how often it did.
+#[derive(Default)]
+struct Refusals {
+    replies: Mutex<HashMap<String, &'static str>>,
+    given: AtomicUsize,
 }
 
 /// A message as it arrived.
@@ -39,17 +51,34 @@ impl MailSink {
     fn on(listener: TcpListener) -> Self {
         let url = format!("smtp://{}", listener.local_addr().expect("an address"));
         let (arrived, arrivals) = mpsc::unbounded_channel();
+        let refusals: Arc<Refusals> = Arc::default();
+        let told = Arc::clone(&refusals);
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                let arrived = arrived.clone();
+                let (arrived, told) = (arrived.clone(), Arc::clone(&told));
                 tokio::spawn(async move {
                     // Whoever hangs up in the middle has sent nothing.
-                    let _ = converse(connection, &arrived).await;
+                    let _ = converse(connection, &arrived, &told).await;
                 });
             }
         });
-        Self { url, arrivals }
+        Self { url, arrivals, refusals }
+    }
+
+    /// Answers messages for a recipient with this reply from now on.
+    pub fn refuse(&self, recipient: &str, reply: &'static str) {
+        self.refusals.replies.lock().expect("the replies").insert(recipient.to_owned(), reply);
+    }
+
+    /// Takes everything again.
+    pub fn take_all(&self) {
+        self.refusals.replies.lock().expect("the replies").clear();
+    }
+
+    /// How often it has refused a recipient.
+    pub fn refused(&self) -> usize {
+        self.refusals.given.load(Ordering::Relaxed)
     }
 
     /// The next message, waited for.
@@ -64,7 +93,11 @@ impl MailSink {
     }
 }
 
-async fn converse(connection: TcpStream, arrived: &mpsc::UnboundedSender<Mail>) -> std::io::Result<()> {
+async fn converse(
+    connection: TcpStream,
+    arrived: &mpsc::UnboundedSender<Mail>,
+    told: &Refusals,
+) -> std::io::Result<()> {
     let mut connection = BufReader::new(connection);
     connection.write_all(b"220 sink\r\n").await?;
     let mut recipients = Vec::new();
@@ -76,7 +109,14 @@ async fn converse(connection: TcpStream, arrived: &mpsc::UnboundedSender<Mail>) 
         let answer = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
             "EHLO" => "250-sink\r\n250 8BITMIME\r\n",
             "RCPT" => {
-                recipients.push(line.trim_end()["RCPT TO:".len()..].trim_matches(['<', '>']).to_owned());
+                let recipient = line.trim_end()["RCPT TO:".len()..].trim_matches(['<', '>']).to_owned();
+                let refusal = told.replies.lock().expect("the replies").get(&recipient).copied();
+                if let Some(reply) = refusal {
+                    told.given.fetch_add(1, Ordering::Relaxed);
+                    connection.write_all(format!("{reply}\r\n").as_bytes()).await?;
+                    continue;
+                }
+                recipients.push(recipient);
                 "250 ok\r\n"
             }
             "DATA" => {

@@ -33,7 +33,7 @@ impl Scale {
     /// From the first key's beginning until a while after now, or after the last step that is planned.
     pub(super) fn of(keys: &[KeyLife], schedule: &Schedule, now: DateTime<Utc>) -> Self {
         let start = keys.iter().map(|key| key.created_at).fold(now, Ord::min);
-        let planned = keys.iter().filter_map(|key| schedule.next(key)).map(|(_, at)| at);
+        let planned = keys.iter().filter_map(|key| schedule.prospect(key, keys)).map(|(_, at)| at);
         let end = planned.fold(now, Ord::max).max(start + TimeDelta::hours(1));
         Self { start, end: end + (end - start) / 20 }
     }
@@ -45,8 +45,14 @@ impl Scale {
     }
 }
 
-/// The parts of a key's bar.
-pub(super) fn parts(key: &KeyLife, schedule: &Schedule, now: DateTime<Utc>, scale: &Scale) -> Vec<Part> {
+/// The parts of a key's bar, as it lies among the tenant's keys.
+pub(super) fn parts(
+    key: &KeyLife,
+    keys: &[KeyLife],
+    schedule: &Schedule,
+    now: DateTime<Utc>,
+    scale: &Scale,
+) -> Vec<Part> {
     let states = [
         (KeyState::Announced, Some(key.created_at)),
         (KeyState::Signing, key.signing_since),
@@ -58,7 +64,7 @@ pub(super) fn parts(key: &KeyLife, schedule: &Schedule, now: DateTime<Utc>, scal
         let until = begun.get(index + 1).map(|(_, at)| *at).or(key.removed_at).unwrap_or(now);
         parts.push(part(*state, *from, until, scale, false));
     }
-    if let Some((_, at)) = schedule.next(key).filter(|(_, at)| *at > now) {
+    if let Some((_, at)) = schedule.prospect(key, keys).filter(|(_, at)| *at > now) {
         parts.push(part(key.state, now, at, scale, true));
     }
     parts
@@ -89,7 +95,7 @@ mod tests {
         };
         let now = start + TimeDelta::days(45);
         let scale = Scale::of(std::slice::from_ref(&key), &schedule, now);
-        let parts = parts(&key, &schedule, now, &scale);
+        let parts = parts(&key, std::slice::from_ref(&key), &schedule, now, &scale);
         let kinds: Vec<_> = parts.iter().map(|part| (part.state, part.planned)).collect();
         assert_eq!(
             kinds,

@@ -20,7 +20,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
 use crate::http::parameters::Parameters;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::model::signing_key_life::{KeyLife, KeyState, Schedule, Step};
+use crate::model::signing_key_life::{KeyLife, KeyState, Prospect, Schedule, Step};
 use crate::store::signing_keys;
 
 /// How long a key is shown after it was removed.
@@ -51,22 +51,23 @@ struct KeyWords {
 }
 
 impl KeyWords {
-    fn of(key: KeyLife, schedule: &Schedule, now: DateTime<Utc>, scale: &Scale) -> Self {
-        let next = schedule.next(&key).map(|(step, at)| {
-            let words = match step {
-                Step::TakeOver => "signs from",
-                Step::Succession => "gets a successor",
-                Step::Removal => "is removed",
+    fn of(key: &KeyLife, keys: &[KeyLife], schedule: &Schedule, now: DateTime<Utc>, scale: &Scale) -> Self {
+        let next = schedule.prospect(key, keys).map(|(prospect, at)| {
+            let words = match prospect {
+                Prospect::Step(Step::TakeOver) => "signs from",
+                Prospect::Step(Step::Succession) => "gets a successor",
+                Prospect::Step(Step::Removal) => "is removed",
+                Prospect::Retirement => "is replaced by its announced successor",
             };
             (words, Moment::of(at))
         });
         Self {
-            parts: parts(&key, schedule, now, scale),
+            parts: parts(key, keys, schedule, now, scale),
             algorithm: key.algorithm.as_str(),
             state: key.state,
             since: Moment::of(key.since()),
             next,
-            kid: key.kid,
+            kid: key.kid.clone(),
         }
     }
 }
@@ -88,7 +89,7 @@ pub(super) async fn show(
     let page = KeysPage {
         frame: visitor.browser.frame(),
         nav: visitor.navigation(),
-        keys: keys.into_iter().map(|key| KeyWords::of(key, &schedule, now, &scale)).collect(),
+        keys: keys.iter().map(|key| KeyWords::of(key, &keys, &schedule, now, &scale)).collect(),
         now: scale.place(now).min(WIDTH - 4),
         note: again.then_some(SIGNED_IN_AGAIN),
     };

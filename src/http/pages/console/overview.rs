@@ -23,7 +23,7 @@ use crate::model::activity::{Figures, Span};
 use crate::model::device::DeviceStatus;
 use crate::model::ids::TenantId;
 use crate::model::session_status::SessionStatus;
-use crate::model::signing_key_life::Step;
+use crate::model::signing_key_life::{Prospect, Step};
 use crate::store::{self, device_sessions, devices, signing_keys};
 
 /// Nobody reads larger numbers off a page to the last digit, and to count further would take its time.
@@ -162,11 +162,12 @@ async fn rotation(app: &App, tenant: TenantId) -> store::Result<Option<(String, 
     let schedule = app.config.keys.schedule();
     let keys = signing_keys::all(&app.db, tenant).await?;
     let steps = keys.iter().filter_map(|key| {
-        let (step, at) = schedule.next(key)?;
-        let words = match step {
-            Step::Succession => "gets a successor",
-            Step::TakeOver => "begins to sign",
-            Step::Removal => return None,
+        let (prospect, at) = schedule.prospect(key, &keys)?;
+        let words = match prospect {
+            Prospect::Step(Step::Succession) => "gets a successor",
+            Prospect::Retirement => "is replaced by its announced successor",
+            // Its predecessor's prospect says the same.
+            Prospect::Step(Step::TakeOver | Step::Removal) => return None,
         };
         Some((at, format!("The {} key {words}", key.algorithm.as_str())))
     });

@@ -67,7 +67,7 @@ pub struct SigningKey {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SigningKeyStep)]
 pub struct NextStep {
-    /// `take_over`, `succession` or `removal`.
+    /// `take_over`, `succession`, `retirement` (its announced successor takes over) or `removal`.
     #[schema(example = "succession")]
     pub step: &'static str,
     /// When.
@@ -76,10 +76,10 @@ pub struct NextStep {
 }
 
 impl SigningKey {
-    fn of(app: &App, key: KeyLife) -> Self {
-        let next = app.config.keys.schedule().next(&key);
+    fn of(app: &App, key: &KeyLife, keys: &[KeyLife]) -> Self {
+        let next = app.config.keys.schedule().prospect(key, keys);
         Self {
-            kid: key.kid,
+            kid: key.kid.clone(),
             alg: key.algorithm.as_str(),
             state: key.state.as_str(),
             created_at: key.created_at,
@@ -102,7 +102,7 @@ impl SigningKey {
 )]
 pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
     let keys = store::signing_keys::all(&app.db, caller.tenant.id).await?;
-    Ok(no_store(keys.into_iter().map(|key| SigningKey::of(&app, key)).collect::<Vec<_>>()))
+    Ok(no_store(keys.iter().map(|key| SigningKey::of(&app, key, &keys)).collect::<Vec<_>>()))
 }
 
 /// Announces successors, or finds those that are announced already; they sign once they are known to all who verify.
@@ -129,9 +129,10 @@ pub async fn rotate(
     let mut successors = Vec::new();
     for algorithm in algorithms {
         let key = rotate::rotate(&app, caller.tenant.id, algorithm, take_over, &caller.by()).await?;
-        successors.push(SigningKey::of(&app, key));
+        successors.push(key);
     }
-    Ok(no_store(successors))
+    let described = successors.iter().map(|key| SigningKey::of(&app, key, &successors));
+    Ok(no_store(described.collect::<Vec<_>>()))
 }
 
 /// Removes a key at once, in an emergency: every token it signed is void. If it was the one that signs, another one

@@ -10,6 +10,7 @@ use latchkey::model::ids::TenantId;
 use latchkey::store::tenant_transactions::{self, RowSecurity};
 use latchkey::store::{connections, schema};
 use serde_json::Value;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio::process::Command;
@@ -119,7 +120,7 @@ async fn prove_the_wall(db: &PgPool, what: &str) {
     sqlx::query(sql).bind(OURS.0).execute(&mut *transaction).await.expect("a row of ours is added");
     let refused =
         sqlx::query(sql).bind(THEIRS.0).execute(&mut *transaction).await.expect_err("a row of theirs");
-    assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some(NOT_PERMITTED));
+    assert_eq!(refused.as_database_error().and_then(DatabaseError::code).as_deref(), Some(NOT_PERMITTED));
     drop(transaction);
     assert_eq!(count(db, "true").await, 2, "{what}");
 }
