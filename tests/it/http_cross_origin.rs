@@ -212,9 +212,15 @@ async fn every_header_that_open_endpoints_read_or_write_is_open_to_other_origins
         let ask = [("client_id", "tv"), ("scope", "openid")];
         look_at(&from_elsewhere(&server, "/oauth/device-authorization", &ask).await);
     }
-    for header in
-        ["dpop-nonce", "preference-applied", "retry-after", "www-authenticate", "allow", "x-request-id"]
-    {
+    for header in [
+        "dpop-nonce",
+        "etag",
+        "preference-applied",
+        "retry-after",
+        "www-authenticate",
+        "allow",
+        "x-request-id",
+    ] {
         assert!(written.contains_key(header), "no answer had {header}: {written:?}");
     }
 }
