@@ -43,7 +43,7 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> Outcome {
             return Ok(());
         }
     };
-    serve(ready, signals).await
+    Box::pin(serve(ready, signals)).await
 }
 
 /// All that a server needs before it answers.

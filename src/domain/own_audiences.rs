@@ -82,7 +82,7 @@ mod tests {
         OwnAudiences::new(OWN.to_owned(), default.to_owned(), &known)
     }
 
-    fn token(aud: Value) -> AccessToken {
+    fn token(aud: &Value) -> AccessToken {
         let claims = json!({"iss": "https://login.example", "sub": "ada", "aud": aud, "client_id": "tv", "iat": 0,
                             "exp": 1, "jti": "1"});
         AccessToken::read(claims.as_object().unwrap().clone()).unwrap()
@@ -105,11 +105,7 @@ mod tests {
             (OWN, &[], json!("https://login.example/t/acme/api"), false),
             (OWN, &[], json!([]), false),
         ] {
-            assert_eq!(
-                audiences(default, known).include(&token(aud.clone())),
-                opens,
-                "{default} {known:?} {aud}"
-            );
+            assert_eq!(audiences(default, known).include(&token(&aud)), opens, "{default} {known:?} {aud}");
         }
     }
 

@@ -148,6 +148,7 @@ impl Parameters {
     }
 
     /// Returns the hash of a parameter, which stays where it is.
+    #[must_use]
     pub fn hash_of(&self, name: &str) -> Option<SecretHash> {
         let found = self.pairs.iter().find(|(given, value)| given == name && !value.is_empty());
         found.map(|(_, value)| SecretHash::of(value))

@@ -214,7 +214,7 @@ async fn open_scopes(
         |name: &str| open.contains(name) || given.as_ref().is_some_and(|given| given.contains(name));
     match asked {
         None => Ok(given.unwrap_or(open)),
-        Some(asked) if asked.iter().all(|name| is_open(name)) => Ok(asked.clone()),
+        Some(asked) if asked.iter().all(is_open) => Ok(asked.clone()),
         Some(_) => Err(invalid("A scope is unknown or not open to clients that register themselves.")),
     }
 }
