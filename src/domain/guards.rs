@@ -17,6 +17,9 @@ const CODE_BY_ACCOUNT: Guard =
     Guard { name: "code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 const CODE_BY_ADDRESS: Guard =
     Guard { name: "code/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+// Only who has typed a right code gets this far.
+const HELD_CODE_BY_ACCOUNT: Guard =
+    Guard { name: "held_code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 const PASSWORD_BY_ACCOUNT: Guard =
     Guard { name: "password/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 const PASSWORD_BY_ADDRESS: Guard =
@@ -67,6 +70,18 @@ pub async fn pay_for_code_entry(
         ],
     )
     .await
+}
+
+/// Gives back what an attempt cost that was right although another account has the code open. Only so often for each
+/// account, so that nobody watches what others do with a code. Returns `false` if it was too often.
+pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) -> store::Result<bool> {
+    let cost = vec![(HELD_CODE_BY_ACCOUNT, user.to_string())];
+    if pay(app, attempt.tenant, cost).await?.is_err() {
+        return Ok(false);
+    }
+    let mut connection = app.db.acquire().await?;
+    attempt.give_back(&mut connection).await?;
+    Ok(true)
 }
 
 /// Pays for a password: by account and address together, so that nobody is locked out from elsewhere, and by

@@ -10,7 +10,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::{granting, policies};
 use crate::model::approver::Approver;
 use crate::model::client::{Client, GrantType};
-use crate::model::device_session::DeviceRequest;
+use crate::model::device_session::{CodeArrival, DeviceRequest};
 use crate::model::ids::DeviceSessionId;
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
@@ -23,6 +23,8 @@ use crate::store::device_sessions::openings;
 pub struct Consent {
     /// The request.
     pub request: DeviceRequest,
+    /// How its code came to this approver.
+    pub arrival: CodeArrival,
     /// Who asks.
     pub client: Arc<Client>,
     /// The code, to compare it with the device's.
@@ -92,6 +94,7 @@ pub(super) async fn asked_of(
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         offer: Offer::of(granted, longest, &client, key, &policy, &app.config.tokens),
+        arrival: request.arrival_for(approver.user.id),
         request,
         client,
     }))

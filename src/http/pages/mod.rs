@@ -17,6 +17,7 @@ pub mod device;
 pub mod device_words;
 pub mod first_administrator;
 pub mod languages;
+pub(in crate::http) mod linked_codes;
 pub mod not_me;
 mod password_words;
 pub mod places;

@@ -3,6 +3,7 @@
 mod campaigns;
 mod confirmation;
 mod known_keys;
+mod linked_codes;
 mod links_from_abroad;
 mod reports;
 mod switches;
