@@ -234,7 +234,7 @@ async fn remember_contact(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), StoreError> {
     let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
-    source_accounts::note(db, request.session.tenant_id, source, user, Contact::Opened, now).await
+    source_accounts::note(db, request.session.tenant_id, source, user, (Contact::Opened, 0), now).await
 }
 
 pub(super) async fn record_refusal(

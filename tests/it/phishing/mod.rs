@@ -43,6 +43,14 @@ async fn server() -> (TestServer, Folder) {
     server_with(|_| ()).await
 }
 
+/// Somebody whose account is a month old.
+async fn veteran(server: &TestServer, name: &str) -> Person {
+    let person = server.person(name, &[]).await;
+    let aged = "UPDATE users SET created_at = created_at - interval '30 days' WHERE username = $1";
+    sqlx::query(aged).bind(name).execute(&server.app.db).await.expect("the account is old");
+    person
+}
+
 /// Asks for codes from an address.
 async fn ask_from(device: &Device, address: &str) -> Answer {
     let request = device.request("/oauth/device-authorization").header("x-forwarded-for", address);
