@@ -5,12 +5,15 @@
 //! before, and only approvals from far away and reports from other networks.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use serde_json::json;
 use sqlx::PgConnection;
 
+use super::approval::{Proximity, network_of};
+use super::testimony::{self, Witness};
 use super::token_families::{Ending, record_end};
 use super::{activity, audit};
 use crate::app::App;
@@ -18,6 +21,7 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{TenantId, TokenFamilyId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
+use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_sessions::sources;
@@ -62,10 +66,11 @@ impl EndedCodes {
     }
 }
 
-/// Whether a source whose codes so many accounts speak against is to be frozen.
+/// Whether a source is to be frozen that so much speaks against.
 fn is_campaign(policy: &CampaignPolicy, signs: Signs) -> bool {
-    let reached = |count: i64, limit: u32| limit > 0 && count >= i64::from(limit);
-    reached(signs.far_approvals, policy.far_approvals) || reached(signs.reports, policy.reports)
+    let reached =
+        |weight: i64, limit: u32| limit > 0 && weight >= i64::from(limit) * i64::from(testimony::FULL);
+    reached(signs.far_weight, policy.far_approvals) || reached(signs.report_weight, policy.reports)
 }
 
 /// Whether a source lies in a network that is never frozen.
@@ -73,21 +78,46 @@ fn is_trusted(policy: &CampaignPolicy, source: IpNet) -> bool {
     policy.trusted_networks.iter().any(|network| network.contains(&source))
 }
 
-/// Notes what an account had to do with a source, and freezes the source if that makes it a campaign: its waiting
-/// codes die. `None`: it is none, or may not be frozen.
+/// An account that speaks against the source of a code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Testimony {
+    /// Whose.
+    pub(super) user: UserId,
+    /// What it did.
+    pub(super) contact: Contact,
+    /// The address of the code's device.
+    pub(super) asker: IpAddr,
+    /// Where the account's browser is.
+    pub(super) browser: IpAddr,
+}
+
+/// Notes what speaks against a source, and freezes the source if that makes it a campaign: its waiting codes die. `None`:
+/// it is none, or may not be frozen.
 pub(super) async fn note(
     app: &App,
     db: &mut PgConnection,
     tenant: TenantId,
-    (source, user, contact): (IpNet, UserId, Contact),
+    testimony: Testimony,
     policy: &ApprovalPolicy,
 ) -> store::Result<Option<EndedCodes>> {
     let (now, campaign) = (app.clock.now(), &policy.campaign);
-    source_accounts::note(&mut *db, tenant, source, user, contact, now).await?;
-    if contact == Contact::Opened || is_trusted(campaign, source) {
+    let Testimony { user, contact, asker, browser } = testimony;
+    let (source, network) = (limit_unit(asker), network_of(asker));
+    let since = now - TimeDelta::seconds(campaign.window_seconds.into());
+    let known = source_accounts::known(&mut *db, tenant, user, (source, network), since).await?;
+    let weight = testimony::weight(Witness {
+        age: now - known.created_at,
+        proximity: Proximity::of(Some(asker), browser),
+        is_at_home: known.is_at_home,
+        other_sources: known.other_sources,
+    });
+    if weight == 0 {
         return Ok(None);
     }
-    let since = now - TimeDelta::seconds(campaign.window_seconds.into());
+    source_accounts::note(&mut *db, tenant, source, user, (contact, weight), now).await?;
+    if is_trusted(campaign, source) {
+        return Ok(None);
+    }
     let signs = source_accounts::signs(&mut *db, tenant, source, since).await?;
     if !is_campaign(campaign, signs) {
         return Ok(None);
@@ -133,7 +163,7 @@ async fn refuse_waiting(
 ) -> store::Result<Vec<SecretHash>> {
     let mut codes = Vec::new();
     loop {
-        let killed = sources::kill_waiting(&mut *db, tenant, None, source, BATCH, now).await?;
+        let killed = sources::kill_waiting(&mut *db, tenant, source, BATCH, now).await?;
         let last = i64::try_from(killed.len()).unwrap_or(0) < BATCH;
         codes.extend(killed);
         if last {
@@ -250,7 +280,8 @@ async fn undo(
 }
 
 fn told(signs: Signs) -> serde_json::Value {
-    json!({"far_approvals": signs.far_approvals, "reports": signs.reports})
+    json!({"far_approvals": signs.far_approvals, "reports": signs.reports, "far_quarters": signs.far_weight,
+           "report_quarters": signs.report_weight})
 }
 
 fn event(
@@ -279,12 +310,17 @@ mod tests {
     #[test]
     fn a_source_is_frozen_by_either_sign_and_by_none_that_is_switched_off() {
         let mut policy = Config::default().policy.approval.campaign;
-        let signs = |far_approvals, reports| Signs { far_approvals, reports };
-        assert!(!is_campaign(&policy, signs(4, 2)));
-        assert!(is_campaign(&policy, signs(5, 0)));
-        assert!(is_campaign(&policy, signs(0, 3)));
+        let signs = |far_weight, report_weight| Signs {
+            far_approvals: 1_000,
+            reports: 1_000,
+            far_weight,
+            report_weight,
+        };
+        assert!(!is_campaign(&policy, signs(19, 11)));
+        assert!(is_campaign(&policy, signs(20, 0)));
+        assert!(is_campaign(&policy, signs(0, 12)));
         (policy.far_approvals, policy.reports) = (0, 0);
-        assert!(!is_campaign(&policy, signs(1_000, 1_000)));
+        assert!(!is_campaign(&policy, signs(4_000, 4_000)));
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub mod second_factor;
 pub mod sign_in;
 pub mod signing_keys;
 pub mod tenants;
+mod testimony;
 pub mod token_families;
 pub mod tokens;
 pub mod tokens_not_before;

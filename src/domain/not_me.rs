@@ -4,8 +4,7 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::approval::Proximity;
-use super::campaigns::{self, EndedCodes};
+use super::campaigns::{self, EndedCodes, Testimony};
 use super::token_families::{Ending, record_end};
 use super::{activity, audit, policies};
 use crate::app::App;
@@ -80,8 +79,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
     Ok(true)
 }
 
-/// Remembers it against the source of the code, as if the person had said at once that they had not started it. Whoever
-/// is where the device is was no victim of a stranger's, and must not freeze the house.
+/// Remembers it against the source of the code, as if the person had said at once that they had not started it.
 async fn speak_against_source(
     app: &App,
     db: &mut PgConnection,
@@ -89,14 +87,14 @@ async fn speak_against_source(
     disowned: &Disowned,
     origin: &RequestOrigin,
 ) -> store::Result<Option<EndedCodes>> {
-    let is_elsewhere = Proximity::of(disowned.ip_address, origin.ip_address) == Proximity::Elsewhere;
-    let Some(address) = disowned.ip_address.filter(|_| is_elsewhere) else { return Ok(None) };
+    let Some(asker) = disowned.ip_address else { return Ok(None) };
     let client = match &disowned.client_id {
         Some(client) => app.cached.client(&app.db, tenant.id, client.as_str()).await?,
         None => None,
     };
     let policy = client
         .map_or_else(|| policies::of_tenant(app, tenant), |client| policies::effective(app, tenant, &client));
-    let contact = (limit_unit(address), disowned.user_id, Contact::Reported);
-    campaigns::note(app, db, tenant.id, contact, &policy.approval).await
+    let (user, browser) = (disowned.user_id, origin.ip_address);
+    let testimony = Testimony { user, contact: Contact::Reported, asker, browser };
+    campaigns::note(app, db, tenant.id, testimony, &policy.approval).await
 }

@@ -52,7 +52,8 @@ impl Modify for SecuritySchemes {
         let cookie = "The cookie of a signed-in browser; `__Host-latchkey` over https, with the tenant's name after a dot";
         let browser = ApiKey::Cookie(ApiKeyValue::with_description("latchkey", cookie));
         components.add_security_scheme("browser_session", SecurityScheme::ApiKey(browser));
-        let token = "With the cookie, on every method but GET: the token that answers to GET carry in the same header";
+        let token = "With the cookie, on every method but GET: the token that answers to GET carry in the same header. A GET needs \
+                     it only where the browser does not say `Sec-Fetch-Site: same-origin`";
         let csrf = ApiKey::Header(ApiKeyValue::with_description("X-CSRF-Token", token));
         components.add_security_scheme("csrf_token", SecurityScheme::ApiKey(csrf));
     }

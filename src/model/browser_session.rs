@@ -22,4 +22,6 @@ pub struct BrowserSession {
     pub place: Option<Place>,
     /// The last request it was seen with.
     pub last_seen_at: DateTime<Utc>,
+    /// Whether it has a user code open that waits for a decision.
+    pub has_code_open: bool,
 }

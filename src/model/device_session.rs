@@ -214,6 +214,17 @@ pub enum CodeArrival {
     Link,
 }
 
+impl CodeArrival {
+    /// By a link, if it came by one either time.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Typed, Self::Typed) => Self::Typed,
+            (Self::Link, _) | (_, Self::Link) => Self::Link,
+        }
+    }
+}
+
 /// What a person is shown before deciding.
 #[derive(Clone, Debug)]
 pub struct DeviceRequest {
@@ -237,6 +248,14 @@ pub struct DeviceRequest {
     pub created_at: DateTime<Utc>,
     /// Who has the code open.
     pub opened_by: Option<ApproverId>,
-    /// How the code came to the page; by link, if it did so once.
-    pub arrival: CodeArrival,
+    /// The accounts that opened it by a link, each for good: typing the code later does not change it.
+    pub linked_by: Vec<UserId>,
+}
+
+impl DeviceRequest {
+    /// How the code came to this account.
+    #[must_use]
+    pub fn arrival_for(&self, user: UserId) -> CodeArrival {
+        if self.linked_by.contains(&user) { CodeArrival::Link } else { CodeArrival::Typed }
+    }
 }

@@ -57,7 +57,9 @@ pub async fn find_live(
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before,
                 EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id
-                        AND f.confirmed_at IS NOT NULL) AS "has_second_factor!"
+                        AND f.confirmed_at IS NOT NULL) AS "has_second_factor!",
+                EXISTS (SELECT FROM device_sessions d WHERE d.opened_by = s.id AND d.tenant_id = s.tenant_id
+                        AND d.state = 'pending') AS "has_code_open!"
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          JOIN tenants t ON t.id = s.tenant_id AND t.enabled
@@ -89,6 +91,7 @@ pub async fn find_live(
         has_second_factor: row.has_second_factor,
         place: row.place.map(|place| place.0),
         last_seen_at: row.last_seen_at,
+        has_code_open: row.has_code_open,
     }))
 }
 

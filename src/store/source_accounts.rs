@@ -18,30 +18,71 @@ pub enum Contact {
     Reported,
 }
 
-/// Notes a contact.
+/// What is known of an account that speaks against a source.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownAccount {
+    /// When the account was created.
+    pub created_at: DateTime<Utc>,
+    /// Whether one of its browsers signed in from the network.
+    pub is_at_home: bool,
+    /// The number of other sources that it spoke against since then.
+    pub other_sources: i64,
+}
+
+/// What is known of an account, as a witness against a source in this network.
+pub async fn known(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    (source, network): (IpNet, IpNet),
+    since: DateTime<Utc>,
+) -> Result<KnownAccount> {
+    Ok(sqlx::query_as!(
+        KnownAccount,
+        r#"SELECT u.created_at,
+                  EXISTS (SELECT FROM browser_sessions s
+                          WHERE s.tenant_id = $1 AND s.user_id = $2 AND s.ip_address <<= $4) AS "is_at_home!",
+                  (SELECT count(*) FROM source_accounts a
+                   WHERE a.tenant_id = $1 AND a.user_id = $2 AND a.source <> $3
+                     AND greatest(a.approved_far_at, a.reported_at) > $5) AS "other_sources!"
+           FROM users u WHERE u.tenant_id = $1 AND u.id = $2"#,
+        tenant.0,
+        user.0,
+        source,
+        network,
+        since
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Notes a contact, and how much it counts against the source, in quarters of an account.
 pub async fn note(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     source: IpNet,
     user: UserId,
-    contact: Contact,
+    (contact, weight): (Contact, i16),
     now: DateTime<Utc>,
 ) -> Result<()> {
     let far = (contact == Contact::ApprovedFromFar).then_some(now);
     let reported = (contact == Contact::Reported).then_some(now);
     sqlx::query!(
         "INSERT INTO source_accounts AS a (tenant_id, source, user_id, first_seen_at, last_seen_at, approved_far_at,
-                                           reported_at)
-         VALUES ($1, $2, $3, $4, $4, $5, $6)
+                                           reported_at, far_weight, report_weight)
+         VALUES ($1, $2, $3, $4, $4, $5, $6, $7, $7)
          ON CONFLICT (tenant_id, source, user_id) DO UPDATE
          SET last_seen_at = $4, approved_far_at = coalesce($5, a.approved_far_at),
-             reported_at = coalesce($6, a.reported_at)",
+             reported_at = coalesce($6, a.reported_at),
+             far_weight = CASE WHEN $5::timestamptz IS NULL THEN a.far_weight ELSE $7 END,
+             report_weight = CASE WHEN $6::timestamptz IS NULL THEN a.report_weight ELSE $7 END",
         tenant.0,
         source,
         user.0,
         now,
         far,
-        reported
+        reported,
+        weight
     )
     .execute(db)
     .await?;
@@ -55,6 +96,10 @@ pub struct Signs {
     pub far_approvals: i64,
     /// Said since then that they had not started it.
     pub reports: i64,
+    /// How much the far approvals count, in quarters of an account.
+    pub far_weight: i64,
+    /// How much the reports count, in quarters of an account.
+    pub report_weight: i64,
 }
 
 /// What speaks against a source since then.
@@ -67,7 +112,10 @@ pub async fn signs(
     Ok(sqlx::query_as!(
         Signs,
         r#"SELECT count(*) FILTER (WHERE approved_far_at > $3 AND first_seen_at > $3) AS "far_approvals!",
-                  count(*) FILTER (WHERE reported_at > $3) AS "reports!"
+                  count(*) FILTER (WHERE reported_at > $3) AS "reports!",
+                  coalesce(sum(far_weight) FILTER (WHERE approved_far_at > $3 AND first_seen_at > $3), 0)
+                      AS "far_weight!",
+                  coalesce(sum(report_weight) FILTER (WHERE reported_at > $3), 0) AS "report_weight!"
            FROM source_accounts WHERE tenant_id = $1 AND source = $2"#,
         tenant.0,
         source,

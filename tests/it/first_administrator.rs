@@ -45,7 +45,7 @@ async fn whoever_opens_the_link_makes_the_first_administrator_once() {
         assert!(over.status == 404 && over.says("not good any more"), "{over:?}");
     }
     grace.sign_in().await;
-    let users = grace.browser().get(format!("{}/admin/users", server.base));
+    let users = grace.fetch(format!("{}/admin/users", server.base));
     let users = crate::support::device::send(users).await.json;
     assert_eq!(users["users"].as_array().map(Vec::len), Some(1), "{users}");
     assert_eq!(users["users"][0]["roles"], serde_json::json!(["admin"]));

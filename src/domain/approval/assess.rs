@@ -114,7 +114,7 @@ async fn gather(
     let count = |number: i64| u32::try_from(number).unwrap_or(0);
     Ok(Facts {
         code_age_seconds: (now - request.created_at).num_seconds(),
-        arrival: request.arrival,
+        arrival: consent.arrival,
         network: Proximity::of(request.ip_address, approver.origin.ip_address),
         same_country: both.and_then(|(asker, approver)| asker.is_same_country(approver)),
         same_asn: both.and_then(|(asker, approver)| asker.is_same_asn(approver)),

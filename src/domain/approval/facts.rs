@@ -106,18 +106,21 @@ impl Proximity {
     /// How near two addresses are.
     #[must_use]
     pub fn of(asker: Option<IpAddr>, approver: IpAddr) -> Self {
-        let in_one =
-            |asker: IpNet| if asker.contains(&approver) { Self::SameNetwork } else { Self::Elsewhere };
-        match (asker, approver) {
-            (Some(asker), approver) if asker == approver => Self::SameAddress,
-            (Some(IpAddr::V4(asker)), IpAddr::V4(_)) => {
-                in_one(Ipv4Net::new_assert(asker, SAME_NETWORK_V4).into())
-            }
-            (Some(IpAddr::V6(asker)), IpAddr::V6(_)) => {
-                in_one(Ipv6Net::new_assert(asker, SAME_NETWORK_V6).into())
-            }
+        match asker {
+            Some(asker) if asker == approver => Self::SameAddress,
+            Some(asker) if network_of(asker).contains(&approver) => Self::SameNetwork,
+            Some(asker) if asker.is_ipv4() == approver.is_ipv4() => Self::Elsewhere,
             _ => Self::Unknown,
         }
+    }
+}
+
+/// The network of an address, as far as addresses are compared.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpNet {
+    match address {
+        IpAddr::V4(address) => IpNet::from(Ipv4Net::new_assert(address, SAME_NETWORK_V4)).trunc(),
+        IpAddr::V6(address) => IpNet::from(Ipv6Net::new_assert(address, SAME_NETWORK_V6)).trunc(),
     }
 }
 

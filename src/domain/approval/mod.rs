@@ -11,6 +11,6 @@ pub mod finding;
 pub mod judge;
 
 pub use assess::{Approving, Assessment, assess};
-pub use facts::{Facts, KeyStanding, Proximity};
+pub use facts::{Facts, KeyStanding, Proximity, network_of};
 pub use finding::{Finding, Reason};
 pub use judge::{Step, may_connect_from};

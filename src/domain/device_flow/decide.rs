@@ -1,11 +1,12 @@
 //! Step 4: the person says yes or no (RFC 8628 §3.3).
 
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::choices::{ChoiceRefused, Choices, must_be_within_token};
 use super::consent::{Consent, consent};
 use super::open::{self, OpenRefused};
-use super::precautions::require;
+use super::precautions::{leave_something, require};
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
@@ -46,6 +47,11 @@ pub enum Decided {
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
+    /// Another account has it open.
+    HeldElsewhere {
+        /// How long it keeps it without a request.
+        left: TimeDelta,
+    },
     /// The person must prove better who they are to approve, or anew.
     SignInNeeded(Shortfall),
     /// The person must type the code.
@@ -56,6 +62,8 @@ pub enum DecisionRefused {
     TooManyAttempts(Exhausted),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
+    /// The account may grant nothing of what the device asks for. It is denied.
+    NothingToGrant,
     /// What they chose cannot be had (any more).
     Choice(ChoiceRefused),
     /// Something failed.
@@ -72,6 +80,7 @@ impl From<OpenRefused> for DecisionRefused {
     fn from(refused: OpenRefused) -> Self {
         match refused {
             OpenRefused::NoSuchCode => Self::AlreadyHandled,
+            OpenRefused::HeldElsewhere { left } => Self::HeldElsewhere { left },
             OpenRefused::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
             OpenRefused::SignInNeeded(shortfall) => Self::SignInNeeded(shortfall),
             OpenRefused::Failed(error) => Self::Failed(error),
@@ -110,6 +119,7 @@ pub async fn decide(
     // What the page showed may be out of date, or never have been shown.
     let assessment = match &decision {
         Decision::Approve(choices) => {
+            leave_something(app, tenant, approver, &consent, origin).await?;
             shape(&consent, approver, choices)?;
             Some(require(app, tenant, approver, &consent, typed, origin).await?)
         }
@@ -190,23 +200,34 @@ fn shape(consent: &Consent, approver: &Approver, choices: &Choices) -> Result<Sh
     Ok(grant)
 }
 
+/// A code that a front end of the operator's own names together with the decision.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedCode<'a> {
+    /// The code.
+    pub input: &'a str,
+    /// How it came to the front end, as far as that says so.
+    pub arrival: CodeArrival,
+    /// The code as the person read it off the device, if the front end had them type it.
+    pub retyped: Option<&'a str>,
+}
+
 /// Takes the decision of a person who names the code together with it: opens it for them, and decides. A choice that
 /// cannot be had is refused before the code counts as opened.
 pub async fn decide_on_code(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
-    input: &str,
+    code: NamedCode<'_>,
     decision: Decision,
     language: &str,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
+    let NamedCode { input, arrival, retyped } = code;
     if let Decision::Approve(choices) = &decision {
-        let consent = open::read(app, tenant, approver, input, origin).await?;
+        let consent = open::read(app, tenant, approver, input, arrival, origin).await?;
         shape(&consent, approver, choices)?;
     }
-    // How the program came by the code is not known; that the person types it where they must is its own affair.
-    let id = open::open(app, tenant, approver, input, CodeArrival::Link, origin).await?;
-    let answer = Answer { decision, typed: Some(input), language };
+    let id = open::open(app, tenant, approver, input, arrival, origin).await?;
+    let answer = Answer { decision, typed: retyped, language };
     decide(app, tenant, approver, id, answer, origin).await
 }

@@ -15,6 +15,7 @@
 pub mod answer;
 pub mod bookkeeping;
 pub mod choices;
+pub(in crate::domain) mod claim;
 mod collect;
 pub mod confirm;
 pub mod consent;

@@ -2,19 +2,21 @@
 //!
 //! Whatever is wrong with a code, the person is told the same: nobody learns which codes are live.
 
+use chrono::TimeDelta;
 use serde_json::json;
 use sqlx::{Postgres, Transaction};
 
+use super::claim::{self, Verdict};
 use super::consent::{Consent, asked_of};
 use crate::app::App;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{audit, guards, sign_in};
+use crate::domain::{activity, audit, guards, sign_in};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::device_session::{CodeArrival, DeviceRequest, MAX_OPENINGS, Phase};
+use crate::model::device_session::{CodeArrival, DeviceRequest};
 use crate::model::ids::{DeviceSessionId, UserId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
@@ -31,6 +33,12 @@ pub enum OpenRefused {
     /// There is no such code, or none that can be opened.
     #[error("no such code")]
     NoSuchCode,
+    /// The code is right, and another account has it open.
+    #[error("open in another account")]
+    HeldElsewhere {
+        /// How long the other account keeps it without a request.
+        left: TimeDelta,
+    },
     /// Too many wrong codes before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
@@ -51,28 +59,6 @@ impl From<StoreError> for OpenRefused {
 impl From<sqlx::Error> for OpenRefused {
     fn from(error: sqlx::Error) -> Self {
         Self::Failed(error.into())
-    }
-}
-
-/// What becomes of an attempt to open a live code.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Open,
-    /// Another account has it open, or it is not waiting any more.
-    Unavailable,
-    /// It was opened too often: somebody passes it round. It dies.
-    Kill,
-}
-
-/// The rule: one account at a time, and only so often.
-fn judge(opening: &Opening, user: UserId, now: chrono::DateTime<chrono::Utc>) -> Verdict {
-    let waiting = matches!(opening.request.session.phase(now), Phase::Pending);
-    if !waiting || opening.held_by.is_some_and(|holder| holder != user) {
-        Verdict::Unavailable
-    } else if opening.opened_count >= MAX_OPENINGS {
-        Verdict::Kill
-    } else {
-        Verdict::Open
     }
 }
 
@@ -109,7 +95,7 @@ async fn find(
     let now = app.clock.now();
     let mut transaction = app.begin(tenant.id).await?;
     let opening = openings::lock(&mut transaction, tenant.id, mac, now, sign_in::idle_limit(app)).await?;
-    let verdict = opening.as_ref().map(|opening| judge(opening, approver.user.id, now));
+    let verdict = opening.as_ref().map(|opening| claim::judge(opening, approver.user.id, now));
     let (Some(opening), Some(verdict)) = (opening, verdict) else {
         drop(transaction);
         record_refusal(app, tenant, approver, origin, "no such code").await?;
@@ -129,25 +115,23 @@ pub async fn open(
 ) -> Result<DeviceSessionId, OpenRefused> {
     let Found { mut transaction, attempt, opening, verdict } =
         find(app, tenant, approver, input, origin).await?;
-    let id = opening.request.session.id;
+    let (id, now) = (opening.request.session.id, app.clock.now());
     let shortfall = match verdict {
         Verdict::Open => must_suit_client(app, tenant, approver, &opening.request).await?.err(),
-        Verdict::Unavailable | Verdict::Kill => None,
+        Verdict::Held { .. } | Verdict::Unavailable | Verdict::Kill => None,
     };
+    let mut killed = None;
     let (action, outcome) = match verdict {
-        Verdict::Open if shortfall.is_some() => {
-            attempt.give_back(&mut transaction).await?;
-            (Action::DeviceSessionOpened, Outcome::Refused)
-        }
+        Verdict::Open if shortfall.is_some() => (Action::DeviceSessionOpened, Outcome::Refused),
         Verdict::Open => {
-            attempt.give_back(&mut transaction).await?;
-            openings::record(&mut transaction, id, approver.id, arrival).await?;
-            remember_contact(&mut transaction, approver.user.id, &opening.request, app.clock.now()).await?;
+            openings::record(&mut transaction, id, approver, arrival, now).await?;
+            remember_contact(&mut transaction, approver.user.id, &opening.request, now).await?;
             (Action::DeviceSessionOpened, Outcome::Success)
         }
-        Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
+        Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
         Verdict::Kill => {
-            if let Some(code) = decisions::kill(&mut *transaction, id, app.clock.now()).await? {
+            killed = decisions::kill(&mut *transaction, id, now).await?;
+            if let Some(code) = killed {
                 announce(&mut *transaction, Announcement::Decided(code)).await?;
             }
             (Action::DeviceSessionDenied, Outcome::Success)
@@ -161,19 +145,46 @@ pub async fn open(
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details: json!({
-            "verdict": format!("{verdict:?}"),
+            "verdict": verdict.as_str(),
             "opened_before": opening.opened_count,
+            "taken_over": verdict == Verdict::Open
+                && opening.held_by.is_some_and(|holder| holder.user != approver.user.id),
             "arrival": arrival,
             "shortfall": shortfall.map(|shortfall| shortfall.to_string()),
         }),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    match (verdict, shortfall) {
-        (_, Some(shortfall)) => Err(shortfall.into()),
-        (Verdict::Open, None) => Ok(id),
-        (Verdict::Unavailable | Verdict::Kill, None) => Err(OpenRefused::NoSuchCode),
+    match verdict {
+        Verdict::Open => {
+            attempt.give_back(&mut transaction).await?;
+            transaction.commit().await?;
+            shortfall.map_or(Ok(id), |shortfall| Err(shortfall.into()))
+        }
+        Verdict::Held { left } => {
+            transaction.commit().await?;
+            Err(held_elsewhere(app, approver, attempt, left).await?)
+        }
+        Verdict::Unavailable | Verdict::Kill => {
+            transaction.commit().await?;
+            if let Some(code) = killed {
+                app.sessions.decided(&code);
+                activity::count_denials(app, tenant.id, 1);
+            }
+            Err(OpenRefused::NoSuchCode)
+        }
     }
+}
+
+/// What a person is told who typed the right code while another account has it open. It costs them no guess, unless
+/// they come back too often: then the code is like any other that does not work.
+async fn held_elsewhere(
+    app: &App,
+    approver: &Approver,
+    attempt: PaidAttempt,
+    left: TimeDelta,
+) -> Result<OpenRefused, StoreError> {
+    let told = guards::forgive_held_code(app, approver.user.id, attempt).await?;
+    Ok(if told { OpenRefused::HeldElsewhere { left } } else { OpenRefused::NoSuchCode })
 }
 
 /// What the request's client demands of the sign-in; nothing, when it is gone.
@@ -189,13 +200,14 @@ async fn must_suit_client(
     Ok(strength::must_meet(app, approver, demand))
 }
 
-/// What the code that `input` spells asks for, for whoever could open it. Reading changes nothing of it; only what is
-/// no such code counts as a guess.
+/// What the code that `input` spells asks for, for whoever could open it, if it comes to them like this. Reading changes
+/// nothing of it; only what is no such code counts as a guess.
 pub async fn read(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
     input: &str,
+    arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<Consent, OpenRefused> {
     let Found { mut transaction, attempt, opening, verdict } =
@@ -203,11 +215,15 @@ pub async fn read(
     if verdict != Verdict::Open {
         drop(transaction);
         record_refusal(app, tenant, approver, origin, "not waiting for this account").await?;
-        return Err(OpenRefused::NoSuchCode);
+        return Err(match verdict {
+            Verdict::Held { left } => held_elsewhere(app, approver, attempt, left).await?,
+            _ => OpenRefused::NoSuchCode,
+        });
     }
     attempt.give_back(&mut transaction).await?;
     transaction.commit().await?;
-    asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)
+    let consent = asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)?;
+    Ok(Consent { arrival: consent.arrival.or(arrival), ..consent })
 }
 
 /// Many strangers who open codes of one source make a campaign.
@@ -218,7 +234,7 @@ async fn remember_contact(
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), StoreError> {
     let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
-    source_accounts::note(db, request.session.tenant_id, source, user, Contact::Opened, now).await
+    source_accounts::note(db, request.session.tenant_id, source, user, (Contact::Opened, 0), now).await
 }
 
 pub(super) async fn record_refusal(

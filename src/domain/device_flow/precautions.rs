@@ -1,20 +1,21 @@
 //! Step 4, before a yes counts: what the person must do first, by how much the approval looks like phishing
 //! (RFC 8628 §5.4). It is judged anew when the form arrives: whatever the page showed, or did not.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::consent::Consent;
 use super::decide::DecisionRefused;
 use super::open::record_refusal;
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
+use crate::domain::campaigns::Testimony;
 use crate::domain::sign_in::strength::Shortfall;
 use crate::domain::{activity, audit, campaigns, guards, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::is_same;
 use crate::model::policy::approval::Verdict;
-use crate::model::request_origin::{RequestOrigin, limit_unit};
+use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::announcements::{Announcement, announce};
@@ -33,7 +34,7 @@ pub(super) async fn require(
     let mut assessment = assess(app, tenant, &Approving::of(approver, origin), consent).await?;
     count(&assessment);
     if assessment.verdict == Verdict::Deny {
-        forbid(app, tenant, approver, consent, &assessment, origin).await?;
+        forbid(app, tenant, approver, consent, ("risk", json!(assessment)), origin).await?;
         return Err(DecisionRefused::Forbidden(Box::new(assessment)));
     }
     if assessment.needs(Step::Reauthenticate) {
@@ -42,10 +43,10 @@ pub(super) async fn require(
     if assessment.needs(Step::Retype) {
         retype(app, tenant, approver, consent, typed, origin).await?;
     }
-    if is_campaign(app, tenant, approver, consent, &assessment).await? {
+    if is_campaign(app, tenant, approver, consent, (&assessment, origin)).await? {
         assessment.reasons.push(Finding { reason: Reason::FrozenSource, verdict: Verdict::Deny });
         assessment.verdict = Verdict::Deny;
-        forbid(app, tenant, approver, consent, &assessment, origin).await?;
+        forbid(app, tenant, approver, consent, ("risk", json!(assessment)), origin).await?;
         return Err(DecisionRefused::Forbidden(Box::new(assessment)));
     }
     Ok(assessment)
@@ -94,17 +95,16 @@ async fn is_campaign(
     tenant: &Tenant,
     approver: &Approver,
     consent: &Consent,
-    assessment: &Assessment,
+    (assessment, origin): (&Assessment, &RequestOrigin),
 ) -> Result<bool, DecisionRefused> {
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let facts = &assessment.facts;
-    let source = consent.request.ip_address.map(limit_unit);
-    let Some(source) = source.filter(|_| facts.is_far(policy.far_km) && !facts.has_known_key()) else {
-        return Ok(false);
-    };
+    let is_strange = facts.is_far(policy.far_km) && !facts.has_known_key();
+    let Some(asker) = consent.request.ip_address.filter(|_| is_strange) else { return Ok(false) };
     let mut transaction = app.begin(tenant.id).await?;
-    let contact = (source, approver.user.id, Contact::ApprovedFromFar);
-    let frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
+    let (user, browser) = (approver.user.id, origin.ip_address);
+    let testimony = Testimony { user, contact: Contact::ApprovedFromFar, asker, browser };
+    let frozen = campaigns::note(app, &mut transaction, tenant.id, testimony, &policy).await?;
     transaction.commit().await?;
     if let Some(codes) = &frozen {
         app.cached.renew();
@@ -114,13 +114,29 @@ async fn is_campaign(
     Ok(frozen.is_some())
 }
 
+/// Denies a request of which the approver may grant nothing: a device is not connected for nothing of what it wants.
+pub(super) async fn leave_something(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    origin: &RequestOrigin,
+) -> Result<(), DecisionRefused> {
+    if !consent.leaves_nothing {
+        return Ok(());
+    }
+    let withheld: Vec<_> = consent.withheld.iter().map(|scope| scope.name.as_str()).collect();
+    forbid(app, tenant, approver, consent, ("withheld", json!(withheld)), origin).await?;
+    Err(DecisionRefused::NothingToGrant)
+}
+
 /// Denies what cannot be approved, and writes down why.
 async fn forbid(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
     consent: &Consent,
-    assessment: &Assessment,
+    (reason, details): (&str, Value),
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let id = consent.request.session.id;
@@ -136,7 +152,7 @@ async fn forbid(
         target_kind: "device_session",
         target_id: Some(id.to_string()),
         origin: Some(origin),
-        details: json!({"client_id": consent.client.client_id.as_str(), "risk": assessment}),
+        details: json!({"client_id": consent.client.client_id.as_str(), reason: details}),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;

@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::consent::consent;
+use super::consent::{Consent, consent};
 use super::decide::DecisionRefused;
 use crate::app::App;
-use crate::domain::approval::Proximity;
-use crate::domain::campaigns::{self, EndedCodes};
+use crate::domain::campaigns::{self, EndedCodes, Testimony};
 use crate::domain::{activity, audit, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::device_session::DeviceRequest;
+use crate::model::device_session::CodeArrival;
 use crate::model::ids::DeviceSessionId;
+use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::store;
@@ -23,8 +23,28 @@ use crate::store::source_accounts::Contact;
 /// How many other codes of the source die with a reported one.
 const MAX_SIBLINGS: i64 = 200;
 
-/// Ends what this approver has open, or has just approved, together with the other waiting codes of the same client
-/// and source, and remembers it against the source.
+/// What marks the codes of one attempt.
+#[derive(Clone, Copy, Debug)]
+struct Mark<'a> {
+    /// The key that the device proved.
+    dpop_key: Option<KeyThumbprint>,
+    /// The program that it said it was.
+    user_agent: Option<&'a str>,
+    /// How the code came to the account that reports.
+    arrival: CodeArrival,
+}
+
+/// The rule: whether another waiting code of the client and source belongs to the attempt that is reported. An address
+/// and a program are shared by many people, and whoever reports may have started the code. So only a key that nobody
+/// else can prove ends codes the account has never seen; a program does so for codes that links brought to it.
+fn is_same_attempt(reported: Mark<'_>, other: Mark<'_>) -> bool {
+    let same_key = reported.dpop_key.is_some() && reported.dpop_key == other.dpop_key;
+    let same_program = reported.user_agent.is_some() && reported.user_agent == other.user_agent;
+    same_key || (same_program && other.arrival == CodeArrival::Link)
+}
+
+/// Ends what this approver has open, or has just approved, together with the other waiting codes of the same attempt, and
+/// remembers it against the source.
 pub async fn report(
     app: &App,
     tenant: &Tenant,
@@ -39,13 +59,12 @@ pub async fn report(
     let code = sources::disown(&mut *transaction, id, approver.id, now).await?;
     let code = code.ok_or(DecisionRefused::AlreadyHandled)?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;
-    let siblings = end_siblings(&mut transaction, tenant, request, now).await?;
-    // Whoever sits next to the device is no victim of a stranger's, and must not freeze the house.
-    let from_elsewhere = Proximity::of(request.ip_address, origin.ip_address) == Proximity::Elsewhere;
+    let siblings = end_siblings(&mut transaction, tenant, approver, &consent, now).await?;
     let mut frozen = None;
-    if let Some(address) = request.ip_address.filter(|_| from_elsewhere) {
-        let contact = (limit_unit(address), approver.user.id, Contact::Reported);
-        frozen = campaigns::note(app, &mut transaction, tenant.id, contact, &policy).await?;
+    if let Some(asker) = request.ip_address {
+        let (user, browser) = (approver.user.id, origin.ip_address);
+        let testimony = Testimony { user, contact: Contact::Reported, asker, browser };
+        frozen = campaigns::note(app, &mut transaction, tenant.id, testimony, &policy).await?;
     }
     let event = AuditEvent {
         action: Action::DeviceSessionReported,
@@ -80,11 +99,50 @@ pub async fn report(
 async fn end_siblings(
     db: &mut sqlx::PgConnection,
     tenant: &Tenant,
-    request: &DeviceRequest,
+    approver: &Approver,
+    consent: &Consent,
     now: DateTime<Utc>,
 ) -> store::Result<EndedCodes> {
+    let request = &consent.request;
     let Some(source) = request.ip_address.map(limit_unit) else { return Ok(EndedCodes::default()) };
-    let client = Some(&request.session.client_id);
-    let codes = sources::kill_waiting(&mut *db, tenant.id, client, source, MAX_SIBLINGS, now).await?;
+    let reported = Mark {
+        dpop_key: request.session.dpop_key,
+        user_agent: request.user_agent.as_deref(),
+        arrival: consent.arrival,
+    };
+    let user = approver.user.id;
+    let others = sources::waiting_like(&mut *db, tenant.id, request, source, user, MAX_SIBLINGS).await?;
+    let same = others.iter().filter(|other| {
+        let arrival = if other.is_linked { CodeArrival::Link } else { CodeArrival::Typed };
+        let user_agent = other.user_agent.as_deref();
+        is_same_attempt(reported, Mark { dpop_key: other.dpop_key, user_agent, arrival })
+    });
+    let ids: Vec<_> = same.map(|other| other.id).collect();
+    let codes = sources::kill(&mut *db, tenant.id, &ids, now).await?;
     EndedCodes::announced(codes, db).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_one_attempt_share_a_key_or_came_to_the_account_by_links() {
+        use CodeArrival::{Link, Typed};
+        let key = |byte| Some(KeyThumbprint([byte; 32]));
+        let mark = |dpop_key, user_agent, arrival| Mark { dpop_key, user_agent, arrival };
+        let cases = [
+            (mark(key(1), None, Typed), mark(key(1), None, Typed), true),
+            (mark(key(1), Some("tv/1"), Link), mark(key(1), Some("tv/2"), Typed), true),
+            (mark(key(1), Some("tv/1"), Link), mark(key(2), Some("tv/1"), Typed), false),
+            (mark(None, Some("tv/1"), Link), mark(None, Some("tv/1"), Typed), false),
+            (mark(None, Some("tv/1"), Link), mark(None, Some("tv/1"), Link), true),
+            (mark(None, Some("tv/1"), Typed), mark(None, Some("tv/1"), Link), true),
+            (mark(None, Some("tv/1"), Link), mark(None, Some("tv/2"), Link), false),
+            (mark(None, None, Link), mark(None, None, Link), false),
+        ];
+        for (reported, other, expected) in cases {
+            assert_eq!(is_same_attempt(reported, other), expected, "{reported:?} {other:?}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{DeviceError, Owner};
 use crate::app::App;
+use crate::domain::device_flow::claim::left_of_claim;
 use crate::domain::{audit, guards, sign_in};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device::{Device, DeviceStatus};
@@ -38,9 +39,13 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
     let mut transaction = app.begin(owner.tenant.id).await?;
     let opening =
         openings::lock(&mut transaction, owner.tenant.id, mac, now, sign_in::idle_limit(app)).await?;
+    let is_held = opening.as_ref().is_some_and(|opening| is_held_elsewhere(owner.user, opening, now));
     let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) else {
         drop(transaction);
         record_refusal(app, owner, "no such code").await?;
+        if is_held {
+            guards::forgive_held_code(app, owner.user, attempt).await?;
+        }
         return Err(DeviceError::NotFound);
     };
     attempt.give_back(&mut transaction).await?;
@@ -48,12 +53,18 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
     Ok(device)
 }
 
+/// Whether the code waits, and another account has it open.
+fn is_held_elsewhere(user: UserId, opening: &Opening, now: DateTime<Utc>) -> bool {
+    let is_waiting = matches!(opening.request.session.phase(now), Phase::Pending);
+    is_waiting && opening.held_by.is_some_and(|holder| left_of_claim(holder, user, now).is_some())
+}
+
 /// The rule: a code that waits is seen by whoever knows it, unless another account has it open; one that was approved,
 /// by whoever approved it.
 fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device> {
     let Opening { request, held_by, .. } = opening;
     let (status, user_id, updated_at) = match request.session.phase(now) {
-        Phase::Pending if held_by.is_none_or(|holder| holder == user) => {
+        Phase::Pending if held_by.and_then(|holder| left_of_claim(holder, user, now)).is_none() => {
             (DeviceStatus::Pending, None, request.created_at)
         }
         Phase::Approved(approval) if approval.user_id == user => {
@@ -61,12 +72,14 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
         }
         _ => return None,
     };
-    let DeviceRequest { session, device, ip_address, place, created_at, .. } = request;
+    let DeviceRequest { session, device, user_agent, ip_address, place, created_at, .. } = request;
     Some(Device {
         id: session.id.0,
         user_id,
         client_id: session.client_id,
         description: device,
+        user_agent,
+        authorization_id: session.id,
         ip_address,
         place,
         trusted: false,

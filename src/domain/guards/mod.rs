@@ -21,6 +21,9 @@ const CODE_BY_ACCOUNT: Guard =
     Guard { name: "code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 const CODE_BY_ADDRESS: Guard =
     Guard { name: "code/address", capacity: 10.0, refill: Refill::OneEach(TimeDelta::minutes(1)) };
+// Only who has typed a right code gets this far.
+const HELD_CODE_BY_ACCOUNT: Guard =
+    Guard { name: "held_code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 
 /// An attempt that was paid for. When it turns out right, what it cost is given back.
 #[derive(Debug)]
@@ -63,12 +66,34 @@ pub async fn pay_for_code_entry(
         (CODE_BY_ADDRESS, origin.limit_unit().to_string()),
         (by_tenant, String::new()),
     ];
+    pay_all(app, tenant, "code", costs).await
+}
+
+/// Gives back what an attempt cost that was right although another account has the code open. Only so often for each
+/// account, so that nobody watches what others do with a code. Returns `false` if it was too often.
+pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) -> store::Result<bool> {
+    let cost = vec![(HELD_CODE_BY_ACCOUNT, user.to_string())];
+    if pay_all(app, attempt.tenant, "held_code", cost).await?.is_err() {
+        return Ok(false);
+    }
+    let mut connection = app.db.acquire().await?;
+    attempt.give_back(&mut connection).await?;
+    Ok(true)
+}
+
+/// Pays at every guard, or at none.
+async fn pay_all(
+    app: &App,
+    tenant: TenantId,
+    name: &'static str,
+    costs: Vec<(Guard, String)>,
+) -> store::Result<Payment> {
     let now = app.clock.now();
     let mut transaction = app.begin(tenant).await?;
     let quotes = match quote(&mut transaction, tenant, costs, now).await? {
         Ok(quotes) => quotes,
         Err(exhausted) => {
-            log_limit(tenant, "code");
+            log_limit(tenant, name);
             return Ok(Err(exhausted));
         }
     };

@@ -36,7 +36,8 @@ pub use session::SignedIn;
 pub(super) use session::renew;
 pub(super) use ways_in::{Change, has_changed};
 
-/// How stale `last_seen_at` may be before a request moves it.
+/// How stale `last_seen_at` may be before a request moves it. A browser that has a code open keeps it by its requests, so
+/// there each one counts.
 const TOUCH_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 /// Why somebody is not signed in.
@@ -64,8 +65,11 @@ pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result
     let Some(secret) = BearerSecret::parse(SecretKind::Browser, cookie) else { return Ok(None) };
     let (now, idle) = (app.clock.now(), idle_limit(app));
     let session = browser_sessions::find_live(&app.db, tenant, secret.hash(), now, idle).await?;
+    let touch_after = |session: &BrowserSession| {
+        if session.has_code_open { TimeDelta::zero() } else { TOUCH_AFTER }
+    };
     if let Some(session) = &session
-        && now - session.last_seen_at > TOUCH_AFTER
+        && now - session.last_seen_at > touch_after(session)
     {
         browser_sessions::touch(&app.db, session.id, now).await?;
     }

@@ -46,6 +46,7 @@ pub(super) async fn begin(
         authentication,
         place: app.geo.place_of(origin.ip_address),
         last_seen_at: now,
+        has_code_open: false,
     };
     let expires_at = now + TimeDelta::seconds(i64::from(app.config.sign_in.absolute_seconds));
     browser_sessions::insert(&mut *db, &session, secret.hash(), origin, expires_at).await?;

@@ -3,24 +3,28 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawQuery, Request, State};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 
 use super::OAuthErrorBody;
-use super::consent_body::{Answer, DeviceConsentDecided, DeviceConsentRequest, DeviceConsentResponse};
+use super::consent_body::{
+    Answer, Arrival, DeviceConsentDecided, DeviceConsentRequest, DeviceConsentResponse,
+};
 use super::consent_refusal::ConsentRefused;
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
-use crate::domain::device_flow::decide::{self, Decision, DecisionRefused};
+use crate::domain::device_flow::decide::{self, Decision, DecisionRefused, NamedCode};
 use crate::domain::device_flow::open;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::bearer::{BearerErrorBody, BearerRefusal};
 use crate::http::no_store;
-use crate::http::pages::{self, languages::Language};
+use crate::http::pages::{self, languages::Language, linked_codes};
 use crate::http::parameters::Parameters;
-use crate::http::rest::caller::{Caller, CallerRefused};
+use crate::http::rest::caller::{Caller, CallerRefused, Via};
 use crate::model::approver::Approver;
+use crate::model::device_session::CodeArrival;
 use crate::model::lifetime::Lifetime;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -36,6 +40,7 @@ const SCOPE: &str = "device:approve";
     tag = "OAuth Device Flow",
     params(
         ("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ"),
+        ("arrival" = Option<Arrival>, Query, description = "How the code came to the front end; absent: `link`"),
         ("Accept-Language" = Option<String>, Header, description = "In which language `scopes` are told"),
     ),
     security(("access_token" = ["device:approve"]), ("browser_session" = [])),
@@ -47,6 +52,7 @@ const SCOPE: &str = "device:approve";
         (status = 403, description = "`insufficient_scope`: the token has no `device:approve`", body = OAuthErrorBody),
         (status = 404, description = "No such code waits for this person, or there is no such tenant",
             body = OAuthErrorBody),
+        (status = 409, description = "The code is open in another account; see `Retry-After`", body = OAuthErrorBody),
         (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
         (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
     )
@@ -56,10 +62,18 @@ pub async fn show(
     person: ApprovingPerson,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ConsentRefused> {
+    let mut query = Parameters::of_query(query.as_deref())?;
+    let input = query.take("user_code").ok_or_else(no_user_code)?;
+    let said = match query.take("arrival").as_deref() {
+        None | Some("link") => CodeArrival::Link,
+        Some("typed") => CodeArrival::Typed,
+        Some(_) => return Err(OAuthError::invalid_request("arrival must be typed or link.").into()),
+    };
+    let arrival = person.arrival(&app, &input, said);
     let ApprovingPerson { tenant, approver, origin, languages, .. } = person;
-    let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(no_user_code)?;
-    let consent =
-        open::read(&app, &tenant, &approver, &input, &origin).await.map_err(DecisionRefused::from)?;
+    let consent = open::read(&app, &tenant, &approver, &input, arrival, &origin)
+        .await
+        .map_err(DecisionRefused::from)?;
     let judged = Approving::of(&approver, &origin);
     let risk = assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
     Ok(no_store(DeviceConsentResponse::of(consent, risk, &languages)))
@@ -85,6 +99,7 @@ pub async fn show(
             browser's request without its `X-CSRF-Token`", body = OAuthErrorBody),
         (status = 404, description = "No such code waits for this person, or there is no such tenant",
             body = OAuthErrorBody),
+        (status = 409, description = "The code is open in another account; see `Retry-After`", body = OAuthErrorBody),
         (status = 413, description = "The body is too large", body = OAuthErrorBody),
         (status = 415, description = "The body is no JSON", body = OAuthErrorBody),
         (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
@@ -94,13 +109,14 @@ pub async fn show(
 pub async fn decide(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
-    Decided { user_code, decision }: Decided,
+    Decided { user_code, said, retyped, decision }: Decided,
 ) -> Result<Response, ConsentRefused> {
+    let arrival = person.arrival(&app, &user_code, said);
+    let code = NamedCode { input: &user_code, arrival, retyped: retyped.as_deref() };
     let ApprovingPerson { tenant, approver, origin, language, .. } = person;
     let status = if decision == Decision::Deny { "denied" } else { "approved" };
     let outcome =
-        decide::decide_on_code(&app, &tenant, &approver, &user_code, decision, language.tag(), &origin)
-            .await?;
+        decide::decide_on_code(&app, &tenant, &approver, code, decision, language.tag(), &origin).await?;
     let confirmation_code = match outcome {
         decide::Decided::Done => None,
         decide::Decided::ToBeConfirmed(characters) => Some(characters.as_str().to_owned()),
@@ -113,10 +129,20 @@ pub struct ApprovingPerson {
     tenant: Arc<Tenant>,
     approver: Approver,
     origin: RequestOrigin,
+    /// The headers of their browser, if it is not a program with a token.
+    browser: Option<HeaderMap>,
     /// In which they are written to.
     language: Language,
     /// By what words for them are looked up.
     languages: Vec<String>,
+}
+
+impl ApprovingPerson {
+    /// How a code came here: as the front end says, unless the browser knows better.
+    fn arrival(&self, app: &App, code: &str, said: CodeArrival) -> CodeArrival {
+        let known = |headers| linked_codes::arrival_by(app, &self.tenant, headers, code);
+        said.or(self.browser.as_ref().map_or(CodeArrival::Typed, known))
+    }
 }
 
 impl FromRequestParts<Arc<App>> for ApprovingPerson {
@@ -128,13 +154,16 @@ impl FromRequestParts<Arc<App>> for ApprovingPerson {
         let (slug, headers) = (&caller.tenant.slug, &parts.headers);
         let language = pages::language_of(app, slug, headers);
         let languages = pages::languages_asked_for(app, slug, headers);
-        Ok(Self { tenant: caller.tenant, approver, origin: caller.origin, language, languages })
+        let browser = matches!(caller.via, Via::Browser(_)).then(|| headers.clone());
+        Ok(Self { tenant: caller.tenant, approver, origin: caller.origin, browser, language, languages })
     }
 }
 
 /// A decision as it was sent, read.
 pub struct Decided {
     user_code: String,
+    said: CodeArrival,
+    retyped: Option<String>,
     decision: Decision,
 }
 
@@ -157,7 +186,8 @@ impl FromRequest<Arc<App>> for Decided {
             Answer::Approve => Decision::Approve(choices),
             Answer::Deny => Decision::Deny,
         };
-        Ok(Self { user_code: sent.user_code, decision })
+        let said = sent.arrival.map_or(CodeArrival::Link, CodeArrival::from);
+        Ok(Self { user_code: sent.user_code, said, retyped: sent.retyped_user_code, decision })
     }
 }
 

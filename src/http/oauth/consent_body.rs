@@ -4,17 +4,20 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::approval::Assessment;
+use crate::domain::approval::{Assessment, Step};
 use crate::domain::device_flow::consent::Consent;
+use crate::model::device_session::CodeArrival;
 use crate::model::lifetime::Lifetime;
 use crate::model::scope::Scope;
 
 /// What a code that waits for a decision asks for.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceConsentResponse {
-    /// The user code, as the device shows it; the person must compare the two.
+    /// The user code, as the device shows it; the person must compare the two. Absent where `risk.steps` has `retype`:
+    /// then the front end must not show it, and the person reads it off the device.
     #[schema(example = "BDJW-DSXQ")]
-    pub user_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_code: Option<String>,
     /// The client that asks.
     #[schema(example = "tv")]
     pub client_id: String,
@@ -90,6 +93,12 @@ pub struct DeviceConsentRequest {
     pub user_code: String,
     /// Yes or no.
     pub decision: Answer,
+    /// How `user_code` came to the front end; absent: `link`. A code that a link has brought to the account or browser
+    /// before stays a linked one.
+    pub arrival: Option<Arrival>,
+    /// The code as the person read it off the device and typed it, where `risk.steps` has `retype`.
+    #[schema(example = "BDJW-DSXQ")]
+    pub retyped_user_code: Option<String>,
     /// Whether the device may stay connected for as long as trusted ones do.
     pub trusted: Option<bool>,
     /// The scopes to grant, of those that the answer to `GET` names; absent: all of them.
@@ -109,6 +118,25 @@ pub enum Answer {
     Approve,
     /// No.
     Deny,
+}
+
+/// How a user code came to a front end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrival {
+    /// The person typed it.
+    Typed,
+    /// A link or QR code carried it.
+    Link,
+}
+
+impl From<Arrival> for CodeArrival {
+    fn from(arrival: Arrival) -> Self {
+        match arrival {
+            Arrival::Typed => Self::Typed,
+            Arrival::Link => Self::Link,
+        }
+    }
 }
 
 /// What became of it.
@@ -131,7 +159,7 @@ impl DeviceConsentResponse {
             name: scope.name,
         };
         Self {
-            user_code: user_code.to_string(),
+            user_code: (!risk.needs(Step::Retype)).then(|| user_code.to_string()),
             client_id: client.client_id.to_string(),
             client_name: client.name.clone(),
             expires_at: written(request.session.expires_at),

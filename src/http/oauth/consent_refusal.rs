@@ -2,14 +2,15 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 
 use super::{OAuthErrorBody, OAuthRefusal};
 use crate::domain::device_flow::choices::ChoiceRefused;
 use crate::domain::device_flow::decide::DecisionRefused;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::http::challenge::{self, Reason, Scheme};
-use crate::http::no_store;
 use crate::http::rest::caller::CallerRefused;
+use crate::http::{no_store, whole_seconds};
 
 /// Why nothing is shown or decided.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ impl IntoResponse for ConsentRefused {
             Self::Caller(CallerRefused::Token(refusal)) => return refusal.into_response(),
             Self::Caller(CallerRefused::Foreign) => {
                 let description =
-                    "Read X-CSRF-Token from the answer to GET, and send it back in the same header.";
+                    "A browser must read with fetch from the same origin, and send X-CSRF-Token back.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
@@ -52,16 +53,24 @@ impl IntoResponse for ConsentRefused {
                 let description = "No such code waits for your decision.";
                 OAuthError::new(ErrorCode::NotFound, description)
             }
+            Self::Decision(DecisionRefused::HeldElsewhere { left }) => return held_elsewhere(left),
             Self::Decision(DecisionRefused::TooManyAttempts(exhausted)) => {
                 let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
                 OAuthError::new(code, "Too many codes that did not work; please wait.")
             }
             Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
-                OAuthError::invalid_request("The person must type the code that the device shows.")
+                OAuthError::invalid_request(
+                    "retyped_user_code must be the code as the person reads it off the device and types it.",
+                )
             }
             Self::Decision(DecisionRefused::Forbidden(_)) => {
                 let description =
                     "This looks like phishing, or no devices are connected here; it was denied.";
+                return refuse(StatusCode::FORBIDDEN, "access_denied", description);
+            }
+            Self::Decision(DecisionRefused::NothingToGrant) => {
+                let description =
+                    "This account may grant nothing of what the device asks for; it was denied.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
@@ -98,6 +107,14 @@ fn sign_in_anew() -> Response {
     for challenge in challenge::access_token(Some(reason)) {
         response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// The code is right, and another account has it open.
+fn held_elsewhere(left: TimeDelta) -> Response {
+    let description = "user_code is open in another account; decide there, or try again later.";
+    let mut response = refuse(StatusCode::CONFLICT, "invalid_request", description);
+    response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(left));
     response
 }
 

@@ -145,20 +145,14 @@ impl Browser {
     }
 
     fn sealed(&self, purpose: &str, value: &str) -> String {
-        let context = self.sealing_context(purpose);
+        let context = sealing_context(&self.tenant, purpose);
         let sealed = self.app.secrets.cookies.seal(value.as_bytes(), &context, &self.app.random);
         URL_SAFE_NO_PAD.encode(sealed)
     }
 
     /// What [`Self::set_sealed_cookie`] has set.
     pub(super) fn sealed_cookie(&self, purpose: &str) -> Option<String> {
-        let sealed = URL_SAFE_NO_PAD.decode(self.cookie(purpose)?).ok()?;
-        let opened = self.app.secrets.cookies.open(&sealed, &self.sealing_context(purpose)).ok()?;
-        String::from_utf8(opened.to_vec()).ok()
-    }
-
-    fn sealing_context(&self, purpose: &str) -> String {
-        format!("cookie {purpose} {}", self.tenant.id)
+        opened(&self.app, &self.tenant, self.cookie(purpose)?, purpose)
     }
 
     /// Takes one of our cookies away.
@@ -225,6 +219,27 @@ impl Browser {
         let target = format!("{}{path}", self.site.prefix(&self.tenant.slug));
         (self.jar, redirect(&target)).into_response()
     }
+}
+
+/// What [`Browser::set_sealed_cookie`] has set, as the headers of a request to an API have it.
+pub(super) fn sealed_cookie(
+    app: &App,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    purpose: &str,
+) -> Option<String> {
+    let jar = CookieJar::from_headers(headers);
+    opened(app, tenant, jar.get(&cookie_name(app, &tenant.slug, purpose))?.value(), purpose)
+}
+
+fn opened(app: &App, tenant: &Tenant, value: &str, purpose: &str) -> Option<String> {
+    let sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
+    let opened = app.secrets.cookies.open(&sealed, &sealing_context(tenant, purpose)).ok()?;
+    String::from_utf8(opened.to_vec()).ok()
+}
+
+fn sealing_context(tenant: &Tenant, purpose: &str) -> String {
+    format!("cookie {purpose} {}", tenant.id)
 }
 
 /// The language of a request for a page of this tenant.

@@ -24,8 +24,8 @@ pub(super) struct CodePage {
     pub intro: Phrase,
     /// The words on the button.
     pub submit: Phrase,
-    /// The user code of the device being connected.
-    pub connecting: Option<String>,
+    /// For which device the person signs in.
+    pub connecting: Option<Phrase>,
     /// Why the last code was not taken.
     pub error: Option<Phrase>,
 }

@@ -8,15 +8,14 @@ use axum::response::Response;
 use chrono::SecondsFormat;
 
 use super::browser::Browser;
-use super::carried_code::{self, Stage};
 use super::consent_choices::{self, ConsentChoices};
 use super::csrf::{CsrfChecked, equal};
 use super::device_words::DeviceWords;
 use super::languages::{Language, Phrase};
-use super::risk_words::RiskWords;
+use super::risk_words::{Retyping, RiskWords};
 use super::sign_in::way_to_more;
 use super::views::{ConfirmationPage, ConsentPage, Tone};
-use super::{PageRefusal, browser_names, places, risk_words, try_again_after, words};
+use super::{PageRefusal, browser_names, carried_code, places, risk_words, try_again_after, words};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
@@ -128,14 +127,18 @@ pub(super) async fn decide(
             };
             Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
-        Err(DecisionRefused::AlreadyHandled) => Ok(already_handled(browser)),
+        Err(DecisionRefused::AlreadyHandled | DecisionRefused::HeldElsewhere { .. }) => {
+            Ok(already_handled(browser))
+        }
         Err(DecisionRefused::SignInNeeded(shortfall)) => {
             if let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? {
-                let arrival = consent.request.arrival;
-                let code = consent.user_code.as_str();
-                carried_code::carry(&app, &mut browser, code, Stage::Entered, arrival);
+                carried_code::carry_opened(&app, &mut browser, &consent);
             }
             Ok(browser.go_to(way_to_more(shortfall)))
+        }
+        Err(DecisionRefused::NothingToGrant) => {
+            let (title, text) = (language.t("risk-forbidden"), language.t("consent-nothing-granted"));
+            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
         Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
             let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? else {
@@ -203,7 +206,7 @@ fn page(
         client_is_unverified: consent.client.is_unverified(),
         client_is_public: consent.client.is_public(),
         client_name: consent.client.name.clone(),
-        user_code: consent.user_code.to_string(),
+        user_code: (risk.retyping == Retyping::No).then(|| consent.user_code.to_string()),
         device: DeviceWords {
             name: request.device.name,
             os: request.device.os,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use subtle::ConstantTimeEq;
 
 use super::PageRefusal;
@@ -15,6 +15,9 @@ use crate::http::site::Site;
 
 /// For what the token of every form stands.
 pub(in crate::http) const ANY_FORM: &str = "form";
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SAME_ORIGIN: &str = "same-origin";
 
 /// A form that passed the checks. Having one is the proof.
 pub(super) struct CsrfChecked {
@@ -50,11 +53,17 @@ pub(in crate::http) fn equal(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 
+/// Whether the browser says that a page of our own origin asks (Fetch Metadata §2.3). Pages of other sites cannot say so,
+/// nor can a tenant's host for another's.
+pub(in crate::http) fn says_same_origin(headers: &HeaderMap) -> bool {
+    headers.get(SEC_FETCH_SITE).is_some_and(|site| site == SAME_ORIGIN)
+}
+
 /// What the browser says of where the form was. Our pages send no referrer, so their `Origin` is `null`; then
 /// `Sec-Fetch-Site` tells, and the token in any case.
 pub(in crate::http) fn is_from_our_pages(headers: &HeaderMap, public_origin: &str) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin") {
+    if headers.contains_key(SEC_FETCH_SITE) && !says_same_origin(headers) {
         return false;
     }
     match text(header::ORIGIN) {

@@ -7,18 +7,17 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::browser::Browser;
-use super::carried_code::{self, Stage};
 use super::csrf::CsrfChecked;
 use super::sign_in::way_to_more;
 use super::views::DeviceEntryPage;
-use super::{PageRefusal, try_again_after, words};
+use super::{PageRefusal, carried_code, linked_codes, try_again_after, words};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::device_session::CodeArrival;
-use crate::model::user_code::MAX_INPUT_CHARS;
+use crate::model::user_code::{MAX_INPUT_CHARS, UserCode};
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to
 /// it, whoever follows the link (RFC 8628 §3.3.1).
@@ -31,26 +30,44 @@ pub(super) async fn show(
         let linked = Parameters::of_query(query.as_deref())?.take("user_code");
         if let Some(code) = linked.filter(|_| app.config.device_flow.verification_uri_complete) {
             let input: String = code.chars().take(MAX_INPUT_CHARS).collect();
-            carried_code::carry(&app, &mut browser, &input, Stage::Linked, CodeArrival::Link);
+            linked_codes::bring(&app, &mut browser, &input);
         }
         return Ok(browser.go_to("/device"));
     }
-    let carried = carried_code::read(&app, &browser);
+    let code = code_to_begin_with(&app, &browser);
+    let code_from_link = linked_codes::arrival(&app, &browser, &code, None) == CodeArrival::Link;
+    let linked = UserCode::parse(&code).ok().filter(|_| code_from_link);
     let page = DeviceEntryPage {
         frame: browser.frame(),
-        code_from_link: carried.as_ref().is_some_and(|code| code.stage == Stage::Linked),
-        code: carried.map(|code| code.input).unwrap_or_default(),
+        code_from_link,
+        link_mark: linked.map(|code| linked_codes::mark(&browser, &code)),
+        code,
         error: None,
     };
     Ok(browser.show(StatusCode::OK, &page))
 }
 
+/// What the field holds at first: what a link has brought or the person has sent, whichever came later.
+fn code_to_begin_with(app: &Arc<App>, browser: &Browser) -> String {
+    let sent = carried_code::read(app, browser);
+    let newer_than_sent = |at: i64| sent.as_ref().is_none_or(|sent| at >= sent.since);
+    let linked = linked_codes::last(app, browser).filter(|(_, at)| newer_than_sent(*at));
+    linked.map(|(input, _)| input).or(sent.map(|code| code.entered)).unwrap_or_default()
+}
+
 /// Takes the code. Nobody learns whether it is a live one before signing in.
 pub(super) async fn enter(
     State(app): State<Arc<App>>,
-    CsrfChecked { browser, mut form }: CsrfChecked,
+    CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let input = form.take("user_code").unwrap_or_default();
+    let mark = form.take("linked");
+    // From here on the code stays a linked one in this browser, whatever other tabs do to its cookies.
+    if linked_codes::arrival(&app, &browser, &input, mark.as_deref()) == CodeArrival::Link
+        && let Ok(code) = UserCode::parse(&input)
+    {
+        linked_codes::keep(&app, &mut browser, &code);
+    }
     enter_code(&app, browser, &input).await
 }
 
@@ -61,9 +78,9 @@ pub(super) async fn enter_code(
     input: &str,
 ) -> Result<Response, PageRefusal> {
     let short: String = input.chars().take(MAX_INPUT_CHARS + 1).collect();
-    let arrival = carried_code::arrival(app, &browser, &short);
+    let arrival = linked_codes::arrival(app, &browser, &short, None);
     let Some(session) = browser.fresh_session() else {
-        carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
+        carried_code::carry(app, &mut browser, &short);
         return Ok(browser.go_to("/sign-in"));
     };
     let language = browser.language;
@@ -71,16 +88,21 @@ pub(super) async fn enter_code(
     let opened = open::open(app, &browser.tenant, &approver, &short, arrival, &browser.origin).await;
     let (status, error, wait) = match opened {
         Ok(_) => {
-            carried_code::put_down(&mut browser);
+            carried_code::put_down(app, &mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
         Err(OpenRefused::SignInNeeded(shortfall)) => {
-            carried_code::carry(app, &mut browser, &short, Stage::Entered, arrival);
+            carried_code::carry(app, &mut browser, &short);
             return Ok(browser.go_to(way_to_more(shortfall)));
         }
         Err(OpenRefused::NoSuchCode) => {
             (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)
         }
+        Err(OpenRefused::HeldElsewhere { left }) => (
+            StatusCode::CONFLICT,
+            language.t("device-error-held-elsewhere").phrase("wait", words::wait(language, left)),
+            Some(left),
+        ),
         Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
             language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
@@ -88,8 +110,13 @@ pub(super) async fn enter_code(
         ),
         Err(OpenRefused::Failed(error)) => return Err(error.into()),
     };
-    carried_code::put_down(&mut browser);
-    let page =
-        DeviceEntryPage { frame: browser.frame(), code: short, code_from_link: false, error: Some(error) };
+    carried_code::put_down(app, &mut browser);
+    let page = DeviceEntryPage {
+        frame: browser.frame(),
+        code: short,
+        code_from_link: false,
+        link_mark: None,
+        error: Some(error),
+    };
     Ok(try_again_after(wait, browser.show(status, &page)))
 }

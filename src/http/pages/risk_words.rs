@@ -18,11 +18,22 @@ pub struct RiskWords {
     /// Whether the person must sign in once more first.
     pub must_sign_in: bool,
     /// Whether the person must type the code.
-    pub must_retype: bool,
+    pub retyping: Retyping,
     /// Why what they typed was not accepted.
     pub retype_error: Option<Phrase>,
     /// What is known of the device's key, as a whole sentence.
     pub key: Option<Phrase>,
+}
+
+/// Whether and when the person must type the code, instead of comparing it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retyping {
+    /// The page shows it, to compare.
+    No,
+    /// After signing in again. The page does not show it.
+    Later,
+    /// On this page, which does not show it.
+    Now,
 }
 
 /// What the page says. In report-only mode it says nothing of what only would have happened.
@@ -49,7 +60,11 @@ pub(super) fn of(
             .then(|| where_both_are(language, device, browser)),
         can_approve: assessment.verdict != Verdict::Deny,
         must_sign_in: assessment.needs(Step::Reauthenticate),
-        must_retype: assessment.needs(Step::Retype) && !assessment.needs(Step::Reauthenticate),
+        retyping: match (assessment.needs(Step::Retype), assessment.needs(Step::Reauthenticate)) {
+            (false, _) => Retyping::No,
+            (true, true) => Retyping::Later,
+            (true, false) => Retyping::Now,
+        },
         retype_error: None,
         key: key(language, &assessment.facts.key),
     }

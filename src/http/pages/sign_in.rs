@@ -8,7 +8,7 @@ use axum::response::Response;
 use zeroize::Zeroizing;
 
 use super::browser::Browser;
-use super::carried_code::{self, Stage};
+use super::carried_code;
 use super::csrf::CsrfChecked;
 use super::destination;
 use super::device::enter_code;
@@ -82,8 +82,8 @@ pub(super) async fn sign_in(
 /// Where whoever has just signed in goes on: to the device that waits, to what their roles demand of them, to where
 /// they came from.
 pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Response, PageRefusal> {
-    if let Some(code) = carried_code::read(app, &browser).filter(|code| code.stage == Stage::Entered) {
-        return enter_code(app, browser, &code.input).await;
+    if let Some(code) = carried_code::read(app, &browser) {
+        return enter_code(app, browser, &code.entered).await;
     }
     let wanted = destination::take(&mut browser);
     let lacking = browser.session.as_ref().and_then(|session| strength::must_suit_roles(app, session).err());
@@ -100,14 +100,13 @@ pub(super) const fn way_to_more(shortfall: Shortfall) -> &'static str {
 }
 
 fn page(app: &Arc<App>, browser: &Browser, username: String, error: Option<Phrase>) -> SignInPage {
-    let code = carried_code::entered(app, browser);
     SignInPage {
         frame: browser.frame(),
         username: match &browser.session {
             Some(session) if username.is_empty() => session.user.username.clone(),
             _ => username,
         },
-        code: code.map(|code| code.to_string()),
+        connecting: carried_code::connecting(app, browser),
         error,
         fresh_required: browser.session.is_some(),
     }

@@ -53,7 +53,7 @@ fn page(app: &Arc<App>, browser: &Browser) -> CodePage {
         title: frame.t("code-sign-in-title"),
         intro: frame.t("code-sign-in-intro"),
         submit: frame.t("sign-in-submit"),
-        connecting: carried_code::entered(app, browser).map(|code| code.to_string()),
+        connecting: carried_code::connecting(app, browser),
         error: None,
         frame,
     }

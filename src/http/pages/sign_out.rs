@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::PageRefusal;
-use super::carried_code::{self, Stage};
+use super::carried_code;
 use super::csrf::CsrfChecked;
 use crate::app::App;
 use crate::domain::device_flow::consent;
@@ -23,16 +23,8 @@ pub(super) async fn sign_out(
         let opened = consent::opened(&app, &browser.tenant, &Approver::from(&session)).await?;
         sign_in::sign_out(&app, &session, &browser.origin).await?;
         match opened {
-            Some(consent) => {
-                carried_code::carry(
-                    &app,
-                    &mut browser,
-                    consent.user_code.as_str(),
-                    Stage::Entered,
-                    consent.request.arrival,
-                );
-            }
-            None => carried_code::put_down(&mut browser),
+            Some(consent) => carried_code::carry_opened(&app, &mut browser, &consent),
+            None => carried_code::put_down(&app, &mut browser),
         }
     }
     browser.change_secret(BearerSecret::generate(SecretKind::Browser, &app.random));

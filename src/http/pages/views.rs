@@ -51,6 +51,8 @@ pub struct DeviceEntryPage {
     pub code: String,
     /// Whether the code came with `verification_uri_complete` and was not typed by the user.
     pub code_from_link: bool,
+    /// The mark of the code that a link has brought, so that the form says it however the browser's cookies change.
+    pub link_mark: Option<String>,
     /// Why the code was not accepted.
     pub error: Option<Phrase>,
 }
@@ -63,8 +65,8 @@ pub struct SignInPage {
     pub frame: PageFrame,
     /// What the username field holds.
     pub username: String,
-    /// The user code of the device being connected.
-    pub code: Option<String>,
+    /// For which device the person signs in.
+    pub connecting: Option<Phrase>,
     /// Why the last attempt failed, in words that do not tell whether the account exists.
     pub error: Option<Phrase>,
     /// Whether the user has a session, but too old a one for this decision.
@@ -113,8 +115,8 @@ pub struct ConsentPage {
     pub client_is_unverified: bool,
     /// Whether the client has no credentials, so that its name is a claim and no proof.
     pub client_is_public: bool,
-    /// The user code, in the form in which the device shows it.
-    pub user_code: String,
+    /// The user code, in the form in which the device shows it; `None` where the person must read it off the device.
+    pub user_code: Option<String>,
     /// What the device told about itself.
     pub device: DeviceWords,
     /// When the device asked, as an RFC 3339 timestamp.
@@ -211,6 +213,7 @@ pub struct NextStep {
 mod tests {
     use super::*;
     use crate::http::pages::consent_choices::{LifetimeChoice, ScopeChoice, TrustChoice};
+    use crate::http::pages::risk_words::Retyping;
     use crate::http::pages::theme::LogoFrame;
 
     const HOSTILE: &str = r#""><script>alert('x')</script>"#;
@@ -249,9 +252,12 @@ mod tests {
         };
         ConsentChoices {
             scopes: vec![scope(true), scope(false)],
+            withheld: vec![scope(false)],
+            leaves_nothing: false,
             some_are_optional: true,
             lifetime_words: said(),
             device_name: HOSTILE.to_owned(),
+            default_name: Some(said()),
             name_error: Some(said()),
             lifetimes: vec![LifetimeChoice { value: "day", words: said(), is_selected: true }],
             trust: Some(TrustChoice { words: said(), is_ticked: true }),
@@ -266,7 +272,7 @@ mod tests {
             client_is_first_party: false,
             client_is_unverified: false,
             client_is_public: true,
-            user_code: "BDJW-DSXQ".to_owned(),
+            user_code: Some("BDJW-DSXQ".to_owned()),
             device: DeviceWords {
                 name: Some(hostile()),
                 user_agent: Some(hostile()),
@@ -286,7 +292,7 @@ mod tests {
                 places: Some(said()),
                 can_approve: true,
                 must_sign_in: false,
-                must_retype: true,
+                retyping: Retyping::Now,
                 retype_error: Some(said()),
                 key: Some(said()),
             },
@@ -312,12 +318,13 @@ mod tests {
             frame: frame(),
             code: hostile(),
             code_from_link,
+            link_mark: code_from_link.then(hostile),
             error,
         };
         let sign_in = |fresh_required, error| SignInPage {
             frame: frame(),
             username: hostile(),
-            code: Some(hostile()),
+            connecting: Some(said()),
             error,
             fresh_required,
         };

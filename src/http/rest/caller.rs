@@ -20,7 +20,7 @@ use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
 use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
-use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages};
+use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages, says_same_origin};
 use crate::model::access_token::AccessToken;
 use crate::model::acr::Acr;
 use crate::model::approver::Approver;
@@ -63,7 +63,8 @@ pub enum Via {
         /// What it allows.
         scopes: ScopeSet,
     },
-    /// With the cookie of a signed-in browser; on unsafe methods also with the browser's CSRF token.
+    /// With the cookie of a signed-in browser, which says that it asks from our own origin; on unsafe methods also with
+    /// the browser's CSRF token.
     Browser(Box<BrowserSession>),
 }
 
@@ -142,18 +143,17 @@ impl Caller {
         let mut browser = Browser::from_request_parts(parts, app).await?;
         let session = browser.session.take().ok_or(BearerRefusal::NoToken)?;
         let csrf_token = browser.form_token(ANY_FORM);
-        if parts.method.is_safe() {
-            if let Some(offer) = parts.extensions.get::<CsrfOffer>() {
-                // It is the same however often it is asked for.
-                let _ = offer.0.set(csrf_token);
-            }
-        } else {
-            let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
-            let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
-            let theirs = is_from_our_pages(&parts.headers, &browser.site.origin(app));
-            if !theirs || !given.is_some_and(|given| equal(given, &csrf_token)) {
-                return Err(CallerRefused::Foreign);
-            }
+        let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
+        let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
+        let shows_token = given.is_some_and(|given| equal(given, &csrf_token));
+        // Other sites make a browser read as well, with its cookie: by a link, a form or a window.
+        let is_known = shows_token || (parts.method.is_safe() && says_same_origin(&parts.headers));
+        if !is_known || !is_from_our_pages(&parts.headers, &browser.site.origin(app)) {
+            return Err(CallerRefused::Foreign);
+        }
+        if let Some(offer) = parts.extensions.get::<CsrfOffer>().filter(|_| parts.method.is_safe()) {
+            // It is the same however often it is asked for.
+            let _ = offer.0.set(csrf_token);
         }
         Ok(Self {
             tenant: browser.tenant,

@@ -174,7 +174,7 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "csrf_token_mismatch",
             "A request with the browser's cookie must show that it comes from this site.",
-            "Read X-CSRF-Token from the answer to a GET, and send it back in the same header.",
+            "Read with fetch from the same origin (Sec-Fetch-Site: same-origin); send its X-CSRF-Token back in the same header.",
         )
     }
 

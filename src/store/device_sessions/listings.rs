@@ -11,9 +11,7 @@ use uuid::Uuid;
 
 use super::SessionRow;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::{
-    CodeArrival, DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW,
-};
+use crate::model::device_session::{DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW};
 use crate::model::ids::{DeviceSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::session_status::SessionStatus;
@@ -105,7 +103,7 @@ const fn branches(status: Option<SessionStatus>) -> &'static [Branch] {
 }
 
 const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
-    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, came_by_link, user_code_sealed, requested_scopes, resources, device, ip_address,
+    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, linked_by, user_code_sealed, requested_scopes, resources, device, ip_address,
     place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
@@ -248,7 +246,7 @@ struct Row {
     amr: Option<Vec<String>>,
     trusted: bool,
     chosen_lifetime_seconds: Option<i32>,
-    came_by_link: bool,
+    linked_by: Vec<Uuid>,
     consumed_at: Option<DateTime<Utc>>,
     retried_at: Option<DateTime<Utc>>,
     user_code_sealed: Vec<u8>,
@@ -298,7 +296,7 @@ impl Row {
             user_agent: self.user_agent,
             created_at: self.created_at,
             opened_by: None,
-            arrival: if self.came_by_link { CodeArrival::Link } else { CodeArrival::Typed },
+            linked_by: self.linked_by.into_iter().map(UserId).collect(),
         };
         Listed { request, decided_by, decided_at, polling, poll_count: self.poll_count }
     }

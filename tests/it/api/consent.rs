@@ -150,7 +150,7 @@ async fn a_device_that_may_stay_only_this_once_gets_no_refresh_token() {
 }
 
 async fn csrf_token(ada: &Person, user_code: &str) -> String {
-    let read = send(ada.browser().get(reading(&ada.base, user_code))).await;
+    let read = send(ada.fetch(reading(&ada.base, user_code))).await;
     assert_eq!(read.status, 200, "{read:?}");
     read.header("x-csrf-token").to_owned()
 }
@@ -221,4 +221,35 @@ async fn scopes_are_told_in_the_language_that_is_asked_for() {
         let answer = send(request.header("accept-language", accepted)).await;
         assert_eq!(answer.json["scopes"], json!([{"name": "openid", "description": words}]), "{accepted}");
     }
+}
+
+#[tokio::test]
+async fn a_cookie_from_elsewhere_is_refused_before_it_counts() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    ada.sign_in().await;
+    let started = tv.start("openid").await;
+    let token = csrf_token(&ada, &started.user_code).await;
+    let (before, wrong) = (server.rows().await, reading(&ada.base, "BBBB-BBBB"));
+    for headers in [
+        // A link, a window or a form of another site, a sibling's host, the address bar, an old browser.
+        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")][..],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+        &[("x-csrf-token", "guess")],
+        &[("x-csrf-token", &token), ("sec-fetch-site", "cross-site")],
+        &[],
+    ] {
+        let request = headers
+            .iter()
+            .fold(ada.browser().get(&wrong), |request, (name, value)| request.header(*name, *value));
+        let refused = send(request).await;
+        refused.must_be_refused(403, "access_denied");
+        assert_eq!(refused.header("x-csrf-token"), "", "{headers:?}");
+    }
+    assert_eq!(server.rows().await, before);
+    // A browser that says nothing of where it asks from shows the token.
+    let request = ada.browser().get(reading(&ada.base, &started.user_code));
+    assert_eq!(send(request.header("x-csrf-token", &token)).await.status, 200);
 }

@@ -53,8 +53,10 @@ async fn of_parameter(world: &World, described: &Described<'_>, case: &Case, nam
         }
         return checks;
     }
+    // What cannot be asked without a user code is asked with the case's own.
+    let before = if case.path.contains(USER_CODE) { format!("{}&", case.path) } else { format!("{path}?") };
     if described.operation.method.is_safe() {
-        let empty = Ask::of(described, case).at(format!("{path}?{name}="));
+        let empty = Ask::of(described, case).at(format!("{before}{name}="));
         let answer = world.ask_as(empty, case.who).await;
         checks.push(Check::of(&format!("with {name} empty, as if it were not there"), answer, Must::Succeed));
     }
@@ -64,12 +66,17 @@ async fn of_parameter(world: &World, described: &Described<'_>, case: &Case, nam
     let Some(values) = unfit(name) else {
         return vec![Check::missing(format!("values that {name} cannot have"))];
     };
-    let must =
-        if described.may_answer(422) { (422, "validation_failed") } else { (400, "invalid_parameter") };
+    let must = match (described.tells_problems(), described.may_answer(422)) {
+        (true, true) => (422, "validation_failed"),
+        (true, false) => (400, "invalid_parameter"),
+        (false, _) => (400, "invalid_request"),
+    };
     for value in values {
         let query = form_urlencoded(name, value);
-        let answer = world.ask_as(Ask::of(described, case).at(format!("{path}?{query}")), case.who).await;
-        let is_named = answer.json["errors"][0]["field"] == name;
+        let answer = world.ask_as(Ask::of(described, case).at(format!("{before}{query}")), case.who).await;
+        let described_by = answer.json["error_description"].as_str();
+        let is_named = answer.json["errors"][0]["field"] == name
+            || described_by.is_some_and(|description| description.starts_with(name));
         let must = if is_named { Must::Say(must.0, must.1) } else { Must::Hold(false) };
         checks.push(Check::of(&format!("with {name}={value}, which is named"), answer, must));
     }

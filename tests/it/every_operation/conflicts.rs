@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::world::{Ask, Sent, World};
-use crate::support::Answer;
+use crate::support::device::Proof;
+use crate::support::{Answer, Device};
 use crate::tenant_isolation::requests::{Body, Who};
 
 /// An operation, what stands against it, and the answer that says so.
@@ -67,6 +68,7 @@ pub async fn conflicts(world: &World) -> Vec<Conflict> {
     of_webhooks(&mut asker).await;
     of_tenants(&mut asker).await;
     of_devices(&mut asker).await;
+    of_codes(&mut asker).await;
     asker.found
 }
 
@@ -196,4 +198,17 @@ async fn of_devices(asker: &mut Asker<'_>) {
     let id = over.json["device_authorisations"][0]["id"].as_str().expect("one that is over");
     let deny = format!("/admin/oauth/device-authorizations/{id}/deny");
     asker.refused(("admin_deny_device_authorization", "not_pending"), Method::POST, deny, None).await;
+}
+
+async fn of_codes(asker: &mut Asker<'_>) {
+    let (server, estate) = (&asker.world.server, &asker.world.estate);
+    let tv = Device::new(server.http.clone(), &server.base, &format!("{}-tv", estate.slug), Proof::None);
+    let code = tv.start("openid").await.user_code;
+    estate.administrator.open(&code).await;
+    let (path, error) = ("/oauth/device/consent", "invalid_request");
+    let read = ("v1_oauth_device_consent_show", error);
+    asker.refused_to_user(read, Method::GET, format!("{path}?user_code={code}"), None).await;
+    let decision = json!({"user_code": code, "decision": "deny"});
+    let decide = ("v1_oauth_device_consent_create", error);
+    asker.refused_to_user(decide, Method::POST, path.to_owned(), Some(decision)).await;
 }

@@ -35,7 +35,7 @@ pub async fn checks(world: &World, described: &Described<'_>, case: &Case) -> Ve
         checks.push(Check::of("without the scope, which is named", answer, Must::Hold(names)));
     }
     let (path, is_read) = (&described.operation.path, described.operation.method.is_safe());
-    if described.operation.is_for_browsers && !is_read {
+    if described.operation.is_for_browsers {
         checks.push(forged(world, described, case).await);
     }
     if path.starts_with("/admin/") || path.starts_with("/account/") {

@@ -4,7 +4,7 @@
 pub const ANY_TEXT: [&str; 7] = ["username", "client_id", "actor", "action", "target_kind", "target_id", "q"];
 
 /// For each other parameter, values that are none.
-const UNFIT: [(&str, &[&str]); 21] = [
+const UNFIT: [(&str, &[&str]); 22] = [
     ("limit", &["0", "1001", "-1", "x"]),
     ("offset", &["-1", "2147483648", "x"]),
     ("page", &["0", "-1", "x", "1000001"]),
@@ -12,6 +12,7 @@ const UNFIT: [(&str, &[&str]); 21] = [
     ("cursor", &["x", "AAAA"]),
     ("status", &["nonsense"]),
     ("role", &["NO ROLE"]),
+    ("arrival", &["guessed"]),
     ("outcome", &["maybe"]),
     ("format", &["xml"]),
     ("span", &["year"]),

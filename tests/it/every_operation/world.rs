@@ -131,7 +131,7 @@ impl World {
 
     /// What a browser shows to prove that its person knows of a request.
     pub async fn csrf_of(&self, person: &Person) -> String {
-        let page = person.browser().get(format!("{}/devices", self.server.base));
+        let page = person.fetch(format!("{}/devices", self.server.base));
         let token = send(page).await.header("x-csrf-token").to_owned();
         assert!(!token.is_empty());
         token

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use latchkey::domain::activity;
 use tokio::task::JoinSet;
 
 use super::{NO_SUCH_CODE, TOO_MANY_CODES, UNKNOWN_CODE, impersonal, sessions_in};
@@ -39,18 +40,15 @@ async fn whatever_is_wrong_with_a_code_the_answer_is_the_same() {
     tv.poll(&used).await.must_be_tokens();
     ada.approve(&approved.user_code).await;
     ada.deny(&denied.user_code).await;
-    let opened_by_ada = tv.start("openid").await.user_code;
-    ada.open(&opened_by_ada).await;
     let of_acme = foreign.start("openid").await.user_code;
 
     let mut answers = Vec::new();
-    let wrong: [&str; 11] = [
+    let wrong: [&str; 10] = [
         UNKNOWN_CODE,
         &expired,
         &used.user_code,
         &approved.user_code,
         &denied.user_code,
-        &opened_by_ada,
         &of_acme,
         "",
         "CCCC",
@@ -216,6 +214,23 @@ async fn a_code_that_is_passed_round_dies_at_the_sixth_opening() {
     assert!(page.says(NO_SUCH_CODE), "{page:?}");
     assert_eq!(sessions_in(&server, "denied").await, 1);
     tv.poll(&started).await.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn a_code_that_dies_at_an_opening_counts_as_denied_at_once() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    for _ in 0..5 {
+        ada.open(&started.user_code).await;
+    }
+    ada.enter(&started.user_code).await;
+    // Without waiting for the announcement.
+    server.clock.advance(6.0);
+    tv.poll(&started).await.must_be_error("access_denied");
+    activity::write(&server.app).await.expect("the database answers");
+    assert_eq!(server.count("SELECT sum(denials)::bigint FROM activity WHERE minutes = 60").await, 1);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod device_entry;
 mod escaping;
 mod forms;
 mod gallery;
+mod held_codes;
 mod known_browsers;
 mod languages;
 mod log;

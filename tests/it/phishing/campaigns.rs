@@ -12,7 +12,7 @@ use super::*;
 async fn approve_by_many(server: &TestServer, tv: &Device, address: &str, count: usize) -> Vec<Started> {
     let mut all = Vec::new();
     for number in 0..count {
-        let person = server.person(&format!("{}-{number}", address.replace('.', "-")), &[]).await;
+        let person = veteran(server, &format!("{}-{number}", address.replace('.', "-"))).await;
         let person = person.forwarded_for(&format!("192.0.2.{}", 20 + number));
         let started = start_from(tv, address).await;
         let consent = person.open(&started.user_code).await;
@@ -95,12 +95,58 @@ async fn three_reports_from_elsewhere_freeze_a_source() {
     let tv = server.tv().await;
     for number in 0..3 {
         assert_eq!(ask_from(&tv, PARIS).await.status, 200, "{number}");
-        let person = server.person(&format!("victim-{number}"), &[]).await.forwarded_for(BERLIN);
+        let person = veteran(&server, &format!("victim-{number}")).await.forwarded_for(BERLIN);
         let started = start_from(&tv, PARIS).await;
         report(&person, &open_by_link(&person, &started).await).await;
     }
     server.hear_all().await;
     assert_eq!(ask_from(&tv, PARIS).await.status, 429);
+}
+
+#[tokio::test]
+async fn accounts_that_cost_nothing_or_use_the_source_themselves_freeze_nothing() {
+    let (server, _folder) = server_with(patient).await;
+    let tv = server.tv().await;
+    for number in 0..6 {
+        // Of its own accord: a new account that reports its own code.
+        let fresh = server.person(&format!("fresh-{number}"), &[]).await.forwarded_for(BERLIN);
+        let started = start_from(&tv, PARIS).await;
+        report(&fresh, &open_by_link(&fresh, &started).await).await;
+        // A neighbor who goes elsewhere to say so.
+        let neighbor = veteran(&server, &format!("neighbor-{number}")).await;
+        neighbor.forwarded_for("198.51.100.99").sign_in().await;
+        let elsewhere = neighbor.forwarded_for(BERLIN);
+        let started = start_from(&tv, PARIS).await;
+        report(&elsewhere, &open_by_link(&elsewhere, &started).await).await;
+    }
+    server.hear_all().await;
+    assert_eq!(ask_from(&tv, PARIS).await.status, 200);
+    assert_eq!(server.audited("source.frozen", "success").await, 0);
+}
+
+#[tokio::test]
+async fn an_account_that_reports_one_source_after_the_other_counts_for_little() {
+    let (server, _folder) = server_with(patient).await;
+    let tv = server.tv().await;
+    let mut people = Vec::new();
+    for number in 0..3 {
+        people.push(veteran(&server, &format!("busy-{number}")).await.forwarded_for(BERLIN));
+    }
+    let sources = ["198.51.100.1", "198.51.100.2", "198.51.100.3"];
+    for source in sources {
+        for person in &people {
+            let answer = ask_from(&tv, source).await;
+            let link = format!("/device?user_code={}", answer.string("user_code"));
+            let form = person.visit(&link).await;
+            let page = person.submit(&form, "/device", &[]).await;
+            let page =
+                if page.location.ends_with("/sign-in") { sign_in_on(person, &page).await } else { page };
+            report(person, &page).await;
+        }
+        server.hear_all().await;
+    }
+    let frozen = [ask_from(&tv, sources[0]).await, ask_from(&tv, sources[2]).await];
+    assert_eq!(frozen.map(|answer| answer.status.as_u16()), [429, 200]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod campaigns;
 mod confirmation;
 mod known_keys;
+mod linked_codes;
 mod links_from_abroad;
 mod reports;
 mod switches;
@@ -40,6 +41,14 @@ pub async fn server_with(change: impl FnOnce(&mut Config)) -> (TestServer, Folde
 
 async fn server() -> (TestServer, Folder) {
     server_with(|_| ()).await
+}
+
+/// Somebody whose account is a month old.
+async fn veteran(server: &TestServer, name: &str) -> Person {
+    let person = server.person(name, &[]).await;
+    let aged = "UPDATE users SET created_at = created_at - interval '30 days' WHERE username = $1";
+    sqlx::query(aged).bind(name).execute(&server.app.db).await.expect("the account is old");
+    person
 }
 
 /// Asks for codes from an address.

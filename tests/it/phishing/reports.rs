@@ -3,26 +3,64 @@
 use serde_json::json;
 
 use super::*;
+use crate::support::DpopKey;
 use crate::support::mail_sink::MailSink;
 
 #[tokio::test]
-async fn a_report_denies_and_ends_the_other_codes_of_the_same_client_and_source() {
+async fn a_report_of_ones_own_code_ends_no_code_of_other_people() {
     let (server, _folder) = server().await;
-    let (tv, radio) = (server.tv().await, server.public_client("radio", "openid").await);
-    let ada = server.ada().await.forwarded_for(BERLIN);
-    let (hers, sibling) = (start_from(&tv, PARIS).await, start_from(&tv, PARIS).await);
-    let (of_another_client, from_elsewhere) =
-        (start_from(&radio, PARIS).await, start_from(&tv, POTSDAM).await);
-    let consent = open_by_link(&ada, &hers).await;
-    let page = report(&ada, &consent).await;
+    let (tv, mallory) = (server.tv().await, server.person("mallory", &[]).await.forwarded_for(BERLIN));
+    let hers = start_from(&tv, PARIS).await;
+    let mut others = Vec::new();
+    for _ in 0..8 {
+        others.push(start_from(&tv, PARIS).await);
+    }
+    let consent = open_by_link(&mallory, &hers).await;
+    let page = report(&mallory, &consent).await;
     assert!(page.says("Thank you for telling us"), "{page:?}");
     tv.poll(&hers).await.must_be_error("access_denied");
-    tv.poll(&sibling).await.must_be_error("access_denied");
-    radio.poll(&of_another_client).await.must_be_error("authorization_pending");
-    tv.poll(&from_elsewhere).await.must_be_error("authorization_pending");
+    for other in &others {
+        tv.poll(other).await.must_be_error("authorization_pending");
+    }
     let told = told(&server, "device_session.reported").await;
-    assert_eq!((&told["siblings_ended"], &told["source"]), (&json!(1), &json!(format!("{PARIS}/32"))));
-    assert_eq!(report(&ada, &consent).await.status, 409);
+    assert_eq!((&told["siblings_ended"], &told["source"]), (&json!(0), &json!(format!("{PARIS}/32"))));
+    assert_eq!(report(&mallory, &consent).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_report_ends_codes_with_the_same_key_or_linked_to_the_same_account() {
+    let server = TestServer::start().await;
+    let (tv, ada, bob) = (server.tv().await, server.ada().await, server.person("bob", &[]).await);
+    let keyed = tv.with_key(&DpopKey::new(&server));
+    let (hers, same_key) = (keyed.start("openid").await, keyed.start("openid").await);
+    let other_key = tv.with_key(&DpopKey::new(&server)).start("openid").await;
+    let radio = server.public_client("radio", "openid").await;
+    let of_another_client = radio.with_key(keyed.key.as_ref().expect("a key")).start("openid").await;
+    report(&ada, &open_by_link(&ada, &hers).await).await;
+    keyed.poll(&same_key).await.must_be_error("access_denied");
+    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await, 2);
+    assert_ne!(other_key.user_code, of_another_client.user_code);
+
+    let ask = async || {
+        let request = tv.request("/oauth/device-authorization").header("user-agent", "kit/1.0");
+        send(request.form(&[("client_id", "tv"), ("scope", "openid")])).await
+    };
+    let mut kit = Vec::new();
+    for _ in 0..4 {
+        kit.push(ask().await.string("user_code"));
+    }
+    let open = async |person: &Person, code: &str| {
+        let form = person.visit(&format!("/device?user_code={code}")).await;
+        let page = person.submit(&form, "/device", &[]).await;
+        if page.location.ends_with("/sign-in") { sign_in_on(person, &page).await } else { page }
+    };
+    // Two links to the same account, one to another, and one code that nobody has opened.
+    open(&ada, &kit[0]).await;
+    open(&bob, &kit[1]).await;
+    report(&ada, &open(&ada, &kit[2]).await).await;
+    let told = told(&server, "device_session.reported").await;
+    assert_eq!(told["siblings_ended"], 1);
+    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await, 4);
 }
 
 #[tokio::test]
@@ -58,7 +96,7 @@ async fn reports_from_the_devices_own_network_freeze_nothing() {
     let (server, _folder) = server().await;
     let tv = server.tv().await;
     for number in 0..4 {
-        let person = server.person(&format!("colleague-{number}"), &[]).await.forwarded_for(BERLIN_NEIGHBOUR);
+        let person = veteran(&server, &format!("colleague-{number}")).await.forwarded_for(BERLIN_NEIGHBOUR);
         let started = start_from(&tv, BERLIN).await;
         report(&person, &open_by_link(&person, &started).await).await;
     }
@@ -77,7 +115,7 @@ async fn server_that_writes(sink: &MailSink) -> (TestServer, Folder) {
 
 /// Has somebody in Berlin approve a code from Paris, and disown it by their mail's link at another address.
 async fn disown_from(server: &TestServer, tv: &Device, sink: &mut MailSink, name: &str, address: &str) {
-    let person = server.person(name, &[]).await;
+    let person = veteran(server, name).await;
     let started = start_from(tv, PARIS).await;
     person.forwarded_for(BERLIN).approve(&started.user_code).await;
     let tokens = tv.poll(&started).await;

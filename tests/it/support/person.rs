@@ -126,6 +126,11 @@ impl Person {
         &self.browser
     }
 
+    /// A reading of an API as a script of the same origin sends it.
+    pub fn fetch(&self, url: impl reqwest::IntoUrl) -> reqwest::RequestBuilder {
+        self.browser.get(url).header("sec-fetch-site", "same-origin")
+    }
+
     /// What the browser would send in its `Cookie` header.
     pub fn cookies(&self) -> String {
         let header = self.jar.cookies(&self.base.parse().expect("a URL"));

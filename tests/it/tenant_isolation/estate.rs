@@ -122,7 +122,7 @@ impl Estate {
         user.approve(&approved.user_code).await;
         let waiting = tv.start("openid").await;
 
-        let page = administrator.browser().get(format!("{base}/admin/scopes"));
+        let page = administrator.fetch(format!("{base}/admin/scopes"));
         let csrf = send(page).await.header("x-csrf-token").to_owned();
         Self {
             slug: slug.to_owned(),

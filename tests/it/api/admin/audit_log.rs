@@ -94,7 +94,7 @@ async fn an_auditor_reads_everything_and_changes_nothing() {
     let office = Office::build().await;
     let ben = office.server.person("ben", &["auditor"]).await;
     ben.sign_in().await;
-    let get = |path: &str| ben.browser().get(format!("{}{path}", office.server.base));
+    let get = |path: &str| ben.fetch(format!("{}{path}", office.server.base));
     let mut csrf = String::new();
     for path in [LIST, "/admin/users", "/admin/oauth/devices", "/admin/oauth/device-authorizations"] {
         let answer = send(get(path)).await;

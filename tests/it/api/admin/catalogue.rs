@@ -101,7 +101,7 @@ async fn keys_are_rotated_and_removed_with_a_fresh_sign_in_only() {
     let grace = office.server.person("grace", &["admin"]).await;
     grace.sign_in().await;
     let list = format!("{}/admin/signing-keys", office.server.base);
-    let shown = grace.browser().get(list).send().await.expect("the server answers");
+    let shown = grace.fetch(list).send().await.expect("the server answers");
     let csrf = shown.headers()["x-csrf-token"].clone();
     office.server.clock.advance(901.0);
     let remove = grace.browser().delete(format!("{}{path}", office.server.base)).header("x-csrf-token", csrf);

@@ -161,7 +161,7 @@ async fn everybodys_devices_are_for_administrators_of_the_same_tenant() {
     auditor.sign_in().await;
     let mut csrf = String::new();
     for (_, path) in &reads {
-        let answer = send(auditor.browser().get(format!("{}{path}", office.server.base))).await;
+        let answer = send(auditor.fetch(format!("{}{path}", office.server.base))).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         csrf = answer.header("x-csrf-token").to_owned();
     }

@@ -11,7 +11,7 @@ async fn who_may_not_or_comes_too_late_is_written_down() {
     let office = Office::build().await;
     let ada = office.server.ada().await;
     ada.sign_in().await;
-    let refused = send(ada.browser().get(format!("{}/admin/users", office.server.base))).await;
+    let refused = send(ada.fetch(format!("{}/admin/users", office.server.base))).await;
     assert_eq!((refused.status.as_u16(), refused.error()), (403, "forbidden"), "{refused:?}");
     let path = format!("/admin/users/{}", office.server.user_id("ada").await);
     let stale = office.tell_version(Method::PATCH, &path, &json!({}), "\"77\"").await;
@@ -46,7 +46,7 @@ async fn a_flood_of_refusals_does_not_flood_the_trail() {
     let ada = office.server.ada().await;
     ada.sign_in().await;
     for _ in 0..30 {
-        send(ada.browser().get(format!("{}/admin/users", office.server.base))).await;
+        send(ada.fetch(format!("{}/admin/users", office.server.base))).await;
     }
     assert_eq!(office.server.audited("administration.refused", "refused").await, 10);
 }

@@ -25,7 +25,7 @@ async fn a_new_tenants_first_administrator_chooses_a_password_and_administers_it
     let done = grace.submit(&form, "/set-password", &answers).await;
     assert!(done.says("Your password is set"), "{done:?}");
     assert_eq!(grace.sign_in().await.status, 200);
-    let users = grace.browser().get(format!("{base}/admin/users"));
+    let users = grace.fetch(format!("{base}/admin/users"));
     let users = crate::support::device::send(users).await;
     assert_eq!(users.json["users"][0]["id"], made.json["administrator"]["id"], "{users:?}");
     assert_eq!(users.json["users"][0]["roles"], json!(["admin"]));

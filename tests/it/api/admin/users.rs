@@ -237,7 +237,7 @@ async fn a_second_factor_is_not_removed_by_its_own_administrator_nor_from_a_brow
     let ada = office.server.ada().await;
     ada.sign_in().await;
     ada.set_up_authenticator(&office.server.clock).await;
-    let list = send(grace.browser().get(format!("{}{LIST}", office.server.base))).await;
+    let list = send(grace.fetch(format!("{}{LIST}", office.server.base))).await;
     let csrf = list.header("x-csrf-token").to_owned();
     let remove = async |path: &str| {
         let url = format!("{}{path}/second-factor", office.server.base);

@@ -7,4 +7,5 @@ device-code-hint = Der Code sieht aus wie { $example }. Groß- und Kleinschreibu
 device-continue = Weiter
 device-expiry = Codes laufen nach einigen Minuten ab. Wenn Ihrer nicht mehr gilt, kann Ihr Gerät einen neuen zeigen.
 device-error-no-such-code = Dieser Code gilt nicht. Vergleichen Sie ihn mit Ihrem Gerät: Vielleicht ist er vertippt, schon benutzt oder abgelaufen.
+device-error-held-elsewhere = Dieser Code ist gerade in einem anderen Konto geöffnet. Ist es Ihres, entscheiden Sie dort, oder versuchen Sie es hier in { $wait } noch einmal. Sonst lassen Sie sich von Ihrem Gerät einen neuen Code zeigen.
 device-error-too-many = Zu viele Codes, die nicht galten. Bitte warten Sie { $wait } und lassen Sie sich dann von Ihrem Gerät einen neuen zeigen.

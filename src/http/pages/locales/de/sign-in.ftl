@@ -1,5 +1,6 @@
 sign-in-title = Anmelden
 sign-in-connecting = Sie verbinden das Gerät, das { $code } zeigt
+sign-in-connecting-linked = Sie verbinden ein Gerät.
 sign-in-again = Bitte geben Sie Ihr Passwort noch einmal ein. Ein Gerät lässt sich nur kurz nach einer Anmeldung verbinden. So kann es niemand sonst tun, der an diesen Browser kommt.
 sign-in-username = Benutzername
 sign-in-password = Passwort

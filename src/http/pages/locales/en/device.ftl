@@ -7,4 +7,5 @@ device-code-hint = The code looks like { $example }. Capitals and dashes do not 
 device-continue = Continue
 device-expiry = Codes expire after some minutes. If yours no longer works, your device can show a new one.
 device-error-no-such-code = This code does not work. Compare it with your device: it may be mistyped, used or expired.
+device-error-held-elsewhere = This code is open in another account. If the account is yours, decide there, or try again here in { $wait }. If not, ask your device for a new code.
 device-error-too-many = Too many codes that did not work. Please wait { $wait }, then ask your device for a new one.

@@ -1,5 +1,6 @@
 sign-in-title = Sign in
 sign-in-connecting = Connecting the device that shows { $code }
+sign-in-connecting-linked = You are connecting a device.
 sign-in-again = Please enter your password again. Connecting a device needs a recent sign-in, so that nobody else who picks up this browser can do it for you.
 sign-in-username = Username
 sign-in-password = Password

@@ -7,4 +7,5 @@ device-code-hint = 代码形如 { $example }。不区分大小写，短横线可
 device-continue = 继续
 device-expiry = 代码几分钟后就会过期。如果您的代码已失效，设备可以显示新的代码。
 device-error-no-such-code = 此代码无效。请与设备上的代码核对：可能输入有误、已被使用或已过期。
+device-error-held-elsewhere = 此代码正在另一个账户中打开。如果那是您的账户，请在那里作出决定，或在 { $wait }后在此重试。否则，请在设备上获取新的代码。
 device-error-too-many = 无效代码的输入次数过多。请等待 { $wait }，然后在设备上获取新的代码。
