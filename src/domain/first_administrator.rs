@@ -6,11 +6,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::audit::{self, By};
+use super::sign_in;
 use super::tenants;
 use super::users::{self, NewUser, UserError};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
 use crate::model::user::Role;
@@ -77,7 +79,8 @@ pub async fn is_invited(app: &App, tenant: &Tenant, token: &str) -> store::Resul
         && !store::users::has_with_role(&app.db, tenant.id, &Role::Admin).await?)
 }
 
-/// Makes the account of the first administrator and uses the link up. `NoSuchUser`: the link is not good.
+/// Makes the account of the first administrator and uses the link up; the browser is known to it from then on.
+/// `NoSuchUser`: the link is not good.
 pub async fn create(
     app: &App,
     tenant: &Tenant,
@@ -85,7 +88,7 @@ pub async fn create(
     username: String,
     password: Zeroizing<String>,
     origin: &RequestOrigin,
-) -> Result<(), UserError> {
+) -> Result<KnownBrowser, UserError> {
     let secret = BearerSecret::parse(SecretKind::FirstAdministrator, token).ok_or(UserError::NoSuchUser)?;
     // Before anything is hashed, which takes its time.
     if !is_invited(app, tenant, token).await? {
@@ -100,7 +103,9 @@ pub async fn create(
         return Err(UserError::NoSuchUser);
     }
     account.insert(app, &mut transaction, &by).await?;
-    Ok(transaction.commit().await?)
+    let mark = sign_in::mark(app, &mut transaction, tenant.id, account.id()).await?;
+    transaction.commit().await?;
+    Ok(mark)
 }
 
 fn of_name(username: String) -> NewUser {

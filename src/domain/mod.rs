@@ -16,6 +16,7 @@ pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
 pub mod connection_lifetimes;
+pub mod deeds;
 pub mod device_flow;
 pub mod devices;
 pub mod dpop;

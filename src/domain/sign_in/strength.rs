@@ -40,6 +40,14 @@ pub struct Proved<'a> {
     has_second_factor: bool,
 }
 
+impl<'a> Proved<'a> {
+    /// What a token tells of the session that it was issued for: no program can prove more.
+    #[must_use]
+    pub fn by_token(authentication: &'a Authentication) -> Self {
+        Self { authentication, has_second_factor: authentication.acr() == Acr::TwoFactors }
+    }
+}
+
 impl<'a> From<&'a BrowserSession> for Proved<'a> {
     fn from(session: &'a BrowserSession) -> Self {
         Self { authentication: &session.authentication, has_second_factor: session.has_second_factor }

@@ -5,9 +5,11 @@ use sqlx::PgConnection;
 use super::{UserError, check_words, event, roles, shown};
 use crate::app::App;
 use crate::domain::audit::{self, By};
+use crate::domain::password_links::{self, PasswordLink};
 use crate::domain::passwords;
 use crate::model::audit_event::Action;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::tenant::Tenant;
 use crate::model::user::{Role, Standing, User};
 use crate::store::users;
 
@@ -45,6 +47,21 @@ pub async fn create(
     account.insert(app, &mut transaction, by).await?;
     transaction.commit().await?;
     Ok(account.user.id)
+}
+
+/// Creates an account with a link by which its user chooses a password, in one transaction.
+pub async fn invite(
+    app: &App,
+    tenant: &Tenant,
+    new: NewUser,
+    by: &By<'_>,
+) -> Result<(UserId, PasswordLink), UserError> {
+    let account = fit(app, tenant.id, new, password_links::unknown_password(app).expose()).await?;
+    let mut transaction = app.begin(tenant.id).await?;
+    account.insert(app, &mut transaction, by).await?;
+    let link = password_links::put(app, &mut transaction, tenant, account.id(), by).await?;
+    transaction.commit().await?;
+    Ok((account.id(), link))
 }
 
 /// Reads what an account is to be, and hashes its password, which takes its time: before a transaction is begun.

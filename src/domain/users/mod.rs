@@ -21,7 +21,7 @@ use crate::store::{StoreError, users};
 
 pub use change::{UserChange, change, set_standing};
 pub(super) use create::fit;
-pub use create::{NewUser, create};
+pub use create::{NewUser, create, invite};
 pub use delete::delete;
 pub(super) use end::end_devices;
 pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};

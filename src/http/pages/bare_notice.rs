@@ -121,6 +121,7 @@ pub(in crate::http) fn put_into_words(
         base,
         stylesheet: assets::STYLESHEET_PATH.clone(),
         signed_in_as: None,
+        opens_console: false,
         csrf: String::new(),
     };
     let page = NoticePage { frame, title, text, tone: Tone::Problem, next: None };

@@ -17,6 +17,7 @@ use super::theme::ThemeFrame;
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
 use super::{PageRefusal, html, redirect, signing_browser};
 use crate::app::App;
+use crate::domain::deeds::Deed;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::SignedIn;
 use crate::domain::{sign_in, tenants};
@@ -184,6 +185,10 @@ impl Browser {
             base,
             stylesheet: STYLESHEET_PATH.clone(),
             signed_in_as: self.session.as_ref().map(|session| session.user.username.clone()),
+            opens_console: self
+                .session
+                .as_ref()
+                .is_some_and(|session| Deed::See.is_allowed_to(&session.user)),
             csrf: self.form_token(super::csrf::ANY_FORM),
         }
     }

@@ -9,13 +9,15 @@ use zeroize::Zeroizing;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
+use super::destination::{self, Destination};
 use super::languages::{Language, Phrase};
-use super::views::{FirstAdministratorPage, Tone};
-use super::{PageRefusal, password_words};
+use super::views::{FirstAdministratorPage, NextStep, NoticePage, Tone};
+use super::{PageRefusal, password_words, signing_browser};
 use crate::app::App;
 use crate::domain::first_administrator;
 use crate::domain::users::UserError;
 use crate::http::parameters::Parameters;
+use crate::model::known_browser::KnownBrowser;
 
 /// Shows the form, if the link is good. Looking at it does not use it up.
 pub(super) async fn show(
@@ -48,7 +50,7 @@ pub(super) async fn create(
     let refused = if password == again {
         let (name, origin) = (username.clone(), browser.origin.clone());
         match first_administrator::create(&app, &browser.tenant, &token, name, password, &origin).await {
-            Ok(()) => return Ok(done(browser)),
+            Ok(mark) => return Ok(done(browser, mark)),
             Err(UserError::Store(error)) => return Err(error.into()),
             Err(error) => refusal(language, &error)?,
         }
@@ -83,11 +85,20 @@ fn form(
     browser.show(status, &page)
 }
 
-fn done(browser: Browser) -> Response {
-    let language = browser.language;
-    let title = language.t("first-administrator-done-title");
-    let text = language.t("first-administrator-done");
-    browser.tell(StatusCode::OK, Tone::Success, title, text, Some(language.t("set-password-continue")))
+/// Leads on to the sign-in, and through what it demands to the console.
+fn done(mut browser: Browser, mark: KnownBrowser) -> Response {
+    signing_browser::keep(&mut browser, mark);
+    destination::remember(&mut browser, Destination::Console("/admin".to_owned()));
+    let frame = browser.frame();
+    let next = NextStep { href: format!("{}/sign-in", frame.base), label: frame.t("set-password-continue") };
+    let page = NoticePage {
+        title: frame.t("first-administrator-done-title"),
+        text: frame.t("first-administrator-done"),
+        tone: Tone::Success,
+        next: Some(next),
+        frame,
+    };
+    browser.show(StatusCode::OK, &page)
 }
 
 fn over(browser: Browser) -> Response {

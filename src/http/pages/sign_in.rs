@@ -85,10 +85,13 @@ pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Respon
     if let Some(code) = carried_code::read(app, &browser) {
         return enter_code(app, browser, &code.entered).await;
     }
-    let wanted = destination::take(&mut browser);
     let lacking = browser.session.as_ref().and_then(|session| strength::must_suit_roles(app, session).err());
-    let way = lacking.map(way_to_more).or(wanted.as_deref()).unwrap_or("/device");
-    Ok(browser.go_to(way))
+    if let Some(lacking) = lacking {
+        // Where they wanted to go is kept until they have what is demanded.
+        return Ok(browser.go_to(way_to_more(lacking)));
+    }
+    let wanted = destination::take(&mut browser);
+    Ok(browser.go_to(wanted.as_deref().unwrap_or("/device")))
 }
 
 /// Where a person proves better who they are.

@@ -29,6 +29,8 @@ pub struct PageFrame {
     pub theme: ThemeFrame,
     /// The account of the browser session, or `None` where nobody is signed in.
     pub signed_in_as: Option<String>,
+    /// Whether a role of the account opens the console.
+    pub opens_console: bool,
     /// The token every form of this browser session sends back.
     pub csrf: String,
 }
@@ -235,6 +237,7 @@ mod tests {
                 links: vec![(said(), HOSTILE.to_owned())],
             },
             signed_in_as: Some(HOSTILE.to_owned()),
+            opens_console: true,
             csrf: "csrf-token".to_owned(),
         }
     }

@@ -9,11 +9,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use chrono::DateTime;
 
+use super::admin::deeds::insist;
 use super::admin::refusals;
 use super::problem::Problem;
 use crate::app::App;
 use crate::domain::access_tokens::{self, AnyScope};
 use crate::domain::audit::By;
+use crate::domain::deeds::Deed;
+use crate::domain::sign_in::strength::Proved;
 use crate::domain::tenants;
 use crate::http::Slug;
 use crate::http::bearer::{BearerRefusal, in_header};
@@ -30,7 +33,7 @@ use crate::model::ids::{ApproverId, ClientId, DeviceId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};
 use crate::model::tenant::Tenant;
-use crate::model::user::{Role, User};
+use crate::model::user::User;
 
 const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 
@@ -179,6 +182,15 @@ impl Caller {
         }
     }
 
+    /// What the person behind the session or the token has proved.
+    #[must_use]
+    pub fn proved(&self) -> Proved<'_> {
+        match &self.via {
+            Via::Browser(session) => Proved::from(&**session),
+            Via::AccessToken { authentication, .. } => Proved::by_token(authentication),
+        }
+    }
+
     /// The caller, as the audit trail names them.
     #[must_use]
     pub fn by(&self) -> By<'_> {
@@ -216,11 +228,8 @@ impl FromRequestParts<Arc<App>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let caller = Caller::with_scope(parts, app, &[ADMIN]).await?;
-        if caller.user.has_role(&Role::Admin) {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::forbidden("This needs the role admin."))
-        }
+        insist(app, &caller, Deed::Change)?;
+        Ok(Self(caller))
     }
 }
 
@@ -233,15 +242,11 @@ impl FromRequestParts<Arc<App>> for Auditor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let needed: AnyScope = if parts.method.is_safe() { &[ADMIN_READ, ADMIN] } else { &[ADMIN] };
+        let (needed, deed): (AnyScope, _) =
+            if parts.method.is_safe() { (&[ADMIN_READ, ADMIN], Deed::See) } else { (&[ADMIN], Deed::Change) };
         let caller = Caller::with_scope(parts, app, needed).await?;
-        if caller.user.has_role(&Role::Admin)
-            || caller.user.has_role(&Role::Auditor) && parts.method.is_safe()
-        {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::forbidden("This needs the role admin or, to look only, the role auditor."))
-        }
+        insist(app, &caller, deed)?;
+        Ok(Self(caller))
     }
 }
 

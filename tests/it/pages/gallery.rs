@@ -274,6 +274,8 @@ async fn console(server: &TestServer) -> Named {
     let denied = hal.submit(&list, "/console/session/deny", &[]).await;
     let devices = hal.visit("/console/devices").await;
     let locked = hal.submit(&devices, "/console/devices/lock", &[]).await;
+    let device = locked.form("/console/devices/unlock")["device"].clone();
+    let disconnection = hal.visit(&format!("/console/devices/disconnect?device={device}")).await;
     let keys = hal.visit("/console/keys").await;
     let rotation = [("algorithm", "ES256"), ("when", "at-once")];
     let rotated = hal.submit(&keys, "/console/keys/rotate", &rotation).await;
@@ -296,6 +298,7 @@ async fn console(server: &TestServer) -> Named {
         ("console's users of no role", hal.visit("/console/users?role=No").await),
         ("console's user", user),
         ("console's user with a link", link),
+        ("console's device to disconnect", disconnection),
         ("console's account to delete", hal.visit(&question).await),
         ("console's own account, which stays", hal.visit(&own).await),
         ("console's users but one", hal.submit(&kai, "/console/user/delete", &[]).await),

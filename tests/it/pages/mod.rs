@@ -10,6 +10,7 @@ mod chromium;
 mod code_guessing;
 mod consent;
 mod console;
+mod console_link;
 mod decision;
 mod device_entry;
 mod escaping;

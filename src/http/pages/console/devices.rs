@@ -79,14 +79,14 @@ impl Wanted {
 
 /// A device in words.
 #[derive(Debug)]
-struct DeviceRow {
-    id: String,
-    name: String,
-    user: Option<String>,
-    client: String,
-    status: &'static str,
+pub(super) struct DeviceRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) user: Option<String>,
+    pub(super) client: String,
+    pub(super) status: &'static str,
     address: Option<String>,
-    connected: Moment,
+    pub(super) connected: Moment,
     seen: Option<Moment>,
 }
 
@@ -178,25 +178,27 @@ pub(super) async fn unlock(
     back(visitor, done)
 }
 
-/// Disconnects a device.
-pub(super) async fn disconnect(
-    State(app): State<Arc<App>>,
-    Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
-    let id = device(&mut form)?;
-    let done = administration::revoke(&app, officer(&visitor), id, &MeantFor::Any).await;
-    back(visitor, done)
+/// A device as its row in the list.
+pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Result<DeviceRow, PageRefusal> {
+    let device = match administration::find(app, officer(visitor), id).await {
+        Ok(device) => device,
+        Err(DeviceError::Store(error)) => return Err(error.into()),
+        Err(_) => return Err(nothing_here()),
+    };
+    let owner: Vec<_> = device.user_id.into_iter().collect();
+    let names = users::names(&app.db, visitor.tenant(), &owner).await?;
+    Ok(DeviceRow::of(device, &names))
 }
 
-fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
+pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
     form.take("device").as_deref().and_then(naming::identifier).ok_or_else(nothing_here)
 }
 
-fn officer(visitor: &Visitor) -> Officer<'_> {
+pub(super) fn officer(visitor: &Visitor) -> Officer<'_> {
     Officer { tenant: &visitor.browser.tenant, user: visitor.user.id, origin: &visitor.browser.origin }
 }
 
-fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
+pub(super) fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
     match done {
         Ok(()) => Ok(visitor.browser.go_to(Section::Devices.path())),
         Err(DeviceError::NotFound) => Err(nothing_here()),

@@ -110,10 +110,16 @@ pub(super) async fn rotate(
     let (Some(algorithm), Some(take_over)) = (algorithm, take_over) else {
         return Err(OAuthError::invalid_request("There is no such key or time.").into());
     };
-    if take_over == TakeOver::AtOnce && !visitor.is_fresh() {
-        let again = link(Section::Keys.path(), &[("done", Some("again"))]);
-        return Ok(visitor.sign_in_again(again).into_response());
-    }
+    let visitor = match take_over {
+        TakeOver::WhenKnown => visitor,
+        TakeOver::AtOnce => {
+            let again = link(Section::Keys.path(), &[("done", Some("again"))]);
+            match visitor.must_be_fresh(&app, again) {
+                Ok(visitor) => visitor,
+                Err(unwelcome) => return Ok(unwelcome.into_response()),
+            }
+        }
+    };
     rotate::rotate(&app, visitor.tenant(), algorithm, take_over, &visitor.by()).await?;
     Ok(visitor.browser.go_to(Section::Keys.path()))
 }

@@ -7,6 +7,7 @@ mod client;
 mod client_form;
 mod client_secrets;
 mod clients;
+mod device_disconnection;
 mod devices;
 mod key_drawing;
 mod keys;
@@ -60,7 +61,10 @@ pub fn router() -> Router<Arc<App>> {
         .route(Section::Devices.path(), get(devices::show))
         .route("/console/devices/lock", post(devices::lock))
         .route("/console/devices/unlock", post(devices::unlock))
-        .route("/console/devices/disconnect", post(devices::disconnect))
+        .route(
+            "/console/devices/disconnect",
+            get(device_disconnection::show).post(device_disconnection::disconnect),
+        )
         .route(Section::Users.path(), get(users::show))
         .route("/console/users/new", get(user_form::show_new).post(user_form::create))
         .route("/console/user", get(user::show))

@@ -35,11 +35,9 @@ impl FromRequest<Arc<App>> for ChosenAccount {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Unwelcome> {
         let Administrator { visitor, mut form } = Administrator::from_request(request, app).await?;
         let account = find(app, &visitor, &mut form).await?;
-        if visitor.is_fresh() {
-            return Ok(Self { visitor, account, form });
-        }
         let id = account.user.id.to_string();
-        Err(visitor.sign_in_again(link(HERE, &[("id", Some(&id)), ("done", Some("again"))])))
+        let again = link(HERE, &[("id", Some(&id)), ("done", Some("again"))]);
+        Ok(Self { visitor: visitor.must_be_fresh(app, again)?, account, form })
     }
 }
 

@@ -15,7 +15,6 @@ use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
 use super::{Section, answer, nothing_here};
 use crate::app::App;
-use crate::domain::password_links;
 use crate::domain::users::{self as domain, NewUser, UserChange, UserError};
 use crate::http::parameters::Parameters;
 use crate::model::change::Change;
@@ -109,26 +108,19 @@ pub(super) async fn create(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let wanted = UserForm::take(&mut form);
-    if !visitor.is_fresh() {
-        let again = format!("{}/new", Section::Users.path());
-        return Ok(visitor.sign_in_again(again).into_response());
-    }
+    let visitor = match visitor.must_be_fresh(&app, format!("{}/new", Section::Users.path())) {
+        Ok(visitor) => visitor,
+        Err(unwelcome) => return Ok(unwelcome.into_response()),
+    };
     let new = match wanted.new_user() {
         Ok(new) => new,
         Err(error) => return Ok(ask_again(visitor, wanted, None, error.to_string())),
     };
-    let password = password_links::unknown_password(&app);
     let tenant = Arc::clone(&visitor.browser.tenant);
-    let id = match domain::create(&app, tenant.id, new, password.expose(), &visitor.by()).await {
-        Ok(id) => id,
+    let (id, link) = match domain::invite(&app, &tenant, new, &visitor.by()).await {
+        Ok(invited) => invited,
         Err(UserError::Store(error)) => return Err(error.into()),
         Err(error) => return Ok(ask_again(visitor, wanted, None, error.to_string())),
-    };
-    let link = match password_links::start(&app, &tenant, id, &visitor.by()).await {
-        Ok(link) => link,
-        Err(UserError::Store(error)) => return Err(error.into()),
-        // Somebody else has just deleted it.
-        Err(_) => return Err(nothing_here()),
     };
     let account = users::account(&app.db, tenant.id, id).await?.ok_or_else(nothing_here)?;
     let told = Told { link: Some(link), ..Told::default() };

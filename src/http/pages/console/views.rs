@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::super::views::PageFrame;
 use super::Section;
-use super::visitor::Reach;
+use crate::domain::deeds::Deed;
 
 /// Where in the console a page is, and what its reader may do.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Navigation {
 #[template(path = "console/refused.html", config = ".askama.toml")]
 pub(super) struct RefusedPage {
     pub(super) frame: PageFrame,
-    pub(super) needed: Reach,
+    pub(super) needed: Deed,
 }
 
 /// What is told to somebody who comes back from signing in again to do something.

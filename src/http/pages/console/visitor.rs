@@ -16,32 +16,11 @@ use super::Section;
 use super::views::{Navigation, RefusedPage};
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::sign_in::strength;
+use crate::domain::deeds::{Deed, DeedRefused, must_be_allowed};
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::refusals;
 use crate::model::ids::TenantId;
-use crate::model::user::{Role, User};
-
-/// What a role lets its person do here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// To look.
-    Look,
-    /// To change everything.
-    Change,
-}
-
-impl Reach {
-    fn of(user: &User) -> Option<Self> {
-        if user.has_role(&Role::Admin) {
-            Some(Self::Change)
-        } else if user.has_role(&Role::Auditor) {
-            Some(Self::Look)
-        } else {
-            None
-        }
-    }
-}
+use crate::model::user::User;
 
 /// Somebody who may look. Having one is the proof.
 pub(super) struct Visitor {
@@ -49,8 +28,6 @@ pub(super) struct Visitor {
     pub(super) browser: Browser,
     /// Who they are.
     pub(super) user: User,
-    /// What they may do.
-    pub(super) reach: Reach,
     section: Section,
 }
 
@@ -65,17 +42,17 @@ impl Visitor {
     }
 
     pub(super) fn navigation(&self) -> Navigation {
-        Navigation { section: self.section, may_change: self.reach == Reach::Change }
+        Navigation { section: self.section, may_change: Deed::Change.is_allowed_to(&self.user) }
     }
 
-    /// Whether they signed in a moment ago, as what is dangerous demands: a browser may stand open.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.browser.fresh_session().is_some()
-    }
-
-    /// Has them sign in again, and come back to this page.
-    pub(super) fn sign_in_again(self, page: String) -> Unwelcome {
-        led_to("/sign-in", self.browser, page)
+    /// Insists that they may endanger others, or has them sign in again and come back to `page`.
+    pub(super) fn must_be_fresh(self, app: &App, page: String) -> Result<Self, Unwelcome> {
+        let Some(session) = &self.browser.session else { return Err(led_to("/sign-in", self.browser, page)) };
+        match must_be_allowed(app, Deed::Endanger, &self.user, session) {
+            Ok(()) => Ok(self),
+            Err(DeedRefused::Role) => Err(refused(self.browser, Deed::Endanger)),
+            Err(DeedRefused::Proof(shortfall)) => Err(led_to(way_to_more(shortfall), self.browser, page)),
+        }
     }
 }
 
@@ -95,7 +72,7 @@ impl From<PageRefusal> for Unwelcome {
 }
 
 /// Lets in whom the role lets reach so far, signed in as strongly as their roles demand.
-fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Reach) -> Result<Visitor, Unwelcome> {
+fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Deed) -> Result<Visitor, Unwelcome> {
     let section = Section::of(parts.uri.path());
     let here = match parts.uri.query() {
         _ if !parts.method.is_safe() => section.path().to_owned(),
@@ -104,16 +81,18 @@ fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Reach) -> Resul
     };
     let Some(session) = browser.session.clone() else { return Err(led_to("/sign-in", browser, here)) };
     refusals::note(parts, session.user.id);
-    let reach = Reach::of(&session.user).filter(|reach| *reach == needed || *reach == Reach::Change);
-    let Some(reach) = reach else {
-        let page = RefusedPage { frame: browser.frame(), needed };
-        return Err(Unwelcome(Box::new(browser.show(StatusCode::FORBIDDEN, &page))));
-    };
-    if let Err(shortfall) = strength::must_suit_roles(app, &session) {
-        return Err(led_to(way_to_more(shortfall), browser, here));
+    match must_be_allowed(app, needed, &session.user, &session) {
+        Ok(()) => {}
+        Err(DeedRefused::Role) => return Err(refused(browser, needed)),
+        Err(DeedRefused::Proof(shortfall)) => return Err(led_to(way_to_more(shortfall), browser, here)),
     }
     browser.here = here;
-    Ok(Visitor { browser, user: session.user, reach, section })
+    Ok(Visitor { browser, user: session.user, section })
+}
+
+fn refused(browser: Browser, needed: Deed) -> Unwelcome {
+    let page = RefusedPage { frame: browser.frame(), needed };
+    Unwelcome(Box::new(browser.show(StatusCode::FORBIDDEN, &page)))
 }
 
 /// Sends away to prove who they are, and lets the browser remember where they wanted to go.
@@ -127,7 +106,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Unwelcome> {
         let browser = Browser::from_request_parts(parts, app).await?;
-        admit(app, browser, parts, Reach::Look)
+        admit(app, browser, parts, Deed::See)
     }
 }
 
@@ -146,6 +125,6 @@ impl FromRequest<Arc<App>> for Administrator {
         let (parts, body) = request.into_parts();
         let request = Request::from_parts(parts.clone(), body);
         let CsrfChecked { browser, form } = CsrfChecked::from_request(request, app).await?;
-        Ok(Self { visitor: admit(app, browser, &parts, Reach::Change)?, form })
+        Ok(Self { visitor: admit(app, browser, &parts, Deed::Change)?, form })
     }
 }

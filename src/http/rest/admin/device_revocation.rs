@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::deeds::insist;
 use super::devices::{country, status};
-use super::freshness::require_fresh_sign_in;
 use crate::app::App;
+use crate::domain::deeds::Deed;
 use crate::domain::devices::administration;
 use crate::http::no_store;
 use crate::http::rest::admin::answers::WriteRefusals;
@@ -100,7 +101,7 @@ pub async fn revoke(
         let matching = administration::count_matching(&app, caller.administrator(), &filter).await?;
         return Ok(no_store(RevokedDevices { matching, revoked: 0 }).into_response());
     }
-    require_fresh_sign_in(&app, &caller)?;
+    insist(&app, &caller, Deed::Endanger)?;
     let done = administration::revoke_matching(&app, caller.administrator(), &filter).await?;
     Ok(no_store(RevokedDevices { matching: done.matching, revoked: done.revoked }).into_response())
 }

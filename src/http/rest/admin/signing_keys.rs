@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::freshness::require_fresh_sign_in;
+use super::deeds::{FreshAdmin, insist};
 use crate::app::App;
+use crate::domain::deeds::Deed;
 use crate::domain::signing_keys::remove;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
 use crate::http::no_store;
@@ -106,6 +107,7 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
 }
 
 /// Announces successors, or finds those that are announced already; they sign once they are known to all who verify.
+/// To have them sign at once needs a fresh sign-in.
 #[utoipa::path(
     post,
     path = "/admin/signing-keys/rotate",
@@ -125,6 +127,9 @@ pub async fn rotate(
         Some(Some(algorithm)) => vec![algorithm],
         Some(None) => return Err(Problem::invalid_field("algorithm", "must be ES256, RS256 or EdDSA")),
     };
+    if rotation.at_once {
+        insist(&app, &caller, Deed::Endanger)?;
+    }
     let take_over = if rotation.at_once { TakeOver::AtOnce } else { TakeOver::WhenKnown };
     let mut successors = Vec::new();
     for algorithm in algorithms {
@@ -136,7 +141,7 @@ pub async fn rotate(
 }
 
 /// Removes a key at once, in an emergency: every token it signed is void. If it was the one that signs, another one
-/// takes its place. A browser needs a fresh sign-in for it.
+/// takes its place. This needs a fresh sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/signing-keys/{kid}",
@@ -148,10 +153,9 @@ pub async fn rotate(
 )]
 pub async fn remove(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(kid): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    require_fresh_sign_in(&app, &caller)?;
     let removed = remove::remove(&app, caller.tenant.id, &kid, &caller.by()).await?;
     removed.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| {
         Problem::new(

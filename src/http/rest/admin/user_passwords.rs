@@ -8,13 +8,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::deeds::FreshAdmin;
 use super::time;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::password_links::{self, PasswordLink};
 use crate::http::no_store;
 use crate::http::rest::admin::answers::WriteRefusals;
-use crate::http::rest::caller::Admin;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
 use crate::model::ids::UserId;
@@ -48,7 +48,7 @@ impl From<PasswordLink> for SetPasswordLink {
 )]
 pub async fn reset(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let by = By::user(caller.user.id, &caller.origin);

@@ -6,17 +6,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
-use super::freshness::require_fresh_sign_in;
+use super::deeds::FreshAdmin;
 use crate::app::App;
 use crate::domain::second_factor::remove;
 use crate::http::rest::admin::answers::WriteRefusals;
-use crate::http::rest::caller::Admin;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::ids::UserId;
 
 /// Removes the second factor of somebody who has lost it, with its recovery codes: the password alone signs them in
-/// from then on. One's own is removed at `/account/security`. A browser needs a fresh sign-in.
+/// from then on. One's own is removed at `/account/security`. This needs a fresh sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/users/{id}/second-factor",
@@ -33,10 +32,9 @@ use crate::model::ids::UserId;
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, Problem> {
-    require_fresh_sign_in(&app, &caller)?;
     if remove::reset(&app, caller.tenant.id, UserId(id), &caller.by()).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {

@@ -5,6 +5,7 @@ mod audit_log;
 mod auditors;
 mod catalogue;
 mod clients;
+mod deeds;
 mod devices;
 mod refusals;
 mod session_pages;

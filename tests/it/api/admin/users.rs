@@ -349,3 +349,19 @@ async fn a_deleted_account_is_gone_with_its_devices() {
     assert_eq!(office.server.audited("user.deleted", "success").await, 1);
     office.must_be_closed(Method::DELETE, &path).await;
 }
+
+#[tokio::test]
+async fn an_account_is_created_with_its_link_or_not_at_all() {
+    let office = Office::build().await;
+    let root = office.server.person("boss", &["admin"]).await;
+    root.sign_in().await;
+    let form = root.visit("/console/users/new").await;
+    let users = office.server.count("SELECT count(*) FROM users").await;
+    office.server.execute("ALTER TABLE password_links RENAME TO elsewhere").await;
+    let new = json!({"username": "new"});
+    assert_eq!(office.tell(Method::POST, "/admin/users", &new).await.status, 500);
+    assert_eq!(root.submit(&form, "/console/users/new", &[("username", "new")]).await.status, 500);
+    assert_eq!(office.server.count("SELECT count(*) FROM users").await, users);
+    office.server.execute("ALTER TABLE elsewhere RENAME TO password_links").await;
+    assert_eq!(office.tell(Method::POST, "/admin/users", &new).await.status, 201);
+}

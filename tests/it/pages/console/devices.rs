@@ -24,10 +24,19 @@ async fn a_device_is_found_locked_unlocked_and_disconnected() {
     let list = root.visit("/console/devices").await;
     let locked = root.submit(&list, "/console/devices/lock", &[]).await;
     assert!(locked.says("status locked"), "{locked:?}");
-    tv.refresh(&refresh).await.must_be_error("invalid_grant");
+    assert_eq!(tv.refresh(&refresh).await.status, 503);
     let unlocked = root.submit(&locked, "/console/devices/unlock", &[]).await;
     assert!(unlocked.says("status active"), "{unlocked:?}");
-    let gone = root.submit(&unlocked, "/console/devices/disconnect", &[]).await;
+    let id = unlocked.form("/console/devices/lock")["device"].clone();
+    let question = root.visit(&format!("/console/devices/disconnect?device={id}")).await;
+    assert!(question.says("Disconnect") && question.says("Keep it"), "{question:?}");
+    tv.refresh(&refresh).await.must_be_tokens();
+    let refresh = tv.connect(&ada, "openid offline_access").await.string("refresh_token");
+    let gone = root.submit(&question, "/console/devices/disconnect", &[]).await;
+    assert!(gone.says("/console/devices/lock"), "{gone:?}");
+    let id = gone.form("/console/devices/lock")["device"].clone();
+    let question = root.visit(&format!("/console/devices/disconnect?device={id}")).await;
+    let gone = root.submit(&question, "/console/devices/disconnect", &[]).await;
     assert!(gone.says("No devices."), "{gone:?}");
     tv.refresh(&refresh).await.must_be_error("invalid_grant");
     for device in ["", "x", "00000000-0000-0000-0000-000000000000"] {

@@ -17,6 +17,7 @@ use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::carried_code;
 use crate::http::pages::csrf::CsrfChecked;
+use crate::http::pages::destination;
 use crate::http::pages::languages::Phrase;
 use crate::http::pages::views::NextStep;
 use crate::model::browser_session::BrowserSession;
@@ -48,7 +49,7 @@ pub(super) async fn set_up(
                 browser.change_secret(enrolled.secret);
                 let authentication = Authentication::by_two_factors(session.authentication.auth_time);
                 browser.session = Some(BrowserSession { authentication, has_second_factor: true, ..session });
-                let page = recovery_codes_page(&app, &browser, &enrolled.recovery_codes);
+                let page = recovery_codes_page(&app, &mut browser, &enrolled.recovery_codes);
                 return Ok(browser.show(StatusCode::OK, &page));
             }
             Err(refused) => refused,
@@ -100,17 +101,19 @@ fn qr(uri: &str) -> Result<String, OAuthError> {
         .ok_or_else(|| OAuthError::fault("no picture"))
 }
 
-/// The codes, this once, and the way on: back to the device that waits, if there is one.
+/// The codes, this once, and the way on: back to the device that waits, if there is one, or to where the person wanted
+/// to go when they were led here.
 pub(super) fn recovery_codes_page(
     app: &Arc<App>,
-    browser: &Browser,
+    browser: &mut Browser,
     codes: &[RecoveryCode],
 ) -> RecoveryCodesPage {
-    let frame = browser.frame();
     let (path, label) = match carried_code::entered(app, browser) {
-        Some(_) => ("/device", frame.t("recovery-codes-next-device")),
-        None => (HERE, frame.t("recovery-codes-next")),
+        Some(_) => ("/device".to_owned(), "recovery-codes-next-device"),
+        None => (destination::take(browser).unwrap_or_else(|| HERE.to_owned()), "recovery-codes-next"),
     };
+    let frame = browser.frame();
+    let label = frame.t(label);
     RecoveryCodesPage {
         codes: codes.iter().map(RecoveryCode::grouped).collect(),
         next: NextStep { href: format!("{}{path}", frame.base), label },

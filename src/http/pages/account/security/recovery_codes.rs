@@ -27,13 +27,13 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Respo
 /// Gives new ones for a right code.
 pub(super) async fn renew(
     State(app): State<Arc<App>>,
-    CsrfChecked { browser, mut form }: CsrfChecked,
+    CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     let input = form.take_secret("code").unwrap_or_default();
     match recovery_codes::renew(&app, &session, &input, &browser.origin).await {
         Ok(codes) => {
-            let page = recovery_codes_page(&app, &browser, &codes);
+            let page = recovery_codes_page(&app, &mut browser, &codes);
             Ok(browser.show(StatusCode::OK, &page))
         }
         Err(refused) => {

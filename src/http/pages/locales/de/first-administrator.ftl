@@ -6,6 +6,6 @@ first-administrator-submit = Konto anlegen
 first-administrator-error-name = Ein Benutzername hat 1 bis 64 Zeichen, ohne Leerzeichen am Anfang oder Ende.
 first-administrator-error-taken = Diesen Benutzernamen hat schon jemand.
 first-administrator-done-title = Ihr Konto ist angelegt
-first-administrator-done = Sie verwalten diesen Server jetzt. Melden Sie sich an und öffnen Sie dann /admin.
+first-administrator-done = Sie verwalten diesen Server jetzt. Melden Sie sich an und richten Sie eine Authenticator-App ein; dann sind Sie in der Verwaltung.
 first-administrator-over-title = Dieser Link gilt nicht mehr
 first-administrator-over = Er wurde schon benutzt, seine Stunde ist vorbei, oder es gibt schon ein Administrationskonto. Starten Sie den Server neu, um einen anderen Link zu bekommen, oder legen Sie das Konto auf seiner Kommandozeile an.

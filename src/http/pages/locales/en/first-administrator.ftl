@@ -6,6 +6,6 @@ first-administrator-submit = Make the account
 first-administrator-error-name = A username has 1 to 64 characters, without spaces at its ends.
 first-administrator-error-taken = Somebody has this username already.
 first-administrator-done-title = Your account is made
-first-administrator-done = You are the administrator now. Sign in, then open /admin.
+first-administrator-done = You are the administrator now. Sign in and set up an authenticator app; then you are in the console.
 first-administrator-over-title = This link is not good any more
 first-administrator-over = It was used, its hour is over, or there is an administrator already. Start the server again for another link, or make an administrator with its command line.

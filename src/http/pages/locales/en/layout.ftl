@@ -1,6 +1,7 @@
 layout-warning = Nobody legitimate will send you a code. Only continue if you started this yourself.
 layout-signed-in = Signed in as { $account }
 layout-devices = Your devices
+layout-console = Administration console
 layout-sign-out = Sign out
 # Links that the tenant gives.
 layout-support = Help

@@ -6,6 +6,6 @@ first-administrator-submit = 创建账户
 first-administrator-error-name = 用户名长度为 1 至 64 个字符，首尾不能有空格。
 first-administrator-error-taken = 此用户名已被使用。
 first-administrator-done-title = 您的账户已创建
-first-administrator-done = 您现在是管理员。请登录，然后打开 /admin。
+first-administrator-done = 您现在是管理员。请登录并设置身份验证器应用，然后即可进入管理控制台。
 first-administrator-over-title = 此链接已失效
 first-administrator-over = 它已被使用、已超过一小时，或者已有管理员。请重新启动服务器以获取新的链接，或用其命令行创建管理员。

@@ -1,6 +1,7 @@
 layout-warning = 正当的个人或机构都不会把代码发给您。只有在您本人发起此操作时才继续。
 layout-signed-in = 已登录：{ $account }
 layout-devices = 您的设备
+layout-console = 管理控制台
 layout-sign-out = 退出登录
 # Links that the tenant gives.
 layout-support = 帮助

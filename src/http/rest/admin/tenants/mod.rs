@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 
 use super::answers::{ReadRefusals, WriteRefusals};
 use super::clients::policy::problem as policy_problem;
-use super::freshness::require_fresh_sign_in;
+use super::deeds::insist;
 use crate::app::App;
+use crate::domain::deeds::Deed;
 use crate::domain::policies;
 use crate::domain::tenants::{self, TenantChange, TenantError};
 use crate::http::no_store;
@@ -184,7 +185,7 @@ pub async fn delete(
     Path(slug): Path<String>,
     IfMatch(meant_for): IfMatch,
 ) -> Result<StatusCode, Problem> {
-    require_fresh_sign_in(&app, &caller)?;
+    insist(&app, &caller, Deed::Endanger)?;
     tenants::delete(&app, &named(&slug)?, &meant_for, &caller.by()).await.map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,15 +10,16 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
+use super::deeds::FreshAdmin;
 use super::query::Filters;
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::domain::users as domain;
 use crate::domain::users::{NewUser, UserChange, UserError};
-use crate::domain::{password_links, users as domain};
 use crate::http::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
-use crate::http::rest::caller::{Admin, Auditor, Caller};
+use crate::http::rest::caller::{Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
@@ -92,7 +93,7 @@ pub async fn list(
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     site: Site,
     JsonBody(new): JsonBody<CreateUser>,
 ) -> Result<Response, Problem> {
@@ -104,9 +105,7 @@ pub async fn create(
         roles: roles(&new.roles)?,
     };
     let by = By::user(caller.user.id, &caller.origin);
-    let password = password_links::unknown_password(&app);
-    let id = domain::create(&app, caller.tenant.id, new, password.expose(), &by).await?;
-    let link = password_links::start(&app, &caller.tenant, id, &by).await?;
+    let (id, link) = domain::invite(&app, &caller.tenant, new, &by).await?;
     let account = find(&app, &caller, id.0).await?;
     let location = format!("{}/admin/users/{id}", site.prefix(&caller.tenant.slug));
     let tag = etag(account.version);
@@ -159,7 +158,7 @@ pub async fn show(
 )]
 pub async fn change(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
     IfMatch(meant_for): IfMatch,
     JsonBody(wanted): JsonBody<ChangeUser>,
@@ -197,7 +196,7 @@ pub async fn change(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
     IfMatch(meant_for): IfMatch,
 ) -> Result<Response, Problem> {
@@ -218,7 +217,7 @@ pub async fn delete(
 )]
 pub async fn sign_out(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
 ) -> Result<Response, Problem> {
     let by = By::user(caller.user.id, &caller.origin);

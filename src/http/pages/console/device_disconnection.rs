@@ -1,0 +1,50 @@
+//! `/console/devices/disconnect`: a device is disconnected, after a page that asks.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::super::PageRefusal;
+use super::super::views::PageFrame;
+use super::answer;
+use super::devices::{DeviceRow, back, device, device_row, officer};
+use super::views::Navigation;
+use super::visitor::{Administrator, Visitor};
+use crate::app::App;
+use crate::domain::devices::administration;
+use crate::http::parameters::Parameters;
+use crate::model::version::MeantFor;
+
+/// The question whether a device is to be disconnected.
+#[derive(Debug, Template)]
+#[template(path = "console/device_disconnection.html", config = ".askama.toml")]
+struct DisconnectionPage {
+    frame: PageFrame,
+    nav: Navigation,
+    row: DeviceRow,
+}
+
+/// Asks whether the device is to be disconnected.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageRefusal> {
+    let id = device(&mut Parameters::of_query(query.as_deref())?)?;
+    let row = device_row(&app, &visitor, id).await?;
+    let page = DisconnectionPage { frame: visitor.browser.frame(), nav: visitor.navigation(), row };
+    Ok(answer(visitor, StatusCode::OK, &page))
+}
+
+/// Disconnects the device.
+pub(super) async fn disconnect(
+    State(app): State<Arc<App>>,
+    Administrator { visitor, mut form }: Administrator,
+) -> Result<Response, PageRefusal> {
+    let id = device(&mut form)?;
+    let done = administration::revoke(&app, officer(&visitor), id, &MeantFor::Any).await;
+    back(visitor, done)
+}

@@ -1,0 +1,57 @@
+//! What a caller may do here, by the rule of [`crate::domain::deeds`].
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+
+use crate::app::App;
+use crate::domain::deeds::{Deed, DeedRefused, must_be_allowed};
+use crate::domain::sign_in::strength::Shortfall;
+use crate::http::rest::caller::{Admin, Caller, Via};
+use crate::http::rest::problem::Problem;
+
+/// Insists that the caller may do it, having proved what stands behind their session or token.
+pub fn insist(app: &App, caller: &Caller, deed: Deed) -> Result<(), Problem> {
+    must_be_allowed(app, deed, &caller.user, caller.proved()).map_err(|refused| match refused {
+        DeedRefused::Role if deed == Deed::See => {
+            Problem::forbidden("This needs the role admin or, to look only, the role auditor.")
+        }
+        DeedRefused::Role => Problem::forbidden("This needs the role admin."),
+        DeedRefused::Proof(shortfall) => unproved(shortfall, &caller.via),
+    })
+}
+
+fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
+    let (word, detail) = match shortfall {
+        Shortfall::Enrolment => ("second_factor_required", "This needs a sign-in with a second factor."),
+        Shortfall::SignIn => {
+            ("fresh_sign_in_required", "The sign-in is too old for this, or was made with too few factors.")
+        }
+    };
+    let suggested = match (shortfall, via) {
+        (_, Via::AccessToken { .. }) => {
+            "Sign in again with a second factor if you need one, connect the program again, and use its new token."
+        }
+        (Shortfall::SignIn, Via::Browser(_)) => "Sign in again at /sign-in, then repeat the request.",
+        (Shortfall::Enrolment, Via::Browser(_)) => {
+            "Set up an authenticator app at /account/security/authenticator, then repeat the request."
+        }
+    };
+    Problem::new(StatusCode::FORBIDDEN, word, detail, suggested)
+}
+
+/// May do what endangers others: an administrator who has signed in a moment ago.
+#[derive(Debug)]
+pub struct FreshAdmin(pub Caller);
+
+impl FromRequestParts<Arc<App>> for FreshAdmin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Admin(caller) = Admin::from_request_parts(parts, app).await?;
+        insist(app, &caller, Deed::Endanger)?;
+        Ok(Self(caller))
+    }
+}
