@@ -52,16 +52,21 @@ pub(super) const fn client_authentication() -> HeaderValue {
 }
 
 fn challenge(scheme: Scheme, reason: Option<Reason<'_>>) -> HeaderValue {
-    let mut parameters = vec![r#"realm="latchkey""#.to_owned()];
+    let mut parameters = Vec::new();
     if let Some(Reason { error, description, scope, .. }) = reason {
         parameters.push(format!(r#"error="{error}""#));
         parameters.push(format!(r#"error_description="{description}""#));
         parameters.extend(scope.map(|scope| format!(r#"scope="{scope}""#)));
     }
+    let realm = r#"realm="latchkey""#.to_owned();
     let name = match scheme {
-        Scheme::Bearer => "Bearer",
+        Scheme::Bearer => {
+            parameters.insert(0, realm);
+            "Bearer"
+        }
         Scheme::Dpop => {
             parameters.push(format!(r#"algs="{}""#, ALGORITHMS.join(" ")));
+            parameters.push(realm);
             "DPoP"
         }
     };
@@ -84,11 +89,11 @@ mod tests {
     fn both_schemes_are_offered_and_the_one_that_was_used_says_what_was_wrong() {
         let plain = access_token(None);
         assert_eq!(plain[0], r#"Bearer realm="latchkey""#);
-        assert_eq!(plain[1], r#"DPoP realm="latchkey", algs="ES256 RS256 EdDSA Ed25519""#);
+        assert_eq!(plain[1], r#"DPoP algs="ES256 RS256 EdDSA Ed25519", realm="latchkey""#);
         let dpop = access_token(Some(NONCE));
         assert_eq!(
             dpop[0],
-            r#"DPoP realm="latchkey", error="use_dpop_nonce", error_description="The proof needs a nonce.", algs="ES256 RS256 EdDSA Ed25519""#
+            r#"DPoP error="use_dpop_nonce", error_description="The proof needs a nonce.", algs="ES256 RS256 EdDSA Ed25519", realm="latchkey""#
         );
         assert_eq!(dpop[1], plain[0]);
         let scope =
