@@ -115,6 +115,26 @@ pub fn grantable(
     asked.map_or_else(|| of_client.clone(), |asked| asked.intersection(&of_client)).intersection(&of_user)
 }
 
+/// What a device asks for that `user` may not grant; of a device that named no scope, what its client may have.
+#[must_use]
+pub fn withheld(asked: Option<&ScopeSet>, client: &Client, catalogue: &[Scope], user: &User) -> ScopeSet {
+    let of_client = available(client, catalogue);
+    let asked = asked.unwrap_or(&of_client);
+    let refused = catalogue.iter().filter(|scope| !may_grant(&user.roles, scope));
+    asked.intersection(&refused.map(|scope| scope.name.clone()).collect())
+}
+
+/// Whether a device asks for something of which nothing is granted. A device that asks for nothing gets what it asks for.
+#[must_use]
+pub fn leaves_nothing(
+    asked: Option<&ScopeSet>,
+    client: &Client,
+    catalogue: &[Scope],
+    granted: &ScopeSet,
+) -> bool {
+    granted.is_empty() && !asked.map_or_else(|| available(client, catalogue), Clone::clone).is_empty()
+}
+
 /// What the client may have that asks for nothing: anybody may grant it, to any device, for as long as any other.
 #[must_use]
 pub fn grantable_unseen(client: &Client, catalogue: &[Scope]) -> ScopeSet {

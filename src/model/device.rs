@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use unicode_script::{Script, UnicodeScript};
 use uuid::Uuid;
 
-use super::ids::{ClientId, UserId};
+use super::ids::{ClientId, DeviceSessionId, UserId};
 use super::place::Place;
 use super::version::Version;
 
@@ -48,6 +48,10 @@ pub struct Device {
     pub client_id: ClientId,
     /// What it said about itself. Name and metadata may have been changed since by its owner.
     pub description: DeviceDescription,
+    /// With what program it asked for its code.
+    pub user_agent: Option<String>,
+    /// The device authorization by which it came.
+    pub authorization_id: DeviceSessionId,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
     /// Where that is, as far as it is known.

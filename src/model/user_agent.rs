@@ -137,6 +137,32 @@ impl NamedBrowser {
     }
 }
 
+/// A program that is no browser, as it calls itself: the first product of its header (RFC 9110 §10.1.5), and the system
+/// if any part of the header names one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedProgram<'a> {
+    /// The product, without its version.
+    pub product: &'a str,
+    /// What it runs on.
+    pub system: Option<System>,
+}
+
+impl<'a> NamedProgram<'a> {
+    /// The program that writes such a header; `None` if its first product has no name that people can read. Nearly every
+    /// browser, app and robot calls itself `Mozilla`, so that says nothing.
+    #[must_use]
+    pub fn of(user_agent: &'a str) -> Option<Self> {
+        let first = user_agent.split([' ', '(']).next()?;
+        let product = first.split('/').next()?;
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        let is_name = (2..=40).contains(&product.len())
+            && product.starts_with(|c: char| c.is_ascii_alphabetic())
+            && product.chars().all(is_word)
+            && !product.eq_ignore_ascii_case("mozilla");
+        is_name.then(|| Self { product, system: System::named_in(user_agent) })
+    }
+}
+
 /// The names of the products after the platform, comments left out; `None`: this is not how a browser writes them.
 fn products(text: &str) -> Option<Vec<&str>> {
     let mut names = Vec::new();
@@ -177,6 +203,24 @@ impl System {
             "X11" | "Wayland" if says("Linux") => Self::Linux,
             _ => return None,
         })
+    }
+
+    /// The system that a word anywhere in a header names.
+    fn named_in(user_agent: &str) -> Option<Self> {
+        let text = user_agent.to_ascii_lowercase();
+        let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        [
+            (Self::Windows, &["windows", "win32", "win64"][..]),
+            (Self::Android, &["android"]),
+            (Self::Iphone, &["iphone"]),
+            (Self::Ipad, &["ipad"]),
+            (Self::ChromeOs, &["cros"]),
+            (Self::MacOs, &["darwin", "macos", "macintosh"]),
+            (Self::Linux, &["linux"]),
+        ]
+        .into_iter()
+        .find(|(_, names)| names.iter().any(|name| words.contains(name)))
+        .map(|(system, _)| system)
     }
 
     const fn is_apples_mobile(self) -> bool {
@@ -277,6 +321,28 @@ mod tests {
         ] {
             assert_eq!(named(&user_agent), Some((browser, system)), "{user_agent}");
         }
+    }
+
+    #[test]
+    fn programs_are_named_by_their_first_product_and_system() {
+        for (user_agent, expected) in [
+            ("gh/2.62.0 (linux; amd64)", Some(("gh", Some(System::Linux)))),
+            ("GitHub CLI 2.62", Some(("GitHub", None))),
+            ("curl/8.15.0", Some(("curl", None))),
+            ("az-cli/2.60 Python/3.11 (macOS-14.5-arm64)", Some(("az-cli", Some(System::MacOs)))),
+            ("okhttp/4.12.0 (Linux; Android 14)", Some(("okhttp", Some(System::Android)))),
+            ("Dart/3.4 (dart:io) darwin", Some(("Dart", Some(System::MacOs)))),
+            ("Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0)", None),
+            ("", None),
+            ("x", None),
+            ("1password/8", None),
+            ("<b>bank</b>/1", None),
+            ("P\u{430}ypal/1", None),
+        ] {
+            let named = NamedProgram::of(user_agent).map(|named| (named.product, named.system));
+            assert_eq!(named, expected, "{user_agent}");
+        }
+        assert_eq!(NamedProgram::of(&"a".repeat(41)), None);
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub struct Consent {
     pub user_code: UserCode,
     /// The rights, as the person would grant them now.
     pub scopes: Vec<Scope>,
+    /// Of the rights it asks for those that this approver may not grant. Where it named none, only if nothing else is
+    /// left.
+    pub withheld: Vec<Scope>,
+    /// Whether it asks for rights of which this approver may grant none, so that it cannot be approved.
+    pub leaves_nothing: bool,
     /// The services it asks for by name; none: the tenant's default.
     pub resources: Vec<Resource>,
     /// What the person may choose.
@@ -87,11 +92,18 @@ pub(super) async fn asked_of(
     let known = app.cached.resources(&app.db, tenant.id).await?;
     let (asked, key) = (request.requested_scopes.as_ref(), request.session.dpop_key);
     let granted = granting::grantable(asked, &client, &catalogue, &approver.user, key);
+    let leaves_nothing = granting::leaves_nothing(asked, &client, &catalogue, &granted);
+    let withheld = match asked {
+        None if !leaves_nothing => ScopeSet::default(),
+        _ => granting::withheld(asked, &client, &catalogue, &approver.user),
+    };
     let policy = policies::effective(app, tenant, &client);
     let longest = granting::longest(&granted, &catalogue);
     Ok(Some(Consent {
         user_code: unseal_user_code(app, &request)?,
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
+        withheld: catalogue.iter().filter(|scope| withheld.contains(&scope.name)).cloned().collect(),
+        leaves_nothing,
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         offer: Offer::of(granted, longest, &client, key, &policy, &app.config.tokens),
         arrival: request.arrival_for(approver.user.id),

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::choices::{ChoiceRefused, Choices, must_be_within_token};
 use super::consent::{Consent, consent};
 use super::open::{self, OpenRefused};
-use super::precautions::require;
+use super::precautions::{leave_something, require};
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
@@ -62,6 +62,8 @@ pub enum DecisionRefused {
     TooManyAttempts(Exhausted),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
+    /// The account may grant nothing of what the device asks for. It is denied.
+    NothingToGrant,
     /// What they chose cannot be had (any more).
     Choice(ChoiceRefused),
     /// Something failed.
@@ -117,6 +119,7 @@ pub async fn decide(
     // What the page showed may be out of date, or never have been shown.
     let assessment = match &decision {
         Decision::Approve(choices) => {
+            leave_something(app, tenant, approver, &consent, origin).await?;
             shape(&consent, approver, choices)?;
             Some(require(app, tenant, approver, &consent, typed, origin).await?)
         }

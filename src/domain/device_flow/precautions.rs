@@ -114,6 +114,22 @@ async fn is_campaign(
     Ok(frozen.is_some())
 }
 
+/// Denies a request of which the approver may grant nothing: a device is not connected for nothing of what it wants.
+pub(super) async fn leave_something(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    origin: &RequestOrigin,
+) -> Result<(), DecisionRefused> {
+    if !consent.leaves_nothing {
+        return Ok(());
+    }
+    let withheld: Vec<_> = consent.withheld.iter().map(|scope| scope.name.as_str()).collect();
+    forbid(app, tenant, approver, consent, ("withheld", json!(withheld)), origin).await?;
+    Err(DecisionRefused::NothingToGrant)
+}
+
 /// Denies what cannot be approved, and writes down why.
 async fn forbid(
     app: &App,

@@ -113,6 +113,10 @@ async fn prepare(
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user, request.dpop_key());
+    if granted.is_empty() && !approval.scopes.is_empty() {
+        let description = "The person who approved may no longer grant any of what was asked for.";
+        return Err(OAuthError::new(ErrorCode::AccessDenied, description));
+    }
     let for_access = granting::narrow(&granted, request.scope.as_deref())?;
     let named = OwnAudiences::of(app, tenant).await?.or_default(found.resources.clone(), &for_access);
     let resources = granting::narrow_resources(&named, &request.resources)?;

@@ -72,12 +72,14 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
         }
         _ => return None,
     };
-    let DeviceRequest { session, device, ip_address, place, created_at, .. } = request;
+    let DeviceRequest { session, device, user_agent, ip_address, place, created_at, .. } = request;
     Some(Device {
         id: session.id.0,
         user_id,
         client_id: session.client_id,
         description: device,
+        user_agent,
+        authorization_id: session.id,
         ip_address,
         place,
         trusted: false,

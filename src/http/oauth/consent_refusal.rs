@@ -68,6 +68,11 @@ impl IntoResponse for ConsentRefused {
                     "This looks like phishing, or no devices are connected here; it was denied.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
+            Self::Decision(DecisionRefused::NothingToGrant) => {
+                let description =
+                    "This account may grant nothing of what the device asks for; it was denied.";
+                return refuse(StatusCode::FORBIDDEN, "access_denied", description);
+            }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
             Self::Decision(DecisionRefused::Failed(error)) => error,
         };

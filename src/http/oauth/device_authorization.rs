@@ -143,6 +143,13 @@ fn nonce(text: Option<String>) -> Result<Option<String>, OAuthError> {
     Ok(text)
 }
 
+/// Why a text is refused, with all that may be wrong with it.
+macro_rules! unfit {
+    ($name:literal) => {
+        concat!($name, " must have at most 128 characters, no control or direction characters, no words of mixed alphabets.")
+    };
+}
+
 /// Reads what the device says about itself.
 fn describe(parameters: &mut Parameters) -> Result<DeviceDescription, OAuthError> {
     let mut field = |name, refusal| {
@@ -151,13 +158,10 @@ fn describe(parameters: &mut Parameters) -> Result<DeviceDescription, OAuthError
             .map_err(|_| OAuthError::invalid_request(refusal))
     };
     Ok(DeviceDescription {
-        name: field("device_name", "device_name has at most 128 characters and no control characters.")?,
-        os: field("os", "os has at most 128 characters and no control characters.")?,
-        hostname: field("hostname", "hostname has at most 128 characters and no control characters.")?,
-        client_version: field(
-            "client_version",
-            "client_version has at most 128 characters and no control characters.",
-        )?,
+        name: field("device_name", unfit!("device_name"))?,
+        os: field("os", unfit!("os"))?,
+        hostname: field("hostname", unfit!("hostname"))?,
+        client_version: field("client_version", unfit!("client_version"))?,
         metadata: metadata(parameters.take("metadata"))?,
     })
 }

@@ -1,12 +1,26 @@
 //! Browsers in words, as "Firefox on Windows": what they call themselves, where that is known to be what they write.
 
 use super::languages::{Language, Phrase};
-use crate::model::user_agent::{NamedBrowser, System};
+use crate::model::user_agent::{NamedBrowser, NamedProgram, System};
 
 /// The browser that a `User-Agent` header names; `None`: none that is known.
 pub(super) fn in_words(language: Language, user_agent: Option<&str>) -> Option<Phrase> {
     let NamedBrowser { browser, system } = NamedBrowser::of(user_agent?)?;
-    let phrase = match system {
+    Some(on_system(language, system).text("browser", browser.name()))
+}
+
+/// The same for any program, as "gh on Linux".
+pub(super) fn program_in_words(language: Language, user_agent: Option<&str>) -> Option<Phrase> {
+    in_words(language, user_agent).or_else(|| {
+        let NamedProgram { product, system } = NamedProgram::of(user_agent?)?;
+        let phrase =
+            system.map_or_else(|| language.t("browser-somewhere"), |system| on_system(language, system));
+        Some(phrase.text("browser", product))
+    })
+}
+
+fn on_system(language: Language, system: System) -> Phrase {
+    match system {
         System::Android => language.t("browser-on-android"),
         System::ChromeOs => language.t("browser-on-chromeos"),
         System::Ipad => language.t("browser-on-ipad"),
@@ -15,8 +29,7 @@ pub(super) fn in_words(language: Language, user_agent: Option<&str>) -> Option<P
         System::MacOs => language.t("browser-on-macos"),
         System::MacOrIpad => language.t("browser-on-mac-or-ipad"),
         System::Windows => language.t("browser-on-windows"),
-    };
-    Some(phrase.text("browser", browser.name()))
+    }
 }
 
 #[cfg(test)]

@@ -136,6 +136,10 @@ pub(super) async fn decide(
             }
             Ok(browser.go_to(way_to_more(shortfall)))
         }
+        Err(DecisionRefused::NothingToGrant) => {
+            let (title, text) = (language.t("risk-forbidden"), language.t("consent-nothing-granted"));
+            Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
+        }
         Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
             let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? else {
                 return Ok(browser.go_to("/device"));

@@ -1,14 +1,14 @@
 //! What the person chooses on the consent page: how the page asks, and how the form answers.
 
 use super::languages::{Language, Phrase};
-use super::words;
+use super::{device_labels, words};
 use crate::domain::device_flow::choices::{Choices, Offer};
 use crate::domain::device_flow::consent::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
 use crate::model::device::displayable;
 use crate::model::lifetime::Lifetime;
-use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::scope::{OFFLINE_ACCESS, Scope};
 
 /// What the name of a scope's checkbox begins with.
 const SCOPE: &str = "scope:";
@@ -28,12 +28,18 @@ pub(super) fn read(form: &mut Parameters) -> Choices {
 pub struct ConsentChoices {
     /// What the device asks for; may be empty.
     pub scopes: Vec<ScopeChoice>,
+    /// What of it the account may not grant.
+    pub withheld: Vec<ScopeChoice>,
+    /// Whether nothing is left that could be granted.
+    pub leaves_nothing: bool,
     /// Whether any scope may be left out.
     pub some_are_optional: bool,
     /// How long its access lasts.
     pub lifetime_words: Phrase,
     /// What the field for its name holds.
     pub device_name: String,
+    /// What the device is called if it gets no name; `None`: it gives itself one.
+    pub default_name: Option<Phrase>,
     /// Why the name was not taken.
     pub name_error: Option<Phrase>,
     /// How long it may stay; empty: nothing to choose.
@@ -86,22 +92,31 @@ impl ConsentChoices {
         let is_ticked = |name: &str| {
             chosen.and_then(|chosen| chosen.scopes.as_ref()).is_none_or(|scopes| scopes.contains(name))
         };
-        let scopes: Vec<ScopeChoice> = consent
-            .scopes
-            .iter()
-            .map(|scope| ScopeChoice {
-                is_optional: offer.optional.contains(&scope.name) && !by_lifetime(&scope.name),
-                is_ticked: is_ticked(&scope.name),
-                name: scope.name.clone(),
-                description: scope.in_words([language.tag()]).to_owned(),
-            })
-            .collect();
+        let choice = |scope: &Scope| ScopeChoice {
+            is_optional: offer.optional.contains(&scope.name) && !by_lifetime(&scope.name),
+            is_ticked: is_ticked(&scope.name),
+            name: scope.name.clone(),
+            description: scope.in_words([language.tag()]).to_owned(),
+        };
+        let scopes: Vec<ScopeChoice> = consent.scopes.iter().map(choice).collect();
         let name = chosen.and_then(|chosen| chosen.device_name.as_deref());
         let name_is_refused = name.is_some_and(|name| displayable(name).is_err());
         let declared = consent.request.device.name.clone();
+        let default_name = declared.is_none().then(|| {
+            let (request, client) = (&consent.request, &consent.client.name);
+            let label = device_labels::without_name(
+                language,
+                request.user_agent.as_deref(),
+                client,
+                request.session.id.0,
+            );
+            language.t("consent-name-default").name("name", &label)
+        });
         Self {
             some_are_optional: scopes.iter().any(|scope| scope.is_optional),
             scopes,
+            withheld: consent.withheld.iter().map(choice).collect(),
+            leaves_nothing: consent.leaves_nothing,
             lifetime_words: words::lifetime(
                 language,
                 offer.access_lifetime_seconds,
@@ -111,6 +126,7 @@ impl ConsentChoices {
                 Some(chosen) => chosen.device_name.clone().unwrap_or_default(),
                 None => declared.unwrap_or_default(),
             },
+            default_name,
             name_error: name_is_refused.then(|| language.t("consent-name-error")),
             lifetimes: lifetimes(language, offer, chosen),
             trust: offer.may_trust.then(|| TrustChoice {

@@ -14,6 +14,7 @@ pub mod console;
 pub mod csrf;
 pub mod destination;
 pub mod device;
+pub mod device_labels;
 pub mod device_words;
 pub mod first_administrator;
 pub mod languages;

@@ -252,9 +252,12 @@ mod tests {
         };
         ConsentChoices {
             scopes: vec![scope(true), scope(false)],
+            withheld: vec![scope(false)],
+            leaves_nothing: false,
             some_are_optional: true,
             lifetime_words: said(),
             device_name: HOSTILE.to_owned(),
+            default_name: Some(said()),
             name_error: Some(said()),
             lifetimes: vec![LifetimeChoice { value: "day", words: said(), is_selected: true }],
             trust: Some(TrustChoice { words: said(), is_ticked: true }),

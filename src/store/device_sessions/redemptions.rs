@@ -171,7 +171,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
                          AND (s.decided_at >= active.plain_not_before) IS NOT FALSE
                          AND (s.decided_at >= active.tokens_not_before) IS NOT FALSE)
                RETURNING active.*, s.id AS session_id, s.tenant_id, s.client_id, s.device, s.ip_address, s.place,
-                         s.auth_time, s.amr, s.resources, s.nonce, s.chosen_name,
+                         s.user_agent, s.auth_time, s.amr, s.resources, s.nonce, s.chosen_name,
                          coalesce(string_to_array(active.judged_scopes, ' '), s.granted_scopes) AS granted,
                          CASE WHEN active.judged_user IS NULL
                               THEN least(active.latest_end, active.at + make_interval(secs => s.chosen_lifetime_seconds))
@@ -179,11 +179,11 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
            ), device AS (
                INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, os,
                                     hostname, client_version, metadata, ip_address, place, created_at, updated_at,
-                                    last_login_at, last_seen_at, expires_at, trusted, trusted_jkt)
+                                    last_login_at, last_seen_at, expires_at, trusted, trusted_jkt, user_agent)
                SELECT device_id, tenant_id, user_id, client_id, session_id, coalesce(chosen_name, device ->> 'name'),
                       device ->> 'name', device ->> 'os', device ->> 'hostname', device ->> 'client_version',
                       coalesce(device -> 'metadata', '{}'), ip_address, place, at, at, at, at, ends_at, is_trusted,
-                      CASE WHEN is_trusted THEN used_jkt END
+                      CASE WHEN is_trusted THEN used_jkt END, user_agent
                FROM consumed
            ), family AS (
                INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,

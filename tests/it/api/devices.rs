@@ -39,7 +39,7 @@ async fn a_device_is_shown_with_all_its_fields() {
         assert_eq!(members.remove(place), Some(Value::Null), "{place}");
     }
     let expected = json!({
-        "id": id_of(&tokens), "name": "Living room", "user_id": home.server.user_id("ada").await.to_string(),
+        "id": id_of(&tokens), "name": "Living room", "display_name": "Living room", "user_id": home.server.user_id("ada").await.to_string(),
         "client_id": "tv", "trusted": false, "status": "active", "os": "Tizen 8", "ip_address": "127.0.0.1",
         "hostname": "tv-1", "client_version": "4.2", "metadata": {"room": 7}, "current": true
     });

@@ -1,5 +1,8 @@
 //! `/account/devices`: a person looks after what they connected.
 
+use serde_json::json;
+
+use crate::support::device::send;
 use crate::support::person::FIREFOX;
 use crate::support::{Answer, Device, Page, Person, TestServer};
 
@@ -44,6 +47,39 @@ async fn a_person_sees_what_is_connected_and_where_they_are_signed_in() {
     assert!(home.ada.visit("/device").await.html.contains("/account/devices"), "every page leads there");
     let stranger = home.ada.at_another_browser().visit(HERE).await;
     assert!(stranger.location.ends_with("/sign-in"), "{stranger:?}");
+}
+
+#[tokio::test]
+async fn devices_without_a_name_are_told_apart_wherever_they_are_shown() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let root = server.person("root", &["admin"]).await;
+    root.sign_in().await;
+    let programs = ["gh/2.62.0 (linux; amd64)", "kubelogin/1.31 (darwin; arm64)", "", ""];
+    let mut shown = Vec::new();
+    for program in programs {
+        let request = tv.request("/oauth/device-authorization").header("user-agent", program);
+        let started = send(request.form(&[("client_id", "tv"), ("scope", "openid")])).await;
+        let consent = ada.open(&started.string("user_code")).await;
+        let label = consent.html.split("it is listed as “").nth(1).and_then(|rest| rest.split('”').next());
+        let label = label.expect("a label").replace("<bdi translate=\"no\">", "").replace("</bdi>", "");
+        ada.decide(&consent, "approve").await;
+        tv.poll_code(&started.string("device_code"), &[]).await.must_be_tokens();
+        shown.push(label);
+        server.clock.advance(1.0);
+    }
+    assert_eq!(shown[..2], ["gh on Linux", "kubelogin on a Mac"]);
+    assert!(shown[2] != shown[3] && shown[2].starts_with("The tv app ("), "{shown:?}");
+    let list = ada.visit(HERE).await;
+    let console = root.visit("/console/devices").await;
+    let rest = send(ada.fetch(format!("{}/devices", server.base))).await;
+    for (label, device) in shown.iter().rev().zip(rest.json.as_array().expect("a list")) {
+        assert!(list.says(&format!(">{label}</bdi></h2>")), "{label}: {list:?}");
+        // Where no person reads, the client goes by its identifier.
+        let label = label.replace("The tv app", "tv");
+        assert!(console.says(&format!(">{label}</bdi></th>")), "{label}: {console:?}");
+        assert_eq!((&device["name"], &device["display_name"]), (&json!(null), &json!(label)));
+    }
 }
 
 #[tokio::test]
@@ -212,7 +248,7 @@ async fn a_name_that_was_not_taken_stays_in_its_field_with_the_reason() {
     let refused = home.submit("/account/devices/rename", &[("name", "a\u{202e}b")]).await;
     assert!(refused.says("<title>Error: Your devices"), "{refused:?}");
     assert!(refused.says("a\u{202e}b") && refused.says("aria-invalid=\"true\""), "{refused:?}");
-    assert!(refused.says("at most 128 ordinary characters") && refused.says("<details open>"), "{refused:?}");
+    assert!(refused.says("at most 128 characters") && refused.says("<details open>"), "{refused:?}");
 }
 
 /// Gives her so many devices more, all of them older than what she has.

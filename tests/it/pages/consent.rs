@@ -130,7 +130,7 @@ async fn only_rights_that_the_person_may_grant_are_shown_and_granted() {
         let person = server.person(name, roles).await;
         let started = shop.start("openid billing").await;
         let page = person.open(&started.user_code).await;
-        assert_eq!(page.says("Words for billing"), may, "{name}: {page:?}");
+        assert_eq!(page.says(r#"name="scope:billing""#), may, "{name}: {page:?}");
         person.decide(&page, "approve").await;
         let scope = shop.poll(&started).await.string("scope");
         assert_eq!(scope.split(' ').any(|granted| granted == "billing"), may, "{name}: {scope}");
@@ -240,6 +240,82 @@ async fn scopes_are_told_in_the_readers_language_and_else_as_they_are() {
         if path == "/device/consent" {
             ada.approve(&started.user_code).await;
             tv.poll(&started).await.must_be_tokens();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_the_account_may_not_grant_is_named() {
+    let server = TestServer::start().await;
+    server.scope("billing", Some("accountant")).await;
+    let shop = server.public_client("shop", "openid billing").await;
+    let ada = server.ada().await;
+    let started = shop.start("openid billing").await;
+    let consent = ada.open(&started.user_code).await;
+    let (granted, withheld) = consent.html.split_once("which your account cannot grant").expect("a list");
+    assert!(granted.contains(r#"name="scope:openid""#) && !granted.contains(">billing<"), "{consent:?}");
+    assert!(withheld.contains(">billing<"), "{consent:?}");
+    assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
+    assert_eq!(shop.poll(&started).await.must_be_tokens().string("scope"), "openid");
+}
+
+#[tokio::test]
+async fn a_request_of_which_the_account_may_grant_nothing_is_denied_with_the_reason() {
+    let server = TestServer::start().await;
+    server.scope("billing", Some("accountant")).await;
+    let shop = server.public_client("shop", "billing").await;
+    let ada = server.ada().await;
+    for started in [shop.start("billing").await, shop.start_with_default_scope().await] {
+        let consent = ada.open(&started.user_code).await;
+        assert!(consent.says("Your account cannot grant anything that this app asks for"), "{consent:?}");
+        assert!(consent.says(">billing<") && !consent.says("It asks for no data"), "{consent:?}");
+        assert!(!consent.says(r#"value="approve""#), "{consent:?}");
+        let page = ada.decide(&consent, "approve").await;
+        assert_eq!(page.status, 403, "{page:?}");
+        assert!(page.says("Your account cannot grant anything that this app asks for"), "{page:?}");
+        shop.poll(&started).await.must_be_error("access_denied");
+    }
+    let by_program = shop.start("billing").await;
+    let refused =
+        server.front_end(&ada).await.decide(&by_program.user_code, "approve", serde_json::json!({})).await;
+    refused.must_be_refused(403, "access_denied");
+    shop.poll(&by_program).await.must_be_error("access_denied");
+    // Whoever may grant it connects the device as ever.
+    let eve = server.person("eve", &["accountant"]).await;
+    shop.connect(&eve, "billing").await;
+}
+
+#[tokio::test]
+async fn a_right_that_is_lost_before_the_tokens_are_issued_denies_them() {
+    let server = TestServer::start().await;
+    server.scope("billing", Some("accountant")).await;
+    let shop = server.public_client("shop", "billing").await;
+    let eve = server.person("eve", &["accountant"]).await;
+    let started = shop.start("billing").await;
+    eve.approve(&started.user_code).await;
+    server.execute("UPDATE users SET roles = '{}' WHERE username = 'eve'").await;
+    shop.poll(&started).await.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn a_refused_name_is_told_all_that_may_be_wrong() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    let answers = [("decision", "approve"), ("device_name", "P\u{430}ypal")];
+    let page = ada.submit(&consent, "/device/consent", &answers).await;
+    assert_eq!(page.status, 400, "{page:?}");
+    for reason in ["128 characters", "Control characters", "direction of the text", "mix alphabets"] {
+        assert!(page.says(reason), "{reason}: {page:?}");
+    }
+    for field in ["device_name", "os", "hostname", "client_version"] {
+        let answer = tv.ask(&[(field, "a\u{202e}b")]).await;
+        answer.must_be_error("invalid_request");
+        let description = answer.string("error_description");
+        assert!(description.starts_with(field) && description.len() <= 150, "{description}");
+        for reason in ["128 characters", "control or direction characters", "mixed alphabets"] {
+            assert!(description.contains(reason), "{description}");
         }
     }
 }

@@ -109,6 +109,18 @@ impl Device {
         tokens
     }
 
+    /// The same without naming a scope.
+    pub async fn start_with_default_scope(&self) -> Started {
+        let answer = self.ask(&[]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Started {
+            device_code: answer.string("device_code"),
+            user_code: answer.string("user_code"),
+            verification_uri: answer.string("verification_uri"),
+            verification_uri_complete: answer.string("verification_uri_complete"),
+        }
+    }
+
     /// Asks whether somebody has decided.
     pub async fn poll(&self, started: &Started) -> Answer {
         self.poll_code(&started.device_code, &[]).await

@@ -9,6 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::super::PageRefusal;
+use super::super::device_labels;
+use super::super::languages::Language;
 use super::super::views::PageFrame;
 use super::links::link;
 use super::people;
@@ -89,12 +91,12 @@ struct DeviceRow {
 }
 
 impl DeviceRow {
-    fn of(device: Device, names: &HashMap<UserId, String>) -> Self {
+    fn of(language: Language, device: &Device, names: &HashMap<UserId, String>) -> Self {
         let known = STATUSES.into_iter().find(|(_, status)| *status == device.status);
         Self {
             id: device.id.to_string(),
             user: device.user_id.and_then(|id| names.get(&id)).cloned(),
-            name: device.description.name.unwrap_or_else(|| device.client_id.to_string()),
+            name: device_labels::of(language, device, device.client_id.as_str()),
             client: device.client_id.to_string(),
             status: known.map_or("waiting", |(word, _)| word),
             address: device.ip_address.map(|address| address.to_string()),
@@ -126,7 +128,7 @@ pub(super) async fn show(
         nav: visitor.navigation(),
         newest: cursor.map(|_| wanted.address(&frame.base, None)),
         older,
-        rows: found.into_iter().map(|device| DeviceRow::of(device, &names)).collect(),
+        rows: found.into_iter().map(|device| DeviceRow::of(frame.language, &device, &names)).collect(),
         error,
         wanted,
         frame,

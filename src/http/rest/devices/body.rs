@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::devices::change::DeviceChange;
+use crate::http::pages::{device_labels, languages::Language};
 use crate::model::change::Change;
 use crate::model::device::{Device, DeviceDescription, DeviceStatus};
 use crate::model::ids::DeviceId;
@@ -22,6 +23,10 @@ pub struct DeviceBody {
     /// The name people know it by.
     #[schema(example = "Living room TV")]
     pub name: Option<String>,
+    /// What it is called: its name; without one, what its `User-Agent` says, or its client and the end of its
+    /// authorization's identifier.
+    #[schema(example = "gh on Linux")]
+    pub display_name: String,
     /// When it was connected.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub created_at: String,
@@ -76,12 +81,14 @@ impl DeviceBody {
     /// The device, as the one that asks with `current` sees it.
     #[must_use]
     pub fn of(device: Device, current: Option<DeviceId>) -> Self {
+        let display_name = device_labels::of(Language::English, &device, device.client_id.as_str());
         let place = device.place.unwrap_or_default();
         let DeviceDescription { name, os, hostname, client_version, metadata } = device.description;
         Self {
             current: current.is_some_and(|current| current.0 == device.id),
             id: device.id,
             name,
+            display_name,
             created_at: time(device.created_at),
             updated_at: time(device.updated_at),
             user_id: device.user_id.map(|user| user.0),

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use crate::domain::devices::overview::{ListedDevice, Overview};
 use crate::http::pages::languages::{Language, Phrase};
 use crate::http::pages::views::PageFrame;
-use crate::http::pages::{browser_names, places, words};
+use crate::http::pages::{browser_names, device_labels, places, words};
 use crate::model::device::DeviceStatus;
 use crate::model::ids::BrowserSessionId;
 use crate::model::place::Place;
@@ -173,6 +173,7 @@ impl DeviceWords {
     fn of(language: Language, listed: ListedDevice, now: DateTime<Utc>) -> Self {
         let ListedDevice { device, client, scopes } = listed;
         let app = client.map_or_else(|| device.client_id.to_string(), |client| client.name.clone());
+        let title = device_labels::of(language, &device, &app);
         let description = device.description;
         let said = [
             (language.t("consent-device-os"), description.os),
@@ -181,7 +182,7 @@ impl DeviceWords {
         ];
         Self {
             id: device.id.to_string(),
-            title: description.name.clone().unwrap_or_else(|| app.clone()),
+            title,
             name: description.name.unwrap_or_default(),
             name_error: None,
             app,

@@ -6,3 +6,5 @@ browser-on-ipad = { $browser } auf einem iPad
 browser-on-android = { $browser } unter Android
 browser-on-linux = { $browser } unter Linux
 browser-on-chromeos = { $browser } unter ChromeOS
+browser-somewhere = { $browser }
+device-label-client = { $client } ({ $id })

@@ -7,3 +7,5 @@ browser-on-ipad = { $browser } on an iPad
 browser-on-android = { $browser } on Android
 browser-on-linux = { $browser } on Linux
 browser-on-chromeos = { $browser } on ChromeOS
+browser-somewhere = { $browser }
+device-label-client = { $client } ({ $id })

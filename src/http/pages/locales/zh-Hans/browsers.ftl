@@ -6,3 +6,5 @@ browser-on-ipad = iPad 上的 { $browser }
 browser-on-android = Android 上的 { $browser }
 browser-on-linux = Linux 上的 { $browser }
 browser-on-chromeos = ChromeOS 上的 { $browser }
+browser-somewhere = { $browser }
+device-label-client = { $client }（{ $id }）
