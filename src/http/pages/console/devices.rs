@@ -91,12 +91,12 @@ pub(super) struct DeviceRow {
 }
 
 impl DeviceRow {
-    fn of(language: Language, device: Device, names: &HashMap<UserId, String>) -> Self {
+    fn of(language: Language, device: &Device, names: &HashMap<UserId, String>) -> Self {
         let known = STATUSES.into_iter().find(|(_, status)| *status == device.status);
         Self {
             id: device.id.to_string(),
             user: device.user_id.and_then(|id| names.get(&id)).cloned(),
-            name: device_labels::of(language, &device, device.client_id.as_str()),
+            name: device_labels::of(language, device, device.client_id.as_str()),
             client: device.client_id.to_string(),
             status: known.map_or("waiting", |(word, _)| word),
             address: device.ip_address.map(|address| address.to_string()),
@@ -128,7 +128,7 @@ pub(super) async fn show(
         nav: visitor.navigation(),
         newest: cursor.map(|_| wanted.address(&frame.base, None)),
         older,
-        rows: found.into_iter().map(|device| DeviceRow::of(frame.language, device, &names)).collect(),
+        rows: found.into_iter().map(|device| DeviceRow::of(frame.language, &device, &names)).collect(),
         error,
         wanted,
         frame,
@@ -187,7 +187,7 @@ pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Re
     };
     let owner: Vec<_> = device.user_id.into_iter().collect();
     let names = users::names(&app.db, visitor.tenant(), &owner).await?;
-    Ok(DeviceRow::of(visitor.browser.language, device, &names))
+    Ok(DeviceRow::of(visitor.browser.language, &device, &names))
 }
 
 pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
