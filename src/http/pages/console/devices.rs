@@ -187,7 +187,7 @@ pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Re
     };
     let owner: Vec<_> = device.user_id.into_iter().collect();
     let names = users::names(&app.db, visitor.tenant(), &owner).await?;
-    Ok(DeviceRow::of(device, &names))
+    Ok(DeviceRow::of(visitor.browser.language, device, &names))
 }
 
 pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
