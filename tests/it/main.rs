@@ -58,7 +58,6 @@ mod support;
 mod tenant_hosts;
 mod tenant_isolation;
 mod tenants;
-mod third_party_clients;
-mod third_party_javascript;
+mod third_party;
 mod trusted_proxies;
 mod webhooks;

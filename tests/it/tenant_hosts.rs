@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::api::admin::Office;
 use crate::support::device::{Proof, send};
 use crate::support::{Answer, Device, DpopKey, Person, TestServer, jwt};
-use crate::third_party_clients::carry;
+use crate::third_party::oauth2_crate::carry;
 
 const HOST: &str = "login.acme.example";
 

@@ -1,36 +1,56 @@
-//! A clock that stands still until a test moves it.
+//! A clock that stands still until a test moves it, or has it run beside programs that wait in real time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use latchkey::clock::Clock;
 
 /// The hands of a [`Clock`].
 #[derive(Clone)]
-pub struct ManualClock(Arc<AtomicI64>);
+pub struct ManualClock(Arc<Mutex<Hands>>);
+
+/// All in microseconds.
+enum Hands {
+    /// It shows this time.
+    Stand(i64),
+    /// It is so far ahead of the computer's clock.
+    Run(i64),
+}
 
 impl ManualClock {
     /// A clock that shows the present, so that libraries with clocks of their own agree.
     pub fn new() -> Self {
-        let now = Clock::system().now().timestamp_micros();
-        Self(Arc::new(AtomicI64::new(now)))
+        Self(Arc::new(Mutex::new(Hands::Stand(present()))))
     }
 
     /// Moves it by so many seconds, also backwards.
     pub fn advance(&self, seconds: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "some days in microseconds")]
-        self.0.fetch_add((seconds * 1e6) as i64, Ordering::SeqCst);
+        let step = (seconds * 1e6) as i64;
+        let (Hands::Stand(place) | Hands::Run(place)) = &mut *self.hands();
+        *place += step;
     }
 
     /// Sets it to the present, for whoever works with a clock of their own.
     pub fn catch_up(&self) {
-        self.0.store(Clock::system().now().timestamp_micros(), Ordering::SeqCst);
+        match &mut *self.hands() {
+            Hands::Stand(shown) => *shown = present(),
+            Hands::Run(ahead) => *ahead = 0,
+        }
+    }
+
+    /// Sets it to the present and has it run from now on.
+    pub fn run(&self) {
+        *self.hands() = Hands::Run(0);
     }
 
     /// What it shows.
     pub fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).expect("a time within some millennia")
+        let shown = match *self.hands() {
+            Hands::Stand(shown) => shown,
+            Hands::Run(ahead) => present() + ahead,
+        };
+        DateTime::from_timestamp_micros(shown).expect("a time within some millennia")
     }
 
     /// The clock for a server.
@@ -38,4 +58,13 @@ impl ManualClock {
         let hands = self.clone();
         Clock::from_fn(move || hands.now())
     }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The computer's time.
+fn present() -> i64 {
+    Clock::system().now().timestamp_micros()
 }

@@ -1,4 +1,4 @@
-//! Client libraries for JavaScript complete the flow as they are: the scripts of `third_party/`, run by Node.js.
+//! Client libraries for JavaScript complete the flow as they are: the scripts of `javascript/`, run by Node.js.
 //!
 //! The libraries are installed below `target` from the committed lock file. Where Node.js 20 or the package registry
 //! is missing, these tests say so and are skipped; `LATCHKEY_TEST_JAVASCRIPT=required` has them fail instead.
@@ -15,11 +15,19 @@ use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
+use super::journeys::every_ending;
+use super::{Library, Program};
 use crate::support::TestServer;
 use crate::support::patience::in_time;
 use crate::support::signer::ClientKey;
 
 const SCOPE: &str = "openid offline_access";
+
+pub(super) const LIBRARIES: &[Library] = &[
+    Library::new("openid-client", AuthMethod::None),
+    Library::new("openid-client", AuthMethod::ClientSecretBasic),
+    Library::new("openid-client", AuthMethod::ClientSecretBasic).set_to("default"),
+];
 
 /// Where scripts and libraries are, ready to run, or why they are not.
 static SCRIPTS: LazyLock<Result<PathBuf, String>> = LazyLock::new(install);
@@ -30,7 +38,7 @@ fn install() -> Result<PathBuf, String> {
     if major.is_none_or(|major| major < 20) {
         return Err(format!("Node.js 20 or newer is needed, and this is {}", version.trim()));
     }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/third_party");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/third_party/javascript");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("third-party-javascript");
     std::fs::create_dir_all(&target).map_err(|error| error.to_string())?;
     // Scripts find libraries beside themselves, and nothing is to be installed into the source tree.
@@ -77,6 +85,11 @@ fn scripts() -> Option<&'static Path> {
 #[expect(clippy::disallowed_methods, reason = "this variable is the tests' own setting")]
 fn is_required() -> bool {
     std::env::var("LATCHKEY_TEST_JAVASCRIPT").is_ok_and(|value| value == "required")
+}
+
+pub(super) fn clients() -> Option<Program> {
+    let mut node = tokio::process::Command::new("node");
+    Some(Program::start(node.arg("clients.mjs").current_dir(scripts()?)))
 }
 
 /// Runs a script to its end, telling it `told` and approving what it asks for; what it got.
@@ -154,4 +167,10 @@ async fn openid_client_and_oauth4webapi_complete_the_flow_with_dpop() {
     server.public_client("tv", SCOPE).await;
     let told = json!({"issuer": server.base, "client_id": "tv", "scope": SCOPE, "algorithm": "Ed25519"});
     assert_eq!(run(folder, "dpop.mjs", &server, told).await["flows"], 2);
+}
+
+#[tokio::test]
+async fn libraries_for_javascript_handle_every_ending_of_the_flow() {
+    let Some(program) = clients() else { return };
+    every_ending(&program, LIBRARIES).await;
 }
