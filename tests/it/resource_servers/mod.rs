@@ -1,5 +1,5 @@
-//! What a resource server does with access tokens, in three languages and with the usual library of each. The
-//! README shows the same files.
+//! What a resource server does with access tokens, in four languages and with the usual library of each. The README
+//! shows the same files.
 
 mod programs;
 mod verifier;
@@ -194,10 +194,26 @@ async fn the_verifier_in_python_takes_good_tokens_and_no_others() {
     must_be_right(&cases, &program.judge(&server.base, &cases).await);
 }
 
+#[tokio::test]
+async fn the_verifier_in_java_takes_good_tokens_and_no_others() {
+    let Some(program) = programs::java().await else { return };
+    let server = TestServer::start().await;
+    let mut cases = cases(&server).await;
+    // Its library verifies no such signatures.
+    let by_eddsa = |case: &&mut Case| case.what == "a token by EdDSA";
+    cases.iter_mut().find(by_eddsa).expect("the case is there").taken_as = None;
+    must_be_right(&cases, &program.judge(&server.base, &cases).await);
+}
+
 #[test]
 fn the_readme_shows_these_verifiers() {
     let readme = include_str!("../../../README.md");
-    for (language, file) in [("js", "verifier.mjs"), ("python", "verifier.py"), ("rust", "verifier.rs")] {
+    for (language, file) in [
+        ("js", "verifier.mjs"),
+        ("python", "verifier.py"),
+        ("java", "AccessTokenVerifier.java"),
+        ("rust", "verifier.rs"),
+    ] {
         let path = Path::new(programs::SOURCES).join(file);
         let source = std::fs::read_to_string(path).expect("the file is there");
         assert!(readme.contains(&format!("```{language}\n{source}```\n")), "{file} differs from the README");

@@ -1,19 +1,20 @@
 //! Verifiers that are programs of their own, with their libraries as their package managers bring them.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use super::{API, Case, SCOPE};
-use crate::support::programs::{PATIENCE, folder, python_environment, run};
+use crate::support::programs::{PATIENCE, folder, java_program, python_environment, run};
 
 /// Where the programs are.
 pub const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/resource_servers");
 
 /// A program that reads tokens, one a line, and says of each whether it takes it.
-pub struct Program(Vec<PathBuf>);
+pub struct Program(Vec<OsString>);
 
 impl Program {
     /// What it says of each token.
@@ -41,7 +42,7 @@ pub async fn javascript() -> Option<Program> {
     let mut install = Command::new("npm");
     install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
     run("npm", &mut install).await?;
-    Some(Program(vec!["node".into(), folder.join("verify_lines.mjs")]))
+    Some(Program(vec!["node".into(), folder.join("verify_lines.mjs").into()]))
 }
 
 /// The verifier in Python; none where there is no Python or no network to get its libraries from.
@@ -49,5 +50,12 @@ pub async fn python() -> Option<Program> {
     let files = ["requirements.txt", "verifier.py", "verify_lines.py"];
     let folder = folder("resource_servers_python", Path::new(SOURCES), &files);
     let programs = python_environment(&folder).await?;
-    Some(Program(vec![programs.join("python"), folder.join("verify_lines.py")]))
+    Some(Program(vec![programs.join("python").into(), folder.join("verify_lines.py").into()]))
+}
+
+/// The verifier in Java; none where there is no Maven or no network to get its libraries from.
+pub async fn java() -> Option<Program> {
+    let mut java = java_program("resource_servers_java", Path::new(SOURCES)).await?;
+    let command = java.arg("VerifyLines").as_std();
+    Some(Program([command.get_program()].into_iter().chain(command.get_args()).map(Into::into).collect()))
 }
