@@ -50,8 +50,10 @@ impl Asked {
             config.tokens.access_lifetime_seconds = 3_600;
         })
         .await;
+        // The clients that the document's examples name.
+        server.tv().await;
         let robot = server
-            .client("robot", SCOPE, |client| {
+            .client("photos-api", SCOPE, |client| {
                 client.auth_method = AuthMethod::ClientSecretBasic;
                 client.introspects = vec![format!("{}/api", client.client_id)];
             })

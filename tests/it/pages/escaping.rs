@@ -77,8 +77,8 @@ async fn names_of_apps_scopes_and_tenants_stay_text() {
     let app = server.client("app", "video", |client| client.name = HOSTILE.to_owned()).await;
     sqlx::query("UPDATE tenants SET name = $1").bind(HOSTILE).execute(db).await.expect("a change");
     let page = ada.open(&app.start("video").await.user_code).await;
-    // Heading and scope; the tenant in title, masthead and claim.
-    must_be_harmless(&page, 5);
+    // Heading, scope and the device's label; the tenant in title, masthead and claim.
+    must_be_harmless(&page, 6);
 }
 
 #[tokio::test]

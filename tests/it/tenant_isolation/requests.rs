@@ -223,7 +223,7 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
         }
         "v1_oauth_device_authorization_create" => {
             let foreign = format!("{}-tv", of.slug);
-            vec![form(vec![("client_id", &foreign)], Who::Nobody, Foreign::Unauthorized)]
+            vec![form(vec![("client_id", &foreign)], Who::Nobody, Foreign::Error("invalid_client"))]
         }
         "v1_oauth_device_consent_show" => {
             vec![case(format!("?user_code={code}"), Body::None, Who::User, Foreign::NotFound)]

@@ -111,7 +111,7 @@ async fn keys_are_rotated_and_removed_with_a_fresh_sign_in_only() {
     assert_eq!((by_token.status.as_u16(), by_token.error()), (403, "fresh_sign_in_required"), "{by_token:?}");
     grace.sign_in().await;
     let list = format!("{}/admin/signing-keys", office.server.base);
-    let shown = grace.browser().get(list).send().await.expect("the server answers");
+    let shown = grace.fetch(list).send().await.expect("the server answers");
     let csrf = shown.headers()["x-csrf-token"].clone();
     let remove = || {
         grace.browser().delete(format!("{}{path}", office.server.base)).header("x-csrf-token", csrf.clone())

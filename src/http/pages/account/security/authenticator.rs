@@ -108,12 +108,14 @@ pub(super) fn recovery_codes_page(
     browser: &mut Browser,
     codes: &[RecoveryCode],
 ) -> RecoveryCodesPage {
-    let (path, label) = match carried_code::entered(app, browser) {
-        Some(_) => ("/device".to_owned(), "recovery-codes-next-device"),
-        None => (destination::take(browser).unwrap_or_else(|| HERE.to_owned()), "recovery-codes-next"),
+    let waits = carried_code::entered(app, browser).is_some();
+    let path = if waits {
+        "/device".to_owned()
+    } else {
+        destination::take(browser).unwrap_or_else(|| HERE.to_owned())
     };
     let frame = browser.frame();
-    let label = frame.t(label);
+    let label = if waits { frame.t("recovery-codes-next-device") } else { frame.t("recovery-codes-next") };
     RecoveryCodesPage {
         codes: codes.iter().map(RecoveryCode::grouped).collect(),
         next: NextStep { href: format!("{}{path}", frame.base), label },
