@@ -80,7 +80,7 @@ impl FromRequest<Arc<App>> for AccessToken {
         };
         match (in_header, in_form) {
             (Some(_), Some(_)) => {
-                Err(BearerRefusal::Malformed("The access token is shown in two ways at once."))
+                Err(BearerRefusal::Malformed("The access token is sent in more than one way."))
             }
             (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
         }
@@ -109,7 +109,7 @@ pub struct BearerErrorBody {
     pub error: Option<&'static str>,
     /// A sentence for developers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "The access token is invalid, over or revoked.")]
+    #[schema(example = "The access token is invalid, expired or revoked.")]
     pub error_description: Option<&'static str>,
 }
 
@@ -188,7 +188,7 @@ impl From<TokenRefused> for Denial {
                 invalid(Scheme::Bearer, "The access token was issued for another service.")
             }
             TokenRefused::Invalid | TokenRefused::Store(_) => {
-                invalid(Scheme::Bearer, "The access token is invalid, over or revoked.")
+                invalid(Scheme::Bearer, "The access token is invalid, expired or revoked.")
             }
         };
         Self::new(StatusCode::UNAUTHORIZED, reason)

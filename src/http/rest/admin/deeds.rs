@@ -27,7 +27,7 @@ fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
     let (word, detail) = match shortfall {
         Shortfall::Enrolment => ("second_factor_required", "This needs a sign-in with a second factor."),
         Shortfall::SignIn => {
-            ("fresh_sign_in_required", "The sign-in is too old for this, or was made with too few factors.")
+            ("fresh_sign_in_required", "The sign-in is too old for this action, or lacks a second factor.")
         }
     };
     let suggested = match (shortfall, via) {

@@ -22,14 +22,17 @@ fn endangering(id: &str) -> Option<Value> {
         | "admin_delete_tenant"
         | "v1_admin_tenants_delete"
         | "v1_admin_signing_keys_remove" => Some(json!({})),
+        "v1_admin_tenants_create" => Some(json!({"slug": "burrow", "administrator": {"username": "wombat"}})),
         "v1_admin_signing_keys_rotate" => Some(json!({"at_once": true})),
         "v1_admin_devices_revoke" => Some(json!({"status": "locked", "preview": false})),
         _ => None,
     }
 }
 
+type Fields = Vec<(&'static str, String)>;
+
 /// The forms of the console that do the same as an operation.
-fn forms(user: &str) -> Vec<(&'static str, &'static str, Vec<(&'static str, String)>)> {
+fn forms(user: &str) -> Vec<(&'static str, &'static str, Fields)> {
     let of_user = |more: &[(&'static str, &str)]| {
         let id = [("id", user.to_owned())].into_iter();
         id.chain(more.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect::<Vec<_>>()

@@ -79,6 +79,10 @@ pub async fn create(
     TenantsAdmin(caller): TenantsAdmin,
     JsonBody(new): JsonBody<NewTenant>,
 ) -> Result<Response, Problem> {
+    if new.administrator.is_some() {
+        // It lets somebody in, as the creation of any user does.
+        insist(&app, &caller, Deed::Endanger)?;
+    }
     let slug = TenantSlug::parse(&new.slug);
     let slug = slug.map_err(|error| Problem::invalid_field("slug", error.to_string()))?;
     let name = tenants::fit_name(new.name.as_deref().unwrap_or(&new.slug)).map_err(problem)?;
