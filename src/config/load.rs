@@ -27,7 +27,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// An environment variable that is not read resembles a setting.
-    #[error("setting {name}: no variable of a setting; write {right}")]
+    #[error("setting {name}: not the variable of a setting; write {right}")]
     Misspelled {
         /// The variable.
         name: String,

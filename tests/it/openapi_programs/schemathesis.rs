@@ -43,6 +43,11 @@ struct Asked {
 
 impl Asked {
     async fn start() -> Self {
+        Self::by("robot").await
+    }
+
+    /// The same with a client of this identifier.
+    async fn by(client_id: &str) -> Self {
         let server = TestServer::with(|config| {
             config.rate_limits.enabled = false;
             config.registration.enabled = true;
@@ -50,10 +55,8 @@ impl Asked {
             config.tokens.access_lifetime_seconds = 3_600;
         })
         .await;
-        // The clients that the document's examples name.
-        server.tv().await;
         let robot = server
-            .client("photos-api", SCOPE, |client| {
+            .client(client_id, SCOPE, |client| {
                 client.auth_method = AuthMethod::ClientSecretBasic;
                 client.introspects = vec![format!("{}/api", client.client_id)];
             })
@@ -108,7 +111,9 @@ async fn programs_that_sign_in_are_answered_as_the_document_says() {
         "PUT /oauth/register/{client_id}",
         "DELETE /oauth/register/{client_id}",
     ];
-    let asked = Asked::start().await;
+    // The clients that the document's examples name: a resource server, and a device without a secret.
+    let asked = Asked::by("photos-api").await;
+    asked.server.tv().await;
     let token = asked.token("ada", "reader", TO_SIGN_IN).await;
     let open = [
         "--include-tag-regex=^(OAuth .*|Discovery)$",
