@@ -7,6 +7,7 @@ use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::{Client, GrantType};
 use latchkey::model::ids::ClientId;
 use latchkey::model::scope::ScopeSet;
+use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::random::Random;
 use latchkey::store::schema;
@@ -55,6 +56,8 @@ pub(crate) fn client() -> Result<Client, Fault> {
         name: "The television app".into(),
         grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
         scopes: ScopeSet::parse(SCOPE)?,
+        // Both tokens of a redemption are signed alike, as the figures say.
+        id_token_algorithm: Some(SigningAlgorithm::Es256),
         ..Client::public(DEFAULT_TENANT, ClientId::parse(CLIENT_ID)?)
     })
 }
