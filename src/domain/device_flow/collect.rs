@@ -2,14 +2,14 @@
 //! tokens are collected (RFC 8628 §3.5).
 
 use super::poll::PollRequest;
+use super::redeem;
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{audit, granting, policies, refresh};
-use crate::model::audit_event::{Action, Outcome};
+use crate::domain::{granting, policies, refresh};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::GrantType;
 use crate::model::ids::{DeviceId, TokenFamilyId};
@@ -56,14 +56,7 @@ pub(super) async fn collect(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: latest_end,
         refresh_token: Some(refresh_token),
-        audit: audit::stamp(
-            app,
-            tenant.id,
-            Action::DeviceSessionRedeemed,
-            Outcome::Success,
-            Some(origin),
-            now,
-        ),
+        audit: redeem::stamp(app, tenant, origin, now),
         origin: origin.clone(),
         at: now,
     };

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::poll::{PollRequest, unknown};
@@ -15,6 +15,7 @@ use crate::domain::token_families::{Ending, record_end, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{audit, granting, policies, refresh};
 use crate::model::audit_event::{Action, Outcome};
+use crate::model::audit_mac::EventStamp;
 use crate::model::device_session::{Approval, DeviceSession, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
@@ -169,18 +170,16 @@ async fn prepare(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
         refresh_token,
-        audit: audit::stamp(
-            app,
-            tenant.id,
-            Action::DeviceSessionRedeemed,
-            Outcome::Success,
-            Some(origin),
-            now,
-        ),
+        audit: stamp(app, tenant, origin, now),
         origin: origin.clone(),
         at: now,
     };
     Ok((tokens, redemption))
+}
+
+/// Returns a new ID for the event of a redemption, with the key for its code.
+pub(super) fn stamp(app: &App, tenant: &Tenant, origin: &RequestOrigin, at: DateTime<Utc>) -> EventStamp {
+    audit::stamp(app, tenant.id, Action::DeviceSessionRedeemed, Outcome::Success, Some(origin), at)
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the
