@@ -7,7 +7,7 @@ use crate::model::ids::RequestId;
 use crate::model::tenant::TenantSlug;
 
 /// The longest client identifier that is noted, in characters; it may be anything that somebody sent.
-const MAX_CLIENT_ID_CHARS: usize = 100;
+pub const MAX_CLIENT_ID_CHARS: usize = 100;
 
 tokio::task_local! {
     static NOTES: RefCell<Notes>;

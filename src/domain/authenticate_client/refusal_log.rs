@@ -8,9 +8,6 @@ use crate::model::jws::UnverifiedJws;
 use crate::model::tenant::Tenant;
 use crate::noted;
 
-/// The longest client identifier that is logged, in characters; it may be anything that somebody sent.
-const MAX_CLIENT_ID_CHARS: usize = 100;
-
 /// Writes one line about a client that was refused. Nothing is written when the server itself failed.
 pub(super) async fn log(app: &App, tenant: &Tenant, presented: &PresentedCredentials, error: &OAuthError) {
     let is_refusal = !matches!(error.code, ErrorCode::TemporarilyUnavailable | ErrorCode::ServerError);
@@ -69,7 +66,7 @@ fn claimed_id(presented: &PresentedCredentials) -> Option<String> {
     };
     let basic = presented.basic.as_ref().map(|(id, _)| id.clone());
     let id = basic.or_else(|| presented.client_id.clone()).or_else(of_assertion)?;
-    (!id.contains('\0')).then(|| id.chars().take(MAX_CLIENT_ID_CHARS).collect())
+    (!id.contains('\0')).then(|| id.chars().take(noted::MAX_CLIENT_ID_CHARS).collect())
 }
 
 /// The method by which it authenticates, by its registered name.
