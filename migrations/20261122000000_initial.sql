@@ -90,13 +90,13 @@ CREATE TABLE browser_sessions (
 CREATE INDEX browser_sessions_over ON browser_sessions (least(ended_at, expires_at));
 
 -- One device-authorization session: a device code and its user code (RFC 8628 §3.2).
--- The state machine is drawn in src/model/device_session.rs.
-CREATE TABLE device_sessions (
+-- The state machine is drawn in src/model/device_authorization.rs.
+CREATE TABLE device_authorizations (
     id                      uuid PRIMARY KEY,
     tenant_id               uuid NOT NULL,
     client_id               text NOT NULL,
     -- SHA-256 of the device code.
-    device_code_hash        bytea NOT NULL CONSTRAINT device_sessions_device_code_key UNIQUE,
+    device_code_hash        bytea NOT NULL CONSTRAINT device_authorizations_device_code_key UNIQUE,
     -- HMAC-SHA-256 of the user code under a key that is not in the database, and the code itself, sealed.
     user_code_mac           bytea NOT NULL,
     user_code_sealed        bytea NOT NULL,
@@ -108,7 +108,7 @@ CREATE TABLE device_sessions (
     user_agent              text,
     created_at              timestamptz NOT NULL,
     expires_at              timestamptz NOT NULL,
-    state                   text NOT NULL DEFAULT 'pending' CONSTRAINT device_sessions_state
+    state                   text NOT NULL DEFAULT 'pending' CONSTRAINT device_authorizations_state
                             CHECK (state IN ('pending', 'approved', 'denied', 'consumed')),
     -- Which browser session has the code open, and how often it was opened.
     opened_by               uuid,
@@ -126,24 +126,24 @@ CREATE TABLE device_sessions (
     poll_count              bigint NOT NULL DEFAULT 0,
     last_polled_at          timestamptz,
     interval_seconds        integer NOT NULL,
-    CONSTRAINT device_sessions_user_code_key UNIQUE (tenant_id, user_code_mac),
+    CONSTRAINT device_authorizations_user_code_key UNIQUE (tenant_id, user_code_mac),
     -- No reference to tenant and client: checking them would cost a fifth of every start. A client's sessions go
     -- with it all the same, see delete_sessions_of_client().
     FOREIGN KEY (tenant_id, decided_by_user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
-    CONSTRAINT device_sessions_approved_is_whole CHECK (
+    CONSTRAINT device_authorizations_approved_is_whole CHECK (
         state NOT IN ('approved', 'consumed')
         OR (decided_by_user_id IS NOT NULL AND granted_scopes IS NOT NULL
             AND auth_time IS NOT NULL AND amr IS NOT NULL AND decided_at IS NOT NULL)),
-    CONSTRAINT device_sessions_consumed_is_dated CHECK ((state = 'consumed') = (consumed_at IS NOT NULL))
+    CONSTRAINT device_authorizations_consumed_is_dated CHECK ((state = 'consumed') = (consumed_at IS NOT NULL))
 ) WITH (fillfactor = 80);
-CREATE INDEX device_sessions_expiry ON device_sessions (expires_at);
-CREATE INDEX device_sessions_pending_source ON device_sessions (tenant_id, client_id, ip_address, expires_at)
+CREATE INDEX device_authorizations_expiry ON device_authorizations (expires_at);
+CREATE INDEX device_authorizations_pending_source ON device_authorizations (tenant_id, client_id, ip_address, expires_at)
     WHERE state = 'pending';
-CREATE INDEX device_sessions_opened ON device_sessions (opened_by) WHERE state = 'pending' AND opened_by IS NOT NULL;
+CREATE INDEX device_authorizations_opened ON device_authorizations (opened_by) WHERE state = 'pending' AND opened_by IS NOT NULL;
 
 CREATE FUNCTION delete_sessions_of_client() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM device_sessions WHERE tenant_id = OLD.tenant_id AND client_id = OLD.client_id;
+    DELETE FROM device_authorizations WHERE tenant_id = OLD.tenant_id AND client_id = OLD.client_id;
     RETURN NULL;
 END $$;
 CREATE TRIGGER clients_delete_sessions AFTER DELETE ON clients
@@ -165,7 +165,7 @@ CREATE TABLE devices (
     user_id             uuid NOT NULL,
     client_id           text NOT NULL,
     -- The device session it came from; that row may be gone.
-    device_session_id   uuid NOT NULL,
+    device_authorization_id   uuid NOT NULL,
     name                text,
     os                  text,
     hostname            text,
@@ -189,7 +189,7 @@ CREATE TABLE token_families (
     id                  uuid PRIMARY KEY,
     tenant_id           uuid NOT NULL,
     -- One family for one redemption, ever.
-    device_session_id   uuid NOT NULL CONSTRAINT token_families_device_session_key UNIQUE,
+    device_authorization_id   uuid NOT NULL CONSTRAINT token_families_device_authorization_key UNIQUE,
     device_id           uuid NOT NULL CONSTRAINT token_families_device_key UNIQUE,
     user_id             uuid NOT NULL,
     client_id           text NOT NULL,

@@ -27,7 +27,7 @@ ALTER TABLE clients
     ADD CONSTRAINT clients_keys_by_method
         CHECK (num_nonnulls(jwks, jwks_uri) = (CASE WHEN auth_method = 'private_key_jwt' THEN 1 ELSE 0 END));
 
-ALTER TABLE device_sessions
+ALTER TABLE device_authorizations
     -- RFC 7638 thumbprint of the key that the device proved to hold when it started; only that key may go on.
     ADD COLUMN dpop_jkt     bytea,
     -- The services the device asked for (RFC 8707).
@@ -40,9 +40,9 @@ ALTER TABLE token_families
     ADD COLUMN dpop_jkt     bytea,
     -- The services its access tokens may be for; none: the tenant's default.
     ADD COLUMN resources    text[] NOT NULL DEFAULT '{}',
-    DROP CONSTRAINT token_families_device_session_key;
+    DROP CONSTRAINT token_families_device_authorization_key;
 -- One living family for one session, ever: a second one needs the first to be revoked.
-CREATE UNIQUE INDEX token_families_device_session_key ON token_families (device_session_id)
+CREATE UNIQUE INDEX token_families_device_authorization_key ON token_families (device_authorization_id)
     WHERE revoked_at IS NULL;
 CREATE INDEX token_families_user ON token_families (tenant_id, user_id) WHERE revoked_at IS NULL;
 

@@ -10,7 +10,7 @@ CREATE TABLE revoked_access_tokens (
 CREATE INDEX revoked_access_tokens_expiry ON revoked_access_tokens (expires_at);
 
 -- Approved codes that nobody has collected yet, by who approved them: they die with the account.
-CREATE INDEX device_sessions_approved_by ON device_sessions (decided_by_user_id) WHERE state = 'approved';
+CREATE INDEX device_authorizations_approved_by ON device_authorizations (decided_by_user_id) WHERE state = 'approved';
 
 -- A person's signed-in browsers and living families, to end them all. Without the tenant in front: while nothing is
 -- known of a new table, the planner takes an index that begins with it for as good as the one on the device, and then

@@ -1,5 +1,5 @@
 -- Where a request came from, as src/model/place.rs describes it, as far as files about addresses knew it then.
-ALTER TABLE device_sessions ADD COLUMN place jsonb;
+ALTER TABLE device_authorizations ADD COLUMN place jsonb;
 ALTER TABLE browser_sessions ADD COLUMN place jsonb;
 -- What devices are looked for by stands in columns of its own.
 ALTER TABLE devices

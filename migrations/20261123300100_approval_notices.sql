@@ -2,7 +2,7 @@
 -- written in the transaction that approves, so that none is lost and none tells of what did not happen.
 CREATE TABLE approval_notices (
     -- The approval it tells of, and so the one message there can be of it.
-    device_session_id   uuid PRIMARY KEY,
+    device_authorization_id   uuid PRIMARY KEY,
     tenant_id           uuid NOT NULL,
     user_id             uuid NOT NULL,
     -- SHA-256 of what the link "this was not me" carries; the thing itself, sealed, until the message is sent.

@@ -1,5 +1,5 @@
 -- What a person chose when they approved a device.
-ALTER TABLE device_sessions
+ALTER TABLE device_authorizations
     -- The name they gave it; null: the one it gave itself.
     ADD COLUMN chosen_name              text,
     -- How long the connection lasts at most, in seconds; null: as long as the policy allows.
@@ -7,9 +7,9 @@ ALTER TABLE device_sessions
     -- Whether they called it trusted.
     ADD COLUMN trusted                  boolean NOT NULL DEFAULT false;
 
-COMMENT ON COLUMN device_sessions.opened_by IS
+COMMENT ON COLUMN device_authorizations.opened_by IS
     'By what a person has the code open: their browser session, or the device whose access token acts for them.';
-COMMENT ON COLUMN device_sessions.decided_in_session_id IS
+COMMENT ON COLUMN device_authorizations.decided_in_session_id IS
     'By what the person decided: their browser session, or the device whose access token acted for them.';
 
 ALTER TABLE devices

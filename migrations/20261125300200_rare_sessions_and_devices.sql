@@ -1,7 +1,7 @@
 -- What administrators look for among many, and is rare. A client's sessions that wait for characters to be typed are
 -- found like those that were decided; those that wait for a decision have an index by source.
-DROP INDEX device_sessions_decided_of_client;
-CREATE INDEX device_sessions_decided_of_client ON device_sessions (tenant_id, client_id, state, created_at, id)
+DROP INDEX device_authorizations_decided_of_client;
+CREATE INDEX device_authorizations_decided_of_client ON device_authorizations (tenant_id, client_id, state, created_at, id)
     WHERE state IN ('confirming', 'approved', 'denied', 'consumed');
 
 -- None of these columns changes when a device renews its access, so that stays a change without indexes.

@@ -13,8 +13,8 @@ use latchkey::domain::dpop::target::Target;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::Client;
 use latchkey::model::client_authentication::CredentialPlace;
-use latchkey::model::device_session::{DeviceSession, Polling, State};
-use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::device_authorization::{DeviceAuthorization, Polling, State};
+use latchkey::model::ids::{ClientId, DeviceAuthorizationId};
 use latchkey::model::jws::UnverifiedJws;
 use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -22,7 +22,7 @@ use latchkey::model::user_code::UserCode;
 use latchkey::model::verifying_key::VerifyingKey;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
-use latchkey::store::device_sessions::memory::{
+use latchkey::store::device_authorizations::memory::{
     CountedPoll, Owner, PendingSession, PollAnswer, SessionMemory,
 };
 use latchkey::store::recent_proofs::RecentProofs;
@@ -46,8 +46,8 @@ fn later(now: DateTime<Utc>) -> DateTime<Utc> {
 #[divan::bench]
 fn poll_rule(bencher: Bencher<'_, '_>) {
     let now = Clock::system().now();
-    let session = DeviceSession {
-        id: DeviceSessionId(Random::system().uuid_v7(now)),
+    let session = DeviceAuthorization {
+        id: DeviceAuthorizationId(Random::system().uuid_v7(now)),
         tenant_id: DEFAULT_TENANT,
         client_id: tv(),
         dpop_key: None,
@@ -71,7 +71,7 @@ fn look_up(bencher: Bencher<'_, '_>, sessions: usize) {
         .map(|_| {
             let mut code = SecretHash([0; 32]);
             random.fill(&mut code.0);
-            let id = DeviceSessionId(random.uuid_v7(now));
+            let id = DeviceAuthorizationId(random.uuid_v7(now));
             let polling = Polling { interval_seconds: 5, last_polled_at: None };
             memory.remember_new(PendingSession::new(code, id, Arc::clone(&owner), later(now), polling), now);
             code

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{Config, ConfigError};
-use crate::model::device_session::MAX_CODE_LIFETIME;
+use crate::model::device_authorization::MAX_CODE_LIFETIME;
 use crate::model::scope::{BY_NAME_ONLY, ScopeSet};
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 

@@ -14,25 +14,25 @@ use crate::store::activity::{self, Grain};
 /// A device asked for a code.
 pub(super) fn count_start(app: &App, tenant: TenantId) {
     app.activity.of(tenant).start();
-    metrics::counter!("latchkey_device_sessions_started_total").increment(1);
+    metrics::counter!("latchkey_device_authorizations_started_total").increment(1);
 }
 
 /// A person approved a code.
 pub(super) fn count_approval(app: &App, tenant: TenantId) {
     app.activity.of(tenant).approval();
-    decided(Action::DeviceSessionApproved, 1);
+    decided(Action::DeviceAuthorizationApproved, 1);
 }
 
 /// So many waiting codes were refused: by a person, an administrator or a rule.
 pub(super) fn count_denials(app: &App, tenant: TenantId, count: usize) {
     if count > 0 {
         app.activity.of(tenant).denials(count as u64);
-        decided(Action::DeviceSessionDenied, count as u64);
+        decided(Action::DeviceAuthorizationDenied, count as u64);
     }
 }
 
 fn decided(action: Action, count: u64) {
-    metrics::counter!("latchkey_device_sessions_decided_total", "decision" => action.as_str())
+    metrics::counter!("latchkey_device_authorizations_decided_total", "decision" => action.as_str())
         .increment(count);
 }
 

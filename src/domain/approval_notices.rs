@@ -12,12 +12,12 @@ use crate::model::approval_notice::{
 };
 use crate::model::approver::Approver;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::ids::DeviceSessionId;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::secrets::Unsealable;
 use crate::store::{self, approval_notices, approval_notices::NewNotice};
 
 /// For what the link's token is sealed.
-fn token_context(session: DeviceSessionId) -> String {
+fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 

@@ -24,7 +24,7 @@ use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::sources;
+use crate::store::device_authorizations::sources;
 use crate::store::frozen_sources::{self, FrozenSource};
 use crate::store::source_accounts::{self, Contact, Signs, SuspectedSource};
 use crate::store::{self, token_families};

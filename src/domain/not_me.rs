@@ -17,7 +17,7 @@ use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::approval_notices::Disowned;
-use crate::store::device_sessions::decisions;
+use crate::store::device_authorizations::decisions;
 use crate::store::source_accounts::Contact;
 use crate::store::{self, approval_notices, token_families};
 
@@ -49,16 +49,16 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         _ => None,
     };
     if let Some(family) = family {
-        let details = json!({"device_session_id": session});
+        let details = json!({"device_authorization_id": session});
         let ending = Ending { actor: Actor::Anyone, reason, origin: Some(origin), details };
         record_end(app, &mut *transaction, tenant.id, family, ending).await?;
     }
     let frozen = speak_against_source(app, &mut transaction, tenant, &disowned, origin).await?;
     let event = AuditEvent {
-        action: Action::DeviceSessionDisowned,
+        action: Action::DeviceAuthorizationDisowned,
         outcome: Outcome::Success,
         actor: Actor::Anyone,
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(session.to_string()),
         origin: Some(origin),
         details: json!({"user_id": user, "token_family_id": family, "collected": code.is_none(),
@@ -74,7 +74,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         codes.tell_memory(app);
         activity::count_denials(app, tenant.id, codes.len());
     }
-    metrics::counter!("latchkey_device_sessions_disowned_total").increment(1);
+    metrics::counter!("latchkey_device_authorizations_disowned_total").increment(1);
     tracing::warn!(%session, %user, "approval disowned by email link");
     Ok(true)
 }

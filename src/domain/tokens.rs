@@ -20,7 +20,7 @@ use super::tenants;
 use crate::app::App;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::DeviceId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::scope::{OPENID, ScopeSet};

@@ -60,13 +60,13 @@ mod tests {
 
     use super::*;
     use crate::model::approval_notice::Approved;
-    use crate::model::ids::DeviceSessionId;
+    use crate::model::ids::DeviceAuthorizationId;
     use crate::model::place::Place;
     use crate::model::tenant::TenantSlug;
 
     fn notice(language: &str, name: &str) -> DueNotice {
         DueNotice {
-            session_id: DeviceSessionId(Uuid::nil()),
+            session_id: DeviceAuthorizationId(Uuid::nil()),
             tenant_slug: TenantSlug::root(),
             tenant_host: None,
             tenant_name: name.to_owned(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::ids::DeviceSessionId;
+use super::ids::DeviceAuthorizationId;
 use super::place::Place;
 use super::tenant::TenantSlug;
 use super::tenant_host::TenantHost;
@@ -37,7 +37,7 @@ pub struct Approved {
 #[derive(Debug)]
 pub struct DueNotice {
     /// The approval it tells of.
-    pub session_id: DeviceSessionId,
+    pub session_id: DeviceAuthorizationId,
     /// The tenant's name in addresses.
     pub tenant_slug: TenantSlug,
     /// The tenant's own host, if it has one.

@@ -1,7 +1,7 @@
 //! A person in front of a request, and by what the server knows them: their browser, or a program that acts for them.
 
 use super::browser_session::BrowserSession;
-use super::device_session::Authentication;
+use super::device_authorization::Authentication;
 use super::ids::ApproverId;
 use super::scope::ScopeSet;
 use super::user::User;

@@ -74,7 +74,7 @@ pub struct AuditEvent<'a> {
     pub outcome: Outcome,
     /// Who acted.
     pub actor: Actor,
-    /// The kind of thing acted on, such as `device_session`.
+    /// The kind of thing acted on, such as `device_authorization`.
     pub target_kind: &'static str,
     /// Which one.
     pub target_id: Option<String>,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::device_session::Authentication;
+use super::device_authorization::Authentication;
 use super::ids::BrowserSessionId;
 use super::place::Place;
 use super::user::User;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use unicode_script::{Script, UnicodeScript};
 use uuid::Uuid;
 
-use super::ids::{ClientId, DeviceSessionId, UserId};
+use super::ids::{ClientId, DeviceAuthorizationId, UserId};
 use super::place::Place;
 use super::version::Version;
 
@@ -51,7 +51,7 @@ pub struct Device {
     /// With what program it asked for its code.
     pub user_agent: Option<String>,
     /// The device authorization by which it came.
-    pub authorization_id: DeviceSessionId,
+    pub authorization_id: DeviceAuthorizationId,
     /// From where it asked.
     pub ip_address: Option<IpAddr>,
     /// Where that is, as far as it is known.

@@ -30,7 +30,7 @@ uuid_newtype! {
     /// By what a person opens codes and decides on them: a browser session, or a device whose access token acts.
     ApproverId,
     /// One device-authorization session: a device code and its user code.
-    DeviceSessionId,
+    DeviceAuthorizationId,
     /// A connected device.
     DeviceId,
     /// All tokens that descend from one redemption.

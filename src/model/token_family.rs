@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::bearer_secret::SecretHash;
-use super::device_session::Authentication;
+use super::device_authorization::Authentication;
 use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 use super::key_thumbprint::KeyThumbprint;
 use super::scope::ScopeSet;

@@ -14,7 +14,7 @@ pub use seal::{Sealer, Unsealable};
 use crate::model::audit_mac::Envelope;
 use crate::model::audit_seal::Mac;
 use crate::model::confirmation_code::ConfirmationCode;
-use crate::model::ids::{DeviceSessionId, TenantId};
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::model::recovery_code::RecoveryCode;
 use crate::model::tenant::TenantSlug;
 use crate::model::user::User;
@@ -79,7 +79,7 @@ impl Secrets {
 
     /// What the database knows of a confirmation code.
     #[must_use]
-    pub fn confirmation_mac(&self, session: DeviceSessionId, code: &ConfirmationCode) -> [u8; 32] {
+    pub fn confirmation_mac(&self, session: DeviceAuthorizationId, code: &ConfirmationCode) -> [u8; 32] {
         mac(&self.confirmation_code, &[session.0.as_bytes(), code.as_str().as_bytes()])
     }
 

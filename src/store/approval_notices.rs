@@ -11,7 +11,7 @@ use super::tenants::host_of;
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{ClientId, DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::tenant::TenantSlug;
 
@@ -19,7 +19,7 @@ use crate::model::tenant::TenantSlug;
 #[derive(Debug)]
 pub struct NewNotice {
     /// The approval.
-    pub session_id: DeviceSessionId,
+    pub session_id: DeviceAuthorizationId,
     /// Its tenant.
     pub tenant_id: TenantId,
     /// Who approved.
@@ -44,14 +44,14 @@ pub struct NewNotice {
 pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
     let approved = &notice.approved;
     sqlx::query!(
-        "INSERT INTO approval_notices (device_session_id, tenant_id, user_id, token_hash, token_sealed, recipient,
+        "INSERT INTO approval_notices (device_authorization_id, tenant_id, user_id, token_hash, token_sealed, recipient,
                                        language, client_id, client_name, device_name, ip_address, place, approved_at, expires_at,
                                        due_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
                  greatest($13, (SELECT max(other.due_at) FROM approval_notices other
                                 WHERE other.tenant_id = $2 AND other.recipient = $6 AND other.due_at IS NOT NULL
                                   AND other.postponed)))
-         ON CONFLICT (device_session_id) DO NOTHING",
+         ON CONFLICT (device_authorization_id) DO NOTHING",
         notice.session_id.0,
         notice.tenant_id.0,
         notice.user_id.0,
@@ -81,10 +81,10 @@ pub async fn claim_due(
     let row = sqlx::query!(
         r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $2, postponed = false
            FROM tenants t
-           WHERE t.id = n.tenant_id AND n.device_session_id = (
-               SELECT device_session_id FROM approval_notices WHERE due_at <= $1
+           WHERE t.id = n.tenant_id AND n.device_authorization_id = (
+               SELECT device_authorization_id FROM approval_notices WHERE due_at <= $1
                ORDER BY due_at, approved_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-           RETURNING n.device_session_id, t.slug, t.host, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
+           RETURNING n.device_authorization_id, t.slug, t.host, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
                      n.client_name, n.device_name, n.ip_address, n.place AS "place: Json<Place>", n.approved_at"#,
         now,
         until
@@ -92,7 +92,7 @@ pub async fn claim_due(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| DueNotice {
-        session_id: DeviceSessionId(row.device_session_id),
+        session_id: DeviceAuthorizationId(row.device_authorization_id),
         tenant_slug: TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root()),
         tenant_host: host_of(row.host.as_deref()),
         tenant_name: row.name,
@@ -113,11 +113,11 @@ pub async fn claim_due(
 /// Notes that the message was sent.
 pub async fn record_sent(
     db: impl PgExecutor<'_>,
-    session: DeviceSessionId,
+    session: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET sent_at = $2, due_at = NULL, token_sealed = NULL WHERE device_session_id = $1",
+        "UPDATE approval_notices SET sent_at = $2, due_at = NULL, token_sealed = NULL WHERE device_authorization_id = $1",
         session.0,
         now
     )
@@ -127,13 +127,17 @@ pub async fn record_sent(
 }
 
 /// Puts off a message, and all that wait for the same recipient, until then.
-pub async fn postpone(db: impl PgExecutor<'_>, session: DeviceSessionId, until: DateTime<Utc>) -> Result<()> {
+pub async fn postpone(
+    db: impl PgExecutor<'_>,
+    session: DeviceAuthorizationId,
+    until: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
         "UPDATE approval_notices n
-         SET due_at = CASE WHEN n.device_session_id = $1 THEN $2 ELSE greatest(n.due_at, $2) END,
-             postponed = n.postponed OR n.device_session_id = $1
+         SET due_at = CASE WHEN n.device_authorization_id = $1 THEN $2 ELSE greatest(n.due_at, $2) END,
+             postponed = n.postponed OR n.device_authorization_id = $1
          FROM approval_notices failed
-         WHERE failed.device_session_id = $1 AND n.tenant_id = failed.tenant_id AND n.recipient = failed.recipient
+         WHERE failed.device_authorization_id = $1 AND n.tenant_id = failed.tenant_id AND n.recipient = failed.recipient
            AND n.due_at IS NOT NULL AND n.sent_at IS NULL",
         session.0,
         until
@@ -144,9 +148,13 @@ pub async fn postpone(db: impl PgExecutor<'_>, session: DeviceSessionId, until: 
 }
 
 /// Lets a message wait until then.
-pub async fn wait(db: impl PgExecutor<'_>, session: DeviceSessionId, until: DateTime<Utc>) -> Result<()> {
+pub async fn wait(
+    db: impl PgExecutor<'_>,
+    session: DeviceAuthorizationId,
+    until: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET due_at = $2 WHERE device_session_id = $1 AND sent_at IS NULL",
+        "UPDATE approval_notices SET due_at = $2 WHERE device_authorization_id = $1 AND sent_at IS NULL",
         session.0,
         until
     )
@@ -156,9 +164,9 @@ pub async fn wait(db: impl PgExecutor<'_>, session: DeviceSessionId, until: Date
 }
 
 /// Gives a message up.
-pub async fn give_up(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Result<()> {
+pub async fn give_up(db: impl PgExecutor<'_>, session: DeviceAuthorizationId) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET due_at = NULL, token_sealed = NULL WHERE device_session_id = $1 AND sent_at IS NULL",
+        "UPDATE approval_notices SET due_at = NULL, token_sealed = NULL WHERE device_authorization_id = $1 AND sent_at IS NULL",
         session.0
     )
     .execute(db)
@@ -196,7 +204,7 @@ pub async fn find(
 #[derive(Debug)]
 pub struct Disowned {
     /// What was approved.
-    pub session_id: DeviceSessionId,
+    pub session_id: DeviceAuthorizationId,
     /// Whose approval it was.
     pub user_id: UserId,
     /// The client, if it was noted.
@@ -215,7 +223,7 @@ pub async fn disown(
     let row = sqlx::query!(
         "UPDATE approval_notices SET disowned_at = $3
          WHERE token_hash = $2 AND tenant_id = $1 AND expires_at > $3 AND disowned_at IS NULL
-         RETURNING device_session_id, user_id, client_id, ip_address",
+         RETURNING device_authorization_id, user_id, client_id, ip_address",
         tenant.0,
         &token.0[..],
         now
@@ -223,7 +231,7 @@ pub async fn disown(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| Disowned {
-        session_id: DeviceSessionId(row.device_session_id),
+        session_id: DeviceAuthorizationId(row.device_authorization_id),
         user_id: UserId(row.user_id),
         client_id: row.client_id.map(ClientId::from_known),
         ip_address: host(row.ip_address),
@@ -233,8 +241,8 @@ pub async fn disown(
 /// Deletes a batch of messages whose links died before `before`.
 pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
     let gone = sqlx::query!(
-        "DELETE FROM approval_notices WHERE device_session_id IN (
-             SELECT device_session_id FROM approval_notices WHERE expires_at < $1
+        "DELETE FROM approval_notices WHERE device_authorization_id IN (
+             SELECT device_authorization_id FROM approval_notices WHERE expires_at < $1
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
         before
     )

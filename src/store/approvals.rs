@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use sqlx::PgExecutor;
 
 use super::Result;
-use super::device_sessions::sources::ends;
+use super::device_authorizations::sources::ends;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 
@@ -56,7 +56,7 @@ pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<K
                   EXISTS (SELECT FROM token_families f
                           WHERE f.tenant_id = $1 AND f.user_id = $2 AND f.client_id = $3 AND f.revoked_at IS NULL
                             AND f.expires_at > $8) AS "has_device_of_client!",
-                  (SELECT count(*) FROM device_sessions s
+                  (SELECT count(*) FROM device_authorizations s
                    WHERE s.tenant_id = $1 AND s.client_id = $3 AND s.ip_address BETWEEN $5::inet AND $6::inet
                      AND s.state = 'pending' AND s.expires_at > $8) AS "codes_of_source!",
                   (SELECT count(*) FROM source_accounts a

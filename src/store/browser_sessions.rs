@@ -10,7 +10,7 @@ use super::users::UserRow;
 use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::{BrowserSessionId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::request_origin::RequestOrigin;
@@ -58,7 +58,7 @@ pub async fn find_live(
                 u.tokens_not_before,
                 EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id
                         AND f.confirmed_at IS NOT NULL) AS "has_second_factor!",
-                EXISTS (SELECT FROM device_sessions d WHERE d.opened_by = s.id AND d.tenant_id = s.tenant_id
+                EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = s.tenant_id
                         AND d.state = 'pending') AS "has_code_open!"
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id

@@ -4,14 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgExecutor;
 
 use super::{Result, thumbprint};
-use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::token_family::Trust;
 
 /// The trust in the device that collected the tokens of this session the last time, if it is still trusted.
-pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Result<Option<Trust>> {
+pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceAuthorizationId) -> Result<Option<Trust>> {
     let found = sqlx::query_scalar!(
         "SELECT d.trusted_jkt FROM token_families f JOIN devices d ON d.id = f.device_id
-         WHERE f.device_session_id = $1 AND f.revoked_at IS NULL AND d.trusted",
+         WHERE f.device_authorization_id = $1 AND f.revoked_at IS NULL AND d.trusted",
         session.0
     )
     .fetch_optional(db)

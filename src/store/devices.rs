@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Result, host};
 use crate::model::device::{Device, DeviceDescription, DeviceStatus};
-use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, UserId};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::version::Version;
 
@@ -28,7 +28,7 @@ pub async fn page_of_user(
     let rows = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_session_id, d.ip_address,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_authorization_id, d.ip_address,
                   d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
@@ -80,7 +80,7 @@ pub async fn find(
     let row = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_session_id, d.ip_address,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_authorization_id, d.ip_address,
                   d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
                   d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
            FROM devices d
@@ -178,7 +178,7 @@ struct DeviceRow {
     client_version: Option<String>,
     metadata: Json<Map<String, Value>>,
     user_agent: Option<String>,
-    device_session_id: Uuid,
+    device_authorization_id: Uuid,
     ip_address: Option<IpNet>,
     place: Option<Json<Place>>,
     trusted: bool,
@@ -206,7 +206,7 @@ impl DeviceRow {
                 metadata: self.metadata.0,
             },
             user_agent: self.user_agent,
-            authorization_id: DeviceSessionId(self.device_session_id),
+            authorization_id: DeviceAuthorizationId(self.device_authorization_id),
             ip_address: host(self.ip_address),
             place: self.place.map(|place| place.0),
             trusted: self.trusted,

@@ -14,7 +14,7 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod connections;
-pub mod device_sessions;
+pub mod device_authorizations;
 pub mod device_trust;
 pub mod devices;
 mod error;

@@ -7,9 +7,9 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::batches::BatchQueue;
-use super::device_sessions::polls::{self, PollQueue};
-use super::device_sessions::redemptions::{self, RedemptionQueue};
-use super::device_sessions::starts::{self, StartQueue};
+use super::device_authorizations::polls::{self, PollQueue};
+use super::device_authorizations::redemptions::{self, RedemptionQueue};
+use super::device_authorizations::starts::{self, StartQueue};
 use super::refresh_tokens::rotations::{self, RotationQueue};
 use super::refresh_tokens::{self, TokenQueue};
 

@@ -10,7 +10,7 @@ use super::batches::BatchQueue;
 use super::users::UserRow;
 use super::{Result, thumbprint};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
 use crate::model::token_family::{PresentedRefreshToken, TokenFamily, Trust};
 

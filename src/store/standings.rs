@@ -8,7 +8,7 @@ use sqlx::PgExecutor;
 use super::users::UserRow;
 use super::{Result, thumbprint};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, DeviceId, TenantId, TokenFamilyId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::scope::ScopeSet;

@@ -132,7 +132,7 @@ pub async fn raise_tokens_not_before(
 /// Erases a tenant with everything that is its own. The audit trail stays.
 pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
     let id = tenant.0;
-    sqlx::query!("DELETE FROM device_sessions WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM device_authorizations WHERE tenant_id = $1", id).execute(&mut *db).await?;
     sqlx::query!("DELETE FROM spent_user_codes WHERE tenant_id = $1", id).execute(&mut *db).await?;
     // With their families and refresh tokens.
     sqlx::query!("DELETE FROM devices WHERE tenant_id = $1", id).execute(&mut *db).await?;

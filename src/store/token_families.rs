@@ -8,9 +8,9 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::Result;
-use super::device_sessions::sources::ends;
+use super::device_authorizations::sources::ends;
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{ClientId, DeviceId, DeviceSessionId, TenantId, TokenFamilyId, UserId};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, TokenFamilyId, UserId};
 use crate::model::token_family::RevocationReason;
 
 /// Revokes a family; whether it was alive.
@@ -32,9 +32,12 @@ pub async fn revoke(
 }
 
 /// The living family that a session was redeemed for.
-pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceSessionId) -> Result<Option<TokenFamilyId>> {
+pub async fn of_session(
+    db: impl PgExecutor<'_>,
+    session: DeviceAuthorizationId,
+) -> Result<Option<TokenFamilyId>> {
     Ok(sqlx::query_scalar!(
-        "SELECT id FROM token_families WHERE device_session_id = $1 AND revoked_at IS NULL",
+        "SELECT id FROM token_families WHERE device_authorization_id = $1 AND revoked_at IS NULL",
         session.0
     )
     .fetch_optional(db)

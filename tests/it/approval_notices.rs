@@ -78,7 +78,7 @@ async fn a_person_who_was_told_of_an_approval_can_end_it_without_signing_in() {
     let page = anybody.submit(&page, "/device/not-me", &[]).await;
     assert!(page.says("The device is disconnected") && page.says("change it"), "{page:?}");
     tv.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
-    assert_eq!(server.audited("device_session.disowned", "success").await, 1);
+    assert_eq!(server.audited("device_authorization.disowned", "success").await, 1);
     assert_eq!(server.audited("token_family.revoked", "success").await, 1);
 
     // Once.
@@ -116,7 +116,7 @@ async fn an_approval_that_waits_for_its_confirmation_can_be_disowned_too() {
     server.execute(always).await;
     let page = ada.open(&tv.start("openid").await.user_code).await;
     ada.decide(&page, "approve").await;
-    let confirming = "SELECT count(*) FROM device_sessions WHERE state = 'confirming'";
+    let confirming = "SELECT count(*) FROM device_authorizations WHERE state = 'confirming'";
     assert_eq!(server.count(confirming).await, 1);
     press(&ada, &sink.next().await).await;
     assert_eq!(server.count(confirming).await, 0);

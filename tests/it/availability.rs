@@ -49,7 +49,7 @@ async fn a_device_is_asked_to_come_again_and_finds_everything_as_it_was() {
     tv.poll(&pending).await.must_be_error("authorization_pending");
     tv.poll(&approved).await.must_be_tokens();
     tv.refresh(&connected.string("refresh_token")).await.must_be_tokens();
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 3);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 3);
 }
 
 #[tokio::test]

@@ -271,7 +271,7 @@ async fn a_request_that_came_in_the_clear_is_refused_and_only_a_page_redirects()
     for path in ["/oauth/device-authorization", "/oauth/token", "/api/v1/oauth/token", "/oauth/jwks"] {
         ask(Method::POST, path, "http").await.must_be_error("invalid_request");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
     let page = ask(Method::GET, "/device", "http").await;
     assert_eq!((page.status.as_u16(), page.header("location")), (303, "https://login.example.org/device"));
     assert_eq!(ask(Method::POST, "/oauth/device-authorization", "https").await.status, 200);
@@ -312,7 +312,7 @@ async fn head_answers_like_get_without_a_body_and_changes_nothing() {
     for request in [ada.browser().head(&complete), ada.browser().get(&complete)] {
         send(request).await;
     }
-    assert_eq!(server.count("SELECT opened_count::bigint FROM device_sessions").await, 1);
+    assert_eq!(server.count("SELECT opened_count::bigint FROM device_authorizations").await, 1);
     tv.poll(&started).await.must_be_error("authorization_pending");
 }
 

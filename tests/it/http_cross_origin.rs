@@ -94,7 +94,7 @@ async fn a_browser_may_post_with_the_headers_it_needs() {
             assert!(headers.contains(header), "{headers}");
         }
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }
 
 #[tokio::test]

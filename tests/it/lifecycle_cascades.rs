@@ -146,7 +146,7 @@ async fn a_device_hears_that_its_approval_was_taken_back() {
     for base in [&replica.base, &server.base] {
         tv.at(base).poll(&started).await.must_be_error("access_denied");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'denied'").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'denied'").await, 1);
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn a_deleted_client_takes_its_codes_devices_and_tokens_along() {
         house.tv.at(base).poll(&house.uncollected).await.must_be_error("invalid_client");
     }
     assert_eq!(house.server.count("SELECT count(*) FROM devices").await, 0);
-    assert_eq!(house.server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(house.server.count("SELECT count(*) FROM device_authorizations").await, 0);
     assert_eq!(house.server.audited("client.deleted", "success").await, 1);
     let again = clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(again, Err(clients::ClientError::NoSuchClient)), "{again:?}");
@@ -415,7 +415,7 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     let audit = after.remove("audit_events").unwrap();
     for (table, rows) in after {
         // When a session was last polled, and what happened, is written later.
-        if !["device_sessions", "activity"].contains(&table.as_str()) {
+        if !["device_authorizations", "activity"].contains(&table.as_str()) {
             assert_eq!(rows, before[&table], "{table}");
         }
         assert!(!rows.contains(&id.to_string()), "{table}");

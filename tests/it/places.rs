@@ -39,7 +39,7 @@ async fn place(server: &TestServer, sql: &'static str) -> Value {
     place.unwrap_or_default()
 }
 
-const OF_SESSIONS: &str = "SELECT place FROM device_sessions";
+const OF_SESSIONS: &str = "SELECT place FROM device_authorizations";
 const OF_BROWSERS: &str = "SELECT place FROM browser_sessions";
 
 #[tokio::test]

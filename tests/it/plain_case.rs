@@ -10,7 +10,7 @@ use latchkey::model::ids::{ClientId, DeviceId, RequestId, TokenFamilyId};
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::redemptions::{self, Redemption};
+use latchkey::store::device_authorizations::redemptions::{self, Redemption};
 use latchkey::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 
 use crate::support::{Started, TestServer};
@@ -55,7 +55,7 @@ async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions:
         family_id: TokenFamilyId(app.random.uuid_v7(at)),
         expires_at: at + LONGEST,
         refresh_token: Some(new_token(app, TimeDelta::days(14), at + LONGEST).1),
-        audit: stamp(server, Action::DeviceSessionRedeemed),
+        audit: stamp(server, Action::DeviceAuthorizationRedeemed),
         origin: origin(server),
         at,
     };
@@ -125,16 +125,25 @@ async fn a_code_is_redeemed_unseen_only_when_there_is_nothing_to_judge() {
         assert!(!is_redeemed(&server, &started, otherwise.clone()).await, "{otherwise:?}");
     }
     for (change, back) in [
-        ("UPDATE device_sessions SET dpop_jkt = '\\x00'", "UPDATE device_sessions SET dpop_jkt = NULL"),
-        ("UPDATE device_sessions SET trusted = true", "UPDATE device_sessions SET trusted = false"),
-        ("UPDATE device_sessions SET state = 'denied'", "UPDATE device_sessions SET state = 'approved'"),
         (
-            "UPDATE device_sessions SET expires_at = expires_at - interval '1 day'",
-            "UPDATE device_sessions SET expires_at = expires_at + interval '1 day'",
+            "UPDATE device_authorizations SET dpop_jkt = '\\x00'",
+            "UPDATE device_authorizations SET dpop_jkt = NULL",
         ),
         (
-            "UPDATE device_sessions SET granted_scopes = '{openid}'",
-            "UPDATE device_sessions SET granted_scopes = '{openid,offline_access}'",
+            "UPDATE device_authorizations SET trusted = true",
+            "UPDATE device_authorizations SET trusted = false",
+        ),
+        (
+            "UPDATE device_authorizations SET state = 'denied'",
+            "UPDATE device_authorizations SET state = 'approved'",
+        ),
+        (
+            "UPDATE device_authorizations SET expires_at = expires_at - interval '1 day'",
+            "UPDATE device_authorizations SET expires_at = expires_at + interval '1 day'",
+        ),
+        (
+            "UPDATE device_authorizations SET granted_scopes = '{openid}'",
+            "UPDATE device_authorizations SET granted_scopes = '{openid,offline_access}'",
         ),
         ("UPDATE users SET tokens_not_before = 'infinity'", "UPDATE users SET tokens_not_before = NULL"),
         ("UPDATE users SET locked_at = now()", "UPDATE users SET locked_at = NULL"),
@@ -146,7 +155,7 @@ async fn a_code_is_redeemed_unseen_only_when_there_is_nothing_to_judge() {
         server.execute(back).await;
     }
     assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
-    server.execute("UPDATE device_sessions SET chosen_lifetime_seconds = 3600").await;
+    server.execute("UPDATE device_authorizations SET chosen_lifetime_seconds = 3600").await;
     assert!(is_redeemed(&server, &started, plain.clone()).await);
     assert!(!is_redeemed(&server, &started, plain).await, "it was used");
     let ends_in_an_hour =

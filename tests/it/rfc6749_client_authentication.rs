@@ -308,6 +308,6 @@ async fn wrong_secrets_lock_nobody_out_and_leave_nothing_behind() {
     for _ in 0..40 {
         wrong.poll(&started).await.must_be_error("invalid_client");
     }
-    assert_eq!(server.count("SELECT poll_count FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT poll_count FROM device_authorizations").await, 0);
     device.poll(&started).await.must_be_tokens();
 }

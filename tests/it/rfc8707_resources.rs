@@ -24,7 +24,7 @@ async fn with_services() -> TestServer {
 
 /// For which services the one device that asked wants tokens.
 async fn stored(server: &TestServer) -> Vec<String> {
-    let asked = "SELECT resources FROM device_sessions";
+    let asked = "SELECT resources FROM device_authorizations";
     sqlx::query_scalar(asked).fetch_one(&server.app.db).await.expect("one session")
 }
 
@@ -55,7 +55,7 @@ async fn sessions_stored_in_one_statement_keep_their_own_services() {
     let (a, b, c, d) =
         tokio::join!(tv.ask(starts[0]), tv.ask(starts[1]), tv.ask(starts[2]), tv.ask(starts[3]));
     assert!([a, b, c, d].iter().all(|answer| answer.status == 200));
-    let counts = "SELECT cardinality(resources) FROM device_sessions ORDER BY 1";
+    let counts = "SELECT cardinality(resources) FROM device_authorizations ORDER BY 1";
     let counts: Vec<i32> = sqlx::query_scalar(counts).fetch_all(&server.app.db).await.expect("four sessions");
     assert_eq!(counts, [0, 0, 1, 2]);
 }
@@ -93,7 +93,7 @@ async fn what_is_unknown_malformed_or_too_much_is_refused_and_nothing_is_stored(
     }
     let all: Vec<(&str, &str)> = many.iter().map(|uri| ("resource", uri.as_str())).collect();
     tv.ask(&all).await.must_be_error("invalid_target");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
     assert_eq!(tv.ask(&all[..10]).await.status, 200);
 }
 

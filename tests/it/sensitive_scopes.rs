@@ -44,7 +44,7 @@ async fn a_scope_for_bound_tokens_only_is_refused_at_the_start_to_a_device_witho
     let (server, till) = shop(bound_only).await;
     let refused = till.ask(&[("scope", PAY)]).await;
     refused.must_be_error("invalid_dpop_proof");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
     let (ada, key) = (server.ada().await, DpopKey::new(&server));
     let tokens = till.with_key(&key).connect_bound(&ada, PAY).await;
     assert_eq!(tokens.string("scope"), "offline_access openid payments");
@@ -86,7 +86,7 @@ async fn a_scope_that_needs_a_key_from_now_on_is_lost_by_codes_and_devices_witho
     assert_eq!(again.string("scope"), REST);
     let consent = ada.open(&pending.user_code).await;
     assert!(!consent.says("Pay in your name"), "{consent:?}");
-    let granted = "SELECT count(*) FROM token_families f JOIN device_sessions s ON s.id = f.device_session_id
+    let granted = "SELECT count(*) FROM token_families f JOIN device_authorizations s ON s.id = f.device_authorization_id
                    WHERE 'payments' = ANY (f.granted_scopes) AND s.consumed_at IS NOT NULL";
     assert_eq!(server.count(granted).await, 1, "that of the device that was connected before");
     // The key that comes with the refresh binds the token, and brings the scope back.

@@ -18,16 +18,16 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     tv.connect(&ada, "openid offline_access").await;
     server
         .execute(
-            "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+            "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                           requested_scopes, created_at, expires_at, interval_seconds, ip_address)
              SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
                     requested_scopes, created_at, expires_at, interval_seconds, inet '10.0.0.0' + n
-             FROM device_sessions, generate_series(1, 4000) AS n",
+             FROM device_authorizations, generate_series(1, 4000) AS n",
         )
         .await;
     server.person("bob", &[]).await;
     for unseen in [
-        "ALTER TABLE device_sessions SET (autovacuum_enabled = false)",
+        "ALTER TABLE device_authorizations SET (autovacuum_enabled = false)",
         "ALTER TABLE devices SET (autovacuum_enabled = false)",
         "ALTER TABLE token_families SET (autovacuum_enabled = false)",
         "ALTER TABLE refresh_tokens SET (autovacuum_enabled = false)",
@@ -37,7 +37,7 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     server.execute("ANALYZE").await;
     server
         .execute(
-            "UPDATE device_sessions s
+            "UPDATE device_authorizations s
              SET state = 'approved', decided_at = now(), granted_scopes = s.requested_scopes, auth_time = now(),
                  amr = '{pwd}', decided_by_user_id = u.id
              FROM users u WHERE s.state = 'pending' AND u.username = 'ada'",
@@ -47,16 +47,16 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     server
         .execute(
             "WITH others AS (
-                 INSERT INTO devices (id, tenant_id, user_id, client_id, device_session_id, name, declared_name, metadata,
+                 INSERT INTO devices (id, tenant_id, user_id, client_id, device_authorization_id, name, declared_name, metadata,
                                       created_at, updated_at, last_login_at, last_seen_at, expires_at)
                  SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, gen_random_uuid(), d.name, d.declared_name,
                         d.metadata, d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at
                  FROM devices d, users u, generate_series(1, 4000) WHERE u.username = 'bob'
                  RETURNING *
              ), families AS (
-                 INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id,
+                 INSERT INTO token_families (id, tenant_id, device_authorization_id, device_id, user_id, client_id,
                                              granted_scopes, auth_time, amr, resources, created_at, expires_at)
-                 SELECT gen_random_uuid(), o.tenant_id, o.device_session_id, o.id, o.user_id, o.client_id,
+                 SELECT gen_random_uuid(), o.tenant_id, o.device_authorization_id, o.id, o.user_id, o.client_id,
                         f.granted_scopes, f.auth_time, f.amr, f.resources, f.created_at, f.expires_at
                  FROM others o, token_families f
                  RETURNING *
@@ -65,7 +65,10 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
              SELECT gen_random_uuid(), tenant_id, id, sha256(id::text::bytea), created_at, expires_at FROM families",
         )
         .await;
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'approved'").await, OTHERS);
+    assert_eq!(
+        server.count("SELECT count(*) FROM device_authorizations WHERE state = 'approved'").await,
+        OTHERS
+    );
     let database = server.database.get_database().expect("a database of its own");
     let mut admin = PgConnection::connect_with(&server.database).await.expect("the database answers");
     let setting = format!("ALTER DATABASE {database} SET plan_cache_mode = {plans}");

@@ -51,7 +51,7 @@ async fn a_user_code_is_unknown_to_the_neighbour_and_stays_good() {
     ours.1.sign_in().await;
     let page = ours.1.enter(&started.user_code).await;
     assert!(!page.location.ends_with("/device/consent"), "{page:?}");
-    assert_eq!(server.count("SELECT opened_count::bigint FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT opened_count::bigint FROM device_authorizations").await, 0);
     theirs.1.approve(&started.user_code).await;
     theirs.0.poll(&started).await.must_be_tokens();
 }
@@ -180,7 +180,8 @@ async fn the_database_itself_keeps_rows_of_tenants_apart() {
     ours.0.connect(&ours.1, OFFLINE).await;
     theirs.0.connect(&theirs.1, OFFLINE).await;
     let other = "(SELECT id FROM tenants WHERE slug = 'acme')";
-    for table in ["device_sessions", "devices", "token_families", "refresh_tokens", "browser_sessions"] {
+    for table in ["device_authorizations", "devices", "token_families", "refresh_tokens", "browser_sessions"]
+    {
         let sql = format!("UPDATE {table} SET tenant_id = {other} WHERE tenant_id <> {other}");
         let moved = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&server.app.db).await;
         let error = moved.expect_err(table).into_database_error().expect("a refusal of the database");

@@ -102,7 +102,7 @@ async fn webhook(server: &TestServer, tenant: TenantId, url: &str, actions: &[&s
 #[tokio::test]
 async fn a_receiver_is_told_of_the_actions_it_asked_for_signed_and_without_codes_and_tokens() {
     let (server, mut receiver) = (server().await, Receiver::start().await);
-    let asked = ["device_session.approved", "device_session.redeemed"];
+    let asked = ["device_authorization.approved", "device_authorization.redeemed"];
     let (_, secret) = webhook(&server, DEFAULT_TENANT, &receiver.url, &asked).await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid offline_access").await;
@@ -125,7 +125,7 @@ async fn a_receiver_is_told_of_the_actions_it_asked_for_signed_and_without_codes
             assert!(!message.body.contains(secret.as_str()), "{message:?}");
         }
         let said = message.json();
-        assert_eq!(said["data"]["target_kind"], "device_session");
+        assert_eq!(said["data"]["target_kind"], "device_authorization");
         assert!(said["timestamp"].as_str().expect("a time").ends_with('Z'));
         types.push(said["type"].as_str().expect("a type").to_owned());
     }

@@ -70,7 +70,7 @@ pub(crate) async fn approved_sessions(db: &PgPool, count: usize) -> Result<Vec<S
     for batch in hashes.chunks(BATCH) {
         let codes: Vec<Vec<u8>> = batch.iter().map(|hash| hash.0.to_vec()).collect();
         sqlx::query(
-            "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+            "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                           requested_scopes, created_at, expires_at, interval_seconds, ip_address)
              SELECT gen_random_uuid(), $1, $2, code, sha256(code), code, string_to_array($3, ' '), now(),
                     now() + interval '2 hours', 5, '127.0.0.1'
@@ -97,7 +97,7 @@ pub(crate) async fn approve(db: &PgPool, codes: &[SecretHash]) -> Result<(), Fau
         let codes: Vec<Vec<u8>> = batch.iter().map(|hash| hash.0.to_vec()).collect();
         let approved = sqlx::query(
             "WITH approved AS (
-                 UPDATE device_sessions s
+                 UPDATE device_authorizations s
                  SET state = 'approved', decided_at = now(), granted_scopes = s.requested_scopes, auth_time = now(),
                      decided_by_user_id = lpad(to_hex(get_byte(s.device_code_hash, 0) * 3), 32, '0')::uuid,
                      amr = '{pwd}'

@@ -17,7 +17,7 @@ use crate::store;
 pub(super) struct CreateWebhook {
     /// Where messages go, an https address.
     url: Url,
-    /// An action of the audit trail it is told of, such as `device_session.approved`; may be repeated. All when absent.
+    /// An action of the audit trail it is told of, such as `device_authorization.approved`; may be repeated. All when absent.
     #[arg(long, value_name = "ACTION")]
     action: Vec<String>,
 }

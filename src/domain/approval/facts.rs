@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Serialize;
 
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::place::Place;
 
 /// Addresses with so many leading bits in common are in one network: an IPv4 /24, or the IPv6 /48 of a site.

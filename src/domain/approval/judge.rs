@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::facts::{Facts, KeyStanding, Proximity};
 use super::finding::{Finding, Reason, heaviest};
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::policy::approval::{ApprovalPolicy, Mode, ReverseConfirmation, Rules, Switch, Verdict};
 use crate::model::user::Role;
 

@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::client::Client;
 use crate::model::client_authentication::CredentialPlace;
-use crate::model::device_session::{Approval, Consumption, DeviceSession, Phase, Polling};
-use crate::model::ids::{ClientId, DeviceSessionId, TenantId};
+use crate::model::device_authorization::{Approval, Consumption, DeviceAuthorization, Phase, Polling};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
-use crate::store::device_sessions::memory::{CountedPoll, PendingSession, PollAnswer};
+use crate::store::device_authorizations::memory::{CountedPoll, PendingSession, PollAnswer};
 
 /// A code used again this soon after its redemption is a lost answer and no theft.
 const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
@@ -66,7 +66,12 @@ pub enum Verdict {
 
 /// The rule. A poll that comes too early never hides a decision: `slow_down` is a kind of *pending*.
 #[must_use]
-pub fn answer(session: &DeviceSession, polling: &Polling, asker: Asker<'_>, now: DateTime<Utc>) -> Verdict {
+pub fn answer(
+    session: &DeviceAuthorization,
+    polling: &Polling,
+    asker: Asker<'_>,
+    now: DateTime<Utc>,
+) -> Verdict {
     if !asker.may_poll(session.tenant_id, &session.client_id, session.dpop_key.as_ref()) {
         return Verdict::Foreign;
     }
@@ -98,13 +103,13 @@ fn again(consumption: &Consumption, proven: bool, since: TimeDelta) -> Verdict {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Known {
     Pending,
-    SlowDown { id: DeviceSessionId, raised_to: Option<u32> },
+    SlowDown { id: DeviceAuthorizationId, raised_to: Option<u32> },
     Foreign,
 }
 
 impl Known {
     /// The answer to a poll that repeats another one.
-    pub(super) const fn again(answer: PollAnswer, id: DeviceSessionId) -> Self {
+    pub(super) const fn again(answer: PollAnswer, id: DeviceAuthorizationId) -> Self {
         match answer {
             PollAnswer::Pending => Self::Pending,
             PollAnswer::SlowDown => Self::SlowDown { id, raised_to: None },
@@ -147,8 +152,8 @@ pub(super) fn answer_remembered(
 mod tests {
     use super::*;
     use crate::model::client::AuthMethod;
-    use crate::model::device_session::{Authentication, MAX_INTERVAL_SECONDS, State};
-    use crate::model::ids::{DeviceSessionId, UserId};
+    use crate::model::device_authorization::{Authentication, MAX_INTERVAL_SECONDS, State};
+    use crate::model::ids::{DeviceAuthorizationId, UserId};
     use crate::model::scope::ScopeSet;
     use crate::model::tenant::DEFAULT_TENANT;
     use uuid::Uuid;
@@ -165,9 +170,9 @@ mod tests {
         Client::public(DEFAULT_TENANT, ClientId::parse(client_id).unwrap())
     }
 
-    fn session(state: State) -> DeviceSession {
-        DeviceSession {
-            id: DeviceSessionId(Uuid::nil()),
+    fn session(state: State) -> DeviceAuthorization {
+        DeviceAuthorization {
+            id: DeviceAuthorizationId(Uuid::nil()),
             tenant_id: DEFAULT_TENANT,
             client_id: tv(),
             dpop_key: None,
@@ -208,7 +213,7 @@ mod tests {
         )
     }
 
-    fn said_to(asker: Asker<'_>, session: &DeviceSession, polling: Polling, now: i64) -> String {
+    fn said_to(asker: Asker<'_>, session: &DeviceAuthorization, polling: Polling, now: i64) -> String {
         match answer(session, &polling, asker, at(now)) {
             Verdict::SlowDown { interval_seconds } => format!("slow_down {interval_seconds}"),
             Verdict::Redeem(_) => "redeem".to_owned(),
@@ -285,7 +290,7 @@ mod tests {
         let (key, anybody) = (KeyThumbprint([1; 32]), public("tv"));
         let holder = Asker { client: &anybody, place: CredentialPlace::Body, dpop_key: Some(key) };
         for (asker, dpop_key) in [(confidential, None), (holder, Some(key))] {
-            let session = |retried| DeviceSession { dpop_key, ..session(consumed(retried)) };
+            let session = |retried| DeviceAuthorization { dpop_key, ..session(consumed(retried)) };
             let said = |retried, now| said_to(asker, &session(retried), polled(5, None), now);
             assert_eq!(said(false, 999), "justredeemed");
             assert_eq!(said(false, 1_000), "retry");
@@ -305,7 +310,7 @@ mod tests {
             let session = session(state);
             let foreign = Asker { client: &other, place: CredentialPlace::Body, dpop_key: None };
             assert_eq!(said_to(foreign, &session, polled(5, None), 700_000), "foreign");
-            let bound = DeviceSession { dpop_key: Some(key), ..session };
+            let bound = DeviceAuthorization { dpop_key: Some(key), ..session };
             for dpop_key in [None, Some(KeyThumbprint([2; 32]))] {
                 let asker = Asker { client: &own, place: CredentialPlace::Body, dpop_key };
                 assert_eq!(said_to(asker, &bound, polled(5, None), 700_000), "foreign");

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use crate::app::App;
-use crate::model::device_session::Polling;
-use crate::store::device_sessions::memory::{PendingSession, UnwrittenPolls};
-use crate::store::device_sessions::polls::{self, Written};
+use crate::model::device_authorization::Polling;
+use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
+use crate::store::device_authorizations::polls::{self, Written};
 use crate::store::{self};
 
 /// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else holds at
@@ -83,16 +83,16 @@ mod tests {
 
     use super::*;
     use crate::model::bearer_secret::SecretHash;
-    use crate::model::ids::{ClientId, DeviceSessionId};
+    use crate::model::ids::{ClientId, DeviceAuthorizationId};
     use crate::model::tenant::DEFAULT_TENANT;
-    use crate::store::device_sessions::memory::Owner;
+    use crate::store::device_authorizations::memory::Owner;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
     fn owes(before: Option<i64>, own: i64, slowed: bool) -> bool {
-        let (code, id) = (SecretHash([0; 32]), DeviceSessionId(Uuid::nil()));
+        let (code, id) = (SecretHash([0; 32]), DeviceAuthorizationId(Uuid::nil()));
         let owner = Owner {
             tenant_id: DEFAULT_TENANT,
             client_id: ClientId::parse("tv").unwrap(),

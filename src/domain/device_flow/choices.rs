@@ -10,7 +10,7 @@ use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::lifetime::Lifetime;
 use crate::model::policy::Policy;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
-use crate::store::device_sessions::decisions::ShapedGrant;
+use crate::store::device_authorizations::decisions::ShapedGrant;
 
 /// What the person may choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::device_session::{MAX_OPENINGS, Phase};
+use crate::model::device_authorization::{MAX_OPENINGS, Phase};
 use crate::model::ids::UserId;
-use crate::store::device_sessions::openings::{Holder, Opening};
+use crate::store::device_authorizations::openings::{Holder, Opening};
 
 /// How long a code stays with an account without a request of its holder.
 const CLAIM: TimeDelta = TimeDelta::minutes(2);

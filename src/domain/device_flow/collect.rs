@@ -15,7 +15,7 @@ use crate::model::client::GrantType;
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::device_sessions::redemptions::{Ground, PlainCase, Redemption};
+use crate::store::device_authorizations::redemptions::{Ground, PlainCase, Redemption};
 
 /// Hands out the tokens of a session that memory knows was decided, if its case is the plain one: of any other, and of
 /// one that was denied or collected, the statement changes nothing, and the rule has the say.
@@ -61,7 +61,7 @@ pub(super) async fn collect(
         at: now,
     };
     let Some(redeemed) = app.queues.redemptions.submit(redemption).await? else { return Ok(None) };
-    metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
+    metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
     let grant = Grant {
         tenant,
         client,

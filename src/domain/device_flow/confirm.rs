@@ -11,9 +11,9 @@ use crate::domain::tokens::IssuedTokens;
 use crate::domain::{activity, audit};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
-use crate::model::device_session::State;
+use crate::model::device_authorization::State;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::confirmations::{self, Awaited};
+use crate::store::device_authorizations::confirmations::{self, Awaited};
 
 /// What becomes of what a device sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,15 +56,15 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
         Verdict::WrongOnceTooOften => confirmations::take_back(&mut *transaction, id, now).await?,
     }
     let (action, outcome) = match verdict {
-        Verdict::Right => (Action::DeviceSessionConfirmed, Outcome::Success),
-        Verdict::Wrong { .. } => (Action::DeviceSessionConfirmed, Outcome::Refused),
-        Verdict::WrongOnceTooOften => (Action::DeviceSessionDenied, Outcome::Success),
+        Verdict::Right => (Action::DeviceAuthorizationConfirmed, Outcome::Success),
+        Verdict::Wrong { .. } => (Action::DeviceAuthorizationConfirmed, Outcome::Refused),
+        Verdict::WrongOnceTooOften => (Action::DeviceAuthorizationDenied, Outcome::Success),
     };
     let event = AuditEvent {
         action,
         outcome,
         actor: Actor::Client(client.client_id.clone()),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details: json!({"confirmation": format!("{verdict:?}")}),

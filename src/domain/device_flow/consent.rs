@@ -10,13 +10,13 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::{granting, policies};
 use crate::model::approver::Approver;
 use crate::model::client::{Client, GrantType};
-use crate::model::device_session::{CodeArrival, DeviceRequest};
-use crate::model::ids::DeviceSessionId;
+use crate::model::device_authorization::{CodeArrival, DeviceRequest};
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::resource::Resource;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
-use crate::store::device_sessions::openings;
+use crate::store::device_authorizations::openings;
 
 /// What the person is asked to agree to.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub(super) async fn consent(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
-    id: DeviceSessionId,
+    id: DeviceAuthorizationId,
 ) -> Result<Option<Consent>, OAuthError> {
     match openings::find(&app.db, tenant.id, id).await? {
         Some(request) if request.opened_by == Some(approver.id) => {

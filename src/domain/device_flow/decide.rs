@@ -16,13 +16,13 @@ use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::ConfirmationCode;
-use crate::model::device_session::CodeArrival;
-use crate::model::ids::DeviceSessionId;
+use crate::model::device_authorization::CodeArrival;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions::ShapedGrant;
-use crate::store::device_sessions::{confirmations, decisions};
+use crate::store::device_authorizations::decisions::ShapedGrant;
+use crate::store::device_authorizations::{confirmations, decisions};
 
 /// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub async fn decide(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
-    id: DeviceSessionId,
+    id: DeviceAuthorizationId,
     answer: Answer<'_>,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
@@ -142,7 +142,7 @@ pub async fn decide(
             }
             (
                 taken,
-                Action::DeviceSessionApproved,
+                Action::DeviceAuthorizationApproved,
                 json!({
                     "scopes": grant.scopes.to_vec(),
                     "client_id": client_id,
@@ -158,7 +158,7 @@ pub async fn decide(
         }
         Decision::Deny => (
             decisions::deny(&mut *transaction, id, approver, now).await?,
-            Action::DeviceSessionDenied,
+            Action::DeviceAuthorizationDenied,
             json!({"client_id": client_id}),
         ),
     };
@@ -175,7 +175,7 @@ pub async fn decide(
         action,
         outcome: Outcome::Success,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details,

@@ -6,12 +6,12 @@ use crate::app::App;
 use crate::domain::activity;
 use crate::domain::audit::{self, By};
 use crate::model::audit_event::{Action, AuditEvent, Outcome};
-use crate::model::ids::{DeviceSessionId, TenantId};
-use crate::model::session_status::SessionStatus;
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions;
-use crate::store::device_sessions::listings::{self, Listed};
+use crate::store::device_authorizations::decisions;
+use crate::store::device_authorizations::listings::{self, Listed};
 
 /// Why a session is not ended.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum EndRefused {
     NoSuchSession,
     /// It does not wait for a decision any more.
     #[error("it is {}", .0.as_str())]
-    NotPending(SessionStatus),
+    NotPending(DeviceAuthorizationStatus),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,7 +37,7 @@ impl From<sqlx::Error> for EndRefused {
 pub async fn end(
     app: &App,
     tenant: TenantId,
-    id: DeviceSessionId,
+    id: DeviceAuthorizationId,
     by: &By<'_>,
 ) -> Result<Listed, EndRefused> {
     let now = app.clock.now();
@@ -48,17 +48,17 @@ pub async fn end(
     let code = ended.ok_or_else(|| EndRefused::NotPending(session.phase(now).into()))?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;
     let event = AuditEvent {
-        action: Action::DeviceSessionDenied,
+        action: Action::DeviceAuthorizationDenied,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: by.origin,
         details: json!({
             "client_id": session.client_id.as_str(),
             "by_administrator": true,
-            "before": {"status": SessionStatus::Pending.as_str()},
-            "after": {"status": SessionStatus::Denied.as_str()},
+            "before": {"status": DeviceAuthorizationStatus::Pending.as_str()},
+            "after": {"status": DeviceAuthorizationStatus::Denied.as_str()},
         }),
     };
     audit::record(app, &mut *transaction, tenant, &event).await?;

@@ -31,12 +31,12 @@ pub mod wait;
 
 use super::oauth_error::OAuthError;
 use crate::app::App;
-use crate::model::device_session::DeviceRequest;
-use crate::model::ids::DeviceSessionId;
+use crate::model::device_authorization::DeviceRequest;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::user_code::UserCode;
 
 /// For what a user code is sealed.
-fn user_code_context(session: DeviceSessionId) -> String {
+fn user_code_context(session: DeviceAuthorizationId) -> String {
     format!("user code {session}")
 }
 

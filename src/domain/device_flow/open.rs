@@ -16,15 +16,15 @@ use crate::domain::{activity, audit, guards, sign_in};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::device_session::{CodeArrival, DeviceRequest};
-use crate::model::ids::{DeviceSessionId, UserId};
+use crate::model::device_authorization::{CodeArrival, DeviceRequest};
+use crate::model::ids::{DeviceAuthorizationId, UserId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions;
-use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::device_authorizations::decisions;
+use crate::store::device_authorizations::openings::{self, Opening};
 use crate::store::source_accounts::{self, Contact};
 
 /// Why a code does not open.
@@ -112,7 +112,7 @@ pub async fn open(
     input: &str,
     arrival: CodeArrival,
     origin: &RequestOrigin,
-) -> Result<DeviceSessionId, OpenRefused> {
+) -> Result<DeviceAuthorizationId, OpenRefused> {
     let Found { mut transaction, attempt, opening, verdict } =
         find(app, tenant, approver, input, origin).await?;
     let (id, now) = (opening.request.session.id, app.clock.now());
@@ -122,26 +122,26 @@ pub async fn open(
     };
     let mut killed = None;
     let (action, outcome) = match verdict {
-        Verdict::Open if shortfall.is_some() => (Action::DeviceSessionOpened, Outcome::Refused),
+        Verdict::Open if shortfall.is_some() => (Action::DeviceAuthorizationOpened, Outcome::Refused),
         Verdict::Open => {
             openings::record(&mut transaction, id, approver, arrival, now).await?;
             remember_contact(&mut transaction, approver.user.id, &opening.request, now).await?;
-            (Action::DeviceSessionOpened, Outcome::Success)
+            (Action::DeviceAuthorizationOpened, Outcome::Success)
         }
-        Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceSessionOpened, Outcome::Refused),
+        Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceAuthorizationOpened, Outcome::Refused),
         Verdict::Kill => {
             killed = decisions::kill(&mut *transaction, id, now).await?;
             if let Some(code) = killed {
                 announce(&mut *transaction, Announcement::Decided(code)).await?;
             }
-            (Action::DeviceSessionDenied, Outcome::Success)
+            (Action::DeviceAuthorizationDenied, Outcome::Success)
         }
     };
     let event = AuditEvent {
         action,
         outcome,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details: json!({

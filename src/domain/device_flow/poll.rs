@@ -17,8 +17,10 @@ use crate::model::client::GrantType;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::device_sessions::memory::{CountedPoll, PendingSession, PollAnswer, Remembered, Ticket};
-use crate::store::device_sessions::polls::{self, FoundSession};
+use crate::store::device_authorizations::memory::{
+    CountedPoll, PendingSession, PollAnswer, Remembered, Ticket,
+};
+use crate::store::device_authorizations::polls::{self, FoundSession};
 
 /// What a device sends (RFC 8628 §3.4).
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions;
+use crate::store::device_authorizations::decisions;
 use crate::store::source_accounts::Contact;
 
 /// Judges an approval, and insists on what the person must do first. A code that cannot be approved is denied.
@@ -146,10 +146,10 @@ async fn forbid(
         announce(&mut *transaction, Announcement::Decided(code)).await?;
     }
     let event = AuditEvent {
-        action: Action::DeviceSessionApproved,
+        action: Action::DeviceAuthorizationApproved,
         outcome: Outcome::Refused,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details: json!({"client_id": consent.client.client_id.as_str(), reason: details}),

@@ -16,13 +16,13 @@ use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{audit, granting, policies, refresh};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
-use crate::model::device_session::{Approval, DeviceSession, State};
+use crate::model::device_authorization::{Approval, DeviceAuthorization, State};
 use crate::model::ids::{DeviceId, TokenFamilyId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{RevocationReason, Trust};
-use crate::store::device_sessions::polls::FoundSession;
-use crate::store::device_sessions::redemptions::{self, Ground, Judgement, Redemption};
+use crate::store::device_authorizations::polls::FoundSession;
+use crate::store::device_authorizations::redemptions::{self, Ground, Judgement, Redemption};
 use crate::store::{device_trust, token_families};
 
 /// A device that comes for the tokens of a code.
@@ -49,7 +49,7 @@ pub async fn redeem(
 ) -> Result<IssuedTokens, OAuthError> {
     let (tokens, redemption) = prepare(app, collection, approval).await?;
     if app.queues.redemptions.submit(redemption).await?.is_some() {
-        metrics::counter!("latchkey_device_sessions_redeemed_total").increment(1);
+        metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
         return Ok(tokens);
     }
     let again = app.queues.polls.submit((collection.tenant.id, collection.found.code)).await?;
@@ -76,7 +76,7 @@ pub async fn retry(
     let mut transaction = app.begin(tenant.id).await?;
     let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
     let lost = lost.ok_or_else(unknown)?;
-    let details = json!({"device_session_id": session, "successor": redemption.family_id});
+    let details = json!({"device_authorization_id": session, "successor": redemption.family_id});
     let ending = Ending { details, ..Ending::by_client(client, reason, origin) };
     record_end(app, &mut *transaction, tenant.id, lost, ending).await?;
     let redeemed = redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await?;
@@ -84,7 +84,7 @@ pub async fn retry(
         return Err(something_changed());
     }
     transaction.commit().await?;
-    metrics::counter!("latchkey_device_sessions_retried_total").increment(1);
+    metrics::counter!("latchkey_device_authorizations_retried_total").increment(1);
     Ok(tokens)
 }
 
@@ -179,20 +179,20 @@ async fn prepare(
 
 /// Returns a new ID for the event of a redemption, with the key for its code.
 pub(super) fn stamp(app: &App, tenant: &Tenant, origin: &RequestOrigin, at: DateTime<Utc>) -> EventStamp {
-    audit::stamp(app, tenant.id, Action::DeviceSessionRedeemed, Outcome::Success, Some(origin), at)
+    audit::stamp(app, tenant.id, Action::DeviceAuthorizationRedeemed, Outcome::Success, Some(origin), at)
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the
 /// device. The tokens die.
 pub async fn revoke_replayed(
     app: &App,
-    session: &DeviceSession,
+    session: &DeviceAuthorization,
     client: &AuthenticatedClient,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     let Some(family) = token_families::of_session(&app.db, session.id).await? else { return Ok(()) };
     let ending = Ending {
-        details: json!({"device_session_id": session.id}),
+        details: json!({"device_authorization_id": session.id}),
         ..Ending::by_client(client, RevocationReason::DeviceCodeReplayed, origin)
     };
     Ok(revoke_stolen(app, session.tenant_id, family, ending).await?)

@@ -10,14 +10,14 @@ use crate::domain::campaigns::{self, EndedCodes, Testimony};
 use crate::domain::{activity, audit, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::device_session::CodeArrival;
-use crate::model::ids::DeviceSessionId;
+use crate::model::device_authorization::CodeArrival;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::store;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::sources;
+use crate::store::device_authorizations::sources;
 use crate::store::source_accounts::Contact;
 
 /// How many other codes of the source die with a reported one.
@@ -49,7 +49,7 @@ pub async fn report(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
-    id: DeviceSessionId,
+    id: DeviceAuthorizationId,
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
@@ -67,10 +67,10 @@ pub async fn report(
         frozen = campaigns::note(app, &mut transaction, tenant.id, testimony, &policy).await?;
     }
     let event = AuditEvent {
-        action: Action::DeviceSessionReported,
+        action: Action::DeviceAuthorizationReported,
         outcome: Outcome::Success,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_session",
+        target_kind: "device_authorization",
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details: json!({
@@ -91,7 +91,7 @@ pub async fn report(
         refused += codes.len();
     }
     activity::count_denials(app, tenant.id, refused);
-    metrics::counter!("latchkey_device_sessions_reported_total").increment(1);
+    metrics::counter!("latchkey_device_authorizations_reported_total").increment(1);
     tracing::warn!(session = %id, "request reported as not started by the user");
     Ok(())
 }

@@ -16,14 +16,14 @@ use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
-use crate::model::device_session::Polling;
-use crate::model::ids::DeviceSessionId;
+use crate::model::device_authorization::Polling;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::policy::approval::{ApprovalPolicy, ReverseConfirmation, Switch};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
-use crate::store::device_sessions::memory::PendingSession;
-use crate::store::device_sessions::starts::{self, NewDeviceSession, Stored};
+use crate::store::device_authorizations::memory::PendingSession;
+use crate::store::device_authorizations::starts::{self, NewDeviceAuthorization, Stored};
 
 /// How often another user code is drawn when one is taken. Even with as many live codes as a length allows, the
 /// chance of so many collisions in a row is below 10⁻²⁰.
@@ -50,7 +50,7 @@ pub struct StartRequest {
 #[derive(Debug)]
 pub struct Started {
     /// The session, for whoever administers it.
-    pub session: DeviceSessionId,
+    pub session: DeviceAuthorizationId,
     /// The code for the device.
     pub device_code: BearerSecret,
     /// The code for the person.
@@ -94,8 +94,8 @@ pub async fn start(
     let device_code = BearerSecret::generate(SecretKind::DeviceCode, &app.random);
     let length = user_code::length_for(live + 1);
     let mut user_code = UserCode::sample(length, &app.random);
-    let id = DeviceSessionId(app.random.uuid_v7(now));
-    let mut session = NewDeviceSession {
+    let id = DeviceAuthorizationId(app.random.uuid_v7(now));
+    let mut session = NewDeviceAuthorization {
         id,
         client: client.shared(),
         device_code_hash: device_code.hash(),
@@ -131,7 +131,7 @@ pub async fn start(
 }
 
 /// The polls that follow need not ask the database.
-fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
+fn remember(app: &App, session: &NewDeviceAuthorization, now: DateTime<Utc>) {
     let polling = Polling { interval_seconds: session.interval_seconds, last_polled_at: None };
     let owner = app.owners.of(&session.client);
     let code = session.device_code_hash;
@@ -142,7 +142,7 @@ fn remember(app: &App, session: &NewDeviceSession, now: DateTime<Utc>) {
 fn started(
     app: &App,
     tenant: &Tenant,
-    session: DeviceSessionId,
+    session: DeviceAuthorizationId,
     device_code: BearerSecret,
     user_code: UserCode,
     confirmation: ReverseConfirmation,

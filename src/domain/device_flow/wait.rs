@@ -16,7 +16,7 @@ use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::device_sessions::memory::{Owner, Wait};
+use crate::store::device_authorizations::memory::{Owner, Wait};
 
 /// The longest time a poll waits.
 pub const MAX_WAIT: Duration = Duration::from_mins(1);

@@ -10,10 +10,10 @@ use crate::domain::device_flow::claim::left_of_claim;
 use crate::domain::{audit, guards, sign_in};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device::{Device, DeviceStatus};
-use crate::model::device_session::{DeviceRequest, Phase};
+use crate::model::device_authorization::{DeviceRequest, Phase};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::user_code::UserCode;
-use crate::store::device_sessions::openings::{self, Opening};
+use crate::store::device_authorizations::openings::{self, Opening};
 use crate::store::devices;
 
 /// The owner's device with this identifier.

@@ -9,9 +9,9 @@ pub mod attempt_budgets;
 pub mod audit_events;
 pub mod browser_sessions;
 pub mod code_sources;
-pub mod decided_sessions;
+pub mod decided_authorizations;
 pub mod ended_devices;
-pub mod expired_sessions;
+pub mod expired_authorizations;
 pub mod half_sign_ins;
 pub mod revoked_access_tokens;
 pub mod spent_user_codes;
@@ -42,8 +42,8 @@ type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>
 
 /// Every chore.
 pub const CHORES: [Chore; 14] = [
-    expired_sessions::CHORE,
-    decided_sessions::CHORE,
+    expired_authorizations::CHORE,
+    decided_authorizations::CHORE,
     spent_user_codes::CHORE,
     ended_devices::CHORE,
     browser_sessions::CHORE,

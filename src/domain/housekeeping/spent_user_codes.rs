@@ -3,7 +3,7 @@
 use super::Chore;
 use crate::app::App;
 use crate::store;
-use crate::store::device_sessions::endings;
+use crate::store::device_authorizations::endings;
 
 /// The chore.
 pub const CHORE: Chore = Chore { name: "spent_user_codes", clear_batch: |app| Box::pin(clear(app)) };

@@ -9,7 +9,7 @@ use crate::domain::sign_in::{self, Change};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::recovery_code::RecoveryCode;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::TotpSecret;

@@ -4,7 +4,7 @@ use super::{SignInRefused, SignedIn, SigningBrowser, session};
 use crate::app::App;
 use crate::domain::second_factor::{self, SecondFactorRefused};
 use crate::model::bearer_secret::BearerSecret;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::half_sign_in::HalfSignIn;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;

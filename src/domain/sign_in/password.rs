@@ -10,7 +10,7 @@ use crate::domain::{audit, guards};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::guessing::Trier;
 use crate::model::half_sign_in::{self, HalfSignIn};
 use crate::model::ids::TenantId;

@@ -9,7 +9,7 @@ use crate::model::acr::Acr;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::BrowserSessionId;
 use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;

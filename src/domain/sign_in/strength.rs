@@ -9,7 +9,7 @@ use crate::model::acr::Acr;
 use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
 use crate::model::client::Client;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
 

@@ -14,7 +14,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::model::user::User;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::device_sessions::decisions;
+use crate::store::device_authorizations::decisions;
 use crate::store::{self, browser_sessions, token_families, users};
 
 /// Ends all that is connected in a person's name: every device, every browser, and what was approved but not yet

@@ -24,7 +24,7 @@ use crate::http::pages::{self, languages::Language, linked_codes};
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::{Caller, CallerRefused, Via};
 use crate::model::approver::Approver;
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::lifetime::Lifetime;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::device_flow::consent::Consent;
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::lifetime::Lifetime;
 use crate::model::scope::Scope;
 

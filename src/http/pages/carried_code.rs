@@ -11,7 +11,7 @@ use super::languages::Phrase;
 use super::linked_codes;
 use crate::app::App;
 use crate::domain::device_flow::consent::Consent;
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::user_code::UserCode;
 
 const PURPOSE: &str = "code";

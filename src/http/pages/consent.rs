@@ -24,7 +24,7 @@ use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, Decisi
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::browser_session::BrowserSession;
-use crate::model::ids::DeviceSessionId;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::policy::approval::Verdict;
 
 /// Shows what this browser has open. Showing changes nothing.
@@ -89,7 +89,7 @@ pub(super) async fn decide(
     };
     let approver = Approver::from(session);
     let typed = form.take("user_code");
-    let id = DeviceSessionId(id);
+    let id = DeviceAuthorizationId(id);
     let answer = Answer { decision, typed: typed.as_deref(), language: language.tag() };
     match decide::decide(&app, &browser.tenant, &approver, id, answer, &browser.origin).await {
         Ok(Decided::Done) => Ok(browser.tell(StatusCode::OK, told.tone, told.title, told.text, None)),

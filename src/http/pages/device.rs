@@ -16,7 +16,7 @@ use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::device_session::CodeArrival;
+use crate::model::device_authorization::CodeArrival;
 use crate::model::user_code::{MAX_INPUT_CHARS, UserCode};
 
 /// Shows the form. A code in the address is put into the form, and out of the address; nothing else happens to

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::browser::{self, Browser};
 use super::csrf::equal;
 use crate::app::App;
-use crate::model::device_session::{CodeArrival, MAX_CODE_LIFETIME};
+use crate::model::device_authorization::{CodeArrival, MAX_CODE_LIFETIME};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 

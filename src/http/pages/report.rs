@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::device_flow::decide::DecisionRefused;
 use crate::domain::device_flow::report;
 use crate::model::approver::Approver;
-use crate::model::ids::DeviceSessionId;
+use crate::model::ids::DeviceAuthorizationId;
 
 /// Takes the report. The form is bound to this browser, this session and this device.
 pub(super) async fn report(
@@ -32,7 +32,7 @@ pub(super) async fn report(
         &app,
         &browser.tenant,
         &Approver::from(session),
-        DeviceSessionId(id),
+        DeviceAuthorizationId(id),
         &browser.origin,
     )
     .await

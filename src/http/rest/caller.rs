@@ -28,7 +28,7 @@ use crate::model::access_token::AccessToken;
 use crate::model::acr::Acr;
 use crate::model::approver::Approver;
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ApproverId, ClientId, DeviceId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{ADMIN, ADMIN_READ, ScopeSet};

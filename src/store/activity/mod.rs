@@ -74,7 +74,7 @@ pub async fn add_expiries(db: impl PgExecutor<'_>, until: DateTime<Utc>) -> Resu
              UPDATE expiries_counted SET until = $1 FROM due
          ), expired AS (
              SELECT s.tenant_id, s.expires_at
-             FROM due JOIN device_sessions s ON s.expires_at > due.until AND s.expires_at <= $1
+             FROM due JOIN device_authorizations s ON s.expires_at > due.until AND s.expires_at <= $1
              WHERE s.state = 'pending'
          )
          INSERT INTO activity AS kept (tenant_id, minutes, begins_at, expiries)

@@ -49,7 +49,7 @@ pub async fn list(
 ) -> Result<Vec<Device>> {
     let mut query = QueryBuilder::<Postgres>::new(
         "SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version, d.metadata, d.user_agent,
-                d.device_session_id, d.ip_address,
+                d.device_authorization_id, d.ip_address,
                 d.place, d.trusted, d.locked_at, d.locked_by_administrator, d.created_at, d.updated_at,
                 d.last_login_at, d.last_seen_at, d.expires_at, d.version",
     );

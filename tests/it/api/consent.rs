@@ -79,7 +79,7 @@ async fn reading_changes_nothing_however_often() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let front_end = server.front_end(&ada).await;
     let started = tv.start("openid").await;
-    let standing = "SELECT count(*) FROM device_sessions
+    let standing = "SELECT count(*) FROM device_authorizations
                     WHERE state = 'pending' AND opened_count = 0 AND opened_by IS NULL";
     for _ in 0..12 {
         assert_eq!(front_end.read(&started.user_code).await.status, 200);
@@ -102,7 +102,7 @@ async fn a_front_end_approves_for_its_person() {
     let (_, claims) = jwt::verify(&server, &server.base, &tokens.string("access_token")).await;
     assert_eq!(claims["sub"], server.user_id("ada").await.to_string());
     assert_eq!(claims["amr"], json!(["pwd"]));
-    assert_eq!(server.audited("device_session.approved", "success").await, 2);
+    assert_eq!(server.audited("device_authorization.approved", "success").await, 2);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::support::{Device, TestServer};
 const SCOPES: &str = "openid email offline_access";
 
 async fn pending(server: &TestServer) -> i64 {
-    server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await
+    server.count("SELECT count(*) FROM device_authorizations WHERE state = 'pending'").await
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_code_that_was_passed_round_is_dead_here_too() {
     front_end.decide(&started.user_code, "approve", json!({})).await.must_be_refused(404, "invalid_request");
     let answer = tv.poll(&started).await;
     assert!(["access_denied", "authorization_pending"].contains(&answer.error()), "{answer:?}");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'approved'").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'approved'").await, 0);
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn no_choice_makes_the_grant_larger_and_a_refused_one_costs_nothing() {
         front_end.decide(&started.user_code, "approve", choice).await.must_be_error(error);
     }
     assert_eq!(
-        server.count("SELECT opened_count::bigint FROM device_sessions WHERE client_id = 'shop'").await,
+        server.count("SELECT opened_count::bigint FROM device_authorizations WHERE client_id = 'shop'").await,
         0
     );
     front_end

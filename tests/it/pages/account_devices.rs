@@ -255,15 +255,15 @@ async fn a_name_that_was_not_taken_stays_in_its_field_with_the_reason() {
 async fn connect_more(home: &Home, count: i32) {
     sqlx::query(
         "WITH more AS (
-             INSERT INTO devices (id, device_session_id, tenant_id, user_id, client_id, name, trusted, created_at, updated_at,
+             INSERT INTO devices (id, device_authorization_id, tenant_id, user_id, client_id, name, trusted, created_at, updated_at,
                                   last_login_at, last_seen_at, expires_at)
              SELECT gen_random_uuid(), gen_random_uuid(), tenant_id, user_id, client_id, 'number ' || n, false,
                     created_at - make_interval(mins => n), updated_at, last_login_at, last_seen_at, expires_at
              FROM devices, generate_series(1, $1) AS n
              RETURNING *)
-         INSERT INTO token_families (id, tenant_id, device_session_id, device_id, user_id, client_id, granted_scopes,
+         INSERT INTO token_families (id, tenant_id, device_authorization_id, device_id, user_id, client_id, granted_scopes,
                                      auth_time, amr, created_at, expires_at)
-         SELECT gen_random_uuid(), tenant_id, device_session_id, id, user_id, client_id, '{openid}', created_at,
+         SELECT gen_random_uuid(), tenant_id, device_authorization_id, id, user_id, client_id, '{openid}', created_at,
                 '{pwd}', created_at, expires_at FROM more",
     )
     .bind(count)

@@ -57,7 +57,7 @@ async fn a_form_with_a_scope_that_was_not_offered_is_asked_again_and_grants_noth
         let page = ada.submit(&consent, "/device/consent", &fields).await;
         assert_eq!(page.location, "/device/consent", "{enlarged:?} {page:?}");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'pending'").await, 1);
     ada.decide(&consent, "approve").await;
     assert_eq!(tv.poll(&started).await.string("scope"), "openid");
 }

@@ -167,7 +167,7 @@ async fn entering_a_code_needs_a_recent_sign_in_and_the_code_is_not_lost_over_it
     let page = ada.enter(&code).await;
     assert_eq!(page.location, "/sign-in");
     assert!(page.says(&code), "{page:?}");
-    assert_eq!(server.count("SELECT sum(opened_count) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT sum(opened_count) FROM device_authorizations").await, 0);
     let credentials = [("username", "ada"), ("password", ada.password.as_str())];
     assert_eq!(ada.submit(&page, "/sign-in", &credentials).await.location, "/device/consent");
 }

@@ -29,7 +29,7 @@ async fn an_approval_sent_twice_counts_once() {
     let consent = ada.open(&started.user_code).await;
     assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
     must_be_handled_already(&ada.decide(&consent, "approve").await);
-    assert_eq!(server.audited("device_session.approved", "success").await, 1);
+    assert_eq!(server.audited("device_authorization.approved", "success").await, 1);
     tv.poll(&started).await.must_be_tokens();
 }
 

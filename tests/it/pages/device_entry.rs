@@ -45,7 +45,7 @@ async fn a_foreign_letter_is_refused_and_not_silently_left_out() {
         assert_eq!(page.status, 400, "{addition}: {page:?}");
         assert!(page.says(NO_SUCH_CODE), "{page:?}");
     }
-    assert_eq!(server.count("SELECT sum(opened_count) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT sum(opened_count) FROM device_authorizations").await, 0);
     assert_eq!(ada.enter(&code).await.location, "/device/consent");
 }
 
@@ -88,7 +88,7 @@ async fn a_code_from_a_link_is_confirmed_by_the_person_before_anything_is_opened
     assert_eq!(page.location, "/device");
     assert!(page.says("Is this the code on your device’s screen?"), "{page:?}");
     assert_eq!(page.form("/device")["user_code"], started.user_code);
-    assert_eq!(server.count("SELECT sum(opened_count) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT sum(opened_count) FROM device_authorizations").await, 0);
     let page = ada.submit(&page, "/device", &[]).await;
     assert_eq!(page.location, "/device/consent");
     assert_eq!(sessions_in(&server, "pending").await, 1);

@@ -58,7 +58,7 @@ async fn a_device_cannot_hide_or_reorder_text() {
             tv.ask(&[("scope", "openid"), (field, text)]).await.must_be_error("invalid_request");
         }
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ const UNKNOWN_CODE: &str = "BBBB-BBBB";
 
 /// How many device sessions stand in this state.
 async fn sessions_in(server: &TestServer, state: &str) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM device_sessions WHERE state = $1")
+    sqlx::query_scalar("SELECT count(*) FROM device_authorizations WHERE state = $1")
         .bind(state)
         .fetch_one(&server.app.db)
         .await

@@ -38,9 +38,9 @@ async fn the_right_characters_bring_the_tokens_with_the_same_poll() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     server.clock.advance(6.0);
     confirm(&tv, &started, &shown.to_lowercase()).await.must_be_tokens();
-    assert_eq!(server.audited("device_session.confirmed", "success").await, 1);
+    assert_eq!(server.audited("device_authorization.confirmed", "success").await, 1);
     let stored = server.rows().await;
-    assert!(!stored["device_sessions"].contains(&shown), "the characters are stored");
+    assert!(!stored["device_authorizations"].contains(&shown), "the characters are stored");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn scene() -> (TestServer, Folder, Device, Person) {
 }
 
 async fn linked_by(server: &TestServer) -> i64 {
-    server.count("SELECT coalesce(sum(cardinality(linked_by)), 0)::bigint FROM device_sessions").await
+    server.count("SELECT coalesce(sum(cardinality(linked_by)), 0)::bigint FROM device_authorizations").await
 }
 
 #[tokio::test]

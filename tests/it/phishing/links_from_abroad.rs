@@ -23,7 +23,7 @@ async fn a_link_from_another_country_needs_a_new_sign_in_and_the_code_typed() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     let page = approve_typing(&ada, &consent, &started.user_code).await;
     assert!(page.says("Your device is connected"), "{page:?}");
-    let risk = &told(&server, "device_session.approved").await["risk"];
+    let risk = &told(&server, "device_authorization.approved").await["risk"];
     assert_eq!(risk["verdict"], "reauthenticate");
     assert_eq!(risk["reasons"][0]["reason"], "other_country");
     assert_eq!(risk["facts"]["arrival"], "link");
@@ -91,7 +91,7 @@ async fn who_stands_next_to_the_device_or_in_the_same_country_sees_nothing_new()
         assert!(!consent.says("risk-heading") && !consent.says("retyped-code"), "{address} {consent:?}");
         assert!(ada.decide(&consent, "approve").await.says("Your device is connected"), "{address}");
         tv.poll(&started).await.must_be_tokens();
-        assert_eq!(told(&server, "device_session.approved").await["risk"]["verdict"], "allow");
+        assert_eq!(told(&server, "device_authorization.approved").await["risk"]["verdict"], "allow");
     }
 }
 
@@ -123,7 +123,7 @@ async fn report_only_decides_as_before_and_writes_down_what_it_would_have_done()
     assert!(!consent.says(WARNING), "{consent:?}");
     assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
     tv.poll(&started).await.must_be_tokens();
-    let risk = &told(&server, "device_session.approved").await["risk"];
+    let risk = &told(&server, "device_authorization.approved").await["risk"];
     assert_eq!((&risk["verdict"], &risk["mode"]), (&"allow".into(), &"report_only".into()));
     assert_eq!(risk["reasons"][0]["verdict"], "reauthenticate");
 }

@@ -22,7 +22,7 @@ async fn a_report_of_ones_own_code_ends_no_code_of_other_people() {
     for other in &others {
         tv.poll(other).await.must_be_error("authorization_pending");
     }
-    let told = told(&server, "device_session.reported").await;
+    let told = told(&server, "device_authorization.reported").await;
     assert_eq!((&told["siblings_ended"], &told["source"]), (&json!(0), &json!(format!("{PARIS}/32"))));
     assert_eq!(report(&mallory, &consent).await.status, 409);
 }
@@ -38,7 +38,7 @@ async fn a_report_ends_codes_with_the_same_key_or_linked_to_the_same_account() {
     let of_another_client = radio.with_key(keyed.key.as_ref().expect("a key")).start("openid").await;
     report(&ada, &open_by_link(&ada, &hers).await).await;
     keyed.poll(&same_key).await.must_be_error("access_denied");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await, 2);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'pending'").await, 2);
     assert_ne!(other_key.user_code, of_another_client.user_code);
 
     let ask = async || {
@@ -58,9 +58,9 @@ async fn a_report_ends_codes_with_the_same_key_or_linked_to_the_same_account() {
     open(&ada, &kit[0]).await;
     open(&bob, &kit[1]).await;
     report(&ada, &open(&ada, &kit[2]).await).await;
-    let told = told(&server, "device_session.reported").await;
+    let told = told(&server, "device_authorization.reported").await;
     assert_eq!(told["siblings_ended"], 1);
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'pending'").await, 4);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'pending'").await, 4);
 }
 
 #[tokio::test]

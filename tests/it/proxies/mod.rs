@@ -100,7 +100,7 @@ async fn must_forward(program: &str, block: &str, set_up: impl FnOnce(&Path, &st
     let answer = send(request.form(&[("client_id", "tv"), ("scope", "openid")])).await;
     assert_eq!(answer.status, 200, "{program}: {answer:?}");
     assert_eq!(answer.string("verification_uri"), format!("https://{HOST}/device"), "{program}");
-    let seen: Vec<String> = sqlx::query_scalar("SELECT host(ip_address) FROM device_sessions")
+    let seen: Vec<String> = sqlx::query_scalar("SELECT host(ip_address) FROM device_authorizations")
         .fetch_all(&server.app.db)
         .await
         .expect("the addresses of devices");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use latchkey::config::Coherence;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::memory::{Owner, PendingSession, Remembered};
+use latchkey::store::device_authorizations::memory::{Owner, PendingSession, Remembered};
 use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use latchkey::domain::audit_trail::seal::seal_waiting;
 use latchkey::domain::housekeeping::{
-    Chore, attempt_budgets, audit_events, browser_sessions, decided_sessions, ended_devices,
-    expired_sessions, spent_user_codes,
+    Chore, attempt_budgets, audit_events, browser_sessions, decided_authorizations, ended_devices,
+    expired_authorizations, spent_user_codes,
 };
 
 use latchkey::model::bearer_secret::SecretHash;
-use latchkey::model::device_session::Polling;
-use latchkey::model::ids::{ClientId, DeviceSessionId};
+use latchkey::model::device_authorization::Polling;
+use latchkey::model::ids::{ClientId, DeviceAuthorizationId};
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::memory::{Owner, PendingSession};
+use latchkey::store::device_authorizations::memory::{Owner, PendingSession};
 use uuid::Uuid;
 
 use crate::support::TestServer;
@@ -39,13 +39,15 @@ async fn expired_codes_stay_one_lifetime_and_go_once() {
         codes.push(tv.start("openid").await);
     }
     first.clock.advance(1_199.0);
-    assert_eq!(clear(&first, expired_sessions::CHORE).await, 0);
+    assert_eq!(clear(&first, expired_authorizations::CHORE).await, 0);
     tv.poll(&codes[0]).await.must_be_error("expired_token");
     first.clock.advance(2.0);
-    let (ours, theirs) =
-        tokio::join!(clear(&first, expired_sessions::CHORE), clear(&second, expired_sessions::CHORE));
+    let (ours, theirs) = tokio::join!(
+        clear(&first, expired_authorizations::CHORE),
+        clear(&second, expired_authorizations::CHORE)
+    );
     assert_eq!(ours + theirs, 10);
-    assert_eq!(first.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(first.count("SELECT count(*) FROM device_authorizations").await, 0);
     tv.poll(&codes[0]).await.must_be_error("invalid_grant");
 }
 
@@ -57,11 +59,11 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     let tv = server.tv().await;
     tv.start("openid").await;
     sqlx::query(
-        "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+        "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       created_at, expires_at, interval_seconds)
          SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
                 created_at, expires_at, 5
-         FROM device_sessions, generate_series(1, $1) AS n",
+         FROM device_authorizations, generate_series(1, $1) AS n",
     )
     .bind(i32::try_from(CROWD).unwrap())
     .execute(&server.app.db)
@@ -74,7 +76,7 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     });
     let expires_at = server.clock.now() + TimeDelta::minutes(10);
     for number in 1..=CROWD {
-        let (code, id) = (SecretHash::of(&number.to_string()), DeviceSessionId(Uuid::nil()));
+        let (code, id) = (SecretHash::of(&number.to_string()), DeviceAuthorizationId(Uuid::nil()));
         let polling = Polling { interval_seconds: 5, last_polled_at: None };
         let session = PendingSession::new(code, id, Arc::clone(&owner), expires_at, polling);
         server.app.sessions.remember_new(session, server.clock.now());
@@ -90,7 +92,7 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     loop {
         let forgotten = server.app.sessions.take_due(server.clock.now(), 2_000).looked_at;
         assert!(forgotten <= 2_016, "{forgotten}");
-        let deleted = expired_sessions::CHORE.clear_batch(&housekeeper.app).await.unwrap();
+        let deleted = expired_authorizations::CHORE.clear_batch(&housekeeper.app).await.unwrap();
         assert!(deleted <= 1_000, "{deleted}");
         if deleted == 0 && forgotten == 0 {
             break;
@@ -101,7 +103,7 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     }
     assert_eq!(gone, u64::from(CROWD) + 1);
     assert!(batches >= 50, "{batches}");
-    assert_eq!(housekeeper.count("SELECT count(*) FROM device_sessions").await, 1);
+    assert_eq!(housekeeper.count("SELECT count(*) FROM device_authorizations").await, 1);
     assert_eq!(server.app.sessions.len(), 1);
 }
 
@@ -111,7 +113,7 @@ async fn a_user_code_rests_for_a_day() {
     let tv = server.tv().await;
     tv.start("openid").await;
     server.clock.advance(1_201.0);
-    clear(&server, expired_sessions::CHORE).await;
+    clear(&server, expired_authorizations::CHORE).await;
     assert_eq!(server.count("SELECT count(*) FROM spent_user_codes").await, 1);
     server.clock.advance(86_399.0);
     assert_eq!(clear(&server, spent_user_codes::CHORE).await, 0);
@@ -126,9 +128,9 @@ async fn decided_sessions_are_history_for_a_month() {
     let started = tv.start("openid").await;
     ada.deny(&started.user_code).await;
     server.clock.advance(86_400.0 * 30.0);
-    assert_eq!(clear(&server, decided_sessions::CHORE).await, 0);
+    assert_eq!(clear(&server, decided_authorizations::CHORE).await, 0);
     server.clock.advance(601.0);
-    assert_eq!(clear(&server, decided_sessions::CHORE).await, 1);
+    assert_eq!(clear(&server, decided_authorizations::CHORE).await, 1);
 }
 
 #[tokio::test]

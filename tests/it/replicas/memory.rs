@@ -6,7 +6,7 @@ use latchkey::domain::device_flow::bookkeeping::reread_due;
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::random::Random;
-use latchkey::store::device_sessions::pending_counts::PendingCounts;
+use latchkey::store::device_authorizations::pending_counts::PendingCounts;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::clock::ManualClock;
@@ -76,7 +76,7 @@ async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     let mut admin = PgConnection::connect_with(&server.database).await.unwrap();
-    sqlx::query("UPDATE device_sessions SET state = 'denied', decided_at = now()")
+    sqlx::query("UPDATE device_authorizations SET state = 'denied', decided_at = now()")
         .execute(&mut admin)
         .await
         .unwrap();

@@ -2,9 +2,9 @@
 
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use latchkey::model::bearer_secret::SecretHash;
-use latchkey::model::ids::DeviceSessionId;
-use latchkey::store::device_sessions::memory::UnwrittenPolls;
-use latchkey::store::device_sessions::polls;
+use latchkey::model::ids::DeviceAuthorizationId;
+use latchkey::store::device_authorizations::memory::UnwrittenPolls;
+use latchkey::store::device_authorizations::polls;
 
 use crate::support::patience::in_time;
 use crate::support::{TestServer, until};
@@ -65,7 +65,7 @@ async fn early_polls_that_alternate_between_servers_are_noticed() {
             for server in [&first, &second] {
                 write_polls(&server.app, 1_000).await.unwrap();
             }
-            first.count("SELECT poll_count FROM device_sessions").await == 2 + slipped
+            first.count("SELECT poll_count FROM device_authorizations").await == 2 + slipped
         })
         .await;
         first.clock.advance(3.0);
@@ -83,7 +83,7 @@ async fn polls_are_counted_across_servers() {
         device.poll(&started).await.must_be_error("authorization_pending");
         first.clock.advance(20.0);
     }
-    while first.count("SELECT poll_count FROM device_sessions").await != 3 {
+    while first.count("SELECT poll_count FROM device_authorizations").await != 3 {
         for server in [&first, &second] {
             write_polls(&server.app, 1_000).await.unwrap();
         }
@@ -95,10 +95,11 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     let server = TestServer::start().await;
     server.tv().await.start("openid").await;
     let mut holder = server.app.db.begin().await.unwrap();
-    let held = sqlx::query_scalar("SELECT id FROM device_sessions FOR UPDATE").fetch_one(&mut *holder).await;
+    let held =
+        sqlx::query_scalar("SELECT id FROM device_authorizations FOR UPDATE").fetch_one(&mut *holder).await;
     let polls = UnwrittenPolls {
         code: SecretHash([7; 32]),
-        id: DeviceSessionId(held.unwrap()),
+        id: DeviceAuthorizationId(held.unwrap()),
         polls: 3,
         last_polled_at: server.clock.now(),
         interval_seconds: 5,
@@ -111,7 +112,7 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     assert_eq!(written().await, 0);
     holder.commit().await.unwrap();
     assert_eq!(written().await, 1);
-    assert_eq!(server.count("SELECT poll_count FROM device_sessions").await, 3);
+    assert_eq!(server.count("SELECT poll_count FROM device_authorizations").await, 3);
 }
 
 #[tokio::test]
@@ -120,7 +121,7 @@ async fn who_writes_polls_of_a_session_that_was_erased_finds_out() {
     let tv = server.tv().await;
     let started = tv.start("openid").await;
     // Without a word to anybody.
-    server.execute("DELETE FROM device_sessions").await;
+    server.execute("DELETE FROM device_authorizations").await;
     tv.poll(&started).await.must_be_error("authorization_pending");
     until("the code is known to be gone", async || {
         write_polls(&server.app, 1_000).await.unwrap();

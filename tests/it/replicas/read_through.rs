@@ -5,8 +5,8 @@ use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
 use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::memory::UnwrittenPolls;
-use latchkey::store::device_sessions::polls;
+use latchkey::store::device_authorizations::memory::UnwrittenPolls;
+use latchkey::store::device_authorizations::polls;
 
 use crate::support::TestServer;
 

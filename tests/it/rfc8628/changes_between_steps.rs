@@ -87,7 +87,7 @@ async fn nothing_comes_of_a_change_before_the_decision() {
         change.make(&server).await;
         let page = ada.decide(&consent, "approve").await;
         assert!(!page.says("Your device is connected"), "{change:?} {page:?}");
-        assert_eq!(server.audited("device_session.approved", "success").await, 0, "{change:?}");
+        assert_eq!(server.audited("device_authorization.approved", "success").await, 0, "{change:?}");
         must_get_nothing(&server, &tv, &started, change).await;
     }
 }
@@ -99,6 +99,6 @@ async fn nothing_comes_of_a_change_before_the_tokens_are_collected() {
         ada.approve(&started.user_code).await;
         change.make(&server).await;
         must_get_nothing(&server, &tv, &started, change).await;
-        assert_eq!(server.audited("device_session.redeemed", "success").await, 0, "{change:?}");
+        assert_eq!(server.audited("device_authorization.redeemed", "success").await, 0, "{change:?}");
     }
 }

@@ -11,7 +11,7 @@ async fn a_redemption_that_cannot_be_audited_does_not_happen_and_can_be_tried_ag
     let started = tv.start("openid offline_access").await;
     ada.approve(&started.user_code).await;
     server
-        .execute("ALTER TABLE audit_events ADD CONSTRAINT broken CHECK (action <> 'device_session.redeemed')")
+        .execute("ALTER TABLE audit_events ADD CONSTRAINT broken CHECK (action <> 'device_authorization.redeemed')")
         .await;
     let answer = tv.poll(&started).await;
     assert_eq!(answer.status, 500, "{answer:?}");
@@ -68,7 +68,7 @@ async fn a_code_used_again_after_its_session_was_cleared_away_is_unknown() {
     let started = tv.start("openid offline_access").await;
     ada.approve(&started.user_code).await;
     let tokens = tv.poll(&started).await;
-    server.execute("DELETE FROM device_sessions").await;
+    server.execute("DELETE FROM device_authorizations").await;
     server.clock.advance(60.0);
     tv.poll(&started).await.must_be_error("invalid_grant");
     tv.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
@@ -81,11 +81,13 @@ async fn the_audit_trail_has_one_line_for_each_step_with_the_request_that_took_i
     let started = tv.start("openid").await;
     ada.approve(&started.user_code).await;
     let tokens = tv.poll(&started).await;
-    for action in ["device_session.opened", "device_session.approved", "device_session.redeemed"] {
+    for action in
+        ["device_authorization.opened", "device_authorization.approved", "device_authorization.redeemed"]
+    {
         assert_eq!(server.audited(action, "success").await, 1, "{action}");
     }
     let request_id: String = sqlx::query_scalar(
-        "SELECT request_id::text FROM audit_events WHERE action = 'device_session.redeemed'",
+        "SELECT request_id::text FROM audit_events WHERE action = 'device_authorization.redeemed'",
     )
     .fetch_one(&server.app.db)
     .await

@@ -38,7 +38,7 @@ async fn of_a_hundred_polls_at_once_one_gets_the_tokens() {
     let winner = the_winner(poll_at_once(std::slice::from_ref(&tv), &started).await);
     assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
     assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
-    assert_eq!(server.audited("device_session.redeemed", "success").await, 1);
+    assert_eq!(server.audited("device_authorization.redeemed", "success").await, 1);
     // The losers have not spoilt what the winner holds.
     tv.refresh(&winner.must_be_tokens().string("refresh_token")).await.must_be_tokens();
 }
@@ -106,8 +106,8 @@ async fn yes_and_no_at_once_make_one_decision() {
         }
         server.clock.advance(60.0);
     }
-    let decided = server.audited("device_session.approved", "success").await
-        + server.audited("device_session.denied", "success").await;
+    let decided = server.audited("device_authorization.approved", "success").await
+        + server.audited("device_authorization.denied", "success").await;
     assert_eq!(decided, 5);
 }
 

@@ -31,7 +31,7 @@ async fn a_client_that_proves_itself_collects_once_more_and_the_first_tokens_die
     device.refresh(&lost).await.must_be_error("invalid_grant");
     assert_eq!(server.count(TAKEN_BACK).await, 1);
     assert_eq!(server.count("SELECT count(*) FROM token_families WHERE revoked_at IS NULL").await, 1);
-    assert_eq!(server.audited("device_session.redeemed", "success").await, 2);
+    assert_eq!(server.audited("device_authorization.redeemed", "success").await, 2);
     assert_eq!(server.audited("token_family.revoked", "success").await, 1);
     // Once is enough.
     server.clock.advance(5.0);
@@ -74,7 +74,7 @@ async fn what_was_revoked_meanwhile_is_not_handed_out_again() {
     server.clock.advance(5.0);
     device.poll(&started).await.must_be_error("invalid_grant");
     assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state = 'consumed'").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state = 'consumed'").await, 1);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use crate::support::device::send;
 use crate::support::{Answer, TestServer};
 
-const ROWS: &str = "SELECT count(*) FROM device_sessions";
+const ROWS: &str = "SELECT count(*) FROM device_authorizations";
 
 #[track_caller]
 fn must_be_too_many(answer: &Answer) {

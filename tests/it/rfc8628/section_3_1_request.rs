@@ -18,7 +18,7 @@ async fn a_public_client_asks_with_its_identifier_in_a_body_of_any_type() {
         assert_eq!(answer.status, 200, "{body:?} {answer:?}");
         assert!(answer.json["device_code"].is_string(), "{body:?} {answer:?}");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE client_id = 'tv'").await, 3);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE client_id = 'tv'").await, 3);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_confidential_client_must_prove_itself_to_get_codes() {
         device.with_proof(wrong).ask(&[]).await.must_be_error("invalid_client");
         device.start("openid").await;
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 2);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 2);
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_client_without_the_device_grant_gets_no_codes() {
     };
     let device = server.client("renewer", "openid", grants).await;
     device.ask(&[]).await.must_be_error("unauthorized_client");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_scope_the_client_can_never_get_is_refused_before_anybody_is_asked() {
     for scope in ["openid nonsense", "billing", "OpenID", "openid billing"] {
         device.ask(&[("scope", scope)]).await.must_be_error("invalid_scope");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }
 
 #[tokio::test]
@@ -193,5 +193,5 @@ async fn a_description_that_cannot_be_shown_or_stored_is_refused() {
     ] {
         tv.ask(&[(name, value)]).await.must_be_error("invalid_request");
     }
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }

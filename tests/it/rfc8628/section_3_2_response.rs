@@ -94,7 +94,7 @@ async fn both_codes_die_together() {
     ada.sign_in().await;
     let page = ada.enter(&started.user_code).await;
     assert!(!page.location.ends_with("/device/consent"), "{page:?}");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE opened_count > 0").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE opened_count > 0").await, 0);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_used_user_code_is_not_issued_again_while_its_session_is_kept() {
     let answer = tv.ask(&[]).await;
     assert_eq!(answer.status, 500, "{answer:?}");
     assert_eq!(answer.error(), "server_error");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 1);
 }
 
 #[tokio::test]
@@ -149,11 +149,11 @@ async fn codes_become_longer_while_many_are_waiting() {
     // RFC 8628 §5.1: 1 000 guesses at 257 codes of 8 characters would hit one more often than once in 100 000.
     server
         .execute(
-            "INSERT INTO device_sessions (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
+            "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                           created_at, expires_at, interval_seconds)
              SELECT gen_random_uuid(), tenant_id, client_id, sha256(n::text::bytea), sha256(n::text::bytea), '',
                     created_at, created_at + interval '10 minutes', 5
-             FROM device_sessions, generate_series(1, 256) AS n",
+             FROM device_authorizations, generate_series(1, 256) AS n",
         )
         .await;
     server.clock.advance(3.0);

@@ -58,7 +58,8 @@ async fn a_poll_that_is_sent_again_with_another_authentication_is_not_counted() 
                 body.poll(&started).await.must_be_error("authorization_pending");
                 server.clock.advance(3.5);
             }
-            let count = "SELECT poll_count FROM device_sessions ORDER BY created_at DESC, id DESC LIMIT 1";
+            let count =
+                "SELECT poll_count FROM device_authorizations ORDER BY created_at DESC, id DESC LIMIT 1";
             until("the polls are written", async || {
                 write_polls(&server.app, 1_000).await.expect("the database answers");
                 server.count(count).await >= 5
@@ -148,7 +149,7 @@ async fn of_many_polls_at_once_one_is_pending_and_the_others_are_too_fast() {
     assert_eq!(words.iter().filter(|word| *word == "authorization_pending").count(), 1, "{words:?}");
     assert_eq!(words.iter().filter(|word| *word == "slow_down").count(), 29, "{words:?}");
     while write_polls(&server.app, 1_000).await.expect("the database answers") > 0 {}
-    let polls = async || server.count("SELECT poll_count FROM device_sessions").await;
+    let polls = async || server.count("SELECT poll_count FROM device_authorizations").await;
     until("every poll is written down", async || polls().await == 30).await;
 }
 

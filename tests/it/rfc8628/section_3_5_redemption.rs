@@ -140,7 +140,7 @@ async fn a_person_disabled_while_deciding_connects_nothing() {
     server.set_standing("ada", Standing::Disabled).await;
     ada.decide(&consent, "approve").await;
     tv.poll(&started).await.must_be_error("authorization_pending");
-    assert_eq!(server.count("SELECT count(*) FROM device_sessions WHERE state <> 'pending'").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations WHERE state <> 'pending'").await, 0);
 }
 
 #[tokio::test]

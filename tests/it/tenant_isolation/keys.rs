@@ -15,7 +15,10 @@ const WITHOUT_TENANT: [(&str, &str); 5] = [
         "SELECT kid FROM signing_keys WHERE kid = ANY($1)",
         "which keys have become ours to sign with: of all tenants",
     ),
-    ("SELECT id FROM token_families WHERE device_session_id = $1", "by the session that was found before"),
+    (
+        "SELECT id FROM token_families WHERE device_authorization_id = $1",
+        "by the session that was found before",
+    ),
     ("SELECT confirmation_mac", "by the session that was found before"),
     ("SELECT d.trusted_jkt", "by the session that was found before"),
 ];

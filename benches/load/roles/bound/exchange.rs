@@ -11,7 +11,7 @@ use latchkey::model::ids::{ClientId, DeviceId, RefreshTokenId, RequestId, TokenF
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::device_sessions::redemptions::{self, Redemption};
+use latchkey::store::device_authorizations::redemptions::{self, Redemption};
 use latchkey::store::refresh_tokens::NewRefreshToken;
 use latchkey::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 

@@ -8,9 +8,9 @@ use chrono::TimeDelta;
 use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
 use latchkey::model::client::Client;
 use latchkey::model::device::DeviceDescription;
-use latchkey::model::ids::DeviceSessionId;
+use latchkey::model::ids::DeviceAuthorizationId;
 use latchkey::model::scope::ScopeSet;
-use latchkey::store::device_sessions::starts::{NewDeviceSession, Stored};
+use latchkey::store::device_authorizations::starts::{NewDeviceAuthorization, Stored};
 
 use super::{Bench, Step};
 use crate::Fault;
@@ -40,8 +40,8 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
     let (random, now) = (&queue.bench.random, queue.bench.clock.now());
     let mut user_code_mac = [0; 32];
     random.fill(&mut user_code_mac);
-    let session = NewDeviceSession {
-        id: DeviceSessionId(random.uuid_v7(now)),
+    let session = NewDeviceAuthorization {
+        id: DeviceAuthorizationId(random.uuid_v7(now)),
         client: Arc::clone(&queue.client),
         device_code_hash: BearerSecret::generate(SecretKind::DeviceCode, random).hash(),
         user_code_mac,

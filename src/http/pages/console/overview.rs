@@ -21,10 +21,10 @@ use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
 use crate::model::activity::{Figures, Span};
 use crate::model::device::DeviceStatus;
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::TenantId;
-use crate::model::session_status::SessionStatus;
 use crate::model::signing_key_life::{Prospect, Step};
-use crate::store::{self, device_sessions, devices, signing_keys};
+use crate::store::{self, device_authorizations, devices, signing_keys};
 
 /// Nobody reads larger numbers off a page to the last digit, and to count further would take its time.
 const COUNTED: i64 = 10_000;
@@ -125,7 +125,7 @@ pub(super) async fn show(
         plots: plots(&parts),
         parts,
         pending: pending(&app, tenant).await?,
-        pending_href: filtered(Section::Sessions, SessionStatus::Pending.as_str()),
+        pending_href: filtered(Section::Sessions, DeviceAuthorizationStatus::Pending.as_str()),
         active: active(&app, tenant).await?,
         active_href: filtered(Section::Devices, "active"),
         rotation: rotation(&app, tenant).await?,
@@ -139,8 +139,8 @@ pub(super) async fn show(
 
 /// How many codes wait.
 async fn pending(app: &App, tenant: TenantId) -> store::Result<String> {
-    use device_sessions::listings::{Filter, count};
-    let filter = Filter { status: Some(SessionStatus::Pending), ..Filter::default() };
+    use device_authorizations::listings::{Filter, count};
+    let filter = Filter { status: Some(DeviceAuthorizationStatus::Pending), ..Filter::default() };
     let lifetime = app.config.device_flow.code_lifetime();
     Ok(counted(count(&app.db, tenant, &filter, COUNTED + 1, app.clock.now(), lifetime).await?))
 }

@@ -21,12 +21,12 @@ use crate::app::App;
 use crate::domain::device_flow::end::{self, EndRefused};
 use crate::domain::tenants;
 use crate::http::parameters::Parameters;
-use crate::http::rest::admin::sessions as shown;
-use crate::model::device_session::State as SessionState;
-use crate::model::ids::{DeviceSessionId, TenantId};
-use crate::model::session_status::SessionStatus;
+use crate::http::rest::admin::device_authorizations as shown;
+use crate::model::device_authorization::State as SessionState;
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::audit_events;
-use crate::store::device_sessions::listings::{self, Listed};
+use crate::store::device_authorizations::listings::{self, Listed};
 use crate::store::users;
 
 const HERE: &str = "/console/session";
@@ -40,7 +40,7 @@ struct SessionPage {
     frame: PageFrame,
     nav: Navigation,
     id: String,
-    status: SessionStatus,
+    status: DeviceAuthorizationStatus,
     client: String,
     user_code: Option<String>,
     scope: Option<String>,
@@ -118,8 +118,8 @@ pub(super) async fn show(
     Ok(answer(visitor, StatusCode::OK, &page))
 }
 
-fn identifier(parameters: &mut Parameters) -> Option<DeviceSessionId> {
-    Uuid::try_parse(&parameters.take("id")?).ok().map(DeviceSessionId)
+fn identifier(parameters: &mut Parameters) -> Option<DeviceAuthorizationId> {
+    Uuid::try_parse(&parameters.take("id")?).ok().map(DeviceAuthorizationId)
 }
 
 /// What the audit trail tells of the session, between what the session itself knows: its beginning, its last poll and
@@ -127,7 +127,7 @@ fn identifier(parameters: &mut Parameters) -> Option<DeviceSessionId> {
 async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<Entry>, PageRefusal> {
     let session = &listed.request.session;
     let filter = audit_events::Filter {
-        target_kind: Some("device_session".to_owned()),
+        target_kind: Some("device_authorization".to_owned()),
         target_id: Some(session.id.to_string()),
         ..audit_events::Filter::default()
     };

@@ -18,11 +18,11 @@ use super::{Section, answer};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
-use crate::http::rest::admin::sessions as shown;
+use crate::http::rest::admin::device_authorizations as shown;
 use crate::http::rest::paging::Cursor;
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{TenantId, UserId};
-use crate::model::session_status::SessionStatus;
-use crate::store::device_sessions::listings::{self, Filter, Listed, Part, Position};
+use crate::store::device_authorizations::listings::{self, Filter, Listed, Part, Position};
 use crate::store::users;
 
 /// How many sessions a page shows.
@@ -50,7 +50,7 @@ struct SessionsPage {
 /// What the filters say, as it was typed.
 #[derive(Debug, Default)]
 struct Wanted {
-    status: Option<SessionStatus>,
+    status: Option<DeviceAuthorizationStatus>,
     client: Option<String>,
     user: Option<String>,
 }
@@ -58,7 +58,8 @@ struct Wanted {
 impl Wanted {
     fn take(parameters: &mut Parameters) -> Result<Self, OAuthError> {
         let status = parameters.take("status").map(|word| {
-            SessionStatus::parse(&word).ok_or_else(|| OAuthError::invalid_request("There is no such status."))
+            DeviceAuthorizationStatus::parse(&word)
+                .ok_or_else(|| OAuthError::invalid_request("There is no such status."))
         });
         Ok(Self {
             status: status.transpose()?,
@@ -71,7 +72,7 @@ impl Wanted {
     fn address(&self, base: &str, cursor: Option<&str>) -> String {
         let path = format!("{base}{}", Section::Sessions.path());
         let parameters = [
-            ("status", self.status.map(SessionStatus::as_str)),
+            ("status", self.status.map(DeviceAuthorizationStatus::as_str)),
             ("client", self.client.as_deref()),
             ("user", self.user.as_deref()),
             ("cursor", cursor),
@@ -87,7 +88,7 @@ struct SessionRow {
     client: String,
     device: Option<String>,
     user_code: Option<String>,
-    status: SessionStatus,
+    status: DeviceAuthorizationStatus,
     started: Moment,
     polls: i64,
     decided_by: Option<String>,

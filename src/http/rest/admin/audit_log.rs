@@ -67,7 +67,7 @@ pub struct AuditLogEvent {
 /// Who or what took part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Participant {
-    /// `user`, `client`, `operator`, `server`, `anyone`; or the kind of thing, such as `device_session`.
+    /// `user`, `client`, `operator`, `server`, `anyone`; or the kind of thing, such as `device_authorization`.
     kind: String,
     /// Which one, if it has an identifier.
     id: Option<String>,
@@ -100,7 +100,7 @@ impl From<StoredEvent> for AuditLogEvent {
         ("actor" = Option<String>, Query, description = "Who acted: an account's or client's identifier"),
         ("action" = Option<String>, Query, description = "What happened, such as `user.changed`"),
         ("outcome" = Option<String>, Query, description = "`success` or `refused`"),
-        ("target_kind" = Option<String>, Query, description = "The kind of thing acted on, such as `device_session`"),
+        ("target_kind" = Option<String>, Query, description = "The kind of thing acted on, such as `device_authorization`"),
         ("target_id" = Option<String>, Query, description = "Which one"),
         ("request_id" = Option<Uuid>, Query, description = "In which request"),
         ("from" = Option<String>, Query, description = "At this time or later (RFC 3339)"),

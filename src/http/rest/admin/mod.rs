@@ -5,6 +5,8 @@ pub mod answers;
 pub mod audit_log;
 pub mod clients;
 pub mod deeds;
+pub mod device_authorization_pages;
+pub mod device_authorizations;
 pub mod device_revocation;
 pub mod devices;
 pub mod query;
@@ -12,8 +14,6 @@ pub mod refusals;
 pub mod registration_tokens;
 pub mod resources;
 pub mod scopes;
-pub mod session_pages;
-pub mod sessions;
 pub mod signing_keys;
 pub mod tenants;
 pub mod user_passwords;
@@ -32,9 +32,9 @@ use crate::app::App;
 /// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(sessions::list))
-        .routes(routes!(session_pages::list))
-        .routes(routes!(sessions::deny))
+        .routes(routes!(device_authorizations::list))
+        .routes(routes!(device_authorization_pages::list))
+        .routes(routes!(device_authorizations::deny))
         .routes(routes!(activity::show))
         .routes(routes!(devices::list))
         .routes(routes!(devices::show, devices::change, devices::remove))

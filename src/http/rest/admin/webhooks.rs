@@ -34,7 +34,7 @@ pub struct WebhookBody {
     #[schema(example = "https://example.com/hooks/latchkey")]
     url: String,
     /// The actions of the audit trail it is told of; none: all.
-    #[schema(example = json!(["device_session.approved"]))]
+    #[schema(example = json!(["device_authorization.approved"]))]
     actions: Vec<String>,
     /// Whether it is told anything; false once it answered 410 Gone.
     enabled: bool,
@@ -69,7 +69,7 @@ pub struct CreateWebhook {
     url: String,
     /// The actions of the audit trail it is told of, at most 64; none: all.
     #[serde(default)]
-    #[schema(max_items = 64, example = json!(["device_session.approved"]))]
+    #[schema(max_items = 64, example = json!(["device_authorization.approved"]))]
     actions: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Figures over time.
 
 use latchkey::domain::activity::write;
-use latchkey::domain::housekeeping::{Chore, activity, expired_sessions};
+use latchkey::domain::housekeeping::{Chore, activity, expired_authorizations};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ async fn what_becomes_of_codes_and_how_they_are_polled_is_told_in_each_span() {
     written(server).await;
     // Its last code expires after ten minutes, and is known to have a minute later.
     server.clock.advance(661.0);
-    clear(server, expired_sessions::CHORE).await;
+    clear(server, expired_authorizations::CHORE).await;
     let told = parts(&office, "hour").await;
     assert_eq!(told.len(), 60);
     let figures = |kind| sum(&told, kind);
@@ -83,8 +83,8 @@ async fn servers_add_up_and_an_expired_code_counts_once_in_the_minute_it_expired
     first.clock.advance(720.0);
     for _ in 0..2 {
         let (ours, theirs) = tokio::join!(
-            expired_sessions::CHORE.clear_batch(&first.app),
-            expired_sessions::CHORE.clear_batch(&second.app)
+            expired_authorizations::CHORE.clear_batch(&first.app),
+            expired_authorizations::CHORE.clear_batch(&second.app)
         );
         ours.and(theirs).expect("the database answers");
     }
@@ -95,7 +95,7 @@ async fn servers_add_up_and_an_expired_code_counts_once_in_the_minute_it_expired
     assert_eq!(sum(&then, "expiries"), 6);
     // They are cleared away afterwards, and count no second time.
     first.clock.advance(600.0);
-    assert_eq!(clear(first, expired_sessions::CHORE).await, 6);
+    assert_eq!(clear(first, expired_authorizations::CHORE).await, 6);
     assert_eq!(sum(&parts(&office, "hour").await, "expiries"), 6);
 }
 

@@ -10,7 +10,7 @@ const LIST: &str = "/admin/webhooks";
 #[tokio::test]
 async fn a_webhook_is_made_with_a_secret_that_is_shown_once_and_removed() {
     let office = Office::build().await;
-    let new = json!({"url": "https://hooks.example/latchkey", "actions": ["device_session.approved"]});
+    let new = json!({"url": "https://hooks.example/latchkey", "actions": ["device_authorization.approved"]});
     let made = office.tell(Method::POST, LIST, &new).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!(made.header("cache-control"), "no-store");
@@ -18,7 +18,7 @@ async fn a_webhook_is_made_with_a_secret_that_is_shown_once_and_removed() {
     assert!(secret.starts_with("whsec_") && secret.len() > 40, "{secret}");
     let listed = office.get(LIST).await;
     let expected = json!({"webhooks": [{"id": made.json["id"], "url": "https://hooks.example/latchkey",
-                                        "actions": ["device_session.approved"], "enabled": true}]});
+                                        "actions": ["device_authorization.approved"], "enabled": true}]});
     assert_eq!(listed.json, expected);
     let rows = office.server.rows().await;
     assert!(rows.values().all(|row| !row.contains(&secret["whsec_".len()..])));

@@ -10,11 +10,11 @@ async fn events_are_found_by_who_did_what_on_what_and_when() {
     server.tv().await.connect(&ada, "openid").await;
     let id = super::sessions::only_session(&server).await;
     let target = format!("?target={id}");
-    let by_id = format!("?actor={}&action=device_session.approved", server.user_id("ada").await);
+    let by_id = format!("?actor={}&action=device_authorization.approved", server.user_id("ada").await);
     for (query, found) in [
         ("", true),
-        ("?action=device_session.approved", true),
-        ("?action=device_session.denied", false),
+        ("?action=device_authorization.approved", true),
+        ("?action=device_authorization.denied", false),
         ("?actor=ADA", true),
         ("?actor=root", false),
         ("?actor=nobody", false),
@@ -25,7 +25,7 @@ async fn events_are_found_by_who_did_what_on_what_and_when() {
         ("?from=2999-01-01T00%3A00", false),
     ] {
         let page = root.visit(&format!("/console/audit{query}")).await;
-        let says = page.says("<code translate=\"no\">device_session.approved</code>");
+        let says = page.says("<code translate=\"no\">device_authorization.approved</code>");
         assert_eq!((page.status.as_u16(), says), (200, found), "{query}");
     }
     let all = root.visit("/console/audit").await;
@@ -43,8 +43,9 @@ async fn the_trail_goes_on_where_a_page_ended() {
         let list = root.visit("/console/sessions?status=pending").await;
         root.submit(&list, "/console/session/deny", &[]).await;
     }
-    let first = root.visit("/console/audit?action=device_session.denied").await;
-    let events = |html: &str| html.matches("<code translate=\"no\">device_session.denied</code>").count();
+    let first = root.visit("/console/audit?action=device_authorization.denied").await;
+    let events =
+        |html: &str| html.matches("<code translate=\"no\">device_authorization.denied</code>").count();
     assert_eq!(events(&first.html), 50);
     let older = first.html.split("href=\"").find(|part| part.contains("cursor=")).expect("a link");
     let older = older.split('"').next().unwrap().replace("&#38;", "&");

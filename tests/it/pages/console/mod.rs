@@ -69,7 +69,8 @@ async fn a_stranger_is_led_to_the_sign_in_and_back() {
         assert_eq!(page.location, "/sign-in", "{path}");
     }
     let credentials = [("username", root.username.as_str()), ("password", root.password.as_str())];
-    for wanted in ["/console/clients/new", "/console/audit?action=device_session.denied&actor=a%26b%22%2F%2F"]
+    for wanted in
+        ["/console/clients/new", "/console/audit?action=device_authorization.denied&actor=a%26b%22%2F%2F"]
     {
         let browser = root.at_another_browser();
         let asked = browser.visit(wanted).await;

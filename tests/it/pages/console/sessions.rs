@@ -5,7 +5,7 @@ use crate::support::TestServer;
 
 /// The identifier of the one session that there is.
 pub(super) async fn only_session(server: &TestServer) -> String {
-    let ids: Vec<sqlx::types::Uuid> = sqlx::query_scalar("SELECT id FROM device_sessions")
+    let ids: Vec<sqlx::types::Uuid> = sqlx::query_scalar("SELECT id FROM device_authorizations")
         .fetch_all(&server.app.db)
         .await
         .expect("the sessions");
@@ -68,11 +68,11 @@ async fn a_session_is_denied_once_and_its_device_is_told() {
     let list = root.visit("/console/sessions").await;
     let denied = root.submit(&list, "/console/session/deny", &[]).await;
     assert!(denied.says("its device is told access_denied"), "{denied:?}");
-    assert!(denied.says("device_session.denied") && denied.says("<bdi translate=\"no\">root</bdi>"));
+    assert!(denied.says("device_authorization.denied") && denied.says("<bdi translate=\"no\">root</bdi>"));
     tv.poll(&started).await.must_be_error("access_denied");
     let again = root.submit(&list, "/console/session/deny", &[]).await;
     assert!(again.says("Nothing was changed"), "{again:?}");
-    assert_eq!(server.audited("device_session.denied", "success").await, 1);
+    assert_eq!(server.audited("device_authorization.denied", "success").await, 1);
     assert_eq!(server.audited("administration.refused", "refused").await, 0);
 }
 
@@ -84,8 +84,12 @@ async fn a_session_tells_what_happened_to_it() {
     tv.connect(&ada, "openid").await;
     let id = only_session(&server).await;
     let page = root.visit(&format!("/console/session?id={id}")).await;
-    let told =
-        ["asked for codes", "device_session.opened", "device_session.approved", "collected its tokens"];
+    let told = [
+        "asked for codes",
+        "device_authorization.opened",
+        "device_authorization.approved",
+        "collected its tokens",
+    ];
     let places: Vec<_> = told.iter().map(|words| page.html.find(words)).collect();
     assert!(places.iter().all(Option::is_some), "{places:?} {}", page.html);
     assert!(page.says("consumed") && page.says("<bdi translate=\"no\">ada</bdi>"));

@@ -121,7 +121,7 @@ async fn a_page_tells_all_that_belongs_to_an_account() {
     tv.connect(&ada, "openid offline_access").await;
     let page = root.visit(&page_of(&server, "ada").await).await;
     assert!(page.says("<a id=\"devices\" href=\"/console/devices?user=ada\">1</a>"), "{page:?}");
-    assert!(page.says("ada@example.org") && page.says("device_session.approved"));
+    assert!(page.says("ada@example.org") && page.says("device_authorization.approved"));
     assert!(
         page.says("<bdi class=\"address\" translate=\"no\">127.0.0.1</bdi>")
             && !page.says("remove-second-factor")

@@ -21,7 +21,7 @@ use crate::http::pages::destination;
 use crate::http::pages::languages::Phrase;
 use crate::http::pages::views::NextStep;
 use crate::model::browser_session::BrowserSession;
-use crate::model::device_session::Authentication;
+use crate::model::device_authorization::Authentication;
 use crate::model::recovery_code::RecoveryCode;
 
 /// Shows the key that was made, or offers to make one. Showing makes none.

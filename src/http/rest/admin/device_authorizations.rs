@@ -1,0 +1,278 @@
+//! `GET /admin/oauth/device-authorizations`, and how a pending one is ended.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::query::Filters;
+use super::time;
+use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::device_flow::end::{self, EndRefused};
+use crate::domain::device_flow::unseal_user_code;
+use crate::http::no_store;
+use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::caller::{Admin, Auditor};
+use crate::http::rest::paging::Cursor;
+use crate::http::rest::path::Path;
+use crate::http::rest::problem::described::FilterProblem;
+use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::model::device_authorization::State as SessionState;
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
+use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
+use crate::store::device_authorizations::listings::{self, Filter, Listed, Part, Position};
+
+/// Sessions, newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceAuthorisationList {
+    /// The sessions.
+    device_authorisations: Vec<DeviceAuthorisation>,
+    /// Where the list goes on, for `cursor`; null: this was the end.
+    next_cursor: Option<String>,
+}
+
+/// A device-authorization session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeviceAuthorisation {
+    /// Its identifier. The device code itself is known to the device alone.
+    id: Uuid,
+    /// When the device asked.
+    #[serde(rename = "createdAt")]
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The client that asked.
+    #[schema(example = "tv")]
+    client_id: String,
+    /// The code for the person; null when it cannot be unsealed any more.
+    #[schema(example = "BDJW-DSXQ")]
+    user_code: Option<String>,
+    /// What was granted or, before that, asked for; null: the device named no scope.
+    #[schema(example = "openid offline_access")]
+    scope: Option<String>,
+    /// When both codes end.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// Seconds between two polls.
+    poll_interval_seconds: u32,
+    /// The last poll, as of a few seconds ago.
+    #[schema(format = DateTime)]
+    last_polled_at: Option<String>,
+    /// Who said yes.
+    approved_by_account_id: Option<Uuid>,
+    /// When.
+    #[schema(format = DateTime)]
+    approved_at: Option<String>,
+    /// When somebody said no, or it was ended.
+    #[schema(format = DateTime)]
+    denied_at: Option<String>,
+    /// When the tokens were collected.
+    #[schema(format = DateTime)]
+    consumed_at: Option<String>,
+    /// `pending`, `approved`, `denied`, `expired` or `consumed`.
+    status: &'static str,
+    /// How often it was polled, as of a few seconds ago.
+    poll_count: i64,
+    /// The device, in its own words.
+    device: DescribedDevice,
+}
+
+/// What a device says about itself, and from where it asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DescribedDevice {
+    /// Its name.
+    name: Option<String>,
+    /// Its operating system.
+    os: Option<String>,
+    /// Its host name.
+    hostname: Option<String>,
+    /// The version of its program.
+    client_version: Option<String>,
+    /// Anything else.
+    #[schema(value_type = Object)]
+    metadata: Map<String, Value>,
+    /// The address it asked from.
+    ip_address: Option<String>,
+    /// The `User-Agent` it asked with.
+    user_agent: Option<String>,
+}
+
+impl DeviceAuthorisation {
+    fn of(app: &App, listed: Listed) -> Self {
+        let user_code = user_code(app, &listed);
+        let scope = scope(&listed);
+        let status = status(app, &listed);
+        let Listed { request, decided_by, decided_at, polling, poll_count } = listed;
+        let (approved, denied, consumed_at) = match &request.session.state {
+            SessionState::Pending | SessionState::Confirming(_) => (false, false, None),
+            SessionState::Approved(_) => (true, false, None),
+            SessionState::Consumed(consumption) => (true, false, Some(consumption.at)),
+            SessionState::Denied => (false, true, None),
+        };
+        Self {
+            id: request.session.id.0,
+            created_at: time(request.created_at),
+            client_id: request.session.client_id.to_string(),
+            user_code,
+            scope,
+            expires_at: time(request.session.expires_at),
+            poll_interval_seconds: polling.interval_seconds,
+            last_polled_at: polling.last_polled_at.map(time),
+            approved_by_account_id: decided_by.filter(|_| approved).map(|user| user.0),
+            approved_at: decided_at.filter(|_| approved).map(time),
+            denied_at: decided_at.filter(|_| denied).map(time),
+            consumed_at: consumed_at.map(time),
+            status: status.as_str(),
+            poll_count,
+            device: DescribedDevice {
+                name: request.device.name,
+                os: request.device.os,
+                hostname: request.device.hostname,
+                client_version: request.device.client_version,
+                metadata: request.device.metadata,
+                ip_address: request.ip_address.map(|address| address.to_string()),
+                user_agent: request.user_agent,
+            },
+        }
+    }
+}
+
+pub(in crate::http) fn status(app: &App, listed: &Listed) -> DeviceAuthorizationStatus {
+    listed.request.session.phase(app.clock.now()).into()
+}
+
+/// The user code, unless it was sealed under another master key: then the others are worth showing all the same.
+pub(in crate::http) fn user_code(app: &App, listed: &Listed) -> Option<String> {
+    match unseal_user_code(app, &listed.request) {
+        Ok(code) => Some(code.to_string()),
+        Err(error) => {
+            tracing::error!(cause = error.cause, id = %listed.request.session.id, "user code could not be decrypted");
+            None
+        }
+    }
+}
+
+pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
+    match &listed.request.session.state {
+        SessionState::Approved(approval) => Some(approval.scopes.to_string()),
+        SessionState::Consumed(consumption) => Some(consumption.approval.scopes.to_string()),
+        SessionState::Pending | SessionState::Confirming(_) | SessionState::Denied => {
+            listed.request.requested_scopes.as_ref().map(ToString::to_string)
+        }
+    }
+}
+
+/// Lists device-authorization sessions, newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/oauth/device-authorizations",
+    operation_id = "admin_list_device_authorizations",
+    tag = "Administration",
+    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    params(
+        ("status" = Option<String>, Query, description = "`pending`, `approved`, `denied`, `expired` or `consumed`"),
+        ("client_id" = Option<String>, Query, description = "Only this client's"),
+        ("user_id" = Option<Uuid>, Query, description = "Only those that this account decided"),
+        ("created_after" = Option<String>, Query, description = "Started at this time or later (RFC 3339)"),
+        ("created_before" = Option<String>, Query, description = "Started before this time"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default"),
+    ),
+    responses(
+        (status = 200, description = "A part of the list", body = DeviceAuthorisationList),
+        ReadRefusals,
+        FilterProblem,
+    )
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Auditor(caller): Auditor,
+    mut filters: Filters,
+) -> Result<Response, Problem> {
+    let tenant = caller.tenant.id;
+    let filter = filter(&mut filters, DeviceAuthorizationStatus::parse)?;
+    let limit = filters.limit()?;
+    let after: Option<Position> = filters.cursor(&app, tenant)?;
+    let part = Part { after, offset: 0, limit: limit + 1 };
+    let mut found = read(&app, tenant, &filter, part).await?;
+    let next_cursor = Cursor::cut(&app, tenant, filters.name(), &mut found, limit, Listed::position);
+    let device_authorisations =
+        found.into_iter().map(|listed| DeviceAuthorisation::of(&app, listed)).collect();
+    Ok(no_store(DeviceAuthorisationList { device_authorisations, next_cursor }))
+}
+
+/// What both listings can be asked for.
+pub(super) fn filter(
+    filters: &mut Filters,
+    read_status: fn(&str) -> Option<DeviceAuthorizationStatus>,
+) -> Result<Filter, Problem> {
+    Ok(Filter {
+        status: filters.read("status", "the word for a status", read_status)?,
+        client: filters.text("client_id"),
+        user: filters.id("user_id")?.map(UserId),
+        created_after: filters.time("created_after")?,
+        created_before: filters.time("created_before")?,
+    })
+}
+
+pub(super) async fn read(
+    app: &App,
+    tenant: TenantId,
+    filter: &Filter,
+    part: Part,
+) -> Result<Vec<Listed>, Problem> {
+    let lifetime = app.config.device_flow.code_lifetime();
+    Ok(listings::list(&app.db, tenant, filter, part, app.clock.now(), lifetime).await?)
+}
+
+impl From<EndRefused> for Problem {
+    fn from(refused: EndRefused) -> Self {
+        match refused {
+            EndRefused::NoSuchSession => Self::new(
+                StatusCode::NOT_FOUND,
+                "device_authorization_not_found",
+                "There is no such device authorization.",
+                "List them with GET /admin/oauth/device-authorizations.",
+            ),
+            EndRefused::NotPending(status) => Self::new(
+                StatusCode::CONFLICT,
+                "not_pending",
+                "It does not wait for a decision any more.",
+                "Nothing needs to be done, unless it was approved: then lock or disconnect the device.",
+            )
+            .with_metadata("status", status.as_str()),
+            EndRefused::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Ends a pending session: its device is told `access_denied`. Done twice, the second answer is 409 with the status
+/// `denied` in `metadata`, and nothing has changed.
+#[utoipa::path(
+    post,
+    path = "/admin/oauth/device-authorizations/{id}/deny",
+    operation_id = "admin_deny_device_authorization",
+    tag = "Administration",
+    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    params(("id" = Uuid, Path, description = "The session")),
+    responses(
+        (status = 200, description = "The session, which is `denied` now", body = DeviceAuthorisation),
+        WriteRefusals,
+        (status = 409, description = "`not_pending`; `metadata.status` says what it is", body = ProblemBody,
+         content_type = "application/problem+json"),
+    )
+)]
+pub async fn deny(
+    State(app): State<Arc<App>>,
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+) -> Result<Response, Problem> {
+    let by = By::user(caller.user.id, &caller.origin);
+    let ended = end::end(&app, caller.tenant.id, DeviceAuthorizationId(id), &by).await?;
+    Ok(no_store(DeviceAuthorisation::of(&app, ended)))
+}

@@ -1,0 +1,145 @@
+//! A person says yes or no (RFC 8628 §3.3). Both are one compare-and-set from *pending*.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
+
+use crate::model::approver::Approver;
+use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
+use crate::model::scope::ScopeSet;
+use crate::store::{Result, hash32};
+
+/// What a person granted, and in which shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapedGrant {
+    /// The scopes.
+    pub scopes: ScopeSet,
+    /// Whether the device is trusted.
+    pub trusted: bool,
+    /// The device's name, where it is another than the device says.
+    pub device_name: Option<String>,
+    /// How long the connection lasts at most, in seconds, where it is shorter than the policy allows.
+    pub lifetime_seconds: Option<u32>,
+}
+
+/// Approves a session that this approver has open; its device code's hash if it was still waiting.
+pub async fn approve(
+    db: impl PgExecutor<'_>,
+    id: DeviceAuthorizationId,
+    approver: &Approver,
+    grant: &ShapedGrant,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let code = sqlx::query_scalar!(
+        "UPDATE device_authorizations
+         SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
+             granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
+             chosen_lifetime_seconds = $10
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         RETURNING device_code_hash",
+        id.0,
+        now,
+        approver.user.id.0,
+        approver.id.0,
+        &grant.scopes.to_vec(),
+        approver.authentication.auth_time,
+        &approver.authentication.amr,
+        grant.trusted,
+        grant.device_name,
+        grant.lifetime_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX))
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(code.as_deref().and_then(hash32))
+}
+
+/// Refuses a session that this approver has open; its device code's hash if it was still waiting.
+pub async fn deny(
+    db: impl PgExecutor<'_>,
+    id: DeviceAuthorizationId,
+    approver: &Approver,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let denied = sqlx::query_scalar!(
+        "UPDATE device_authorizations
+         SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
+         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         RETURNING device_code_hash",
+        id.0,
+        now,
+        approver.user.id.0,
+        approver.id.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(denied.as_deref().and_then(hash32))
+}
+
+/// Ends a waiting session that nobody decided; its device code's hash if it was still waiting.
+pub async fn kill(
+    db: impl PgExecutor<'_>,
+    id: DeviceAuthorizationId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let killed = sqlx::query_scalar!(
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'
+         RETURNING device_code_hash",
+        id.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(killed.as_deref().and_then(hash32))
+}
+
+/// Ends a session of this tenant that still waits; its device code's hash if it did.
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let ended = sqlx::query_scalar!(
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3
+         RETURNING device_code_hash",
+        tenant.0,
+        id.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(ended.as_deref().and_then(hash32))
+}
+
+/// Takes back one approval whose tokens no device has collected yet; its device code's hash if there was one.
+pub async fn take_one_back(
+    db: impl PgExecutor<'_>,
+    id: DeviceAuthorizationId,
+    now: DateTime<Utc>,
+) -> Result<Option<SecretHash>> {
+    let denied = sqlx::query_scalar!(
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
+         WHERE id = $1 AND state IN ('confirming', 'approved')
+         RETURNING device_code_hash",
+        id.0,
+        now
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(denied.as_deref().and_then(hash32))
+}
+
+/// Takes back what a user approved and no device has collected yet; the device codes' hashes.
+pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
+    let denied = sqlx::query_scalar!(
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
+         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
+         RETURNING device_code_hash",
+        user.0,
+        now
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(denied.iter().filter_map(|hash| hash32(hash)).collect())
+}

@@ -1,0 +1,311 @@
+//! Administrators list sessions, newest first.
+//!
+//! Each list is the merge of one part for each state, and each part is read from an index that begins with tenant and
+//! state and goes on by time. So what a page costs depends on its size, not on how many sessions there are.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgExecutor, PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::SessionRow;
+use crate::model::device::DeviceDescription;
+use crate::model::device_authorization::{DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW};
+use crate::model::device_authorization_status::DeviceAuthorizationStatus;
+use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
+use crate::model::place::Place;
+use crate::store::{Result, connections, host};
+
+/// A session, with all that is shown of it.
+#[derive(Debug)]
+pub struct Listed {
+    /// What was asked.
+    pub request: DeviceRequest,
+    /// Who decided.
+    pub decided_by: Option<UserId>,
+    /// When it was decided.
+    pub decided_at: Option<DateTime<Utc>>,
+    /// How it is polled, as of the last time that polls were written.
+    pub polling: Polling,
+    /// How often it was polled.
+    pub poll_count: i64,
+}
+
+impl Listed {
+    /// Where the list goes on after this session.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        (self.request.created_at, self.request.session.id.0)
+    }
+}
+
+/// Which sessions are looked for; all that is given must fit.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Where they stand.
+    pub status: Option<DeviceAuthorizationStatus>,
+    /// Whose they are.
+    pub client: Option<String>,
+    /// Who decided.
+    pub user: Option<UserId>,
+    /// Started at this time or later.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Started before this time.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// Where a list goes on: after the session that was started then.
+pub type Position = (DateTime<Utc>, Uuid);
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// After this session.
+    pub after: Option<Position>,
+    /// Without so many.
+    pub offset: i64,
+    /// No more than so many.
+    pub limit: i64,
+}
+
+/// One state of the table, and which of its sessions have the status that is looked for.
+type Branch = (&'static str, Ageing);
+
+#[derive(Clone, Copy)]
+enum Ageing {
+    /// Whatever their age.
+    Any,
+    /// Those that can still go on.
+    Live,
+    /// Those whose time has passed.
+    Over,
+}
+
+/// What there is most of comes first: a count that has found enough looks no further.
+const fn branches(status: Option<DeviceAuthorizationStatus>) -> &'static [Branch] {
+    match status {
+        None => &[
+            ("consumed", Ageing::Any),
+            ("denied", Ageing::Any),
+            ("approved", Ageing::Any),
+            ("confirming", Ageing::Any),
+            ("pending", Ageing::Any),
+        ],
+        Some(DeviceAuthorizationStatus::Pending) => {
+            &[("pending", Ageing::Live), ("confirming", Ageing::Live)]
+        }
+        Some(DeviceAuthorizationStatus::Approved) => &[("approved", Ageing::Live)],
+        Some(DeviceAuthorizationStatus::Expired) => {
+            &[("pending", Ageing::Over), ("confirming", Ageing::Over), ("approved", Ageing::Over)]
+        }
+        Some(DeviceAuthorizationStatus::Denied) => &[("denied", Ageing::Any)],
+        Some(DeviceAuthorizationStatus::Consumed) => &[("consumed", Ageing::Any)],
+    }
+}
+
+const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
+    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, linked_by, user_code_sealed, requested_scopes, resources, device, ip_address,
+    place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
+
+/// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
+pub async fn list(
+    db: &PgPool,
+    tenant: TenantId,
+    filter: &Filter,
+    part: Part,
+    now: DateTime<Utc>,
+    lifetime: TimeDelta,
+) -> Result<Vec<Listed>> {
+    // Whole sessions are read only once it is known which: those that a page lies behind are passed over by index.
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(COLUMNS).push(" FROM (SELECT id AS listed_id FROM (");
+    for (index, branch) in branches(filter.status).iter().enumerate() {
+        query.push(if index == 0 { "(SELECT created_at, id" } else { " UNION ALL (SELECT created_at, id" });
+        query.push(" FROM device_authorizations");
+        push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
+        if let Some((at, id)) = part.after {
+            query.push(" AND (created_at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+        }
+        query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.offset + part.limit).push(")");
+    }
+    query.push(") AS found ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.limit);
+    query.push(" OFFSET ").push_bind(part.offset);
+    query
+        .push(") AS listed JOIN device_authorizations ON id = listed_id AND tenant_id = ")
+        .push_bind(tenant.0);
+    query.push(" ORDER BY created_at DESC, id DESC");
+    let mut list = connections::begin_list(db).await?;
+    let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
+    Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
+}
+
+/// One session of a tenant.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+) -> Result<Option<Listed>> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT ");
+    query.push(COLUMNS).push(" FROM device_authorizations WHERE id = ").push_bind(id.0);
+    query.push(" AND tenant_id = ").push_bind(tenant.0);
+    let row: Option<Row> = query.build_query_as().fetch_optional(db).await?;
+    Ok(row.map(|row| row.into_listed(tenant)))
+}
+
+/// How many sessions there are, counted no further than `limit`.
+pub async fn count(
+    db: &PgPool,
+    tenant: TenantId,
+    filter: &Filter,
+    limit: i64,
+    now: DateTime<Utc>,
+    lifetime: TimeDelta,
+) -> Result<i64> {
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1 FROM (");
+    for (index, branch) in branches(filter.status).iter().enumerate() {
+        query.push(if index == 0 { "(SELECT 1 FROM" } else { " UNION ALL (SELECT 1 FROM" });
+        query.push(" device_authorizations");
+        push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
+        query.push(" LIMIT ").push_bind(limit).push(")");
+    }
+    query.push(") AS each_state LIMIT ").push_bind(limit).push(") AS counted");
+    let mut list = connections::begin_list(db).await?;
+    Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
+}
+
+/// About how many sessions there are, as the database guesses from its statistics, in a moment.
+pub async fn estimate(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    filter: &Filter,
+    now: DateTime<Utc>,
+    lifetime: TimeDelta,
+) -> Result<i64> {
+    let mut query = QueryBuilder::<Postgres>::new("EXPLAIN (FORMAT JSON) ");
+    for (index, branch) in branches(filter.status).iter().enumerate() {
+        query.push(if index == 0 { "SELECT 1 FROM" } else { " UNION ALL SELECT 1 FROM" });
+        query.push(" device_authorizations");
+        push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
+    }
+    let plan: serde_json::Value = query.build_query_scalar().persistent(false).fetch_one(db).await?;
+    Ok(plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64).unwrap_or_default())
+}
+
+fn push_conditions(
+    query: &mut QueryBuilder<Postgres>,
+    tenant: TenantId,
+    filter: &Filter,
+    (state, ageing): Branch,
+    now: DateTime<Utc>,
+    lifetime: TimeDelta,
+) {
+    query.push(" WHERE tenant_id = ").push_bind(tenant.0).push(" AND state = ").push_bind(state);
+    // The same as `DeviceAuthorization::phase`.
+    match ageing {
+        Ageing::Any => {}
+        Ageing::Live => {
+            push_end(query, state).push(" > ").push_bind(now).push(") IS TRUE");
+            // The same about its beginning, which the indexes go by.
+            query.push(" AND created_at > ").push_bind(now - MAX_CODE_LIFETIME - REDEMPTION_WINDOW);
+        }
+        Ageing::Over => {
+            push_end(query, state).push(" <= ").push_bind(now).push(") IS TRUE");
+            // Without this, all that still wait would be passed over one by one.
+            query.push(" AND created_at <= ").push_bind(now - lifetime);
+        }
+    }
+    if let Some(client) = &filter.client {
+        query.push(" AND client_id = ").push_bind(client.clone());
+    }
+    if let Some(user) = filter.user {
+        query.push(" AND decided_by_user_id = ").push_bind(user.0);
+    }
+    if let Some(after) = filter.created_after {
+        query.push(" AND created_at >= ").push_bind(after);
+    }
+    if let Some(before) = filter.created_before {
+        query.push(" AND created_at < ").push_bind(before);
+    }
+}
+
+/// Begins a comparison with the end of a session. It ends with `IS TRUE`, which keeps the planner from looking the end up
+/// in an index of its own: the sessions would then have to be sorted, all that wait.
+fn push_end<'a>(query: &'a mut QueryBuilder<Postgres>, state: &str) -> &'a mut QueryBuilder<Postgres> {
+    match state {
+        "approved" => {
+            query.push(" AND (greatest(expires_at, decided_at + ").push_bind(REDEMPTION_WINDOW).push(")")
+        }
+        _ => query.push(" AND (expires_at"),
+    }
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    client_id: String,
+    dpop_jkt: Option<Vec<u8>>,
+    expires_at: DateTime<Utc>,
+    state: String,
+    decided_at: Option<DateTime<Utc>>,
+    decided_by_user_id: Option<Uuid>,
+    granted_scopes: Option<Vec<String>>,
+    auth_time: Option<DateTime<Utc>>,
+    amr: Option<Vec<String>>,
+    trusted: bool,
+    chosen_lifetime_seconds: Option<i32>,
+    linked_by: Vec<Uuid>,
+    consumed_at: Option<DateTime<Utc>>,
+    retried_at: Option<DateTime<Utc>>,
+    user_code_sealed: Vec<u8>,
+    requested_scopes: Option<Vec<String>>,
+    resources: Vec<String>,
+    device: Json<DeviceDescription>,
+    ip_address: Option<IpNet>,
+    place: Option<Json<Place>>,
+    user_agent: Option<String>,
+    created_at: DateTime<Utc>,
+    interval_seconds: i32,
+    last_polled_at: Option<DateTime<Utc>>,
+    poll_count: i64,
+}
+
+impl Row {
+    fn into_listed(self, tenant: TenantId) -> Listed {
+        let (decided_at, decided_by) = (self.decided_at, self.decided_by_user_id.map(UserId));
+        let polling = Polling {
+            interval_seconds: u32::try_from(self.interval_seconds).unwrap_or(1),
+            last_polled_at: self.last_polled_at,
+        };
+        let session = SessionRow {
+            id: self.id,
+            client_id: self.client_id,
+            dpop_jkt: self.dpop_jkt,
+            expires_at: self.expires_at,
+            state: self.state,
+            decided_at,
+            decided_by_user_id: self.decided_by_user_id,
+            granted_scopes: self.granted_scopes,
+            auth_time: self.auth_time,
+            amr: self.amr,
+            trusted: self.trusted,
+            chosen_lifetime_seconds: self.chosen_lifetime_seconds,
+            consumed_at: self.consumed_at,
+            retried_at: self.retried_at,
+        };
+        let request = DeviceRequest {
+            session: session.into_session(tenant),
+            user_code_sealed: self.user_code_sealed,
+            requested_scopes: self.requested_scopes.map(|names| names.into_iter().collect()),
+            resources: self.resources,
+            device: self.device.0,
+            ip_address: host(self.ip_address),
+            place: self.place.map(|place| place.0),
+            user_agent: self.user_agent,
+            created_at: self.created_at,
+            opened_by: None,
+            linked_by: self.linked_by.into_iter().map(UserId).collect(),
+        };
+        Listed { request, decided_by, decided_at, polling, poll_count: self.poll_count }
+    }
+}

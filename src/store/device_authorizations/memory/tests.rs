@@ -1,0 +1,182 @@
+//! What the memory promises, one promise a test.
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::*;
+use crate::model::client_authentication::CredentialPlace;
+use crate::model::device_authorization::Polling;
+use crate::model::ids::ClientId;
+use crate::model::tenant::DEFAULT_TENANT;
+
+const POLL: CountedPoll = CountedPoll { place: CredentialPlace::Body, answer: PollAnswer::Pending };
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn code(number: u32) -> SecretHash {
+    SecretHash::of(&number.to_string())
+}
+
+fn session(number: u32) -> PendingSession {
+    let owner =
+        Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap(), tally: Arc::default() };
+    PendingSession::new(
+        code(number),
+        DeviceAuthorizationId(Uuid::from_u128(number.into())),
+        Arc::new(owner),
+        now() + TimeDelta::minutes(10),
+        Polling { interval_seconds: 5, last_polled_at: None },
+    )
+}
+
+fn trusted(capacity: usize) -> SessionMemory {
+    let memory = SessionMemory::new(capacity);
+    memory.trust();
+    memory
+}
+
+fn knows(memory: &SessionMemory, number: u32) -> bool {
+    memory.with(&code(number), |_| ()).is_some()
+}
+
+#[test]
+fn a_row_read_before_a_decision_is_not_remembered_after_its_announcement() {
+    let memory = trusted(1_000);
+    let ticket = memory.ticket(&code(1));
+    memory.decided(&code(1));
+    assert_eq!(memory.remember_read(session(1), ticket, now()), Remembered::No);
+    assert!(!knows(&memory, 1));
+    let ticket = memory.ticket(&code(1));
+    assert_eq!(memory.remember_read(session(1), ticket, now()), Remembered::Yes);
+    assert!(knows(&memory, 1));
+}
+
+#[test]
+fn a_decided_session_is_not_answered_from_memory() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    memory.decided(&code(1));
+    assert!(!knows(&memory, 1));
+    assert!(memory.with_untrusted(&code(1), |_| ()).is_none());
+}
+
+#[test]
+fn what_was_remembered_before_a_deafness_is_not_trusted_after_it() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    memory.distrust();
+    assert!(!knows(&memory, 1));
+    assert!(memory.with_untrusted(&code(1), |_| ()).is_some());
+    memory.trust();
+    assert!(!knows(&memory, 1));
+    let ticket = memory.ticket(&code(1));
+    memory.remember_read(session(1), ticket, now());
+    assert!(knows(&memory, 1));
+}
+
+#[test]
+fn a_row_read_during_a_deafness_is_not_trusted_after_it() {
+    let memory = trusted(1_000);
+    let ticket = memory.ticket(&code(1));
+    memory.distrust();
+    memory.trust();
+    memory.remember_read(session(1), ticket, now());
+    assert!(!knows(&memory, 1));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let memory = trusted(960);
+    let kept = (0..5_000).filter(|n| memory.remember_new(session(*n), now()) == Remembered::Yes).count();
+    assert_eq!(kept, memory.len());
+    assert!(kept <= 960, "{kept}");
+}
+
+#[test]
+fn expired_sessions_go_a_few_at_a_time() {
+    let memory = trusted(100_000);
+    for number in 0..50_000 {
+        memory.remember_new(session(number), now());
+    }
+    let after = now() + TimeDelta::minutes(11);
+    let mut before = memory.len();
+    let mut rounds = 0;
+    while !memory.is_empty() {
+        let looked_at = memory.take_due(after, 960).looked_at;
+        assert!((1..=960).contains(&looked_at), "{looked_at}");
+        assert_eq!(before - memory.len(), looked_at);
+        before = memory.len();
+        rounds += 1;
+    }
+    assert!(rounds >= 52, "{rounds}");
+}
+
+#[test]
+fn a_session_that_goes_takes_no_other_along() {
+    let memory = trusted(10_000);
+    for number in 0..5_000 {
+        let expires_at = now() + TimeDelta::minutes(if number % 3 == 0 { 5 } else { 10 });
+        memory.remember_new(PendingSession { expires_at, ..session(number) }, now());
+    }
+    let _ = memory.take_due(now() + TimeDelta::minutes(6), 1_000_000);
+    let known = (0..5_000).filter(|number| knows(&memory, *number));
+    assert_eq!(known.collect::<Vec<_>>(), (0..5_000).filter(|number| number % 3 != 0).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_session_is_read_anew_every_half_minute() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    let due_after = |seconds| memory.take_due(now() + TimeDelta::seconds(seconds), 9_600).to_read.len();
+    assert_eq!([29, 30, 59, 60].map(due_after), [0, 1, 0, 1]);
+}
+
+#[test]
+fn what_is_not_trusted_is_forgotten_in_time_but_not_read_anew() {
+    let memory = SessionMemory::new(1_000);
+    memory.remember_new(session(1), now());
+    let due = memory.take_due(now() + TimeDelta::seconds(30), 9_600);
+    assert_eq!((due.looked_at, due.to_read.len()), (1, 0));
+    let due = memory.take_due(now() + TimeDelta::minutes(10), 9_600);
+    assert_eq!((due.looked_at, due.to_read.len()), (1, 0));
+    assert!(memory.is_empty());
+}
+
+#[test]
+fn polls_are_written_once_and_put_back_when_they_could_not_be() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    for second in [0, 5] {
+        memory.with(&code(1), |session| session.record_poll(POLL, now() + TimeDelta::seconds(second)));
+    }
+    let taken = memory.take_unwritten(9_600);
+    assert_eq!(taken.iter().map(|unwritten| unwritten.polls).collect::<Vec<_>>(), [2]);
+    assert_eq!(taken[0].last_polled_at, now() + TimeDelta::seconds(5));
+    assert!(memory.take_unwritten(9_600).is_empty());
+    memory.put_back(&taken);
+    assert_eq!(memory.take_unwritten(9_600)[0].polls, 2);
+}
+
+#[test]
+fn a_session_takes_about_a_hundred_bytes() {
+    assert!(size_of::<PendingSession>() <= 112, "{}", size_of::<PendingSession>());
+}
+
+#[test]
+fn every_session_has_its_turn_to_be_written_however_few_are_at_once() {
+    let memory = trusted(10_000);
+    for number in 0..500 {
+        memory.remember_new(session(number), now());
+    }
+    let mut written = std::collections::HashSet::new();
+    for _ in 0..200 {
+        // All devices poll again before the next few are written.
+        for number in 0..500 {
+            memory.with(&code(number), |session| session.record_poll(POLL, now()));
+        }
+        written.extend(memory.take_unwritten(10).into_iter().map(|polls| polls.id.0));
+    }
+    assert_eq!(written.len(), 500);
+}

@@ -1,0 +1,74 @@
+//! `device_authorizations`, told by what happens to them: they are started, polled, opened, decided,
+//! confirmed, redeemed, and in the end deleted.
+
+pub mod confirmations;
+pub mod decisions;
+pub mod endings;
+pub mod listings;
+pub mod memory;
+pub mod openings;
+pub mod owners;
+pub mod pending_counts;
+pub mod polls;
+pub mod redemptions;
+pub mod sources;
+pub mod starts;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::model::device_authorization::{Approval, Authentication, Consumption, DeviceAuthorization, State};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
+use crate::store::thumbprint;
+
+/// The columns of a [`DeviceAuthorization`].
+struct SessionRow {
+    id: Uuid,
+    client_id: String,
+    dpop_jkt: Option<Vec<u8>>,
+    expires_at: DateTime<Utc>,
+    state: String,
+    decided_at: Option<DateTime<Utc>>,
+    decided_by_user_id: Option<Uuid>,
+    granted_scopes: Option<Vec<String>>,
+    auth_time: Option<DateTime<Utc>>,
+    amr: Option<Vec<String>>,
+    trusted: bool,
+    chosen_lifetime_seconds: Option<i32>,
+    consumed_at: Option<DateTime<Utc>>,
+    retried_at: Option<DateTime<Utc>>,
+}
+
+impl SessionRow {
+    fn into_session(self, tenant_id: TenantId) -> DeviceAuthorization {
+        let state = match (self.state.as_str(), self.approval(), self.consumed_at) {
+            ("consumed", Some(approval), Some(at)) => {
+                State::Consumed(Consumption { approval, at, retried: self.retried_at.is_some() })
+            }
+            ("approved", Some(approval), _) => State::Approved(approval),
+            ("confirming", Some(approval), _) => State::Confirming(approval),
+            ("pending", _, _) => State::Pending,
+            // The table's checks leave only denied ones here; of anything else, refusing is the safe reading.
+            _ => State::Denied,
+        };
+        DeviceAuthorization {
+            id: DeviceAuthorizationId(self.id),
+            tenant_id,
+            client_id: ClientId::from_known(self.client_id),
+            dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
+            expires_at: self.expires_at,
+            state,
+        }
+    }
+
+    fn approval(&self) -> Option<Approval> {
+        Some(Approval {
+            user_id: UserId(self.decided_by_user_id?),
+            scopes: self.granted_scopes.clone()?.into_iter().collect(),
+            at: self.decided_at?,
+            authentication: Authentication { auth_time: self.auth_time?, amr: self.amr.clone()? },
+            trusted: self.trusted,
+            lifetime_seconds: self.chosen_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
+        })
+    }
+}

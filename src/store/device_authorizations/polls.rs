@@ -1,0 +1,254 @@
+//! A device asks again (RFC 8628 §3.4).
+//!
+//! Whatever is written about polls is written to columns of its own, so that it can never undo a decision.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
+
+use super::SessionRow;
+use super::memory::UnwrittenPolls;
+use crate::model::bearer_secret::SecretHash;
+use crate::model::device_authorization::{DeviceAuthorization, Polling};
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::model::user::User;
+use crate::store::Result;
+use crate::store::announcements::{Announcement, announce};
+use crate::store::batches::BatchQueue;
+use crate::store::users::UserRow;
+
+/// A session as a poll finds it in the database.
+#[derive(Debug)]
+pub struct FoundSession {
+    /// The device code's hash.
+    pub code: SecretHash,
+    /// The session.
+    pub session: DeviceAuthorization,
+    /// The services the device asked for (RFC 8707).
+    pub resources: Vec<String>,
+    /// What the ID token is to repeat (OpenID Connect Core §2).
+    pub nonce: Option<String>,
+    /// How it is polled.
+    pub polling: Polling,
+    /// How often it was polled, to notice another poll at the same moment.
+    pub poll_count: i64,
+    /// Who decided, if anybody did.
+    pub decided_by: Option<User>,
+}
+
+/// A device code's hash, in the tenant it was presented to.
+pub type CodeName = (TenantId, SecretHash);
+/// Device codes that wait to be looked up.
+pub type PollQueue = BatchQueue<CodeName, Option<FoundSession>>;
+
+/// A queue of device codes to look up.
+#[must_use]
+pub fn queue() -> PollQueue {
+    BatchQueue::new(|db: &PgPool, names| Box::pin(find(db, names)))
+}
+
+/// Looks up the sessions of device codes.
+pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Option<FoundSession>>> {
+    let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
+    let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
+                  s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
+                  s.consumed_at, s.retried_at,
+                  s.interval_seconds, s.last_polled_at, s.poll_count,
+                  u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
+                  u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
+                  u.tokens_not_before
+           FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, code, nth)
+           JOIN device_authorizations s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant_id
+           LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id"#,
+        &tenants,
+        &codes
+    )
+    .fetch_all(db)
+    .await?;
+    let mut found: Vec<Option<FoundSession>> = names.iter().map(|_| None).collect();
+    for row in rows {
+        let Some(index) = usize::try_from(row.nth - 1).ok().filter(|index| *index < names.len()) else {
+            continue;
+        };
+        let (tenant, code) = names[index];
+        let decided_by = row.user_id.map(|id| {
+            UserRow {
+                id,
+                username: row.username.unwrap_or_default(),
+                display_name: row.display_name,
+                email: row.email,
+                email_verified: row.email_verified.unwrap_or(false),
+                roles: row.roles.unwrap_or_default(),
+                enabled: row.enabled.unwrap_or(false),
+                locked_at: row.locked_at,
+                tokens_not_before: row.tokens_not_before,
+            }
+            .into_user(tenant)
+        });
+        let polling = Polling {
+            interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
+            last_polled_at: row.last_polled_at,
+        };
+        let session = SessionRow {
+            id: row.id,
+            client_id: row.client_id,
+            dpop_jkt: row.dpop_jkt,
+            expires_at: row.expires_at,
+            state: row.state,
+            decided_at: row.decided_at,
+            decided_by_user_id: row.decided_by_user_id,
+            granted_scopes: row.granted_scopes,
+            auth_time: row.auth_time,
+            amr: row.amr,
+            trusted: row.trusted,
+            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
+            consumed_at: row.consumed_at,
+            retried_at: row.retried_at,
+        };
+        found[index] = Some(FoundSession {
+            code,
+            session: session.into_session(tenant),
+            resources: row.resources,
+            nonce: row.nonce,
+            polling,
+            poll_count: row.poll_count,
+            decided_by,
+        });
+    }
+    Ok(found)
+}
+
+/// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than
+/// `slowed_seconds`, if since it was read somebody else has polled it, and not before `silent_since`: of two polls at
+/// once, one is early. Whether nobody else has. Older polls may be written at any time, as once the database is back.
+pub async fn record(
+    db: impl PgExecutor<'_>,
+    found: &FoundSession,
+    interval_seconds: u32,
+    slowed_seconds: u32,
+    silent_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let seconds = |seconds| i32::try_from(seconds).unwrap_or(i32::MAX);
+    Ok(sqlx::query_scalar!(
+        r#"WITH found AS (
+               SELECT id, poll_count = $5::bigint OR last_polled_at <= $6 AS alone
+               FROM device_authorizations WHERE id = $1
+               FOR NO KEY UPDATE
+           )
+           UPDATE device_authorizations s
+           SET poll_count = poll_count + 1, last_polled_at = greatest(last_polled_at, $2),
+               interval_seconds = greatest(interval_seconds, CASE WHEN found.alone THEN $3::integer ELSE $4::integer END)
+           FROM found WHERE s.id = found.id
+           RETURNING found.alone AS "alone!""#,
+        found.session.id.0,
+        now,
+        seconds(interval_seconds),
+        seconds(slowed_seconds),
+        found.poll_count,
+        silent_since
+    )
+    .fetch_one(db)
+    .await?)
+}
+
+/// Raises the interval, and tells the other servers.
+pub async fn raise(
+    db: &PgPool,
+    code: SecretHash,
+    id: DeviceAuthorizationId,
+    interval_seconds: u32,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE device_authorizations SET interval_seconds = greatest(interval_seconds, $2) WHERE id = $1",
+        id.0,
+        i32::try_from(interval_seconds).unwrap_or(i32::MAX)
+    )
+    .execute(db)
+    .await?;
+    announce(db, Announcement::Raised(code, interval_seconds)).await
+}
+
+/// What the database knew of a session when polls were written.
+#[derive(Debug)]
+pub struct Written {
+    /// The session.
+    pub id: DeviceAuthorizationId,
+    /// The last poll written before, perhaps by another server.
+    pub last_polled_before: Option<DateTime<Utc>>,
+    /// How often the device may poll.
+    pub interval_seconds: u32,
+    /// Whether a poll of it says nothing new: nobody has decided, or the device must confirm.
+    pub is_pending: bool,
+}
+
+/// Writes many sessions' polls at once, but for those that somebody holds at this moment: whoever decides or redeems
+/// them does not wait for their counters, nor two of these statements for each other.
+pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<Vec<Written>> {
+    let ids: Vec<Uuid> = polls.iter().map(|unwritten| unwritten.id.0).collect();
+    let counts: Vec<i64> = polls.iter().map(|unwritten| i64::from(unwritten.polls)).collect();
+    let times: Vec<DateTime<Utc>> = polls.iter().map(|unwritten| unwritten.last_polled_at).collect();
+    let rows = sqlx::query!(
+        r#"WITH polled AS (
+               SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last
+               FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
+               JOIN device_authorizations s USING (id)
+               FOR NO KEY UPDATE OF s SKIP LOCKED
+           )
+           UPDATE device_authorizations s
+           SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
+           FROM polled WHERE s.id = polled.id
+           RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds,
+                     s.state IN ('pending', 'confirming') AS "is_pending!""#,
+        &ids,
+        &counts,
+        &times
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Written {
+            id: DeviceAuthorizationId(row.id),
+            last_polled_before: row.last_polled_before,
+            interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
+            is_pending: row.is_pending,
+        })
+        .collect())
+}
+
+/// Which of these sessions wait neither for a decision nor for its confirmation any more.
+pub async fn decided_among(
+    db: impl PgExecutor<'_>,
+    sessions: &[DeviceAuthorizationId],
+) -> Result<Vec<DeviceAuthorizationId>> {
+    let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+    let decided = sqlx::query_scalar!(
+        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
+           LEFT JOIN device_authorizations s ON s.id = asked.id
+           WHERE coalesce(s.state, 'gone') NOT IN ('pending', 'confirming')"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(decided.into_iter().map(DeviceAuthorizationId).collect())
+}
+
+/// Which of these sessions there are no more.
+pub async fn erased_among(
+    db: impl PgExecutor<'_>,
+    sessions: &[DeviceAuthorizationId],
+) -> Result<Vec<DeviceAuthorizationId>> {
+    let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+    let erased = sqlx::query_scalar!(
+        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
+           LEFT JOIN device_authorizations s ON s.id = asked.id
+           WHERE s.id IS NULL"#,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(erased.into_iter().map(DeviceAuthorizationId).collect())
+}
