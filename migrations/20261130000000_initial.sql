@@ -369,8 +369,6 @@ CREATE TABLE device_authorizations (
 
     -- The redemption.
     consumed_at             timestamptz,
-    -- When a device that lost the answer redeemed again.
-    retried_at              timestamptz,
 
     -- Counters of polls, written apart from everything above, so that they cannot overwrite a decision.
     poll_count              bigint NOT NULL DEFAULT 0,
@@ -514,14 +512,14 @@ CREATE TABLE frozen_sources (
 
 -- Devices and tokens -------------------------------------------------------------------------------------------------
 
--- What a user connected. Created by the redemption.
+-- What a user connected, with its tokens: one row, created by the redemption. All tokens of a device descend from one
+-- redemption and end together (RFC 9700 §4.14.2, the token family).
 CREATE TABLE devices (
-    id                      uuid PRIMARY KEY,
+    -- That of the device authorization it came from, so an authorization brings one device at most.
+    id                      uuid NOT NULL,
     tenant_id               uuid NOT NULL,
     user_id                 uuid NOT NULL,
     client_id               text NOT NULL,
-    -- The device authorization it came from. That row may be deleted.
-    device_authorization_id uuid NOT NULL,
     -- The name that people see, and the name that the device gave itself.
     name                    text,
     declared_name           text,
@@ -550,30 +548,8 @@ CREATE TABLE devices (
     updated_at              timestamptz NOT NULL,
     last_login_at           timestamptz NOT NULL,
     last_seen_at            timestamptz NOT NULL,
-    expires_at              timestamptz NOT NULL,
-    CONSTRAINT devices_tenant_key UNIQUE (tenant_id, id),
-    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
-    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
-);
--- No index contains a column that a refresh changes, so a refresh writes no index.
--- A user's devices, newest first.
-CREATE INDEX devices_of_user ON devices (user_id, created_at DESC, id DESC);
--- A client's devices, newest first, for administrators and for the deletion of the client.
-CREATE INDEX devices_of_client ON devices (tenant_id, client_id, id DESC);
--- Rare properties in the administrators' list: locked, of a country, about to expire.
-CREATE INDEX devices_locked ON devices (tenant_id, id DESC) WHERE locked_at IS NOT NULL;
-CREATE INDEX devices_of_country ON devices (tenant_id, country, id DESC) WHERE country IS NOT NULL;
-CREATE INDEX devices_by_expiry ON devices (tenant_id, expires_at, id);
 
--- All tokens that descend from one redemption.
-CREATE TABLE token_families (
-    id                      uuid PRIMARY KEY,
-    tenant_id               uuid NOT NULL,
-    device_authorization_id uuid NOT NULL,
-    device_id               uuid NOT NULL CONSTRAINT token_families_device_key UNIQUE,
-    -- Those of the device.
-    user_id                 uuid NOT NULL,
-    client_id               text NOT NULL,
+    -- What was granted.
     granted_scopes          text[] NOT NULL,
     -- The resources of access tokens; none: the tenant's default.
     resources               text[] NOT NULL DEFAULT '{}',
@@ -581,48 +557,50 @@ CREATE TABLE token_families (
     amr                     text[] NOT NULL,
     -- The RFC 7638 thumbprint of the key that refresh tokens are bound to; null: none.
     dpop_jkt                bytea,
-    created_at              timestamptz NOT NULL,
-    -- The absolute limit. Rotation does not extend it.
+    -- The absolute limit. A refresh does not extend it.
     expires_at              timestamptz NOT NULL,
     revoked_at              timestamptz,
     revoked_reason          text,
     -- When it expired or was revoked.
     ended_at                timestamptz NOT NULL GENERATED ALWAYS AS (least(expires_at, revoked_at)) STORED,
-    CONSTRAINT token_families_tenant_key UNIQUE (tenant_id, id),
-    FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, id) ON DELETE CASCADE
-);
--- At most one live family for each device authorization: a second redemption requires that the first family is revoked.
-CREATE UNIQUE INDEX token_families_device_authorization_key ON token_families (device_authorization_id)
-    WHERE revoked_at IS NULL;
--- Housekeeping.
-CREATE INDEX token_families_ended ON token_families (ended_at);
--- The live families of a user. Without the tenant: while a new table has no statistics, the planner takes an index that
--- begins with it for as good as the one on the device, and then reads every family of the tenant to find one.
-CREATE INDEX token_families_user ON token_families (user_id) WHERE revoked_at IS NULL;
--- Tells whether a device of the user has used a key before.
-CREATE INDEX token_families_known_key ON token_families (tenant_id, user_id, dpop_jkt) WHERE dpop_jkt IS NOT NULL;
 
-CREATE TABLE refresh_tokens (
-    id              uuid NOT NULL,
-    tenant_id       uuid NOT NULL,
-    family_id       uuid NOT NULL,
-    token_hash      bytea NOT NULL CONSTRAINT refresh_tokens_token_key UNIQUE,
-    -- The token that was exchanged for this one; null: the first of its family.
-    predecessor_id  uuid,
-    created_at      timestamptz NOT NULL,
-    -- The idle limit, never after the end of the family.
-    expires_at      timestamptz NOT NULL,
-    -- When it was exchanged for its successor.
-    rotated_at      timestamptz,
-    -- When a sibling replaced it before it was used.
-    superseded_at   timestamptz,
-    -- Finds one token, and the tokens of a deleted family.
-    PRIMARY KEY (family_id, id),
-    FOREIGN KEY (tenant_id, family_id) REFERENCES token_families (tenant_id, id) ON DELETE CASCADE
-);
--- At most one usable refresh token for each family.
-CREATE UNIQUE INDEX refresh_tokens_live_leaf_key ON refresh_tokens (family_id)
-    WHERE rotated_at IS NULL AND superseded_at IS NULL;
+    -- The refresh token. It is computed (src/model/refresh_token.rs), so only this much is stored of it.
+    -- SHA-256 of the random bytes that all of its generations carry.
+    token_hash              bytea NOT NULL,
+    -- The newest generation that was issued, from 1.
+    generation              bigint NOT NULL DEFAULT 1,
+    -- When that generation was issued, and to which address.
+    exchanged_at            timestamptz NOT NULL,
+    exchanged_from          inet,
+    -- The idle limit, never after expires_at; null: the device has no refresh token.
+    idle_expires_at         timestamptz,
+    -- The answer that carried the newest generation is known to be lost.
+    unanswered              boolean NOT NULL DEFAULT false,
+    -- Repeated exchanges from another network, and when the first of them was.
+    foreign_repeats         smallint NOT NULL DEFAULT 0,
+    foreign_repeats_since   timestamptz,
+    -- The newest generation whose exchange was repeated, and the number of generations in a row up to it.
+    repeated_generation     bigint NOT NULL DEFAULT 0,
+    repeats_in_a_row        smallint NOT NULL DEFAULT 0,
+    -- When something unusual was last seen of its refresh token.
+    unusual_at              timestamptz,
+
+    PRIMARY KEY (id, tenant_id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
+) WITH (fillfactor = 80);
+-- No index contains a column that a refresh changes, so a refresh writes no index.
+-- A user's devices, newest first, and those that end with the user.
+CREATE INDEX devices_of_user ON devices (user_id, tenant_id, created_at DESC, id DESC);
+-- A client's devices, newest first, for administrators and for the deletion of the client.
+CREATE INDEX devices_of_client ON devices (client_id, tenant_id, id DESC);
+-- Rare properties in the administrators' list: locked, of a country.
+CREATE INDEX devices_locked ON devices (tenant_id, id DESC) WHERE locked_at IS NOT NULL;
+CREATE INDEX devices_of_country ON devices (tenant_id, country, id DESC) WHERE country IS NOT NULL;
+-- Expired devices in that list, and housekeeping.
+CREATE INDEX devices_ended ON devices (tenant_id, ended_at, id);
+-- Tells whether a device of the user has used a key before.
+CREATE INDEX devices_known_key ON devices (tenant_id, user_id, dpop_jkt) WHERE dpop_jkt IS NOT NULL;
 
 -- Revoked access tokens of clients that act for themselves (RFC 6749 §4.4). Those of a device end with their family.
 CREATE TABLE revoked_access_tokens (

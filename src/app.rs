@@ -15,6 +15,7 @@ use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::hashing::HashingPlaces;
+use crate::domain::lost_answers::LostAnswers;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::domain::webhooks::deliver;
@@ -101,6 +102,8 @@ pub struct App {
     pub audit_sealing: SealingWatch,
     /// Where passwords are hashed.
     pub hashing: HashingPlaces,
+    /// Tokens whose answers were lost.
+    pub lost_answers: Arc<LostAnswers>,
 }
 
 impl App {
@@ -157,11 +160,20 @@ impl App {
             refusal_buckets: RequestBuckets::default(),
             audit_sealing: SealingWatch::default(),
             hashing,
+            lost_answers: Arc::default(),
         }
     }
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
     pub async fn begin(&self, tenant: TenantId) -> store::Result<PgTransaction<'static>> {
         tenant_transactions::begin(&self.db, self.row_security().await?, tenant).await
+    }
+
+    /// Remembers if the database did not answer, and hands the outcome on.
+    pub fn observe<T>(&self, outcome: store::Result<T>) -> store::Result<T> {
+        if outcome.as_ref().is_err_and(store::StoreError::is_passing) {
+            self.lost_answers.note_trouble(self.clock.now());
+        }
+        outcome
     }
 
     /// What holds transactions of one tenant to its rows; found out once.

@@ -9,6 +9,7 @@ mod geo_files;
 mod housekeeping;
 mod key_rotation;
 mod listening;
+mod lost_answers;
 mod mails;
 mod rereading;
 mod theme_files;
@@ -38,6 +39,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
         tasks.spawn(listening::run(Arc::clone(&app), stop.clone()));
     }
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(lost_answers::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     if app.geo.is_on() {

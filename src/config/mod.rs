@@ -132,6 +132,7 @@ pub struct Tokens {
     pub id_lifetime_seconds: u32,
     pub refresh_idle_seconds: u32,
     pub refresh_absolute_seconds: u32,
+    pub refresh_repeat_seconds: u32,
     #[serde(deserialize_with = "values::algorithm")]
     pub signing_algorithm: SigningAlgorithm,
     #[serde(deserialize_with = "values::algorithm")]

@@ -7,6 +7,9 @@ use crate::model::device_authorization::MAX_CODE_LIFETIME;
 use crate::model::scope::{BY_NAME_ONLY, ScopeSet};
 use crate::model::signing_key_life::{LEAST_ANNOUNCEMENT, LONGEST_TOKEN_LIFETIME_SECONDS};
 
+/// The longest time in which the exchange of a refresh token may be repeated without proof.
+const LONGEST_REFRESH_REPEAT_SECONDS: u32 = 600;
+
 impl Config {
     /// Refuses settings that contradict each other or a standard.
     pub fn validate(&self) -> Result<(), ConfigError> {
@@ -149,6 +152,11 @@ impl Config {
                 && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
             "tokens.refresh_absolute_seconds",
             "must not be less than tokens.refresh_idle_seconds",
+        )?;
+        require(
+            self.tokens.refresh_repeat_seconds <= LONGEST_REFRESH_REPEAT_SECONDS,
+            "tokens.refresh_repeat_seconds",
+            "must be between 0 and 600",
         )
     }
 

@@ -19,7 +19,7 @@ use super::{activity, audit};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{TenantId, TokenFamilyId, UserId};
+use crate::model::ids::{DeviceId, TenantId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
@@ -27,7 +27,8 @@ use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::sources;
 use crate::store::frozen_sources::{self, FrozenSource};
 use crate::store::source_accounts::{self, Contact, Signs, SuspectedSource};
-use crate::store::{self, token_families};
+use crate::store;
+use crate::store::devices::endings;
 
 /// How many codes are ended with one statement.
 const BATCH: i64 = 1000;
@@ -218,11 +219,11 @@ pub async fn revoke(
     let undone = undo(&mut transaction, tenant, source, since, now).await?;
     let frozen = FrozenSource { source, until };
     let waiting = freeze(app, &mut transaction, tenant, frozen, signs, actor.clone()).await?;
-    for (family, _) in &undone.families {
+    for (device, _) in &undone.devices {
         let reason = RevocationReason::CampaignRevoked;
         let details = json!({"source": source});
         let ending = Ending { actor: actor.clone(), reason, origin: None, details };
-        record_end(app, &mut *transaction, tenant, *family, ending).await?;
+        record_end(app, &mut *transaction, tenant, *device, ending).await?;
     }
     let campaign = undone.campaign(waiting.len());
     let details = json!({"since": since, "devices": campaign.devices, "accounts": campaign.accounts,
@@ -253,16 +254,16 @@ pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -
 
 /// What was undone in a transaction, beside the codes that wait.
 struct Undone {
-    families: Vec<(TokenFamilyId, UserId)>,
+    devices: Vec<(DeviceId, UserId)>,
     /// Codes that were approved and not collected.
     taken_back: Vec<SecretHash>,
 }
 
 impl Undone {
     fn campaign(&self, waiting: usize) -> Campaign {
-        let accounts: HashSet<UserId> = self.families.iter().map(|(_, user)| *user).collect();
+        let accounts: HashSet<UserId> = self.devices.iter().map(|(_, user)| *user).collect();
         let codes = self.taken_back.len() + waiting;
-        Campaign { devices: self.families.len(), accounts: accounts.len(), codes }
+        Campaign { devices: self.devices.len(), accounts: accounts.len(), codes }
     }
 }
 
@@ -274,9 +275,9 @@ async fn undo(
     now: DateTime<Utc>,
 ) -> store::Result<Undone> {
     let reason = RevocationReason::CampaignRevoked;
-    let families = token_families::revoke_of_source(&mut *db, tenant, source, since, reason, now).await?;
+    let devices = endings::revoke_of_source(&mut *db, tenant, source, since, reason, now).await?;
     let taken_back = sources::take_back_approved(db, tenant, source, since, now).await?;
-    Ok(Undone { families, taken_back })
+    Ok(Undone { devices, taken_back })
 }
 
 fn told(signs: Signs) -> serde_json::Value {

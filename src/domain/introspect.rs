@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::access_tokens::{self, LiveAccessToken};
 use super::authenticate_client::ConfidentialClient;
+use super::mac_keys;
 use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::access_token::AccessToken;
-use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::Client;
+use crate::model::refresh_token::RefreshToken;
 use crate::model::tenant::Tenant;
+use crate::store::refresh_tokens::TokenName;
 use crate::store::standings::{self, LiveRefreshToken};
 use crate::store::verified_tokens::VerifiedToken;
 
@@ -39,8 +41,11 @@ pub async fn introspect(
     caller: &ConfidentialClient,
     token: &str,
 ) -> Result<Option<Introspected>, OAuthError> {
-    let (token, username) = if let Some(secret) = BearerSecret::parse(SecretKind::RefreshToken, token) {
-        let found = standings::of_refresh_token(&app.db, tenant.id, secret.hash(), app.clock.now()).await?;
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    let (token, username) = if let Some(token) = RefreshToken::read(tenant.id, &key, token) {
+        let name = TokenName { tenant: tenant.id, device: token.device(), hash: token.hash() };
+        let now = app.clock.now();
+        let found = standings::of_refresh_token(&app.db, name, token.generation(), now).await?;
         // Nobody but the client it was issued to has any business with it.
         let Some(mut found) = found.filter(|found| found.client_id == caller.client_id) else {
             return Ok(None);

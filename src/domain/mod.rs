@@ -27,6 +27,7 @@ pub mod hashing;
 pub mod housekeeping;
 pub mod introspect;
 pub mod not_me;
+pub mod lost_answers;
 pub mod oauth_error;
 pub mod own_audiences;
 pub mod password_links;

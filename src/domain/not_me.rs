@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::model::approval_notice::Approved;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
-use crate::model::ids::TenantId;
+use crate::model::ids::{DeviceId, TenantId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
@@ -19,7 +19,8 @@ use crate::store::announcements::{Announcement, announce};
 use crate::store::approval_notices::Disowned;
 use crate::store::device_authorizations::decisions;
 use crate::store::source_accounts::Contact;
-use crate::store::{self, approval_notices, token_families};
+use crate::store::devices::endings;
+use crate::store::{self, approval_notices};
 
 /// What the link lets its reader disown; `None`: it is none of ours, was used, or is too old. Reading changes nothing.
 pub async fn find(app: &App, tenant: TenantId, token: &str) -> store::Result<Option<Approved>> {
@@ -43,15 +44,11 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         announce(&mut *transaction, Announcement::Decided(code)).await?;
     }
     let reason = RevocationReason::Disowned;
-    let family = token_families::of_session(&mut *transaction, session).await?;
-    let family = match family {
-        Some(family) if token_families::revoke(&mut *transaction, family, reason, now).await? => Some(family),
-        _ => None,
-    };
-    if let Some(family) = family {
-        let details = json!({"device_authorization_id": session});
-        let ending = Ending { actor: Actor::Anyone, reason, origin: Some(origin), details };
-        record_end(app, &mut *transaction, tenant.id, family, ending).await?;
+    let device = DeviceId(session.0);
+    let revoked = endings::revoke(&mut *transaction, tenant.id, device, reason, now).await?;
+    if revoked {
+        let ending = Ending { actor: Actor::Anyone, reason, origin: Some(origin), details: json!({}) };
+        record_end(app, &mut *transaction, tenant.id, device, ending).await?;
     }
     let frozen = speak_against_source(app, &mut transaction, tenant, &disowned, origin).await?;
     let event = AuditEvent {
@@ -61,7 +58,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         target_kind: "device_authorization",
         target_id: Some(session.to_string()),
         origin: Some(origin),
-        details: json!({"user_id": user, "token_family_id": family, "collected": code.is_none(),
+        details: json!({"user_id": user, "device_id": revoked.then_some(device), "collected": code.is_none(),
                         "source": disowned.ip_address.map(limit_unit), "source_frozen": frozen.is_some()}),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;

@@ -1,35 +1,40 @@
 //! A device exchanges its refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14).
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use ipnet::IpNet;
 
 use super::authenticate_client::AuthenticatedClient;
 use super::connection_lifetimes::ConnectionLifetimes;
 use super::dpop::Proof;
+use super::lost_answers::Delivery;
 use super::oauth_error::{ErrorCode, OAuthError};
 use super::own_audiences::OwnAudiences;
 use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
-use super::{audit, granting, policies, token_families};
+use super::{audit, granting, mac_keys, policies, token_families};
 use crate::app::App;
 use crate::model::audit_event::{Action, Outcome};
-use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
-use crate::model::client::GrantType;
-use crate::model::ids::{ClientId, RefreshTokenId};
+use crate::model::audit_mac::EventStamp;
+use crate::model::bearer_secret::BearerSecret;
+use crate::model::client::{AuthMethod, Client, GrantType};
+use crate::model::ids::ClientId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::policy::trust::TrustPolicy;
+use crate::model::refresh_rule::{self, Presented};
+use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
+use crate::model::token_family::{HeldToken, RevocationReason, TokenFamily, Trust, TrustLoss};
 use crate::model::user::Standing;
-use crate::store::refresh_tokens::NewRefreshToken;
-use crate::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
-
-/// How long after its exchange a token is accepted again, if nobody has used its successor: the time of a lost
-/// answer, or of two programs of one device that refresh at once (RFC 9700 §4.14.2).
-const GRACE: TimeDelta = TimeDelta::seconds(30);
-/// How often an exchange is tried while others of the same token come first.
-const MAX_ATTEMPTS: usize = 5;
+use crate::secrets::MacKey;
+use crate::store::refresh_tokens::TokenName;
+use crate::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
+use crate::store::refresh_tokens::repeats::{self, Repeat, Repeated};
+use crate::store::refresh_tokens::unanswered::Unanswered;
 
 /// What a client sends (RFC 6749 §6).
 #[derive(Debug)]
@@ -56,15 +61,13 @@ pub type BearerSecretText = zeroize::Zeroizing<String>;
 /// What becomes of a presented token.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    Exchange,
-    /// It was exchanged a moment ago, and nobody has used its successor: the answer was lost, or two programs of one
-    /// device refresh at once. The successor goes, and another one takes its place.
-    Repeat {
-        successor: SecretHash,
-    },
-    /// It was exchanged before: somebody has a copy. The family dies.
+    /// The next generation is issued. `restored`: the database is behind the token.
+    Exchange { restored: bool },
+    /// The same successor is issued again.
+    Repeat { foreign: bool },
+    /// Someone has a copy of the token. The device ends.
     Reused,
-    /// It is too old or revoked, or a sibling took its place a moment ago.
+    /// It is too old or revoked.
     Dead,
     /// Its device or account is locked, and may be unlocked: the token stays as it is.
     Locked,
@@ -76,29 +79,32 @@ fn belongs_to(family: &TokenFamily, client: &ClientId, dpop_key: Option<KeyThumb
     family.client_id == *client && family.dpop_key.is_none_or(|key| key.is(dpop_key))
 }
 
-/// The rule. Of a family's tokens at most one is alive at any time, also while exchanges are repeated.
-fn judge(presented: &PresentedRefreshToken, now: DateTime<Utc>) -> Verdict {
-    let family = &presented.family;
-    let lately = |at: DateTime<Utc>| now - at <= GRACE;
-    let locked = match presented.user.standing {
-        Standing::Good => presented.device_locked,
+/// The rule of generations ([`refresh_rule`]), for a device that may be locked or have ended.
+fn judge(held: &HeldToken, presented: &Presented, window: TimeDelta) -> Verdict {
+    let family = &held.family;
+    let locked = match held.user.standing {
+        Standing::Good => held.device_locked,
         Standing::Locked => true,
         // That is not undone by unlocking a device.
         Standing::Disabled => false,
     };
-    if family.revoked_at.is_some() || now >= family.expires_at {
+    if family.revoked_at.is_some() || presented.at >= family.expires_at {
         return Verdict::Dead;
     }
-    match (presented.rotated_at, presented.superseded_at, presented.unused_successor) {
-        // Whoever holds it was overtaken by a sibling, and learns so without harm to the device.
-        (_, Some(at), _) if lately(at) => Verdict::Dead,
-        (Some(at), None, Some(_)) if lately(at) && locked => Verdict::Locked,
-        (Some(at), None, Some(successor)) if lately(at) => Verdict::Repeat { successor },
-        (Some(_), _, _) | (_, Some(_), _) => Verdict::Reused,
-        (None, None, _) if now >= presented.expires_at => Verdict::Dead,
-        (None, None, _) if locked => Verdict::Locked,
-        (None, None, _) => Verdict::Exchange,
+    match refresh_rule::judge(presented, &held.stored, window) {
+        refresh_rule::Verdict::Theft => Verdict::Reused,
+        refresh_rule::Verdict::Unknown => Verdict::Dead,
+        _ if presented.at >= held.idle_expires_at => Verdict::Dead,
+        _ if locked => Verdict::Locked,
+        refresh_rule::Verdict::Exchange { restored } => Verdict::Exchange { restored },
+        refresh_rule::Verdict::Repeat { foreign } => Verdict::Repeat { foreign },
     }
+}
+
+/// Whether the caller proves that it is the installation that the tokens were issued to. A secret that many
+/// installations share proves nothing of the kind.
+pub(super) fn is_proven(client: &Client, dpop_key: Option<KeyThumbprint>) -> bool {
+    dpop_key.is_some() || client.auth_method == AuthMethod::PrivateKeyJwt
 }
 
 /// What becomes of the trust in a device that refreshes with `key`: why it is lost, if it is.
@@ -118,7 +124,7 @@ fn trust_loss(
     }
 }
 
-/// Exchanges a refresh token: the old one is spent, the new one and an access token are handed out.
+/// Exchanges a refresh token for the next generation and an access token, or repeats an exchange whose answer was lost.
 ///
 /// Nearly always there is nothing to judge, and one statement does it. Where it finds anything else, it changes
 /// nothing; then the token is looked up, and the rule says what becomes of it.
@@ -130,122 +136,236 @@ pub async fn refresh(
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::RefreshToken)?;
-    let secret = BearerSecret::parse(SecretKind::RefreshToken, &request.refresh_token).ok_or_else(dead)?;
-    let token = secret.hash();
-    if let Some(tokens) = exchange_unseen(app, tenant, client, request, token, origin).await? {
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    let token = RefreshToken::read(tenant.id, &key, &request.refresh_token).ok_or_else(dead)?;
+    let asked = Asked { app, tenant, client, request, origin, key, token, arrived_at: app.clock.now() };
+    if let Some(tokens) = asked.exchange_unseen().await? {
         return Ok(tokens);
     }
-    for attempt in 0..MAX_ATTEMPTS {
-        let presented = app.queues.refresh_tokens.submit((tenant.id, token)).await?.ok_or_else(dead)?;
-        if !belongs_to(&presented.family, &client.client_id, request.dpop_key()) {
+    let mut proof = request.proof.as_ref();
+    loop {
+        let held = app.observe(app.queues.refresh_tokens.submit(asked.name()).await)?;
+        let held = held.ok_or_else(dead)?;
+        if !belongs_to(&held.family, &client.client_id, request.dpop_key()) {
             return Err(dead());
         }
         // Before the token is judged: a whole request that is sent again is no theft of the token.
-        if let (0, Some(proof)) = (attempt, &request.proof) {
+        if let Some(proof) = proof.take() {
             proof.spend(app).await?;
         }
-        let replaced = match judge(&presented, app.clock.now()) {
-            Verdict::Exchange => token,
-            Verdict::Repeat { successor } => successor,
+        let window = TimeDelta::seconds(i64::from(app.config.tokens.refresh_repeat_seconds));
+        let done = match judge(&held, &asked.presented(&held), window) {
+            Verdict::Exchange { .. } => asked.exchange(&held).await?,
+            Verdict::Repeat { foreign } => asked.repeat(&held, foreign).await?,
             Verdict::Dead => return Err(dead()),
-            Verdict::Locked if is_void(tenant, client, &presented) => return Err(dead()),
+            Verdict::Locked if is_void(tenant, client, &held) => return Err(dead()),
             Verdict::Locked => return Err(locked()),
             Verdict::Reused => {
                 let ending = Ending::by_client(client, RevocationReason::RefreshTokenReused, origin);
-                token_families::revoke_stolen(app, tenant.id, presented.family.id, ending).await?;
+                token_families::revoke_stolen(app, tenant.id, held.family.device_id, ending).await?;
                 return Err(dead());
             }
         };
-        let renewal = renew(app, tenant, client, &presented, request).await?;
-        let (secret, successor) = new_token(app, renewal.idle, renewal.ends_at);
-        let tokens = issue(app, tenant, client, &presented, request, &renewal, secret).await?;
-        let ground = Ground::Judged {
-            presented: presented.id,
-            earlier_end: (renewal.ends_at < presented.family.expires_at).then_some(renewal.ends_at),
-            trust_loss: renewal.trust_loss,
-        };
-        let rotation = rotation(app, tenant, replaced, ground, successor, origin);
-        if app.queues.rotations.submit(rotation).await?.is_some() {
+        if let Some(tokens) = done {
             metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
             return Ok(tokens);
         }
-        // Somebody else was first, a moment ago: what is true now?
+        // The row has changed since it was read. What is true now?
     }
-    Err(dead())
 }
 
-/// The exchange of a token that nobody has looked at, if its case is the plain one. The tokens are signed afterwards,
-/// with a key that is at hand before; should the answer be lost, the device asks again within [`GRACE`].
-async fn exchange_unseen(
-    app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    request: &RefreshRequest,
-    token: SecretHash,
-    origin: &RequestOrigin,
-) -> Result<Option<IssuedTokens>, OAuthError> {
-    // A proof is spent once the token is known to be its key's, and whoever wants less may want what there is not.
-    if request.proof.is_some() || request.scope.is_some() || !request.resources.is_empty() {
-        return Ok(None);
+/// A request with the token that it presents.
+struct Asked<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    client: &'a AuthenticatedClient,
+    request: &'a RefreshRequest,
+    origin: &'a RequestOrigin,
+    key: Arc<MacKey>,
+    token: RefreshToken,
+    arrived_at: DateTime<Utc>,
+}
+
+impl Asked<'_> {
+    fn name(&self) -> TokenName {
+        TokenName { tenant: self.tenant.id, device: self.token.device(), hash: self.token.hash() }
     }
-    let keys = tokens::keys(app, tenant, client).await?;
-    let audiences = OwnAudiences::of(app, tenant).await?;
-    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
-    let plain = PlainCase {
-        client: client.client_id.clone(),
-        scopes: granting::grantable_unseen(client, &catalogue),
-        not_before: granting::not_before(tenant, client),
-        longest: lifetimes.absolute,
-    };
-    let (secret, successor) = new_token(app, lifetimes.idle, DateTime::<Utc>::MAX_UTC);
-    let rotation = rotation(app, tenant, token, Ground::Plain(plain), successor, origin);
-    let Some(presented) = app.queues.rotations.submit(rotation).await? else { return Ok(None) };
-    metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
-    let (family, user) = (presented.family, presented.user);
-    let grant = Grant {
-        tenant,
-        client,
-        user: &user,
-        device_id: family.device_id,
-        scopes: &family.scopes,
-        resources: &audiences.or_default(family.resources, &family.scopes),
-        dpop_key: None,
-        authentication: &family.authentication,
-        ends_at: family.expires_at,
-        nonce: None,
-    };
-    tokens::issue_with(app, &keys, &grant, Some(secret)).await.map(Some)
-}
 
-fn rotation(
-    app: &App,
-    tenant: &Tenant,
-    replaced: SecretHash,
-    ground: Ground,
-    successor: NewRefreshToken,
-    origin: &RequestOrigin,
-) -> Rotation {
-    let now = app.clock.now();
-    let audit = audit::stamp(app, tenant.id, Action::TokenRefreshed, Outcome::Success, Some(origin), now);
-    Rotation { tenant: tenant.id, replaced, ground, successor, audit, origin: origin.clone(), at: now }
-}
+    /// The refresh token that this request is answered with.
+    fn successor(&self) -> BearerSecret {
+        self.token.successor().write(self.tenant.id, &self.key)
+    }
 
-/// Clients throw their tokens away on `invalid_grant`; they keep them on this.
-const fn locked() -> OAuthError {
-    OAuthError::new(
-        ErrorCode::Locked,
-        "The device or its account is locked; keep the token and try again later.",
-    )
-}
+    fn presented(&self, held: &HeldToken) -> Presented {
+        Presented {
+            generation: self.token.generation(),
+            proven: is_proven(self.client, held.family.dpop_key),
+            foreign: held.exchanged_from.is_some_and(|before| !self.is_near(before)),
+            arrived_at: self.arrived_at,
+            at: self.app.clock.now(),
+        }
+    }
 
-/// Returns `true` if the family began before an instant that ended it.
-fn is_void(tenant: &Tenant, client: &AuthenticatedClient, presented: &PresentedRefreshToken) -> bool {
-    granting::is_void(presented.family.created_at, tenant, &presented.user, client)
-}
+    /// Whether an address is in the caller's network: IPv4 /24, IPv6 /48, or the same autonomous system.
+    fn is_near(&self, before: IpAddr) -> bool {
+        let here = self.origin.ip_address;
+        let system = |address| self.app.geo.place_of(address).and_then(|place| place.asn);
+        network(before) == network(here) || system(before).is_some_and(|asn| Some(asn) == system(here))
+    }
 
-fn dead() -> OAuthError {
-    OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
+    /// Notices if the answer with the next generation is lost.
+    fn watch(&self) -> Delivery {
+        self.app.lost_answers.watch(Unanswered {
+            tenant: self.tenant.id,
+            device: self.token.device(),
+            generation: self.token.successor().generation(),
+        })
+    }
+
+    fn to_store(&self, ground: Ground, idle: TimeDelta) -> Exchange {
+        let now = self.app.clock.now();
+        Exchange {
+            token: self.name(),
+            presented: self.token.generation(),
+            ground,
+            idle_expires_at: now + idle,
+            audit: self.stamp(now),
+            origin: self.origin.clone(),
+            at: now,
+        }
+    }
+
+    fn stamp(&self, now: DateTime<Utc>) -> EventStamp {
+        let (app, tenant) = (self.app, self.tenant.id);
+        audit::stamp(app, tenant, Action::TokenRefreshed, Outcome::Success, Some(self.origin), now)
+    }
+
+    /// The exchange of a token that was not looked up, if its case is the plain one. The tokens are signed afterwards,
+    /// with a key that is at hand before.
+    async fn exchange_unseen(&self) -> Result<Option<IssuedTokens>, OAuthError> {
+        let Self { app, tenant, client, request, .. } = *self;
+        // A proof is spent once the token is known to be its key's, and whoever wants less may want what there is not.
+        if request.proof.is_some() || request.scope.is_some() || !request.resources.is_empty() {
+            return Ok(None);
+        }
+        let keys = tokens::keys(app, tenant, client).await?;
+        let audiences = OwnAudiences::of(app, tenant).await?;
+        let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+        let lifetimes =
+            ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
+        let plain = PlainCase {
+            client: client.client_id.clone(),
+            scopes: granting::grantable_unseen(client, &catalogue),
+            not_before: granting::not_before(tenant, client),
+            longest: lifetimes.absolute,
+        };
+        let delivery = self.watch();
+        let exchange = self.to_store(Ground::Plain(plain), lifetimes.idle);
+        let Some(exchanged) = app.observe(app.queues.exchanges.submit(exchange).await)? else {
+            delivery.is_not_owed();
+            return Ok(None);
+        };
+        metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
+        let grant = Grant {
+            tenant,
+            client,
+            user: &exchanged.user,
+            device_id: self.token.device(),
+            scopes: &exchanged.scopes,
+            resources: &audiences.or_default(exchanged.resources, &exchanged.scopes),
+            dpop_key: None,
+            authentication: &exchanged.authentication,
+            ends_at: exchanged.expires_at,
+            nonce: None,
+        };
+        let tokens = tokens::issue_with(app, &keys, &grant, Some(self.successor())).await?;
+        Ok(Some(tokens.delivered_by(delivery)))
+    }
+
+    /// The exchange of a token that was judged. Returns `None` if the row has changed since.
+    async fn exchange(&self, held: &HeldToken) -> Result<Option<IssuedTokens>, OAuthError> {
+        let renewal = self.renew(held).await?;
+        let tokens = self.issue(held, &renewal).await?;
+        let ground = Ground::Judged {
+            stored: held.stored.generation,
+            earlier_end: (renewal.ends_at < held.family.expires_at).then_some(renewal.ends_at),
+            trust_loss: renewal.trust_loss,
+        };
+        let delivery = self.watch();
+        let stored = self.app.queues.exchanges.submit(self.to_store(ground, renewal.idle)).await;
+        if self.app.observe(stored)?.is_some() {
+            return Ok(Some(tokens.delivered_by(delivery)));
+        }
+        delivery.is_not_owed();
+        Ok(None)
+    }
+
+    /// The same exchange again. Returns `None` if the device may not have it any more.
+    async fn repeat(&self, held: &HeldToken, foreign: bool) -> Result<Option<IssuedTokens>, OAuthError> {
+        let renewal = self.renew(held).await?;
+        let tokens = self.issue(held, &renewal).await?;
+        let now = self.app.clock.now();
+        let repeat = Repeat {
+            token: self.name(),
+            presented: self.token.generation(),
+            client: &self.client.client_id,
+            foreign,
+            of: Repeated::Exchange,
+            audit: self.stamp(now),
+            origin: self.origin,
+            at: now,
+        };
+        Ok(repeats::record(&self.app.db, &repeat).await?.then_some(tokens))
+    }
+
+    /// How the family goes on, as the policy is now. Everything that was true at approval is asked again.
+    async fn renew(&self, held: &HeldToken) -> Result<Renewal, OAuthError> {
+        let Self { app, tenant, client, request, .. } = *self;
+        let (family, user) = (&held.family, &held.user);
+        if !user.is_active() || is_void(tenant, client, held) {
+            return Err(dead());
+        }
+        let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+        let scopes = granting::grantable(Some(&family.scopes), client, &catalogue, user, request.dpop_key());
+        if !granting::brings_refresh_token(client, &scopes) {
+            return Err(dead());
+        }
+        let policy = policies::effective(app, tenant, client);
+        let trust_loss = trust_loss(held.trust, request.dpop_key(), family, &policy.trust);
+        let lifetimes = if held.trust.is_some() && trust_loss.is_none() {
+            ConnectionLifetimes::trusted(&policy)
+        } else {
+            ConnectionLifetimes::usual(&app.config.tokens, &policy)
+        };
+        let lifetimes = lifetimes.at_most(granting::longest(&scopes, &catalogue));
+        let ends_at = family.expires_at.min(family.created_at + lifetimes.absolute);
+        if app.clock.now() >= ends_at {
+            return Err(dead());
+        }
+        Ok(Renewal { scopes, idle: lifetimes.idle, ends_at, trust_loss })
+    }
+
+    /// New tokens for the family.
+    async fn issue(&self, held: &HeldToken, renewal: &Renewal) -> Result<IssuedTokens, OAuthError> {
+        let Self { app, tenant, client, request, .. } = *self;
+        let family = &held.family;
+        let for_access = granting::narrow(&renewal.scopes, request.scope.as_deref())?;
+        let named = OwnAudiences::of(app, tenant).await?.or_default(family.resources.clone(), &for_access);
+        let resources = granting::narrow_resources(&named, &request.resources)?;
+        let grant = Grant {
+            tenant,
+            client,
+            user: &held.user,
+            device_id: family.device_id,
+            scopes: &for_access,
+            resources: &resources,
+            dpop_key: request.dpop_key(),
+            authentication: &family.authentication,
+            ends_at: renewal.ends_at,
+            nonce: None,
+        };
+        tokens::issue(app, &grant, Some(self.successor())).await
+    }
 }
 
 /// What the family may have from now on.
@@ -258,79 +378,25 @@ struct Renewal {
     trust_loss: Option<TrustLoss>,
 }
 
-/// How the family goes on, as the policy is now. Everything that was true at approval is asked again.
-async fn renew(
-    app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    presented: &PresentedRefreshToken,
-    request: &RefreshRequest,
-) -> Result<Renewal, OAuthError> {
-    let (family, user) = (&presented.family, &presented.user);
-    if !user.is_active() || is_void(tenant, client, presented) {
-        return Err(dead());
-    }
-    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
-    let scopes = granting::grantable(Some(&family.scopes), client, &catalogue, user, request.dpop_key());
-    if !granting::brings_refresh_token(client, &scopes) {
-        return Err(dead());
-    }
-    let policy = policies::effective(app, tenant, client);
-    let trust_loss = trust_loss(presented.trust, request.dpop_key(), family, &policy.trust);
-    let lifetimes = if presented.trust.is_some() && trust_loss.is_none() {
-        ConnectionLifetimes::trusted(&policy)
-    } else {
-        ConnectionLifetimes::usual(&app.config.tokens, &policy)
-    };
-    let lifetimes = lifetimes.at_most(granting::longest(&scopes, &catalogue));
-    let ends_at = family.expires_at.min(family.created_at + lifetimes.absolute);
-    if app.clock.now() >= ends_at {
-        return Err(dead());
-    }
-    Ok(Renewal { scopes, idle: lifetimes.idle, ends_at, trust_loss })
+/// The part of an address that a device keeps while it moves within its network.
+fn network(address: IpAddr) -> Option<IpNet> {
+    let length = if address.is_ipv4() { 24 } else { 48 };
+    IpNet::new(address, length).ok().map(|network| network.trunc())
 }
 
-/// New tokens for the family.
-async fn issue(
-    app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    presented: &PresentedRefreshToken,
-    request: &RefreshRequest,
-    renewal: &Renewal,
-    secret: BearerSecret,
-) -> Result<IssuedTokens, OAuthError> {
-    let family = &presented.family;
-    let for_access = granting::narrow(&renewal.scopes, request.scope.as_deref())?;
-    let named = OwnAudiences::of(app, tenant).await?.or_default(family.resources.clone(), &for_access);
-    let resources = granting::narrow_resources(&named, &request.resources)?;
-    let grant = Grant {
-        tenant,
-        client,
-        user: &presented.user,
-        device_id: family.device_id,
-        scopes: &for_access,
-        resources: &resources,
-        dpop_key: request.dpop_key(),
-        authentication: &family.authentication,
-        ends_at: renewal.ends_at,
-        nonce: None,
-    };
-    tokens::issue(app, &grant, Some(secret)).await
+/// Clients throw their tokens away on `invalid_grant`; they keep them on this.
+const fn locked() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::Locked,
+        "The device or its account is locked; keep the token and try again later.",
+    )
 }
 
-/// A new refresh token, and how it is stored. It ends when it is not used for as long as `idle`, or with its family.
-pub fn new_token(
-    app: &App,
-    idle: TimeDelta,
-    family_ends_at: DateTime<Utc>,
-) -> (BearerSecret, NewRefreshToken) {
-    let now = app.clock.now();
-    let secret = BearerSecret::generate(SecretKind::RefreshToken, &app.random);
-    let stored = NewRefreshToken {
-        id: RefreshTokenId(app.random.uuid_v7(now)),
-        hash: secret.hash(),
-        expires_at: (now + idle).min(family_ends_at),
-    };
-    (secret, stored)
+/// Returns `true` if the family began before an instant that ended it.
+fn is_void(tenant: &Tenant, client: &AuthenticatedClient, held: &HeldToken) -> bool {
+    granting::is_void(held.family.created_at, tenant, &held.user, client)
+}
+
+fn dead() -> OAuthError {
+    OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
 }

@@ -10,15 +10,16 @@ use super::access_tokens::{self, Signed};
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
 use super::token_families::{Ending, record_end};
-use super::{audit, tenants};
+use super::{audit, mac_keys, tenants};
 use crate::app::App;
 use crate::model::access_token::AccessToken;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
-use crate::store::{revoked_access_tokens, token_families};
+use crate::store::devices::endings;
+use crate::store::revoked_access_tokens;
 
 /// Revokes a token of this client. One that is unknown, over, malformed or another client's changes nothing and is
 /// no error: the caller's aim is reached, or none of its business (RFC 7009 §2.2).
@@ -29,21 +30,15 @@ pub async fn revoke(
     token: &str,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
-    if let Some(secret) = BearerSecret::parse(SecretKind::RefreshToken, token) {
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    if let Some(token) = RefreshToken::read(tenant.id, &key, token) {
+        let (device, reason, now) = (token.device(), RevocationReason::RevokedByClient, app.clock.now());
         let mut transaction = app.begin(tenant.id).await?;
+        let (db, client_id) = (&mut *transaction, &client.client_id);
         // A token that was exchanged a moment ago still tells which device is meant.
-        let ended = token_families::revoke_of_refresh_token(
-            &mut *transaction,
-            tenant.id,
-            secret.hash(),
-            &client.client_id,
-            RevocationReason::RevokedByClient,
-            app.clock.now(),
-        )
-        .await?;
-        if let Some(family) = ended {
-            let ending = Ending::by_client(client, RevocationReason::RevokedByClient, origin);
-            record_end(app, &mut *transaction, tenant.id, family, ending).await?;
+        if endings::revoke_by_token(db, tenant.id, device, token.hash(), client_id, reason, now).await? {
+            let ending = Ending::by_client(client, reason, origin);
+            record_end(app, &mut *transaction, tenant.id, device, ending).await?;
             transaction.commit().await?;
         }
         return Ok(());
@@ -76,11 +71,11 @@ async fn revoke_access_token(
     let mut transaction = app.begin(tenant.id).await?;
     if let Some(device) = token.device_id {
         let reason = RevocationReason::RevokedByClient;
-        let ended =
-            token_families::revoke_of_device(&mut *transaction, tenant.id, device, reason, now).await?;
-        let Some(family) = ended else { return Ok(()) };
-        let ending = Ending::by_client(client, RevocationReason::RevokedByClient, origin);
-        record_end(app, &mut *transaction, tenant.id, family, ending).await?;
+        if !endings::revoke(&mut *transaction, tenant.id, device, reason, now).await? {
+            return Ok(());
+        }
+        let ending = Ending::by_client(client, reason, origin);
+        record_end(app, &mut *transaction, tenant.id, device, ending).await?;
     } else {
         let expires_at = DateTime::from_timestamp(token.exp, 0).unwrap_or(now);
         if !revoked_access_tokens::insert(&mut *transaction, tenant.id, &token.jti, expires_at).await? {

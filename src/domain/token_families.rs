@@ -7,10 +7,11 @@ use super::audit;
 use super::authenticate_client::AuthenticatedClient;
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::ids::{TenantId, TokenFamilyId};
+use crate::model::ids::{DeviceId, TenantId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
-use crate::store::{self, token_families};
+use crate::store;
+use crate::store::devices::endings;
 
 /// Who ended a family, why, and from where.
 #[derive(Debug)]
@@ -42,14 +43,14 @@ impl<'a> Ending<'a> {
 pub async fn revoke_stolen(
     app: &App,
     tenant: TenantId,
-    family: TokenFamilyId,
+    device: DeviceId,
     ending: Ending<'_>,
 ) -> store::Result<()> {
     let (reason, mut transaction) = (ending.reason, app.begin(tenant).await?);
-    if token_families::revoke(&mut *transaction, family, reason, app.clock.now()).await? {
-        record_end(app, &mut *transaction, tenant, family, ending).await?;
+    if endings::revoke(&mut *transaction, tenant, device, reason, app.clock.now()).await? {
+        record_end(app, &mut *transaction, tenant, device, ending).await?;
         transaction.commit().await?;
-        tracing::warn!(family = %family, reason = reason.as_str(), "token family revoked");
+        tracing::warn!(device_id = %device, reason = reason.as_str(), "token family revoked");
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ pub async fn record_end(
     app: &App,
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    family: TokenFamilyId,
+    device: DeviceId,
     ending: Ending<'_>,
 ) -> store::Result<()> {
     let Ending { actor, reason, origin, mut details } = ending;
@@ -68,8 +69,8 @@ pub async fn record_end(
         action: Action::TokenFamilyRevoked,
         outcome: Outcome::Success,
         actor,
-        target_kind: "token_family",
-        target_id: Some(family.to_string()),
+        target_kind: "device",
+        target_id: Some(device.to_string()),
         origin,
         details,
     };

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use claims::{AccessTokenClaims, Audience, Confirmation, ConnectionClaims, IdTokenClaims};
 
+use super::lost_answers::Delivery;
 use super::oauth_error::OAuthError;
 use super::person_claims::PersonClaims;
 use super::signing_keys::{self, SigningKey};
@@ -43,6 +44,16 @@ pub struct IssuedTokens {
     pub refresh_token: Option<BearerSecret>,
     /// The ID token, when `openid` was granted.
     pub id_token: Option<String>,
+    /// Notices if the answer is lost, where it is the only one that carries its refresh token.
+    pub delivery: Option<Delivery>,
+}
+
+impl IssuedTokens {
+    /// The same, watched.
+    #[must_use]
+    pub fn delivered_by(self, delivery: Delivery) -> Self {
+        Self { delivery: Some(delivery), ..self }
+    }
 }
 
 /// How an access token is used (RFC 6749 §7.1).
@@ -207,6 +218,7 @@ pub async fn issue_with(
         scopes: grant.scopes.clone(),
         refresh_token,
         id_token,
+        delivery: None,
     })
 }
 
@@ -235,6 +247,7 @@ pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<Issued
         scopes,
         refresh_token: None,
         id_token: None,
+        delivery: None,
     })
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::random::Random;
 
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62⁴³ > 2²⁵⁶.
 const RANDOM_CHARS: usize = 43;
 /// 62⁶ > 2³².
@@ -41,7 +41,7 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    const fn prefix(self) -> &'static str {
+    pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::DeviceCode => "lkd_",
             Self::RefreshToken => "lkr_",
@@ -64,8 +64,14 @@ impl SecretHash {
     /// The hash of any text.
     #[must_use]
     pub fn of(text: &str) -> Self {
+        Self::of_bytes(text.as_bytes())
+    }
+
+    /// The hash of any bytes.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
         let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
         Self(hash)
     }
 }
@@ -78,20 +84,26 @@ impl BearerSecret {
     /// A new secret.
     #[must_use]
     pub fn generate(kind: SecretKind, random: &Random) -> Self {
-        let body = Zeroizing::new(random.characters(BASE62, RANDOM_CHARS));
-        let checksum = checksum(kind, &body);
-        Self(Zeroizing::new(format!("{}{}{checksum}", kind.prefix(), body.as_str())))
+        Self::of_body(kind, &Zeroizing::new(random.characters(BASE62, RANDOM_CHARS)))
+    }
+
+    /// The secret with this body, between its prefix and its checksum.
+    pub(super) fn of_body(kind: SecretKind, body: &str) -> Self {
+        Self(Zeroizing::new(format!("{}{body}{}", kind.prefix(), checksum(kind, body))))
+    }
+
+    /// The body of a secret of this kind, if its checksum is right.
+    pub(super) fn body(kind: SecretKind, text: &str) -> Option<&str> {
+        let rest = text.strip_prefix(kind.prefix()).filter(|rest| rest.is_ascii())?;
+        let (body, given) = rest.split_at_checked(rest.len().checked_sub(CHECKSUM_CHARS)?)?;
+        (checksum(kind, body) == given).then_some(body)
     }
 
     /// Reads a secret that somebody presents: `None` when its kind, length or checksum is wrong.
     #[must_use]
     pub fn parse(kind: SecretKind, text: &str) -> Option<Self> {
-        let rest = text.strip_prefix(kind.prefix())?;
-        if rest.len() != RANDOM_CHARS + CHECKSUM_CHARS || !rest.is_ascii() {
-            return None;
-        }
-        let (body, given) = rest.split_at(RANDOM_CHARS);
-        (checksum(kind, body) == given).then(|| Self(Zeroizing::new(text.to_owned())))
+        let body = Self::body(kind, text)?;
+        (body.len() == RANDOM_CHARS).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
     /// What is stored and looked up.
@@ -117,13 +129,17 @@ fn checksum(kind: SecretKind, body: &str) -> String {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(kind.prefix().as_bytes());
     hasher.update(body.as_bytes());
-    let mut rest = hasher.finalize() as usize;
-    let mut digits = [b'0'; CHECKSUM_CHARS];
+    digits::<CHECKSUM_CHARS>(u64::from(hasher.finalize())).collect()
+}
+
+/// The digits of a number in base 62, the highest first.
+pub(super) fn digits<const COUNT: usize>(mut number: u64) -> impl Iterator<Item = char> {
+    let mut digits = [b'0'; COUNT];
     for digit in digits.iter_mut().rev() {
-        *digit = BASE62[rest % BASE62.len()];
-        rest /= BASE62.len();
+        *digit = BASE62[(number % BASE62.len() as u64) as usize];
+        number /= BASE62.len() as u64;
     }
-    digits.map(char::from).iter().collect()
+    digits.into_iter().map(char::from)
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub struct Device {
     pub last_login_at: Option<DateTime<Utc>>,
     /// When it last refreshed its tokens, to the minute.
     pub last_seen_at: Option<DateTime<Utc>>,
+    /// When its refresh token was last used in an unusual way.
+    pub unusual_at: Option<DateTime<Utc>>,
     /// After this it can no longer be used.
     pub expires_at: DateTime<Utc>,
     /// Its version.

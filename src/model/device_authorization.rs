@@ -84,8 +84,13 @@ pub struct Consumption {
     pub approval: Approval,
     /// When.
     pub at: DateTime<Utc>,
-    /// Whether the device has collected once more, because the first answer was lost.
-    pub retried: bool,
+}
+
+/// The tokens that a redemption brought, as long as nobody has used them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstTokens {
+    /// The answer that carried them is known to be lost.
+    pub unanswered: bool,
 }
 
 /// A person's yes.

@@ -31,18 +31,14 @@ uuid_newtype! {
     ApproverId,
     /// One device-authorization session: a device code and its user code.
     DeviceAuthorizationId,
-    /// A connected device.
+    /// A connected device. It has the identifier of the device authorization that it came from.
     DeviceId,
-    /// All tokens that descend from one redemption.
-    TokenFamilyId,
     /// A token that lets somebody register clients.
     RegistrationTokenId,
     /// A service that tokens are for.
     ResourceId,
     /// An address that is told what happens.
     WebhookId,
-    /// One refresh token.
-    RefreshTokenId,
     /// One HTTP request, as it appears in the answer, the log and the audit trail.
     RequestId,
 }

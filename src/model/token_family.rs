@@ -1,23 +1,23 @@
-//! Token families: all tokens that descend from one redemption live and die together.
+//! Token families: all tokens that descend from one redemption end together. A device has one family, in its row.
+
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::bearer_secret::SecretHash;
 use super::device_authorization::Authentication;
-use super::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
+use super::ids::{ClientId, DeviceId, TenantId, UserId};
 use super::key_thumbprint::KeyThumbprint;
+use super::refresh_rule::Stored;
 use super::scope::ScopeSet;
 use super::user::User;
 
 /// A family.
 #[derive(Clone, Debug)]
 pub struct TokenFamily {
-    /// Its identifier.
-    pub id: TokenFamilyId,
+    /// The device.
+    pub device_id: DeviceId,
     /// The tenant it belongs to.
     pub tenant_id: TenantId,
-    /// The device that owns it.
-    pub device_id: DeviceId,
     /// Who approved it.
     pub user_id: UserId,
     /// The client it was issued to.
@@ -38,19 +38,19 @@ pub struct TokenFamily {
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-/// A refresh token as presented, with the family it belongs to.
+/// The refresh token of a device as it is stored, with its family.
 #[derive(Clone, Debug)]
-pub struct PresentedRefreshToken {
-    /// The token.
-    pub id: RefreshTokenId,
-    /// Its idle end.
-    pub expires_at: DateTime<Utc>,
-    /// When it was exchanged for its successor.
-    pub rotated_at: Option<DateTime<Utc>>,
-    /// When a sibling took its place before it was used.
-    pub superseded_at: Option<DateTime<Utc>>,
-    /// What it was exchanged for, as long as nobody has used that.
-    pub unused_successor: Option<SecretHash>,
+pub struct HeldToken {
+    /// What the rule asks of it.
+    pub stored: Stored,
+    /// The address that the newest generation was issued to.
+    pub exchanged_from: Option<IpAddr>,
+    /// The newest generation whose exchange was repeated; 0: none.
+    pub repeated_generation: i64,
+    /// The number of generations in a row up to it whose exchange was repeated.
+    pub repeats_in_a_row: i16,
+    /// The idle limit.
+    pub idle_expires_at: DateTime<Utc>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
     /// The trust in that device, if its owner called it trusted.
@@ -95,8 +95,6 @@ pub enum RevocationReason {
     DeviceCodeReplayed,
     /// A refresh token was used after it had been exchanged (RFC 9700 §4.14.2).
     RefreshTokenReused,
-    /// The device proved that it never received the answer with the tokens, and collected once more.
-    RedemptionRetried,
     /// Its client gave a token back (RFC 7009).
     RevokedByClient,
     /// Its device was removed.
@@ -120,7 +118,6 @@ impl RevocationReason {
         match self {
             Self::DeviceCodeReplayed => "device_code_replayed",
             Self::RefreshTokenReused => "refresh_token_reused",
-            Self::RedemptionRetried => "redemption_retried",
             Self::RevokedByClient => "revoked_by_client",
             Self::DeviceRemoved => "device_removed",
             Self::Disowned => "disowned",

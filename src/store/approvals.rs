@@ -53,9 +53,9 @@ pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<K
     Ok(sqlx::query_as!(
         Known,
         r#"SELECT device.created_at AS "key_connected_at?", device.name AS key_device_name,
-                  EXISTS (SELECT FROM token_families f
-                          WHERE f.tenant_id = $1 AND f.user_id = $2 AND f.client_id = $3 AND f.revoked_at IS NULL
-                            AND f.expires_at > $8) AS "has_device_of_client!",
+                  EXISTS (SELECT FROM devices d
+                          WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.client_id = $3 AND d.revoked_at IS NULL
+                            AND d.expires_at > $8) AS "has_device_of_client!",
                   (SELECT count(*) FROM device_authorizations s
                    WHERE s.tenant_id = $1 AND s.client_id = $3 AND s.ip_address BETWEEN $5::inet AND $6::inet
                      AND s.state = 'pending' AND s.expires_at > $8) AS "codes_of_source!",
@@ -67,12 +67,12 @@ pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<K
                             AND z.frozen_until > $8) AS "frozen!"
            FROM (SELECT 1) AS one
            LEFT JOIN LATERAL (
-               SELECT coalesce(d.name, d.hostname) AS name, d.created_at, f.revoked_reason
-               FROM token_families f JOIN devices d ON d.id = f.device_id AND d.tenant_id = f.tenant_id
-               WHERE f.tenant_id = $1 AND f.user_id = $2 AND f.dpop_jkt = $4
-               ORDER BY f.created_at DESC LIMIT 1
+               SELECT coalesce(d.name, d.hostname) AS name, d.created_at, d.revoked_reason
+               FROM devices d
+               WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.dpop_jkt = $4
+               ORDER BY d.created_at DESC LIMIT 1
            ) AS device ON coalesce(device.revoked_reason, 'revoked_by_client')
-                          IN ('revoked_by_client', 'redemption_retried', 'signed_out_everywhere')"#,
+                          IN ('revoked_by_client', 'signed_out_everywhere')"#,
         question.tenant.0,
         question.user.0,
         question.client.as_str(),

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{Result, StoreError};
+use crate::model::ids::TenantId;
 
 /// The most items in one statement.
 const MAX_BATCH: usize = 256;
@@ -82,4 +83,23 @@ impl<I, O> BatchQueue<I, O> {
 fn answer_one<O>(answer: oneshot::Sender<Result<O>>, outcome: Result<Vec<O>>) {
     let own = outcome.and_then(|outcomes| outcomes.into_iter().next().ok_or(StoreError::Overloaded));
     let _ = answer.send(own);
+}
+
+/// Has a statement done for each tenant's share of the items, and returns the outcomes in the order of the items.
+pub async fn by_tenant<I: Clone, O, F: Future<Output = Result<Vec<O>>>>(
+    items: &[I],
+    tenant: fn(&I) -> TenantId,
+    statement: impl Fn(TenantId, Vec<I>) -> F,
+) -> Result<Vec<O>> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|index| tenant(&items[*index]));
+    let mut outcomes: Vec<Option<O>> = items.iter().map(|_| None).collect();
+    for share in order.chunk_by(|left, right| tenant(&items[*left]) == tenant(&items[*right])) {
+        let done =
+            statement(tenant(&items[share[0]]), share.iter().map(|index| items[*index].clone()).collect());
+        for (index, outcome) in share.iter().zip(done.await?) {
+            outcomes[*index] = Some(outcome);
+        }
+    }
+    outcomes.into_iter().collect::<Option<Vec<O>>>().ok_or(StoreError::Overloaded)
 }

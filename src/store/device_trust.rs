@@ -1,23 +1,10 @@
-//! The trust in devices: in `devices`, and in the ends of what hangs on them.
+//! The trust in devices, and what it means for their ends.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgExecutor;
 
-use super::{Result, thumbprint};
-use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, UserId};
-use crate::model::token_family::Trust;
-
-/// The trust in the device that collected the tokens of this session the last time, if it is still trusted.
-pub async fn of_session(db: impl PgExecutor<'_>, session: DeviceAuthorizationId) -> Result<Option<Trust>> {
-    let found = sqlx::query_scalar!(
-        "SELECT d.trusted_jkt FROM token_families f JOIN devices d ON d.id = f.device_id
-         WHERE f.device_authorization_id = $1 AND f.revoked_at IS NULL AND d.trusted",
-        session.0
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(found.map(|key| Trust { key: key.as_deref().and_then(thumbprint) }))
-}
+use super::Result;
+use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
 
 /// The client of a trusted device, which is locked until the transaction ends; `None`: there is no such device, or it
 /// is not trusted.
@@ -40,30 +27,24 @@ pub async fn lock(
     .map(ClientId::from_known))
 }
 
-/// Ends the trust in a device: it ends, as does its family, `absolute` after it began at the latest, and its refresh
-/// token `idle` after it was issued.
+/// Ends the trust in a device: it ends `absolute` after it began at the latest, and its refresh token `idle` after it was
+/// issued.
 pub async fn end(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     device: DeviceId,
     idle: TimeDelta,
     absolute: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "WITH device AS (
-             UPDATE devices
-             SET trusted = false, trusted_jkt = NULL, updated_at = $2, version = version + 1,
-                 expires_at = least(expires_at, created_at + make_interval(secs => $4))
-             WHERE id = $1
-         ), family AS (
-             UPDATE token_families SET expires_at = least(expires_at, created_at + make_interval(secs => $4))
-             WHERE device_id = $1
-             RETURNING id, expires_at
-         )
-         UPDATE refresh_tokens t
-         SET expires_at = least(t.expires_at, t.created_at + make_interval(secs => $3), family.expires_at)
-         FROM family
-         WHERE t.family_id = family.id AND t.rotated_at IS NULL AND t.superseded_at IS NULL",
+        "UPDATE devices
+         SET trusted = false, trusted_jkt = NULL, updated_at = $3, version = version + 1,
+             expires_at = least(expires_at, created_at + make_interval(secs => $5)),
+             idle_expires_at = least(idle_expires_at, exchanged_at + make_interval(secs => $4),
+                                     created_at + make_interval(secs => $5))
+         WHERE id = $2 AND tenant_id = $1",
+        tenant.0,
         device.0,
         now,
         idle.as_seconds_f64(),

@@ -1,6 +1,7 @@
-//! `devices`. A device is there as long as its token family counts; what is left of it afterwards is for the audit
-//! trail, until housekeeping takes it.
+//! `devices`. A device is there as long as it is not revoked; what is left of it afterwards is for the audit trail, until
+//! housekeeping takes it.
 
+pub mod endings;
 pub mod listings;
 
 use chrono::{DateTime, Utc};
@@ -28,17 +29,17 @@ pub async fn page_of_user(
     let rows = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_authorization_id, d.ip_address,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.ip_address,
                   d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
-                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
+                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version
            FROM devices d
-           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
            JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id
+           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
            JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
            WHERE d.tenant_id = $1 AND d.user_id = $2
-             AND f.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)
+             AND d.revoked_at IS NULL
+             AND d.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
            ORDER BY d.created_at DESC, d.id DESC OFFSET $3 LIMIT $4"#,
         tenant.0,
         user.0,
@@ -55,13 +56,13 @@ pub async fn count_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: User
     Ok(sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!"
            FROM devices d
-           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
            JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id
+           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
            JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
            WHERE d.tenant_id = $1 AND d.user_id = $2
-             AND f.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)"#,
+             AND d.revoked_at IS NULL
+             AND d.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)"#,
         tenant.0,
         user.0
     )
@@ -80,17 +81,17 @@ pub async fn find(
     let row = sqlx::query_as!(
         DeviceRow,
         r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.device_authorization_id, d.ip_address,
+                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.ip_address,
                   d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
-                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at, d.version
+                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version
            FROM devices d
-           JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
            JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id
+           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
            JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
            WHERE d.id = $3 AND d.tenant_id = $1 AND d.user_id = $2
-             AND f.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)"#,
+             AND d.revoked_at IS NULL
+             AND d.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)"#,
         tenant.0,
         user.0,
         id.0
@@ -111,13 +112,16 @@ pub async fn lock_row(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceId) -
 /// Writes what its owner may change.
 pub async fn describe(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceId,
     name: Option<&str>,
     metadata: &Map<String, Value>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE devices SET name = $2, metadata = $3, updated_at = $4, version = version + 1 WHERE id = $1",
+        "UPDATE devices SET name = $3, metadata = $4, updated_at = $5, version = version + 1
+         WHERE id = $2 AND tenant_id = $1",
+        tenant.0,
         id.0,
         name,
         Json(metadata) as _,
@@ -140,13 +144,15 @@ pub struct Lock {
 /// Locks the device, or unlocks it.
 pub async fn set_lock(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceId,
     lock: Option<Lock>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE devices SET locked_at = $2, locked_by_administrator = $3, updated_at = $4, version = version + 1
-         WHERE id = $1",
+        "UPDATE devices SET locked_at = $3, locked_by_administrator = $4, updated_at = $5, version = version + 1
+         WHERE id = $2 AND tenant_id = $1",
+        tenant.0,
         id.0,
         lock.map(|lock| lock.at),
         lock.is_some_and(|lock| lock.by_administrator),
@@ -178,7 +184,6 @@ struct DeviceRow {
     client_version: Option<String>,
     metadata: Json<Map<String, Value>>,
     user_agent: Option<String>,
-    device_authorization_id: Uuid,
     ip_address: Option<IpNet>,
     place: Option<Json<Place>>,
     trusted: bool,
@@ -188,6 +193,7 @@ struct DeviceRow {
     updated_at: DateTime<Utc>,
     last_login_at: DateTime<Utc>,
     last_seen_at: DateTime<Utc>,
+    unusual_at: Option<DateTime<Utc>>,
     expires_at: DateTime<Utc>,
     version: Version,
 }
@@ -206,7 +212,7 @@ impl DeviceRow {
                 metadata: self.metadata.0,
             },
             user_agent: self.user_agent,
-            authorization_id: DeviceAuthorizationId(self.device_authorization_id),
+            authorization_id: DeviceAuthorizationId(self.id),
             ip_address: host(self.ip_address),
             place: self.place.map(|place| place.0),
             trusted: self.trusted,
@@ -216,6 +222,7 @@ impl DeviceRow {
             updated_at: self.updated_at,
             last_login_at: Some(self.last_login_at),
             last_seen_at: Some(self.last_seen_at),
+            unusual_at: self.unusual_at,
             expires_at: self.expires_at,
             version: self.version,
         }

@@ -37,7 +37,6 @@ pub mod source_accounts;
 pub mod standings;
 pub mod tenant_transactions;
 pub mod tenants;
-pub mod token_families;
 pub mod totp_secrets;
 pub mod used_jtis;
 pub mod users;

@@ -10,7 +10,7 @@ use super::batches::BatchQueue;
 use super::device_authorizations::polls::{self, PollQueue};
 use super::device_authorizations::redemptions::{self, RedemptionQueue};
 use super::device_authorizations::starts::{self, StartQueue};
-use super::refresh_tokens::rotations::{self, RotationQueue};
+use super::refresh_tokens::exchanges::{self, ExchangeQueue};
 use super::refresh_tokens::{self, TokenQueue};
 
 /// While one statement of a kind is under way, another can be.
@@ -28,7 +28,7 @@ pub struct Queues {
     /// Refresh tokens that wait to be looked up.
     pub refresh_tokens: TokenQueue,
     /// Refresh tokens that wait to be exchanged.
-    pub rotations: RotationQueue,
+    pub exchanges: ExchangeQueue,
 }
 
 impl Default for Queues {
@@ -38,7 +38,7 @@ impl Default for Queues {
             polls: polls::queue(),
             redemptions: redemptions::queue(),
             refresh_tokens: refresh_tokens::queue(),
-            rotations: rotations::queue(),
+            exchanges: exchanges::queue(),
         }
     }
 }
@@ -56,7 +56,7 @@ impl Queues {
             workers.push(self.worker(|queues| &queues.polls, db, stop));
             workers.push(self.worker(|queues| &queues.redemptions, db, stop));
             workers.push(self.worker(|queues| &queues.refresh_tokens, db, stop));
-            workers.push(self.worker(|queues| &queues.rotations, db, stop));
+            workers.push(self.worker(|queues| &queues.exchanges, db, stop));
         }
         workers
     }

@@ -1,98 +1,96 @@
-//! `refresh_tokens`. What arrives together is looked up and exchanged together.
+//! Refresh tokens, in `devices`: one row has the newest generation of a device's token. What arrives together is looked
+//! up and exchanged together.
 
-pub mod rotations;
+pub mod exchanges;
+pub mod repeats;
+pub mod unanswered;
 
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::batches::BatchQueue;
+use super::batches::{BatchQueue, by_tenant};
 use super::users::UserRow;
-use super::{Result, thumbprint};
+use super::{Result, host, thumbprint};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
-use crate::model::ids::{ClientId, DeviceId, RefreshTokenId, TenantId, TokenFamilyId, UserId};
-use crate::model::token_family::{PresentedRefreshToken, TokenFamily, Trust};
+use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
+use crate::model::refresh_rule::Stored;
+use crate::model::token_family::{HeldToken, TokenFamily, Trust};
 
-/// A refresh token about to be stored.
-#[derive(Clone, Debug)]
-pub struct NewRefreshToken {
-    /// Its identifier.
-    pub id: RefreshTokenId,
-    /// Its hash.
+/// A refresh token to look up, without its generation.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenName {
+    /// The tenant it was presented to.
+    pub tenant: TenantId,
+    /// The device it names.
+    pub device: DeviceId,
+    /// The hash of its random bytes.
     pub hash: SecretHash,
-    /// Its idle end.
-    pub expires_at: DateTime<Utc>,
 }
 
-/// The hash of a refresh token, in the tenant it was presented to.
-pub type TokenName = (TenantId, SecretHash);
 /// Refresh tokens that wait to be looked up: each with its family, and whose it is.
-pub type TokenQueue = BatchQueue<TokenName, Option<PresentedRefreshToken>>;
+pub type TokenQueue = BatchQueue<TokenName, Option<HeldToken>>;
 
 /// A queue of refresh tokens to look up.
 #[must_use]
 pub fn queue() -> TokenQueue {
-    BatchQueue::new(|db: &PgPool, names| Box::pin(find(db, names)))
+    BatchQueue::new(|db: &PgPool, names| {
+        Box::pin(by_tenant(names, |name| name.tenant, move |tenant, names| find(db, tenant, names)))
+    })
 }
 
-/// Looks up refresh tokens; each with its family, and whose it is.
+/// Looks up refresh tokens of a tenant; each with its family, and whose it is.
 pub async fn find(
     db: impl PgExecutor<'_>,
-    names: &[TokenName],
-) -> Result<Vec<Option<PresentedRefreshToken>>> {
-    let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
-    let hashes: Vec<Vec<u8>> = names.iter().map(|(_, hash)| hash.0.to_vec()).collect();
+    tenant: TenantId,
+    names: Vec<TokenName>,
+) -> Result<Vec<Option<HeldToken>>> {
+    let devices: Vec<Uuid> = names.iter().map(|name| name.device.0).collect();
+    let hashes: Vec<Vec<u8>> = names.iter().map(|name| name.hash.0.to_vec()).collect();
     let rows = sqlx::query_as!(
-        PresentedRow,
-        r#"SELECT asked.nth AS "nth!", t.id, t.expires_at, t.rotated_at, t.superseded_at, d.locked_at, d.trusted,
-                  d.trusted_jkt,
-                  CASE WHEN t.rotated_at IS NOT NULL THEN
-                      (SELECT leaf.token_hash FROM refresh_tokens leaf
-                       WHERE leaf.family_id = t.family_id AND leaf.predecessor_id = t.id
-                         AND leaf.rotated_at IS NULL AND leaf.superseded_at IS NULL)
-                  END AS unused_successor,
-                  f.id AS family_id, f.tenant_id, f.device_id, f.user_id, f.client_id, f.granted_scopes, f.auth_time,
-                  f.amr, f.dpop_jkt, f.resources, f.created_at, f.expires_at AS family_expires_at, f.revoked_at,
+        HeldRow,
+        r#"SELECT asked.nth AS "nth!", d.generation, d.exchanged_at, d.exchanged_from, d.unanswered, d.foreign_repeats,
+                  d.foreign_repeats_since, d.repeated_generation, d.repeats_in_a_row,
+                  coalesce(d.idle_expires_at, d.expires_at) AS "idle_expires_at!", d.locked_at, d.trusted, d.trusted_jkt,
+                  d.id AS device_id, d.user_id, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.dpop_jkt,
+                  d.resources, d.created_at, d.expires_at, d.revoked_at,
                   u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                   u.locked_at AS user_locked_at, u.tokens_not_before
-           FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, token_hash, nth)
-           JOIN refresh_tokens t ON t.token_hash = asked.token_hash AND t.tenant_id = asked.tenant_id
-           JOIN token_families f ON f.id = t.family_id
-           JOIN devices d ON d.id = f.device_id
-           JOIN users u ON u.id = f.user_id"#,
-        &tenants,
+           FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS asked (device, token_hash, nth)
+           JOIN devices d ON d.id = asked.device AND d.tenant_id = $1 AND d.token_hash = asked.token_hash
+           JOIN users u ON u.id = d.user_id AND u.tenant_id = $1"#,
+        tenant.0,
+        &devices,
         &hashes
     )
     .fetch_all(db)
     .await?;
-    Ok(in_order(rows, names.len()))
-}
-
-/// Each row at the place of the request that it answers, counted from one.
-fn in_order(rows: Vec<PresentedRow>, requests: usize) -> Vec<Option<PresentedRefreshToken>> {
-    let mut found = vec![None; requests];
+    let mut found = vec![None; names.len()];
     for row in rows {
         if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| found.get_mut(index)) {
-            *place = Some(row.into_presented());
+            *place = Some(row.into_held(tenant));
         }
     }
-    found
+    Ok(found)
 }
 
-/// The columns of a [`PresentedRefreshToken`], and which request they answer.
-struct PresentedRow {
+/// The columns of a [`HeldToken`], and which request they answer, counted from one.
+struct HeldRow {
     nth: i64,
-    id: Uuid,
-    expires_at: DateTime<Utc>,
-    rotated_at: Option<DateTime<Utc>>,
-    superseded_at: Option<DateTime<Utc>>,
-    unused_successor: Option<Vec<u8>>,
+    generation: i64,
+    exchanged_at: DateTime<Utc>,
+    exchanged_from: Option<IpNet>,
+    unanswered: bool,
+    foreign_repeats: i16,
+    foreign_repeats_since: Option<DateTime<Utc>>,
+    repeated_generation: i64,
+    repeats_in_a_row: i16,
+    idle_expires_at: DateTime<Utc>,
     locked_at: Option<DateTime<Utc>>,
     trusted: bool,
     trusted_jkt: Option<Vec<u8>>,
-    family_id: Uuid,
-    tenant_id: Uuid,
     device_id: Uuid,
     user_id: Uuid,
     client_id: String,
@@ -102,7 +100,7 @@ struct PresentedRow {
     dpop_jkt: Option<Vec<u8>>,
     resources: Vec<String>,
     created_at: DateTime<Utc>,
-    family_expires_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
     revoked_at: Option<DateTime<Utc>>,
     username: String,
     display_name: Option<String>,
@@ -114,15 +112,20 @@ struct PresentedRow {
     tokens_not_before: Option<DateTime<Utc>>,
 }
 
-impl PresentedRow {
-    fn into_presented(self) -> PresentedRefreshToken {
-        let tenant = TenantId(self.tenant_id);
-        PresentedRefreshToken {
-            id: RefreshTokenId(self.id),
-            expires_at: self.expires_at,
-            rotated_at: self.rotated_at,
-            superseded_at: self.superseded_at,
-            unused_successor: self.unused_successor.and_then(|hash| hash.try_into().ok()).map(SecretHash),
+impl HeldRow {
+    fn into_held(self, tenant: TenantId) -> HeldToken {
+        HeldToken {
+            stored: Stored {
+                generation: self.generation,
+                exchanged_at: self.exchanged_at,
+                unanswered: self.unanswered,
+                foreign_repeats: self.foreign_repeats,
+                foreign_repeats_since: self.foreign_repeats_since,
+            },
+            exchanged_from: host(self.exchanged_from),
+            repeated_generation: self.repeated_generation,
+            repeats_in_a_row: self.repeats_in_a_row,
+            idle_expires_at: self.idle_expires_at,
             device_locked: self.locked_at.is_some(),
             trust: self.trusted.then(|| Trust { key: self.trusted_jkt.as_deref().and_then(thumbprint) }),
             user: UserRow {
@@ -138,9 +141,8 @@ impl PresentedRow {
             }
             .into_user(tenant),
             family: TokenFamily {
-                id: TokenFamilyId(self.family_id),
-                tenant_id: tenant,
                 device_id: DeviceId(self.device_id),
+                tenant_id: tenant,
                 user_id: UserId(self.user_id),
                 client_id: ClientId::from_known(self.client_id),
                 scopes: self.granted_scopes.into_iter().collect(),
@@ -148,7 +150,7 @@ impl PresentedRow {
                 dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
                 resources: self.resources,
                 created_at: self.created_at,
-                expires_at: self.family_expires_at,
+                expires_at: self.expires_at,
                 revoked_at: self.revoked_at,
             },
         }

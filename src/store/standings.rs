@@ -1,16 +1,17 @@
-//! Whether a token still counts, by all that it depends on: tenant, signing key, client, user, device and family,
+//! Whether a token still counts, by all that it depends on: tenant, signing key, client, user and device,
 //! each found by its key, in one statement. Nothing that a server remembers is asked, so that what was committed
 //! anywhere is obeyed here by the next request.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+use super::refresh_tokens::TokenName;
 use super::users::UserRow;
 use super::{Result, thumbprint};
-use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
-use crate::model::ids::{ClientId, DeviceId, TenantId, TokenFamilyId, UserId};
+use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
+use crate::model::refresh_rule::MOST_LOST_GENERATIONS;
 use crate::model::scope::ScopeSet;
 use crate::model::user::User;
 
@@ -26,15 +27,14 @@ pub async fn of_device(
         UserRow,
         "SELECT u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before
-         FROM token_families f
-         JOIN tenants t ON t.id = f.tenant_id AND t.enabled
-         JOIN signing_keys k ON k.tenant_id = f.tenant_id AND k.kid = $2 AND k.state <> 'removed'
-         JOIN devices d ON d.id = f.device_id AND d.locked_at IS NULL
-         JOIN users u ON u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
-         JOIN clients c ON c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
-         WHERE f.device_id = $3 AND f.tenant_id = $1 AND f.revoked_at IS NULL AND f.expires_at > $4
-           AND f.created_at >= coalesce(
-                   greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)",
+         FROM devices d
+         JOIN tenants t ON t.id = d.tenant_id AND t.enabled
+         JOIN signing_keys k ON k.tenant_id = d.tenant_id AND k.kid = $2 AND k.state <> 'removed'
+         JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id AND u.enabled AND u.locked_at IS NULL
+         JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id AND c.enabled
+         WHERE d.id = $3 AND d.tenant_id = $1 AND d.revoked_at IS NULL AND d.expires_at > $4 AND d.locked_at IS NULL
+           AND d.created_at >= coalesce(
+                   greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)",
         tenant.0,
         kid,
         device.0,
@@ -76,8 +76,6 @@ pub async fn of_client(
 /// A refresh token that could be exchanged now.
 #[derive(Debug)]
 pub struct LiveRefreshToken {
-    /// Its family.
-    pub family_id: TokenFamilyId,
     /// The device it was issued to.
     pub device_id: DeviceId,
     /// Who approved it.
@@ -98,43 +96,45 @@ pub struct LiveRefreshToken {
     pub expires_at: DateTime<Utc>,
 }
 
-/// The refresh token with this hash, if it could be exchanged now.
+/// The refresh token of this generation, if it is the newest of its device and could be exchanged now.
 pub async fn of_refresh_token(
     db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    token: SecretHash,
+    token: TokenName,
+    generation: i64,
     now: DateTime<Utc>,
 ) -> Result<Option<LiveRefreshToken>> {
     let row = sqlx::query!(
-        "SELECT r.created_at, r.expires_at, f.id AS family_id, f.device_id, f.user_id, f.client_id,
-                f.granted_scopes, f.auth_time, f.amr, f.dpop_jkt, u.username
-         FROM refresh_tokens r
-         JOIN token_families f ON f.id = r.family_id
-         JOIN tenants t ON t.id = f.tenant_id AND t.enabled
-         JOIN devices d ON d.id = f.device_id AND d.locked_at IS NULL
-         JOIN users u ON u.id = f.user_id AND u.enabled AND u.locked_at IS NULL
-         JOIN clients c ON c.tenant_id = f.tenant_id AND c.client_id = f.client_id AND c.enabled
-                           AND 'refresh_token' = ANY (c.grant_types)
-         WHERE r.token_hash = $2 AND r.tenant_id = $1 AND r.rotated_at IS NULL AND r.superseded_at IS NULL
-           AND r.expires_at > $3 AND f.revoked_at IS NULL AND f.expires_at > $3
-           AND f.created_at >= coalesce(
-                   greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)",
-        tenant.0,
-        &token.0[..],
-        now
+        r#"SELECT d.exchanged_at, d.idle_expires_at AS "idle_expires_at!", d.user_id, d.client_id, d.granted_scopes,
+                  d.auth_time, d.amr, d.dpop_jkt, u.username
+           FROM devices d
+           JOIN tenants t ON t.id = d.tenant_id AND t.enabled
+           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id AND u.enabled AND u.locked_at IS NULL
+           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id AND c.enabled
+                             AND 'refresh_token' = ANY (c.grant_types)
+           WHERE d.id = $2 AND d.tenant_id = $1 AND d.token_hash = $3
+             -- One that is ahead of the row can be exchanged, too: the database was restored.
+             AND $4 BETWEEN d.generation AND d.generation + $6
+             AND d.idle_expires_at > $5 AND d.expires_at > $5 AND d.revoked_at IS NULL AND d.locked_at IS NULL
+             AND d.created_at >= coalesce(
+                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)"#,
+        token.tenant.0,
+        token.device.0,
+        &token.hash.0[..],
+        generation,
+        now,
+        MOST_LOST_GENERATIONS
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| LiveRefreshToken {
-        family_id: TokenFamilyId(row.family_id),
-        device_id: DeviceId(row.device_id),
+        device_id: token.device,
         user_id: UserId(row.user_id),
         username: row.username,
         client_id: ClientId::from_known(row.client_id),
         scopes: row.granted_scopes.into_iter().collect(),
         authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
         key: row.dpop_jkt.as_deref().and_then(thumbprint),
-        created_at: row.created_at,
-        expires_at: row.expires_at,
+        created_at: row.exchanged_at,
+        expires_at: row.idle_expires_at,
     }))
 }

@@ -50,6 +50,11 @@ pub async fn insert(db: impl PgExecutor<'_>, tenant: &Tenant, now: DateTime<Utc>
     Ok(added.rows_affected() == 1)
 }
 
+/// The identifiers of all tenants.
+pub async fn ids(db: impl PgExecutor<'_>) -> Result<Vec<TenantId>> {
+    Ok(sqlx::query_scalar!("SELECT id FROM tenants").fetch_all(db).await?.into_iter().map(TenantId).collect())
+}
+
 /// All slugs.
 pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
     let slugs = sqlx::query_scalar!("SELECT slug FROM tenants ORDER BY slug").fetch_all(db).await?;

@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::refresh;
 use crate::model::client::Client;
 use crate::model::client_authentication::CredentialPlace;
-use crate::model::device_authorization::{Approval, Consumption, DeviceAuthorization, Phase, Polling};
+use crate::model::device_authorization::{Approval, DeviceAuthorization, FirstTokens, Phase, Polling};
 use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::store::device_authorizations::memory::{CountedPoll, PendingSession, PollAnswer};
 
 /// A code used again this soon after its redemption is a lost answer and no theft.
 const REPLAY_TOLERANCE: TimeDelta = TimeDelta::seconds(20);
-/// How long a device that proves itself may collect once more when the answer was lost.
-const RETRY_WINDOW: TimeDelta = TimeDelta::seconds(30);
+/// How long a device that proves itself may redeem again when the answer was lost.
+pub(super) const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// Polls so close together are a burst, of which one gets the tokens, and no lost answer: a device that has lost one
 /// waits before it polls again (RFC 8628 §3.5).
 const BURST: TimeDelta = TimeDelta::seconds(1);
@@ -57,9 +58,8 @@ pub enum Verdict {
     Foreign,
     /// The tokens were handed out a moment ago.
     JustRedeemed,
-    /// The tokens were handed out a moment ago, and the device, which proves that it is the same, seems not to have
-    /// received them: take them back and hand out new ones.
-    Retry(Approval),
+    /// The tokens were issued, nobody has used them, and the device seems not to have received them: issue them again.
+    Repeat,
     /// The tokens were handed out long ago: somebody else holds the code.
     Replayed,
 }
@@ -69,6 +69,7 @@ pub enum Verdict {
 pub fn answer(
     session: &DeviceAuthorization,
     polling: &Polling,
+    first_tokens: Option<FirstTokens>,
     asker: Asker<'_>,
     now: DateTime<Utc>,
 ) -> Verdict {
@@ -84,18 +85,20 @@ pub fn answer(
         Phase::Expired => Verdict::Expired,
         Phase::Approved(approval) => Verdict::Redeem(approval.clone()),
         Phase::Consumed(consumption) => {
-            let proven = !asker.client.is_public() || session.dpop_key.is_some();
-            again(consumption, proven, now - consumption.at)
+            let proven = refresh::is_proven(asker.client, session.dpop_key);
+            again(first_tokens, proven, now - consumption.at)
         }
     }
 }
 
-/// The tokens were collected this long ago, and the code comes back.
-fn again(consumption: &Consumption, proven: bool, since: TimeDelta) -> Verdict {
-    if proven && !consumption.retried && (BURST..=RETRY_WINDOW).contains(&since) {
-        return Verdict::Retry(consumption.approval.clone());
+/// The tokens were issued this long ago, and the code comes back.
+fn again(first_tokens: Option<FirstTokens>, proven: bool, since: TimeDelta) -> Verdict {
+    match first_tokens {
+        Some(FirstTokens { unanswered: true }) => return Verdict::Repeat,
+        Some(_) if proven && (BURST..=REPEAT_WINDOW).contains(&since) => return Verdict::Repeat,
+        _ => {}
     }
-    let tolerance = if proven { RETRY_WINDOW } else { REPLAY_TOLERANCE };
+    let tolerance = if proven { REPEAT_WINDOW } else { REPLAY_TOLERANCE };
     if since <= tolerance { Verdict::JustRedeemed } else { Verdict::Replayed }
 }
 

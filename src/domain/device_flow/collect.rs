@@ -9,10 +9,11 @@ use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, policies, refresh};
+use crate::domain::{granting, mac_keys, policies};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::GrantType;
-use crate::model::ids::{DeviceId, TokenFamilyId};
+use crate::model::ids::DeviceId;
+use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::redemptions::{Ground, PlainCase, Redemption};
@@ -32,9 +33,11 @@ pub(super) async fn collect(
 ) -> Result<Option<IssuedTokens>, OAuthError> {
     // A proof is spent once the session is known to be its key's, and whoever wants less may want what there is not.
     let is_plain = request.proof.is_none() && request.scope.is_none() && request.resources.is_empty();
-    if !is_plain || !client.may_use(GrantType::RefreshToken) || !app.sessions.is_decided(code) {
+    if !is_plain || !client.may_use(GrantType::RefreshToken) {
         return Ok(None);
     }
+    let Some(authorization) = app.sessions.decided_id(code) else { return Ok(None) };
+    let token = RefreshToken::first(DeviceId(authorization.0), code);
     let keys = tokens::keys(app, tenant, client).await?;
     let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
@@ -45,28 +48,29 @@ pub(super) async fn collect(
     };
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policies::effective(app, tenant, client));
     let now = app.clock.now();
-    let device_id = DeviceId(app.random.uuid_v7(now));
-    let latest_end = now + lifetimes.absolute;
-    let (secret, refresh_token) = refresh::new_token(app, lifetimes.idle, latest_end);
+    let key = mac_keys::tokens(app, tenant.id).await?;
     let redemption = Redemption {
         tenant: tenant.id,
         code: *code,
         ground: Ground::Plain(plain),
-        device_id,
-        family_id: TokenFamilyId(app.random.uuid_v7(now)),
-        expires_at: latest_end,
-        refresh_token: Some(refresh_token),
+        expires_at: now + lifetimes.absolute,
+        token: token.hash(),
+        idle_expires_at: Some(now + lifetimes.idle),
         audit: redeem::stamp(app, tenant, origin, now),
         origin: origin.clone(),
         at: now,
     };
-    let Some(redeemed) = app.queues.redemptions.submit(redemption).await? else { return Ok(None) };
+    let delivery = redeem::watch(app, tenant, token.device());
+    let Some(redeemed) = app.observe(app.queues.redemptions.submit(redemption).await)? else {
+        delivery.is_not_owed();
+        return Ok(None);
+    };
     metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
     let grant = Grant {
         tenant,
         client,
         user: &redeemed.user,
-        device_id,
+        device_id: token.device(),
         scopes: &redeemed.scopes,
         resources: &audiences.or_default(redeemed.resources, &redeemed.scopes),
         dpop_key: None,
@@ -74,5 +78,6 @@ pub(super) async fn collect(
         ends_at: redeemed.expires_at,
         nonce: redeemed.nonce.as_deref(),
     };
-    tokens::issue_with(app, &keys, &grant, Some(secret)).await.map(Some)
+    let tokens = tokens::issue_with(app, &keys, &grant, Some(token.write(tenant.id, &key))).await?;
+    Ok(Some(tokens.delivered_by(delivery)))
 }

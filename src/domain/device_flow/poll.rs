@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
+use super::answer::{Asker, Known, REPEAT_WINDOW, Verdict, answer, answer_remembered};
 use super::redeem::{self, Collection};
 use super::{collect, confirm};
 use crate::app::App;
@@ -14,6 +14,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
+use crate::model::device_authorization::State;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -91,7 +92,7 @@ pub(super) async fn ask_database(
     let now = app.clock.now();
     let ticket = app.sessions.ticket(code);
     let asker = asker(client, request);
-    let found = match app.queues.polls.submit((tenant.id, *code)).await {
+    let found = match app.observe(app.queues.polls.submit((tenant.id, *code)).await) {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {
             let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, asker, now));
@@ -103,7 +104,7 @@ pub(super) async fn ask_database(
         found => found?.ok_or_else(unknown)?,
     };
     let collection = Collection { tenant, client, found: &found, request, origin };
-    match answer(&found.session, &found.polling, asker, now) {
+    match answer(&found.session, &found.polling, found.first_tokens, asker, now) {
         Verdict::Pending | Verdict::SlowDown { .. } => {
             match still_waiting(app, asker, code, &found, ticket, now).await? {
                 Known::Pending => confirm::confirm(app, &collection).await,
@@ -126,7 +127,7 @@ async fn confirm_in_database(
     let found = app.queues.polls.submit((tenant.id, *code)).await?.ok_or_else(unknown)?;
     let collection = Collection { tenant, client, found: &found, request, origin };
     let asker = asker(client, request);
-    match answer(&found.session, &found.polling, asker, app.clock.now()) {
+    match answer(&found.session, &found.polling, found.first_tokens, asker, app.clock.now()) {
         Verdict::Pending | Verdict::SlowDown { .. } => confirm::confirm(app, &collection).await,
         verdict => conclude(app, &collection, verdict).await,
     }
@@ -144,7 +145,10 @@ async fn conclude(
         Verdict::Pending | Verdict::SlowDown { .. } => Err(pending()),
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
         Verdict::Expired => refuse(ErrorCode::ExpiredToken, "The device code has expired; start again."),
-        Verdict::Foreign | Verdict::JustRedeemed => Err(unknown()),
+        Verdict::Foreign => Err(unknown()),
+        // Its answer may be among those that were lost with the database, and the mark that says so yet to be written.
+        Verdict::JustRedeemed | Verdict::Replayed if may_be_unanswered(app, found) => Err(unsettled()),
+        Verdict::JustRedeemed => Err(unknown()),
         Verdict::Replayed => {
             // A whole request that is sent again is no theft of the code.
             if let Some(proof) = &request.proof {
@@ -154,7 +158,7 @@ async fn conclude(
             Err(unknown())
         }
         Verdict::Redeem(approval) => redeem::redeem(app, collection, &approval).await,
-        Verdict::Retry(approval) => redeem::retry(app, collection, &approval).await,
+        Verdict::Repeat => redeem::repeat(app, collection).await,
     }
 }
 
@@ -217,6 +221,22 @@ async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
 /// who wants to know whether a person fell for it.
 pub(super) fn pending() -> OAuthError {
     OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
+}
+
+/// Whether a code was redeemed in the last minute, in which the database was not well throughout.
+fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
+    let now = app.clock.now();
+    match &found.session.state {
+        State::Consumed(consumption) => {
+            now - consumption.at <= REPEAT_WINDOW && !app.lost_answers.is_database_well(now)
+        }
+        _ => false,
+    }
+}
+
+fn unsettled() -> OAuthError {
+    let description = "The database was not available a moment ago; try again later.";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 
 pub(super) fn unknown() -> OAuthError {

@@ -1,29 +1,30 @@
 //! Step 6: the device collects its tokens, once (RFC 8628 §3.5).
 
-use std::slice;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
 
 use super::poll::{PollRequest, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
+use crate::domain::lost_answers::Delivery;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
-use crate::domain::token_families::{Ending, record_end, revoke_stolen};
+use crate::domain::token_families::{Ending, revoke_stolen};
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{audit, granting, policies, refresh};
+use crate::domain::{audit, granting, mac_keys, policies};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
 use crate::model::device_authorization::{Approval, DeviceAuthorization, State};
-use crate::model::ids::{DeviceId, TokenFamilyId};
+use crate::model::ids::DeviceId;
+use crate::model::refresh_token::{FIRST_GENERATION, RefreshToken};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::token_family::{RevocationReason, Trust};
+use crate::model::token_family::RevocationReason;
 use crate::store::device_authorizations::polls::FoundSession;
-use crate::store::device_authorizations::redemptions::{self, Ground, Judgement, Redemption};
-use crate::store::{device_trust, token_families};
+use crate::store::device_authorizations::redemptions::{Ground, Judgement, Redemption};
+use crate::store::refresh_tokens::TokenName;
+use crate::store::refresh_tokens::repeats::{self, Repeat, Repeated};
+use crate::store::refresh_tokens::unanswered::Unanswered;
 
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +49,12 @@ pub async fn redeem(
     approval: &Approval,
 ) -> Result<IssuedTokens, OAuthError> {
     let (tokens, redemption) = prepare(app, collection, approval).await?;
-    if app.queues.redemptions.submit(redemption).await?.is_some() {
+    let delivery = watch(app, collection.tenant, device_of(collection.found));
+    if app.observe(app.queues.redemptions.submit(redemption).await)?.is_some() {
         metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
-        return Ok(tokens);
+        return Ok(tokens.delivered_by(delivery));
     }
+    delivery.is_not_owed();
     let again = app.queues.polls.submit((collection.tenant.id, collection.found.code)).await?;
     Err(match again.map(|found| found.session.state) {
         Some(State::Approved(_)) => something_changed(),
@@ -59,33 +62,70 @@ pub async fn redeem(
     })
 }
 
-/// Hands out tokens once more, because the answer with the first ones was lost on its way: the device, which has
-/// proved that it is the same, gets new ones, and the first ones die. Nothing is kept that could be said again.
-pub async fn retry(
-    app: &App,
-    collection: &Collection<'_>,
-    approval: &Approval,
-) -> Result<IssuedTokens, OAuthError> {
+/// Issues the tokens of a redemption again, because the answer with them was lost: the same refresh token, and new access
+/// tokens. The device stays as it is.
+pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedTokens, OAuthError> {
     let &Collection { tenant, client, found, request, origin } = collection;
-    // Trust is in the device that collected first. If it was taken away since, or this one has another key, it is lost.
-    let trust = device_trust::of_session(&app.db, found.session.id).await?;
-    let trusted = trust == Some(Trust { key: request.dpop_key() });
-    let approval = &Approval { trusted, ..approval.clone() };
-    let (tokens, redemption) = prepare(app, collection, approval).await?;
-    let (session, reason) = (found.session.id, RevocationReason::RedemptionRetried);
-    let mut transaction = app.begin(tenant.id).await?;
-    let lost = redemptions::take_back(&mut *transaction, session, reason, redemption.at).await?;
-    let lost = lost.ok_or_else(unknown)?;
-    let details = json!({"device_authorization_id": session, "successor": redemption.family_id});
-    let ending = Ending { details, ..Ending::by_client(client, reason, origin) };
-    record_end(app, &mut *transaction, tenant.id, lost, ending).await?;
-    let redeemed = redemptions::redeem(&mut *transaction, slice::from_ref(&redemption)).await?;
-    if !redeemed.iter().all(Option::is_some) {
-        return Err(something_changed());
+    let token = RefreshToken::first(device_of(found), &found.code);
+    let name = TokenName { tenant: tenant.id, device: token.device(), hash: token.hash() };
+    let held = app.queues.refresh_tokens.submit(name).await?.ok_or_else(unknown)?;
+    let family = &held.family;
+    let is_void = granting::is_void(family.created_at, tenant, &held.user, client);
+    let is_theirs = family.dpop_key.is_none_or(|key| key.is(request.dpop_key()));
+    if !held.user.is_active() || is_void || !is_theirs {
+        return Err(unknown());
     }
-    transaction.commit().await?;
-    metrics::counter!("latchkey_device_authorizations_retried_total").increment(1);
+    let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
+    let granted =
+        granting::grantable(Some(&family.scopes), client, &catalogue, &held.user, request.dpop_key());
+    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
+    let named = OwnAudiences::of(app, tenant).await?.or_default(family.resources.clone(), &for_access);
+    let resources = granting::narrow_resources(&named, &request.resources)?;
+    if let Some(proof) = &request.proof {
+        proof.spend(app).await?;
+    }
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    let secret = granting::brings_refresh_token(client, &granted).then(|| token.write(tenant.id, &key));
+    let grant = Grant {
+        tenant,
+        client,
+        user: &held.user,
+        device_id: family.device_id,
+        scopes: &for_access,
+        resources: &resources,
+        dpop_key: request.dpop_key(),
+        authentication: &family.authentication,
+        ends_at: family.expires_at,
+        nonce: found.nonce.as_deref(),
+    };
+    let tokens = tokens::issue(app, &grant, secret).await?;
+    let now = app.clock.now();
+    let repeat = Repeat {
+        token: name,
+        presented: token.generation() - 1,
+        client: &client.client_id,
+        foreign: false,
+        of: Repeated::Redemption,
+        audit: stamp(app, tenant, origin, now),
+        origin,
+        at: now,
+    };
+    if !repeats::record(&app.db, &repeat).await? {
+        // Used or revoked in this moment.
+        return Err(unknown());
+    }
+    metrics::counter!("latchkey_device_authorizations_repeated_total").increment(1);
     Ok(tokens)
+}
+
+/// An authorization brings one device at most, with its own identifier.
+const fn device_of(found: &FoundSession) -> DeviceId {
+    DeviceId(found.session.id.0)
+}
+
+/// Notices if the answer with the first tokens of a device is lost.
+pub(super) fn watch(app: &App, tenant: &Tenant, device: DeviceId) -> Delivery {
+    app.lost_answers.watch(Unanswered { tenant: tenant.id, device, generation: FIRST_GENERATION })
 }
 
 /// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
@@ -126,7 +166,7 @@ async fn prepare(
         proof.spend(app).await?;
     }
     let now = app.clock.now();
-    let device_id = DeviceId(app.random.uuid_v7(now));
+    let device_id = device_of(found);
     let renewable = granting::brings_refresh_token(client, &granted);
     let policy = policies::effective(app, tenant, client);
     let trusted = renewable && approval.trusted && policy.trust.allows(found.session.dpop_key);
@@ -140,7 +180,9 @@ async fn prepare(
     let access_lifetime = TimeDelta::seconds(i64::from(app.config.tokens.access_lifetime_seconds));
     let lasts = if renewable { lifetimes.absolute } else { access_lifetime.min(lifetimes.absolute) };
     let ends_at = now + lasts;
-    let (secret, refresh_token) = renewable.then(|| refresh::new_token(app, lifetimes.idle, ends_at)).unzip();
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    let token = RefreshToken::first(device_id, &found.code);
+    let secret = renewable.then(|| token.write(tenant.id, &key));
     let grant = Grant {
         tenant,
         client,
@@ -166,10 +208,9 @@ async fn prepare(
         tenant: tenant.id,
         code: found.code,
         ground: Ground::Judged(judgement),
-        device_id,
-        family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
-        refresh_token,
+        token: token.hash(),
+        idle_expires_at: renewable.then(|| now + lifetimes.idle),
         audit: stamp(app, tenant, origin, now),
         origin: origin.clone(),
         at: now,
@@ -190,10 +231,6 @@ pub async fn revoke_replayed(
     client: &AuthenticatedClient,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
-    let Some(family) = token_families::of_session(&app.db, session.id).await? else { return Ok(()) };
-    let ending = Ending {
-        details: json!({"device_authorization_id": session.id}),
-        ..Ending::by_client(client, RevocationReason::DeviceCodeReplayed, origin)
-    };
-    Ok(revoke_stolen(app, session.tenant_id, family, ending).await?)
+    let ending = Ending::by_client(client, RevocationReason::DeviceCodeReplayed, origin);
+    Ok(revoke_stolen(app, session.tenant_id, DeviceId(session.id.0), ending).await?)
 }

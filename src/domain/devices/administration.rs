@@ -14,7 +14,8 @@ use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
 use crate::store::devices::listings::{self, Filter};
-use crate::store::{self, devices, token_families};
+use crate::store::devices::{self, endings};
+use crate::store;
 
 /// How many devices are disconnected in one transaction.
 const BATCH: i64 = 500;
@@ -134,15 +135,15 @@ async fn revoke_batch(app: &App, administrator: Administrator<'_>, filter: &Filt
     let reason = RevocationReason::DeviceRemoved;
     let mut transaction = app.begin(tenant).await?;
     let ids = listings::lock(&mut transaction, tenant, filter, BATCH, now).await?;
-    let ended = token_families::revoke_of_devices(&mut *transaction, tenant, &ids, reason, now).await?;
-    for (family, device) in &ended {
+    let ended = endings::revoke_all(&mut *transaction, tenant, &ids, reason, now).await?;
+    for device in &ended {
         let ending = Ending {
             actor: by.actor.clone(),
             reason,
             origin: by.origin,
             details: json!({"device_id": device, "in_bulk": true}),
         };
-        record_end(app, &mut *transaction, tenant, *family, ending).await?;
+        record_end(app, &mut *transaction, tenant, *device, ending).await?;
     }
     transaction.commit().await?;
     Ok(i64::try_from(ended.len()).unwrap_or(i64::MAX))

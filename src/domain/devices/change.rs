@@ -57,7 +57,7 @@ pub async fn change(
     }
     if is_described_anew {
         let (name, metadata) = (&device.description.name, &device.description.metadata);
-        devices::describe(&mut *transaction, id, name.as_deref(), metadata, now).await?;
+        devices::describe(&mut *transaction, owner.tenant.id, id, name.as_deref(), metadata, now).await?;
         let mut details = json!({});
         if *name != before.name {
             details["name"] = json!({"before": before.name, "after": name});

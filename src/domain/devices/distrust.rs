@@ -46,7 +46,7 @@ pub(super) async fn take_trust(
     };
     let policy = policies::effective(app, tenant, &client);
     let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policy);
-    device_trust::end(&mut *db, device, lifetimes.idle, lifetimes.absolute, now).await?;
+    device_trust::end(&mut *db, tenant.id, device, lifetimes.idle, lifetimes.absolute, now).await?;
     let event = AuditEvent {
         action: Action::DeviceDistrusted,
         outcome: Outcome::Success,

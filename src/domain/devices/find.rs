@@ -89,6 +89,7 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
         updated_at,
         last_login_at: None,
         last_seen_at: None,
+        unusual_at: None,
         expires_at: session.expires_at,
         version: 1,
     })

@@ -65,7 +65,7 @@ async fn turn(
         // There is nothing to lock about a device whose time is over.
         _ => return Ok(device),
     };
-    devices::set_lock(&mut *transaction, id, lock, now).await?;
+    devices::set_lock(&mut *transaction, owner.tenant.id, id, lock, now).await?;
     audit::record(app, &mut *transaction, owner.tenant.id, &owner.event(action, id, json!({}))).await?;
     transaction.commit().await?;
     let locked_by_administrator = lock.is_some_and(|lock| lock.by_administrator);

@@ -9,7 +9,8 @@ use crate::model::client::Client;
 use crate::model::device::Device;
 use crate::model::scope::Scope;
 use crate::store::browser_sessions::{self, ListedSession};
-use crate::store::{self, token_families};
+use crate::store;
+use crate::store::devices::endings;
 
 /// How many devices are shown at once.
 pub const AT_ONCE: i64 = 100;
@@ -41,7 +42,7 @@ pub async fn overview(app: &App, owner: Owner<'_>, offset: i64) -> store::Result
     let tenant = owner.tenant.id;
     let (page, total) = list::list(app, owner, offset, AT_ONCE).await?;
     let ids: Vec<_> = page.iter().map(|device| device.id).collect();
-    let granted = token_families::scopes_of_devices(&app.db, tenant, &ids).await?;
+    let granted = endings::scopes_of_devices(&app.db, tenant, &ids).await?;
     let catalogue = app.cached.scopes(&app.db, tenant).await?;
     let mut devices = Vec::with_capacity(page.len());
     for device in page {

@@ -1,5 +1,5 @@
 //! A device is disconnected. Its refresh tokens and its access tokens are dead when this returns, no other device
-//! notices, and it is gone from its owner's list; its row stays until housekeeping takes it with its token family.
+//! notices, and it is gone from its owner's list; its row stays until housekeeping takes it.
 
 use serde_json::json;
 
@@ -9,7 +9,8 @@ use crate::domain::token_families::{Ending, record_end};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
-use crate::store::{self, devices, token_families};
+use crate::store::devices::{self, endings};
+use crate::store;
 
 /// Ends a device's connection. Whether it was alive.
 pub async fn revoke(
@@ -20,9 +21,10 @@ pub async fn revoke(
 ) -> store::Result<bool> {
     let mut transaction = app.begin(tenant).await?;
     let (reason, now) = (ending.reason, app.clock.now());
-    let ended = token_families::revoke_of_device(&mut *transaction, tenant, device, reason, now).await?;
-    let Some(family) = ended else { return Ok(false) };
-    record_end(app, &mut *transaction, tenant, family, ending).await?;
+    if !endings::revoke(&mut *transaction, tenant, device, reason, now).await? {
+        return Ok(false);
+    }
+    record_end(app, &mut *transaction, tenant, device, ending).await?;
     transaction.commit().await?;
     Ok(true)
 }
@@ -40,10 +42,11 @@ pub async fn revoke_own(
     let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
     meant_for.check(device.ok_or(DeviceError::NotFound)?.version)?;
     let reason = RevocationReason::DeviceRemoved;
-    let ended = token_families::revoke_of_device(&mut *transaction, owner.tenant.id, id, reason, now).await?;
-    // Whoever ended it a moment ago has written it down.
-    let family = ended.ok_or(DeviceError::NotFound)?;
-    record_end(app, &mut *transaction, owner.tenant.id, family, ending(owner, id)).await?;
+    if !endings::revoke(&mut *transaction, owner.tenant.id, id, reason, now).await? {
+        // Whoever ended it a moment ago has written it down.
+        return Err(DeviceError::NotFound);
+    }
+    record_end(app, &mut *transaction, owner.tenant.id, id, ending(owner, id)).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -51,17 +54,9 @@ pub async fn revoke_own(
 pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>) -> store::Result<()> {
     let (reason, now) = (RevocationReason::DeviceRemoved, app.clock.now());
     let mut transaction = app.begin(owner.tenant.id).await?;
-    let ended = token_families::revoke_of_other_devices(
-        &mut *transaction,
-        owner.tenant.id,
-        owner.user,
-        spared,
-        reason,
-        now,
-    )
-    .await?;
-    for (family, device) in ended {
-        record_end(app, &mut *transaction, owner.tenant.id, family, ending(owner, device)).await?;
+    let (db, tenant) = (&mut *transaction, owner.tenant.id);
+    for device in endings::revoke_others(db, tenant, owner.user, spared, reason, now).await? {
+        record_end(app, &mut *transaction, tenant, device, ending(owner, device)).await?;
     }
     Ok(transaction.commit().await?)
 }

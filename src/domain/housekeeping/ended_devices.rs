@@ -1,13 +1,19 @@
-//! Devices whose tokens are all dead, with their token families.
+//! Devices whose tokens are all dead.
 
 use super::{Chore, days_ago};
 use crate::app::App;
 use crate::store;
-use crate::store::token_families;
+use crate::store::devices::endings;
+use crate::store::tenants;
 
 /// The chore.
 pub const CHORE: Chore = Chore { name: "ended_devices", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {
-    token_families::delete_ended(&app.db, days_ago(app, app.config.housekeeping.ended_devices_days)).await
+    let before = days_ago(app, app.config.housekeeping.ended_devices_days);
+    let mut gone = 0;
+    for tenant in tenants::ids(&app.db).await? {
+        gone += endings::delete_ended(&app.db, tenant, before).await?;
+    }
+    Ok(gone)
 }

@@ -15,7 +15,8 @@ use crate::model::token_family::RevocationReason;
 use crate::model::user::User;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
-use crate::store::{self, browser_sessions, token_families, users};
+use crate::store::devices::endings;
+use crate::store::{self, browser_sessions, users};
 
 /// Ends all that is connected in a person's name: every device, every browser, and what was approved but not yet
 /// collected. The account stays as it is: its person may sign in again.
@@ -100,6 +101,6 @@ pub(in crate::domain) async fn end_devices(
     for code in &codes {
         announce(&mut *db, Announcement::Decided(*code)).await?;
     }
-    let devices = token_families::revoke_of_user(&mut *db, user.tenant_id, user.id, reason, now).await?;
+    let devices = endings::revoke_of_user(&mut *db, user.tenant_id, user.id, reason, now).await?;
     Ok(Ended { devices, browsers: 0, codes })
 }

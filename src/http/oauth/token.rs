@@ -18,6 +18,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::refresh::{self, RefreshRequest};
 use crate::domain::tenants;
 use crate::domain::tokens::IssuedTokens;
+use crate::http::delivered::delivered;
 use crate::http::dpop::Dpop;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
@@ -131,11 +132,10 @@ pub async fn create(
             let confirmation_code = parameters.take("confirmation_code");
             let request = PollRequest { device_code, confirmation_code, scope, resources, proof };
             let Some(patience) = prefer.wait else {
-                let tokens = poll::poll(&app, &tenant, &client, &request, &origin).await?;
-                return Ok(no_store(TokenResponse::from(tokens)));
+                return Ok(answer(poll::poll(&app, &tenant, &client, &request, &origin).await?));
             };
             let (outcome, preference) = wait::poll(&app, &tenant, &client, &request, patience, &origin).await;
-            let answer = outcome.map(TokenResponse::from).map_err(OAuthRefusal::from).map(no_store);
+            let answer = outcome.map(answer).map_err(OAuthRefusal::from);
             return Ok(prefer.confirm(preference, answer.into_response()));
         }
         Some(GrantType::RefreshToken) => {
@@ -153,7 +153,12 @@ pub async fn create(
             return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, description).into());
         }
     };
-    Ok(no_store(TokenResponse::from(tokens)))
+    Ok(answer(tokens))
+}
+
+fn answer(mut tokens: IssuedTokens) -> Response {
+    let delivery = tokens.delivery.take();
+    delivered(no_store(TokenResponse::from(tokens)), delivery)
 }
 
 pub(super) fn required<T>(value: Option<T>, refusal: &'static str) -> Result<T, OAuthError> {

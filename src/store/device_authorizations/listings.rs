@@ -105,7 +105,7 @@ const fn branches(status: Option<DeviceAuthorizationStatus>) -> &'static [Branch
 }
 
 const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
-    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, retried_at, linked_by, user_code_sealed, requested_scopes, resources, device, ip_address,
+    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, linked_by, user_code_sealed, requested_scopes, resources, device, ip_address,
     place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
@@ -256,7 +256,6 @@ struct Row {
     chosen_lifetime_seconds: Option<i32>,
     linked_by: Vec<Uuid>,
     consumed_at: Option<DateTime<Utc>>,
-    retried_at: Option<DateTime<Utc>>,
     user_code_sealed: Vec<u8>,
     requested_scopes: Option<Vec<String>>,
     resources: Vec<String>,
@@ -291,7 +290,6 @@ impl Row {
             trusted: self.trusted,
             chosen_lifetime_seconds: self.chosen_lifetime_seconds,
             consumed_at: self.consumed_at,
-            retried_at: self.retried_at,
         };
         let request = DeviceRequest {
             session: session.into_session(tenant),

@@ -36,14 +36,13 @@ struct SessionRow {
     trusted: bool,
     chosen_lifetime_seconds: Option<i32>,
     consumed_at: Option<DateTime<Utc>>,
-    retried_at: Option<DateTime<Utc>>,
 }
 
 impl SessionRow {
     fn into_session(self, tenant_id: TenantId) -> DeviceAuthorization {
         let state = match (self.state.as_str(), self.approval(), self.consumed_at) {
             ("consumed", Some(approval), Some(at)) => {
-                State::Consumed(Consumption { approval, at, retried: self.retried_at.is_some() })
+                State::Consumed(Consumption { approval, at })
             }
             ("approved", Some(approval), _) => State::Approved(approval),
             ("confirming", Some(approval), _) => State::Confirming(approval),

@@ -63,9 +63,8 @@ pub async fn lock(
            WHERE s.id = $1 AND s.tenant_id = $2
              AND (steps_up OR (s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4))
            UNION ALL
-           SELECT user_id, NULL FROM token_families
-           -- Nothing but the device may lead to its family, however few the planner takes a tenant to have.
-           WHERE device_id = $1 AND tenant_id IS NOT DISTINCT FROM $2 AND revoked_at IS NULL AND expires_at > $3"#,
+           SELECT user_id, NULL FROM devices
+           WHERE id = $1 AND tenant_id = $2 AND revoked_at IS NULL AND expires_at > $3"#,
         row.opened_by,
         tenant.0,
         now,
@@ -92,7 +91,7 @@ pub async fn find(
 ) -> Result<Option<DeviceRequest>> {
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
-                  trusted, chosen_lifetime_seconds, consumed_at, retried_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
+                  trusted, chosen_lifetime_seconds, consumed_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
                   ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
                   linked_by
            FROM device_authorizations WHERE id = $2 AND tenant_id = $1"#,
@@ -115,7 +114,6 @@ pub async fn find(
             trusted: row.trusted,
             chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
-            retried_at: row.retried_at,
             dpop_jkt: row.dpop_jkt,
         }
         .into_session(tenant),

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::SessionRow;
 use super::memory::UnwrittenPolls;
 use crate::model::bearer_secret::SecretHash;
-use crate::model::device_authorization::{DeviceAuthorization, Polling};
+use crate::model::device_authorization::{DeviceAuthorization, FirstTokens, Polling};
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::announcements::{Announcement, announce};
@@ -34,6 +35,8 @@ pub struct FoundSession {
     pub poll_count: i64,
     /// Who decided, if anybody did.
     pub decided_by: Option<User>,
+    /// The tokens that were issued for it, as long as nobody has used them.
+    pub first_tokens: Option<FirstTokens>,
 }
 
 /// A device code's hash, in the tenant it was presented to.
@@ -54,16 +57,18 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
     let rows = sqlx::query!(
         r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
                   s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
-                  s.consumed_at, s.retried_at,
+                  s.consumed_at, d.unanswered AS "unanswered?",
                   s.interval_seconds, s.last_polled_at, s.poll_count,
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
                   u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
                   u.tokens_not_before
            FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, code, nth)
            JOIN device_authorizations s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant_id
+           LEFT JOIN devices d ON d.id = s.id AND d.tenant_id = s.tenant_id AND d.revoked_at IS NULL AND d.generation = $3
            LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id"#,
         &tenants,
-        &codes
+        &codes,
+        FIRST_GENERATION
     )
     .fetch_all(db)
     .await?;
@@ -105,7 +110,6 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
             trusted: row.trusted,
             chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
-            retried_at: row.retried_at,
         };
         found[index] = Some(FoundSession {
             code,
@@ -115,6 +119,7 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
             polling,
             poll_count: row.poll_count,
             decided_by,
+            first_tokens: row.unanswered.map(|unanswered| FirstTokens { unanswered }),
         });
     }
     Ok(found)

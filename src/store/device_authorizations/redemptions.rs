@@ -10,15 +10,13 @@ use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
-use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, TokenFamilyId, UserId};
+use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
-use crate::model::token_family::RevocationReason;
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::BatchQueue;
-use crate::store::refresh_tokens::NewRefreshToken;
+use crate::store::batches::{BatchQueue, by_tenant};
 use crate::store::users::UserRow;
 
 /// What a redemption brings into being.
@@ -30,14 +28,12 @@ pub struct Redemption {
     pub code: SecretHash,
     /// Why it may be redeemed.
     pub ground: Ground,
-    /// The new device.
-    pub device_id: DeviceId,
-    /// The new family.
-    pub family_id: TokenFamilyId,
-    /// The family's absolute end.
+    /// The device's absolute limit.
     pub expires_at: DateTime<Utc>,
-    /// Its first refresh token, when it has one.
-    pub refresh_token: Option<NewRefreshToken>,
+    /// The hash of the random bytes of its refresh tokens.
+    pub token: SecretHash,
+    /// The idle limit of its first refresh token; `None`: it gets none.
+    pub idle_expires_at: Option<DateTime<Utc>>,
     /// The audit event's ID and key.
     pub audit: EventStamp,
     /// From where the device collects.
@@ -95,7 +91,7 @@ pub struct Redeemed {
     pub nonce: Option<String>,
     /// How the person had proved who they are.
     pub authentication: Authentication,
-    /// The family's absolute end.
+    /// The device's absolute limit.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -106,112 +102,111 @@ pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 /// A queue of redemptions.
 #[must_use]
 pub fn queue() -> RedemptionQueue {
-    BatchQueue::new(|db: &PgPool, redemptions| Box::pin(redeem(db, redemptions)))
+    BatchQueue::new(|db: &PgPool, redemptions| {
+        Box::pin(by_tenant(
+            redemptions,
+            |redemption| redemption.tenant,
+            move |tenant, redemptions| redeem(db, tenant, redemptions),
+        ))
+    })
 }
 
-/// Consumes approved sessions and stores what comes of each, in one statement: the device, its token family, its
-/// refresh token, and the audit event.
+/// Redeems approved authorizations of a tenant and stores what comes of each, in one statement: the device and the audit
+/// event.
 ///
 /// The users are locked against change: whoever disables one either comes first, and nothing is redeemed, or comes
-/// afterwards, and finds the new family to revoke.
+/// afterwards, and finds the new device to revoke.
 #[expect(clippy::too_many_lines, reason = "one statement")]
-pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Result<Vec<Option<Redeemed>>> {
+async fn redeem(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    redemptions: Vec<Redemption>,
+) -> Result<Vec<Option<Redeemed>>> {
     let ids = |pick: fn(&Redemption) -> Uuid| redemptions.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Redemption) -> DateTime<Utc>| redemptions.iter().map(pick).collect::<Vec<_>>();
     let codes: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.code.0.to_vec()).collect();
     let mut grounds = Grounds::default();
-    for redemption in redemptions {
+    for redemption in &redemptions {
         grounds.add(&redemption.ground);
     }
-    let tokens = || redemptions.iter().map(|redemption| redemption.refresh_token.as_ref());
-    let token_ids: Vec<Option<Uuid>> = tokens().map(|token| token.map(|token| token.id.0)).collect();
-    let hashes: Vec<Option<Vec<u8>>> =
-        tokens().map(|token| token.map(|token| token.hash.0.to_vec())).collect();
+    let tokens: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.token.0.to_vec()).collect();
     let idle_ends: Vec<Option<DateTime<Utc>>> =
-        tokens().map(|token| token.map(|token| token.expires_at)).collect();
+        redemptions.iter().map(|redemption| redemption.idle_expires_at).collect();
     let audit_keys: Vec<Vec<u8>> =
         redemptions.iter().map(|redemption| redemption.audit.key.to_vec()).collect();
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
     let rows = sqlx::query!(
         r#"WITH asked AS MATERIALIZED (
-               SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[],
-                                    $7::bytea[], $8::text[], $9::text[], $10::timestamptz[], $11::uuid[], $12::uuid[],
-                                    $13::timestamptz[], $14::uuid[], $15::bytea[], $16::timestamptz[], $17::uuid[],
-                                    $18::inet[], $19::uuid[], $20::timestamptz[], $24::bytea[])
+               SELECT * FROM unnest($2::bytea[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[], $7::bytea[],
+                                    $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bytea[],
+                                    $13::timestamptz[], $14::uuid[], $15::inet[], $16::uuid[], $17::timestamptz[],
+                                    $18::bytea[])
                     WITH ORDINALITY
-                    AS asked (tenant, code, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client,
-                              plain_scopes, plain_not_before, device_id, family_id, latest_end, token_id, token_hash,
-                              idle_end, audit_id, collected_from, request_id, at, audit_key, nth)
+                    AS asked (code, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client, plain_scopes,
+                              plain_not_before, latest_end, token_hash, idle_end, audit_id, collected_from, request_id,
+                              at, audit_key, nth)
            ), active AS (
                SELECT asked.*, u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                       u.locked_at, u.tokens_not_before
                FROM asked
-               -- Nothing but the code may lead to a session (OFFSET 0 sees to it here, and what is written without `=`
-               -- below): where statistics are from before people began to approve, the planner takes an index of what is
-               -- approved, or of what a user or a tenant has, to hold next to nothing, and reads it from end to end.
-               CROSS JOIN LATERAL (SELECT s.tenant_id, s.decided_by_user_id FROM device_authorizations s
-                                   WHERE s.device_code_hash = asked.code OFFSET 0) AS s
-               JOIN users u ON u.id = s.decided_by_user_id AND u.enabled AND u.locked_at IS NULL
-               WHERE s.tenant_id = asked.tenant
+               -- Nothing but the code may lead to an authorization (OFFSET 0 sees to it here, and what is written without
+               -- `=` below): where statistics are from before people began to approve, the planner takes an index of what
+               -- is approved, or of what a user has, to hold next to nothing, and reads it from end to end.
+               CROSS JOIN LATERAL (SELECT s.decided_by_user_id FROM device_authorizations s
+                                   WHERE s.device_code_hash = asked.code AND s.tenant_id = $1 OFFSET 0) AS s
+               JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = $1 AND u.enabled AND u.locked_at IS NULL
                -- Two servers that redeem the same codes come to them in the same order.
                ORDER BY u.id, asked.code FOR SHARE OF u
            ), consumed AS (
                UPDATE device_authorizations s
                SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)
                FROM active
-               WHERE s.device_code_hash = active.code AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
+               WHERE s.device_code_hash = active.code AND s.tenant_id = $1
+                 AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
                  AND s.state IS NOT DISTINCT FROM 'approved' AND s.consumed_at IS NULL
-                 AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = s.tenant_id AND c.client_id = s.client_id)
-                 AND (SELECT t.enabled FROM tenants t WHERE t.id = s.tenant_id)
+                 AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = $1 AND c.client_id = s.client_id)
+                 AND (SELECT t.enabled FROM tenants t WHERE t.id = $1)
                  AND (active.judged_user = active.user_id
                       OR active.judged_user IS NULL AND s.client_id = active.plain_client AND s.dpop_jkt IS NULL
                          AND NOT s.trusted AND s.expires_at > active.at
                          AND s.granted_scopes <@ string_to_array(active.plain_scopes, ' ')
-                         AND $23 = ANY (s.granted_scopes)
+                         AND $21 = ANY (s.granted_scopes)
                          AND (s.decided_at >= active.plain_not_before) IS NOT FALSE
                          AND (s.decided_at >= active.tokens_not_before) IS NOT FALSE)
-               RETURNING active.*, s.id AS session_id, s.tenant_id, s.client_id, s.device, s.ip_address, s.place,
-                         s.user_agent, s.auth_time, s.amr, s.resources, s.nonce, s.chosen_name,
+               RETURNING active.*, s.id, s.client_id, s.device, s.ip_address, s.place, s.user_agent, s.auth_time, s.amr,
+                         s.resources, s.nonce, s.chosen_name,
                          coalesce(string_to_array(active.judged_scopes, ' '), s.granted_scopes) AS granted,
                          CASE WHEN active.judged_user IS NULL
                               THEN least(active.latest_end, active.at + make_interval(secs => s.chosen_lifetime_seconds))
                               ELSE active.latest_end END AS ends_at
            ), device AS (
-               INSERT INTO devices (id, tenant_id, user_id, client_id, device_authorization_id, name, declared_name, os,
-                                    hostname, client_version, metadata, ip_address, place, created_at, updated_at,
-                                    last_login_at, last_seen_at, expires_at, trusted, trusted_jkt, user_agent)
-               SELECT device_id, tenant_id, user_id, client_id, session_id, coalesce(chosen_name, device ->> 'name'),
+               INSERT INTO devices (id, tenant_id, user_id, client_id, name, declared_name, os, hostname, client_version,
+                                    metadata, ip_address, place, user_agent, trusted, trusted_jkt, created_at, updated_at,
+                                    last_login_at, last_seen_at, granted_scopes, resources, auth_time, amr, dpop_jkt,
+                                    expires_at, token_hash, exchanged_at, exchanged_from, idle_expires_at)
+               SELECT id, $1, user_id, client_id, coalesce(chosen_name, device ->> 'name'),
                       device ->> 'name', device ->> 'os', device ->> 'hostname', device ->> 'client_version',
-                      coalesce(device -> 'metadata', '{}'), ip_address, place, at, at, at, at, ends_at, is_trusted,
-                      CASE WHEN is_trusted THEN used_jkt END, user_agent
+                      coalesce(device -> 'metadata', '{}'), ip_address, place, user_agent, is_trusted,
+                      CASE WHEN is_trusted THEN used_jkt END, at, at, at, at, granted, resources, auth_time, amr, jkt,
+                      ends_at, token_hash, at, collected_from, CASE WHEN idle_end < ends_at THEN idle_end
+                                                                    WHEN idle_end IS NOT NULL THEN ends_at END
                FROM consumed
-           ), family AS (
-               INSERT INTO token_families (id, tenant_id, device_authorization_id, device_id, user_id, client_id,
-                                           granted_scopes, auth_time, amr, dpop_jkt, resources, created_at, expires_at)
-               SELECT family_id, tenant_id, session_id, device_id, user_id, client_id, granted, auth_time, amr, jkt,
-                      resources, at, ends_at
-               FROM consumed
-           ), refresh_token AS (
-               INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, created_at, expires_at)
-               SELECT token_id, tenant_id, family_id, token_hash, at, least(idle_end, ends_at)
-               FROM consumed WHERE token_id IS NOT NULL
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind,
                                          target_id, ip_address, request_id, details, mac)
-               SELECT audit_id, tenant_id, at, $21, $22, 'client', client_id, 'device_authorization', session_id::text,
+               SELECT audit_id, $1, at, $19, $20, 'client', client_id, 'device_authorization', id::text,
                       collected_from, request_id, details,
-                      audit_event_mac(audit_key, 'client', client_id, 'device_authorization', session_id::text, details)
+                      audit_event_mac(audit_key, 'client', client_id, 'device_authorization', id::text, details)
                FROM consumed
                CROSS JOIN LATERAL (SELECT jsonb_build_object(
-                   'device_id', device_id, 'token_family_id', family_id, 'user_id', user_id, 'scopes', granted,
-                   'trusted', is_trusted) AS details) AS told
+                   'device_id', id, 'user_id', user_id, 'scopes', granted, 'trusted', is_trusted) AS details) AS told
            )
-           SELECT nth AS "nth!", tenant_id AS "tenant_id!", user_id AS "user_id!", username AS "username!", display_name,
+           SELECT nth AS "nth!", user_id AS "user_id!", username AS "username!", display_name,
                   email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
                   tokens_not_before, granted AS "granted!", resources AS "resources!", nonce, auth_time AS "auth_time!",
                   amr AS "amr!", ends_at AS "ends_at!"
            FROM consumed"#,
-        &ids(|redemption| redemption.tenant.0),
+        tenant.0,
         &codes,
         &grounds.users as &[Option<Uuid>],
         &grounds.scopes as &[Option<String>],
@@ -221,20 +216,17 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         &grounds.plain_clients as &[Option<String>],
         &grounds.plain_scopes as &[Option<String>],
         &grounds.plain_not_before as &[Option<DateTime<Utc>>],
-        &ids(|redemption| redemption.device_id.0),
-        &ids(|redemption| redemption.family_id.0),
         &times(|redemption| redemption.expires_at),
-        &token_ids as &[Option<Uuid>],
-        &hashes as &[Option<Vec<u8>>],
+        &tokens,
         &idle_ends as &[Option<DateTime<Utc>>],
         &ids(|redemption| redemption.audit.id),
         &addresses,
         &ids(|redemption| redemption.origin.request_id.0),
         &times(|redemption| redemption.at),
+        &audit_keys,
         Action::DeviceAuthorizationRedeemed.as_str(),
         Outcome::Success.as_str(),
-        OFFLINE_ACCESS,
-        &audit_keys
+        OFFLINE_ACCESS
     )
     .fetch_all(db)
     .await?;
@@ -253,7 +245,7 @@ pub async fn redeem(db: impl PgExecutor<'_>, redemptions: &[Redemption]) -> Resu
         };
         if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| redeemed.get_mut(index)) {
             *place = Some(Redeemed {
-                user: user.into_user(TenantId(row.tenant_id)),
+                user: user.into_user(tenant),
                 scopes: row.granted.into_iter().collect(),
                 resources: row.resources,
                 nonce: row.nonce,
@@ -295,35 +287,4 @@ impl Grounds {
         self.plain_scopes.push(plain.map(|case| case.scopes.to_string()));
         self.plain_not_before.push(plain.and_then(|case| case.not_before));
     }
-}
-
-/// Makes a redeemed session redeemable once more, and revokes what it was redeemed for: the device that proved
-/// itself never received it. The family that was revoked; `None`: it was done before, the tokens were used and so
-/// received, or somebody revoked them; then give the transaction up.
-pub async fn take_back(
-    db: impl PgExecutor<'_>,
-    session: DeviceAuthorizationId,
-    reason: RevocationReason,
-    now: DateTime<Utc>,
-) -> Result<Option<TokenFamilyId>> {
-    let family = sqlx::query_scalar!(
-        "WITH reopened AS (
-             UPDATE device_authorizations SET state = 'approved', consumed_at = NULL, retried_at = $2
-             WHERE id = $1 AND state = 'consumed' AND retried_at IS NULL
-               AND EXISTS (SELECT FROM token_families f
-                           WHERE f.device_authorization_id = $1 AND f.revoked_at IS NULL
-                             AND NOT EXISTS (SELECT FROM refresh_tokens t
-                                             WHERE t.family_id = f.id AND t.rotated_at IS NOT NULL))
-             RETURNING id
-         )
-         UPDATE token_families f SET revoked_at = $2, revoked_reason = $3
-         FROM reopened WHERE f.device_authorization_id = reopened.id AND f.revoked_at IS NULL
-         RETURNING f.id",
-        session.0,
-        now,
-        reason.as_str()
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(family.map(TokenFamilyId))
 }

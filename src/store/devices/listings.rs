@@ -49,20 +49,18 @@ pub async fn list(
 ) -> Result<Vec<Device>> {
     let mut query = QueryBuilder::<Postgres>::new(
         "SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version, d.metadata, d.user_agent,
-                d.device_authorization_id, d.ip_address,
-                d.place, d.trusted, d.locked_at, d.locked_by_administrator, d.created_at, d.updated_at,
-                d.last_login_at, d.last_seen_at, d.expires_at, d.version",
+                d.ip_address, d.place, d.trusted, d.locked_at, d.locked_by_administrator, d.created_at, d.updated_at,
+                d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version",
     );
     push_conditions(&mut query, tenant, filter, now);
     if let Some(after) = after {
-        // Of both, so that neither is read from its newest on.
-        query.push(" AND d.id < ").push_bind(after.0).push(" AND f.device_id < ").push_bind(after.0);
+        query.push(" AND d.id < ").push_bind(after.0);
     }
     if filter.status == Some(DeviceStatus::Expired) && after.is_none() {
         // The others are mostly newer than any of these, and are not to be passed over one by one. `OFFSET 0` keeps the
         // planner from doing just that to find the newest.
         query.push(" AND d.id <= (SELECT id FROM (SELECT id FROM devices WHERE tenant_id = ");
-        query.push_bind(tenant.0).push(" AND expires_at <= ").push_bind(now);
+        query.push_bind(tenant.0).push(" AND ended_at <= ").push_bind(now);
         query.push(" OFFSET 0) AS over ORDER BY id DESC LIMIT 1)");
     }
     query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
@@ -118,12 +116,12 @@ fn push_conditions(
 ) {
     query.push(
         " FROM devices d
-          JOIN token_families f ON f.device_id = d.id AND f.revoked_at IS NULL
           JOIN tenants t ON t.id = d.tenant_id
-          JOIN users u ON u.id = d.user_id
+          JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
-          WHERE f.created_at >= coalesce(
-                    greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), f.created_at)
+          WHERE d.revoked_at IS NULL
+            AND d.created_at >= coalesce(
+                    greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
             AND d.tenant_id = ",
     );
     query.push_bind(tenant.0);
@@ -142,7 +140,8 @@ fn push_conditions(
             query.push(" AND d.locked_at IS NOT NULL AND d.expires_at > ").push_bind(now);
         }
         Some(DeviceStatus::Expired) => {
-            query.push(" AND d.expires_at <= ").push_bind(now);
+            // Not revoked, so this is when it expires.
+            query.push(" AND d.ended_at <= ").push_bind(now);
         }
         // What is not connected yet is no device.
         Some(DeviceStatus::Pending | DeviceStatus::Approved) => {
@@ -155,8 +154,7 @@ fn push_conditions(
     if let Some(before) = filter.last_seen_before {
         query.push(" AND d.last_seen_at < ").push_bind(before);
         // Nothing is seen before it is made, so the newer ones need not be looked at.
-        let bound = first_made_after(before);
-        query.push(" AND d.id < ").push_bind(bound).push(" AND f.device_id < ").push_bind(bound);
+        query.push(" AND d.id < ").push_bind(first_made_after(before));
     }
 }
 

@@ -133,8 +133,8 @@ impl SessionMemory {
 
     /// Whether somebody is known to have decided on a session.
     #[must_use]
-    pub fn is_decided(&self, code: &SecretHash) -> bool {
-        self.shard(code).find(code).is_some_and(|session| session.marks.decided)
+    pub fn decided_id(&self, code: &SecretHash) -> Option<DeviceAuthorizationId> {
+        self.shard(code).find(code).filter(|session| session.marks.decided).map(|session| session.id)
     }
 
     /// How to wait for the decision on a session.

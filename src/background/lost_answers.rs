@@ -1,0 +1,36 @@
+//! Marks tokens whose answers were lost, ten times a second while the database works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::domain::lost_answers;
+
+const EVERY: Duration = Duration::from_millis(100);
+/// The pause after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        let stopping = stop.is_cancelled();
+        let pause = match lost_answers::mark(&app).await {
+            Ok(marked) => {
+                metrics::counter!("latchkey_lost_answers_total").increment(marked as u64);
+                EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "lost answers not marked; will retry");
+                AFTER_FAILURE
+            }
+        };
+        if stopping {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
