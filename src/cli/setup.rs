@@ -13,7 +13,6 @@ use super::database_trouble;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
-use crate::domain::audit_trail::seal::seal_unmarked;
 use crate::domain::{signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
@@ -189,11 +188,7 @@ impl std::fmt::Display for KeyPlace {
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
-    let unmarked = schema::lacks_event_macs(&app.db).await?;
     schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
-    if unmarked {
-        seal_unmarked(app).await?;
-    }
     ensure_default_tenant(app).await
 }
 

@@ -7,15 +7,6 @@ use super::tenant_transactions;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
-/// Returns `true` if audit events carry no codes yet: the schema is older than they are, or there is none.
-pub async fn lacks_event_macs(pool: &PgPool) -> super::Result<bool> {
-    let there = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('audit_events') AND attname = 'mac'
-                                                     AND NOT attisdropped) AS "there!""#
-    );
-    Ok(!there.fetch_one(pool).await?)
-}
-
 /// Brings the schema up to date, and makes the role of [`tenant_transactions`] where that is allowed. Several servers may start together: an advisory lock lets one work while the
 /// others wait, and then find nothing left to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {

@@ -1,6 +1,6 @@
 //! The chain of seals over the audit trail: whoever tampers with the database is found out.
 
-use latchkey::domain::audit_trail::seal::{Sealing, seal_unmarked, seal_waiting};
+use latchkey::domain::audit_trail::seal::{Sealing, seal_waiting};
 use latchkey::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
 use latchkey::domain::housekeeping::audit_events;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -294,13 +294,4 @@ async fn a_server_that_cannot_seal_for_a_minute_warns_operators() {
     assert_eq!(warnings(&server).await, "[]");
     assert_eq!(verdict(&server).await.overdue, 0);
     assert!(!is_sealing_blocked(&server.app).await.unwrap());
-}
-
-#[tokio::test]
-async fn a_migration_seals_what_was_written_before_events_carried_codes() {
-    let server = sealed_history().await;
-    insert_by_hand(&server, 7, "NULL").await;
-    seal_unmarked(&server.app).await.expect("the database answers");
-    assert_eq!(seal_waiting(&server.app).await.unwrap().refused, 0);
-    assert_eq!(verdict(&server).await.faults, []);
 }

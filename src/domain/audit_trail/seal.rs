@@ -46,20 +46,6 @@ pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
     Ok(done)
 }
 
-/// Seals the events of a database whose events carried no codes yet: called once, by whatever migrates it.
-pub async fn seal_unmarked(app: &App) -> store::Result<()> {
-    loop {
-        let mut transaction = audit_seals::begin(&app.db).await?;
-        let events = audit_seals::unsealed(&mut *transaction, Uuid::nil(), MAX_BATCH).await?;
-        let unmarked: Vec<_> = events.iter().filter(|event| event.mac.is_none()).collect();
-        if unmarked.is_empty() {
-            return Ok(());
-        }
-        seal(app, &mut transaction, &unmarked).await?;
-        transaction.commit().await?;
-    }
-}
-
 /// Returns `true` if a server wrote the event as it is.
 pub(super) fn is_genuine(app: &App, event: &StoredEvent) -> bool {
     let (Some(mac), Some(envelope)) = (&event.mac, event.envelope()) else { return false };

@@ -46,7 +46,7 @@ async fn every_command_says_why_the_database_is_out_of_reach() {
 }
 
 #[tokio::test]
-async fn an_empty_older_or_newer_schema_is_said_with_the_remedy() {
+async fn an_empty_or_newer_schema_is_reported_with_the_remedy() {
     let database = SharedDatabase::empty().await;
     let serve_and_list = [&["serve"][..], &["admin", "list-keys"]];
     for command in serve_and_list {
@@ -65,12 +65,5 @@ async fn an_empty_older_or_newer_schema_is_said_with_the_remedy() {
             said.contains("newer than this Latchkey") && said.contains(&(version + 1).to_string()),
             "{said}"
         );
-    }
-    database
-        .execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
-        .await;
-    for command in serve_and_list {
-        let said = refused(database.latchkey(command));
-        assert!(said.contains("not up to date: run `latchkey migrate`"), "{said}");
     }
 }

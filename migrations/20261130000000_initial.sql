@@ -1,0 +1,914 @@
+-- The schema of Latchkey.
+--
+-- A row belongs to one tenant. Every table but `tenants` and `expiries_counted` has a tenant_id, and every reference
+-- between tables contains it, so a row of one tenant cannot reference a row of another. Row-level security, at the end
+-- of this file, enforces the same below the statements.
+--
+-- Conventions:
+-- * *_hash is a SHA-256 hash, *_mac an HMAC-SHA-256 and *_sealed a ciphertext. Their keys are not in the database.
+-- * The primary key of a thing with an identifier is a UUIDv7: identifiers ascend in the order of creation.
+-- * version is the entity tag of a row (RFC 9110 §8.8.3). Every statement that changes what people see raises it. Pure
+--   bookkeeping, such as the time a device was last seen, does not.
+-- * place is the location of an IP address at the time of the request, see src/model/place.rs; null: unknown.
+-- * Indexes on an expiry without a tenant serve housekeeping, which deletes rows in batches.
+
+
+-- Tenants ------------------------------------------------------------------------------------------------------------
+
+-- A separate issuer with its own users, clients and keys.
+CREATE TABLE tenants (
+    id                  uuid PRIMARY KEY,
+    -- The path: /t/{slug}. '' is the default tenant, at the root.
+    slug                text NOT NULL CONSTRAINT tenants_slug_key UNIQUE
+                        CONSTRAINT tenants_slug_form CHECK (slug ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$'),
+    -- The hostname of the tenant, whose origin is then its issuer; null: the tenant has a path only.
+    host                text CONSTRAINT tenants_host_key UNIQUE
+                        CONSTRAINT tenants_host_form CHECK (
+                            length(host) <= 253
+                            AND host ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    -- The display name.
+    name                text NOT NULL,
+    enabled             boolean NOT NULL DEFAULT true,
+    -- Tokens issued before are invalid; null: none are. Raised after a restore from a backup, which would bring revoked
+    -- tokens back.
+    tokens_not_before   timestamptz,
+    -- Overrides of the [policy] settings: a JSON Merge Patch (RFC 7396).
+    policy              jsonb NOT NULL DEFAULT '{}'
+                        CONSTRAINT tenants_policy_is_object CHECK (jsonb_typeof(policy) = 'object'),
+    version             integer NOT NULL DEFAULT 1,
+    created_at          timestamptz NOT NULL
+);
+
+-- The setup link of a tenant, with which its first administrator creates an account. At most one for each tenant; a new
+-- link replaces an expired one.
+CREATE TABLE first_administrator_links (
+    tenant_id   uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
+    -- Of the secret in the link.
+    token_hash  bytea NOT NULL,
+    expires_at  timestamptz NOT NULL
+);
+
+
+-- Users --------------------------------------------------------------------------------------------------------------
+
+CREATE TABLE users (
+    id                  uuid PRIMARY KEY,
+    tenant_id           uuid NOT NULL REFERENCES tenants,
+    username            text NOT NULL,
+    -- An Argon2id PHC string. An administrator can neither set nor see it.
+    password_hash       text NOT NULL,
+    -- Null: the username is shown.
+    display_name        text,
+    email               text,
+    email_verified      boolean NOT NULL DEFAULT false,
+    roles               text[] NOT NULL DEFAULT '{}',
+    enabled             boolean NOT NULL DEFAULT true,
+    -- Null: not locked.
+    locked_at           timestamptz,
+    -- Consecutive wrong passwords (NIST SP 800-63B-4 §3.2.2).
+    failed_sign_ins     integer NOT NULL DEFAULT 0,
+    -- Tokens issued before are invalid; null: none are.
+    tokens_not_before   timestamptz,
+    -- A browser in which the user has signed in has a cookie with the generation of that time. A new password and
+    -- "sign out everywhere" raise the generation, which makes earlier cookies invalid.
+    browser_generation  bigint NOT NULL DEFAULT 1,
+    version             integer NOT NULL DEFAULT 1,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    -- The target of all references to users.
+    CONSTRAINT users_tenant_key UNIQUE (tenant_id, id)
+);
+-- Sign-in finds a user by username in any case; the list of users is ordered by it.
+CREATE UNIQUE INDEX users_username_key ON users (tenant_id, lower(username));
+
+-- Links with which a user chooses a password, after an administrator created the account or started a reset. One for
+-- each user; a new link replaces the one before.
+CREATE TABLE password_links (
+    tenant_id   uuid NOT NULL,
+    user_id     uuid NOT NULL,
+    -- Of the secret in the link.
+    token_hash  bytea NOT NULL CONSTRAINT password_links_token_key UNIQUE,
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+
+-- The authenticator app of a user (TOTP, RFC 6238): the second step of signing in.
+CREATE TABLE totp_secrets (
+    tenant_id       uuid NOT NULL,
+    user_id         uuid NOT NULL,
+    -- The key shared with the app.
+    secret_sealed   bytea NOT NULL,
+    created_at      timestamptz NOT NULL,
+    -- When a correct code proved that the app has the key. Null: not yet, and two-step verification is off.
+    confirmed_at    timestamptz,
+    -- The time step of the last accepted code. Codes of this step and of earlier ones are rejected (RFC 6238 §5.2).
+    last_used_step  bigint,
+    PRIMARY KEY (tenant_id, user_id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+
+-- Recovery codes, which replace a lost authenticator app. Each works once: a used code is deleted.
+CREATE TABLE recovery_codes (
+    tenant_id   uuid NOT NULL,
+    user_id     uuid NOT NULL,
+    code_mac    bytea NOT NULL,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_id, code_mac),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+
+-- Pending sign-ins: the password was accepted and the one-time code is missing. Such a browser has no access yet.
+CREATE TABLE half_sign_ins (
+    -- Of the cookie.
+    token_hash  bytea PRIMARY KEY,
+    tenant_id   uuid NOT NULL,
+    user_id     uuid NOT NULL,
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+-- Housekeeping.
+CREATE INDEX half_sign_ins_expiry ON half_sign_ins (expires_at);
+-- A new password ends the pending sign-ins of the user.
+CREATE INDEX half_sign_ins_user ON half_sign_ins (tenant_id, user_id);
+
+-- Signed-in browsers.
+CREATE TABLE browser_sessions (
+    id              uuid PRIMARY KEY,
+    tenant_id       uuid NOT NULL REFERENCES tenants,
+    user_id         uuid NOT NULL,
+    -- Of the cookie.
+    token_hash      bytea NOT NULL CONSTRAINT browser_sessions_token_key UNIQUE,
+    -- When and how the user authenticated (OpenID Connect auth_time; RFC 8176 amr).
+    auth_time       timestamptz NOT NULL,
+    amr             text[] NOT NULL,
+    ip_address      inet,
+    place           jsonb,
+    user_agent      text,
+    created_at      timestamptz NOT NULL,
+    -- The idle limit is measured from here.
+    last_seen_at    timestamptz NOT NULL,
+    -- The absolute limit.
+    expires_at      timestamptz NOT NULL,
+    -- When the user signed out or the session was revoked; null: neither.
+    ended_at        timestamptz,
+    CONSTRAINT browser_sessions_tenant_key UNIQUE (tenant_id, id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+-- Housekeeping.
+CREATE INDEX browser_sessions_over ON browser_sessions (least(ended_at, expires_at));
+-- The list of a user's browsers, and the end of all of them.
+CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
+
+-- Attempts to guess a password, a user code or a one-time code, counted where every instance sees them.
+CREATE TABLE attempt_budgets (
+    tenant_id   uuid NOT NULL REFERENCES tenants,
+    -- What is guarded, and whose attempts are counted: a user, an IP address, a browser.
+    guard       text NOT NULL,
+    subject     text NOT NULL,
+    -- Attempts that are not restored yet, at the time updated_at.
+    spent       double precision NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, guard, subject)
+);
+-- Housekeeping.
+CREATE INDEX attempt_budgets_touched ON attempt_budgets (updated_at);
+
+
+-- Clients, scopes and resources --------------------------------------------------------------------------------------
+
+-- Permissions that clients can request (RFC 6749 §3.3). src/model/scope.rs has those of a new tenant.
+CREATE TABLE scopes (
+    tenant_id               uuid NOT NULL REFERENCES tenants,
+    name                    text NOT NULL,
+    -- What the approval page shows, in English.
+    description             text NOT NULL,
+    -- The same by language tag (RFC 5646), as src/model/scope_translations.rs describes it.
+    translations            jsonb NOT NULL DEFAULT '{}'
+                            CONSTRAINT scopes_translations_are_object CHECK (jsonb_typeof(translations) = 'object'),
+    -- The role that a user needs to grant it; null: every user can.
+    required_role           text,
+    -- If true, only DPoP-bound tokens can have it (RFC 9449).
+    requires_dpop           boolean NOT NULL DEFAULT false,
+    -- The longest lifetime of a device with this scope, in seconds; null: as long as any other.
+    max_lifetime_seconds    integer CONSTRAINT scopes_max_lifetime_is_positive CHECK (max_lifetime_seconds > 0),
+    version                 integer NOT NULL DEFAULT 1,
+    created_at              timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, name)
+);
+
+-- APIs that tokens are issued for (RFC 8707).
+CREATE TABLE resources (
+    -- A URI does not fit into a path of the REST API, so a resource has an identifier too.
+    id          uuid NOT NULL CONSTRAINT resources_id_key UNIQUE,
+    tenant_id   uuid NOT NULL REFERENCES tenants,
+    -- The `resource` parameter and the `aud` claim, exactly.
+    uri         text NOT NULL,
+    -- The name on the approval page.
+    name        text NOT NULL,
+    version     integer NOT NULL DEFAULT 1,
+    created_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, uri)
+);
+
+-- OAuth clients (RFC 6749 §2, RFC 7591).
+CREATE TABLE clients (
+    tenant_id                   uuid NOT NULL REFERENCES tenants,
+    client_id                   text NOT NULL,
+    name                        text NOT NULL,
+    -- token_endpoint_auth_method (RFC 7591 §2).
+    auth_method                 text NOT NULL CONSTRAINT clients_auth_method CHECK (auth_method IN (
+                                    'none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt')),
+    -- Null: the client has no secret.
+    secret_hash                 bytea,
+    -- The secret before, valid while the new one is rolled out; null: there is none.
+    previous_secret_hash        bytea,
+    -- The public keys of a private_key_jwt client: the JWK Set, or its URL.
+    jwks                        jsonb,
+    jwks_uri                    text,
+    -- By name, the exceptions that an administrator allows for the assertions of the client (RFC 7523).
+    assertion_allowances        text[] NOT NULL DEFAULT '{}',
+    grant_types                 text[] NOT NULL DEFAULT '{}',
+    scopes                      text[] NOT NULL DEFAULT '{}',
+    -- `inherit`: all scopes of the tenant but a few that must be named; `explicit`: those in `scopes`.
+    scope_policy                text NOT NULL DEFAULT 'explicit'
+                                CONSTRAINT clients_scope_policy CHECK (scope_policy IN ('explicit', 'inherit')),
+    -- If true, the client is the operator's own.
+    first_party                 boolean NOT NULL DEFAULT false,
+    -- The user who created the client for themselves; null: it belongs to the tenant.
+    owner_user_id               uuid,
+    -- Limits, set by an administrator, of what the owner or the client can change in the registration.
+    ceiling                     jsonb NOT NULL DEFAULT '{}',
+    -- If false, every request of the client is rejected.
+    enabled                     boolean NOT NULL DEFAULT true,
+    -- The JWS algorithm of access tokens; null: the server's default.
+    signing_alg                 text,
+    -- The JWS algorithm of ID tokens; null: that of access tokens if it is set, or the server's default for ID tokens.
+    id_token_signing_alg        text,
+    -- If true, all access tokens must be DPoP-bound (RFC 9449 §5.2).
+    dpop_bound_access_tokens    boolean NOT NULL DEFAULT false,
+    -- The `aud` values of the resource server that this client is, whose tokens it can introspect (RFC 7662 §2.1).
+    introspects                 text[] NOT NULL DEFAULT '{}',
+    -- Overrides of the tenant's policy: a JSON Merge Patch (RFC 7396).
+    policy                      jsonb NOT NULL DEFAULT '{}'
+                                CONSTRAINT clients_policy_is_object CHECK (jsonb_typeof(policy) = 'object'),
+    registered_dynamically      boolean NOT NULL DEFAULT false,
+    -- Of the registration access token (RFC 7592); null: administrators manage the client.
+    registration_token_hash     bytea,
+    -- Metadata that is stored but has no effect: client_uri, logo_uri, tos_uri, policy_uri, contacts, software_id,
+    -- software_version.
+    registered_metadata         jsonb NOT NULL DEFAULT '{}'
+                                CONSTRAINT clients_metadata_is_object
+                                CHECK (jsonb_typeof(registered_metadata) = 'object'),
+    -- Tokens issued before are invalid; null: none are.
+    tokens_not_before           timestamptz,
+    version                     integer NOT NULL DEFAULT 1,
+    created_at                  timestamptz NOT NULL,
+    updated_at                  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, client_id),
+    -- No cascade: a user who owns clients cannot be deleted.
+    FOREIGN KEY (tenant_id, owner_user_id) REFERENCES users (tenant_id, id),
+    CONSTRAINT clients_secret_by_method
+        CHECK ((auth_method IN ('client_secret_basic', 'client_secret_post')) = (secret_hash IS NOT NULL)),
+    CONSTRAINT clients_previous_secret_has_successor
+        CHECK (previous_secret_hash IS NULL OR secret_hash IS NOT NULL),
+    CONSTRAINT clients_keys_by_method
+        CHECK (num_nonnulls(jwks, jwks_uri) = (CASE WHEN auth_method = 'private_key_jwt' THEN 1 ELSE 0 END)),
+    CONSTRAINT clients_inherit_is_first_party CHECK (scope_policy = 'explicit' OR first_party)
+);
+-- The clients of a user.
+CREATE INDEX clients_owner ON clients (tenant_id, owner_user_id) WHERE owner_user_id IS NOT NULL;
+
+-- Initial access tokens: a program that has one can register clients (RFC 7591 §3).
+CREATE TABLE registration_tokens (
+    id          uuid PRIMARY KEY,
+    tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    token_hash  bytea NOT NULL CONSTRAINT registration_tokens_token_key UNIQUE,
+    -- Who received it, in the words of an administrator.
+    name        text NOT NULL,
+    -- The number of clients that can still be registered with it.
+    uses_left   integer NOT NULL CONSTRAINT registration_tokens_uses CHECK (uses_left >= 0),
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL
+);
+-- The list of a tenant's tokens.
+CREATE INDEX registration_tokens_by_tenant ON registration_tokens (tenant_id, created_at);
+
+-- The `jti` of used client assertions (RFC 7523 §3) and DPoP proofs (RFC 9449 §11.1). Each is accepted once.
+CREATE TABLE used_jtis (
+    tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    -- Of the kind of proof, its owner and its jti.
+    jti_hash    bytea NOT NULL,
+    -- The hash of the device code in whose flow the assertion can be repeated; null: it cannot.
+    flow        bytea,
+    -- When the proof is too old to be accepted anyway.
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, jti_hash)
+);
+-- Housekeeping.
+CREATE INDEX used_jtis_expiry ON used_jtis (expires_at);
+
+
+-- Device authorizations ----------------------------------------------------------------------------------------------
+
+-- One attempt to connect a device: a device code and its user code (RFC 8628 §3.2).
+-- src/model/device_authorization.rs has a drawing of the states.
+CREATE TABLE device_authorizations (
+    id                      uuid PRIMARY KEY,
+    tenant_id               uuid NOT NULL,
+    client_id               text NOT NULL,
+
+    -- The request.
+    device_code_hash        bytea NOT NULL CONSTRAINT device_authorizations_device_code_key UNIQUE,
+    user_code_mac           bytea NOT NULL,
+    user_code_sealed        bytea NOT NULL,
+    -- Null: the device named no scope and gets the client's default.
+    requested_scopes        text[],
+    -- The requested resources (RFC 8707); none: the default of the tenant.
+    resources               text[] NOT NULL DEFAULT '{}',
+    -- For the ID token (OpenID Connect Core §2).
+    nonce                   text,
+    -- The RFC 7638 thumbprint of the key that signed the DPoP proof. Only this key can continue. Null: no key.
+    dpop_jkt                bytea,
+    -- What the device says about itself, unverified: name, os, hostname, client_version, metadata.
+    device                  jsonb NOT NULL DEFAULT '{}',
+    ip_address              inet,
+    place                   jsonb,
+    user_agent              text,
+    created_at              timestamptz NOT NULL,
+    expires_at              timestamptz NOT NULL,
+    state                   text NOT NULL DEFAULT 'pending' CONSTRAINT device_authorizations_state
+                            CHECK (state IN ('pending', 'confirming', 'approved', 'denied', 'consumed')),
+
+    -- Code entry.
+    -- Where a user has the code open: their browser session, or the device whose access token acts for them.
+    opened_by               uuid,
+    opened_count            integer NOT NULL DEFAULT 0,
+    opened_at               timestamptz,
+    -- The users who came by a link or QR code that contains the user code. At most one for each opening.
+    linked_by               uuid[] NOT NULL DEFAULT '{}',
+
+    -- The decision.
+    decided_at              timestamptz,
+    decided_by_user_id      uuid,
+    -- Where the user decided: their browser session, or the device whose access token acted for them.
+    decided_in_session_id   uuid,
+    granted_scopes          text[],
+    auth_time               timestamptz,
+    amr                     text[],
+    -- The name that the user gave the device; null: the one it gave itself.
+    chosen_name             text,
+    -- The device lifetime that the user chose, in seconds; null: as long as the policy allows.
+    chosen_lifetime_seconds integer,
+    -- If true, the user trusts the device.
+    trusted                 boolean NOT NULL DEFAULT false,
+    -- Of the confirmation code that the device must send after the approval; null: it need not.
+    confirmation_mac        bytea,
+    wrong_confirmations     smallint NOT NULL DEFAULT 0,
+
+    -- The redemption.
+    consumed_at             timestamptz,
+    -- When a device that lost the answer redeemed again.
+    retried_at              timestamptz,
+
+    -- Counters of polls, written apart from everything above, so that they cannot overwrite a decision.
+    poll_count              bigint NOT NULL DEFAULT 0,
+    last_polled_at          timestamptz,
+    interval_seconds        integer NOT NULL,
+
+    -- Code entry finds a code by its MAC.
+    CONSTRAINT device_authorizations_user_code_key UNIQUE (tenant_id, user_code_mac),
+    -- No reference to tenant and client: the check would cost a fifth of every start. A trigger deletes the rows of a
+    -- deleted client.
+    FOREIGN KEY (tenant_id, decided_by_user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT device_authorizations_approved_is_whole CHECK (
+        state NOT IN ('confirming', 'approved', 'consumed')
+        OR (decided_by_user_id IS NOT NULL AND granted_scopes IS NOT NULL
+            AND auth_time IS NOT NULL AND amr IS NOT NULL AND decided_at IS NOT NULL)),
+    CONSTRAINT device_authorizations_confirming_has_code
+        CHECK (state <> 'confirming' OR confirmation_mac IS NOT NULL),
+    CONSTRAINT device_authorizations_consumed_is_dated CHECK ((state = 'consumed') = (consumed_at IS NOT NULL))
+) WITH (fillfactor = 80);
+-- Housekeeping deletes undecided rows within an hour and decided ones a month later. With one index for both, a search
+-- for the former would read a month of the latter.
+CREATE INDEX device_authorizations_undecided_expiry ON device_authorizations (expires_at)
+    WHERE state IN ('pending', 'confirming', 'approved');
+CREATE INDEX device_authorizations_decided_expiry ON device_authorizations (expires_at)
+    WHERE state IN ('denied', 'consumed');
+-- The limits of pending codes for each client and IP address, and the end of all codes of a frozen source.
+CREATE INDEX device_authorizations_pending_source
+    ON device_authorizations (tenant_id, client_id, ip_address, expires_at)
+    WHERE state = 'pending';
+-- The code that a browser has open.
+CREATE INDEX device_authorizations_opened ON device_authorizations (opened_by)
+    WHERE state = 'pending' AND opened_by IS NOT NULL;
+-- Approved codes that are not redeemed yet end together with the account that approved them.
+CREATE INDEX device_authorizations_approved_by ON device_authorizations (decided_by_user_id) WHERE state = 'approved';
+-- The administrators' list by state, newest first. The only one of the list indexes that every start pays for: an
+-- unfiltered list is the merge of its states.
+CREATE INDEX device_authorizations_by_state ON device_authorizations (tenant_id, state, created_at, id);
+-- The same for one client, and for one user. A start is in neither.
+CREATE INDEX device_authorizations_decided_of_client
+    ON device_authorizations (tenant_id, client_id, state, created_at, id)
+    WHERE state IN ('confirming', 'approved', 'denied', 'consumed');
+CREATE INDEX device_authorizations_decided_by
+    ON device_authorizations (tenant_id, decided_by_user_id, state, created_at, id)
+    WHERE decided_by_user_id IS NOT NULL;
+
+-- In place of a foreign key with ON DELETE CASCADE, which every start would pay for.
+CREATE FUNCTION delete_device_authorizations_of_client() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM device_authorizations WHERE tenant_id = OLD.tenant_id AND client_id = OLD.client_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER clients_delete_device_authorizations AFTER DELETE ON clients
+    FOR EACH ROW EXECUTE FUNCTION delete_device_authorizations_of_client();
+
+-- User codes of deleted device authorizations that must not be issued again yet.
+CREATE TABLE spent_user_codes (
+    tenant_id       uuid NOT NULL REFERENCES tenants,
+    user_code_mac   bytea NOT NULL,
+    free_at         timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, user_code_mac)
+);
+-- Housekeeping.
+CREATE INDEX spent_user_codes_free ON spent_user_codes (free_at);
+
+-- Email notices of approvals, and the "this was not me" links in them. A notice is stored in the transaction that
+-- approves, so none is lost and none is sent for an approval that was rolled back.
+CREATE TABLE approval_notices (
+    -- At most one notice for each approval.
+    device_authorization_id uuid PRIMARY KEY,
+    tenant_id               uuid NOT NULL,
+    user_id                 uuid NOT NULL,
+    -- Of the secret in the link, and the secret itself until the notice is sent.
+    token_hash              bytea NOT NULL CONSTRAINT approval_notices_token_key UNIQUE,
+    token_sealed            bytea,
+    -- An email address.
+    recipient               text NOT NULL,
+    -- The language in which the user approved (RFC 5646).
+    language                text NOT NULL,
+    client_id               text,
+    client_name             text NOT NULL,
+    device_name             text,
+    ip_address              inet,
+    place                   jsonb,
+    approved_at             timestamptz NOT NULL,
+    -- When the link expires.
+    expires_at              timestamptz NOT NULL,
+    -- The next attempt, even if one is under way. Null: it was sent or canceled.
+    due_at                  timestamptz,
+    attempts                integer NOT NULL DEFAULT 0,
+    -- If true, the mail server postponed this notice because of its recipient, and it was not tried again since.
+    postponed               boolean NOT NULL DEFAULT false,
+    sent_at                 timestamptz,
+    -- When the user said that it was not them.
+    disowned_at             timestamptz,
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+-- The next notice to send.
+CREATE INDEX approval_notices_due ON approval_notices (due_at) WHERE due_at IS NOT NULL;
+-- A postponed notice postpones the others for the same recipient.
+CREATE INDEX approval_notices_of_recipient ON approval_notices (tenant_id, recipient) WHERE due_at IS NOT NULL;
+-- Housekeeping.
+CREATE INDEX approval_notices_expiry ON approval_notices (expires_at);
+
+-- Which users had to do with the codes of a source: an IP address or an IPv6 /64. This is how phishing campaigns are
+-- detected.
+CREATE TABLE source_accounts (
+    tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    source          inet NOT NULL,
+    user_id         uuid NOT NULL,
+    first_seen_at   timestamptz NOT NULL,
+    last_seen_at    timestamptz NOT NULL,
+    -- The last approval from far away, and the last time the user said that they had not started it.
+    approved_far_at timestamptz,
+    reported_at     timestamptz,
+    -- The weight of each against the source, in quarters of a user.
+    far_weight      smallint NOT NULL DEFAULT 4,
+    report_weight   smallint NOT NULL DEFAULT 4,
+    PRIMARY KEY (tenant_id, source, user_id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
+);
+-- Housekeeping.
+CREATE INDEX source_accounts_age ON source_accounts (last_seen_at);
+-- The weight of a user depends on the other sources that they accused.
+CREATE INDEX source_accounts_user ON source_accounts (tenant_id, user_id);
+
+-- Sources that get no new codes, because they look like a phishing campaign.
+CREATE TABLE frozen_sources (
+    tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    source          inet NOT NULL,
+    reason          text NOT NULL,
+    frozen_at       timestamptz NOT NULL,
+    frozen_until    timestamptz NOT NULL,
+    -- When an administrator released it early.
+    released_at     timestamptz,
+    -- The number of users that led to it.
+    far_approvals   integer NOT NULL,
+    reports         integer NOT NULL,
+    PRIMARY KEY (tenant_id, source)
+);
+
+
+-- Devices and tokens -------------------------------------------------------------------------------------------------
+
+-- What a user connected. Created by the redemption.
+CREATE TABLE devices (
+    id                      uuid PRIMARY KEY,
+    tenant_id               uuid NOT NULL,
+    user_id                 uuid NOT NULL,
+    client_id               text NOT NULL,
+    -- The device authorization it came from. That row may be deleted.
+    device_authorization_id uuid NOT NULL,
+    -- The name that people see, and the name that the device gave itself.
+    name                    text,
+    declared_name           text,
+    os                      text,
+    hostname                text,
+    client_version          text,
+    metadata                jsonb NOT NULL DEFAULT '{}',
+    ip_address              inet,
+    place                   jsonb,
+    -- Filters of the device list.
+    city                    text GENERATED ALWAYS AS (place ->> 'city') STORED,
+    region                  text GENERATED ALWAYS AS (place ->> 'region') STORED,
+    country                 text GENERATED ALWAYS AS (place ->> 'country') STORED,
+    asn                     bigint GENERATED ALWAYS AS ((place ->> 'asn')::bigint) STORED,
+    -- The program that requested the code. A device without a name is called by it.
+    user_agent              text,
+    trusted                 boolean NOT NULL DEFAULT false,
+    -- The key of the device when its trust began; null: it had none. The trust ends with another key.
+    trusted_jkt             bytea,
+    -- Null: not locked.
+    locked_at               timestamptz,
+    -- If true, its owner cannot unlock it.
+    locked_by_administrator boolean NOT NULL DEFAULT false,
+    version                 integer NOT NULL DEFAULT 1,
+    created_at              timestamptz NOT NULL,
+    updated_at              timestamptz NOT NULL,
+    last_login_at           timestamptz NOT NULL,
+    last_seen_at            timestamptz NOT NULL,
+    expires_at              timestamptz NOT NULL,
+    CONSTRAINT devices_tenant_key UNIQUE (tenant_id, id),
+    FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
+);
+-- No index contains a column that a refresh changes, so a refresh writes no index.
+-- A user's devices, newest first.
+CREATE INDEX devices_of_user ON devices (user_id, created_at DESC, id DESC);
+-- A client's devices, newest first, for administrators and for the deletion of the client.
+CREATE INDEX devices_of_client ON devices (tenant_id, client_id, id DESC);
+-- Rare properties in the administrators' list: locked, of a country, about to expire.
+CREATE INDEX devices_locked ON devices (tenant_id, id DESC) WHERE locked_at IS NOT NULL;
+CREATE INDEX devices_of_country ON devices (tenant_id, country, id DESC) WHERE country IS NOT NULL;
+CREATE INDEX devices_by_expiry ON devices (tenant_id, expires_at, id);
+
+-- All tokens that descend from one redemption.
+CREATE TABLE token_families (
+    id                      uuid PRIMARY KEY,
+    tenant_id               uuid NOT NULL,
+    device_authorization_id uuid NOT NULL,
+    device_id               uuid NOT NULL CONSTRAINT token_families_device_key UNIQUE,
+    -- Those of the device.
+    user_id                 uuid NOT NULL,
+    client_id               text NOT NULL,
+    granted_scopes          text[] NOT NULL,
+    -- The resources of access tokens; none: the tenant's default.
+    resources               text[] NOT NULL DEFAULT '{}',
+    auth_time               timestamptz NOT NULL,
+    amr                     text[] NOT NULL,
+    -- The RFC 7638 thumbprint of the key that refresh tokens are bound to; null: none.
+    dpop_jkt                bytea,
+    created_at              timestamptz NOT NULL,
+    -- The absolute limit. Rotation does not extend it.
+    expires_at              timestamptz NOT NULL,
+    revoked_at              timestamptz,
+    revoked_reason          text,
+    -- When it expired or was revoked.
+    ended_at                timestamptz NOT NULL GENERATED ALWAYS AS (least(expires_at, revoked_at)) STORED,
+    CONSTRAINT token_families_tenant_key UNIQUE (tenant_id, id),
+    FOREIGN KEY (tenant_id, device_id) REFERENCES devices (tenant_id, id) ON DELETE CASCADE
+);
+-- At most one live family for each device authorization: a second redemption requires that the first family is revoked.
+CREATE UNIQUE INDEX token_families_device_authorization_key ON token_families (device_authorization_id)
+    WHERE revoked_at IS NULL;
+-- Housekeeping.
+CREATE INDEX token_families_ended ON token_families (ended_at);
+-- The live families of a user. Without the tenant: while a new table has no statistics, the planner takes an index that
+-- begins with it for as good as the one on the device, and then reads every family of the tenant to find one.
+CREATE INDEX token_families_user ON token_families (user_id) WHERE revoked_at IS NULL;
+-- Tells whether a device of the user has used a key before.
+CREATE INDEX token_families_known_key ON token_families (tenant_id, user_id, dpop_jkt) WHERE dpop_jkt IS NOT NULL;
+
+CREATE TABLE refresh_tokens (
+    id              uuid NOT NULL,
+    tenant_id       uuid NOT NULL,
+    family_id       uuid NOT NULL,
+    token_hash      bytea NOT NULL CONSTRAINT refresh_tokens_token_key UNIQUE,
+    -- The token that was exchanged for this one; null: the first of its family.
+    predecessor_id  uuid,
+    created_at      timestamptz NOT NULL,
+    -- The idle limit, never after the end of the family.
+    expires_at      timestamptz NOT NULL,
+    -- When it was exchanged for its successor.
+    rotated_at      timestamptz,
+    -- When a sibling replaced it before it was used.
+    superseded_at   timestamptz,
+    -- Finds one token, and the tokens of a deleted family.
+    PRIMARY KEY (family_id, id),
+    FOREIGN KEY (tenant_id, family_id) REFERENCES token_families (tenant_id, id) ON DELETE CASCADE
+);
+-- At most one usable refresh token for each family.
+CREATE UNIQUE INDEX refresh_tokens_live_leaf_key ON refresh_tokens (family_id)
+    WHERE rotated_at IS NULL AND superseded_at IS NULL;
+
+-- Revoked access tokens of clients that act for themselves (RFC 6749 §4.4). Those of a device end with their family.
+CREATE TABLE revoked_access_tokens (
+    tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    jti         text NOT NULL,
+    -- When the token expires. The row is not needed afterwards.
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, jti)
+);
+-- Housekeeping.
+CREATE INDEX revoked_access_tokens_expiry ON revoked_access_tokens (expires_at);
+
+-- Signing keys. A key is announced, then signs, then is retired and at last removed. The private half is stored only
+-- while the key can still sign. The public half stays, for the record.
+CREATE TABLE signing_keys (
+    tenant_id       uuid NOT NULL REFERENCES tenants,
+    -- The RFC 7638 thumbprint of the public key.
+    kid             text NOT NULL,
+    alg             text NOT NULL CONSTRAINT signing_keys_alg CHECK (alg IN ('ES256', 'RS256', 'EdDSA')),
+    public_jwk      jsonb NOT NULL,
+    private_sealed  bytea,
+    state           text NOT NULL CONSTRAINT signing_keys_state
+                    CHECK (state IN ('announced', 'signing', 'retired', 'removed')),
+    -- When it was first published.
+    created_at      timestamptz NOT NULL,
+    signing_since   timestamptz,
+    retired_at      timestamptz,
+    removed_at      timestamptz,
+    PRIMARY KEY (tenant_id, kid),
+    CONSTRAINT signing_keys_life CHECK (CASE state
+        WHEN 'announced' THEN num_nonnulls(signing_since, retired_at, removed_at) = 0 AND private_sealed IS NOT NULL
+        WHEN 'signing' THEN
+            signing_since IS NOT NULL AND num_nonnulls(retired_at, removed_at) = 0 AND private_sealed IS NOT NULL
+        WHEN 'retired' THEN
+            num_nonnulls(signing_since, retired_at) = 2 AND removed_at IS NULL AND private_sealed IS NULL
+        ELSE removed_at IS NOT NULL AND private_sealed IS NULL END)
+);
+-- One key signs for each algorithm, and one is announced.
+CREATE UNIQUE INDEX signing_keys_signing_key ON signing_keys (tenant_id, alg) WHERE state = 'signing';
+CREATE UNIQUE INDEX signing_keys_announced_key ON signing_keys (tenant_id, alg) WHERE state = 'announced';
+-- The transitions that are due, in all tenants.
+CREATE INDEX signing_keys_steps ON signing_keys
+    (state, (coalesce(removed_at, retired_at, signing_since, created_at))) WHERE state <> 'removed';
+
+
+-- The audit log ------------------------------------------------------------------------------------------------------
+
+-- Security events. Rows are only added, until they are deleted with their seal because of their age.
+CREATE TABLE audit_events (
+    id          uuid PRIMARY KEY,
+    -- No reference: events outlive their tenant.
+    tenant_id   uuid NOT NULL,
+    at          timestamptz NOT NULL,
+    action      text NOT NULL,
+    outcome     text NOT NULL CONSTRAINT audit_events_outcome CHECK (outcome IN ('success', 'refused')),
+    actor_kind  text NOT NULL CONSTRAINT audit_events_actor
+                CHECK (actor_kind IN ('user', 'client', 'operator', 'server', 'anyone')),
+    actor_id    text,
+    target_kind text NOT NULL,
+    target_id   text,
+    ip_address  inet,
+    request_id  uuid,
+    details     jsonb NOT NULL DEFAULT '{}',
+    -- A message authentication code, see audit_event_mac(). Null: not written by a Latchkey server.
+    mac         bytea
+);
+-- The list, newest first: all, by actor, and by target.
+CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at DESC, id DESC);
+CREATE INDEX audit_events_by_actor ON audit_events (tenant_id, actor_id, at, id) WHERE actor_id IS NOT NULL;
+CREATE INDEX audit_events_by_target ON audit_events (tenant_id, target_id, at, id) WHERE target_id IS NOT NULL;
+
+-- The code of an event, which tells sealing what a server wrote from what someone inserted. The server sends a key for
+-- this one event, derived from a key that is not in the database and from what it knows of the event: tenant, ID, time,
+-- action, outcome, IP address and request. The rest may be known only inside a statement, so it is added here. The key
+-- is not stored. Equal to `event_mac` in src/model/audit_mac.rs. The input is a hash, so nothing can be appended to it.
+CREATE FUNCTION audit_event_mac(
+    key bytea, actor_kind text, actor_id text, target_kind text, target_id text, details jsonb)
+RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT sha256(key || sha256(convert_to(
+        coalesce(length(actor_kind) || ':' || actor_kind, '-')
+        || coalesce(length(actor_id) || ':' || actor_id, '-')
+        || coalesce(length(target_kind) || ':' || target_kind, '-')
+        || coalesce(length(target_id) || ':' || target_id, '-')
+        || coalesce(length(details::text) || ':' || details::text, '-'), 'UTF8')))
+$$;
+
+-- Events without a seal. A background task seals them, so that writers of events never wait for each other.
+CREATE TABLE audit_unsealed (
+    event_id    uuid PRIMARY KEY,
+    tenant_id   uuid NOT NULL
+);
+
+-- Seals: batches of a tenant's events in the order of their commits, as a chain of message authentication codes.
+CREATE TABLE audit_seals (
+    -- No reference: seals outlive their tenant, as the events do.
+    tenant_id       uuid NOT NULL,
+    -- 1, 2, 3 … in each tenant, without gaps.
+    number          bigint NOT NULL,
+    sealed_at       timestamptz NOT NULL,
+    -- The time of the newest event, which decides when the seal is cleared.
+    last_at         timestamptz NOT NULL,
+    event_ids       uuid[] NOT NULL,
+    -- The SHA-256 of each event, one after the other.
+    event_hashes    bytea NOT NULL,
+    -- Of the code of the seal before and all of the above.
+    mac             bytea NOT NULL,
+    -- A second code, set when the events were deleted because of their age. Earlier seals are deleted too.
+    cleared_mac     bytea,
+    PRIMARY KEY (tenant_id, number)
+);
+-- The seals to clear next.
+CREATE INDEX audit_seals_age ON audit_seals (last_at) WHERE cleared_mac IS NULL;
+
+-- Every statement that adds an event queues it for a seal, in the same transaction.
+CREATE FUNCTION queue_audit_events() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_unsealed (event_id, tenant_id) SELECT id, tenant_id FROM added;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_events_queue AFTER INSERT ON audit_events
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION queue_audit_events();
+
+-- Guards against mistakes. A database user who can run any statement can get around it; the seals reveal that.
+CREATE FUNCTION keep_audit_trail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('latchkey.audit_retention', true) = 'on'
+       AND (TG_OP = 'DELETE' OR (TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_seals')) THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER audit_events_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
+CREATE TRIGGER audit_seals_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seals
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
+
+
+-- Webhooks -----------------------------------------------------------------------------------------------------------
+
+-- URLs that receive audit events.
+CREATE TABLE webhooks (
+    id              uuid PRIMARY KEY,
+    tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    url             text NOT NULL,
+    -- The key that signs the messages.
+    secret_sealed   bytea NOT NULL,
+    -- The actions whose events are sent; none: all.
+    actions         text[] NOT NULL DEFAULT '{}',
+    enabled         boolean NOT NULL DEFAULT true,
+    -- Consecutive failed attempts.
+    failures        integer NOT NULL DEFAULT 0,
+    -- Nothing is sent until then. Only the messages of the failing webhook wait.
+    held_until      timestamptz,
+    created_at      timestamptz NOT NULL,
+    CONSTRAINT webhooks_tenant_key UNIQUE (tenant_id, id)
+);
+
+-- The delivery of one event to one webhook, queued in the transaction that writes the event.
+CREATE TABLE webhook_deliveries (
+    -- The ID of the message, the same at every attempt.
+    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    tenant_id       uuid NOT NULL,
+    webhook_id      uuid NOT NULL,
+    event_id        uuid NOT NULL,
+    created_at      timestamptz NOT NULL,
+    attempts        integer NOT NULL DEFAULT 0,
+    -- Null: it was delivered or canceled.
+    next_attempt_at timestamptz,
+    delivered_at    timestamptz,
+    -- Why the last attempt failed; null: it did not.
+    last_error      text,
+    FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks (tenant_id, id) ON DELETE CASCADE
+);
+-- The next deliveries of each webhook.
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_attempt_at)
+    WHERE next_attempt_at IS NOT NULL;
+-- The deletion of a webhook.
+CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, created_at DESC);
+-- Housekeeping: deliveries that have waited too long, and those that have ended.
+CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (created_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_over ON webhook_deliveries (created_at) WHERE next_attempt_at IS NULL;
+
+-- Every statement that adds an event queues its deliveries, so none is forgotten and none is sent for an event that was
+-- rolled back.
+CREATE FUNCTION queue_webhook_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM webhooks WHERE enabled) THEN
+        INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, created_at, next_attempt_at)
+        SELECT e.tenant_id, w.id, e.id, e.at, e.at
+        FROM written e
+        JOIN webhooks w ON w.tenant_id = e.tenant_id AND w.enabled
+                       AND (w.actions = '{}' OR e.action = ANY(w.actions));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_events_queue_webhooks AFTER INSERT ON audit_events
+    REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION queue_webhook_deliveries();
+
+
+-- Activity -----------------------------------------------------------------------------------------------------------
+
+-- Counters for each minute and each hour, for administrators. Every instance adds its own every few seconds.
+CREATE TABLE activity (
+    tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    -- The length of the span.
+    minutes     smallint NOT NULL CONSTRAINT activity_minutes CHECK (minutes IN (1, 60)),
+    begins_at   timestamptz NOT NULL,
+    starts      bigint NOT NULL DEFAULT 0,
+    approvals   bigint NOT NULL DEFAULT 0,
+    denials     bigint NOT NULL DEFAULT 0,
+    expiries    bigint NOT NULL DEFAULT 0,
+    polls       bigint NOT NULL DEFAULT 0,
+    early_polls bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, minutes, begins_at)
+) WITH (fillfactor = 70);
+-- Housekeeping.
+CREATE INDEX activity_age ON activity (minutes, begins_at);
+
+-- The time up to which expired codes are counted in `activity`. The instance that continues counting locks the row.
+CREATE TABLE expiries_counted (
+    only_row    boolean PRIMARY KEY DEFAULT true CONSTRAINT expiries_counted_one_row CHECK (only_row),
+    until       timestamptz NOT NULL
+);
+INSERT INTO expiries_counted (until) VALUES ('-infinity');
+
+
+-- Announcements ------------------------------------------------------------------------------------------------------
+
+-- Every instance caches these tables and must learn immediately when one of them changes.
+CREATE FUNCTION announce_directory_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('latchkey', 'directory');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tenants_announce AFTER INSERT OR UPDATE OR DELETE ON tenants
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER clients_announce AFTER INSERT OR UPDATE OR DELETE ON clients
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER scopes_announce AFTER INSERT OR UPDATE OR DELETE ON scopes
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER resources_announce AFTER INSERT OR UPDATE OR DELETE ON resources
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER signing_keys_announce AFTER INSERT OR UPDATE OR DELETE ON signing_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+CREATE TRIGGER frozen_sources_announce AFTER INSERT OR UPDATE OR DELETE ON frozen_sources
+    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
+
+-- A client that a user owns can do no more than its owner, so cached clients depend on the owner's rights.
+CREATE FUNCTION announce_owner_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM clients WHERE tenant_id = NEW.tenant_id AND owner_user_id = NEW.id) THEN
+        PERFORM pg_notify('latchkey', 'directory');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER users_announce_owner AFTER UPDATE OF roles, enabled, locked_at ON users
+    FOR EACH ROW WHEN (OLD.roles IS DISTINCT FROM NEW.roles OR OLD.enabled IS DISTINCT FROM NEW.enabled
+                       OR OLD.locked_at IS DISTINCT FROM NEW.locked_at)
+    EXECUTE FUNCTION announce_owner_change();
+
+
+-- Row-level security -------------------------------------------------------------------------------------------------
+
+-- A transaction that names its tenant sees and changes rows of that tenant only. Policies do not apply to the owner of
+-- the tables, so such a transaction runs as another role; see src/store/tenant_transactions.rs. Statements that name no
+-- tenant, such as housekeeping, are not restricted.
+DO $$
+DECLARE
+    relation regclass;
+BEGIN
+    FOR relation IN
+        SELECT c.oid::regclass FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped
+        WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
+        EXECUTE format(
+            $policy$CREATE POLICY rows_of_tenant ON %s
+                USING (coalesce(current_setting('latchkey.tenant', true), '') = ''
+                       OR tenant_id = nullif(current_setting('latchkey.tenant', true), '')::uuid)$policy$,
+            relation);
+    END LOOP;
+END $$;
+
+ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY rows_of_tenant ON tenants
+    USING (coalesce(current_setting('latchkey.tenant', true), '') = ''
+           OR id = nullif(current_setting('latchkey.tenant', true), '')::uuid);
