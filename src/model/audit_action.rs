@@ -89,6 +89,7 @@ actions! {
     SigningKeyActivated = "signing_key.activated",
     SigningKeyRetired = "signing_key.retired",
     SigningKeyRemoved = "signing_key.removed",
+    TokenKeyRotated = "token_key.rotated",
 }
 
 impl Action {

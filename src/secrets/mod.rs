@@ -1,6 +1,7 @@
 //! The master key and what is derived from it. A database dump without this key yields no usable code, token,
 //! secret or signing key.
 
+mod mac_key;
 mod master_key;
 mod seal;
 
@@ -8,6 +9,7 @@ use aws_lc_rs::hkdf;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+pub use mac_key::{MacKey, TAG_BYTES};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
