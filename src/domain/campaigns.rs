@@ -23,12 +23,12 @@ use crate::model::ids::{DeviceId, TenantId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
+use crate::store;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::sources;
+use crate::store::devices::endings;
 use crate::store::frozen_sources::{self, FrozenSource};
 use crate::store::source_accounts::{self, Contact, Signs, SuspectedSource};
-use crate::store;
-use crate::store::devices::endings;
 
 /// How many codes are ended with one statement.
 const BATCH: i64 = 1000;

@@ -18,8 +18,8 @@ use crate::model::token_family::RevocationReason;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::approval_notices::Disowned;
 use crate::store::device_authorizations::decisions;
-use crate::store::source_accounts::Contact;
 use crate::store::devices::endings;
+use crate::store::source_accounts::Contact;
 use crate::store::{self, approval_notices};
 
 /// What the link lets its reader disown; `None`: it is none of ours, was used, or is too old. Reading changes nothing.

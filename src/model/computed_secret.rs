@@ -12,18 +12,16 @@
 //!
 //! The database has the SHA-256 of the random bytes, the server has the MAC key. Neither is enough for a secret.
 
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::bearer_secret::{BASE62, BearerSecret, SecretHash, SecretKind, digits};
 use super::ids::TenantId;
-use crate::secrets::MacKey;
+use crate::secrets::{MacKey, TAG_BYTES};
 
 const VERSION: u8 = 1;
 /// What the number must be below.
 const NUMBER_LIMIT: u64 = 1 << 56;
-const TAG_BYTES: usize = 16;
 const BYTES: usize = 40 + TAG_BYTES;
 /// 62¹¹ > 2⁶⁴: eleven characters for eight bytes.
 const WORD_CHARS: usize = 11;
@@ -53,7 +51,7 @@ impl ComputedSecret {
         bytes[0] = VERSION;
         bytes[8..24].copy_from_slice(self.id.as_bytes());
         bytes[24..40].copy_from_slice(&*self.random);
-        let tag = tag(kind, tenant, key, &bytes[..40]);
+        let tag = key.tag(&[kind.prefix().as_bytes(), tenant.0.as_bytes(), &bytes[..40]]);
         bytes[40..].copy_from_slice(&tag);
         let mut body = Zeroizing::new(String::with_capacity(BODY_CHARS));
         for word in bytes.chunks_exact(8) {
@@ -73,8 +71,7 @@ impl ComputedSecret {
             word.copy_from_slice(&read_word(characters)?.to_be_bytes());
         }
         let (said, given) = bytes.split_at(40);
-        let expected = tag(kind, tenant, key, said);
-        if said[0] != VERSION || !bool::from(expected.ct_eq(given)) {
+        if !key.verify(&[kind.prefix().as_bytes(), tenant.0.as_bytes(), said], given) || said[0] != VERSION {
             return None;
         }
         let mut random = RandomPart::default();
@@ -88,10 +85,6 @@ impl ComputedSecret {
     pub fn hash(&self) -> SecretHash {
         SecretHash::of_bytes(&*self.random)
     }
-}
-
-fn tag(kind: SecretKind, tenant: TenantId, key: &MacKey, said: &[u8]) -> [u8; TAG_BYTES] {
-    key.tag(&[kind.prefix().as_bytes(), tenant.0.as_bytes(), said])
 }
 
 /// Eleven digits of base 62, if their value fits into 64 bits.
@@ -115,7 +108,7 @@ mod tests {
     const KIND: SecretKind = SecretKind::RefreshToken;
 
     fn key(byte: u8) -> MacKey {
-        MacKey::from_bytes(&[byte; 32])
+        MacKey::new(&[byte; 32]).unwrap()
     }
 
     fn secret() -> ComputedSecret {
@@ -140,7 +133,10 @@ mod tests {
         let other = TenantId(Uuid::from_u128(9));
         assert_eq!(ComputedSecret::read(KIND, DEFAULT_TENANT, &key(2), text.expose()), None);
         assert_eq!(ComputedSecret::read(KIND, other, &key(1), text.expose()), None);
-        assert_eq!(ComputedSecret::read(SecretKind::DeviceCode, DEFAULT_TENANT, &key(1), text.expose()), None);
+        assert_eq!(
+            ComputedSecret::read(SecretKind::DeviceCode, DEFAULT_TENANT, &key(1), text.expose()),
+            None
+        );
     }
 
     /// Somebody who knows the format writes a checksum of their own.
@@ -156,7 +152,11 @@ mod tests {
                 }
                 forged[at] = digit;
                 let forged = BearerSecret::of_body(KIND, &forged.into_iter().collect::<String>());
-                assert_eq!(ComputedSecret::read(KIND, DEFAULT_TENANT, &key(1), forged.expose()), None, "{at}");
+                assert_eq!(
+                    ComputedSecret::read(KIND, DEFAULT_TENANT, &key(1), forged.expose()),
+                    None,
+                    "{at}"
+                );
             }
         }
     }

@@ -13,9 +13,9 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
+use crate::store;
 use crate::store::devices::listings::{self, Filter};
 use crate::store::devices::{self, endings};
-use crate::store;
 
 /// How many devices are disconnected in one transaction.
 const BATCH: i64 = 500;

@@ -8,8 +8,8 @@ use crate::domain::sign_in;
 use crate::model::client::Client;
 use crate::model::device::Device;
 use crate::model::scope::Scope;
-use crate::store::browser_sessions::{self, ListedSession};
 use crate::store;
+use crate::store::browser_sessions::{self, ListedSession};
 use crate::store::devices::endings;
 
 /// How many devices are shown at once.

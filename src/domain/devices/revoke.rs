@@ -9,8 +9,8 @@ use crate::domain::token_families::{Ending, record_end};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
-use crate::store::devices::{self, endings};
 use crate::store;
+use crate::store::devices::{self, endings};
 
 /// Ends a device's connection. Whether it was alive.
 pub async fn revoke(

@@ -41,9 +41,7 @@ struct SessionRow {
 impl SessionRow {
     fn into_session(self, tenant_id: TenantId) -> DeviceAuthorization {
         let state = match (self.state.as_str(), self.approval(), self.consumed_at) {
-            ("consumed", Some(approval), Some(at)) => {
-                State::Consumed(Consumption { approval, at })
-            }
+            ("consumed", Some(approval), Some(at)) => State::Consumed(Consumption { approval, at }),
             ("approved", Some(approval), _) => State::Approved(approval),
             ("confirming", Some(approval), _) => State::Confirming(approval),
             ("pending", _, _) => State::Pending,
