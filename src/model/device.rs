@@ -68,7 +68,7 @@ pub struct Device {
     pub updated_at: DateTime<Utc>,
     /// When it was last signed in.
     pub last_login_at: Option<DateTime<Utc>>,
-    /// When it last refreshed its tokens, to the minute.
+    /// When it last refreshed its tokens.
     pub last_seen_at: Option<DateTime<Utc>>,
     /// When its refresh token was last used in an unusual way.
     pub unusual_at: Option<DateTime<Utc>>,

@@ -22,6 +22,7 @@ pub mod confirmation_code;
 pub mod device;
 pub mod device_authorization;
 pub mod device_authorization_status;
+pub mod device_code;
 pub mod guessing;
 pub mod half_sign_in;
 pub mod ids;

@@ -88,6 +88,7 @@ pub(super) struct DeviceRow {
     address: Option<String>,
     pub(super) connected: Moment,
     seen: Option<Moment>,
+    unusual: Option<Moment>,
 }
 
 impl DeviceRow {
@@ -102,6 +103,7 @@ impl DeviceRow {
             address: device.ip_address.map(|address| address.to_string()),
             connected: Moment::of(device.created_at),
             seen: device.last_seen_at.map(Moment::of),
+            unusual: device.unusual_at.map(Moment::of),
         }
     }
 }

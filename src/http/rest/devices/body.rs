@@ -67,9 +67,13 @@ pub struct DeviceBody {
     /// When it was last signed in.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub last_login_at: Option<String>,
-    /// When it last renewed its access, to the minute.
+    /// When it last renewed its access.
     #[schema(format = DateTime, example = "2026-01-16T08:00:00Z")]
     pub last_seen_at: Option<String>,
+    /// When its refresh token was last used in an unusual way, such as from another network at the same time. `null`:
+    /// never.
+    #[schema(format = DateTime, example = "2026-01-16T09:30:00Z")]
+    pub unusual_at: Option<String>,
     /// What the device said, or its owner keeps with it.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
@@ -105,6 +109,7 @@ impl DeviceBody {
             country: place.country,
             last_login_at: device.last_login_at.map(time),
             last_seen_at: device.last_seen_at.map(time),
+            unusual_at: device.unusual_at.map(time),
             metadata,
         }
     }

@@ -55,6 +55,8 @@ pub struct DeviceWords {
     pub connected: Moment,
     /// When it was last seen.
     pub seen: Option<Moment>,
+    /// When its refresh token was last used in an unusual way.
+    pub unusual: Option<Moment>,
     /// How long it may still be used.
     pub left: Moment,
     /// What it may do, in plain words.
@@ -193,6 +195,7 @@ impl DeviceWords {
             address: device.ip_address.map(|address| address.to_string()),
             connected: Moment::past(language, device.created_at, now, device.place.as_ref()),
             seen: device.last_seen_at.map(|seen| Moment::past(language, seen, now, None)),
+            unusual: device.unusual_at.map(|at| Moment::past(language, at, now, None)),
             left: Moment::left(language, device.expires_at, now),
             scopes: scopes.iter().map(|scope| scope.in_words([language.tag()]).to_owned()).collect(),
         }

@@ -10,6 +10,8 @@ devices-locked-by-administrator = Locked by an administrator.
 devices-expired = Expired: it has to be connected again.
 devices-connected-when = Connected
 devices-seen = Last seen
+devices-unusual = Unusual use
+devices-unusual-hint = Its access was renewed from two networks at the same time, or repeatedly. If you do not know why, disconnect it.
 # How long its access lasts from now on, as "89 days".
 devices-left = Access left
 devices-claim = (as the device says)
