@@ -31,6 +31,7 @@ use crate::model::tenant::Tenant;
 use crate::model::token_family::{HeldToken, RevocationReason, TokenFamily, Trust, TrustLoss};
 use crate::model::user::Standing;
 use crate::secrets::MacKey;
+use crate::store;
 use crate::store::refresh_tokens::TokenName;
 use crate::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
 use crate::store::refresh_tokens::repeats::{self, Repeat, Repeated};
@@ -222,22 +223,22 @@ impl Asked<'_> {
         })
     }
 
-    fn to_store(&self, ground: Ground, idle: TimeDelta) -> Exchange {
+    async fn to_store(&self, ground: Ground, idle: TimeDelta) -> store::Result<Exchange> {
         let now = self.app.clock.now();
-        Exchange {
+        Ok(Exchange {
             token: self.name(),
             presented: self.token.generation(),
             ground,
             idle_expires_at: now + idle,
-            audit: self.stamp(now),
+            audit: self.stamp(now).await?,
             origin: self.origin.clone(),
             at: now,
-        }
+        })
     }
 
-    fn stamp(&self, now: DateTime<Utc>) -> EventStamp {
+    async fn stamp(&self, now: DateTime<Utc>) -> store::Result<EventStamp> {
         let (app, tenant) = (self.app, self.tenant.id);
-        audit::stamp(app, tenant, Action::TokenRefreshed, Outcome::Success, Some(self.origin), now)
+        audit::stamp(app, tenant, Action::TokenRefreshed, Outcome::Success, Some(self.origin), now).await
     }
 
     /// The exchange of a token that was not looked up, if its case is the plain one. The tokens are signed afterwards,
@@ -260,7 +261,7 @@ impl Asked<'_> {
             longest: lifetimes.absolute,
         };
         let delivery = self.watch();
-        let exchange = self.to_store(Ground::Plain(plain), lifetimes.idle);
+        let exchange = self.to_store(Ground::Plain(plain), lifetimes.idle).await?;
         let Some(exchanged) = app.observe(app.queues.exchanges.submit(exchange).await)? else {
             delivery.is_not_owed();
             return Ok(None);
@@ -292,7 +293,7 @@ impl Asked<'_> {
             trust_loss: renewal.trust_loss,
         };
         let delivery = self.watch();
-        let stored = self.app.queues.exchanges.submit(self.to_store(ground, renewal.idle)).await;
+        let stored = self.app.queues.exchanges.submit(self.to_store(ground, renewal.idle).await?).await;
         if self.app.observe(stored)?.is_some() {
             return Ok(Some(tokens.delivered_by(delivery)));
         }
@@ -311,7 +312,7 @@ impl Asked<'_> {
             client: &self.client.client_id,
             foreign,
             of: Repeated::Exchange,
-            audit: self.stamp(now),
+            audit: self.stamp(now).await?,
             origin: self.origin,
             at: now,
         };

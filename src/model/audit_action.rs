@@ -90,6 +90,7 @@ actions! {
     SigningKeyRetired = "signing_key.retired",
     SigningKeyRemoved = "signing_key.removed",
     TokenKeyRotated = "token_key.rotated",
+    AuditKeyRotated = "audit_key.rotated",
 }
 
 impl Action {

@@ -34,10 +34,15 @@ impl MacKey {
     /// alike: parts have a fixed length, or all but the last do.
     #[must_use]
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; TAG_BYTES] {
-        let code = super::mac(&self.0, parts);
         let mut tag = [0; TAG_BYTES];
-        tag.copy_from_slice(&code[..TAG_BYTES]);
+        tag.copy_from_slice(&self.code(parts)[..TAG_BYTES]);
         tag
+    }
+
+    /// Returns the whole code, of 256 bits, over `parts`, under the same condition.
+    #[must_use]
+    pub fn code(&self, parts: &[&[u8]]) -> [u8; 32] {
+        super::mac(&self.0, parts)
     }
 
     /// Returns `true` if `tag` belongs to `parts`. The time taken does not depend on where they differ.

@@ -43,6 +43,7 @@ pub struct Cached {
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
     published_keys: Shelf<TenantId, Vec<PublishedKey>>,
     token_keys: Shelf<TenantId, MacKey>,
+    audit_keys: Shelf<TenantId, MacKey>,
 }
 
 /// A client's key on its shelf, not copied.
@@ -169,6 +170,22 @@ impl Cached {
         }
         let load = async { load().await.map(Some) };
         let key = Box::pin(self.read(&self.token_keys, tenant, load)).await?;
+        Ok(key.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
+    /// The key that authenticates new audit events of the tenant. `load` reads and opens it. It is valid for a while
+    /// after its replacement, so it is trusted until the next generation even while announcements cannot be heard.
+    pub async fn audit_key(
+        &self,
+        tenant: TenantId,
+        load: impl AsyncFnOnce() -> Result<MacKey>,
+    ) -> Result<Arc<MacKey>> {
+        let current = self.generation.load(Ordering::SeqCst);
+        if let Some((_, known)) = self.audit_keys.get(&tenant).filter(|(read_in, _)| *read_in == current) {
+            return Ok(known);
+        }
+        let load = async { load().await.map(Some) };
+        let key = Box::pin(self.read(&self.audit_keys, tenant, load)).await?;
         Ok(key.ok_or(sqlx::Error::RowNotFound)?)
     }
 

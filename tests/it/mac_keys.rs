@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use latchkey::domain::audit::By;
 use latchkey::domain::mac_keys;
+use latchkey::domain::mac_keys::rotate::rotate_tokens;
+use latchkey::domain::tenants;
 use latchkey::model::ids::TenantId;
-use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug, TenantStanding};
+use latchkey::model::version::MeantFor;
 use tokio::task::JoinSet;
 
 use crate::support::TestServer;
@@ -45,7 +48,7 @@ async fn a_rotated_token_key_replaces_the_old_one_on_every_instance() {
     let (old, of_acme) = (tag(&second, DEFAULT_TENANT).await, tag(&second, acme).await);
     assert_ne!(old, of_acme);
 
-    mac_keys::rotate_tokens(&first.app, DEFAULT_TENANT, &By::OPERATOR).await.expect("it is rotated");
+    rotate_tokens(&first.app, DEFAULT_TENANT, &By::OPERATOR).await.expect("it is rotated");
     first.hear_all().await;
     let new = tag(&first, DEFAULT_TENANT).await;
     assert_ne!(new, old);
@@ -63,10 +66,23 @@ async fn token_keys_that_are_rotated_concurrently_leave_one() {
     let rotations = (0..6).map(|index| {
         let app = Arc::clone(&[&first, &second][index % 2].app);
         async move {
-            mac_keys::rotate_tokens(&app, DEFAULT_TENANT, &By::OPERATOR).await.expect("it is rotated");
+            rotate_tokens(&app, DEFAULT_TENANT, &By::OPERATOR).await.expect("it is rotated");
         }
     });
     rotations.collect::<JoinSet<_>>().join_all().await;
     let keys = first.count("SELECT count(*) FROM mac_keys WHERE purpose = 'tokens'").await;
     assert_eq!(keys, 1);
+}
+
+#[tokio::test]
+async fn an_erased_tenant_leaves_no_token_key() {
+    let server = TestServer::start().await;
+    let (acme, _) = server.tenant("acme").await;
+    assert_ne!(tag(&server, acme).await, tag(&server, DEFAULT_TENANT).await);
+    let keys = "SELECT count(*) FROM mac_keys WHERE purpose = 'tokens'";
+    assert_eq!(server.count(keys).await, 2);
+    let slug = TenantSlug::parse("acme").expect("a slug");
+    tenants::set_standing(&server.app, &slug, TenantStanding::Suspended).await.expect("it is disabled");
+    tenants::delete(&server.app, &slug, &MeantFor::Any, &By::OPERATOR).await.expect("it is erased");
+    assert_eq!(server.count(keys).await, 1);
 }

@@ -7,7 +7,7 @@ use super::Done;
 use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::mac_keys;
+use crate::domain::mac_keys::rotate::{rotate_audit, rotate_tokens};
 use crate::model::ids::TenantId;
 
 /// What a new key ends.
@@ -21,8 +21,15 @@ pub(super) struct RotateTokenKey {
 }
 
 pub(super) async fn rotate_token_key(app: &App, tenant: TenantId) -> Done {
-    mac_keys::rotate_tokens(app, tenant, &By::OPERATOR).await?;
+    rotate_tokens(app, tenant, &By::OPERATOR).await?;
     let sentence = "replaced the key that authenticates tokens\n\
                     every device of the tenant must sign in again, and pending codes must be requested again";
+    Ok((sentence.to_owned(), json!({"rotated": true})))
+}
+
+pub(super) async fn rotate_audit_key(app: &App, tenant: TenantId) -> Done {
+    rotate_audit(app, tenant, &By::OPERATOR).await?;
+    let sentence =
+        "replaced the key that authenticates the audit trail; the old one still verifies older events";
     Ok((sentence.to_owned(), json!({"rotated": true})))
 }

@@ -110,6 +110,8 @@ enum Command {
     RemoveKey(signing_keys::RemoveKey),
     /// Replace the key that authenticates the tokens of devices, in an emergency: every device must sign in again.
     RotateTokenKey(mac_keys::RotateTokenKey),
+    /// Replace the key that authenticates the audit trail; the old one still verifies what it authenticated.
+    RotateAuditKey,
     /// Suspend a tenant, or let it go on.
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
@@ -218,6 +220,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
         Command::RotateTokenKey(_) => mac_keys::rotate_token_key(app, tenant).await,
+        Command::RotateAuditKey => mac_keys::rotate_audit_key(app, tenant).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
         Command::CreateWebhook(new) => webhooks::create_webhook(app, tenant, new).await,
         Command::ListWebhooks => webhooks::list_webhooks(app, tenant).await,

@@ -56,7 +56,7 @@ pub(super) async fn collect(
         expires_at: now + lifetimes.absolute,
         token: token.hash(),
         idle_expires_at: Some(now + lifetimes.idle),
-        audit: redeem::stamp(app, tenant, origin, now),
+        audit: redeem::stamp(app, tenant, origin, now).await?,
         origin: origin.clone(),
         at: now,
     };

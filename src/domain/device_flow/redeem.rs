@@ -20,6 +20,7 @@ use crate::model::refresh_token::{FIRST_GENERATION, RefreshToken};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
+use crate::store;
 use crate::store::device_authorizations::polls::FoundSession;
 use crate::store::device_authorizations::redemptions::{Ground, Judgement, Redemption};
 use crate::store::refresh_tokens::TokenName;
@@ -106,7 +107,7 @@ pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedToke
         client: &client.client_id,
         foreign: false,
         of: Repeated::Redemption,
-        audit: stamp(app, tenant, origin, now),
+        audit: stamp(app, tenant, origin, now).await?,
         origin,
         at: now,
     };
@@ -211,7 +212,7 @@ async fn prepare(
         expires_at: ends_at,
         token: token.hash(),
         idle_expires_at: renewable.then(|| now + lifetimes.idle),
-        audit: stamp(app, tenant, origin, now),
+        audit: stamp(app, tenant, origin, now).await?,
         origin: origin.clone(),
         at: now,
     };
@@ -219,8 +220,14 @@ async fn prepare(
 }
 
 /// Returns a new ID for the event of a redemption, with the key for its code.
-pub(super) fn stamp(app: &App, tenant: &Tenant, origin: &RequestOrigin, at: DateTime<Utc>) -> EventStamp {
-    audit::stamp(app, tenant.id, Action::DeviceAuthorizationRedeemed, Outcome::Success, Some(origin), at)
+pub(super) async fn stamp(
+    app: &App,
+    tenant: &Tenant,
+    origin: &RequestOrigin,
+    at: DateTime<Utc>,
+) -> store::Result<EventStamp> {
+    let action = Action::DeviceAuthorizationRedeemed;
+    audit::stamp(app, tenant.id, action, Outcome::Success, Some(origin), at).await
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the

@@ -1,18 +1,16 @@
 //! Each tenant's own keys for message authentication codes: random, sealed with the master key, created when first
-//! needed.
+//! needed, replaced when an operator says so ([`rotate`]).
+
+pub mod audit_keys;
+pub mod rotate;
 
 use std::sync::Arc;
 
-use serde_json::json;
-
-use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
 use crate::model::mac_key::{MacPurpose, SealedMacKey};
 use crate::secrets::{MacKey, Unsealable};
-use crate::store::announcements::{self, Announcement};
-use crate::store::{self, StoreError, mac_keys, signing_keys};
+use crate::store::{self, StoreError, mac_keys};
 
 /// Returns the key that authenticates the tenant's tokens. It is in memory, except after a change of the directory.
 ///
@@ -22,27 +20,13 @@ pub async fn tokens(app: &App, tenant: TenantId) -> store::Result<Arc<MacKey>> {
     app.cached.token_key(tenant, async || current(app, tenant, MacPurpose::Tokens).await).await
 }
 
-/// Replaces the key that authenticates the tenant's tokens, on every instance. What the old one authenticated is
-/// invalid from then on.
-pub async fn rotate_tokens(app: &App, tenant: TenantId, by: &By<'_>) -> store::Result<()> {
-    let key = new_key(app, tenant, MacPurpose::Tokens);
-    let mut transaction = app.begin(tenant).await?;
-    signing_keys::lock(&mut *transaction, tenant).await?;
-    mac_keys::replace(&mut transaction, &key, app.clock.now()).await?;
-    let event = AuditEvent {
-        action: Action::TokenKeyRotated,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target_kind: "tenant",
-        target_id: Some(tenant.to_string()),
-        origin: by.origin,
-        details: json!({}),
-    };
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    announcements::announce(&mut *transaction, Announcement::DirectoryChanged).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+/// Returns the key that authenticates new events and seals of the tenant's audit log. An instance may use it for a
+/// short time after it was retired ([`audit_keys::GRACE`]), so it is in memory more often than the key of tokens.
+///
+/// # Errors
+/// Passing, also if this instance does not know the master key that the key is sealed with.
+pub async fn audit(app: &App, tenant: TenantId) -> store::Result<Arc<MacKey>> {
+    app.cached.audit_key(tenant, async || current(app, tenant, MacPurpose::Audit).await).await
 }
 
 /// Reads and opens the current key; creates it if there is none. All instances get the one that was stored first.
