@@ -320,7 +320,8 @@ CREATE TABLE device_authorizations (
     client_id               text NOT NULL,
 
     -- The request.
-    device_code_hash        bytea NOT NULL CONSTRAINT device_authorizations_device_code_key UNIQUE,
+    -- SHA-256 of the random bytes of the device code, which is computed (src/model/device_code.rs).
+    device_code_hash        bytea NOT NULL,
     user_code_mac           bytea NOT NULL,
     user_code_sealed        bytea NOT NULL,
     -- Null: the device named no scope and gets the client's default.

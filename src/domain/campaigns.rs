@@ -18,8 +18,7 @@ use super::token_families::{Ending, record_end};
 use super::{activity, audit};
 use crate::app::App;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::model::ids::{DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
@@ -36,11 +35,14 @@ const BATCH: i64 = 1000;
 /// Codes that were ended in a transaction: once it is committed, our own memory need not wait for the announcement.
 #[derive(Debug, Default)]
 #[must_use]
-pub struct EndedCodes(Vec<SecretHash>);
+pub struct EndedCodes(Vec<DeviceAuthorizationId>);
 
 impl EndedCodes {
     /// Tells every server, when the transaction commits.
-    pub(super) async fn announced(codes: Vec<SecretHash>, db: &mut PgConnection) -> store::Result<Self> {
+    pub(super) async fn announced(
+        codes: Vec<DeviceAuthorizationId>,
+        db: &mut PgConnection,
+    ) -> store::Result<Self> {
         for code in &codes {
             announce(&mut *db, Announcement::Decided(*code)).await?;
         }
@@ -161,7 +163,7 @@ async fn refuse_waiting(
     tenant: TenantId,
     source: IpNet,
     now: DateTime<Utc>,
-) -> store::Result<Vec<SecretHash>> {
+) -> store::Result<Vec<DeviceAuthorizationId>> {
     let mut codes = Vec::new();
     loop {
         let killed = sources::kill_waiting(&mut *db, tenant, source, BATCH, now).await?;
@@ -256,7 +258,7 @@ pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -
 struct Undone {
     devices: Vec<(DeviceId, UserId)>,
     /// Codes that were approved and not collected.
-    taken_back: Vec<SecretHash>,
+    taken_back: Vec<DeviceAuthorizationId>,
 }
 
 impl Undone {

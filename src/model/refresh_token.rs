@@ -7,6 +7,7 @@ use aws_lc_rs::digest;
 
 use super::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use super::computed_secret::{ComputedSecret, RandomPart};
+use super::device_code::DeviceCode;
 use super::ids::{DeviceId, TenantId};
 use crate::secrets::MacKey;
 
@@ -18,14 +19,17 @@ pub const FIRST_GENERATION: i64 = 1;
 pub struct RefreshToken(ComputedSecret);
 
 impl RefreshToken {
-    /// The first token of a device. Its random bytes follow from the device code, so that a repeated redemption of the
-    /// code gives the same token.
+    /// The first token of the device that redeems a code. Its random bytes follow from those of the code, so that a
+    /// repeated redemption gives the same token.
     #[must_use]
-    pub fn first(device: DeviceId, device_code: &SecretHash) -> Self {
-        let digest = digest::digest(&digest::SHA256, &[b"refresh token".as_slice(), &device_code.0].concat());
+    pub fn first(code: &DeviceCode) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(b"refresh token");
+        hash.update(&**code.random());
+        let digest = hash.finish();
         let mut random = RandomPart::default();
         random.copy_from_slice(&digest.as_ref()[..16]);
-        Self(ComputedSecret { number: FIRST_GENERATION.unsigned_abs(), id: device.0, random })
+        Self(ComputedSecret { number: FIRST_GENERATION.unsigned_abs(), id: code.authorization().0, random })
     }
 
     /// Reads a token that a client presents. Returns `None` if the server did not issue it for this tenant.

@@ -4,9 +4,10 @@
 
 use sqlx::postgres::PgListener;
 use sqlx::{PgExecutor, PgPool};
+use uuid::Uuid;
 
 use super::Result;
-use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::DeviceAuthorizationId;
 
 /// The channel. The migrations' triggers use it too.
 const CHANNEL: &str = "latchkey";
@@ -14,10 +15,10 @@ const CHANNEL: &str = "latchkey";
 /// One announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announcement {
-    /// The session of this device code was decided.
-    Decided(SecretHash),
-    /// The device of this code has been told to poll less often.
-    Raised(SecretHash, u32),
+    /// This device authorization was decided.
+    Decided(DeviceAuthorizationId),
+    /// The device of this authorization has been told to poll less often.
+    Raised(DeviceAuthorizationId, u32),
     /// A tenant, client, scope or signing key changed.
     DirectoryChanged,
 }
@@ -25,8 +26,8 @@ pub enum Announcement {
 impl Announcement {
     fn write(self) -> String {
         match self {
-            Self::Decided(code) => format!("decided {}", hex::encode(code.0)),
-            Self::Raised(code, seconds) => format!("raised {} {seconds}", hex::encode(code.0)),
+            Self::Decided(id) => format!("decided {id}"),
+            Self::Raised(id, seconds) => format!("raised {id} {seconds}"),
             Self::DirectoryChanged => "directory".to_owned(),
         }
     }
@@ -37,11 +38,10 @@ impl Announcement {
         if kind == "directory" {
             return Some(Self::DirectoryChanged);
         }
-        let mut code = SecretHash([0; 32]);
-        hex::decode_to_slice(words.next()?, &mut code.0).ok()?;
+        let id = DeviceAuthorizationId(Uuid::try_parse(words.next()?).ok()?);
         match kind {
-            "decided" => Some(Self::Decided(code)),
-            "raised" => Some(Self::Raised(code, words.next()?.parse().ok()?)),
+            "decided" => Some(Self::Decided(id)),
+            "raised" => Some(Self::Raised(id, words.next()?.parse().ok()?)),
             _ => None,
         }
     }
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn what_is_announced_is_understood() {
-        let code = SecretHash([0xab; 32]);
+        let id = DeviceAuthorizationId(Uuid::from_u128(0xab));
         for announcement in
-            [Announcement::Decided(code), Announcement::Raised(code, 15), Announcement::DirectoryChanged]
+            [Announcement::Decided(id), Announcement::Raised(id, 15), Announcement::DirectoryChanged]
         {
             assert_eq!(Announcement::read(&announcement.write()), Some(announcement));
         }

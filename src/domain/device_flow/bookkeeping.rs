@@ -27,16 +27,16 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     for theirs in &written {
         let Some(ours) = left.remove(&theirs.id) else { continue };
         if theirs.is_pending {
-            app.sessions.update(&ours.code, |session| compare(session, &ours, theirs));
+            app.sessions.update(&ours.id, |session| compare(session, &ours, theirs));
         } else {
-            app.sessions.decided(&ours.code);
+            app.sessions.decided(&ours.id);
         }
     }
     if !left.is_empty() {
         let ids: Vec<_> = left.keys().copied().collect();
         let erased = polls::erased_among(&app.db, &ids).await;
         for ours in erased.iter().flatten().filter_map(|id| left.remove(id)) {
-            app.sessions.decided(&ours.code);
+            app.sessions.decided(&ours.id);
         }
         app.sessions.put_back(left.values());
         erased?;
@@ -64,11 +64,8 @@ fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written
 pub async fn reread_due(app: &App, max: usize) -> store::Result<usize> {
     let due = app.sessions.take_due(app.clock.now(), max);
     if !due.to_read.is_empty() {
-        let ids: Vec<_> = due.to_read.iter().map(|(_, id)| *id).collect();
-        let decided = polls::decided_among(&app.db, &ids).await?;
-        let codes: HashMap<_, _> = due.to_read.iter().map(|(code, id)| (*id, *code)).collect();
-        for code in decided.iter().filter_map(|id| codes.get(id)) {
-            app.sessions.decided(code);
+        for id in polls::decided_among(&app.db, &due.to_read).await? {
+            app.sessions.decided(&id);
         }
     }
     Ok(due.looked_at)
@@ -82,7 +79,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::bearer_secret::SecretHash;
     use crate::model::ids::{ClientId, DeviceAuthorizationId};
     use crate::model::tenant::DEFAULT_TENANT;
     use crate::store::device_authorizations::memory::Owner;
@@ -92,16 +88,15 @@ mod tests {
     }
 
     fn owes(before: Option<i64>, own: i64, slowed: bool) -> bool {
-        let (code, id) = (SecretHash([0; 32]), DeviceAuthorizationId(Uuid::nil()));
+        let id = DeviceAuthorizationId(Uuid::nil());
         let owner = Owner {
             tenant_id: DEFAULT_TENANT,
             client_id: ClientId::parse("tv").unwrap(),
             tally: Arc::default(),
         };
         let polling = Polling { interval_seconds: 5, last_polled_at: Some(at(own)) };
-        let mut session = PendingSession::new(code, id, Arc::new(owner), at(600), polling);
-        let ours =
-            UnwrittenPolls { code, id, polls: 1, last_polled_at: at(own), interval_seconds: 5, slowed };
+        let mut session = PendingSession::new(id, Arc::new(owner), at(600), polling);
+        let ours = UnwrittenPolls { id, polls: 1, last_polled_at: at(own), interval_seconds: 5, slowed };
         let theirs =
             Written { id, last_polled_before: before.map(at), interval_seconds: 5, is_pending: true };
         compare(&mut session, &ours, &theirs);

@@ -10,9 +10,8 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{granting, mac_keys, policies};
-use crate::model::bearer_secret::SecretHash;
 use crate::model::client::GrantType;
-use crate::model::ids::DeviceId;
+use crate::model::device_code::DeviceCode;
 use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -28,7 +27,7 @@ pub(super) async fn collect(
     tenant: &Tenant,
     client: &AuthenticatedClient,
     request: &PollRequest,
-    code: &SecretHash,
+    code: &DeviceCode,
     origin: &RequestOrigin,
 ) -> Result<Option<IssuedTokens>, OAuthError> {
     // A proof is spent once the session is known to be its key's, and whoever wants less may want what there is not.
@@ -36,8 +35,10 @@ pub(super) async fn collect(
     if !is_plain || !client.may_use(GrantType::RefreshToken) {
         return Ok(None);
     }
-    let Some(authorization) = app.sessions.decided_id(code) else { return Ok(None) };
-    let token = RefreshToken::first(DeviceId(authorization.0), code);
+    if !app.sessions.is_decided(&code.authorization()) {
+        return Ok(None);
+    }
+    let token = RefreshToken::first(code);
     let keys = tokens::keys(app, tenant, client).await?;
     let audiences = OwnAudiences::of(app, tenant).await?;
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
@@ -51,7 +52,8 @@ pub(super) async fn collect(
     let key = mac_keys::tokens(app, tenant.id).await?;
     let redemption = Redemption {
         tenant: tenant.id,
-        code: *code,
+        id: code.authorization(),
+        code: code.hash(),
         ground: Ground::Plain(plain),
         expires_at: now + lifetimes.absolute,
         token: token.hash(),

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::poll::{pending, unknown};
+use super::poll::{name, pending, unknown};
 use super::redeem::{self, Collection};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
@@ -36,7 +36,7 @@ fn judge(awaited: &Awaited, sent: &[u8; 32]) -> Verdict {
 
 /// Hands out the tokens of an approval that the device confirms with this poll; otherwise why it cannot have them.
 pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<IssuedTokens, OAuthError> {
-    let &Collection { tenant, client, found, request, origin } = collection;
+    let &Collection { tenant, client, code, found, request, origin } = collection;
     let (Some(sent), State::Confirming(_)) = (&request.confirmation_code, &found.session.state) else {
         return Err(pending());
     };
@@ -72,11 +72,11 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     let is_over = !matches!(verdict, Verdict::Wrong { .. });
     if is_over {
-        announce(&mut *transaction, Announcement::Decided(found.code)).await?;
+        announce(&mut *transaction, Announcement::Decided(found.session.id)).await?;
     }
     transaction.commit().await?;
     if is_over {
-        app.sessions.decided(&found.code);
+        app.sessions.decided(&found.session.id);
     }
     if verdict == Verdict::WrongOnceTooOften {
         activity::count_denials(app, tenant.id, 1);
@@ -89,7 +89,7 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     metrics::counter!("latchkey_confirmations_total", "outcome" => word).increment(1);
     match verdict {
         Verdict::Right => {
-            let again = app.queues.polls.submit((tenant.id, found.code)).await?.ok_or_else(unknown)?;
+            let again = app.queues.polls.submit(name(tenant, code)).await?.ok_or_else(unknown)?;
             match again.session.state.clone() {
                 State::Approved(approval) => {
                     redeem::redeem(app, &Collection { found: &again, ..*collection }, &approval).await

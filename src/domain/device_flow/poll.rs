@@ -10,18 +10,20 @@ use super::{collect, confirm};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
+use crate::domain::mac_keys;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
-use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
 use crate::model::device_authorization::State;
+use crate::model::device_code::DeviceCode;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::memory::{
     CountedPoll, PendingSession, PollAnswer, Remembered, Ticket,
 };
-use crate::store::device_authorizations::polls::{self, FoundSession};
+use crate::store::device_authorizations::polls::{self, CodeName, FoundSession};
 
 /// What a device sends (RFC 8628 §3.4).
 #[derive(Debug)]
@@ -56,13 +58,13 @@ pub async fn poll(
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
     client.require(GrantType::DeviceCode)?;
-    let code = BearerSecret::parse(SecretKind::DeviceCode, &request.device_code).ok_or_else(unknown)?.hash();
-    match by_memory(app, &code, asker(client, request)) {
+    let code = read(app, tenant, request).await?;
+    match by_memory(app, code.authorization(), asker(client, request)) {
         // Paced like any other poll; the person may have approved, and memory cannot know.
         Some(Known::Pending) if request.confirmation_code.is_some() => {
             Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
         }
-        Some(known) => Err(refusal(app, &code, known).await),
+        Some(known) => Err(refusal(app, known).await),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
     }
@@ -72,9 +74,24 @@ fn asker<'a>(client: &'a AuthenticatedClient, request: &PollRequest) -> Asker<'a
     Asker { client, place: client.place(), dpop_key: request.dpop_key() }
 }
 
-fn by_memory(app: &App, code: &SecretHash, asker: Asker<'_>) -> Option<Known> {
+/// Reads the device code. One that the server did not issue for the tenant is refused without a statement.
+pub(super) async fn read(
+    app: &App,
+    tenant: &Tenant,
+    request: &PollRequest,
+) -> Result<DeviceCode, OAuthError> {
+    let key = mac_keys::tokens(app, tenant.id).await?;
+    DeviceCode::read(tenant.id, &key, &request.device_code).ok_or_else(unknown)
+}
+
+/// By what a code is looked up.
+pub(super) fn name(tenant: &Tenant, code: &DeviceCode) -> CodeName {
+    (tenant.id, (code.authorization(), code.hash()))
+}
+
+fn by_memory(app: &App, id: DeviceAuthorizationId, asker: Asker<'_>) -> Option<Known> {
     let now = app.clock.now();
-    app.sessions.with(code, |session| answer_remembered(session, asker, now)).flatten()
+    app.sessions.with(&id, |session| answer_remembered(session, asker, now)).flatten()
 }
 
 /// Answers a poll from the database.
@@ -83,32 +100,33 @@ pub(super) async fn ask_database(
     tenant: &Tenant,
     client: &AuthenticatedClient,
     request: &PollRequest,
-    code: &SecretHash,
+    code: &DeviceCode,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
     if let Some(tokens) = collect::collect(app, tenant, client, request, code, origin).await? {
         return Ok(tokens);
     }
     let now = app.clock.now();
-    let ticket = app.sessions.ticket(code);
+    let id = code.authorization();
+    let ticket = app.sessions.ticket(&id);
     let asker = asker(client, request);
-    let found = match app.observe(app.queues.polls.submit((tenant.id, *code)).await) {
+    let found = match app.observe(app.queues.polls.submit(name(tenant, code)).await) {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {
-            let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, asker, now));
+            let known = app.sessions.with_untrusted(&id, |session| answer_remembered(session, asker, now));
             return match known.flatten() {
-                Some(known) => Err(refusal(app, code, known).await),
+                Some(known) => Err(refusal(app, known).await),
                 None => Err(error.into()),
             };
         }
-        found => found?.ok_or_else(unknown)?,
+        found => found?.ok_or_else(|| gone(code, now))?,
     };
-    let collection = Collection { tenant, client, found: &found, request, origin };
+    let collection = Collection { tenant, client, code, found: &found, request, origin };
     match answer(&found.session, &found.polling, found.first_tokens, asker, now) {
         Verdict::Pending | Verdict::SlowDown { .. } => {
-            match still_waiting(app, asker, code, &found, ticket, now).await? {
+            match still_waiting(app, asker, &found, ticket, now).await? {
                 Known::Pending => confirm::confirm(app, &collection).await,
-                known => Err(refusal(app, code, known).await),
+                known => Err(refusal(app, known).await),
             }
         }
         verdict => conclude(app, &collection, verdict).await,
@@ -121,11 +139,12 @@ async fn confirm_in_database(
     tenant: &Tenant,
     client: &AuthenticatedClient,
     request: &PollRequest,
-    code: &SecretHash,
+    code: &DeviceCode,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
-    let found = app.queues.polls.submit((tenant.id, *code)).await?.ok_or_else(unknown)?;
-    let collection = Collection { tenant, client, found: &found, request, origin };
+    let found = app.queues.polls.submit(name(tenant, code)).await?;
+    let found = found.ok_or_else(|| gone(code, app.clock.now()))?;
+    let collection = Collection { tenant, client, code, found: &found, request, origin };
     let asker = asker(client, request);
     match answer(&found.session, &found.polling, found.first_tokens, asker, app.clock.now()) {
         Verdict::Pending | Verdict::SlowDown { .. } => confirm::confirm(app, &collection).await,
@@ -144,7 +163,7 @@ async fn conclude(
     match verdict {
         Verdict::Pending | Verdict::SlowDown { .. } => Err(pending()),
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
-        Verdict::Expired => refuse(ErrorCode::ExpiredToken, "The device code has expired; start again."),
+        Verdict::Expired => Err(expired()),
         Verdict::Foreign => Err(unknown()),
         // Its answer may be among those that were lost with the database, and the mark that says so yet to be written.
         Verdict::JustRedeemed | Verdict::Replayed if may_be_unanswered(app, found) => Err(unsettled()),
@@ -167,7 +186,6 @@ async fn conclude(
 async fn still_waiting(
     app: &App,
     asker: Asker<'_>,
-    code: &SecretHash,
     found: &FoundSession,
     ticket: Ticket,
     now: DateTime<Utc>,
@@ -176,14 +194,14 @@ async fn still_waiting(
     let owner = app.owners.of(asker.client);
     let tally = Arc::clone(&owner.tally);
     if app.sessions.is_trusted() {
-        let pending = PendingSession::new(*code, session.id, owner, session.expires_at, *polling)
-            .bound_to(session.dpop_key);
+        let pending =
+            PendingSession::new(session.id, owner, session.expires_at, *polling).bound_to(session.dpop_key);
         if app.sessions.remember_read(pending, ticket, now) == Remembered::Yes {
             // Where it was decided in this very moment, it was still pending when the poll came.
-            return Ok(by_memory(app, code, asker).unwrap_or(Known::Pending));
+            return Ok(by_memory(app, session.id, asker).unwrap_or(Known::Pending));
         }
     }
-    if let Some(repeated) = app.counted_polls.take_repeated(code, asker.place, now) {
+    if let Some(repeated) = app.counted_polls.take_repeated(&session.id, asker.place, now) {
         return Ok(Known::again(repeated, session.id));
     }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
@@ -193,7 +211,7 @@ async fn still_waiting(
     tally.poll();
     let is_timely = alone && !early;
     let answer = if is_timely { PollAnswer::Pending } else { PollAnswer::SlowDown };
-    app.counted_polls.note(*code, CountedPoll { place: asker.place, answer }, now);
+    app.counted_polls.note(session.id, CountedPoll { place: asker.place, answer }, now);
     if is_timely {
         return Ok(Known::Pending);
     }
@@ -202,13 +220,13 @@ async fn still_waiting(
 }
 
 /// The refusal in words. A raised interval is written at once, for whichever server is asked next.
-async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
+async fn refusal(app: &App, known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
         Known::SlowDown { id, raised_to } => {
             if let Some(interval_seconds) = raised_to
-                && let Err(error) = polls::raise(&app.db, *code, id, interval_seconds).await
+                && let Err(error) = polls::raise(&app.db, id, interval_seconds).await
             {
                 tracing::warn!(%error, "raised poll interval not saved");
             }
@@ -237,6 +255,15 @@ fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
 fn unsettled() -> OAuthError {
     let description = "The database was not available a moment ago; try again later.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
+}
+
+/// The answer to a code without a row: deleted after its end, or with its client or user.
+fn gone(code: &DeviceCode, now: DateTime<Utc>) -> OAuthError {
+    if code.has_expired(now) { expired() } else { unknown() }
+}
+
+fn expired() -> OAuthError {
+    OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired; start again.")
 }
 
 pub(super) fn unknown() -> OAuthError {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::poll::{PollRequest, unknown};
+use super::poll::{PollRequest, name, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
@@ -15,6 +15,7 @@ use crate::domain::{audit, granting, mac_keys, policies};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
 use crate::model::device_authorization::{Approval, DeviceAuthorization, State};
+use crate::model::device_code::DeviceCode;
 use crate::model::ids::DeviceId;
 use crate::model::refresh_token::{FIRST_GENERATION, RefreshToken};
 use crate::model::request_origin::RequestOrigin;
@@ -34,6 +35,8 @@ pub struct Collection<'a> {
     pub tenant: &'a Tenant,
     /// The client.
     pub client: &'a AuthenticatedClient,
+    /// The code.
+    pub code: &'a DeviceCode,
     /// The code's session.
     pub found: &'a FoundSession,
     /// What the device sends.
@@ -56,7 +59,7 @@ pub async fn redeem(
         return Ok(tokens.delivered_by(delivery));
     }
     delivery.is_not_owed();
-    let again = app.queues.polls.submit((collection.tenant.id, collection.found.code)).await?;
+    let again = app.queues.polls.submit(name(collection.tenant, collection.code)).await?;
     Err(match again.map(|found| found.session.state) {
         Some(State::Approved(_)) => something_changed(),
         _ => OAuthError::invalid_grant("The device code was used already."),
@@ -66,8 +69,8 @@ pub async fn redeem(
 /// Issues the tokens of a redemption again, because the answer with them was lost: the same refresh token, and new access
 /// tokens. The device stays as it is.
 pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedTokens, OAuthError> {
-    let &Collection { tenant, client, found, request, origin } = collection;
-    let token = RefreshToken::first(device_of(found), &found.code);
+    let &Collection { tenant, client, code, found, request, origin } = collection;
+    let token = RefreshToken::first(code);
     let name = TokenName { tenant: tenant.id, device: token.device(), hash: token.hash() };
     let held = app.queues.refresh_tokens.submit(name).await?.ok_or_else(unknown)?;
     let family = &held.family;
@@ -142,7 +145,7 @@ async fn prepare(
     collection: &Collection<'_>,
     approval: &Approval,
 ) -> Result<(IssuedTokens, Redemption), OAuthError> {
-    let &Collection { tenant, client, found, request, origin } = collection;
+    let &Collection { tenant, client, code, found, request, origin } = collection;
     let gone = || {
         OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
     };
@@ -182,7 +185,7 @@ async fn prepare(
     let lasts = if renewable { lifetimes.absolute } else { access_lifetime.min(lifetimes.absolute) };
     let ends_at = now + lasts;
     let key = mac_keys::tokens(app, tenant.id).await?;
-    let token = RefreshToken::first(device_id, &found.code);
+    let token = RefreshToken::first(code);
     let secret = renewable.then(|| token.write(tenant.id, &key));
     let grant = Grant {
         tenant,
@@ -207,7 +210,8 @@ async fn prepare(
     };
     let redemption = Redemption {
         tenant: tenant.id,
-        code: found.code,
+        id: code.authorization(),
+        code: code.hash(),
         ground: Ground::Judged(judgement),
         expires_at: ends_at,
         token: token.hash(),

@@ -11,12 +11,13 @@ use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
-use crate::domain::{activity, granting, policies, tenants};
+use crate::domain::{activity, granting, mac_keys, policies, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
-use crate::model::bearer_secret::{BearerSecret, SecretKind};
+use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::GrantType;
 use crate::model::device::DeviceDescription;
 use crate::model::device_authorization::Polling;
+use crate::model::device_code::DeviceCode;
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::policy::approval::{ApprovalPolicy, ReverseConfirmation, Switch};
 use crate::model::request_origin::RequestOrigin;
@@ -91,14 +92,16 @@ pub async fn start(
 
     let now = app.clock.now();
     let settings = &app.config.device_flow;
-    let device_code = BearerSecret::generate(SecretKind::DeviceCode, &app.random);
     let length = user_code::length_for(live + 1);
     let mut user_code = UserCode::sample(length, &app.random);
     let id = DeviceAuthorizationId(app.random.uuid_v7(now));
+    let expires_at = now + settings.code_lifetime();
+    let code = DeviceCode::generate(id, expires_at, &app.random);
+    let device_code = code.write(tenant.id, &*mac_keys::tokens(app, tenant.id).await?);
     let mut session = NewDeviceAuthorization {
         id,
         client: client.shared(),
-        device_code_hash: device_code.hash(),
+        device_code_hash: code.hash(),
         user_code_mac: [0; 32],
         user_code_sealed: Vec::new(),
         requested_scopes,
@@ -110,7 +113,7 @@ pub async fn start(
         place: app.geo.place_of(origin.ip_address),
         user_agent: origin.user_agent.clone(),
         created_at: now,
-        expires_at: now + settings.code_lifetime(),
+        expires_at,
         interval_seconds: settings.poll_interval_seconds,
     };
     for _ in 0..MAX_DRAWS {
@@ -119,7 +122,7 @@ pub async fn start(
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.queues.starts.submit(session.clone()).await? == Stored::Yes {
-            client.repeat_in_flow(app, session.device_code_hash).await?;
+            client.repeat_in_flow(app, device_code.hash()).await?;
             app.pending_counts.add(tenant.id);
             activity::count_start(app, tenant.id);
             remember(app, &session, now);
@@ -134,8 +137,7 @@ pub async fn start(
 fn remember(app: &App, session: &NewDeviceAuthorization, now: DateTime<Utc>) {
     let polling = Polling { interval_seconds: session.interval_seconds, last_polled_at: None };
     let owner = app.owners.of(&session.client);
-    let code = session.device_code_hash;
-    let pending = PendingSession::new(code, session.id, owner, session.expires_at, polling);
+    let pending = PendingSession::new(session.id, owner, session.expires_at, polling);
     app.sessions.remember_new(pending.bound_to(session.dpop_key), now);
 }
 

@@ -13,7 +13,7 @@ use crate::config::Sessions;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
-use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::memory::{Owner, Wait};
@@ -132,8 +132,11 @@ pub async fn poll(
     let Some(_place) = app.waiting_polls.enter(app.owners.of(client), origin.limit_unit()) else {
         return (first, Preference::Ignored);
     };
-    let code = SecretHash::of(&request.device_code);
-    match decision(app, &code, patience.min(MAX_WAIT)).await {
+    let code = match poll::read(app, tenant, request).await {
+        Ok(code) => code,
+        Err(error) => return (Err(error), Preference::Ignored),
+    };
+    match decision(app, code.authorization(), patience.min(MAX_WAIT)).await {
         Ended::ByDecision => {
             let answer = Box::pin(poll::ask_database(app, tenant, client, request, &code, origin)).await;
             (answer, Preference::Applied)
@@ -151,8 +154,8 @@ enum Ended {
     AtOnce,
 }
 
-async fn decision(app: &App, code: &SecretHash, patience: Duration) -> Ended {
-    let waiters = match app.sessions.wait(code) {
+async fn decision(app: &App, id: DeviceAuthorizationId, patience: Duration) -> Ended {
+    let waiters = match app.sessions.wait(&id) {
         Wait::For(waiters) => waiters,
         Wait::Over => return Ended::ByDecision,
         Wait::Impossible => return Ended::AtOnce,
@@ -161,11 +164,11 @@ async fn decision(app: &App, code: &SecretHash, patience: Duration) -> Ended {
     tokio::pin!(woken);
     woken.as_mut().enable();
     // Whatever happened before we could be woken.
-    if matches!(app.sessions.wait(code), Wait::Over) {
+    if matches!(app.sessions.wait(&id), Wait::Over) {
         return Ended::ByDecision;
     }
     tokio::select! {
-        () = woken => match app.sessions.wait(code) {
+        () = woken => match app.sessions.wait(&id) {
             Wait::Over => Ended::ByDecision,
             _ => Ended::ByTime,
         },

@@ -8,8 +8,7 @@ use crate::app::App;
 use crate::domain::audit::{self, By};
 use crate::domain::sign_in::{self, Change};
 use crate::model::audit_event::Action;
-use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::TenantId;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::model::user::User;
@@ -62,7 +61,7 @@ pub(in crate::domain) struct Ended {
     pub(in crate::domain) devices: u64,
     browsers: u64,
     /// The hashes of device codes that were approved and not yet collected.
-    codes: Vec<SecretHash>,
+    codes: Vec<DeviceAuthorizationId>,
 }
 
 impl Ended {

@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
 use crate::model::approver::Approver;
-use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
 use crate::model::scope::ScopeSet;
-use crate::store::{Result, hash32};
+use crate::store::Result;
 
 /// What a person granted, and in which shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,21 +21,21 @@ pub struct ShapedGrant {
     pub lifetime_seconds: Option<u32>,
 }
 
-/// Approves a session that this approver has open; its device code's hash if it was still waiting.
+/// Approves a session that this approver has open; its ID if it was still waiting.
 pub async fn approve(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     approver: &Approver,
     grant: &ShapedGrant,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let code = sqlx::query_scalar!(
         "UPDATE device_authorizations
          SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
              granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
              chosen_lifetime_seconds = $10
          WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
-         RETURNING device_code_hash",
+         RETURNING id",
         id.0,
         now,
         approver.user.id.0,
@@ -50,21 +49,21 @@ pub async fn approve(
     )
     .fetch_optional(db)
     .await?;
-    Ok(code.as_deref().and_then(hash32))
+    Ok(code.map(DeviceAuthorizationId))
 }
 
-/// Refuses a session that this approver has open; its device code's hash if it was still waiting.
+/// Refuses a session that this approver has open; its ID if it was still waiting.
 pub async fn deny(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     approver: &Approver,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_authorizations
          SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
          WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
-         RETURNING device_code_hash",
+         RETURNING id",
         id.0,
         now,
         approver.user.id.0,
@@ -72,74 +71,78 @@ pub async fn deny(
     )
     .fetch_optional(db)
     .await?;
-    Ok(denied.as_deref().and_then(hash32))
+    Ok(denied.map(DeviceAuthorizationId))
 }
 
-/// Ends a waiting session that nobody decided; its device code's hash if it was still waiting.
+/// Ends a waiting session that nobody decided; its ID if it was still waiting.
 pub async fn kill(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let killed = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'
-         RETURNING device_code_hash",
+         RETURNING id",
         id.0,
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(killed.as_deref().and_then(hash32))
+    Ok(killed.map(DeviceAuthorizationId))
 }
 
-/// Ends a session of this tenant that still waits; its device code's hash if it did.
+/// Ends a session of this tenant that still waits; its ID if it did.
 pub async fn end(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let ended = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $3
          WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3
-         RETURNING device_code_hash",
+         RETURNING id",
         tenant.0,
         id.0,
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(ended.as_deref().and_then(hash32))
+    Ok(ended.map(DeviceAuthorizationId))
 }
 
-/// Takes back one approval whose tokens no device has collected yet; its device code's hash if there was one.
+/// Takes back one approval whose tokens no device has collected yet; its ID if there was one.
 pub async fn take_one_back(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $2
          WHERE id = $1 AND state IN ('confirming', 'approved')
-         RETURNING device_code_hash",
+         RETURNING id",
         id.0,
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(denied.as_deref().and_then(hash32))
+    Ok(denied.map(DeviceAuthorizationId))
 }
 
-/// Takes back what a user approved and no device has collected yet; the device codes' hashes.
-pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
+/// Takes back what a user approved and no device has collected yet; their IDs.
+pub async fn take_back(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $2
          WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
-         RETURNING device_code_hash",
+         RETURNING id",
         user.0,
         now
     )
     .fetch_all(db)
     .await?;
-    Ok(denied.iter().filter_map(|hash| hash32(hash)).collect())
+    Ok(denied.into_iter().map(DeviceAuthorizationId).collect())
 }

@@ -21,8 +21,6 @@ use crate::store::users::UserRow;
 /// A session as a poll finds it in the database.
 #[derive(Debug)]
 pub struct FoundSession {
-    /// The device code's hash.
-    pub code: SecretHash,
     /// The session.
     pub session: DeviceAuthorization,
     /// The services the device asked for (RFC 8707).
@@ -39,8 +37,8 @@ pub struct FoundSession {
     pub first_tokens: Option<FirstTokens>,
 }
 
-/// A device code's hash, in the tenant it was presented to.
-pub type CodeName = (TenantId, SecretHash);
+/// A device code, in the tenant it was presented to: the authorization that it names, and the hash of its random bytes.
+pub type CodeName = (TenantId, (DeviceAuthorizationId, SecretHash));
 /// Device codes that wait to be looked up.
 pub type PollQueue = BatchQueue<CodeName, Option<FoundSession>>;
 
@@ -53,7 +51,8 @@ pub fn queue() -> PollQueue {
 /// Looks up the sessions of device codes.
 pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Option<FoundSession>>> {
     let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
-    let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
+    let ids: Vec<Uuid> = names.iter().map(|(_, (id, _))| id.0).collect();
+    let codes: Vec<Vec<u8>> = names.iter().map(|(_, (_, code))| code.0.to_vec()).collect();
     let rows = sqlx::query!(
         r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
                   s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
@@ -62,13 +61,15 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
                   u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
                   u.tokens_not_before
-           FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, code, nth)
-           JOIN device_authorizations s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant_id
+           FROM unnest($1::uuid[], $4::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, id, code, nth)
+           JOIN device_authorizations s ON s.id = asked.id AND s.tenant_id = asked.tenant_id
+                                       AND s.device_code_hash = asked.code
            LEFT JOIN devices d ON d.id = s.id AND d.tenant_id = s.tenant_id AND d.revoked_at IS NULL AND d.generation = $3
            LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id"#,
         &tenants,
         &codes,
-        FIRST_GENERATION
+        FIRST_GENERATION,
+        &ids
     )
     .fetch_all(db)
     .await?;
@@ -77,7 +78,7 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
         let Some(index) = usize::try_from(row.nth - 1).ok().filter(|index| *index < names.len()) else {
             continue;
         };
-        let (tenant, code) = names[index];
+        let (tenant, _) = names[index];
         let decided_by = row.user_id.map(|id| {
             UserRow {
                 id,
@@ -112,7 +113,6 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
             consumed_at: row.consumed_at,
         };
         found[index] = Some(FoundSession {
-            code,
             session: session.into_session(tenant),
             resources: row.resources,
             nonce: row.nonce,
@@ -160,12 +160,7 @@ pub async fn record(
 }
 
 /// Raises the interval, and tells the other servers.
-pub async fn raise(
-    db: &PgPool,
-    code: SecretHash,
-    id: DeviceAuthorizationId,
-    interval_seconds: u32,
-) -> Result<()> {
+pub async fn raise(db: &PgPool, id: DeviceAuthorizationId, interval_seconds: u32) -> Result<()> {
     sqlx::query!(
         "UPDATE device_authorizations SET interval_seconds = greatest(interval_seconds, $2) WHERE id = $1",
         id.0,
@@ -173,7 +168,7 @@ pub async fn raise(
     )
     .execute(db)
     .await?;
-    announce(db, Announcement::Raised(code, interval_seconds)).await
+    announce(db, Announcement::Raised(id, interval_seconds)).await
 }
 
 /// What the database knew of a session when polls were written.

@@ -10,7 +10,7 @@ use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
-use crate::model::ids::{ClientId, TenantId, UserId};
+use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
@@ -24,7 +24,9 @@ use crate::store::users::UserRow;
 pub struct Redemption {
     /// The tenant.
     pub tenant: TenantId,
-    /// The session, by its device code.
+    /// The authorization, and the device that comes of it.
+    pub id: DeviceAuthorizationId,
+    /// The hash of the device code's random bytes.
     pub code: SecretHash,
     /// Why it may be redeemed.
     pub ground: Ground,
@@ -137,31 +139,31 @@ async fn redeem(
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
     let rows = sqlx::query!(
         r#"WITH asked AS MATERIALIZED (
-               SELECT * FROM unnest($2::bytea[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[], $7::bytea[],
+               SELECT * FROM unnest($2::bytea[], $22::uuid[], $3::uuid[], $4::text[], $5::bytea[], $6::boolean[], $7::bytea[],
                                     $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bytea[],
                                     $13::timestamptz[], $14::uuid[], $15::inet[], $16::uuid[], $17::timestamptz[],
                                     $18::bytea[])
                     WITH ORDINALITY
-                    AS asked (code, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client, plain_scopes,
+                    AS asked (code, id, judged_user, judged_scopes, jkt, is_trusted, used_jkt, plain_client, plain_scopes,
                               plain_not_before, latest_end, token_hash, idle_end, audit_id, collected_from, request_id,
                               at, audit_key, nth)
            ), active AS (
                SELECT asked.*, u.id AS user_id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                       u.locked_at, u.tokens_not_before
                FROM asked
-               -- Nothing but the code may lead to an authorization (OFFSET 0 sees to it here, and what is written without
+               -- Nothing but the ID may lead to an authorization (OFFSET 0 sees to it here, and what is written without
                -- `=` below): where statistics are from before people began to approve, the planner takes an index of what
                -- is approved, or of what a user has, to hold next to nothing, and reads it from end to end.
                CROSS JOIN LATERAL (SELECT s.decided_by_user_id FROM device_authorizations s
-                                   WHERE s.device_code_hash = asked.code AND s.tenant_id = $1 OFFSET 0) AS s
+                                   WHERE s.id = asked.id AND s.tenant_id = $1 OFFSET 0) AS s
                JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = $1 AND u.enabled AND u.locked_at IS NULL
                -- Two servers that redeem the same codes come to them in the same order.
-               ORDER BY u.id, asked.code FOR SHARE OF u
+               ORDER BY u.id, asked.id FOR SHARE OF u
            ), consumed AS (
                UPDATE device_authorizations s
                SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)
                FROM active
-               WHERE s.device_code_hash = active.code AND s.tenant_id = $1
+               WHERE s.id = active.id AND s.tenant_id = $1 AND s.device_code_hash = active.code
                  AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
                  AND s.state IS NOT DISTINCT FROM 'approved' AND s.consumed_at IS NULL
                  AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = $1 AND c.client_id = s.client_id)
@@ -173,7 +175,7 @@ async fn redeem(
                          AND $21 = ANY (s.granted_scopes)
                          AND (s.decided_at >= active.plain_not_before) IS NOT FALSE
                          AND (s.decided_at >= active.tokens_not_before) IS NOT FALSE)
-               RETURNING active.*, s.id, s.client_id, s.device, s.ip_address, s.place, s.user_agent, s.auth_time, s.amr,
+               RETURNING active.*, s.client_id, s.device, s.ip_address, s.place, s.user_agent, s.auth_time, s.amr,
                          s.resources, s.nonce, s.chosen_name,
                          coalesce(string_to_array(active.judged_scopes, ' '), s.granted_scopes) AS granted,
                          CASE WHEN active.judged_user IS NULL
@@ -226,7 +228,8 @@ async fn redeem(
         &audit_keys,
         Action::DeviceAuthorizationRedeemed.as_str(),
         Outcome::Success.as_str(),
-        OFFLINE_ACCESS
+        OFFLINE_ACCESS,
+        &ids(|redemption| redemption.id.0)
     )
     .fetch_all(db)
     .await?;

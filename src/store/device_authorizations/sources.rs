@@ -6,31 +6,30 @@ use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::PgExecutor;
 
-use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::DeviceRequest;
 use crate::model::ids::{ApproverId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
-use crate::store::{Result, hash32, thumbprint};
+use crate::store::{Result, thumbprint};
 
-/// Ends a session that this approver has open, or has approved, and that no device has redeemed; its device code's
-/// hash if there was anything to end.
+/// Ends a session that this approver has open, or has approved, and that no device has redeemed; its ID
+/// if there was anything to end.
 pub async fn disown(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     opened_by: ApproverId,
     now: DateTime<Utc>,
-) -> Result<Option<SecretHash>> {
+) -> Result<Option<DeviceAuthorizationId>> {
     let ended = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $3
          WHERE id = $1 AND opened_by = $2 AND state IN ('pending', 'confirming', 'approved')
-         RETURNING device_code_hash",
+         RETURNING id",
         id.0,
         opened_by.0,
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(ended.as_deref().and_then(hash32))
+    Ok(ended.map(DeviceAuthorizationId))
 }
 
 /// A code that waits beside another one.
@@ -86,35 +85,35 @@ pub async fn waiting_like(
         .collect())
 }
 
-/// Ends codes that wait; the device codes' hashes.
+/// Ends codes that wait; their IDs.
 pub async fn kill(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     ids: &[DeviceAuthorizationId],
     now: DateTime<Utc>,
-) -> Result<Vec<SecretHash>> {
+) -> Result<Vec<DeviceAuthorizationId>> {
     let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     let killed = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $3
          WHERE tenant_id = $1 AND id = ANY($2) AND state = 'pending'
-         RETURNING device_code_hash",
+         RETURNING id",
         tenant.0,
         &ids,
         now
     )
     .fetch_all(db)
     .await?;
-    Ok(killed.iter().filter_map(|hash| hash32(hash)).collect())
+    Ok(killed.into_iter().map(DeviceAuthorizationId).collect())
 }
 
-/// Ends a batch of the codes that wait and came from this network. Those that somebody decides on at this very moment are passed over. The device codes' hashes; at most `limit`.
+/// Ends a batch of the codes that wait and came from this network. Those that somebody decides on at this very moment are passed over. Their IDs; at most `limit`.
 pub async fn kill_waiting(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     network: IpNet,
     limit: i64,
     now: DateTime<Utc>,
-) -> Result<Vec<SecretHash>> {
+) -> Result<Vec<DeviceAuthorizationId>> {
     let (first, last) = ends(network);
     let killed = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $4
@@ -123,7 +122,7 @@ pub async fn kill_waiting(
              WHERE tenant_id = $1 AND ip_address BETWEEN $2 AND $3 AND state = 'pending'
                AND client_id = ANY(ARRAY(SELECT client_id FROM clients WHERE tenant_id = $1))
              ORDER BY id LIMIT $5 FOR NO KEY UPDATE SKIP LOCKED)
-         RETURNING device_code_hash",
+         RETURNING id",
         tenant.0,
         first,
         last,
@@ -132,24 +131,24 @@ pub async fn kill_waiting(
     )
     .fetch_all(db)
     .await?;
-    Ok(killed.iter().filter_map(|hash| hash32(hash)).collect())
+    Ok(killed.into_iter().map(DeviceAuthorizationId).collect())
 }
 
-/// Takes back what was approved for codes from this network since then, and no device has collected; the device
-/// codes' hashes.
+/// Takes back what was approved for codes from this network since then, and no device has collected; their
+/// IDs.
 pub async fn take_back_approved(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     network: IpNet,
     since: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Vec<SecretHash>> {
+) -> Result<Vec<DeviceAuthorizationId>> {
     let (first, last) = ends(network);
     let ended = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $5
          WHERE tenant_id = $1 AND ip_address BETWEEN $2 AND $3 AND created_at >= $4
            AND state IN ('confirming', 'approved')
-         RETURNING device_code_hash",
+         RETURNING id",
         tenant.0,
         first,
         last,
@@ -158,7 +157,7 @@ pub async fn take_back_approved(
     )
     .fetch_all(db)
     .await?;
-    Ok(ended.iter().filter_map(|hash| hash32(hash)).collect())
+    Ok(ended.into_iter().map(DeviceAuthorizationId).collect())
 }
 
 /// The first and the last address of a network, as the database stores addresses: so that an index over addresses

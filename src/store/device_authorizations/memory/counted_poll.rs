@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use hashbrown::HashMap;
 
-use crate::model::bearer_secret::SecretHash;
 use crate::model::client_authentication::CredentialPlace;
+use crate::model::ids::DeviceAuthorizationId;
 
 /// How soon after a counted poll the same poll may follow.
 const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
@@ -46,11 +46,11 @@ impl CountedPoll {
 
 /// Polls of sessions that are not in memory, or not to be trusted there.
 #[derive(Debug, Default)]
-pub struct CountedPolls(Mutex<HashMap<SecretHash, (CountedPoll, DateTime<Utc>)>>);
+pub struct CountedPolls(Mutex<HashMap<DeviceAuthorizationId, (CountedPoll, DateTime<Utc>)>>);
 
 impl CountedPolls {
     /// Notes a poll that was counted.
-    pub fn note(&self, code: SecretHash, poll: CountedPoll, now: DateTime<Utc>) {
+    pub fn note(&self, id: DeviceAuthorizationId, poll: CountedPoll, now: DateTime<Utc>) {
         let mut polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if polls.len() >= CAPACITY {
             polls.retain(|_, (_, at)| (TimeDelta::zero()..=REPEAT_WITHIN).contains(&(now - *at)));
@@ -58,20 +58,20 @@ impl CountedPolls {
                 polls.clear();
             }
         }
-        polls.insert(code, (poll, now));
+        polls.insert(id, (poll, now));
     }
 
     /// Returns the answer to the counted poll that this one repeats, if it does. It is forgotten with that.
     pub fn take_repeated(
         &self,
-        code: &SecretHash,
+        id: &DeviceAuthorizationId,
         place: CredentialPlace,
         now: DateTime<Utc>,
     ) -> Option<PollAnswer> {
         let mut polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (poll, at) = polls.get(code)?;
+        let (poll, at) = polls.get(id)?;
         let answer = poll.repeated_by(place, now - *at)?;
-        polls.remove(code);
+        polls.remove(id);
         Some(answer)
     }
 }
@@ -106,12 +106,12 @@ mod tests {
     fn a_repeated_poll_is_forgotten_and_there_is_room_for_no_more_than_there_is() {
         let (polls, now) = (CountedPolls::default(), DateTime::UNIX_EPOCH);
         let poll = CountedPoll { place: CredentialPlace::Header, answer: PollAnswer::Pending };
-        let code = SecretHash::of("code");
+        let code = DeviceAuthorizationId(uuid::Uuid::nil());
         polls.note(code, poll, now);
         assert_eq!(polls.take_repeated(&code, CredentialPlace::Body, now), Some(PollAnswer::Pending));
         assert_eq!(polls.take_repeated(&code, CredentialPlace::Body, now), None);
         for number in 0..=CAPACITY {
-            polls.note(SecretHash::of(&number.to_string()), poll, now);
+            polls.note(DeviceAuthorizationId(uuid::Uuid::from_u128(number as u128)), poll, now);
         }
         assert!(polls.0.lock().unwrap().len() <= CAPACITY);
     }

@@ -22,7 +22,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::DeviceAuthorizationId;
 pub use counted_poll::{CountedPoll, CountedPolls, PollAnswer};
 pub use pending_session::{Marks, Owner, PendingSession, UnwrittenPolls};
@@ -64,7 +63,7 @@ pub struct Due {
     /// How many there were, the forgotten ones included. None: it is nobody's turn.
     pub looked_at: usize,
     /// Those to be read anew.
-    pub to_read: Vec<(SecretHash, DeviceAuthorizationId)>,
+    pub to_read: Vec<DeviceAuthorizationId>,
 }
 
 /// The memory.
@@ -113,35 +112,39 @@ impl SessionMemory {
 
     /// Applies `rule` to a session that is remembered, undecided and trusted. It runs under the shard's lock and
     /// must not take long.
-    pub fn with<T>(&self, code: &SecretHash, rule: impl FnOnce(&mut PendingSession) -> T) -> Option<T> {
+    pub fn with<T>(
+        &self,
+        id: &DeviceAuthorizationId,
+        rule: impl FnOnce(&mut PendingSession) -> T,
+    ) -> Option<T> {
         let epoch = self.epoch.load(Ordering::Acquire);
         if !self.is_trusted() {
             return None;
         }
-        self.shard(code).apply(code, |session| session.epoch == epoch, rule)
+        self.shard(id).apply(id, |session| session.epoch == epoch, rule)
     }
 
     /// The same for any session that is remembered and not known to be decided, trusted or not: for when the
     /// database cannot be asked, and *pending* is the safe answer.
     pub fn with_untrusted<T>(
         &self,
-        code: &SecretHash,
+        id: &DeviceAuthorizationId,
         rule: impl FnOnce(&mut PendingSession) -> T,
     ) -> Option<T> {
-        self.shard(code).apply(code, |_| true, rule)
+        self.shard(id).apply(id, |_| true, rule)
     }
 
     /// Whether somebody is known to have decided on a session.
     #[must_use]
-    pub fn decided_id(&self, code: &SecretHash) -> Option<DeviceAuthorizationId> {
-        self.shard(code).find(code).filter(|session| session.marks.decided).map(|session| session.id)
+    pub fn is_decided(&self, id: &DeviceAuthorizationId) -> bool {
+        self.shard(id).find(id).is_some_and(|session| session.marks.decided)
     }
 
     /// How to wait for the decision on a session.
     #[must_use]
-    pub fn wait(&self, code: &SecretHash) -> Wait {
+    pub fn wait(&self, id: &DeviceAuthorizationId) -> Wait {
         let epoch = self.epoch.load(Ordering::Acquire);
-        match self.shard(code).find(code) {
+        match self.shard(id).find(id) {
             Some(session) if session.marks.decided => Wait::Over,
             Some(session) if self.is_trusted() && session.epoch == epoch => {
                 Wait::For(Arc::clone(session.waiters.get_or_insert_default()))
@@ -152,26 +155,26 @@ impl SessionMemory {
 
     /// To be taken before a row is read that is to be remembered.
     #[must_use]
-    pub fn ticket(&self, code: &SecretHash) -> Ticket {
+    pub fn ticket(&self, id: &DeviceAuthorizationId) -> Ticket {
         let epoch = self.epoch.load(Ordering::Acquire);
-        Ticket { announcements: self.shard(code).announcements, epoch }
+        Ticket { announcements: self.shard(id).announcements, epoch }
     }
 
     /// Remembers a session that was just stored: nobody can have decided it yet.
     pub fn remember_new(&self, session: PendingSession, now: DateTime<Utc>) -> Remembered {
         let epoch = self.epoch.load(Ordering::Acquire);
-        let mut shard = self.shard(&session.code);
+        let mut shard = self.shard(&session.id);
         self.put(&mut shard, PendingSession { epoch, ..session }, now)
     }
 
     /// Remembers a session as it was read, unless anything was announced since the ticket was taken: the row may
     /// be older than the announcement.
     pub fn remember_read(&self, session: PendingSession, ticket: Ticket, now: DateTime<Utc>) -> Remembered {
-        let mut shard = self.shard(&session.code);
+        let mut shard = self.shard(&session.id);
         if shard.announcements != ticket.announcements {
             return Remembered::No;
         }
-        if let Some(known) = shard.find(&session.code) {
+        if let Some(known) = shard.find(&session.id) {
             known.epoch = ticket.epoch;
             if session.polling.last_polled_at > known.polling.last_polled_at {
                 // Another server counted it.
@@ -194,10 +197,10 @@ impl SessionMemory {
     }
 
     /// Somebody decided: the session is asked of the database from now on, and those who wait are woken.
-    pub fn decided(&self, code: &SecretHash) {
-        let mut shard = self.shard(code);
+    pub fn decided(&self, id: &DeviceAuthorizationId) {
+        let mut shard = self.shard(id);
         shard.announcements += 1;
-        if let Some(session) = shard.find(code) {
+        if let Some(session) = shard.find(id) {
             session.marks.decided = true;
             if let Some(waiters) = &session.waiters {
                 waiters.notify_waiters();
@@ -206,15 +209,15 @@ impl SessionMemory {
     }
 
     /// Another server has told the device to slow down.
-    pub fn raised(&self, code: &SecretHash, interval_seconds: u32) {
-        self.update(code, |session| {
+    pub fn raised(&self, id: &DeviceAuthorizationId, interval_seconds: u32) {
+        self.update(id, |session| {
             session.polling.interval_seconds = session.polling.interval_seconds.max(interval_seconds);
         });
     }
 
     /// Changes a session by what the database knows of it, if it is remembered.
-    pub fn update(&self, code: &SecretHash, change: impl FnOnce(&mut PendingSession)) {
-        if let Some(session) = self.shard(code).find(code) {
+    pub fn update(&self, id: &DeviceAuthorizationId, change: impl FnOnce(&mut PendingSession)) {
+        if let Some(session) = self.shard(id).find(id) {
             change(session);
         }
     }
@@ -240,7 +243,7 @@ impl SessionMemory {
     /// Puts back what could not be written.
     pub fn put_back<'a>(&self, polls: impl IntoIterator<Item = &'a UnwrittenPolls>) {
         for unwritten in polls {
-            self.shard(&unwritten.code).put_back(unwritten);
+            self.shard(&unwritten.id).put_back(unwritten);
         }
     }
 
@@ -270,8 +273,8 @@ impl SessionMemory {
         self.len() == 0
     }
 
-    fn shard(&self, code: &SecretHash) -> MutexGuard<'_, Shard> {
-        let number = (shard::prefix(code) >> 32) as usize % SHARDS;
+    fn shard(&self, id: &DeviceAuthorizationId) -> MutexGuard<'_, Shard> {
+        let number = (shard::prefix(id) >> 32) as usize % SHARDS;
         lock(&self.shards[number])
     }
 }

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::counted_poll::{CountedPoll, PollAnswer};
-use crate::model::bearer_secret::SecretHash;
 use crate::model::client_authentication::CredentialPlace;
 use crate::model::device_authorization::Polling;
 use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId};
@@ -48,7 +47,6 @@ impl Hash for Owner {
 /// A waiting session, as remembered: about a hundred bytes.
 #[derive(Debug)]
 pub struct PendingSession {
-    pub(super) code: SecretHash,
     /// Its identifier.
     pub id: DeviceAuthorizationId,
     /// Who may poll it.
@@ -88,14 +86,12 @@ impl PendingSession {
     /// A session as it was stored or read.
     #[must_use]
     pub fn new(
-        code: SecretHash,
         id: DeviceAuthorizationId,
         owner: Arc<Owner>,
         expires_at: DateTime<Utc>,
         polling: Polling,
     ) -> Self {
         Self {
-            code,
             id,
             owner,
             dpop_key: None,
@@ -134,8 +130,6 @@ impl PendingSession {
 /// Polls of a session to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct UnwrittenPolls {
-    /// The device code's hash.
-    pub code: SecretHash,
     /// The session.
     pub id: DeviceAuthorizationId,
     /// How many.

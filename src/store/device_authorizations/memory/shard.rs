@@ -7,15 +7,16 @@ use hashbrown::HashTable;
 
 use super::chunks::Chunks;
 use super::{Due, PendingSession, UnwrittenPolls};
-use crate::model::bearer_secret::SecretHash;
+use crate::model::ids::DeviceAuthorizationId;
 
 /// How long a session is believed without being read anew.
 const SAFETY_REREAD: TimeDelta = TimeDelta::seconds(30);
 
-/// SHA-256 is uniform: its first bytes are as good a hash as any.
-pub(super) fn prefix(code: &SecretHash) -> u64 {
+/// The second half of a UUIDv7 is random, and only the server makes the identifiers that are looked up: it is as good a
+/// hash as any.
+pub(super) fn prefix(id: &DeviceAuthorizationId) -> u64 {
     let mut bytes = [0; 8];
-    bytes.copy_from_slice(&code.0[..8]);
+    bytes.copy_from_slice(&id.0.as_bytes()[8..]);
     u64::from_le_bytes(bytes)
 }
 
@@ -37,13 +38,13 @@ impl Shard {
         self.sessions.len()
     }
 
-    pub(super) fn find(&mut self, code: &SecretHash) -> Option<&mut PendingSession> {
-        let at = self.place(prefix(code), |session| session.code == *code)?;
+    pub(super) fn find(&mut self, id: &DeviceAuthorizationId) -> Option<&mut PendingSession> {
+        let at = self.place(prefix(id), |session| session.id == *id)?;
         Some(&mut self.sessions[at])
     }
 
     fn find_by_prefix(&mut self, wanted: u64) -> Option<&mut PendingSession> {
-        let at = self.place(wanted, |session| prefix(&session.code) == wanted)?;
+        let at = self.place(wanted, |session| prefix(&session.id) == wanted)?;
         Some(&mut self.sessions[at])
     }
 
@@ -53,22 +54,22 @@ impl Shard {
 
     pub(super) fn insert(&mut self, session: PendingSession, now: DateTime<Utc>) {
         let Ok(at) = u32::try_from(self.sessions.len()) else { return };
-        let hash = prefix(&session.code);
+        let hash = prefix(&session.id);
         let due = session.expires_at.min(now + SAFETY_REREAD);
         self.agenda.push_back((due.timestamp(), hash));
         self.sessions.push(session);
-        self.places.insert_unique(hash, at, |at| prefix(&self.sessions[*at as usize].code));
+        self.places.insert_unique(hash, at, |at| prefix(&self.sessions[*at as usize].id));
     }
 
     /// Applies `rule` to a session that is not known to be decided and that `may_answer`.
     pub(super) fn apply<T>(
         &mut self,
-        code: &SecretHash,
+        id: &DeviceAuthorizationId,
         may_answer: impl FnOnce(&PendingSession) -> bool,
         rule: impl FnOnce(&mut PendingSession) -> T,
     ) -> Option<T> {
-        let hash = prefix(code);
-        let at = self.place(hash, |session| session.code == *code)?;
+        let hash = prefix(id);
+        let at = self.place(hash, |session| session.id == *id)?;
         let session = &mut self.sessions[at];
         if session.marks.decided || !may_answer(session) {
             return None;
@@ -80,8 +81,8 @@ impl Shard {
 
     /// Takes back polls that could not be written.
     pub(super) fn put_back(&mut self, unwritten: &UnwrittenPolls) {
-        let hash = prefix(&unwritten.code);
-        if let Some(at) = self.place(hash, |session| session.code == unwritten.code) {
+        let hash = prefix(&unwritten.id);
+        if let Some(at) = self.place(hash, |session| session.id == unwritten.id) {
             let session = &mut self.sessions[at];
             let polls = u16::try_from(unwritten.polls).unwrap_or(u16::MAX);
             session.unwritten_polls = session.unwritten_polls.saturating_add(polls);
@@ -100,7 +101,6 @@ impl Shard {
             session.marks.slowed = false;
             if let Some(last_polled_at) = session.polling.last_polled_at {
                 taken.push(UnwrittenPolls {
-                    code: session.code,
                     id: session.id,
                     polls: polls.into(),
                     last_polled_at,
@@ -124,7 +124,7 @@ impl Shard {
                 continue;
             }
             if !session.marks.decided && trusted == Some(session.epoch) {
-                due.to_read.push((session.code, session.id));
+                due.to_read.push(session.id);
             }
             let next = session.expires_at.min(now + SAFETY_REREAD);
             self.agenda.push_back((next.timestamp(), hash));
@@ -133,13 +133,13 @@ impl Shard {
 
     fn remove(&mut self, hash: u64) {
         let Self { sessions, places, agenda, .. } = self;
-        let Ok(entry) = places.find_entry(hash, |at| prefix(&sessions[*at as usize].code) == hash) else {
+        let Ok(entry) = places.find_entry(hash, |at| prefix(&sessions[*at as usize].id) == hash) else {
             return;
         };
         let (freed, _) = entry.remove();
         // The last session moves to the place that is free now.
         let last = sessions.len() - 1;
-        if let Some(moved) = places.find_mut(prefix(&sessions[last].code), |at| *at as usize == last) {
+        if let Some(moved) = places.find_mut(prefix(&sessions[last].id), |at| *at as usize == last) {
             *moved = freed;
         }
         let session = sessions.swap_remove(freed as usize);
@@ -148,7 +148,7 @@ impl Shard {
         }
         // A burst that has passed gives its room back.
         if places.capacity() > 1024 && places.len() < places.capacity() / 8 {
-            places.shrink_to(places.len() * 2, |at| prefix(&sessions[*at as usize].code));
+            places.shrink_to(places.len() * 2, |at| prefix(&sessions[*at as usize].id));
             agenda.shrink_to(places.len() * 2);
         }
     }

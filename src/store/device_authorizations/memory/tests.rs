@@ -15,16 +15,15 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn code(number: u32) -> SecretHash {
-    SecretHash::of(&number.to_string())
+fn id(number: u32) -> DeviceAuthorizationId {
+    DeviceAuthorizationId(Uuid::from_u128(number.into()))
 }
 
 fn session(number: u32) -> PendingSession {
     let owner =
         Owner { tenant_id: DEFAULT_TENANT, client_id: ClientId::parse("tv").unwrap(), tally: Arc::default() };
     PendingSession::new(
-        code(number),
-        DeviceAuthorizationId(Uuid::from_u128(number.into())),
+        id(number),
         Arc::new(owner),
         now() + TimeDelta::minutes(10),
         Polling { interval_seconds: 5, last_polled_at: None },
@@ -38,17 +37,17 @@ fn trusted(capacity: usize) -> SessionMemory {
 }
 
 fn knows(memory: &SessionMemory, number: u32) -> bool {
-    memory.with(&code(number), |_| ()).is_some()
+    memory.with(&id(number), |_| ()).is_some()
 }
 
 #[test]
 fn a_row_read_before_a_decision_is_not_remembered_after_its_announcement() {
     let memory = trusted(1_000);
-    let ticket = memory.ticket(&code(1));
-    memory.decided(&code(1));
+    let ticket = memory.ticket(&id(1));
+    memory.decided(&id(1));
     assert_eq!(memory.remember_read(session(1), ticket, now()), Remembered::No);
     assert!(!knows(&memory, 1));
-    let ticket = memory.ticket(&code(1));
+    let ticket = memory.ticket(&id(1));
     assert_eq!(memory.remember_read(session(1), ticket, now()), Remembered::Yes);
     assert!(knows(&memory, 1));
 }
@@ -57,9 +56,9 @@ fn a_row_read_before_a_decision_is_not_remembered_after_its_announcement() {
 fn a_decided_session_is_not_answered_from_memory() {
     let memory = trusted(1_000);
     memory.remember_new(session(1), now());
-    memory.decided(&code(1));
+    memory.decided(&id(1));
     assert!(!knows(&memory, 1));
-    assert!(memory.with_untrusted(&code(1), |_| ()).is_none());
+    assert!(memory.with_untrusted(&id(1), |_| ()).is_none());
 }
 
 #[test]
@@ -68,10 +67,10 @@ fn what_was_remembered_before_a_deafness_is_not_trusted_after_it() {
     memory.remember_new(session(1), now());
     memory.distrust();
     assert!(!knows(&memory, 1));
-    assert!(memory.with_untrusted(&code(1), |_| ()).is_some());
+    assert!(memory.with_untrusted(&id(1), |_| ()).is_some());
     memory.trust();
     assert!(!knows(&memory, 1));
-    let ticket = memory.ticket(&code(1));
+    let ticket = memory.ticket(&id(1));
     memory.remember_read(session(1), ticket, now());
     assert!(knows(&memory, 1));
 }
@@ -79,7 +78,7 @@ fn what_was_remembered_before_a_deafness_is_not_trusted_after_it() {
 #[test]
 fn a_row_read_during_a_deafness_is_not_trusted_after_it() {
     let memory = trusted(1_000);
-    let ticket = memory.ticket(&code(1));
+    let ticket = memory.ticket(&id(1));
     memory.distrust();
     memory.trust();
     memory.remember_read(session(1), ticket, now());
@@ -149,7 +148,7 @@ fn polls_are_written_once_and_put_back_when_they_could_not_be() {
     let memory = trusted(1_000);
     memory.remember_new(session(1), now());
     for second in [0, 5] {
-        memory.with(&code(1), |session| session.record_poll(POLL, now() + TimeDelta::seconds(second)));
+        memory.with(&id(1), |session| session.record_poll(POLL, now() + TimeDelta::seconds(second)));
     }
     let taken = memory.take_unwritten(9_600);
     assert_eq!(taken.iter().map(|unwritten| unwritten.polls).collect::<Vec<_>>(), [2]);
@@ -174,7 +173,7 @@ fn every_session_has_its_turn_to_be_written_however_few_are_at_once() {
     for _ in 0..200 {
         // All devices poll again before the next few are written.
         for number in 0..500 {
-            memory.with(&code(number), |session| session.record_poll(POLL, now()));
+            memory.with(&id(number), |session| session.record_poll(POLL, now()));
         }
         written.extend(memory.take_unwritten(10).into_iter().map(|polls| polls.id.0));
     }
