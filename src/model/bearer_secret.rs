@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::random::Random;
 
+/// The number of digits.
+pub(super) const BASE: u64 = 62;
 pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62⁴³ > 2²⁵⁶.
 const RANDOM_CHARS: usize = 43;
@@ -136,8 +138,9 @@ fn checksum(kind: SecretKind, body: &str) -> String {
 pub(super) fn digits<const COUNT: usize>(mut number: u64) -> impl Iterator<Item = char> {
     let mut digits = [b'0'; COUNT];
     for digit in digits.iter_mut().rev() {
-        *digit = BASE62[(number % BASE62.len() as u64) as usize];
-        number /= BASE62.len() as u64;
+        let (rest, value) = (number / BASE, number % BASE);
+        *digit = usize::try_from(value).map_or(b'0', |value| BASE62[value]);
+        number = rest;
     }
     digits.into_iter().map(char::from)
 }

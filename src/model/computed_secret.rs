@@ -15,7 +15,7 @@
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::bearer_secret::{BASE62, BearerSecret, SecretHash, SecretKind, digits};
+use super::bearer_secret::{BASE, BearerSecret, SecretHash, SecretKind, digits};
 use super::ids::TenantId;
 use crate::secrets::{MacKey, TAG_BYTES};
 
@@ -96,7 +96,7 @@ fn read_word(characters: &[u8]) -> Option<u64> {
             b'a'..=b'z' => character - b'a' + 36,
             _ => return None,
         };
-        word.checked_mul(BASE62.len() as u64)?.checked_add(u64::from(digit))
+        word.checked_mul(BASE)?.checked_add(u64::from(digit))
     })
 }
 

@@ -45,10 +45,6 @@ pub struct HeldToken {
     pub stored: Stored,
     /// The address that the newest generation was issued to.
     pub exchanged_from: Option<IpAddr>,
-    /// The newest generation whose exchange was repeated; 0: none.
-    pub repeated_generation: i64,
-    /// The number of generations in a row up to it whose exchange was repeated.
-    pub repeats_in_a_row: i16,
     /// The idle limit.
     pub idle_expires_at: DateTime<Utc>,
     /// Whether the device it belongs to is locked.

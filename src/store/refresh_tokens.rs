@@ -52,8 +52,7 @@ pub async fn find(
     let rows = sqlx::query_as!(
         HeldRow,
         r#"SELECT asked.nth AS "nth!", d.generation, d.exchanged_at, d.exchanged_from, d.unanswered, d.foreign_repeats,
-                  d.foreign_repeats_since, d.repeated_generation, d.repeats_in_a_row,
-                  coalesce(d.idle_expires_at, d.expires_at) AS "idle_expires_at!", d.locked_at, d.trusted, d.trusted_jkt,
+                  d.foreign_repeats_since, coalesce(d.idle_expires_at, d.expires_at) AS "idle_expires_at!", d.locked_at, d.trusted, d.trusted_jkt,
                   d.id AS device_id, d.user_id, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.dpop_jkt,
                   d.resources, d.created_at, d.expires_at, d.revoked_at,
                   u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
@@ -77,6 +76,7 @@ pub async fn find(
 }
 
 /// The columns of a [`HeldToken`], and which request they answer, counted from one.
+#[expect(clippy::struct_excessive_bools, reason = "columns of three tables")]
 struct HeldRow {
     nth: i64,
     generation: i64,
@@ -85,8 +85,6 @@ struct HeldRow {
     unanswered: bool,
     foreign_repeats: i16,
     foreign_repeats_since: Option<DateTime<Utc>>,
-    repeated_generation: i64,
-    repeats_in_a_row: i16,
     idle_expires_at: DateTime<Utc>,
     locked_at: Option<DateTime<Utc>>,
     trusted: bool,
@@ -123,8 +121,6 @@ impl HeldRow {
                 foreign_repeats_since: self.foreign_repeats_since,
             },
             exchanged_from: host(self.exchanged_from),
-            repeated_generation: self.repeated_generation,
-            repeats_in_a_row: self.repeats_in_a_row,
             idle_expires_at: self.idle_expires_at,
             device_locked: self.locked_at.is_some(),
             trust: self.trusted.then(|| Trust { key: self.trusted_jkt.as_deref().and_then(thumbprint) }),

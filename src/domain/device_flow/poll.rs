@@ -164,10 +164,9 @@ async fn conclude(
         Verdict::Pending | Verdict::SlowDown { .. } => Err(pending()),
         Verdict::Denied => refuse(ErrorCode::AccessDenied, "The request was denied."),
         Verdict::Expired => Err(expired()),
-        Verdict::Foreign => Err(unknown()),
         // Its answer may be among those that were lost with the database, and the mark that says so yet to be written.
         Verdict::JustRedeemed | Verdict::Replayed if may_be_unanswered(app, found) => Err(unsettled()),
-        Verdict::JustRedeemed => Err(unknown()),
+        Verdict::Foreign | Verdict::JustRedeemed => Err(unknown()),
         Verdict::Replayed => {
             // A whole request that is sent again is no theft of the code.
             if let Some(proof) = &request.proof {

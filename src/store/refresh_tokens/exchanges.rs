@@ -200,7 +200,7 @@ async fn exchange(
     )
     .fetch_all(db)
     .await?;
-    let mut exchanged = vec![None; exchanges.len()];
+    let mut outcomes = vec![None; exchanges.len()];
     for row in rows {
         let user = UserRow {
             id: row.user_id,
@@ -213,7 +213,7 @@ async fn exchange(
             locked_at: None,
             tokens_not_before: row.tokens_not_before,
         };
-        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| exchanged.get_mut(index)) {
+        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| outcomes.get_mut(index)) {
             *place = Some(Exchanged {
                 user: user.into_user(tenant),
                 scopes: row.granted_scopes.into_iter().collect(),
@@ -223,7 +223,7 @@ async fn exchange(
             });
         }
     }
-    Ok(exchanged)
+    Ok(outcomes)
 }
 
 /// The grounds of many exchanges, column by column.

@@ -12,7 +12,7 @@ use crate::model::ids::DeviceAuthorizationId;
 /// How long a session is believed without being read anew.
 const SAFETY_REREAD: TimeDelta = TimeDelta::seconds(30);
 
-/// The second half of a UUIDv7 is random, and only the server makes the identifiers that are looked up: it is as good a
+/// The second half of the ID, a UUID of version 7, is random, and only the server makes the identifiers that are looked up: it is as good a
 /// hash as any.
 pub(super) fn prefix(id: &DeviceAuthorizationId) -> u64 {
     let mut bytes = [0; 8];
