@@ -50,6 +50,7 @@ pub struct Config {
     pub log: Log,
     pub sessions: Sessions,
     pub policy: Policy,
+    pub audit: Audit,
     pub webhooks: Webhooks,
     pub housekeeping: Housekeeping,
 }
@@ -259,6 +260,24 @@ pub enum Coherence {
     Notify,
     /// Not at all: the database is asked every time.
     ReadThrough,
+}
+
+/// `[audit]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "see config/default.toml")]
+pub struct Audit {
+    pub refreshes: AuditedRefreshes,
+}
+
+/// The refreshes that the audit log contains.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditedRefreshes {
+    /// Each.
+    Each,
+    /// Those that are more than the plain exchange of a token.
+    Unusual,
 }
 
 /// `[webhooks]`

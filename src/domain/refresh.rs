@@ -16,6 +16,7 @@ use super::token_families::Ending;
 use super::tokens::{self, Grant, IssuedTokens};
 use super::{audit, granting, mac_keys, policies, token_families};
 use crate::app::App;
+use crate::config::AuditedRefreshes;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_mac::EventStamp;
 use crate::model::bearer_secret::BearerSecret;
@@ -230,6 +231,7 @@ impl Asked<'_> {
             presented: self.token.generation(),
             ground,
             idle_expires_at: now + idle,
+            is_audited: self.app.config.audit.refreshes == AuditedRefreshes::Each,
             audit: self.stamp(now).await?,
             origin: self.origin.clone(),
             at: now,

@@ -30,6 +30,8 @@ pub struct Exchange {
     pub ground: Ground,
     /// The idle limit of the next generation. The row keeps it below the absolute limit.
     pub idle_expires_at: DateTime<Utc>,
+    /// Whether there is an audit event even if nothing about the exchange is unusual.
+    pub is_audited: bool,
     /// The audit event's ID and key.
     pub audit: EventStamp,
     /// Who asks.
@@ -121,11 +123,11 @@ async fn exchange(
         r#"WITH asked AS MATERIALIZED (
                SELECT * FROM unnest($2::uuid[], $3::bytea[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::text[],
                                     $8::text[], $9::text[], $10::timestamptz[], $11::float8[], $12::timestamptz[],
-                                    $13::uuid[], $14::inet[], $15::uuid[], $16::timestamptz[], $17::bytea[])
+                                    $13::uuid[], $14::inet[], $15::uuid[], $16::timestamptz[], $17::bytea[], $21::boolean[])
                     WITH ORDINALITY
                     AS asked (device, token_hash, presented, judged, earlier_end, trust_loss, plain_client,
                               plain_scopes, plain_not_before, plain_longest, idle_end, audit_id, address, request_id,
-                              at, audit_key, nth)
+                              at, audit_key, is_audited, nth)
                -- Two servers that exchange tokens of the same devices come to them in the same order.
                ORDER BY device
            ), exchanged AS (
@@ -143,7 +145,7 @@ async fn exchange(
                -- are old, or there are none, the planner takes an index of what a user has to hold next to nothing, and
                -- reads it from end to end.
                FROM asked
-               CROSS JOIN LATERAL (SELECT held.user_id, held.client_id FROM devices held
+               CROSS JOIN LATERAL (SELECT held.user_id, held.client_id, held.exchanged_from FROM devices held
                                    WHERE held.id = asked.device AND held.tenant_id = $1 OFFSET 0) AS held
                CROSS JOIN LATERAL (SELECT * FROM users WHERE id = held.user_id AND tenant_id = $1 OFFSET 0) AS u
                WHERE d.id = asked.device AND d.tenant_id = $1 AND d.token_hash = asked.token_hash
@@ -159,7 +161,7 @@ async fn exchange(
                          AND $20 = ANY (d.granted_scopes)
                          AND (d.created_at >= asked.plain_not_before) IS NOT FALSE
                          AND (d.created_at >= u.tokens_not_before) IS NOT FALSE)
-               RETURNING asked.*, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.resources, d.expires_at, d.user_id,
+               RETURNING asked.*, held.exchanged_from AS former_address, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.resources, d.expires_at, d.user_id,
                          u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.tokens_not_before
            ), audited AS (
                INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id,
@@ -169,8 +171,13 @@ async fn exchange(
                FROM exchanged
                CROSS JOIN LATERAL (SELECT
                    CASE WHEN judged < presented THEN jsonb_build_object('restored', presented - judged) ELSE '{}' END
+                   -- Another IPv4 /24 or IPv6 /48 than the exchange before.
+                   || CASE WHEN NOT address <<= network(set_masklen(former_address,
+                                                        CASE family(former_address) WHEN 4 THEN 24 ELSE 48 END))
+                           THEN jsonb_build_object('other_network', true) ELSE '{}' END
                    || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
                    AS details) AS told
+               WHERE is_audited OR details <> '{}'
            )
            SELECT nth AS "nth!", granted_scopes AS "granted_scopes!", auth_time AS "auth_time!", amr AS "amr!",
                   resources AS "resources!", expires_at AS "expires_at!", user_id AS "user_id!", username AS "username!",
@@ -196,7 +203,8 @@ async fn exchange(
         &audit_keys,
         Action::TokenRefreshed.as_str(),
         Outcome::Success.as_str(),
-        OFFLINE_ACCESS
+        OFFLINE_ACCESS,
+        &exchanges.iter().map(|exchange| exchange.is_audited).collect::<Vec<_>>()
     )
     .fetch_all(db)
     .await?;
