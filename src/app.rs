@@ -15,6 +15,7 @@ use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::hashing::HashingPlaces;
+use crate::domain::mac_keys;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
 use crate::domain::webhooks::deliver;
@@ -159,8 +160,11 @@ impl App {
             hashing,
         }
     }
+
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
     pub async fn begin(&self, tenant: TenantId) -> store::Result<PgTransaction<'static>> {
+        // Audit events need it. Read inside the transaction, it would take a second connection.
+        mac_keys::audit(self, tenant).await?;
         tenant_transactions::begin(&self.db, self.row_security().await?, tenant).await
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgExecutor;
 
 use crate::app::App;
+use crate::domain::mac_keys;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::audit_mac::{Envelope, EventStamp};
 use crate::model::ids::{TenantId, UserId};
@@ -59,20 +60,22 @@ pub async fn record(
     {
         log_failed_sign_in(tenant, event);
     }
-    let stamp = stamp(app, tenant, event.action, event.outcome, event.origin, now);
+    let stamp = stamp(app, tenant, event.action, event.outcome, event.origin, now).await?;
     audit_events::insert(db, &stamp, tenant, event, now).await
 }
 
 /// Returns a new ID for an event that is written at `at`, with the key for its code.
-#[must_use]
-pub fn stamp(
+///
+/// # Errors
+/// If the tenant's audit key is not in memory and cannot be read.
+pub async fn stamp(
     app: &App,
     tenant: TenantId,
     action: Action,
     outcome: Outcome,
     origin: Option<&RequestOrigin>,
     at: DateTime<Utc>,
-) -> EventStamp {
+) -> store::Result<EventStamp> {
     let id = app.random.uuid_v7(at);
     let envelope = Envelope {
         id,
@@ -83,7 +86,8 @@ pub fn stamp(
         ip_address: origin.map(|origin| origin.ip_address),
         request_id: origin.map(|origin| origin.request_id.0),
     };
-    EventStamp { id, key: app.secrets.audit_event_key(&envelope) }
+    let key = mac_keys::audit(app, tenant).await?;
+    Ok(EventStamp { id, key: key.code(&[&envelope.message()]) })
 }
 
 /// Writes a log line; the name that was entered is not in it, for people enter passwords there.

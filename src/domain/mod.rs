@@ -26,6 +26,7 @@ pub mod guards;
 pub mod hashing;
 pub mod housekeeping;
 pub mod introspect;
+pub mod mac_keys;
 pub mod not_me;
 pub mod oauth_error;
 pub mod own_audiences;

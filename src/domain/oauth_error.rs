@@ -164,6 +164,11 @@ impl From<StoreError> for OAuthError {
                 description: "The server cannot store anything at the moment; please try again.",
                 cause: Some(error.to_string()),
             },
+            StoreError::Unsealable => Self {
+                code: ErrorCode::TemporarilyUnavailable,
+                description: "The server cannot read what is stored at the moment; please try again.",
+                cause: Some(error.to_string()),
+            },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
         }
     }

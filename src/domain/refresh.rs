@@ -22,6 +22,7 @@ use crate::model::scope::ScopeSet;
 use crate::model::tenant::Tenant;
 use crate::model::token_family::{PresentedRefreshToken, RevocationReason, TokenFamily, Trust, TrustLoss};
 use crate::model::user::Standing;
+use crate::store;
 use crate::store::refresh_tokens::NewRefreshToken;
 use crate::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
 
@@ -164,7 +165,7 @@ pub async fn refresh(
             earlier_end: (renewal.ends_at < presented.family.expires_at).then_some(renewal.ends_at),
             trust_loss: renewal.trust_loss,
         };
-        let rotation = rotation(app, tenant, replaced, ground, successor, origin);
+        let rotation = rotation(app, tenant, replaced, ground, successor, origin).await?;
         if app.queues.rotations.submit(rotation).await?.is_some() {
             metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
             return Ok(tokens);
@@ -199,7 +200,7 @@ async fn exchange_unseen(
         longest: lifetimes.absolute,
     };
     let (secret, successor) = new_token(app, lifetimes.idle, DateTime::<Utc>::MAX_UTC);
-    let rotation = rotation(app, tenant, token, Ground::Plain(plain), successor, origin);
+    let rotation = rotation(app, tenant, token, Ground::Plain(plain), successor, origin).await?;
     let Some(presented) = app.queues.rotations.submit(rotation).await? else { return Ok(None) };
     metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
     let (family, user) = (presented.family, presented.user);
@@ -218,17 +219,18 @@ async fn exchange_unseen(
     tokens::issue_with(app, &keys, &grant, Some(secret)).await.map(Some)
 }
 
-fn rotation(
+async fn rotation(
     app: &App,
     tenant: &Tenant,
     replaced: SecretHash,
     ground: Ground,
     successor: NewRefreshToken,
     origin: &RequestOrigin,
-) -> Rotation {
+) -> store::Result<Rotation> {
     let now = app.clock.now();
-    let audit = audit::stamp(app, tenant.id, Action::TokenRefreshed, Outcome::Success, Some(origin), now);
-    Rotation { tenant: tenant.id, replaced, ground, successor, audit, origin: origin.clone(), at: now }
+    let action = Action::TokenRefreshed;
+    let audit = audit::stamp(app, tenant.id, action, Outcome::Success, Some(origin), now).await?;
+    Ok(Rotation { tenant: tenant.id, replaced, ground, successor, audit, origin: origin.clone(), at: now })
 }
 
 /// Clients throw their tokens away on `invalid_grant`; they keep them on this.

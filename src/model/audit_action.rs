@@ -89,6 +89,8 @@ actions! {
     SigningKeyActivated = "signing_key.activated",
     SigningKeyRetired = "signing_key.retired",
     SigningKeyRemoved = "signing_key.removed",
+    TokenKeyRotated = "token_key.rotated",
+    AuditKeyRotated = "audit_key.rotated",
 }
 
 impl Action {

@@ -2,8 +2,8 @@
 //!
 //! The server derives a key for this one event from what it knows of it ([`Envelope`]) and sends it with the event. The
 //! database adds the rest, part of which is known only inside a statement, and stores the result: SHA-256 of the key
-//! and of a hash of the rest, as `audit_event_mac` in the migrations does. Anyone without the master key can make
-//! neither the key nor the code.
+//! and of a hash of the rest, as `audit_event_mac` in the migrations does. Without the tenant's audit key, which the
+//! database has sealed only, no one can make the key or the code.
 
 use std::net::IpAddr;
 

@@ -1,7 +1,7 @@
 //! Seals of the audit trail: who changes, removes or adds an event afterwards is found out.
 //!
 //! A seal holds the hashes of some events of a tenant and a message authentication code over them and over the code
-//! of the seal before, under a key that is not in the database. So whoever can write to the database, but does not
+//! of the seal before, under a key that the database has sealed only. So whoever can write to the database, but does not
 //! have the master key, cannot make the chain fit what they did to a sealed event. It says nothing of events that are
 //! not sealed yet, which are those of the last seconds, nor can it tell a chain that was cut off at its end from one
 //! that never was longer: for that, keep the newest code elsewhere.

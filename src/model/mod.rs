@@ -29,6 +29,7 @@ pub mod key_set;
 pub mod key_thumbprint;
 pub mod known_browser;
 pub mod lifetime;
+pub mod mac_key;
 pub mod place;
 pub mod policy;
 pub mod public_address;

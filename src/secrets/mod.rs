@@ -1,6 +1,7 @@
 //! The master key and what is derived from it. A database dump without this key yields no usable code, token,
 //! secret or signing key.
 
+mod mac_key;
 mod master_key;
 mod seal;
 
@@ -8,11 +9,10 @@ use aws_lc_rs::hkdf;
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
+pub use mac_key::{MacKey, TAG_BYTES};
 pub use master_key::{MasterKey, MasterKeyError};
 pub use seal::{Sealer, Unsealable};
 
-use crate::model::audit_mac::Envelope;
-use crate::model::audit_seal::Mac;
 use crate::model::confirmation_code::ConfirmationCode;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::model::recovery_code::RecoveryCode;
@@ -26,8 +26,6 @@ pub struct Secrets {
     confirmation_code: hmac::Key,
     csrf: hmac::Key,
     dpop_nonce: hmac::Key,
-    audit: hmac::Key,
-    audit_event: hmac::Key,
     recovery_code: hmac::Key,
     /// Seals signing keys, user codes and keys of authenticator apps for the database.
     pub database: Sealer,
@@ -56,8 +54,6 @@ impl Secrets {
             confirmation_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("confirmation code mac")[..]),
             csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
             dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
-            audit: hmac::Key::new(hmac::HMAC_SHA256, &expand("audit seals")[..]),
-            audit_event: hmac::Key::new(hmac::HMAC_SHA256, &expand("audit events")[..]),
             recovery_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("recovery code mac")[..]),
             database: Sealer::new(&expand("database sealing")),
             cookies: Sealer::new(&expand("cookie sealing")),
@@ -93,24 +89,6 @@ impl Secrets {
     #[must_use]
     pub fn dpop_nonce_mac(&self, tenant: &TenantSlug, span: i64) -> [u8; 32] {
         mac(&self.dpop_nonce, &[&span.to_be_bytes(), tenant.as_str().as_bytes()])
-    }
-
-    /// Derives the key of the code that one audit event carries.
-    #[must_use]
-    pub fn audit_event_key(&self, envelope: &Envelope<'_>) -> Mac {
-        mac(&self.audit_event, &[&envelope.message()])
-    }
-
-    /// The code of a seal of the audit trail.
-    #[must_use]
-    pub fn audit_mac(&self, message: &[u8]) -> Mac {
-        mac(&self.audit, &[message])
-    }
-
-    /// Whether `mac` is the code of this message, in constant time.
-    #[must_use]
-    pub fn is_audit_mac(&self, message: &[u8], mac: &[u8]) -> bool {
-        hmac::verify(&self.audit, message, mac).is_ok()
     }
 }
 

@@ -161,9 +161,7 @@ pub async fn outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<
 
 /// Deletes a seal's events and all seals before it; it stays, as the new beginning of the chain. How many events went.
 pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -> Result<u64> {
-    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)")
-        .fetch_one(&mut *db)
-        .await?;
+    allow_clearing(&mut *db).await?;
     let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
     let gone = sqlx::query!(
         "DELETE FROM audit_events WHERE tenant_id = $1 AND id = ANY($2)",
@@ -179,15 +177,39 @@ pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -
     )
     .execute(&mut *db)
     .await?;
+    set_cleared_mac(db, seal.tenant_id, seal.number, cleared_mac).await?;
+    Ok(gone.rows_affected())
+}
+
+/// Lets the transaction delete events and change seals.
+async fn allow_clearing(db: impl PgExecutor<'_>) -> Result<()> {
+    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)").fetch_one(db).await?;
+    Ok(())
+}
+
+/// Returns the number and code of the tenant's seal whose events were cleared away.
+pub async fn cleared(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<(i64, Vec<u8>)>> {
+    Ok(sqlx::query!(
+        "SELECT number, mac FROM audit_seals WHERE tenant_id = $1 AND cleared_mac IS NOT NULL",
+        tenant.0
+    )
+    .fetch_optional(db)
+    .await?
+    .map(|row| (row.number, row.mac)))
+}
+
+/// Sets the second code of a seal whose events were cleared away.
+pub async fn set_cleared_mac(db: &mut PgConnection, tenant: TenantId, number: i64, code: &Mac) -> Result<()> {
+    allow_clearing(&mut *db).await?;
     sqlx::query!(
         "UPDATE audit_seals SET cleared_mac = $3 WHERE tenant_id = $1 AND number = $2",
-        seal.tenant_id.0,
-        seal.number,
-        &cleared_mac[..]
+        tenant.0,
+        number,
+        &code[..]
     )
     .execute(db)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(())
 }
 
 /// Every tenant that has left a trace in the trail, erased ones included.

@@ -1,5 +1,5 @@
-//! What changes rarely and is asked for with every request: tenants, clients, scopes, resources, which key signs and
-//! which are published.
+//! What changes rarely and is asked for with every request: tenants, clients, scopes, resources, which key signs,
+//! which are published, and which authenticates tokens.
 //!
 //! The database announces every change of these tables, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
@@ -15,7 +15,7 @@ use sqlx::PgPool;
 
 use super::frozen_sources::FrozenSource;
 use super::signing_keys::PublishedKey;
-use super::{Result, clients, frozen_sources, resources, scopes, signing_keys, tenants};
+use super::{Result, StoreError, clients, frozen_sources, resources, scopes, signing_keys, tenants};
 use crate::model::client::Client;
 use crate::model::ids::TenantId;
 use crate::model::resource::Resource;
@@ -23,6 +23,7 @@ use crate::model::scope::Scope;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::tenant::{Tenant, TenantSlug};
 use crate::model::tenant_host::TenantHost;
+use crate::secrets::MacKey;
 
 /// The most entries of one kind; there are never as many in earnest.
 const CAPACITY: usize = 20_000;
@@ -41,6 +42,8 @@ pub struct Cached {
     frozen_sources: Shelf<TenantId, Vec<FrozenSource>>,
     signing_keys: Shelf<(TenantId, SigningAlgorithm), SealedSigningKey>,
     published_keys: Shelf<TenantId, Vec<PublishedKey>>,
+    token_keys: Shelf<TenantId, MacKey>,
+    audit_keys: Shelf<TenantId, MacKey>,
 }
 
 /// A client's key on its shelf, not copied.
@@ -156,6 +159,36 @@ impl Cached {
         Ok(Box::pin(self.read(&self.published_keys, tenant, load)).await?.unwrap_or_default())
     }
 
+    /// The key that authenticates the tenant's tokens. `load` reads and opens it.
+    pub async fn token_key(
+        &self,
+        tenant: TenantId,
+        load: impl AsyncFnOnce() -> Result<MacKey>,
+    ) -> Result<Arc<MacKey>> {
+        if let Some(known) = self.known(&self.token_keys, &tenant) {
+            return Ok(known);
+        }
+        let load = async { load().await.map(Some) };
+        let key = Box::pin(self.read(&self.token_keys, tenant, load)).await?;
+        Ok(key.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
+    /// The key that authenticates new audit events of the tenant. `load` reads and opens it. It is valid for a while
+    /// after its replacement, so it is trusted until the next generation even while announcements cannot be heard.
+    pub async fn audit_key(
+        &self,
+        tenant: TenantId,
+        load: impl AsyncFnOnce() -> Result<MacKey>,
+    ) -> Result<Arc<MacKey>> {
+        let current = self.generation.load(Ordering::SeqCst);
+        if let Some((_, known)) = self.audit_keys.get(&tenant).filter(|(read_in, _)| *read_in == current) {
+            return Ok(known);
+        }
+        let load = async { load().await.map(Some) };
+        let key = Box::pin(self.read(&self.audit_keys, tenant, load)).await?;
+        Ok(key.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
     /// What is known and can be trusted.
     fn known<K: Eq + Hash, V>(
         &self,
@@ -185,6 +218,8 @@ impl Cached {
                 kind.remove(&key);
                 Ok(None)
             }
+            // The last known value does not stand in for one that was read but cannot be opened: it is outdated.
+            Err(error @ StoreError::Unsealable) => Err(error),
             Err(error) if error.is_passing() => kind.get(&key).map(|(_, value)| Some(value)).ok_or(error),
             Err(error) => Err(error),
         }

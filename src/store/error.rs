@@ -22,6 +22,10 @@ pub enum StoreError {
         /// The constraint's name in the migrations.
         name: String,
     },
+    /// What was read is sealed with a master key that this instance does not know. Another instance may know it, and
+    /// this one may soon; the same call may go through later.
+    #[error("what is stored was sealed with a master key that this server does not know, or is damaged")]
+    Unsealable,
     /// Our own fault.
     #[error("the database did not understand: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
@@ -44,14 +48,14 @@ impl StoreError {
                 .as_database_error()
                 .and_then(DatabaseError::code)
                 .is_some_and(|code| code.starts_with("40")),
-            Self::Overloaded => false,
+            Self::Overloaded | Self::Unsealable => false,
         }
     }
 
     /// Whether the same call may go through later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded)
+        matches!(self, Self::Unavailable(_) | Self::Overloaded | Self::Unsealable)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The chain of seals over the audit trail: whoever tampers with the database is found out.
 
+mod key_rotation;
+
 use latchkey::domain::audit_trail::seal::{Sealing, seal_waiting};
 use latchkey::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
 use latchkey::domain::housekeeping::audit_events;

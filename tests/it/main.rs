@@ -15,6 +15,7 @@ mod http_conventions;
 mod http_cross_origin;
 mod http_messages;
 mod lifecycle_cascades;
+mod mac_keys;
 mod openapi_programs;
 mod openid_id_tokens;
 mod openid_userinfo;

@@ -27,8 +27,10 @@ fn tv() -> ClientId {
     ClientId::parse("tv").expect("an identifier")
 }
 
-fn stamp(server: &TestServer, action: Action) -> EventStamp {
-    audit::stamp(&server.app, DEFAULT_TENANT, action, Outcome::Success, None, server.clock.now())
+async fn stamp(server: &TestServer, action: Action) -> EventStamp {
+    let now = server.clock.now();
+    let stamp = audit::stamp(&server.app, DEFAULT_TENANT, action, Outcome::Success, None, now).await;
+    stamp.expect("the database answers")
 }
 
 async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> bool {
@@ -38,7 +40,7 @@ async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> boo
         replaced: SecretHash::of(token),
         ground: Ground::Plain(plain),
         successor: new_token(app, TimeDelta::days(14), at + LONGEST).1,
-        audit: stamp(server, Action::TokenRefreshed),
+        audit: stamp(server, Action::TokenRefreshed).await,
         origin: origin(server),
         at,
     };
@@ -55,7 +57,7 @@ async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions:
         family_id: TokenFamilyId(app.random.uuid_v7(at)),
         expires_at: at + LONGEST,
         refresh_token: Some(new_token(app, TimeDelta::days(14), at + LONGEST).1),
-        audit: stamp(server, Action::DeviceAuthorizationRedeemed),
+        audit: stamp(server, Action::DeviceAuthorizationRedeemed).await,
         origin: origin(server),
         at,
     };

@@ -4,6 +4,7 @@
 mod campaigns;
 mod clients;
 mod confirmation;
+mod mac_keys;
 mod policies;
 mod registration_tokens;
 mod resources;
@@ -107,6 +108,10 @@ enum Command {
     RotateKey(signing_keys::RotateKey),
     /// Remove a key at once, in an emergency: every token it signed is void.
     RemoveKey(signing_keys::RemoveKey),
+    /// Replace the key that authenticates the tokens of devices, in an emergency: every device must sign in again.
+    RotateTokenKey(mac_keys::RotateTokenKey),
+    /// Replace the key that authenticates the audit trail; the old one still verifies what it authenticated.
+    RotateAuditKey,
     /// Suspend a tenant, or let it go on.
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
@@ -147,6 +152,7 @@ impl Command {
             Self::DeleteTenant(that) => {
                 that.sure.ask(&format!("the tenant {} with all its users, clients and devices", that.slug))
             }
+            Self::RotateTokenKey(that) => that.sure.ask(mac_keys::WHAT_ENDS),
             Self::DeleteWebhook(that) => that.sure.ask(&format!("the webhook {}", that.id)),
             _ => Ok(()),
         }
@@ -213,6 +219,8 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::ListKeys => signing_keys::list_keys(app, tenant).await,
         Command::RotateKey(which) => signing_keys::rotate_key(app, tenant, &which).await,
         Command::RemoveKey(which) => signing_keys::remove_key(app, tenant, &which).await,
+        Command::RotateTokenKey(_) => mac_keys::rotate_token_key(app, tenant).await,
+        Command::RotateAuditKey => mac_keys::rotate_audit_key(app, tenant).await,
         Command::CreateResource(new) => resources::create_resource(app, &found, new).await,
         Command::CreateWebhook(new) => webhooks::create_webhook(app, tenant, new).await,
         Command::ListWebhooks => webhooks::list_webhooks(app, tenant).await,

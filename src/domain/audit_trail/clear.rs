@@ -4,8 +4,9 @@
 use chrono::{DateTime, Utc};
 
 use crate::app::App;
+use crate::domain::mac_keys::audit_keys::{AuditKeys, GRACE};
 use crate::model::audit_seal::{Mac, clearing_message};
-use crate::store::{self, audit_seals};
+use crate::store::{self, audit_seals, mac_keys};
 
 /// Clears away the events of one seal that are all older than `before`; how many they were. None: there is no such
 /// seal.
@@ -16,8 +17,14 @@ pub async fn clear_one(app: &App, before: DateTime<Utc>) -> store::Result<u64> {
         tracing::error!(number = stored.seal.number, "audit seal corrupted; not deleted");
         return Ok(0);
     };
-    let cleared_mac = app.secrets.audit_mac(&clearing_message(&mac));
+    let tenant = stored.seal.tenant_id;
+    let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
+    let Some(cleared_mac) = keys.code(&clearing_message(&mac)) else {
+        tracing::error!(%tenant, "audit key missing; audit events not deleted");
+        return Ok(0);
+    };
     let gone = audit_seals::clear(&mut transaction, &stored.seal, &cleared_mac).await?;
+    mac_keys::delete_retired_audit_keys(&mut *transaction, tenant, before - GRACE).await?;
     transaction.commit().await?;
     // A seal whose events somebody removed is done with all the same.
     Ok(gone.max(1))

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::domain::mac_keys::audit_keys::{AuditKeys, is_same};
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
 use crate::model::ids::TenantId;
 use crate::store::audit_events::StoredEvent;
@@ -36,43 +37,52 @@ pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
         let events = audit_seals::unsealed(&mut *transaction, after, MAX_BATCH).await?;
         let Some(last) = events.last() else { break };
         after = last.id;
-        let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(app, event));
-        seal(app, &mut transaction, &genuine).await?;
+        let mut by_tenant: BTreeMap<_, Vec<&StoredEvent>> = BTreeMap::new();
+        for event in &events {
+            by_tenant.entry(TenantId(event.tenant_id)).or_default().push(event);
+        }
+        for (tenant, events) in by_tenant {
+            let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
+            let (genuine, refused): (Vec<_>, Vec<_>) =
+                events.into_iter().partition(|event| is_genuine(&keys, event));
+            seal(app, &mut transaction, tenant, &keys, &genuine).await?;
+            done.sealed += genuine.len();
+            done.refused += refused.len();
+        }
         transaction.commit().await?;
-        done.sealed += genuine.len();
-        done.refused += refused.len();
     }
     app.audit_sealing.succeed(done.refused);
     Ok(done)
 }
 
 /// Returns `true` if a server wrote the event as it is.
-pub(super) fn is_genuine(app: &App, event: &StoredEvent) -> bool {
+pub(super) fn is_genuine(keys: &AuditKeys, event: &StoredEvent) -> bool {
     let (Some(mac), Some(envelope)) = (&event.mac, event.envelope()) else { return false };
-    let expected = event.expected_mac(&app.secrets.audit_event_key(&envelope));
-    subtle::ConstantTimeEq::ct_eq(&expected[..], &mac[..]).into()
+    keys.any_code(event.at, &envelope.message(), |key| is_same(&event.expected_mac(key), mac))
 }
 
-async fn seal(app: &App, db: &mut PgConnection, events: &[&StoredEvent]) -> store::Result<()> {
-    let mut by_tenant: BTreeMap<_, Vec<&StoredEvent>> = BTreeMap::new();
-    for event in events {
-        by_tenant.entry(TenantId(event.tenant_id)).or_default().push(event);
+/// Seals events of one tenant. None are sealed if there is no key, for then none is genuine.
+async fn seal(
+    app: &App,
+    db: &mut PgConnection,
+    tenant_id: TenantId,
+    keys: &AuditKeys,
+    events: &[&StoredEvent],
+) -> store::Result<()> {
+    let Some(last_at) = events.iter().map(|event| event.at).max() else { return Ok(()) };
+    let (before, mac_before) = match audit_seals::newest(&mut *db, tenant_id).await? {
+        Some((number, mac)) => (number, Mac::try_from(&mac[..]).unwrap_or(NOTHING_BEFORE)),
+        None => (0, NOTHING_BEFORE),
+    };
+    let seal = AuditSeal {
+        tenant_id,
+        number: before + 1,
+        sealed_at: app.clock.now(),
+        last_at,
+        events: events.iter().map(|event| (event.id, event.hash())).collect(),
+    };
+    match keys.code(&seal.message(&mac_before)) {
+        Some(mac) => audit_seals::insert(db, &seal, &mac).await,
+        None => Ok(()),
     }
-    let now = app.clock.now();
-    for (tenant_id, events) in by_tenant {
-        let (before, mac_before) = match audit_seals::newest(&mut *db, tenant_id).await? {
-            Some((number, mac)) => (number, Mac::try_from(&mac[..]).unwrap_or(NOTHING_BEFORE)),
-            None => (0, NOTHING_BEFORE),
-        };
-        let seal = AuditSeal {
-            tenant_id,
-            number: before + 1,
-            sealed_at: now,
-            last_at: events.iter().map(|event| event.at).max().unwrap_or(now),
-            events: events.iter().map(|event| (event.id, event.hash())).collect(),
-        };
-        let mac = app.secrets.audit_mac(&seal.message(&mac_before));
-        audit_seals::insert(&mut *db, &seal, &mac).await?;
-    }
-    Ok(())
 }

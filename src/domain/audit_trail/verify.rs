@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::seal::is_genuine;
 use super::watch::PATIENCE;
 use crate::app::App;
+use crate::domain::mac_keys::audit_keys::AuditKeys;
 use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
 use crate::model::ids::TenantId;
 use crate::store::audit_seals::StoredSeal;
@@ -32,7 +33,7 @@ pub enum Fault {
     Inserted(Uuid),
     /// A seal is missing.
     SealMissing(i64),
-    /// A seal is not what it was, or was not made with this master key.
+    /// A seal is not what it was, or was not made with a key of the tenant.
     SealChanged(i64),
     /// The chain does not hold the seal that somebody remembers.
     HeadMissing(i64),
@@ -46,7 +47,7 @@ impl fmt::Display for Fault {
             Self::Inserted(id) => write!(f, "event {id} was inserted, or changed before it was sealed"),
             Self::SealMissing(number) => write!(f, "seal {number} is missing"),
             Self::SealChanged(number) => {
-                write!(f, "seal {number} was changed, or made with another master key")
+                write!(f, "seal {number} was changed, or made with another key")
             }
             Self::HeadMissing(number) => write!(f, "seal {number} is not the one that was written down"),
         }
@@ -107,6 +108,7 @@ async fn verify_tenant(
 ) -> store::Result<Verdict> {
     let mut verdict =
         Verdict { tenant, seals: 0, events: 0, unsealed: 0, overdue: 0, head: None, faults: Vec::new() };
+    let keys = AuditKeys::read(app, &mut *db, tenant).await?;
     let mut remembered = remembered;
     loop {
         let after = verdict.head.as_ref().map_or(0, |head| head.number);
@@ -115,7 +117,7 @@ async fn verify_tenant(
             break;
         }
         for stored in page {
-            check_chain(app, &mut verdict, &stored);
+            check_chain(&keys, &mut verdict, &stored);
             if stored.cleared_mac.is_none() {
                 check_events(&mut *db, &mut verdict, &stored).await?;
             }
@@ -131,13 +133,18 @@ async fn verify_tenant(
     let limit = i64::try_from(MAX_FAULTS).unwrap_or(i64::MAX);
     let strangers = audit_seals::strangers(&mut *db, tenant, limit).await?;
     verdict.faults.extend(strangers.into_iter().map(Fault::Inserted));
-    check_waiting(app, &mut *db, &mut verdict).await?;
+    check_waiting(app, &mut *db, &keys, &mut verdict).await?;
     verdict.faults.truncate(MAX_FAULTS);
     Ok(verdict)
 }
 
 /// Whether the events that wait to be sealed are there, and a server wrote them as they are.
-async fn check_waiting(app: &App, db: &mut PgConnection, verdict: &mut Verdict) -> store::Result<()> {
+async fn check_waiting(
+    app: &App,
+    db: &mut PgConnection,
+    keys: &AuditKeys,
+    verdict: &mut Verdict,
+) -> store::Result<()> {
     let waiting = audit_seals::waiting(&mut *db, verdict.tenant).await?;
     verdict.unsealed = waiting.len();
     for ids in waiting.chunks(MAX_EVENTS) {
@@ -146,7 +153,7 @@ async fn check_waiting(app: &App, db: &mut PgConnection, verdict: &mut Verdict) 
         for id in ids {
             match found.get(id) {
                 None => verdict.faults.push(Fault::Removed(*id)),
-                Some(event) if !is_genuine(app, event) => verdict.faults.push(Fault::Inserted(*id)),
+                Some(event) if !is_genuine(keys, event) => verdict.faults.push(Fault::Inserted(*id)),
                 Some(event) => verdict.overdue += usize::from(app.clock.now() - event.at >= PATIENCE),
             }
         }
@@ -164,14 +171,13 @@ pub async fn is_sealing_blocked(app: &App) -> store::Result<bool> {
 }
 
 /// Whether the seal follows the one before it, and nobody else made it.
-fn check_chain(app: &App, verdict: &mut Verdict, stored: &StoredSeal) {
+fn check_chain(keys: &AuditKeys, verdict: &mut Verdict, stored: &StoredSeal) {
     let number = stored.seal.number;
-    let genuine = |message: &[u8], mac: &[u8]| app.secrets.is_audit_mac(message, mac);
     let mac = Mac::try_from(&stored.mac[..]).unwrap_or(NOTHING_BEFORE);
     if let Some(cleared) = &stored.cleared_mac {
         // What was before it is gone, so its own code cannot be made anew; the second one vouches for it.
         let is_first = verdict.head.is_none();
-        if !is_first || !genuine(&clearing_message(&mac), cleared) {
+        if !is_first || !keys.verify_current(&clearing_message(&mac), cleared) {
             verdict.faults.push(Fault::SealChanged(number));
         }
         return;
@@ -181,7 +187,7 @@ fn check_chain(app: &App, verdict: &mut Verdict, stored: &StoredSeal) {
         None => (1, NOTHING_BEFORE),
     };
     if number == expected {
-        if !genuine(&stored.seal.message(&before), &stored.mac) {
+        if !keys.verify(stored.seal.sealed_at, &stored.seal.message(&before), &stored.mac) {
             verdict.faults.push(Fault::SealChanged(number));
         }
     } else {

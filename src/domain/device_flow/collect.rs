@@ -56,7 +56,7 @@ pub(super) async fn collect(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: latest_end,
         refresh_token: Some(refresh_token),
-        audit: redeem::stamp(app, tenant, origin, now),
+        audit: redeem::stamp(app, tenant, origin, now).await?,
         origin: origin.clone(),
         at: now,
     };

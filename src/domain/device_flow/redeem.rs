@@ -23,7 +23,7 @@ use crate::model::tenant::Tenant;
 use crate::model::token_family::{RevocationReason, Trust};
 use crate::store::device_authorizations::polls::FoundSession;
 use crate::store::device_authorizations::redemptions::{self, Ground, Judgement, Redemption};
-use crate::store::{device_trust, token_families};
+use crate::store::{self, device_trust, token_families};
 
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +170,7 @@ async fn prepare(
         family_id: TokenFamilyId(app.random.uuid_v7(now)),
         expires_at: ends_at,
         refresh_token,
-        audit: stamp(app, tenant, origin, now),
+        audit: stamp(app, tenant, origin, now).await?,
         origin: origin.clone(),
         at: now,
     };
@@ -178,8 +178,14 @@ async fn prepare(
 }
 
 /// Returns a new ID for the event of a redemption, with the key for its code.
-pub(super) fn stamp(app: &App, tenant: &Tenant, origin: &RequestOrigin, at: DateTime<Utc>) -> EventStamp {
-    audit::stamp(app, tenant.id, Action::DeviceAuthorizationRedeemed, Outcome::Success, Some(origin), at)
+pub(super) async fn stamp(
+    app: &App,
+    tenant: &Tenant,
+    origin: &RequestOrigin,
+    at: DateTime<Utc>,
+) -> store::Result<EventStamp> {
+    let action = Action::DeviceAuthorizationRedeemed;
+    audit::stamp(app, tenant.id, action, Outcome::Success, Some(origin), at).await
 }
 
 /// A code came back long after its tokens were collected: whoever holds it now, or held it then, is not the

@@ -1,4 +1,4 @@
-//! `latchkey admin list-keys`, `rotate-key` and `remove-key`, beside a running server.
+//! `latchkey admin list-keys`, `rotate-key`, `remove-key` and `rotate-token-key`, beside a running server.
 
 use std::collections::BTreeSet;
 
@@ -75,4 +75,16 @@ async fn keys_are_listed_rotated_and_removed_while_a_server_runs() {
     for part in ["signs from", "is replaced by its announced successor from", "removed since"] {
         assert!(words.contains(part), "{words}");
     }
+}
+
+#[test]
+fn a_token_key_is_rotated_only_after_confirmation() {
+    let data = DataDir::new();
+    let said = refusal(data.latchkey(&["admin", "rotate-token-key"]));
+    assert!(said.contains("the access of all devices of the tenant") && said.contains("--yes"), "{said}");
+    let done =
+        String::from_utf8(run(data.latchkey(&["admin", "rotate-token-key", "--yes"])).stdout).expect("text");
+    assert!(done.contains("every device of the tenant must sign in again"), "{done}");
+    let said = refusal(data.latchkey(&["admin", "rotate-token-key", "--yes", "--tenant", "nobody"]));
+    assert!(said.contains("there is no such tenant"), "{said}");
 }

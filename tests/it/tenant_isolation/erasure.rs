@@ -9,8 +9,8 @@ use reqwest::Method;
 use super::requests::{Foreign, cases};
 use super::{operations, two_estates};
 
-/// What outlives its tenant: the audit trail.
-const KEPT: [&str; 1] = ["audit_events"];
+/// What outlives its tenant: the audit trail and the key that verifies it.
+const KEPT: [&str; 2] = ["audit_events", "mac_keys"];
 
 #[tokio::test]
 async fn a_tenant_with_one_of_everything_can_be_erased() {
