@@ -7,6 +7,7 @@
 -- Conventions:
 -- * *_hash is a SHA-256 hash, *_mac an HMAC-SHA-256 and *_sealed a ciphertext. Their keys are not in the database.
 -- * The primary key of a thing with an identifier is a UUIDv7: identifiers ascend in the order of creation.
+-- * A key contains what is looked up first and then tenant_id, so that a table can be partitioned by tenant.
 -- * version is the entity tag of a row (RFC 9110 §8.8.3). Every statement that changes what people see raises it. Pure
 --   bookkeeping, such as the time a device was last seen, does not.
 -- * place is the location of an IP address at the time of the request, see src/model/place.rs; null: unknown.
@@ -52,7 +53,7 @@ CREATE TABLE first_administrator_links (
 -- Users --------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE users (
-    id                  uuid PRIMARY KEY,
+    id                  uuid NOT NULL,
     tenant_id           uuid NOT NULL REFERENCES tenants,
     username            text NOT NULL,
     -- An Argon2id PHC string. An administrator can neither set nor see it.
@@ -75,8 +76,7 @@ CREATE TABLE users (
     version             integer NOT NULL DEFAULT 1,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
-    -- The target of all references to users.
-    CONSTRAINT users_tenant_key UNIQUE (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
 -- Sign-in finds a user by username in any case; the list of users is ordered by it.
 CREATE UNIQUE INDEX users_username_key ON users (tenant_id, lower(username));
@@ -87,9 +87,10 @@ CREATE TABLE password_links (
     tenant_id   uuid NOT NULL,
     user_id     uuid NOT NULL,
     -- Of the secret in the link.
-    token_hash  bytea NOT NULL CONSTRAINT password_links_token_key UNIQUE,
+    token_hash  bytea NOT NULL,
     expires_at  timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, user_id),
+    CONSTRAINT password_links_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 
@@ -121,11 +122,12 @@ CREATE TABLE recovery_codes (
 -- Pending sign-ins: the password was accepted and the one-time code is missing. Such a browser has no access yet.
 CREATE TABLE half_sign_ins (
     -- Of the cookie.
-    token_hash  bytea PRIMARY KEY,
+    token_hash  bytea NOT NULL,
     tenant_id   uuid NOT NULL,
     user_id     uuid NOT NULL,
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- Housekeeping.
@@ -135,11 +137,11 @@ CREATE INDEX half_sign_ins_user ON half_sign_ins (tenant_id, user_id);
 
 -- Signed-in browsers.
 CREATE TABLE browser_sessions (
-    id              uuid PRIMARY KEY,
+    id              uuid NOT NULL,
     tenant_id       uuid NOT NULL REFERENCES tenants,
     user_id         uuid NOT NULL,
     -- Of the cookie.
-    token_hash      bytea NOT NULL CONSTRAINT browser_sessions_token_key UNIQUE,
+    token_hash      bytea NOT NULL,
     -- When and how the user authenticated (OpenID Connect auth_time; RFC 8176 amr).
     auth_time       timestamptz NOT NULL,
     amr             text[] NOT NULL,
@@ -153,7 +155,8 @@ CREATE TABLE browser_sessions (
     expires_at      timestamptz NOT NULL,
     -- When the user signed out or the session was revoked; null: neither.
     ended_at        timestamptz,
-    CONSTRAINT browser_sessions_tenant_key UNIQUE (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
+    CONSTRAINT browser_sessions_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- Housekeeping.
@@ -201,7 +204,7 @@ CREATE TABLE scopes (
 -- APIs that tokens are issued for (RFC 8707).
 CREATE TABLE resources (
     -- A URI does not fit into a path of the REST API, so a resource has an identifier too.
-    id          uuid NOT NULL CONSTRAINT resources_id_key UNIQUE,
+    id          uuid NOT NULL,
     tenant_id   uuid NOT NULL REFERENCES tenants,
     -- The `resource` parameter and the `aud` claim, exactly.
     uri         text NOT NULL,
@@ -209,7 +212,8 @@ CREATE TABLE resources (
     name        text NOT NULL,
     version     integer NOT NULL DEFAULT 1,
     created_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, uri)
+    PRIMARY KEY (tenant_id, uri),
+    CONSTRAINT resources_id_key UNIQUE (id, tenant_id)
 );
 
 -- OAuth clients (RFC 6749 §2, RFC 7591).
@@ -282,15 +286,17 @@ CREATE INDEX clients_owner ON clients (tenant_id, owner_user_id) WHERE owner_use
 
 -- Initial access tokens: a program that has one can register clients (RFC 7591 §3).
 CREATE TABLE registration_tokens (
-    id          uuid PRIMARY KEY,
+    id          uuid NOT NULL,
     tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
-    token_hash  bytea NOT NULL CONSTRAINT registration_tokens_token_key UNIQUE,
+    token_hash  bytea NOT NULL,
     -- Who received it, in the words of an administrator.
     name        text NOT NULL,
     -- The number of clients that can still be registered with it.
     uses_left   integer NOT NULL CONSTRAINT registration_tokens_uses CHECK (uses_left >= 0),
     created_at  timestamptz NOT NULL,
-    expires_at  timestamptz NOT NULL
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (id, tenant_id),
+    CONSTRAINT registration_tokens_token_key UNIQUE (token_hash, tenant_id)
 );
 -- The list of a tenant's tokens.
 CREATE INDEX registration_tokens_by_tenant ON registration_tokens (tenant_id, created_at);
@@ -315,7 +321,7 @@ CREATE INDEX used_jtis_expiry ON used_jtis (expires_at);
 -- One attempt to connect a device: a device code and its user code (RFC 8628 §3.2).
 -- src/model/device_authorization.rs has a drawing of the states.
 CREATE TABLE device_authorizations (
-    id                      uuid PRIMARY KEY,
+    id                      uuid NOT NULL,
     tenant_id               uuid NOT NULL,
     client_id               text NOT NULL,
 
@@ -376,8 +382,10 @@ CREATE TABLE device_authorizations (
     last_polled_at          timestamptz,
     interval_seconds        integer NOT NULL,
 
-    -- Code entry finds a code by its MAC.
-    CONSTRAINT device_authorizations_user_code_key UNIQUE (tenant_id, user_code_mac),
+    PRIMARY KEY (id, tenant_id),
+    -- Polls and redemptions find a row by the device code, code entry by the user code.
+    CONSTRAINT device_authorizations_device_code_key UNIQUE (device_code_hash, tenant_id),
+    CONSTRAINT device_authorizations_user_code_key UNIQUE (user_code_mac, tenant_id),
     -- No reference to tenant and client: the check would cost a fifth of every start. A trigger deletes the rows of a
     -- deleted client.
     FOREIGN KEY (tenant_id, decided_by_user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
@@ -438,11 +446,11 @@ CREATE INDEX spent_user_codes_free ON spent_user_codes (free_at);
 -- approves, so none is lost and none is sent for an approval that was rolled back.
 CREATE TABLE approval_notices (
     -- At most one notice for each approval.
-    device_authorization_id uuid PRIMARY KEY,
+    device_authorization_id uuid NOT NULL,
     tenant_id               uuid NOT NULL,
     user_id                 uuid NOT NULL,
     -- Of the secret in the link, and the secret itself until the notice is sent.
-    token_hash              bytea NOT NULL CONSTRAINT approval_notices_token_key UNIQUE,
+    token_hash              bytea NOT NULL,
     token_sealed            bytea,
     -- An email address.
     recipient               text NOT NULL,
@@ -464,6 +472,8 @@ CREATE TABLE approval_notices (
     sent_at                 timestamptz,
     -- When the user said that it was not them.
     disowned_at             timestamptz,
+    PRIMARY KEY (device_authorization_id, tenant_id),
+    CONSTRAINT approval_notices_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- The next notice to send.
@@ -586,7 +596,8 @@ CREATE TABLE devices (
     -- When something unusual was last seen of its refresh token.
     unusual_at              timestamptz,
 
-    PRIMARY KEY (id, tenant_id),
+    -- In this order, it also lists the devices of a tenant, newest first.
+    PRIMARY KEY (tenant_id, id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
 ) WITH (fillfactor = 80);
@@ -667,7 +678,7 @@ CREATE UNIQUE INDEX mac_keys_current ON mac_keys (tenant_id, purpose) WHERE reti
 
 -- Security events. Rows are only added, until they are deleted with their seal because of their age.
 CREATE TABLE audit_events (
-    id          uuid PRIMARY KEY,
+    id          uuid NOT NULL,
     -- No reference: events outlive their tenant.
     tenant_id   uuid NOT NULL,
     at          timestamptz NOT NULL,
@@ -682,7 +693,8 @@ CREATE TABLE audit_events (
     request_id  uuid,
     details     jsonb NOT NULL DEFAULT '{}',
     -- A message authentication code, see audit_event_mac(). Null: not written by a Latchkey server.
-    mac         bytea
+    mac         bytea,
+    PRIMARY KEY (id, tenant_id)
 );
 -- The list, newest first: all, by actor, and by target.
 CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at DESC, id DESC);
@@ -706,8 +718,9 @@ $$;
 
 -- Events without a seal. A background task seals them, so that writers of events never wait for each other.
 CREATE TABLE audit_unsealed (
-    event_id    uuid PRIMARY KEY,
-    tenant_id   uuid NOT NULL
+    event_id    uuid NOT NULL,
+    tenant_id   uuid NOT NULL,
+    PRIMARY KEY (event_id, tenant_id)
 );
 
 -- Seals: batches of a tenant's events in the order of their commits, as a chain of message authentication codes.
@@ -759,7 +772,7 @@ CREATE TRIGGER audit_seals_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_sea
 
 -- URLs that receive audit events.
 CREATE TABLE webhooks (
-    id              uuid PRIMARY KEY,
+    id              uuid NOT NULL,
     tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     url             text NOT NULL,
     -- The key that signs the messages.
@@ -772,13 +785,13 @@ CREATE TABLE webhooks (
     -- Nothing is sent until then. Only the messages of the failing webhook wait.
     held_until      timestamptz,
     created_at      timestamptz NOT NULL,
-    CONSTRAINT webhooks_tenant_key UNIQUE (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
 
 -- The delivery of one event to one webhook, queued in the transaction that writes the event.
 CREATE TABLE webhook_deliveries (
     -- The ID of the message, the same at every attempt.
-    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    id              uuid NOT NULL DEFAULT gen_random_uuid(),
     tenant_id       uuid NOT NULL,
     webhook_id      uuid NOT NULL,
     event_id        uuid NOT NULL,
@@ -789,6 +802,7 @@ CREATE TABLE webhook_deliveries (
     delivered_at    timestamptz,
     -- Why the last attempt failed; null: it did not.
     last_error      text,
+    PRIMARY KEY (id, tenant_id),
     FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks (tenant_id, id) ON DELETE CASCADE
 );
 -- The next deliveries of each webhook.

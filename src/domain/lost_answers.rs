@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::app::App;
 use crate::store;
+use crate::store::batches::by_tenant;
 use crate::store::refresh_tokens::unanswered::{self, Unanswered};
 
 /// The most generations that wait to be marked.
@@ -80,9 +81,7 @@ impl Drop for Delivery {
 /// Marks what waits. Returns the number of generations that were looked at; all wait on if the database does not answer.
 pub async fn mark(app: &App) -> store::Result<usize> {
     let waiting: Vec<Unanswered> = app.lost_answers.waiting().iter().copied().collect();
-    let tenants: HashSet<_> = waiting.iter().map(|lost| lost.tenant).collect();
-    for tenant in tenants {
-        let of_tenant: Vec<_> = waiting.iter().filter(|lost| lost.tenant == tenant).copied().collect();
+    for (tenant, of_tenant) in by_tenant(waiting.iter().copied(), |lost| lost.tenant) {
         unanswered::mark(&app.db, tenant, &of_tenant).await?;
         let mut left = app.lost_answers.waiting();
         for marked in &of_tenant {

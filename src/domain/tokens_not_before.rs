@@ -66,7 +66,7 @@ pub async fn raise(
         Subject::User(username) => {
             let found = users::credentials(&mut *transaction, tenant, username).await?;
             let user = found.ok_or(RaiseError::NoSuchSubject)?.user.id;
-            let raised = users::raise_tokens_not_before(&mut *transaction, user, instant).await?;
+            let raised = users::raise_tokens_not_before(&mut *transaction, tenant, user, instant).await?;
             sign_in::has_changed(&mut transaction, tenant, user, Change::Factors).await?;
             (raised, "user", user.to_string())
         }

@@ -81,7 +81,13 @@ pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac) -> Resul
     )
     .execute(&mut *db)
     .await?;
-    sqlx::query!("DELETE FROM audit_unsealed WHERE event_id = ANY($1)", &ids).execute(db).await?;
+    sqlx::query!(
+        "DELETE FROM audit_unsealed WHERE tenant_id = $1 AND event_id = ANY($2)",
+        seal.tenant_id.0,
+        &ids
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -157,7 +163,13 @@ pub async fn outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<
 pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -> Result<u64> {
     allow_clearing(&mut *db).await?;
     let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
-    let gone = sqlx::query!("DELETE FROM audit_events WHERE id = ANY($1)", &ids).execute(&mut *db).await?;
+    let gone = sqlx::query!(
+        "DELETE FROM audit_events WHERE tenant_id = $1 AND id = ANY($2)",
+        seal.tenant_id.0,
+        &ids
+    )
+    .execute(&mut *db)
+    .await?;
     sqlx::query!(
         "DELETE FROM audit_seals WHERE tenant_id = $1 AND number < $2",
         seal.tenant_id.0,
@@ -218,7 +230,7 @@ pub async fn strangers(db: impl PgExecutor<'_>, tenant: TenantId, limit: i64) ->
     Ok(sqlx::query_scalar!(
         "SELECT e.id FROM audit_events e
          WHERE e.tenant_id = $1
-           AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.event_id = e.id)
+           AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.tenant_id = $1 AND u.event_id = e.id)
            AND NOT EXISTS (SELECT FROM (SELECT unnest(event_ids) AS id FROM audit_seals WHERE tenant_id = $1) sealed
                            WHERE sealed.id = e.id)
          ORDER BY e.id LIMIT $2",

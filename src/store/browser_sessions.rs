@@ -56,9 +56,9 @@ pub async fn find_live(
         r#"SELECT s.id AS session_id, s.auth_time, s.amr, s.place AS "place: Json<Place>", s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before,
-                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id
+                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = $1 AND f.user_id = u.id
                         AND f.confirmed_at IS NOT NULL) AS "has_second_factor!",
-                EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = s.tenant_id
+                EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = $1
                         AND d.state = 'pending') AS "has_code_open!"
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
@@ -96,9 +96,14 @@ pub async fn find_live(
 }
 
 /// Moves the idle limit.
-pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
+pub async fn touch(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $2) WHERE id = $1",
+        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $3) WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         now
     )
@@ -110,12 +115,13 @@ pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<
 /// Gives the session another secret, and says anew how its person proved who they are.
 pub async fn renew(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: BrowserSessionId,
     token: SecretHash,
     authentication: &Authentication,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE browser_sessions SET token_hash = $2, auth_time = $3, amr = $4 WHERE id = $1",
+        "UPDATE browser_sessions SET token_hash = $3, auth_time = $4, amr = $5 WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         &token.0[..],
         authentication.auth_time,
@@ -127,10 +133,20 @@ pub async fn renew(
 }
 
 /// Ends the session, for good.
-pub async fn end(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
-    sqlx::query!("UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id.0, now)
-        .execute(db)
-        .await?;
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE browser_sessions SET ended_at = $3 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL",
+        tenant.0,
+        id.0,
+        now
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -193,7 +209,7 @@ pub async fn of_user(
     let rows = sqlx::query!(
         r#"SELECT s.id, s.ip_address, s.place AS "place: Json<Place>", s.user_agent, s.created_at, s.last_seen_at
          FROM browser_sessions s
-         JOIN users u ON u.id = s.user_id
+         JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          JOIN tenants t ON t.id = s.tenant_id
          WHERE s.user_id = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4
            AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)

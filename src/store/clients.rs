@@ -130,7 +130,7 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
                               created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                  $22, $24, $25, $26, $23, $23)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (tenant_id, client_id) DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
         client.name,

@@ -56,9 +56,14 @@ pub async fn find_live(
 }
 
 /// Ends one; whether it was there, whoever asks at the same moment.
-pub async fn end(db: impl PgExecutor<'_>, token: SecretHash) -> Result<bool> {
-    let ended =
-        sqlx::query!("DELETE FROM half_sign_ins WHERE token_hash = $1", &token.0[..]).execute(db).await?;
+pub async fn end(db: impl PgExecutor<'_>, tenant: TenantId, token: SecretHash) -> Result<bool> {
+    let ended = sqlx::query!(
+        "DELETE FROM half_sign_ins WHERE tenant_id = $1 AND token_hash = $2",
+        tenant.0,
+        &token.0[..]
+    )
+    .execute(db)
+    .await?;
     Ok(ended.rows_affected() == 1)
 }
 

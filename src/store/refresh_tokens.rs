@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::batches::{BatchQueue, by_tenant};
+use super::batches::{BatchQueue, OfTenant};
 use super::users::UserRow;
 use super::{Result, host, thumbprint};
 use crate::model::bearer_secret::SecretHash;
@@ -30,22 +30,26 @@ pub struct TokenName {
     pub hash: SecretHash,
 }
 
+impl OfTenant for TokenName {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
 /// Refresh tokens that wait to be looked up: each with its family, and whose it is.
 pub type TokenQueue = BatchQueue<TokenName, Option<HeldToken>>;
 
 /// A queue of refresh tokens to look up.
 #[must_use]
 pub fn queue() -> TokenQueue {
-    BatchQueue::new(|db: &PgPool, names| {
-        Box::pin(by_tenant(names, |name| name.tenant, move |tenant, names| find(db, tenant, names)))
-    })
+    BatchQueue::new(|db: &PgPool, tenant, names| Box::pin(find(db, tenant, names)))
 }
 
 /// Looks up refresh tokens of a tenant; each with its family, and whose it is.
 pub async fn find(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    names: Vec<TokenName>,
+    names: &[TokenName],
 ) -> Result<Vec<Option<HeldToken>>> {
     let devices: Vec<Uuid> = names.iter().map(|name| name.device.0).collect();
     let hashes: Vec<Vec<u8>> = names.iter().map(|name| name.hash.0.to_vec()).collect();

@@ -36,7 +36,7 @@ pub async fn insert(
 ) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO resources (tenant_id, id, uri, name, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (tenant_id, uri) DO NOTHING",
         tenant.0,
         id.0,
         resource.uri,

@@ -14,7 +14,8 @@ pub async fn insert(
     expires_at: DateTime<Utc>,
 ) -> Result<bool> {
     let added = sqlx::query!(
-        "INSERT INTO revoked_access_tokens (tenant_id, jti, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO revoked_access_tokens (tenant_id, jti, expires_at) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant_id, jti) DO NOTHING",
         tenant.0,
         jti,
         expires_at

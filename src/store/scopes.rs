@@ -43,7 +43,7 @@ pub async fn insert(
     let added = sqlx::query!(
         "INSERT INTO scopes (tenant_id, name, description, translations, required_role, requires_dpop,
                              max_lifetime_seconds, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, name) DO NOTHING",
         tenant.0,
         scope.name,
         scope.description,

@@ -52,11 +52,19 @@ pub async fn signing(
     }))
 }
 
-/// Which of these keys sign; of any tenant, for no two keys have the same thumbprint.
-pub async fn signing_among(db: impl PgExecutor<'_>, kids: &[String]) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar!("SELECT kid FROM signing_keys WHERE kid = ANY($1) AND state = 'signing'", kids)
-        .fetch_all(db)
-        .await?)
+/// Returns those of these keys of a tenant that sign.
+pub async fn signing_among(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    kids: &[String],
+) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT kid FROM signing_keys WHERE tenant_id = $1 AND kid = ANY($2) AND state = 'signing'",
+        tenant.0,
+        kids
+    )
+    .fetch_all(db)
+    .await?)
 }
 
 /// The public keys that verify tokens of the tenant, oldest first.
@@ -150,7 +158,8 @@ pub async fn insert_signing(
 ) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO signing_keys (tenant_id, kid, alg, public_jwk, private_sealed, state, created_at, signing_since)
-         VALUES ($1, $2, $3, $4, $5, 'signing', $6, $6) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, 'signing', $6, $6)
+         ON CONFLICT (tenant_id, alg) WHERE state = 'signing' DO NOTHING",
         key.tenant_id.0,
         key.kid,
         key.algorithm.as_str(),

@@ -15,7 +15,8 @@ pub async fn spend(
     expires_at: DateTime<Utc>,
 ) -> Result<bool> {
     let spent = sqlx::query!(
-        "INSERT INTO used_jtis (tenant_id, jti_hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO used_jtis (tenant_id, jti_hash, expires_at) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant_id, jti_hash) DO NOTHING",
         tenant.0,
         &jti.0[..],
         expires_at
@@ -38,7 +39,7 @@ pub async fn spend_in_flow(
     let fits = sqlx::query_scalar!(
         r#"WITH spent AS (
                INSERT INTO used_jtis (tenant_id, jti_hash, expires_at, flow) VALUES ($1, $2, $3, $4)
-               ON CONFLICT DO NOTHING RETURNING true
+               ON CONFLICT (tenant_id, jti_hash) DO NOTHING RETURNING true
            )
            SELECT EXISTS (SELECT FROM spent)
                OR EXISTS (SELECT FROM used_jtis WHERE tenant_id = $1 AND jti_hash = $2 AND flow = $4) AS "fits!""#,

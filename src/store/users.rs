@@ -78,16 +78,18 @@ pub async fn insert(
 /// also what slipped in while it was being disabled.
 pub async fn set_standing(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     standing: Standing,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE users SET enabled = $2, locked_at = CASE WHEN $3 THEN $4::timestamptz END,
-                          tokens_not_before = CASE WHEN enabled OR NOT $2 THEN tokens_not_before
-                                              ELSE greatest(tokens_not_before, $4) END,
-                          failed_sign_ins = 0, updated_at = $4, version = version + 1
-         WHERE id = $1",
+        "UPDATE users SET enabled = $3, locked_at = CASE WHEN $4 THEN $5::timestamptz END,
+                          tokens_not_before = CASE WHEN enabled OR NOT $3 THEN tokens_not_before
+                                              ELSE greatest(tokens_not_before, $5) END,
+                          failed_sign_ins = 0, updated_at = $5, version = version + 1
+         WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
         user.0,
         standing != Standing::Disabled,
         standing == Standing::Locked,
@@ -125,9 +127,10 @@ pub async fn has_with_role(db: impl PgExecutor<'_>, tenant: TenantId, role: &Rol
 /// Writes what administrators may change of an account besides its standing.
 pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE users SET display_name = $2, email = $3, email_verified = $4, roles = $5, updated_at = $6,
+        "UPDATE users SET display_name = $3, email = $4, email_verified = $5, roles = $6, updated_at = $7,
                           version = version + 1
-         WHERE id = $1",
+         WHERE tenant_id = $1 AND id = $2",
+        user.tenant_id.0,
         user.id.0,
         user.display_name,
         user.email,
@@ -141,20 +144,21 @@ pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) ->
 }
 
 /// Removes a user with everything that is theirs.
-pub async fn delete(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
-    sqlx::query!("DELETE FROM users WHERE id = $1", user.0).execute(db).await?;
+pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM users WHERE tenant_id = $1 AND id = $2", tenant.0, user.0).execute(db).await?;
     Ok(())
 }
 
 /// Lets nothing count that was issued in the user's name before `instant`; the instant that is in force now.
 pub async fn raise_tokens_not_before(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     instant: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(
-        r#"UPDATE users SET tokens_not_before = greatest(tokens_not_before, $2) WHERE id = $1
-           RETURNING tokens_not_before AS "in_force!""#,
+        r#"UPDATE users SET tokens_not_before = greatest(tokens_not_before, $3) WHERE tenant_id = $1 AND id = $2
+           RETURNING tokens_not_before AS "in_force!""#, tenant.0,
         user.0,
         instant
     )

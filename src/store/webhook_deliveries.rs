@@ -107,9 +107,14 @@ pub async fn take_due(
 }
 
 /// Notes that a message arrived.
-pub async fn record_success(db: impl PgExecutor<'_>, delivery: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn record_success(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    delivery: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE webhook_deliveries SET delivered_at = $2, next_attempt_at = NULL, last_error = NULL WHERE id = $1",
+        "UPDATE webhook_deliveries SET delivered_at = $3, next_attempt_at = NULL, last_error = NULL WHERE tenant_id = $1 AND id = $2", tenant.0,
         delivery,
         now
     )
@@ -121,12 +126,13 @@ pub async fn record_success(db: impl PgExecutor<'_>, delivery: Uuid, now: DateTi
 /// Notes that an attempt failed, and when the next one comes; `None`: the message is given up.
 pub async fn record_failure(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     delivery: Uuid,
     reason: &str,
     next: Option<DateTime<Utc>>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE webhook_deliveries SET last_error = $2, next_attempt_at = $3 WHERE id = $1",
+        "UPDATE webhook_deliveries SET last_error = $3, next_attempt_at = $4 WHERE tenant_id = $1 AND id = $2", tenant.0,
         delivery,
         reason,
         next
@@ -137,10 +143,11 @@ pub async fn record_failure(
 }
 
 /// Gives up all messages that wait for a webhook.
-pub async fn give_up(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> {
+pub async fn give_up(db: impl PgExecutor<'_>, tenant: TenantId, webhook: WebhookId) -> Result<()> {
     sqlx::query!(
         "UPDATE webhook_deliveries SET next_attempt_at = NULL
-         WHERE webhook_id = $1 AND next_attempt_at IS NOT NULL",
+         WHERE tenant_id = $1 AND webhook_id = $2 AND next_attempt_at IS NOT NULL",
+        tenant.0,
         webhook.0
     )
     .execute(db)

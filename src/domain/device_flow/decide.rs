@@ -167,7 +167,7 @@ pub async fn decide(
         // To the device nothing has changed yet.
         Some(characters) => {
             let mac = app.secrets.confirmation_mac(id, characters);
-            confirmations::await_confirmation(&mut *transaction, id, mac).await?;
+            confirmations::await_confirmation(&mut *transaction, tenant.id, id, mac).await?;
         }
         None => announce(&mut *transaction, Announcement::Decided(code)).await?,
     }

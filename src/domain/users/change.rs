@@ -63,7 +63,7 @@ pub async fn change(
     let mut details = json!({"before": shown(&before.user), "after": shown(&after)});
     let mut ended = None;
     if change.standing.is_some() {
-        users::set_standing(&mut *transaction, after.id, after.standing, now).await?;
+        users::set_standing(&mut *transaction, tenant, after.id, after.standing, now).await?;
         if after.standing != Standing::Good {
             sign_in::has_changed(&mut transaction, tenant, after.id, sign_in::Change::Factors).await?;
         }

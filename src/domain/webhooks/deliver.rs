@@ -125,9 +125,9 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
     let now = app.clock.now();
     let outcome = match attempt {
         Attempt::Arrived => {
-            webhook_deliveries::record_success(&app.db, delivery.id, now).await?;
+            webhook_deliveries::record_success(&app.db, delivery.tenant_id, delivery.id, now).await?;
             if delivery.failures > 0 {
-                webhooks::release(&app.db, delivery.webhook_id).await?;
+                webhooks::release(&app.db, delivery.tenant_id, delivery.webhook_id).await?;
             }
             "arrived"
         }
@@ -137,9 +137,17 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         }
         Attempt::Failed(reason) => {
             let next = pause_after(delivery.attempt).map(|pause| now + pause);
-            webhook_deliveries::record_failure(&app.db, delivery.id, &reason, next).await?;
+            webhook_deliveries::record_failure(&app.db, delivery.tenant_id, delivery.id, &reason, next)
+                .await?;
             let failures = delivery.failures.saturating_add(1);
-            webhooks::hold(&app.db, delivery.webhook_id, failures, now + hold_after(failures)).await?;
+            webhooks::hold(
+                &app.db,
+                delivery.tenant_id,
+                delivery.webhook_id,
+                failures,
+                now + hold_after(failures),
+            )
+            .await?;
             tracing::warn!(webhook = %delivery.webhook_id, message = %delivery.id, attempt = delivery.attempt, reason,
                            given_up = next.is_none(), "webhook delivery failed");
             if next.is_some() { "failed" } else { "given_up" }
@@ -152,8 +160,8 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
 /// Tells a webhook nothing more, as its receiver asks for.
 async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
     let mut transaction = app.begin(delivery.tenant_id).await?;
-    webhook_deliveries::give_up(&mut *transaction, delivery.webhook_id).await?;
-    if webhooks::disable(&mut *transaction, delivery.webhook_id).await? {
+    webhook_deliveries::give_up(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await?;
+    if webhooks::disable(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await? {
         let details = json!({"reason": "the receiver answered 410 Gone"});
         let event = event(Action::WebhookDisabled, delivery.webhook_id, &By::SERVER, details);
         audit::record(app, &mut *transaction, delivery.tenant_id, &event).await?;

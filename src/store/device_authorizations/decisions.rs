@@ -31,11 +31,12 @@ pub async fn approve(
 ) -> Result<Option<DeviceAuthorizationId>> {
     let code = sqlx::query_scalar!(
         "UPDATE device_authorizations
-         SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
-             granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
-             chosen_lifetime_seconds = $10
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         SET state = 'approved', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5,
+             granted_scopes = $6, auth_time = $7, amr = $8, trusted = $9, chosen_name = $10,
+             chosen_lifetime_seconds = $11
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
          RETURNING id",
+        approver.user.tenant_id.0,
         id.0,
         now,
         approver.user.id.0,
@@ -61,9 +62,10 @@ pub async fn deny(
 ) -> Result<Option<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_authorizations
-         SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         SET state = 'denied', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
          RETURNING id",
+        approver.user.tenant_id.0,
         id.0,
         now,
         approver.user.id.0,
@@ -77,12 +79,13 @@ pub async fn deny(
 /// Ends a waiting session that nobody decided; its ID if it was still waiting.
 pub async fn kill(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<Option<DeviceAuthorizationId>> {
     let killed = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'
-         RETURNING id",
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'pending'
+         RETURNING id", tenant.0,
         id.0,
         now
     )
@@ -114,13 +117,15 @@ pub async fn end(
 /// Takes back one approval whose tokens no device has collected yet; its ID if there was one.
 pub async fn take_one_back(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<Option<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
-         WHERE id = $1 AND state IN ('confirming', 'approved')
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('confirming', 'approved')
          RETURNING id",
+        tenant.0,
         id.0,
         now
     )
@@ -132,13 +137,15 @@ pub async fn take_one_back(
 /// Takes back what a user approved and no device has collected yet; their IDs.
 pub async fn take_back(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<Vec<DeviceAuthorizationId>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
-         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE tenant_id = $1 AND decided_by_user_id = $2 AND state IN ('confirming', 'approved')
          RETURNING id",
+        tenant.0,
         user.0,
         now
     )

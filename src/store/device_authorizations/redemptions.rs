@@ -16,7 +16,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::{BatchQueue, by_tenant};
+use crate::store::batches::{BatchQueue, OfTenant};
 use crate::store::users::UserRow;
 
 /// What a redemption brings into being.
@@ -42,6 +42,12 @@ pub struct Redemption {
     pub origin: RequestOrigin,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl OfTenant for Redemption {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
 }
 
 /// Why a session may be redeemed.
@@ -104,13 +110,7 @@ pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 /// A queue of redemptions.
 #[must_use]
 pub fn queue() -> RedemptionQueue {
-    BatchQueue::new(|db: &PgPool, redemptions| {
-        Box::pin(by_tenant(
-            redemptions,
-            |redemption| redemption.tenant,
-            move |tenant, redemptions| redeem(db, tenant, redemptions),
-        ))
-    })
+    BatchQueue::new(|db: &PgPool, tenant, redemptions| Box::pin(redeem(db, tenant, redemptions)))
 }
 
 /// Redeems approved authorizations of a tenant and stores what comes of each, in one statement: the device and the audit
@@ -122,13 +122,13 @@ pub fn queue() -> RedemptionQueue {
 async fn redeem(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    redemptions: Vec<Redemption>,
+    redemptions: &[Redemption],
 ) -> Result<Vec<Option<Redeemed>>> {
     let ids = |pick: fn(&Redemption) -> Uuid| redemptions.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Redemption) -> DateTime<Utc>| redemptions.iter().map(pick).collect::<Vec<_>>();
     let codes: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.code.0.to_vec()).collect();
     let mut grounds = Grounds::default();
-    for redemption in &redemptions {
+    for redemption in redemptions {
         grounds.add(&redemption.ground);
     }
     let tokens: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.token.0.to_vec()).collect();

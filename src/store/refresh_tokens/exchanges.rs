@@ -16,7 +16,7 @@ use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::token_family::TrustLoss;
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::{BatchQueue, by_tenant};
+use crate::store::batches::{BatchQueue, OfTenant};
 use crate::store::users::UserRow;
 
 /// A generation is exchanged for the next.
@@ -38,6 +38,12 @@ pub struct Exchange {
     pub origin: RequestOrigin,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl OfTenant for Exchange {
+    fn tenant(&self) -> TenantId {
+        self.token.tenant
+    }
 }
 
 /// Why a token may be exchanged.
@@ -92,13 +98,7 @@ pub type ExchangeQueue = BatchQueue<Exchange, Option<Exchanged>>;
 /// A queue of exchanges.
 #[must_use]
 pub fn queue() -> ExchangeQueue {
-    BatchQueue::new(|db: &PgPool, exchanges| {
-        Box::pin(by_tenant(
-            exchanges,
-            |exchange| exchange.token.tenant,
-            move |tenant, exchanges| exchange(db, tenant, exchanges),
-        ))
-    })
+    BatchQueue::new(|db: &PgPool, tenant, exchanges| Box::pin(exchange(db, tenant, exchanges)))
 }
 
 /// Exchanges tokens of a tenant for their successors, with their audit events. A device that is revoked at this moment
@@ -107,7 +107,7 @@ pub fn queue() -> ExchangeQueue {
 async fn exchange(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    exchanges: Vec<Exchange>,
+    exchanges: &[Exchange],
 ) -> Result<Vec<Option<Exchanged>>> {
     let ids = |pick: fn(&Exchange) -> Uuid| exchanges.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Exchange) -> DateTime<Utc>| exchanges.iter().map(pick).collect::<Vec<_>>();
@@ -116,7 +116,7 @@ async fn exchange(
     let audit_keys: Vec<Vec<u8>> = exchanges.iter().map(|exchange| exchange.audit.key.to_vec()).collect();
     let addresses: Vec<IpNet> = exchanges.iter().map(|exchange| exchange.origin.ip_network()).collect();
     let mut grounds = Grounds::default();
-    for exchange in &exchanges {
+    for exchange in exchanges {
         grounds.add(&exchange.ground);
     }
     let rows = sqlx::query!(

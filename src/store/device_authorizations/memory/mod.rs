@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use crate::model::ids::DeviceAuthorizationId;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 pub use counted_poll::{CountedPoll, CountedPolls, PollAnswer};
 pub use pending_session::{Marks, Owner, PendingSession, UnwrittenPolls};
 use shard::Shard;
@@ -63,7 +63,7 @@ pub struct Due {
     /// How many there were, the forgotten ones included. None: it is nobody's turn.
     pub looked_at: usize,
     /// Those to be read anew.
-    pub to_read: Vec<DeviceAuthorizationId>,
+    pub to_read: Vec<(TenantId, DeviceAuthorizationId)>,
 }
 
 /// The memory.

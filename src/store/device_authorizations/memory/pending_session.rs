@@ -130,6 +130,8 @@ impl PendingSession {
 /// Polls of a session to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct UnwrittenPolls {
+    /// The tenant of the device authorization.
+    pub tenant: TenantId,
     /// The session.
     pub id: DeviceAuthorizationId,
     /// How many.
