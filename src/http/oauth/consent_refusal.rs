@@ -86,6 +86,10 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
             ErrorCode::InvalidScope,
             "A scope is not on offer, or one is missing that cannot be left out.",
         ),
+        ChoiceRefused::Nothing => OAuthError::new(
+            ErrorCode::InvalidScope,
+            "scopes must have at least one scope of granted_scopes; to grant none, send the decision deny.",
+        ),
         ChoiceRefused::BeyondToken => OAuthError::new(
             ErrorCode::InvalidScope,
             "The access token lacks a scope of this request that is given by name only; the user can approve it at /device.",
