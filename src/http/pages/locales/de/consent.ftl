@@ -19,6 +19,7 @@ consent-resources = Für:
 consent-lifetime = Der Zugriff des Geräts gilt { $access } lang, dann endet er.
 consent-lifetime-renewable = Der Zugriff des Geräts gilt { $access } lang. Das Gerät kann ihn bis zu { $whole } lang erneuern.
 consent-scopes-hint = Entfernen Sie die Häkchen bei allem, was es nicht haben soll.
+consent-scopes-error = Setzen Sie mindestens ein Häkchen, oder lehnen Sie ab.
 consent-stay = Wie lange darf es verbunden bleiben?
 consent-stay-once = Nur dieses eine Mal: { $access }
 consent-stay-longest = So lange wie möglich

@@ -20,6 +20,7 @@ consent-resources = For:
 consent-lifetime = The device's access ends after { $access }.
 consent-lifetime-renewable = The device's access lasts { $access }. It can renew it for up to { $whole }.
 consent-scopes-hint = Untick what it should not have.
+consent-scopes-error = Tick at least one permission, or decline.
 consent-stay = How long may it stay connected?
 consent-stay-once = Only this once: { $access }
 consent-stay-longest = As long as possible

@@ -20,6 +20,7 @@ consent-resources = 用于：
 consent-lifetime = 设备的访问权限有效期为 { $access }，之后终止。
 consent-lifetime-renewable = 设备的访问权限有效期为 { $access }。设备可以续期，最长 { $whole }。
 consent-scopes-hint = 请取消勾选不应授予它的权限。
+consent-scopes-error = 请至少勾选一项权限，否则请拒绝。
 consent-stay = 它可以保持连接多久？
 consent-stay-once = 仅此一次：{ $access }
 consent-stay-longest = 尽可能久
