@@ -210,7 +210,7 @@ fn nothing_is_deleted_without_a_yes() {
         &["delete-webhook", "01a203f6-2b3d-769b-b16c-0881286f221f"],
     ] {
         let said = refusal(data.latchkey(&[&["admin"], what].concat()));
-        assert!(said.contains(what[1]) && said.ends_with("add --yes to delete"), "{said}");
+        assert!(said.contains(what[1]) && said.ends_with("run again with --yes"), "{said}");
         // An answer that nobody typed is none.
         let output = run_with_line(data.latchkey(&[&["admin"], what].concat()), "yes");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
