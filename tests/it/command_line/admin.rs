@@ -76,6 +76,10 @@ fn everything_is_made_while_a_server_runs() {
     assert!(said.contains("without fragment"), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "openid"]));
     assert!(said.contains("add --grant device_code") && said.contains("--introspects"), "{said}");
+    for unknown in [r#"{"approval":{"rulez":{}}}"#, r#"{"approval":{"rulez":null}}"#] {
+        let said = refusal(data.latchkey(&["admin", "set-policy", unknown]));
+        assert!(said.contains("there is no member approval.rulez in a policy"), "{said}");
+    }
     let create_user = ["admin", "create-user", "bob", "--role", "admni", "--password-stdin"];
     let output = run_with_line(data.latchkey(&create_user), "correct horse battery staple");
     let said = String::from_utf8_lossy(&output.stderr);
