@@ -31,7 +31,8 @@ async fn with_grace() -> (TestServer, String) {
 #[tokio::test]
 async fn an_owned_client_never_gets_a_scope_that_is_given_by_name() {
     let (server, token) = with_grace().await;
-    let app = call(&server, &token, Method::POST, APPS, json!({"scopes": ["openid"]})).await;
+    let new = json!({"scopes": ["openid"], "grant_types": ["refresh_token"]});
+    let app = call(&server, &token, Method::POST, APPS, new).await;
     let path = format!("{APPS}/{}", app.string("client_id"));
     let by_admin = format!("{CLIENTS}/{}", app.string("client_id"));
     server.public_client("operators", &format!("openid {}", BY_NAME_ONLY.join(" "))).await;

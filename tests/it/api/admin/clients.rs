@@ -65,6 +65,8 @@ async fn fields_that_are_wrong_are_named() {
         ("grant_types[0]", json!({"client_id": "x", "grant_types": ["password"]})),
         ("scopes", json!({"client_id": "x", "scopes": ["unknown"]})),
         ("scope_policy", json!({"client_id": "x", "scope_policy": "inherit"})),
+        ("grant_types", json!({"client_id": "x"})),
+        ("grant_types", json!({"client_id": "x", "grant_types": []})),
         ("grant_types", json!({"client_id": "x", "grant_types": ["client_credentials"]})),
         ("token_endpoint_auth_method", json!({"client_id": "x", "token_endpoint_auth_method": "tls"})),
         ("jwks", json!({"client_id": "x", "token_endpoint_auth_method": "private_key_jwt"})),
