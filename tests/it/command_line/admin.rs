@@ -76,6 +76,8 @@ fn everything_is_made_while_a_server_runs() {
     assert!(said.contains("without fragment"), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "openid"]));
     assert!(said.contains("add --grant device_code") && said.contains("--introspects"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "create-scope", "music", "--role", "admni"]));
+    assert!(said.contains("role admni is unknown; did you mean admin?"), "{said}");
     for unknown in [r#"{"approval":{"rulez":{}}}"#, r#"{"approval":{"rulez":null}}"#] {
         let said = refusal(data.latchkey(&["admin", "set-policy", unknown]));
         assert!(said.contains("there is no member approval.rulez in a policy"), "{said}");

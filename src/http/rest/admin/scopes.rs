@@ -304,7 +304,9 @@ fn problem(error: ScopeError) -> Problem {
             said,
             "Take it from the clients that should not have it.",
         ),
-        ScopeError::NeedsItsRole => Problem::invalid_field("required_role", said),
+        ScopeError::NeedsItsRole | ScopeError::MisspelledRole { .. } => {
+            Problem::invalid_field("required_role", said)
+        }
         ScopeError::UnfitLifetime => Problem::invalid_field("max_lifetime_seconds", said),
         ScopeError::UnfitDescription => Problem::invalid_field("description", said),
     }
