@@ -45,9 +45,7 @@ pub(super) fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> Str
             ),
             _ => format!("PostgreSQL at {place} refuses the connection: {}", answer.message()),
         },
-        other => {
-            format!("what answers at {place} does not speak like PostgreSQL: {other}; check database.url")
-        }
+        other => format!("the server at {place} is not PostgreSQL: {other}; check database.url"),
     }
 }
 

@@ -79,15 +79,8 @@ pub async fn change(
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
     let checked = passwords::check(app, current, stored.clone()).await;
+    let (attempt, checked) = attempt.judged(app, checked).await?;
     let mut transaction = app.begin(user.tenant_id).await?;
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(busy) => {
-            attempt.refund(&mut transaction).await?;
-            transaction.commit().await?;
-            return Err(busy.into());
-        }
-    };
     if matches!(checked, Checked::Wrong) {
         let details = json!({"reason": "wrong password"});
         let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);

@@ -1,10 +1,23 @@
 //! What administrators and auditors do, and the one rule of who may: by role, by how surely and by how recently they
 //! signed in. Pages, REST with a cookie and REST with a token all ask here, so a deed has the same price everywhere.
+//!
+//! A recent sign-in is needed for a deed ([`Deed::Endanger`]) that
+//! - creates a lasting credential or a lasting listener: a client secret, a registration token, a webhook, a password
+//!   link, a user, the administrator of a new tenant;
+//! - changes an account or its ways to sign in;
+//! - widens what clients may get: a new client, a policy, the conditions of a scope, any change of a client that does not
+//!   only restrict it ([`of_client_change`]);
+//! - destroys in bulk or for good: deletes a user, a client or a tenant, revokes devices by a filter, removes a signing
+//!   key or replaces one immediately.
+//!
+//! Everything else is a [`Deed::Change`]. Whatever concerns one device or one pending authorization is, and so is what
+//! only takes something away and can be restored, so that an emergency is handled quickly.
 
 use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::domain::sign_in::strength::{self, Demand, Proved, Shortfall};
+use crate::model::client::Client;
 use crate::model::user::{Role, User};
 
 /// What somebody does with what is the tenant's.
@@ -14,7 +27,7 @@ pub enum Deed {
     See,
     /// Changes it.
     Change,
-    /// Shuts somebody out, lets somebody in, or does what cannot be undone.
+    /// Changes it in a way that needs a recent sign-in, by the rule of this module.
     Endanger,
 }
 
@@ -36,6 +49,21 @@ impl Deed {
             Self::Endanger => usual,
         }
     }
+}
+
+/// Returns the deed that a change of a client is. A restriction (fewer scopes or grants, bound tokens only, disabled) is
+/// quick; anything else may widen what the client gets.
+#[must_use]
+pub fn of_client_change(before: &Client, after: &Client) -> Deed {
+    let kept = before.grant_types.iter().filter(|grant| after.grant_types.contains(grant));
+    let restricted = Client {
+        enabled: before.enabled && after.enabled,
+        scopes: before.scopes.intersection(&after.scopes),
+        grant_types: kept.copied().collect(),
+        dpop_bound_access_tokens: before.dpop_bound_access_tokens || after.dpop_bound_access_tokens,
+        ..before.clone()
+    };
+    if restricted == *after { Deed::Change } else { Deed::Endanger }
 }
 
 /// Why a deed is refused.
@@ -71,7 +99,9 @@ mod tests {
 
     use super::*;
     use crate::model::acr::Acr;
-    use crate::model::ids::UserId;
+    use crate::model::client::GrantType;
+    use crate::model::ids::{ClientId, UserId};
+    use crate::model::scope::ScopeSet;
     use crate::model::tenant::DEFAULT_TENANT;
     use crate::model::user::Standing;
 
@@ -100,6 +130,37 @@ mod tests {
             let user = with_role(role);
             assert_eq!(Deed::ALL.map(|deed| deed.is_allowed_to(&user)), allowed, "{:?}", user.roles);
         }
+    }
+
+    #[test]
+    fn only_a_restriction_of_a_client_is_quick() {
+        let client = Client {
+            scopes: ScopeSet::parse("openid email").unwrap(),
+            grant_types: vec![GrantType::DeviceCode, GrantType::RefreshToken],
+            ..Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap())
+        };
+        let deed = |change: fn(&mut Client)| {
+            let mut after = client.clone();
+            change(&mut after);
+            of_client_change(&client, &after)
+        };
+        let restrictions: [fn(&mut Client); 5] = [
+            |_| (),
+            |client| client.enabled = false,
+            |client| client.scopes = ScopeSet::parse("openid").unwrap(),
+            |client| client.grant_types = vec![GrantType::DeviceCode],
+            |client| client.dpop_bound_access_tokens = true,
+        ];
+        assert_eq!(restrictions.map(deed), [Deed::Change; 5]);
+        let others: [fn(&mut Client); 6] = [
+            |client| client.scopes = ScopeSet::parse("openid email admin").unwrap(),
+            |client| client.grant_types.push(GrantType::ClientCredentials),
+            |client| client.first_party = true,
+            |client| client.name = "The bank".to_owned(),
+            |client| client.introspects = vec!["https://api.example".to_owned()],
+            |client| client.tokens_not_before = chrono::DateTime::from_timestamp(0, 0),
+        ];
+        assert_eq!(others.map(deed), [Deed::Endanger; 6]);
     }
 
     #[test]

@@ -221,6 +221,16 @@ pub fn is_by_name_only(name: &str) -> bool {
     BY_NAME_ONLY.contains(&name)
 }
 
+/// Returns the scopes of `granted` that a caller may pass on. An access token with these scopes passes on a scope that is
+/// given by name only if it has it itself: it would otherwise connect a device that may do more than the token was
+/// approved for. A browser, which has no token, passes on all.
+#[must_use]
+pub fn passed_on(token_scopes: Option<&ScopeSet>, granted: &ScopeSet) -> ScopeSet {
+    let Some(token_scopes) = token_scopes else { return granted.clone() };
+    let passes = |name: &&str| !is_by_name_only(name) || token_scopes.contains(name);
+    granted.iter().filter(passes).map(ToOwned::to_owned).collect()
+}
+
 /// Returns `true` if the client may hold the scope at all: one that nobody who runs the server vouches for never holds
 /// a scope that is given by name only, whatever it is registered for.
 #[must_use]

@@ -63,5 +63,6 @@ pub async fn introspect(
 
 /// The rule: a client sees the tokens that were issued to it, and those that are meant for it.
 fn may_see(caller: &Client, token: &AccessToken) -> bool {
-    token.client_id == caller.client_id.as_str() || token.is_meant_for(&caller.introspects)
+    token.client_id == caller.client_id.as_str()
+        || caller.introspects.iter().any(|audience| token.is_meant_for(audience))
 }

@@ -61,9 +61,7 @@ impl OwnAudiences {
     /// Returns `true` if the token was issued for Latchkey's own APIs, alone or together with other services.
     #[must_use]
     pub fn include(&self, token: &AccessToken) -> bool {
-        let default = self.default_is_ours.then(|| self.default.clone());
-        let ours: Vec<String> = std::iter::once(self.own_api.clone()).chain(default).collect();
-        token.is_meant_for(&ours)
+        token.is_meant_for(&self.own_api) || self.default_is_ours && token.is_meant_for(&self.default)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash};
 use zeroize::Zeroizing;
 
-use super::hashing::Busy;
+use super::hashing::{Busy, MEMORY_KIB};
 use crate::app::App;
 use crate::random::Random;
 
@@ -76,20 +76,30 @@ pub enum Checked {
 }
 
 /// 19 MiB, two passes, one lane: the least that OWASP ASVS App. C accepts, so that sign-ins stay cheap to serve.
-fn hasher() -> Argon2<'static> {
-    let params = Params::new(19 * 1024, 2, 1, None).expect("these parameters are within Argon2's bounds");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+fn current() -> Params {
+    Params::new(MEMORY_KIB, 2, 1, None).expect("these parameters are within Argon2's bounds")
 }
 
-/// What an account that is not there is checked against.
-static DECOY: LazyLock<String> =
-    LazyLock::new(|| hash("there is nobody of this name", &Random::system()).unwrap_or_default());
+/// What an account that is not there is checked against. No password fits it.
+static DECOY: LazyLock<PasswordHash> =
+    LazyLock::new(|| phc(&[0; 16], &[0; Params::DEFAULT_OUTPUT_LEN]).expect("the lengths are legal"));
+
+/// A hash with today's parameters.
+fn phc(salt: &[u8], output: &[u8]) -> password_hash::Result<PasswordHash> {
+    Ok(PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&current())?,
+        salt: Some(Salt::new(salt)?),
+        hash: Some(Output::new(output)?),
+    })
+}
 
 /// Hashes a password that the person `username` chooses, if it can be chosen.
 pub async fn choose(app: &App, password: &str, username: &str) -> Result<String, UnfitPassword> {
     must_be_fit(password, username)?;
     let (password, random) = (Zeroizing::new(password.to_owned()), app.random.clone());
-    let hashed = app.hashing.run(move || hash(&password, &random)).await?;
+    let hashed = app.hashing.run(move |memory| hash(&password, &random, memory)).await?;
     hashed.unwrap_or_else(|| Err(UnfitPassword::Hashing("the work panicked".to_owned())))
 }
 
@@ -120,13 +130,21 @@ fn repeats(text: &str, word: &str) -> bool {
     !word.is_empty() && text.chars().eq(word.chars().cycle().take(text.chars().count()))
 }
 
-fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
+fn hash(password: &str, random: &Random, memory: &mut [Block]) -> Result<String, UnfitPassword> {
     let mut salt = [0; 16];
     random.fill(&mut salt);
-    hasher()
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
-        .map_err(|error| UnfitPassword::Hashing(error.to_string()))
+    hash_with(password, &salt, memory).map_err(|error| UnfitPassword::Hashing(error.to_string()))
+}
+
+fn hash_with(password: &str, salt: &[u8], memory: &mut [Block]) -> password_hash::Result<String> {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, current()).hash_password_into_with_memory(
+        password.as_bytes(),
+        salt,
+        &mut output,
+        memory,
+    )?;
+    Ok(phc(salt, &output)?.to_string())
 }
 
 /// Checks a password against the hash of an account, or against nothing in the same time.
@@ -135,55 +153,94 @@ fn hash(password: &str, random: &Random) -> Result<String, UnfitPassword> {
 /// Too many passwords wait to be hashed.
 pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Result<Checked, Busy> {
     let random = app.random.clone();
-    let checked = app.hashing.run(move || verify(&password, stored.as_deref(), &random)).await?;
+    let checked =
+        app.hashing.run(move |memory| verify(&password, stored.as_deref(), &random, memory)).await?;
     Ok(checked.unwrap_or(Checked::Wrong))
 }
 
-fn verify(password: &str, stored: Option<&str>, random: &Random) -> Checked {
-    let Ok(hash_to_check) = PasswordHash::new(stored.unwrap_or(&DECOY)) else { return Checked::Wrong };
+fn verify(password: &str, stored: Option<&str>, random: &Random, memory: &mut [Block]) -> Checked {
+    let known = stored.and_then(|stored| PasswordHash::new(stored).ok());
     let too_long = password.chars().nth(MAX_CHARS).is_some();
     let offered = if too_long { "" } else { password };
-    let right = hasher().verify_password(offered.as_bytes(), &hash_to_check).is_ok();
-    match stored {
-        Some(stored) if right && !too_long => {
-            let current = hasher().params().clone();
-            let outdated = Params::try_from(&hash_to_check)
+    let fits = fits(offered.as_bytes(), known.as_ref().unwrap_or(&DECOY), memory);
+    match known {
+        Some(known) if fits && !too_long => {
+            let current = current();
+            let outdated = Params::try_from(&known)
                 .is_ok_and(|params| params.m_cost() < current.m_cost() || params.t_cost() < current.t_cost());
-            let rehashed = (outdated && !stored.is_empty()).then(|| hash(password, random).ok()).flatten();
-            Checked::Right { rehashed }
+            Checked::Right { rehashed: outdated.then(|| hash(password, random, memory).ok()).flatten() }
         }
         _ => Checked::Wrong,
     }
 }
 
+/// Returns `true` if the password fits the hash. Compares in constant time.
+fn fits(password: &[u8], known: &PasswordHash, memory: &mut [Block]) -> bool {
+    let (Some(salt), Some(expected)) = (&known.salt, &known.hash) else { return false };
+    let Ok(algorithm) = Algorithm::try_from(known.algorithm.as_str()) else { return false };
+    let Ok(version) = known.version.map_or(Ok(Version::default()), Version::try_from) else { return false };
+    let Ok(params) = Params::try_from(known) else { return false };
+    let (block_count, hasher) = (params.block_count(), Argon2::new(algorithm, version, params));
+    let mut output = vec![0; expected.len()];
+    let computed = if block_count <= memory.len() {
+        hasher.hash_password_into_with_memory(password, salt, &mut output, memory)
+    } else {
+        // It was stored with higher parameters than today's.
+        hasher.hash_password_into(password, salt, &mut output)
+    };
+    computed.is_ok() && Output::new(&output).is_ok_and(|output| output == *expected)
+}
+
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
-    #[test]
-    fn a_password_fits_its_own_hash_only() {
-        let random = Random::system();
-        let stored = hash("correct horse battery", &random).unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(matches!(
-            verify("correct horse battery", Some(&stored), &random),
-            Checked::Right { rehashed: None }
-        ));
-        assert!(matches!(verify("correct horse batterz", Some(&stored), &random), Checked::Wrong));
-        assert!(matches!(verify("there is nobody of this name", None, &random), Checked::Wrong));
+    fn memory() -> Vec<Block> {
+        vec![Block::new(); MEMORY_KIB as usize]
     }
 
     #[test]
-    fn a_weaker_hash_is_renewed() {
-        let weak =
-            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8 * 1024, 1, 1, None).unwrap());
-        let stored = weak.hash_password_with_salt(b"correct horse battery", &[7; 16]).unwrap().to_string();
-        let Checked::Right { rehashed: Some(renewed) } =
-            verify("correct horse battery", Some(&stored), &Random::system())
-        else {
-            panic!("the weak hash was not renewed");
-        };
-        assert!(renewed.contains("m=19456"));
+    fn a_password_fits_its_own_hash_only() {
+        let (random, memory) = (Random::system(), &mut memory());
+        let stored = hash("correct horse battery", &random, memory).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(matches!(
+            verify("correct horse battery", Some(&stored), &random, memory),
+            Checked::Right { rehashed: None }
+        ));
+        for (password, stored) in [
+            ("correct horse batterz", Some(&*stored)),
+            ("correct horse battery", None),
+            ("correct horse battery", Some("")),
+            ("", Some("")),
+        ] {
+            assert!(matches!(verify(password, stored, &random, memory), Checked::Wrong), "{stored:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_is_the_same_in_used_memory_and_by_the_library() {
+        let (salt, memory) = ([7; 16], &mut memory());
+        hash("another password entirely", &Random::system(), memory).unwrap();
+        let own = hash_with("correct horse battery", &salt, memory).unwrap();
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, current());
+        let others = argon2.hash_password_with_salt(b"correct horse battery", &salt).unwrap();
+        assert_eq!(own, others.to_string());
+    }
+
+    #[test]
+    fn a_weaker_hash_is_renewed_and_a_stronger_one_is_kept() {
+        for (kib, is_renewed) in [(8 * 1024, true), (MEMORY_KIB + 1024, false)] {
+            let params = Params::new(kib, 2, 1, None).unwrap();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let stored = argon2.hash_password_with_salt(b"correct horse battery", &[7; 16]).unwrap();
+            let checked =
+                verify("correct horse battery", Some(&stored.to_string()), &Random::system(), &mut memory());
+            let Checked::Right { rehashed } = checked else { panic!("the password was not accepted") };
+            assert_eq!(rehashed.is_some_and(|renewed| renewed.contains("m=19456")), is_renewed);
+        }
     }
 
     #[test]

@@ -23,11 +23,20 @@ pub enum Edit {
 }
 
 impl Edit {
-    fn apply(self, before: &PolicyChanges, null: MergedNull) -> PolicyChanges {
-        match self {
+    /// Returns what becomes of the changes that were set before. An unknown member is refused here, because a merge drops
+    /// those without a value.
+    fn apply(
+        self,
+        settings: &Policy,
+        before: &PolicyChanges,
+        null: MergedNull,
+    ) -> Result<PolicyChanges, InvalidPolicy> {
+        let (Self::Merge(changes) | Self::Replace(changes)) = &self;
+        settings.must_know(changes)?;
+        Ok(match self {
             Self::Merge(changes) => before.merged(&changes, null),
             Self::Replace(changes) => changes,
-        }
+        })
     }
 }
 
@@ -130,7 +139,7 @@ pub async fn edit_for_client(
     let found = found.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
     let mut client = found.value;
-    let changes = edit.apply(&client.policy, MergedNull::Stays);
+    let changes = edit.apply(&app.config.policy, &client.policy, MergedNull::Stays)?;
     let after = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
     let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
@@ -165,7 +174,7 @@ pub async fn edit_for_tenant(
     let mut transaction = app.begin(tenant.id).await?;
     let found = tenants::hold(&mut *transaction, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
-    let changes = edit.apply(&found.value.policy, MergedNull::Removes);
+    let changes = edit.apply(&app.config.policy, &found.value.policy, MergedNull::Removes)?;
     let after = app.config.policy.changed_by(&[&changes])?;
     let outcome = Changed { before: of_tenant(app, &found.value), after };
     for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {

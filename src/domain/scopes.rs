@@ -9,6 +9,7 @@ use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
 use crate::model::scope_translations::Translations;
+use crate::model::user::Role;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, clients, scopes};
 
@@ -27,6 +28,14 @@ pub enum ScopeError {
     /// Only administrators and auditors may grant what makes one.
     #[error("the scope admin needs the role admin, and admin:read the role auditor")]
     NeedsItsRole,
+    /// It would be for a role that nobody has, while it looks as if it were for administrators or auditors.
+    #[error("role {role} is unknown; did you mean {standard}?")]
+    MisspelledRole {
+        /// The role that was asked for.
+        role: String,
+        /// The standard role that it looks like.
+        standard: Role,
+    },
     /// The words cannot be shown to people.
     #[error(
         "a scope's description has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
@@ -128,10 +137,22 @@ fn check(scope: &mut Scope) -> Result<(), ScopeError> {
     if standard_role.is_some() && scope.required_role != standard_role {
         return Err(ScopeError::NeedsItsRole);
     }
+    if let Some(Role::Other(role)) = &scope.required_role
+        && let Some(standard) = looked_like(role)
+    {
+        return Err(ScopeError::MisspelledRole { role: role.clone(), standard });
+    }
     if scope.max_lifetime_seconds.is_some_and(|seconds| !MAX_LIFETIMES.contains(&seconds)) {
         return Err(ScopeError::UnfitLifetime);
     }
     Ok(())
+}
+
+/// The standard role that a word differs from by one letter, or by two in the wrong order. A scope may require any other
+/// word: that makes the role known.
+fn looked_like(word: &str) -> Option<Role> {
+    let is_near = |standard: &Role| strsim::damerau_levenshtein(word, &standard.to_string()) == 1;
+    [Role::Admin, Role::Auditor].into_iter().find(is_near)
 }
 
 fn described(scope: &Scope) -> Value {
@@ -154,5 +175,23 @@ fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> Audi
         target_id: Some(scope.name.clone()),
         origin: by.origin,
         details,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelled_standard_role_is_recognized() {
+        for (word, standard) in [
+            ("admni", Some(Role::Admin)),
+            ("admins", Some(Role::Admin)),
+            ("auditr", Some(Role::Auditor)),
+            ("editor", None),
+            ("domain-owner", None),
+        ] {
+            assert_eq!(looked_like(word), standard, "{word}");
+        }
     }
 }

@@ -79,12 +79,12 @@ impl AccessToken {
         ScopeSet::parse(&self.scope).unwrap_or_default()
     }
 
-    /// Whether it is meant for any of these.
+    /// Returns `true` if its `aud` names this audience.
     #[must_use]
-    pub fn is_meant_for(&self, audiences: &[String]) -> bool {
+    pub fn is_meant_for(&self, audience: &str) -> bool {
         match &self.aud {
-            Audience::One(audience) => audiences.contains(audience),
-            Audience::Several(all) => all.iter().any(|audience| audiences.contains(audience)),
+            Audience::One(only) => only == audience,
+            Audience::Several(all) => all.iter().any(|each| each == audience),
         }
     }
 }
@@ -115,14 +115,16 @@ mod tests {
     }
 
     #[test]
-    fn one_audience_of_several_is_enough() {
-        let mine = ["https://api.example".to_owned(), "https://other.example".to_owned()];
-        assert!(claims(|_| ()).unwrap().is_meant_for(&mine));
-        let several = json!(["https://third.example", "https://other.example"]);
-        assert!(claims(|claims| claims["aud"] = several).unwrap().is_meant_for(&mine));
-        assert!(!claims(|claims| claims["aud"] = json!([])).unwrap().is_meant_for(&mine));
-        assert!(!claims(|claims| claims["aud"] = json!("https://api.example/")).unwrap().is_meant_for(&mine));
-        assert!(!claims(|_| ()).unwrap().is_meant_for(&[]));
+    fn a_token_is_meant_for_each_of_its_audiences() {
+        for (aud, is_meant) in [
+            (json!("https://api.example"), true),
+            (json!(["https://third.example", "https://api.example"]), true),
+            (json!([]), false),
+            (json!("https://api.example/"), false),
+        ] {
+            let token = claims(|claims| claims["aud"] = aud.clone()).unwrap();
+            assert_eq!(token.is_meant_for("https://api.example"), is_meant, "{aud}");
+        }
     }
 
     #[test]

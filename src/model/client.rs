@@ -117,7 +117,7 @@ impl ScopePolicy {
 }
 
 /// A registered client.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Client {
     /// The tenant it belongs to.
     pub tenant_id: TenantId,

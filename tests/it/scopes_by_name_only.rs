@@ -31,7 +31,8 @@ async fn with_grace() -> (TestServer, String) {
 #[tokio::test]
 async fn an_owned_client_never_gets_a_scope_that_is_given_by_name() {
     let (server, token) = with_grace().await;
-    let app = call(&server, &token, Method::POST, APPS, json!({"scopes": ["openid"]})).await;
+    let new = json!({"scopes": ["openid"], "grant_types": ["refresh_token"]});
+    let app = call(&server, &token, Method::POST, APPS, new).await;
     let path = format!("{APPS}/{}", app.string("client_id"));
     let by_admin = format!("{CLIENTS}/{}", app.string("client_id"));
     server.public_client("operators", &format!("openid {}", BY_NAME_ONLY.join(" "))).await;
@@ -98,20 +99,51 @@ async fn a_first_party_client_inherits_no_scope_that_is_given_by_name() {
 }
 
 #[tokio::test]
+async fn a_token_is_offered_the_scopes_that_it_can_pass_on_and_no_others() {
+    let (server, _) = with_grace().await;
+    let grace = crate::support::Person::new(&server.base, "grace", crate::support::server::PASSWORD);
+    let front_end = server.front_end(&grace).await;
+    let tool = server.public_client("tool", &format!("openid email {}", BY_NAME_ONLY.join(" "))).await;
+    for (asked, offered) in [
+        ("openid email admin", vec!["email", "openid"]),
+        ("openid clients device:approve", vec!["device:approve", "openid"]),
+        ("openid email", vec!["email", "openid"]),
+    ] {
+        let (whole, named) = (tool.start(asked).await, tool.start(asked).await);
+        let read = front_end.read(&whole.user_code).await;
+        assert_eq!(read.json["granted_scopes"], json!(offered), "{asked}");
+        let scopes = json!({"scopes": read.json["granted_scopes"]});
+        front_end.decide(&named.user_code, "approve", scopes).await.must_be_decided("approved");
+        front_end.decide(&whole.user_code, "approve", json!({})).await.must_be_decided("approved");
+        for codes in [whole, named] {
+            assert_eq!(tool.poll(&codes).await.string("scope"), offered.join(" "), "{asked}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_does_not_approve_an_administrators_device() {
     let (server, _) = with_grace().await;
     let grace = crate::support::Person::new(&server.base, "grace", crate::support::server::PASSWORD);
     let front_end = server.front_end(&grace).await;
     let tool = server.public_client("tool", "openid admin").await;
-    let codes = tool.start("openid admin").await;
-    let refused = front_end.decide(&codes.user_code, "approve", json!({})).await;
-    refused.must_be_error("invalid_scope");
-    tool.poll(&codes).await.must_be_error("authorization_pending");
-    // The user may leave the scope out, or approve it in the browser.
-    let less = front_end.decide(&codes.user_code, "approve", json!({"scopes": ["openid"]})).await;
-    assert_eq!(less.status, 200, "{less:?}");
-    assert_eq!(tool.poll(&codes).await.string("scope"), "openid");
-    assert_eq!(tool.connect(&grace, "openid admin").await.string("scope"), "admin openid");
+    let (both, only) = (tool.start("openid admin").await, tool.start("admin").await);
+    assert_eq!(front_end.read(&only.user_code).await.json["granted_scopes"], json!([]));
+    for (codes, choice) in [
+        (&both, json!({"scopes": ["openid", "admin"]})),
+        (&only, json!({"scopes": ["admin"]})),
+        (&only, json!({})),
+    ] {
+        let refused = front_end.decide(&codes.user_code, "approve", choice).await;
+        refused.must_be_error("invalid_scope");
+        assert!(refused.text.contains("/device"), "{refused:?}");
+    }
+    for codes in [&both, &only] {
+        tool.poll(codes).await.must_be_error("authorization_pending");
+    }
+    // The user approves it in the browser.
+    grace.approve(&only.user_code).await;
+    assert_eq!(tool.poll(&only).await.string("scope"), "admin");
 }
 
 #[tokio::test]

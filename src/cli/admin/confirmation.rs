@@ -22,7 +22,7 @@ impl Confirmation {
         let (input, output) = (std::io::stdin(), std::io::stderr());
         if !input.is_terminal() || !output.is_terminal() {
             return Err(format!(
-                "this deletes {what}, and without a terminal nobody can confirm it: add --yes to delete"
+                "this deletes {what} and must be confirmed, but there is no terminal: run again with --yes"
             )
             .into());
         }

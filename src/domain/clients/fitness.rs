@@ -53,6 +53,10 @@ pub(super) async fn check(
     for name in client.scopes.iter().filter(|name| had.is_none_or(|had| !had.contains(name))) {
         check_scope(client, &catalogue, name)?;
     }
+    let is_idle = |client: &Client| client.grant_types.is_empty() && client.introspects.is_empty();
+    if is_idle(client) && !before.is_some_and(is_idle) {
+        return Err(ClientError::NothingToDo);
+    }
     Ok(())
 }
 

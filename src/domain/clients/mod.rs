@@ -41,6 +41,11 @@ pub enum ClientError {
     /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
     #[error("this is the URI of this server or of a resource; a client needs another id")]
     IdIsResource,
+    /// The client could do nothing.
+    #[error(
+        "a client needs a grant type (grant_types) or, as a resource server, the audiences of the tokens it may introspect (introspects)"
+    )]
+    NothingToDo,
     /// `inherit` is for first-party clients.
     #[error("only a first-party client can inherit the scopes of its users")]
     InheritIsForFirstParty,

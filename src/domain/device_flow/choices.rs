@@ -3,7 +3,7 @@
 
 use crate::config::Tokens;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
-use crate::domain::granting::{brings_refresh_token, is_by_name_only};
+use crate::domain::granting::brings_refresh_token;
 use crate::model::client::Client;
 use crate::model::device::displayable;
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -58,6 +58,8 @@ impl Default for Choices {
 pub enum ChoiceRefused {
     /// A scope is not on offer (any more), or one that cannot be left out is missing.
     Scopes,
+    /// Every scope was left out. The device would be connected without any (RFC 6749 §3.3).
+    Nothing,
     /// The access token that acts would pass on a scope that is given by name only, and that it lacks itself.
     BeyondToken,
     /// Devices like this one cannot be trusted.
@@ -88,7 +90,9 @@ impl Offer {
         let may_trust = renewable && policy.trust.allows(dpop_key) && trusted.outlasts(usual);
         let whole = if may_trust { usual.absolute.max(trusted.absolute) } else { usual.absolute };
         let is_shorter = |lifetime: Lifetime| match lifetime {
-            Lifetime::Once => optional.contains(OFFLINE_ACCESS),
+            Lifetime::Once => {
+                optional.contains(OFFLINE_ACCESS) && grantable.iter().any(|name| name != OFFLINE_ACCESS)
+            }
             Lifetime::Longest => true,
             other => other.seconds().is_some_and(|seconds| i64::from(seconds) < whole.num_seconds()),
         };
@@ -102,12 +106,19 @@ impl Offer {
         Self { grantable, optional, may_trust, lifetimes, usual, trusted, access_lifetime_seconds, longest }
     }
 
-    /// The grant that comes of these choices.
+    /// The grant that comes of these choices. An offer without scopes is granted as it is; of any other offer at least
+    /// one scope must be left.
     pub fn shape(&self, choices: Choices) -> Result<ShapedGrant, ChoiceRefused> {
-        let scopes = choices.scopes.unwrap_or_else(|| self.grantable.clone());
-        let is_missing = |name: &str| !scopes.contains(name) && !self.optional.contains(name);
-        if !scopes.is_subset(&self.grantable) || self.grantable.iter().any(is_missing) {
+        let chosen = choices.scopes.unwrap_or_else(|| self.grantable.clone());
+        let is_missing = |name: &str| !chosen.contains(name) && !self.optional.contains(name);
+        if !chosen.is_subset(&self.grantable) || self.grantable.iter().any(is_missing) {
             return Err(ChoiceRefused::Scopes);
+        }
+        let stays = choices.lifetime != Lifetime::Once && chosen.contains(OFFLINE_ACCESS);
+        let scopes: ScopeSet =
+            chosen.iter().filter(|name| stays || *name != OFFLINE_ACCESS).map(ToOwned::to_owned).collect();
+        if scopes.is_empty() && !self.grantable.is_empty() {
+            return Err(ChoiceRefused::Nothing);
         }
         if choices.trusted && !self.may_trust {
             return Err(ChoiceRefused::Trust);
@@ -117,13 +128,8 @@ impl Offer {
         }
         let name =
             choices.device_name.as_deref().map(displayable).transpose().map_err(|_| ChoiceRefused::Name)?;
-        let stays = choices.lifetime != Lifetime::Once && scopes.contains(OFFLINE_ACCESS);
         Ok(ShapedGrant {
-            scopes: scopes
-                .iter()
-                .filter(|name| stays || *name != OFFLINE_ACCESS)
-                .map(ToOwned::to_owned)
-                .collect(),
+            scopes,
             // Trust is about staying: a device that goes at once has none to lose.
             trusted: choices.trusted && stays,
             device_name: name.filter(|name| !name.is_empty()),
@@ -136,20 +142,6 @@ impl Offer {
                 .min(),
         })
     }
-}
-
-/// Rejects a grant that passes on a scope which is given by name only and which the acting access token lacks: such a
-/// token would otherwise connect a device that may do more than the session behind the token was approved for. A
-/// browser, which has no token, may grant whatever its user may grant.
-pub(super) fn must_be_within_token(
-    token_scopes: Option<&ScopeSet>,
-    granted: &ScopeSet,
-) -> Result<(), ChoiceRefused> {
-    let Some(token_scopes) = token_scopes else { return Ok(()) };
-    if granted.iter().any(|name| is_by_name_only(name) && !token_scopes.contains(name)) {
-        return Err(ChoiceRefused::BeyondToken);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -203,22 +195,6 @@ mod tests {
     }
 
     #[test]
-    fn a_token_passes_on_a_scope_given_by_name_only_if_it_has_it() {
-        for (token, granted, fits) in [
-            (None, "openid admin", true),
-            (Some("openid device:approve"), "openid profile devices", true),
-            (Some("openid device:approve"), "openid admin", false),
-            (Some("openid device:approve"), "admin:read", false),
-            (Some("openid device:approve"), "clients", false),
-            (Some("openid device:approve"), "device:approve", true),
-            (Some("openid device:approve admin"), "openid admin", true),
-        ] {
-            let within = must_be_within_token(token.map(set).as_ref(), &set(granted));
-            assert_eq!(within.is_ok(), fits, "{token:?} {granted}");
-        }
-    }
-
-    #[test]
     fn what_the_policy_makes_a_condition_cannot_be_left_out() {
         let strict = offer("openid email offline_access", None, |policy| {
             policy.grant.optional_scopes = OptionalScopes::Every(Extent::None);
@@ -233,8 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_was_optional_may_be_left_out() {
-        assert_eq!(granted(&offer("email profile", None, |_| ()), "").unwrap(), "");
+    fn an_approval_leaves_at_least_one_of_the_offered_scopes() {
+        let optional = offer("email profile", None, |_| ());
+        assert_eq!(granted(&optional, "email").unwrap(), "email");
+        assert_eq!(granted(&optional, ""), Err(ChoiceRefused::Nothing));
+        let staying = offer("email offline_access", None, |_| ());
+        let once =
+            Choices { scopes: Some(set("offline_access")), lifetime: Lifetime::Once, ..Choices::default() };
+        assert_eq!(staying.shape(once), Err(ChoiceRefused::Nothing));
+        assert!(!offer("offline_access", None, |_| ()).lifetimes.contains(&Lifetime::Once));
+        let nothing = offer("", None, |_| ());
+        assert_eq!(granted(&nothing, "").unwrap(), "");
+        assert_eq!(nothing.shape(Choices::default()).unwrap().scopes, set(""));
     }
 
     #[test]

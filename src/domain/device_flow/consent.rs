@@ -34,6 +34,8 @@ pub struct Consent {
     /// Of the rights it asks for those that this approver may not grant. Where it named none, only if nothing else is
     /// left.
     pub withheld: Vec<Scope>,
+    /// The rights that this approver may grant in a browser, but not by the access token that acts here.
+    pub beyond_token: ScopeSet,
     /// Whether it asks for rights of which this approver may grant none, so that it cannot be approved.
     pub leaves_nothing: bool,
     /// The services it asks for by name; none: the tenant's default.
@@ -91,8 +93,10 @@ pub(super) async fn asked_of(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let known = app.cached.resources(&app.db, tenant.id).await?;
     let (asked, key) = (request.requested_scopes.as_ref(), request.session.dpop_key);
-    let granted = granting::grantable(asked, &client, &catalogue, &approver.user, key);
-    let leaves_nothing = granting::leaves_nothing(asked, &client, &catalogue, &granted);
+    let of_user = granting::grantable(asked, &client, &catalogue, &approver.user, key);
+    let leaves_nothing = granting::leaves_nothing(asked, &client, &catalogue, &of_user);
+    let granted = granting::passed_on(approver.token_scopes.as_ref(), &of_user);
+    let beyond_token = of_user.iter().filter(|name| !granted.contains(name)).map(ToOwned::to_owned).collect();
     let withheld = match asked {
         None if !leaves_nothing => ScopeSet::default(),
         _ => granting::withheld(asked, &client, &catalogue, &approver.user),
@@ -103,6 +107,7 @@ pub(super) async fn asked_of(
         user_code: unseal_user_code(app, &request)?,
         resources: request.resources.iter().map(|uri| named(&known, uri)).collect(),
         withheld: catalogue.iter().filter(|scope| withheld.contains(&scope.name)).cloned().collect(),
+        beyond_token,
         leaves_nothing,
         scopes: catalogue.iter().filter(|scope| granted.contains(&scope.name)).cloned().collect(),
         offer: Offer::of(granted, longest, &client, key, &policy, &app.config.tokens),

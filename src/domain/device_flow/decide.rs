@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::choices::{ChoiceRefused, Choices, must_be_within_token};
+use super::choices::{ChoiceRefused, Choices};
 use super::consent::{Consent, consent};
 use super::open::{self, OpenRefused};
 use super::precautions::{leave_something, require};
@@ -120,7 +120,7 @@ pub async fn decide(
     let assessment = match &decision {
         Decision::Approve(choices) => {
             leave_something(app, tenant, approver, &consent, origin).await?;
-            shape(&consent, approver, choices)?;
+            shape(&consent, choices)?;
             Some(require(app, tenant, approver, &consent, typed, origin).await?)
         }
         Decision::Deny => None,
@@ -133,7 +133,7 @@ pub async fn decide(
     let mut transaction = app.begin(tenant.id).await?;
     let (taken, action, details) = match decision {
         Decision::Approve(choices) => {
-            let grant = shape(&consent, approver, &choices)?;
+            let grant = shape(&consent, &choices)?;
             let taken = decisions::approve(&mut *transaction, id, approver, &grant, now).await?;
             if taken.is_some() {
                 let device_name = grant.device_name.as_deref();
@@ -193,11 +193,17 @@ pub async fn decide(
     Ok(Decided::Done)
 }
 
-/// Returns the grant of these choices, if this approver may make it.
-fn shape(consent: &Consent, approver: &Approver, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
-    let grant = consent.offer.shape(choices.clone()).map_err(DecisionRefused::Choice)?;
-    must_be_within_token(approver.token_scopes.as_ref(), &grant.scopes).map_err(DecisionRefused::Choice)?;
-    Ok(grant)
+/// Returns the grant of these choices.
+fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
+    let Consent { offer, beyond_token, .. } = consent;
+    let asks_beyond_token = match &choices.scopes {
+        Some(scopes) => scopes.iter().any(|name| beyond_token.contains(name)),
+        None => offer.grantable.is_empty() && !beyond_token.is_empty(),
+    };
+    if asks_beyond_token {
+        return Err(DecisionRefused::Choice(ChoiceRefused::BeyondToken));
+    }
+    offer.shape(choices.clone()).map_err(DecisionRefused::Choice)
 }
 
 /// A code that a front end of the operator's own names together with the decision.
@@ -225,7 +231,7 @@ pub async fn decide_on_code(
     let NamedCode { input, arrival, retyped } = code;
     if let Decision::Approve(choices) = &decision {
         let consent = open::read(app, tenant, approver, input, arrival, origin).await?;
-        shape(&consent, approver, choices)?;
+        shape(&consent, choices)?;
     }
     let id = open::open(app, tenant, approver, input, arrival, origin).await?;
     let answer = Answer { decision, typed: retyped, language };

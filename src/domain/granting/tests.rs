@@ -195,3 +195,17 @@ fn where_nothing_was_named_at_the_start_the_default_is_all_there_is() {
         assert_eq!(refused.code, ErrorCode::InvalidTarget);
     }
 }
+
+#[test]
+fn a_token_passes_on_a_scope_given_by_name_only_if_it_has_it() {
+    for (token, granted, passed) in [
+        (None, "openid admin", "admin openid"),
+        (Some("openid device:approve"), "openid profile devices", "devices openid profile"),
+        (Some("openid device:approve"), "openid admin", "openid"),
+        (Some("openid device:approve"), "admin:read clients", ""),
+        (Some("openid device:approve"), "device:approve", "device:approve"),
+        (Some("openid device:approve admin"), "openid admin", "admin openid"),
+    ] {
+        assert_eq!(passed_on(token.map(set).as_ref(), &set(granted)).to_string(), passed, "{token:?}");
+    }
+}

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
 use crate::app::App;
+use crate::domain::hashing::Busy;
+use crate::domain::oauth_error::OAuthError;
 use crate::model::attempt_budget::{Exhausted, Guard, Refill, Spending};
 use crate::model::guessing::Trier;
 use crate::model::ids::{TenantId, UserId};
@@ -156,6 +158,19 @@ impl PaidAttempt {
             attempt_budgets::give_back(&mut *db, self.tenant, guard, subject).await?;
         }
         Ok(())
+    }
+
+    /// Returns the attempt with what was found in it. One that was not judged, because the server is busy, is refunded.
+    pub async fn judged<T>(self, app: &App, found: Result<T, Busy>) -> Result<(Self, T), OAuthError> {
+        match found {
+            Ok(found) => Ok((self, found)),
+            Err(busy) => {
+                let mut transaction = app.begin(self.tenant).await?;
+                self.refund(&mut transaction).await?;
+                transaction.commit().await?;
+                Err(busy.into())
+            }
+        }
     }
 
     /// Returns `true` if the account takes its password from where the attempt came, after so many wrong ones in a row.

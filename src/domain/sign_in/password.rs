@@ -48,15 +48,8 @@ pub async fn enter(
     let (user, stored) = found.map(|found| (found.user, found.password_hash)).unzip();
     // A password that is not taken is not compared either: nothing may tell a right one from a wrong one.
     let checked = passwords::check(app, password, stored.clone().filter(|_| is_taken)).await;
+    let (attempt, checked) = attempt.judged(app, checked).await?;
     let mut transaction = app.begin(tenant.id).await?;
-    let checked = match checked {
-        Ok(checked) => checked,
-        Err(busy) => {
-            attempt.refund(&mut transaction).await?;
-            transaction.commit().await?;
-            return Err(busy.into());
-        }
-    };
     let (user, rehashed) = match (user, checked) {
         (Some(user), Checked::Right { rehashed }) if user.is_active() => (user, rehashed),
         (Some(user), Checked::Wrong) if !is_taken => {

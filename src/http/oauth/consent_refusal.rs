@@ -44,8 +44,7 @@ impl IntoResponse for ConsentRefused {
         let error = match self {
             Self::Caller(CallerRefused::Token(refusal)) => return refusal.into_response(),
             Self::Caller(CallerRefused::Foreign) => {
-                let description =
-                    "A browser must read with fetch from the same origin, and send X-CSRF-Token back.";
+                let description = "X-CSRF-Token is missing or wrong; use fetch from the same origin to read, and send the token to decide.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
@@ -60,7 +59,7 @@ impl IntoResponse for ConsentRefused {
             }
             Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
                 OAuthError::invalid_request(
-                    "retyped_user_code must be the code as the person reads it off the device and types it.",
+                    "retyped_user_code must be the code that the user reads from the device and types.",
                 )
             }
             Self::Decision(DecisionRefused::Forbidden(_)) => {
@@ -70,7 +69,7 @@ impl IntoResponse for ConsentRefused {
             }
             Self::Decision(DecisionRefused::NothingToGrant) => {
                 let description =
-                    "This account may grant nothing of what the device asks for; it was denied.";
+                    "The account can grant none of the requested scopes; the request was denied.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
@@ -85,6 +84,10 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
         ChoiceRefused::Scopes => OAuthError::new(
             ErrorCode::InvalidScope,
             "A scope is not on offer, or one is missing that cannot be left out.",
+        ),
+        ChoiceRefused::Nothing => OAuthError::new(
+            ErrorCode::InvalidScope,
+            "scopes must have at least one scope of granted_scopes; to grant none, send the decision deny.",
         ),
         ChoiceRefused::BeyondToken => OAuthError::new(
             ErrorCode::InvalidScope,

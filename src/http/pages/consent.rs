@@ -140,7 +140,7 @@ pub(super) async fn decide(
             let (title, text) = (language.t("risk-forbidden"), language.t("consent-nothing-granted"));
             Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
-        Err(DecisionRefused::Choice(ChoiceRefused::Name)) => {
+        Err(DecisionRefused::Choice(ChoiceRefused::Name | ChoiceRefused::Nothing)) => {
             let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? else {
                 return Ok(browser.go_to("/device"));
             };

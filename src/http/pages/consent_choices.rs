@@ -2,7 +2,7 @@
 
 use super::languages::{Language, Phrase};
 use super::{device_labels, words};
-use crate::domain::device_flow::choices::{Choices, Offer};
+use crate::domain::device_flow::choices::{ChoiceRefused, Choices, Offer};
 use crate::domain::device_flow::consent::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
@@ -34,6 +34,8 @@ pub struct ConsentChoices {
     pub leaves_nothing: bool,
     /// Whether any scope may be left out.
     pub some_are_optional: bool,
+    /// Why the choice of scopes was not taken.
+    pub scopes_error: Option<Phrase>,
     /// How long its access lasts.
     pub lifetime_words: Phrase,
     /// What the field for its name holds.
@@ -101,6 +103,8 @@ impl ConsentChoices {
         let scopes: Vec<ScopeChoice> = consent.scopes.iter().map(choice).collect();
         let name = chosen.and_then(|chosen| chosen.device_name.as_deref());
         let name_is_refused = name.is_some_and(|name| displayable(name).is_err());
+        let grants_nothing =
+            chosen.is_some_and(|chosen| offer.shape(chosen.clone()) == Err(ChoiceRefused::Nothing));
         let declared = consent.request.device.name.clone();
         let default_name = declared.is_none().then(|| {
             let (request, client) = (&consent.request, &consent.client.name);
@@ -117,6 +121,7 @@ impl ConsentChoices {
             scopes,
             withheld: consent.withheld.iter().map(choice).collect(),
             leaves_nothing: consent.leaves_nothing,
+            scopes_error: grants_nothing.then(|| language.t("consent-scopes-error")),
             lifetime_words: words::lifetime(
                 language,
                 offer.access_lifetime_seconds,

@@ -257,6 +257,7 @@ mod tests {
             scopes: vec![scope(true), scope(false)],
             withheld: vec![scope(false)],
             leaves_nothing: false,
+            scopes_error: None,
             some_are_optional: true,
             lifetime_words: said(),
             device_name: HOSTILE.to_owned(),

@@ -105,6 +105,15 @@ impl Policy {
         Ok(policy)
     }
 
+    /// Refuses changes that name a member which no policy has, at any depth and whatever its value.
+    pub fn must_know(&self, changes: &PolicyChanges) -> Result<(), InvalidPolicy> {
+        let known = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
+        match unknown_member(&known, &changes.0) {
+            Some(name) => Err(InvalidPolicy(format!("there is no member {name} in a policy"))),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses values that cannot work together.
     pub fn check(&self) -> Result<(), String> {
         self.approval.check()?;
@@ -112,6 +121,17 @@ impl Policy {
         self.step_up.check()?;
         self.trust.check()
     }
+}
+
+/// The name of the first member of the patch that `known` does not have.
+fn unknown_member(known: &Value, patch: &Map<String, Value>) -> Option<String> {
+    patch.iter().find_map(|(name, change)| match (known.get(name), change) {
+        (None, _) => Some(name.clone()),
+        (Some(known), Value::Object(inner)) => {
+            unknown_member(known, inner).map(|inner| format!("{name}.{inner}"))
+        }
+        (Some(_), _) => None,
+    })
 }
 
 /// Applies a merge patch; `null` means what `standard` has.
@@ -224,6 +244,25 @@ pub(super) mod tests {
             let later = changes(later);
             assert_eq!(earlier.merged(&later, MergedNull::Removes), tenant, "{later:?}");
             assert_eq!(earlier.merged(&later, MergedNull::Stays), client, "{later:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_member_is_refused_by_its_name_at_any_depth() {
+        let standard = standard();
+        for (change, name) in [
+            (json!({"aproval": {}}), "aproval"),
+            (json!({"approval": {"rulez": {}}}), "approval.rulez"),
+            (json!({"approval": {"rules": {"by_lnk": null}}}), "approval.rules.by_lnk"),
+            (json!({"trust": {"allowed": {"ever": {}}}}), "trust.allowed.ever"),
+        ] {
+            let refused = standard.must_know(&changes(change)).unwrap_err().to_string();
+            assert!(refused.contains(&format!("member {name} in")), "{refused}");
+        }
+        for known in
+            [json!({}), json!({"approval": null}), json!({"approval": {"rules": {"by_link": "warn"}}})]
+        {
+            assert!(standard.must_know(&changes(known)).is_ok());
         }
     }
 

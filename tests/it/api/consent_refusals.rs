@@ -203,6 +203,23 @@ async fn no_choice_makes_the_grant_larger_and_a_refused_one_costs_nothing() {
 }
 
 #[tokio::test]
+async fn an_approval_of_no_scope_is_refused_where_some_were_requested() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let front_end = server.front_end(&ada).await;
+    let started = tv.start("email offline_access").await;
+    for choice in [json!({"scopes": []}), json!({"scopes": ["offline_access"], "lifetime": "once"})] {
+        let refused = front_end.decide(&started.user_code, "approve", choice).await;
+        refused.must_be_error("invalid_scope");
+        assert!(refused.text.contains("deny"), "{refused:?}");
+    }
+    assert_eq!(pending(&server).await, 1);
+    let sensor = server.public_client("sensor", "").await.ask(&[]).await;
+    let nothing = json!({"scopes": []});
+    front_end.decide(&sensor.string("user_code"), "approve", nothing).await.must_be_decided("approved");
+}
+
+#[tokio::test]
 async fn what_is_no_decision_is_refused_in_its_own_words() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);

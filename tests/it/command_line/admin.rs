@@ -76,6 +76,12 @@ fn everything_is_made_while_a_server_runs() {
     assert!(said.contains("without fragment"), "{said}");
     let said = refusal(data.latchkey(&["admin", "create-client", "--id", "radio", "--scope", "openid"]));
     assert!(said.contains("add --grant device_code") && said.contains("--introspects"), "{said}");
+    let said = refusal(data.latchkey(&["admin", "create-scope", "music", "--role", "admni"]));
+    assert!(said.contains("role admni is unknown; did you mean admin?"), "{said}");
+    for unknown in [r#"{"approval":{"rulez":{}}}"#, r#"{"approval":{"rulez":null}}"#] {
+        let said = refusal(data.latchkey(&["admin", "set-policy", unknown]));
+        assert!(said.contains("there is no member approval.rulez in a policy"), "{said}");
+    }
     let create_user = ["admin", "create-user", "bob", "--role", "admni", "--password-stdin"];
     let output = run_with_line(data.latchkey(&create_user), "correct horse battery staple");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -210,7 +216,7 @@ fn nothing_is_deleted_without_a_yes() {
         &["delete-webhook", "01a203f6-2b3d-769b-b16c-0881286f221f"],
     ] {
         let said = refusal(data.latchkey(&[&["admin"], what].concat()));
-        assert!(said.contains(what[1]) && said.ends_with("add --yes to delete"), "{said}");
+        assert!(said.contains(what[1]) && said.ends_with("run again with --yes"), "{said}");
         // An answer that nobody typed is none.
         let output = run_with_line(data.latchkey(&[&["admin"], what].concat()), "yes");
         assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -96,7 +96,7 @@ async fn of_clients(asker: &mut Asker<'_>) {
     let estate = &asker.world.estate;
     let (taken, public) = (estate.client_id.clone(), format!("{}-tv", estate.slug));
     let clients = "/admin/oauth/clients";
-    let again = json!({"client_id": taken, "client_name": "Again"});
+    let again = json!({"client_id": taken, "client_name": "Again", "grant_types": ["refresh_token"]});
     asker
         .refused(
             ("v1_admin_clients_create", "client_id_taken"),
@@ -116,7 +116,8 @@ async fn of_clients(asker: &mut Asker<'_>) {
 
 async fn of_own_clients(asker: &mut Asker<'_>) {
     let clients = "/account/oauth/clients";
-    let new = json!({"client_name": "One more", "token_endpoint_auth_method": "none"});
+    let new = json!({"client_name": "One more", "token_endpoint_auth_method": "none",
+        "grant_types": ["refresh_token"]});
     let mut made = Vec::new();
     let refused = loop {
         let answer = asker.ask(Who::User, Method::POST, clients.to_owned(), Some(new.clone())).await;

@@ -98,3 +98,33 @@ async fn a_name_that_could_disguise_the_page_is_asked_for_again_with_what_was_ch
     assert_eq!(tv.poll(&started).await.string("scope"), "openid");
     assert_eq!(server.count("SELECT count(*) FROM devices WHERE name = '<b>Good</b>'").await, 1);
 }
+
+#[tokio::test]
+async fn an_approval_of_no_scope_is_refused_at_the_scopes() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("email profile").await;
+    let consent = ada.open(&started.user_code).await;
+    let mut fields = consent.form("/device/consent");
+    fields.retain(|name, _| !name.starts_with("scope:"));
+    fields.insert("decision".to_owned(), "approve".to_owned());
+    let sent: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let page = ada.post("/device/consent", &sent).await;
+    assert_eq!(page.status, 400, "{page:?}");
+    assert!(page.says(r#"id="scopes-error" role="alert""#), "{page:?}");
+    assert!(page.says(r#"aria-invalid="true" aria-describedby="scopes-error""#), "{page:?}");
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    let less = [("scope:email", "on"), ("decision", "approve")];
+    assert!(ada.submit(&page, "/device/consent", &less).await.says("Your device is connected"));
+    assert_eq!(tv.poll(&started).await.string("scope"), "email");
+}
+
+#[tokio::test]
+async fn a_request_for_no_scope_is_approved_with_none() {
+    let server = TestServer::start().await;
+    let (sensor, ada) = (server.public_client("sensor", "").await, server.ada().await);
+    let started = sensor.ask(&[]).await;
+    ada.approve(&started.string("user_code")).await;
+    let tokens = sensor.poll_code(&started.string("device_code"), &[]).await;
+    assert_eq!(tokens.must_be_tokens().json["scope"], "", "{tokens:?}");
+}

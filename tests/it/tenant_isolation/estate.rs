@@ -92,10 +92,10 @@ impl Estate {
         };
         made(&admin_token, "/admin/scopes", json!({"name": name("scope"), "description": "Words"})).await;
         let kept = json!({"client_id": name("kept"), "client_name": name("kept"), "scopes": ["openid"],
-            "token_endpoint_auth_method": "client_secret_basic"});
+            "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["refresh_token"]});
         made(&admin_token, "/admin/oauth/clients", kept).await;
         let own = json!({"client_name": name("lamp"), "scopes": ["openid"],
-            "token_endpoint_auth_method": "client_secret_basic"});
+            "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["refresh_token"]});
         let own = made(&user_token, "/account/oauth/clients", own).await;
         let resource = json!({"uri": format!("https://{slug}.example/videos")});
         let resource = made(&admin_token, "/admin/resources", resource).await;

@@ -19,6 +19,7 @@ use estate::Estate;
 use requests::{Case, Foreign, cases};
 
 /// An operation of the document.
+#[derive(Clone, Debug)]
 pub struct Operation {
     pub id: String,
     pub method: Method,

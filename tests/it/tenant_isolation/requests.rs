@@ -200,11 +200,13 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
             vec![case(String::new(), body, Who::Admin, Foreign::Forbidden)]
         }
         "v1_admin_clients_create" => {
-            let scopes = json!({"client_id": "fresh", "scopes": [format!("{}-scope", of.slug)]});
+            let scopes = json!({"client_id": "fresh", "scopes": [format!("{}-scope", of.slug)],
+                "grant_types": ["refresh_token"]});
             vec![case(String::new(), Body::Json(scopes), Who::Admin, Foreign::Unprocessable)]
         }
         "v1_account_clients_create" => {
-            let scopes = json!({"client_name": "Fresh", "scopes": [format!("{}-scope", of.slug)]});
+            let scopes = json!({"client_name": "Fresh", "scopes": [format!("{}-scope", of.slug)],
+                "grant_types": ["refresh_token"]});
             vec![case(String::new(), Body::Json(scopes), Who::User, Foreign::Unprocessable)]
         }
         "v1_admin_registration_tokens_create" => own(Who::Admin, Body::Json(json!({"name": "Fresh"}))),

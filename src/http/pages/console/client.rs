@@ -5,17 +5,18 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::client_form::ClientForm;
 use super::links::link;
-use super::views::{Moment, Navigation};
-use super::visitor::{Administrator, Visitor};
-use super::{answer, nothing_here};
+use super::views::{Moment, Navigation, SIGNED_IN_AGAIN};
+use super::visitor::{Administrator, Unwelcome, Visitor};
+use super::{Section, answer, nothing_here};
 use crate::app::App;
 use crate::domain::clients::{self as domain, ClientError};
+use crate::domain::deeds::{Deed, of_client_change};
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
 use crate::http::rest::problem::Problem;
@@ -42,9 +43,16 @@ struct ClientPage {
     version: Version,
     /// Its public keys, if it has any.
     keys: Option<Keys>,
+    told: Told,
+}
+
+/// What is told of a client beside how it is.
+#[derive(Debug, Default)]
+pub(super) struct Told {
     /// The secret it just got, shown this once.
-    secret: Option<String>,
-    error: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) note: Option<&'static str>,
 }
 
 /// Where the public keys of a client are, in words.
@@ -94,7 +102,9 @@ pub(super) async fn show(
 ) -> Result<Response, PageRefusal> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let stored = find(&app, visitor.tenant(), &mut parameters).await?;
-    Ok(page(visitor, StatusCode::OK, stored, None, None))
+    let again = parameters.take("done").is_some_and(|done| done == "again");
+    let told = Told { note: again.then_some(SIGNED_IN_AGAIN), ..Told::default() };
+    Ok(page(visitor, StatusCode::OK, stored, told))
 }
 
 /// Shows an empty form.
@@ -119,6 +129,10 @@ pub(super) async fn create(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let wanted = ClientForm::take(&mut form);
+    let visitor = match visitor.must_be_fresh(&app, format!("{}/new", Section::Clients.path())) {
+        Ok(visitor) => visitor,
+        Err(unwelcome) => return Ok(unwelcome.into_response()),
+    };
     let client = match read_new(&app, visitor.tenant(), &wanted) {
         Ok(client) => client,
         Err(problem) => return Ok(ask_again(visitor, wanted, None, &problem)),
@@ -128,7 +142,8 @@ pub(super) async fn create(
         Ok(None) => Ok(go_to(visitor, id.as_str())),
         Ok(Some(secret)) => {
             let stored = stored(&app, visitor.tenant(), id.as_str()).await?;
-            Ok(page(visitor, StatusCode::OK, stored, Some(secret.expose().to_owned()), None))
+            let told = Told { secret: Some(secret.expose().to_owned()), ..Told::default() };
+            Ok(page(visitor, StatusCode::OK, stored, told))
         }
         Err(ClientError::Store(error)) => Err(error.into()),
         Err(error) => Ok(ask_again(visitor, wanted, None, &problem(error))),
@@ -154,9 +169,21 @@ pub(super) async fn change(
     let mut wanted = ClientForm::take(&mut form);
     let stored = stored(&app, visitor.tenant(), &wanted.id).await?;
     stored.value.auth_method.as_str().clone_into(&mut wanted.auth_method);
-    let change = match wanted.changes().and_then(|fields| fields.read(&app)) {
-        Ok(change) => change,
+    let read = || wanted.changes().and_then(|fields| fields.read(&app));
+    let (trial, change) = match read().and_then(|trial| Ok((trial, read()?))) {
+        Ok(both) => both,
         Err(problem) => return Ok(ask_again(visitor, wanted, version, &problem)),
+    };
+    let mut after = stored.value.clone();
+    trial(&mut after);
+    let visitor = if of_client_change(&stored.value, &after) == Deed::Endanger {
+        let again = link(&format!("{HERE}/change"), &[("id", Some(&wanted.id))]);
+        match visitor.must_be_fresh(&app, again) {
+            Ok(visitor) => visitor,
+            Err(unwelcome) => return Ok(unwelcome.into_response()),
+        }
+    } else {
+        visitor
     };
     let meant_for = MeantFor::Versions(version.into_iter().collect());
     match domain::change(&app, &stored.value, &meant_for, &visitor.by(), change).await {
@@ -180,14 +207,13 @@ pub(super) async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stor
     clients::find_stored(&app.db, tenant, id).await?.ok_or_else(nothing_here)
 }
 
+/// Insists on a recent sign-in, after which the browser comes back to the client.
+pub(super) fn must_be_fresh(app: &App, visitor: Visitor, id: &str) -> Result<Visitor, Unwelcome> {
+    visitor.must_be_fresh(app, link(HERE, &[("id", Some(id)), ("done", Some("again"))]))
+}
+
 /// The page of one client.
-pub(super) fn page(
-    visitor: Visitor,
-    status: StatusCode,
-    stored: Stored<Client>,
-    secret: Option<String>,
-    error: Option<String>,
-) -> Response {
+pub(super) fn page(visitor: Visitor, status: StatusCode, stored: Stored<Client>, told: Told) -> Response {
     let frame = visitor.browser.frame();
     let id = stored.value.client_id.to_string();
     let page = ClientPage {
@@ -198,8 +224,7 @@ pub(super) fn page(
         version: stored.version,
         keys: stored.value.keys.as_ref().map(Keys::of),
         client: stored.value,
-        secret,
-        error,
+        told,
         frame,
     };
     answer(visitor, status, &page)

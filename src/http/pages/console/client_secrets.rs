@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::super::PageRefusal;
-use super::client::{find, page, stored};
-use super::visitor::Administrator;
+use super::client::{Told, find, must_be_fresh, page, stored};
+use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::clients::{ClientError, secrets};
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
+use crate::model::client::Client;
+use crate::model::stored::Stored;
 use crate::model::version::MeantFor;
 
 /// The version of the client that the form was shown for.
@@ -26,14 +28,18 @@ pub(super) async fn rotate(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let client = find(&app, visitor.tenant(), &mut form).await?.value;
+    let visitor = match must_be_fresh(&app, visitor, client.client_id.as_str()) {
+        Ok(visitor) => visitor,
+        Err(unwelcome) => return Ok(unwelcome.into_response()),
+    };
     let rotated = secrets::rotate_secret(&app, &client, &seen(&mut form), &visitor.by()).await;
     let found = stored(&app, visitor.tenant(), client.client_id.as_str()).await?;
     match rotated {
-        Ok(secret) => Ok(page(visitor, StatusCode::OK, found, Some(secret.expose().to_owned()), None)),
-        Err(ClientError::Store(error)) => Err(error.into()),
-        Err(error) => {
-            Ok(page(visitor, StatusCode::CONFLICT, found, None, Some(problem(error).detail().to_owned())))
+        Ok(secret) => {
+            let told = Told { secret: Some(secret.expose().to_owned()), ..Told::default() };
+            Ok(page(visitor, StatusCode::OK, found, told))
         }
+        Err(error) => refused(visitor, found, error),
     }
 }
 
@@ -46,10 +52,17 @@ pub(super) async fn retire(
     let retired = secrets::retire_previous_secret(&app, &client, &seen(&mut form), &visitor.by()).await;
     let found = stored(&app, visitor.tenant(), client.client_id.as_str()).await?;
     match retired {
-        Ok(()) => Ok(page(visitor, StatusCode::OK, found, None, None)),
-        Err(ClientError::Store(error)) => Err(error.into()),
-        Err(error) => {
-            Ok(page(visitor, StatusCode::CONFLICT, found, None, Some(problem(error).detail().to_owned())))
+        Ok(()) => Ok(page(visitor, StatusCode::OK, found, Told::default())),
+        Err(error) => refused(visitor, found, error),
+    }
+}
+
+fn refused(visitor: Visitor, found: Stored<Client>, error: ClientError) -> Result<Response, PageRefusal> {
+    match error {
+        ClientError::Store(error) => Err(error.into()),
+        error => {
+            let told = Told { error: Some(problem(error).detail().to_owned()), ..Told::default() };
+            Ok(page(visitor, StatusCode::CONFLICT, found, told))
         }
     }
 }

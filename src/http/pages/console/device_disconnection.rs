@@ -9,10 +9,10 @@ use axum::response::Response;
 
 use super::super::PageRefusal;
 use super::super::views::PageFrame;
-use super::answer;
 use super::devices::{DeviceRow, back, device, device_row, officer};
 use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
+use super::{Section, answer};
 use crate::app::App;
 use crate::domain::devices::administration;
 use crate::http::parameters::Parameters;
@@ -25,6 +25,7 @@ struct DisconnectionPage {
     frame: PageFrame,
     nav: Navigation,
     row: DeviceRow,
+    back_href: String,
 }
 
 /// Asks whether the device is to be disconnected.
@@ -35,7 +36,9 @@ pub(super) async fn show(
 ) -> Result<Response, PageRefusal> {
     let id = device(&mut Parameters::of_query(query.as_deref())?)?;
     let row = device_row(&app, &visitor, id).await?;
-    let page = DisconnectionPage { frame: visitor.browser.frame(), nav: visitor.navigation(), row };
+    let frame = visitor.browser.frame();
+    let back_href = format!("{}{}", frame.base, Section::Devices.path());
+    let page = DisconnectionPage { frame, nav: visitor.navigation(), row, back_href };
     Ok(answer(visitor, StatusCode::OK, &page))
 }
 

@@ -42,7 +42,8 @@ pub(super) async fn start(
         Err(error) if is_our_fault(&error) => Err(error.into()),
         Err(error) => {
             let said = format!("{}: {}", error.code.as_str(), error.description);
-            Ok(client::page(visitor, StatusCode::BAD_REQUEST, stored, None, Some(said)))
+            let told = client::Told { error: Some(said), ..client::Told::default() };
+            Ok(client::page(visitor, StatusCode::BAD_REQUEST, stored, told))
         }
     }
 }

@@ -42,7 +42,7 @@ fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, word, detail, suggested)
 }
 
-/// May do what endangers others: an administrator who has signed in a moment ago.
+/// May do what needs a recent sign-in ([`Deed::Endanger`]): an administrator who has signed in a moment ago.
 #[derive(Debug)]
 pub struct FreshAdmin(pub Caller);
 

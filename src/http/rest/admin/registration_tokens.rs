@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::clients::registration_tokens::{self, RegistrationTokenError};
 use crate::http::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::paging::Page;
@@ -114,7 +115,7 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Makes a token. It is in this answer and in no other.
+/// Makes a token. It is in this answer and in no other. It needs a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/registration-tokens",
@@ -126,7 +127,7 @@ pub async fn list(
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     JsonBody(new): JsonBody<NewRegistrationToken>,
 ) -> Result<Response, Problem> {
     let life = TimeDelta::seconds(new.expires_in.into());

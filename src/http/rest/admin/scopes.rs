@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::domain::deeds::Deed;
 use crate::domain::scopes::{self, ScopeError};
 use crate::http::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::admin::deeds::insist;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
@@ -181,7 +183,7 @@ pub async fn create(
 }
 
 /// Changes the words of a scope, who may grant it, and what it asks of devices. Where that is not met any more, it is
-/// lost with the devices' next tokens.
+/// lost with the devices' next tokens. A change of anything but the words needs a recent sign-in.
 #[utoipa::path(
     patch,
     path = "/admin/scopes/{name}",
@@ -207,6 +209,12 @@ pub async fn update(
     IfMatch(meant_for): IfMatch,
     JsonBody(change): JsonBody<ScopeChange>,
 ) -> Result<Response, Problem> {
+    let changes_conditions = change.required_role.is_asked_for()
+        || change.requires_dpop.is_some()
+        || change.max_lifetime_seconds.is_asked_for();
+    if changes_conditions {
+        insist(&app, &caller, Deed::Endanger)?;
+    }
     let required_role = match change.required_role {
         Change::Set(name) => Change::Set(role(&name)?),
         Change::Clear => Change::Clear,
@@ -296,7 +304,9 @@ fn problem(error: ScopeError) -> Problem {
             said,
             "Take it from the clients that should not have it.",
         ),
-        ScopeError::NeedsItsRole => Problem::invalid_field("required_role", said),
+        ScopeError::NeedsItsRole | ScopeError::MisspelledRole { .. } => {
+            Problem::invalid_field("required_role", said)
+        }
         ScopeError::UnfitLifetime => Problem::invalid_field("max_lifetime_seconds", said),
         ScopeError::UnfitDescription => Problem::invalid_field("description", said),
     }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::domain::webhooks::{self as domain, WebhookError};
 use crate::http::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::path::Path;
@@ -112,7 +113,7 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     Ok(no_store(WebhookList { webhooks: all.into_iter().map(WebhookBody::from).collect() }).into_response())
 }
 
-/// Makes a webhook. The secret that signs its messages is in this answer and in no other.
+/// Makes a webhook. The secret that signs its messages is in this answer and in no other. It needs a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/webhooks",
@@ -130,7 +131,7 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     JsonBody(new): JsonBody<CreateWebhook>,
 ) -> Result<Response, Problem> {
     let url = Url::parse(&new.url).map_err(|error| Problem::invalid_field("url", error.to_string()))?;

@@ -30,6 +30,8 @@ async fn a_scope_is_made_changed_and_taken_from_clients_and_devices() {
     assert_eq!(client.json["scopes"], json!(["offline_access", "openid"]));
     assert_eq!(office.ask(Method::DELETE, "/admin/scopes/videos").await.status, 404);
     assert_eq!(office.ask(Method::DELETE, "/admin/scopes/openid").await.error(), "scope_is_standard");
+    let misspelled = json!({"name": "audio", "description": "Hear it", "required_role": "admni"});
+    assert_eq!(office.tell(Method::POST, "/admin/scopes", &misspelled).await.status, 422);
     let anyone = office.tell(Method::PATCH, "/admin/scopes/admin", &json!({"required_role": null})).await;
     assert_eq!(anyone.status, 422);
 }

@@ -44,9 +44,10 @@ async fn a_client_is_registered_shown_changed_and_deleted() {
         .tell(Method::PUT, "/admin/oauth/clients/lamp/policy", &json!({"trust": {"allowed": "never"}}))
         .await;
     assert_eq!(policy.json["policy"]["effective"]["trust"]["allowed"], "never", "{policy:?}");
-    let no_policy =
-        office.tell(Method::PUT, "/admin/oauth/clients/lamp/policy", &json!({"nonsense": 1})).await;
-    assert_eq!(no_policy.status, 422);
+    for nonsense in [json!({"nonsense": 1}), json!({"approval": {"rulez": {}}})] {
+        let refused = office.tell(Method::PUT, "/admin/oauth/clients/lamp/policy", &nonsense).await;
+        assert_eq!(refused.status, 422, "{nonsense} {refused:?}");
+    }
 
     assert_eq!(office.ask(Method::DELETE, path).await.status, 204);
     let gone = office.ask(Method::GET, path).await;
@@ -64,6 +65,8 @@ async fn fields_that_are_wrong_are_named() {
         ("grant_types[0]", json!({"client_id": "x", "grant_types": ["password"]})),
         ("scopes", json!({"client_id": "x", "scopes": ["unknown"]})),
         ("scope_policy", json!({"client_id": "x", "scope_policy": "inherit"})),
+        ("grant_types", json!({"client_id": "x"})),
+        ("grant_types", json!({"client_id": "x", "grant_types": []})),
         ("grant_types", json!({"client_id": "x", "grant_types": ["client_credentials"]})),
         ("token_endpoint_auth_method", json!({"client_id": "x", "token_endpoint_auth_method": "tls"})),
         ("jwks", json!({"client_id": "x", "token_endpoint_auth_method": "private_key_jwt"})),

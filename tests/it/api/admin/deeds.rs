@@ -1,5 +1,6 @@
 //! One rule for a deed, wherever it is asked for: by the console, by REST with a cookie, by REST with a token.
 
+use latchkey::model::client::AuthMethod;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,44 +11,103 @@ use crate::tenant_isolation::{Operation, operations};
 const NOBODY: &str = "00000000-0000-7000-8000-000000000000";
 const SCOPES: &str = "openid admin offline_access";
 
-/// What endangers others, with a body that does. All else that is not read is a change.
-fn endangering(id: &str) -> Option<Value> {
-    match id {
-        "admin_create_user"
-        | "admin_change_user"
-        | "admin_delete_user"
-        | "admin_sign_out_user"
-        | "admin_reset_password"
-        | "admin_remove_second_factor"
-        | "admin_delete_tenant"
-        | "v1_admin_tenants_delete"
-        | "v1_admin_signing_keys_remove" => Some(json!({})),
-        "v1_admin_tenants_create" => Some(json!({"slug": "burrow", "administrator": {"username": "wombat"}})),
-        "v1_admin_signing_keys_rotate" => Some(json!({"at_once": true})),
-        "v1_admin_devices_revoke" => Some(json!({"status": "locked", "preview": false})),
-        _ => None,
-    }
+/// What the operations are tried on.
+const CLIENT: &str = "tv";
+const SCOPE: &str = "email";
+
+/// Every operation that changes something: its id, whether it needs a recent sign-in, and a body for which it does or
+/// does not.
+fn deeds() -> Vec<(&'static str, bool, Value)> {
+    let none = || json!({});
+    vec![
+        ("admin_create_user", true, none()),
+        ("admin_change_user", true, none()),
+        ("admin_delete_user", true, none()),
+        ("admin_sign_out_user", true, none()),
+        ("admin_reset_password", true, none()),
+        ("admin_remove_second_factor", true, none()),
+        ("admin_deny_device_authorization", false, none()),
+        ("v1_admin_devices_revoke", true, json!({"status": "locked", "preview": false})),
+        ("v1_admin_devices_revoke", false, json!({"status": "locked", "preview": true})),
+        ("v1_admin_devices_delete", false, none()),
+        ("v1_admin_devices_update", false, none()),
+        ("v1_admin_devices_lock", false, none()),
+        ("v1_admin_devices_unlock", false, none()),
+        ("v1_admin_clients_create", true, json!({"client_id": "new", "grant_types": ["refresh_token"]})),
+        ("v1_admin_clients_update", false, json!({"enabled": false})),
+        ("v1_admin_clients_update", false, json!({"scopes": ["openid"]})),
+        ("v1_admin_clients_update", true, json!({"enabled": true})),
+        ("v1_admin_clients_update", true, json!({"scopes": ["openid", "admin"]})),
+        ("v1_admin_clients_update", true, json!({"client_name": "The bank"})),
+        ("v1_admin_client_policy_replace", true, none()),
+        ("v1_admin_client_secret_rotate", true, none()),
+        ("v1_admin_client_secret_retire", false, none()),
+        ("v1_admin_clients_delete", true, none()),
+        ("v1_admin_registration_tokens_create", true, json!({"name": "partners"})),
+        ("v1_admin_registration_tokens_delete", false, none()),
+        ("v1_admin_resources_create", false, none()),
+        ("v1_admin_resources_update", false, json!({"name": "The API"})),
+        ("v1_admin_resources_delete", false, none()),
+        ("v1_admin_scopes_create", false, none()),
+        ("v1_admin_scopes_update", false, json!({"description": "See your email address"})),
+        ("v1_admin_scopes_update", true, json!({"required_role": null})),
+        ("v1_admin_scopes_update", true, json!({"requires_dpop": false})),
+        ("v1_admin_scopes_update", true, json!({"max_lifetime_seconds": null})),
+        ("v1_admin_scopes_delete", false, none()),
+        ("v1_admin_signing_keys_rotate", false, none()),
+        ("v1_admin_signing_keys_rotate", true, json!({"at_once": true})),
+        ("v1_admin_signing_keys_remove", true, none()),
+        ("v1_admin_tenants_create", true, json!({"slug": "burrow", "administrator": {"username": "wombat"}})),
+        ("v1_admin_tenants_create", false, json!({"slug": "den"})),
+        ("v1_admin_tenants_update", false, json!({"enabled": false})),
+        ("v1_admin_tenant_policy_replace", true, none()),
+        ("v1_admin_tenants_delete", true, none()),
+        ("v1_admin_webhooks_create", true, json!({"url": "https://hooks.example/latchkey"})),
+        ("v1_admin_webhooks_delete", false, none()),
+    ]
+}
+
+/// Whether the operation needs a recent sign-in, whatever its body.
+fn asks(id: &str) -> bool {
+    deeds().iter().any(|(deed, asks, _)| *deed == id && *asks)
 }
 
 type Fields = Vec<(&'static str, String)>;
 
-/// The forms of the console that do the same as an operation.
-fn forms(user: &str) -> Vec<(&'static str, &'static str, Fields)> {
+/// The forms of the console that do the same, and whether each needs a recent sign-in.
+fn forms(user: &str) -> Vec<(bool, &'static str, Fields)> {
     let of_user = |more: &[(&'static str, &str)]| {
         let id = [("id", user.to_owned())].into_iter();
         id.chain(more.iter().map(|(name, value)| (*name, (*value).to_owned()))).collect::<Vec<_>>()
     };
-    let key = |when: &str| vec![("algorithm", "ES256".to_owned()), ("when", when.to_owned())];
+    let words = |fields: &[(&'static str, &str)]| -> Fields {
+        fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+    };
+    let client = |more: &[(&'static str, &str)]| {
+        words(
+            &[&[("id", "box"), ("client_name", "The box app"), ("device", "on"), ("refresh", "on")], more]
+                .concat(),
+        )
+    };
     vec![
-        ("admin_create_user", "/console/users/new", vec![("username", "new".to_owned())]),
-        ("admin_change_user", "/console/user/change", of_user(&[("display_name", "Ada")])),
-        ("admin_change_user", "/console/user/standing", of_user(&[("status", "locked")])),
-        ("admin_reset_password", "/console/user/password-link", of_user(&[])),
-        ("admin_remove_second_factor", "/console/user/second-factor", of_user(&[])),
-        ("admin_sign_out_user", "/console/user/sign-out", of_user(&[])),
-        ("admin_delete_user", "/console/user/delete", of_user(&[])),
-        ("v1_admin_signing_keys_rotate", "/console/keys/rotate", key("at-once")),
-        ("v1_admin_devices_lock", "/console/devices/lock", vec![("device", NOBODY.to_owned())]),
+        (asks("admin_create_user"), "/console/users/new", vec![("username", "new".to_owned())]),
+        (asks("admin_change_user"), "/console/user/change", of_user(&[("display_name", "Ada")])),
+        (asks("admin_change_user"), "/console/user/standing", of_user(&[("status", "locked")])),
+        (asks("admin_reset_password"), "/console/user/password-link", of_user(&[])),
+        (asks("admin_remove_second_factor"), "/console/user/second-factor", of_user(&[])),
+        (asks("admin_sign_out_user"), "/console/user/sign-out", of_user(&[])),
+        (asks("admin_delete_user"), "/console/user/delete", of_user(&[])),
+        (asks("v1_admin_clients_create"), "/console/clients/new", client(&[("auth_method", "none")])),
+        (asks("v1_admin_client_secret_rotate"), "/console/client/secret", words(&[("id", "box")])),
+        (asks("v1_admin_client_secret_retire"), "/console/client/secret/retire", words(&[("id", "box")])),
+        (true, "/console/client/change", client(&[("scopes", "openid admin"), ("enabled", "on")])),
+        (false, "/console/client/change", client(&[("scopes", "openid")])),
+        (true, "/console/keys/rotate", words(&[("algorithm", "ES256"), ("when", "at-once")])),
+        (false, "/console/keys/rotate", words(&[("algorithm", "ES256"), ("when", "known")])),
+        (asks("v1_admin_devices_lock"), "/console/devices/lock", words(&[("device", NOBODY)])),
+        (asks("v1_admin_devices_unlock"), "/console/devices/unlock", words(&[("device", NOBODY)])),
+        (asks("v1_admin_devices_delete"), "/console/devices/disconnect", words(&[("device", NOBODY)])),
+        (asks("admin_deny_device_authorization"), "/console/session/deny", words(&[("id", NOBODY)])),
     ]
 }
 
@@ -59,24 +119,46 @@ async fn administrative(server: &TestServer) -> Vec<Operation> {
     found
 }
 
-fn request(server: &TestServer, operation: &Operation) -> (Method, String, Value) {
-    let filled = operation.path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part });
-    let path = filled.collect::<Vec<_>>().join("/");
-    let body = endangering(&operation.id).unwrap_or_else(|| json!({}));
-    (operation.method.clone(), format!("{}{path}", server.base), body)
+/// Every administrative operation with the bodies it is tried with, and whether each needs a recent sign-in.
+async fn tries(server: &TestServer) -> Vec<(Operation, bool, Value)> {
+    let (mut all, mut listed) = (Vec::new(), 0);
+    for operation in administrative(server).await {
+        if operation.method.is_safe() {
+            all.push((operation, false, Value::Null));
+            continue;
+        }
+        let of_it: Vec<_> = deeds().into_iter().filter(|(id, ..)| *id == operation.id).collect();
+        assert!(!of_it.is_empty(), "{} is not in the list of deeds", operation.id);
+        listed += of_it.len();
+        all.extend(of_it.into_iter().map(|(_, asks, body)| (operation.clone(), asks, body)));
+    }
+    assert_eq!(listed, deeds().len(), "a deed is no operation");
+    all
 }
 
-async fn by_cookie(server: &TestServer, person: &Person, operation: &Operation) -> Answer {
-    let (method, url, body) = request(server, operation);
+fn request(server: &TestServer, operation: &Operation) -> (Method, String) {
+    let filled =
+        operation.path.split('/').map(|part| match (part.starts_with('{'), operation.path.as_str()) {
+            (false, _) => part,
+            (true, path) if path.starts_with("/admin/oauth/clients/") => CLIENT,
+            (true, path) if path.starts_with("/admin/scopes/") => SCOPE,
+            (true, _) => NOBODY,
+        });
+    let path = filled.collect::<Vec<_>>().join("/");
+    (operation.method.clone(), format!("{}{path}", server.base))
+}
+
+async fn by_cookie(server: &TestServer, person: &Person, operation: &Operation, body: &Value) -> Answer {
+    let (method, url) = request(server, operation);
     let csrf = csrf(person).await;
     let asked = person.browser().request(method.clone(), url).header("x-csrf-token", csrf);
-    send(if method.is_safe() { asked } else { asked.json(&body) }).await
+    send(if method.is_safe() { asked } else { asked.json(body) }).await
 }
 
-async fn by_token(server: &TestServer, token: &str, operation: &Operation) -> Answer {
-    let (method, url, body) = request(server, operation);
+async fn by_token(server: &TestServer, token: &str, operation: &Operation, body: &Value) -> Answer {
+    let (method, url) = request(server, operation);
     let asked = server.http.request(method.clone(), url).bearer_auth(token);
-    send(if method.is_safe() { asked } else { asked.json(&body) }).await
+    send(if method.is_safe() { asked } else { asked.json(body) }).await
 }
 
 async fn csrf(person: &Person) -> String {
@@ -95,10 +177,10 @@ async fn a_password_alone_opens_no_administrative_operation_where_the_role_needs
         .await;
     let root = Person::new(&server.base, "root", &root.password);
     root.sign_in().await;
-    for operation in administrative(&server).await {
+    for (operation, _, body) in tries(&server).await {
         for (by, answer) in [
-            ("cookie", by_cookie(&server, &root, &operation).await),
-            ("token", by_token(&server, &token, &operation).await),
+            ("cookie", by_cookie(&server, &root, &operation, &body).await),
+            ("token", by_token(&server, &token, &operation, &body).await),
         ] {
             assert_eq!(answer.status, 403, "{} by {by}: {answer:?}", operation.id);
             assert_eq!(answer.error(), "second_factor_required", "{} by {by}", operation.id);
@@ -111,26 +193,27 @@ async fn an_old_sign_in_is_refused_by_rest_where_the_console_refuses_it() {
     let server = TestServer::start().await;
     let root = server.person("root", &["admin"]).await;
     server.ada().await;
+    server.tv().await;
+    server.client("box", "openid", |client| client.auth_method = AuthMethod::ClientSecretBasic).await;
     let user = server.user_id("ada").await.to_string();
     let glass = server.public_client("glass", SCOPES).await;
     let refresh_token = glass.connect(&root, SCOPES).await.string("refresh_token");
     server.clock.advance(901.0);
     let token = glass.refresh(&refresh_token).await.string("access_token");
-    for operation in administrative(&server).await {
-        let refused = endangering(&operation.id).is_some();
+    for (operation, asks, body) in tries(&server).await {
         for (by, answer) in [
-            ("cookie", by_cookie(&server, &root, &operation).await),
-            ("token", by_token(&server, &token, &operation).await),
+            ("cookie", by_cookie(&server, &root, &operation, &body).await),
+            ("token", by_token(&server, &token, &operation, &body).await),
         ] {
             let is_refused = answer.status == 403 && answer.error() == "fresh_sign_in_required";
-            assert_eq!(is_refused, refused, "{} by {by}: {answer:?}", operation.id);
+            assert_eq!(is_refused, asks, "{} {body} by {by}: {answer:?}", operation.id);
         }
     }
-    for (id, path, fields) in forms(&user) {
+    for (asks, path, fields) in forms(&user) {
         let csrf = csrf(&root).await;
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let page = root.post(path, &[&fields[..], &[("csrf", &csrf)]].concat()).await;
-        assert_eq!(page.location == "/sign-in", endangering(id).is_some(), "{path}: {page:?}");
+        assert_eq!(page.location == "/sign-in", asks, "{path}: {page:?}");
     }
 }
 
@@ -138,12 +221,13 @@ async fn an_old_sign_in_is_refused_by_rest_where_the_console_refuses_it() {
 async fn a_fresh_sign_in_with_what_the_role_needs_is_enough_for_every_operation() {
     let server = TestServer::start().await;
     let root = server.person("root", &["admin"]).await;
+    server.tv().await;
     let token =
         server.public_client("glass", SCOPES).await.connect(&root, SCOPES).await.string("access_token");
-    for operation in administrative(&server).await {
+    for (operation, _, body) in tries(&server).await {
         for (by, answer) in [
-            ("cookie", by_cookie(&server, &root, &operation).await),
-            ("token", by_token(&server, &token, &operation).await),
+            ("cookie", by_cookie(&server, &root, &operation, &body).await),
+            ("token", by_token(&server, &token, &operation, &body).await),
         ] {
             assert_ne!(answer.status, 403, "{} by {by}: {answer:?}", operation.id);
         }

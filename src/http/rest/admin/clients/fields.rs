@@ -17,7 +17,7 @@ use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
 
 /// What a client is to be. In a change, what is absent stays, and `null` goes back to the default.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClientFields)]
 pub struct ClientFields {

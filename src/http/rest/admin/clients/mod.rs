@@ -15,9 +15,11 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::domain::clients as domain;
+use crate::domain::deeds::of_client_change;
 use crate::http::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
+use crate::http::rest::admin::deeds::{FreshAdmin, insist};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
@@ -81,7 +83,7 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     Ok(clients::Filter { text: parameters.take("q"), owner, enabled })
 }
 
-/// Registers a client. Its secret, if it has one, is in this answer and in no other.
+/// Registers a client. Its secret, if it has one, is in this answer and in no other. It needs a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/oauth/clients",
@@ -99,7 +101,7 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     JsonBody(fields): JsonBody<ClientFields>,
 ) -> Result<Response, Problem> {
     let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is needed"))?;
@@ -131,7 +133,8 @@ pub async fn show(
 }
 
 /// Changes a client. What it is registered for counts for what is approved and refreshed from now on; access tokens
-/// that are out stay good until they expire or their signing key is removed.
+/// that are out stay good until they expire or their signing key is removed. It needs a recent sign-in, unless it only
+/// restricts the client: disables it, takes scopes or grants away, or binds its tokens.
 #[utoipa::path(
     patch,
     path = "/admin/oauth/clients/{id}",
@@ -159,11 +162,14 @@ pub async fn update(
 ) -> Result<Response, Problem> {
     fields.refuse_fixed()?;
     let client = find(&app, &caller, &id).await?.value;
+    let mut after = client.clone();
+    fields.clone().read(&app)?(&mut after);
+    insist(&app, &caller, of_client_change(&client, &after))?;
     domain::change(&app, &client, &meant_for, &caller.by(), fields.read(&app)?).await.map_err(problem)?;
     answer(&app, &caller, &id).await
 }
 
-/// Deletes a client with its codes, devices and tokens.
+/// Deletes a client with its codes, devices and tokens. It needs a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/oauth/clients/{id}",
@@ -178,7 +184,7 @@ pub async fn update(
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<String>,
     IfMatch(meant_for): IfMatch,
 ) -> Result<StatusCode, Problem> {

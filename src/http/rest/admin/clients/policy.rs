@@ -13,8 +13,8 @@ use super::{answer, find};
 use crate::app::App;
 use crate::domain::policies::{self, PolicyError};
 use crate::http::rest::admin::answers::WriteRefusals;
+use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
-use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
@@ -22,6 +22,7 @@ use crate::http::rest::problem::described::{BodyProblems, StaleProblem};
 use crate::model::policy::PolicyChanges;
 
 /// Replaces what a client's devices have otherwise than the tenant says; `{}` goes back to it.
+/// It needs a recent sign-in.
 #[utoipa::path(
     put,
     path = "/admin/oauth/clients/{id}/policy",
@@ -43,7 +44,7 @@ use crate::model::policy::PolicyChanges;
 )]
 pub async fn replace(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<String>,
     IfMatch(meant_for): IfMatch,
     JsonBody(changes): JsonBody<Map<String, Value>>,

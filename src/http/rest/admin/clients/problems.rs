@@ -38,7 +38,9 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         }
         ClientError::UnfitName => Problem::invalid_field("client_name", said),
         ClientError::IdIsResource => Problem::invalid_field("client_id", said),
-        ClientError::PublicClientActsForItself => Problem::invalid_field("grant_types", said),
+        ClientError::PublicClientActsForItself | ClientError::NothingToDo => {
+            Problem::invalid_field("grant_types", said)
+        }
         ClientError::InheritIsForFirstParty => Problem::invalid_field("scope_policy", said),
         ClientError::KeysDoNotFitMethod | ClientError::UnfitKeys(_) => Problem::invalid_field("jwks", said),
         ClientError::UnfitJwksUri(_) => Problem::invalid_field("jwks_uri", said),

@@ -12,6 +12,7 @@ use super::{find, with_secret};
 use crate::app::App;
 use crate::domain::clients::secrets;
 use crate::http::rest::admin::answers::WriteRefusals;
+use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
@@ -19,7 +20,7 @@ use crate::http::rest::problem::described::StaleProblem;
 use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Gives a client a new secret, which is in this answer and in no other. The present one stays good until it is
-/// retired; one from before does not.
+/// retired; one from before does not. It needs a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/oauth/clients/{id}/secret",
@@ -40,7 +41,7 @@ use crate::http::rest::problem::{Problem, ProblemBody};
 )]
 pub async fn rotate(
     State(app): State<Arc<App>>,
-    Admin(caller): Admin,
+    FreshAdmin(caller): FreshAdmin,
     Path(id): Path<String>,
     IfMatch(meant_for): IfMatch,
 ) -> Result<Response, Problem> {

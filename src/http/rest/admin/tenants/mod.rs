@@ -58,7 +58,8 @@ pub async fn list(State(app): State<Arc<App>>, _: TenantsReader, page: Page) -> 
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Makes a tenant with its standard scopes and signing keys, and its first administrator, if one is named.
+/// Makes a tenant with its standard scopes and signing keys, and its first administrator, if one is named, which needs
+/// a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/tenants",
@@ -163,8 +164,7 @@ pub async fn update(
     answer(&app, &slug).await
 }
 
-/// Erases a suspended tenant with everything that is its own; its audit trail stays. A browser needs a fresh sign-in
-/// for it.
+/// Erases a suspended tenant with everything that is its own; its audit trail stays. It needs a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/tenants/{slug}",
@@ -194,7 +194,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Replaces what a tenant's devices have otherwise than the settings say; `{}` goes back to them.
+/// Replaces what a tenant's devices have otherwise than the settings say; `{}` goes back to them. It
+/// needs a recent sign-in.
 #[utoipa::path(
     put,
     path = "/admin/tenants/{slug}/policy",
@@ -223,6 +224,7 @@ pub async fn replace_policy(
     IfMatch(meant_for): IfMatch,
     JsonBody(changes): JsonBody<Map<String, Value>>,
 ) -> Result<Response, Problem> {
+    insist(&app, &caller, Deed::Endanger)?;
     let slug = named(&slug)?;
     let tenant = store::tenants::find(&app.db, &slug).await?;
     let tenant = tenant.ok_or_else(|| problem(TenantError::NoSuchTenant))?;
