@@ -57,7 +57,7 @@ fn poll_rule(bencher: Bencher<'_, '_>) {
     let polling = Polling { interval_seconds: 5, last_polled_at: Some(now - TimeDelta::seconds(5)) };
     let client = Client::public(DEFAULT_TENANT, tv());
     let asker = answer::Asker { client: &client, place: CredentialPlace::Body, dpop_key: None };
-    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, asker, now));
+    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, None, asker, now));
 }
 
 /// Finding a waiting session among so many, and noting a poll.

@@ -1,11 +1,12 @@
 //! What must be there before anything is measured, and what people do meanwhile.
 
+use latchkey::clock::Clock;
 use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, tenants};
 use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::{Client, GrantType};
-use latchkey::model::ids::ClientId;
+use latchkey::model::ids::{ClientId, DeviceId};
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -13,6 +14,7 @@ use latchkey::random::Random;
 use latchkey::store::schema;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
 
 use super::{Database, counters};
 use crate::Fault;
@@ -62,29 +64,39 @@ pub(crate) fn client() -> Result<Client, Fault> {
     })
 }
 
-/// Adds approved sessions without a server; their codes' hashes.
-pub(crate) async fn approved_sessions(db: &PgPool, count: usize) -> Result<Vec<SecretHash>, Fault> {
-    let random = Random::system();
-    let hashes: Vec<SecretHash> =
-        (0..count).map(|_| BearerSecret::generate(SecretKind::DeviceCode, &random).hash()).collect();
-    for batch in hashes.chunks(BATCH) {
-        let codes: Vec<Vec<u8>> = batch.iter().map(|hash| hash.0.to_vec()).collect();
+/// Adds approved sessions without a server; the device that comes of each, and its code's hash.
+pub(crate) async fn approved_sessions(
+    db: &PgPool,
+    count: usize,
+) -> Result<Vec<(DeviceId, SecretHash)>, Fault> {
+    let (random, now) = (Random::system(), Clock::system().now());
+    let sessions: Vec<(DeviceId, SecretHash)> = (0..count)
+        .map(|_| {
+            let code = BearerSecret::generate(SecretKind::DeviceCode, &random);
+            (DeviceId(random.uuid_v7(now)), code.hash())
+        })
+        .collect();
+    for batch in sessions.chunks(BATCH) {
+        let (ids, codes): (Vec<Uuid>, Vec<Vec<u8>>) =
+            batch.iter().map(|(device, code)| (device.0, code.0.to_vec())).unzip();
         sqlx::query(
             "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                           requested_scopes, created_at, expires_at, interval_seconds, ip_address)
-             SELECT gen_random_uuid(), $1, $2, code, sha256(code), code, string_to_array($3, ' '), now(),
+             SELECT id, $1, $2, code, sha256(code), code, string_to_array($3, ' '), now(),
                     now() + interval '2 hours', 5, '127.0.0.1'
-             FROM unnest($4::bytea[]) AS code",
+             FROM unnest($4::uuid[], $5::bytea[]) AS session (id, code)",
         )
         .bind(DEFAULT_TENANT.0)
         .bind(CLIENT_ID)
         .bind(SCOPE)
+        .bind(&ids)
         .bind(&codes)
         .execute(db)
         .await?;
     }
-    approve(db, &hashes).await?;
-    Ok(hashes)
+    let codes: Vec<SecretHash> = sessions.iter().map(|(_, code)| *code).collect();
+    approve(db, &codes).await?;
+    Ok(sessions)
 }
 
 /// Approves sessions as a person does, and tells the servers: some hundreds of users share them.
