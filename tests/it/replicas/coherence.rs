@@ -56,8 +56,8 @@ async fn a_hundred_polls_on_two_servers_redeem_once() {
     let answers = polls.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.error() == "invalid_grant").count(), 99, "{answers:?}");
-    assert_eq!(first.count("SELECT count(*) FROM token_families").await, 1);
-    assert_eq!(first.count("SELECT count(*) FROM token_families WHERE revoked_at IS NULL").await, 1);
+    assert_eq!(first.count("SELECT count(*) FROM devices").await, 1);
+    assert_eq!(first.count("SELECT count(*) FROM devices WHERE revoked_at IS NULL").await, 1);
 }
 
 #[tokio::test]
