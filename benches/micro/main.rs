@@ -10,10 +10,11 @@ use latchkey::clock::Clock;
 use latchkey::domain::device_flow::answer;
 use latchkey::domain::dpop::proof::{self, Expected};
 use latchkey::domain::dpop::target::Target;
-use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::Client;
 use latchkey::model::client_authentication::CredentialPlace;
 use latchkey::model::device_authorization::{DeviceAuthorization, Polling, State};
+use latchkey::model::device_code::DeviceCode;
 use latchkey::model::ids::{ClientId, DeviceAuthorizationId};
 use latchkey::model::jws::UnverifiedJws;
 use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
@@ -21,7 +22,7 @@ use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user_code::UserCode;
 use latchkey::model::verifying_key::VerifyingKey;
 use latchkey::random::Random;
-use latchkey::secrets::{MasterKey, Secrets};
+use latchkey::secrets::{MacKey, MasterKey, Secrets};
 use latchkey::store::device_authorizations::memory::{
     CountedPoll, Owner, PendingSession, PollAnswer, SessionMemory,
 };
@@ -57,7 +58,7 @@ fn poll_rule(bencher: Bencher<'_, '_>) {
     let polling = Polling { interval_seconds: 5, last_polled_at: Some(now - TimeDelta::seconds(5)) };
     let client = Client::public(DEFAULT_TENANT, tv());
     let asker = answer::Asker { client: &client, place: CredentialPlace::Body, dpop_key: None };
-    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, asker, now));
+    bencher.bench(|| answer::answer(divan::black_box(&session), &polling, None, asker, now));
 }
 
 /// Finding a waiting session among so many, and noting a poll.
@@ -67,36 +68,41 @@ fn look_up(bencher: Bencher<'_, '_>, sessions: usize) {
     let memory = SessionMemory::new(2 * sessions);
     memory.trust();
     let owner = Arc::new(Owner { tenant_id: DEFAULT_TENANT, client_id: tv(), tally: Arc::default() });
-    let codes: Vec<SecretHash> = (0..sessions)
+    let ids: Vec<DeviceAuthorizationId> = (0..sessions)
         .map(|_| {
-            let mut code = SecretHash([0; 32]);
-            random.fill(&mut code.0);
             let id = DeviceAuthorizationId(random.uuid_v7(now));
             let polling = Polling { interval_seconds: 5, last_polled_at: None };
-            memory.remember_new(PendingSession::new(code, id, Arc::clone(&owner), later(now), polling), now);
-            code
+            memory.remember_new(PendingSession::new(id, Arc::clone(&owner), later(now), polling), now);
+            id
         })
         .collect();
-    let mut turns = codes.iter().cycle();
+    let mut turns = ids.iter().cycle();
     bencher.bench_local(|| {
-        turns.next().and_then(|code| memory.with(code, |session| session.record_poll(POLL, now)))
+        turns.next().and_then(|id| memory.with(id, |session| session.record_poll(POLL, now)))
     });
 }
 
-/// SHA-256 of a device code, after its checksum.
+/// A device code with its MAC.
 #[divan::bench]
 fn read_device_code(bencher: Bencher<'_, '_>) {
-    let code = BearerSecret::generate(SecretKind::DeviceCode, &Random::system());
-    bencher.bench(|| {
-        BearerSecret::parse(SecretKind::DeviceCode, divan::black_box(code.expose())).map(|code| code.hash())
-    });
+    let (key, code) = (token_key(), device_code(&Random::system()).write(DEFAULT_TENANT, &token_key()));
+    bencher.bench(|| DeviceCode::read(DEFAULT_TENANT, &key, divan::black_box(code.expose())));
 }
 
 /// A new device code.
 #[divan::bench]
 fn make_device_code(bencher: Bencher<'_, '_>) {
-    let random = Random::system();
-    bencher.bench(|| BearerSecret::generate(SecretKind::DeviceCode, &random));
+    let (key, random) = (token_key(), Random::system());
+    bencher.bench(|| device_code(&random).write(DEFAULT_TENANT, &key));
+}
+
+fn token_key() -> MacKey {
+    MacKey::new(&[7; 32]).expect("32 bytes")
+}
+
+fn device_code(random: &Random) -> DeviceCode {
+    let now = Clock::system().now();
+    DeviceCode::generate(DeviceAuthorizationId(random.uuid_v7(now)), later(now), random)
 }
 
 /// HMAC-SHA-256 of a user code.

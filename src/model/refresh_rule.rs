@@ -97,6 +97,9 @@ impl Stored {
 }
 
 #[cfg(test)]
+mod exploration;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

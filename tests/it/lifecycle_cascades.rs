@@ -125,7 +125,7 @@ async fn what_slips_in_while_a_person_is_disabled_dies_when_they_come_back() {
     house.set_standing(Standing::Disabled).await;
     house.server.clock.advance(60.0);
     // As a redemption and a sign-in would leave it that began a moment before.
-    let slipped = "UPDATE token_families SET revoked_at = NULL, created_at = created_at + interval '90 s'";
+    let slipped = "UPDATE devices SET revoked_at = NULL, created_at = created_at + interval '90 s'";
     sqlx::query(slipped).execute(&house.server.app.db).await.unwrap();
     let slipped = "UPDATE browser_sessions SET ended_at = NULL, created_at = created_at + interval '90 s'";
     sqlx::query(slipped).execute(&house.server.app.db).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     house.must_be_worthless(&house.tokens).await;
     house.must_bring_nothing(&house.tokens.string("refresh_token"), "invalid_grant").await;
     assert!(!house.ada.visit("/device").await.says("Sign out"));
-    for table in ["users", "devices", "token_families", "refresh_tokens", "browser_sessions"] {
+    for table in ["users", "devices", "browser_sessions"] {
         let sql = format!("SELECT count(*) FROM {table}");
         let left: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&house.server.app.db).await.unwrap();
         assert_eq!(left, 0, "{table}");
@@ -323,9 +323,9 @@ async fn a_refresh_repeated_while_the_device_is_locked_ends_nothing() {
 #[tokio::test]
 async fn what_has_ended_stays_invalid_while_it_is_locked() {
     for ended in [
-        "UPDATE token_families SET revoked_at = created_at",
-        "UPDATE token_families SET expires_at = created_at",
-        "UPDATE refresh_tokens SET expires_at = created_at",
+        "UPDATE devices SET revoked_at = created_at",
+        "UPDATE devices SET expires_at = created_at",
+        "UPDATE devices SET idle_expires_at = created_at",
         "UPDATE users SET tokens_not_before = now() + interval '1000 years'",
         "UPDATE users SET enabled = false",
     ] {
@@ -502,12 +502,12 @@ async fn the_instant_is_only_ever_raised_and_never_into_the_future() {
 async fn a_restored_backup_brings_no_revoked_token_back() {
     let house = House::build().await;
     // The backup: everything as it is now.
-    let rows = "CREATE TABLE backup AS SELECT * FROM token_families";
+    let rows = "CREATE TABLE backup AS SELECT * FROM devices";
     sqlx::query(rows).execute(&house.server.app.db).await.unwrap();
     house.server.clock.advance(60.0);
     assert_eq!(house.tv.revoke(&house.tokens.string("refresh_token")).await.status, 200);
     house.must_be_worthless(&house.tokens).await;
-    let restore = "UPDATE token_families f SET revoked_at = b.revoked_at FROM backup b WHERE b.id = f.id";
+    let restore = "UPDATE devices d SET revoked_at = b.revoked_at FROM backup b WHERE b.id = d.id";
     sqlx::query(restore).execute(&house.server.app.db).await.unwrap();
     // This is what the runbook is against.
     house.must_live(&house.tokens).await;

@@ -1,17 +1,18 @@
 //! What one statement may do unseen: only what the rule would do as well. Whatever is not plain it leaves as it was.
 
 use chrono::TimeDelta;
-use latchkey::domain::audit;
-use latchkey::domain::refresh::new_token;
+use latchkey::domain::{audit, mac_keys};
 use latchkey::model::audit_event::{Action, Outcome};
 use latchkey::model::audit_mac::EventStamp;
 use latchkey::model::bearer_secret::SecretHash;
-use latchkey::model::ids::{ClientId, DeviceId, RequestId, TokenFamilyId};
+use latchkey::model::ids::{ClientId, RequestId};
+use latchkey::model::refresh_token::RefreshToken;
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::redemptions::{self, Redemption};
-use latchkey::store::refresh_tokens::rotations::{Ground, PlainCase, Rotation};
+use latchkey::store::refresh_tokens::TokenName;
+use latchkey::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
 
 use crate::support::{Started, TestServer};
 
@@ -33,30 +34,38 @@ async fn stamp(server: &TestServer, action: Action) -> EventStamp {
     stamp.expect("the database answers")
 }
 
-async fn is_exchanged(server: &TestServer, token: &str, plain: PlainCase) -> bool {
+/// The refresh token that this server wrote.
+async fn read(server: &TestServer, token: &str) -> RefreshToken {
+    let key = mac_keys::tokens(&server.app, DEFAULT_TENANT).await.expect("the database answers");
+    RefreshToken::read(DEFAULT_TENANT, &key, token).expect("a refresh token")
+}
+
+async fn is_exchanged(server: &TestServer, token: &RefreshToken, plain: PlainCase) -> bool {
     let (app, at) = (&server.app, server.clock.now());
-    let rotation = Rotation {
-        tenant: DEFAULT_TENANT,
-        replaced: SecretHash::of(token),
+    let exchange = Exchange {
+        token: TokenName { tenant: DEFAULT_TENANT, device: token.device(), hash: token.hash() },
+        presented: token.generation(),
         ground: Ground::Plain(plain),
-        successor: new_token(app, TimeDelta::days(14), at + LONGEST).1,
+        idle_expires_at: at + TimeDelta::days(14),
+        is_audited: true,
         audit: stamp(server, Action::TokenRefreshed).await,
         origin: origin(server),
         at,
     };
-    app.queues.rotations.submit(rotation).await.expect("the database answers").is_some()
+    app.queues.exchanges.submit(exchange).await.expect("the database answers").is_some()
 }
 
 async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions::PlainCase) -> bool {
     let (app, at) = (&server.app, server.clock.now());
+    let code = server.read_code(&started.device_code).await;
     let redemption = Redemption {
         tenant: DEFAULT_TENANT,
-        code: SecretHash::of(&started.device_code),
+        id: code.authorization(),
+        code: code.hash(),
         ground: redemptions::Ground::Plain(plain),
-        device_id: DeviceId(app.random.uuid_v7(at)),
-        family_id: TokenFamilyId(app.random.uuid_v7(at)),
         expires_at: at + LONGEST,
-        refresh_token: Some(new_token(app, TimeDelta::days(14), at + LONGEST).1),
+        token: SecretHash::of("its random bytes"),
+        idle_expires_at: Some(at + TimeDelta::days(14)),
         audit: stamp(server, Action::DeviceAuthorizationRedeemed).await,
         origin: origin(server),
         at,
@@ -69,6 +78,7 @@ async fn a_token_is_exchanged_unseen_only_when_there_is_nothing_to_judge() {
     let server = TestServer::start().await;
     let (device, ada) = (server.tv().await, server.ada().await);
     let token = device.connect(&ada, OFFLINE).await.string("refresh_token");
+    let token = read(&server, &token).await;
     let scopes = ScopeSet::parse(OFFLINE).unwrap();
     let plain = PlainCase { client: tv(), scopes, not_before: None, longest: LONGEST };
     let later = Some(server.clock.now() + TimeDelta::seconds(1));
@@ -81,19 +91,19 @@ async fn a_token_is_exchanged_unseen_only_when_there_is_nothing_to_judge() {
         assert!(!is_exchanged(&server, &token, otherwise.clone()).await, "{otherwise:?}");
     }
     for (change, back) in [
-        ("UPDATE token_families SET dpop_jkt = '\\x00'", "UPDATE token_families SET dpop_jkt = NULL"),
-        ("UPDATE token_families SET revoked_at = now()", "UPDATE token_families SET revoked_at = NULL"),
+        ("UPDATE devices SET dpop_jkt = '\\x00'", "UPDATE devices SET dpop_jkt = NULL"),
+        ("UPDATE devices SET revoked_at = now()", "UPDATE devices SET revoked_at = NULL"),
         (
-            "UPDATE token_families SET granted_scopes = '{openid}'",
-            "UPDATE token_families SET granted_scopes = '{openid,offline_access}'",
+            "UPDATE devices SET granted_scopes = '{openid}'",
+            "UPDATE devices SET granted_scopes = '{openid,offline_access}'",
         ),
         ("UPDATE devices SET trusted = true", "UPDATE devices SET trusted = false"),
         ("UPDATE devices SET locked_at = now()", "UPDATE devices SET locked_at = NULL"),
         (
-            "UPDATE refresh_tokens SET expires_at = expires_at - interval '15 days'",
-            "UPDATE refresh_tokens SET expires_at = expires_at + interval '15 days'",
+            "UPDATE devices SET idle_expires_at = idle_expires_at - interval '15 days'",
+            "UPDATE devices SET idle_expires_at = idle_expires_at + interval '15 days'",
         ),
-        ("UPDATE refresh_tokens SET superseded_at = now()", "UPDATE refresh_tokens SET superseded_at = NULL"),
+        ("UPDATE devices SET generation = 2", "UPDATE devices SET generation = 1"),
         ("UPDATE users SET tokens_not_before = 'infinity'", "UPDATE users SET tokens_not_before = NULL"),
         ("UPDATE users SET enabled = false", "UPDATE users SET enabled = true"),
         ("UPDATE clients SET enabled = false", "UPDATE clients SET enabled = true"),
@@ -103,10 +113,10 @@ async fn a_token_is_exchanged_unseen_only_when_there_is_nothing_to_judge() {
         assert!(!is_exchanged(&server, &token, plain.clone()).await, "{change}");
         server.execute(back).await;
     }
-    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM devices WHERE generation = 1").await, 1);
     assert!(is_exchanged(&server, &token, plain.clone()).await);
     assert!(!is_exchanged(&server, &token, plain).await, "it was used");
-    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 2);
+    assert_eq!(server.count("SELECT count(*) FROM devices WHERE generation = 2").await, 1);
 }
 
 #[tokio::test]
@@ -160,9 +170,6 @@ async fn a_code_is_redeemed_unseen_only_when_there_is_nothing_to_judge() {
     server.execute("UPDATE device_authorizations SET chosen_lifetime_seconds = 3600").await;
     assert!(is_redeemed(&server, &started, plain.clone()).await);
     assert!(!is_redeemed(&server, &started, plain).await, "it was used");
-    let ends_in_an_hour =
-        "SELECT count(*) FROM token_families f JOIN devices d ON d.expires_at = f.expires_at
-                           JOIN refresh_tokens t ON t.expires_at = f.expires_at
-                           WHERE f.expires_at = f.created_at + interval '1 hour'";
+    let ends_in_an_hour = "SELECT count(*) FROM devices WHERE expires_at = created_at + interval '1 hour' AND idle_expires_at = expires_at";
     assert_eq!(server.count(ends_in_an_hour).await, 1);
 }

@@ -9,7 +9,7 @@ use crate::support::device::{BodyType, Proof, send};
 use crate::support::{Answer, Device, TestServer};
 
 const OFFLINE: &str = "openid offline_access";
-const LIVE: &str = "SELECT count(*) FROM token_families WHERE revoked_at IS NULL";
+const LIVE: &str = "SELECT count(*) FROM devices WHERE revoked_at IS NULL";
 
 #[track_caller]
 fn must_be_done(answer: &Answer) {
@@ -50,7 +50,7 @@ async fn the_audit_trail_says_who_gave_back_what() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let tokens = tv.connect(&ada, OFFLINE).await;
     must_be_done(&tv.revoke(&tokens.string("refresh_token")).await);
-    let told = "SELECT count(*) FROM audit_events e JOIN token_families f ON f.id::text = e.target_id
+    let told = "SELECT count(*) FROM audit_events e JOIN devices f ON f.id::text = e.target_id
                 WHERE e.action = 'token_family.revoked' AND e.actor_kind = 'client' AND e.actor_id = 'tv'
                   AND e.details ->> 'reason' = 'revoked_by_client' AND f.revoked_reason = 'revoked_by_client'
                   AND e.at = f.revoked_at AND e.request_id IS NOT NULL";

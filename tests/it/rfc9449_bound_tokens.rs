@@ -219,5 +219,5 @@ async fn of_parallel_collections_by_one_proof_on_two_servers_one_succeeds() {
         tokio::join!(poll_with(&tv, &started, &proof), poll_with(&elsewhere, &started, &proof));
     let collected = [&here, &there].into_iter().filter(|answer| answer.status == 200).count();
     assert_eq!(collected, 1, "{here:?} {there:?}");
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
 }

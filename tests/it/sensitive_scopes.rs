@@ -86,8 +86,8 @@ async fn a_scope_that_needs_a_key_from_now_on_is_lost_by_codes_and_devices_witho
     assert_eq!(again.string("scope"), REST);
     let consent = ada.open(&pending.user_code).await;
     assert!(!consent.says("Pay in your name"), "{consent:?}");
-    let granted = "SELECT count(*) FROM token_families f JOIN device_authorizations s ON s.id = f.device_authorization_id
-                   WHERE 'payments' = ANY (f.granted_scopes) AND s.consumed_at IS NOT NULL";
+    let granted = "SELECT count(*) FROM devices d JOIN device_authorizations s ON s.id = d.id
+                   WHERE 'payments' = ANY (d.granted_scopes) AND s.consumed_at IS NOT NULL";
     assert_eq!(server.count(granted).await, 1, "that of the device that was connected before");
     // The key that comes with the refresh binds the token, and brings the scope back.
     let key = DpopKey::new(&server);
@@ -131,8 +131,7 @@ async fn a_scope_ends_a_connection_early_and_the_person_is_told() {
     ada.decide(&consent, "approve").await;
     let tokens = till.poll(&started).await;
     tokens.must_be_tokens();
-    let ends = "SELECT count(*) FROM devices d JOIN token_families f ON f.device_id = d.id
-                WHERE f.expires_at = f.created_at + interval '1 day' AND d.expires_at = f.expires_at";
+    let ends = "SELECT count(*) FROM devices WHERE expires_at = created_at + interval '1 day'";
     assert_eq!(server.count(ends).await, 1);
     server.clock.advance(86_000.0);
     let last = till.refresh(&tokens.string("refresh_token")).await;
@@ -155,7 +154,7 @@ async fn who_leaves_the_scope_out_gets_no_more_time_than_the_page_told() {
     ada.post("/device/consent", &fields).await;
     let tokens = till.poll(&started).await;
     assert_eq!(tokens.string("scope"), REST);
-    let ends = "SELECT count(*) FROM token_families WHERE expires_at = created_at + interval '1 day'";
+    let ends = "SELECT count(*) FROM devices WHERE expires_at = created_at + interval '1 day'";
     assert_eq!(server.count(ends).await, 1);
 }
 
@@ -169,7 +168,7 @@ async fn an_earlier_end_counts_for_devices_that_are_connected_too() {
     change(&server, for_a_day).await;
     till.poll(&approved).await.must_be_tokens();
     till.refresh(&young.string("refresh_token")).await.must_be_tokens();
-    let ends = "SELECT count(*) FROM token_families WHERE expires_at = created_at + interval '1 day'";
+    let ends = "SELECT count(*) FROM devices WHERE expires_at = created_at + interval '1 day'";
     assert_eq!(server.count(ends).await, 2, "the one that was collected, and the one that was refreshed");
     server.clock.advance(TimeDelta::days(1).as_seconds_f64());
     till.refresh(&old.string("refresh_token")).await.must_be_error("invalid_grant");

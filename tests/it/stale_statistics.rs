@@ -29,8 +29,6 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     for unseen in [
         "ALTER TABLE device_authorizations SET (autovacuum_enabled = false)",
         "ALTER TABLE devices SET (autovacuum_enabled = false)",
-        "ALTER TABLE token_families SET (autovacuum_enabled = false)",
-        "ALTER TABLE refresh_tokens SET (autovacuum_enabled = false)",
     ] {
         server.execute(unseen).await;
     }
@@ -46,23 +44,13 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     // And as many devices of somebody whom the statistics know to have none.
     server
         .execute(
-            "WITH others AS (
-                 INSERT INTO devices (id, tenant_id, user_id, client_id, device_authorization_id, name, declared_name, metadata,
-                                      created_at, updated_at, last_login_at, last_seen_at, expires_at)
-                 SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, gen_random_uuid(), d.name, d.declared_name,
-                        d.metadata, d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.expires_at
-                 FROM devices d, users u, generate_series(1, 4000) WHERE u.username = 'bob'
-                 RETURNING *
-             ), families AS (
-                 INSERT INTO token_families (id, tenant_id, device_authorization_id, device_id, user_id, client_id,
-                                             granted_scopes, auth_time, amr, resources, created_at, expires_at)
-                 SELECT gen_random_uuid(), o.tenant_id, o.device_authorization_id, o.id, o.user_id, o.client_id,
-                        f.granted_scopes, f.auth_time, f.amr, f.resources, f.created_at, f.expires_at
-                 FROM others o, token_families f
-                 RETURNING *
-             )
-             INSERT INTO refresh_tokens (id, tenant_id, family_id, token_hash, created_at, expires_at)
-             SELECT gen_random_uuid(), tenant_id, id, sha256(id::text::bytea), created_at, expires_at FROM families",
+            "INSERT INTO devices (id, tenant_id, user_id, client_id, name, declared_name, metadata, created_at, updated_at,
+                                  last_login_at, last_seen_at, granted_scopes, resources, auth_time, amr, expires_at,
+                                  token_hash, exchanged_at, idle_expires_at)
+             SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, d.name, d.declared_name, d.metadata, d.created_at,
+                    d.updated_at, d.last_login_at, d.last_seen_at, d.granted_scopes, d.resources, d.auth_time, d.amr,
+                    d.expires_at, sha256(n::text::bytea), d.exchanged_at, d.idle_expires_at
+             FROM devices d, users u, generate_series(1, 4000) AS n WHERE u.username = 'bob'",
         )
         .await;
     assert_eq!(

@@ -180,8 +180,7 @@ async fn the_database_itself_keeps_rows_of_tenants_apart() {
     ours.0.connect(&ours.1, OFFLINE).await;
     theirs.0.connect(&theirs.1, OFFLINE).await;
     let other = "(SELECT id FROM tenants WHERE slug = 'acme')";
-    for table in ["device_authorizations", "devices", "token_families", "refresh_tokens", "browser_sessions"]
-    {
+    for table in ["device_authorizations", "devices", "browser_sessions"] {
         let sql = format!("UPDATE {table} SET tenant_id = {other} WHERE tenant_id <> {other}");
         let moved = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&server.app.db).await;
         let error = moved.expect_err(table).into_database_error().expect("a refusal of the database");

@@ -1,11 +1,13 @@
 //! What must be there before anything is measured, and what people do meanwhile.
 
+use chrono::TimeDelta;
+use latchkey::clock::Clock;
 use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, tenants};
-use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use latchkey::model::client::{Client, GrantType};
-use latchkey::model::ids::ClientId;
+use latchkey::model::device_code::DeviceCode;
+use latchkey::model::ids::{ClientId, DeviceAuthorizationId};
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::DEFAULT_TENANT;
@@ -13,6 +15,7 @@ use latchkey::random::Random;
 use latchkey::store::schema;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
 
 use super::{Database, counters};
 use crate::Fault;
@@ -62,52 +65,58 @@ pub(crate) fn client() -> Result<Client, Fault> {
     })
 }
 
-/// Adds approved sessions without a server; their codes' hashes.
-pub(crate) async fn approved_sessions(db: &PgPool, count: usize) -> Result<Vec<SecretHash>, Fault> {
-    let random = Random::system();
-    let hashes: Vec<SecretHash> =
-        (0..count).map(|_| BearerSecret::generate(SecretKind::DeviceCode, &random).hash()).collect();
-    for batch in hashes.chunks(BATCH) {
-        let codes: Vec<Vec<u8>> = batch.iter().map(|hash| hash.0.to_vec()).collect();
+/// Adds approved device authorizations without a server, and returns their codes.
+pub(crate) async fn approved_sessions(db: &PgPool, count: usize) -> Result<Vec<DeviceCode>, Fault> {
+    let (random, now) = (Random::system(), Clock::system().now());
+    let end = now + TimeDelta::hours(2);
+    let sessions: Vec<DeviceCode> = (0..count)
+        .map(|_| DeviceCode::generate(DeviceAuthorizationId(random.uuid_v7(now)), end, &random))
+        .collect();
+    for batch in sessions.chunks(BATCH) {
+        let (ids, codes): (Vec<Uuid>, Vec<Vec<u8>>) =
+            batch.iter().map(|code| (code.authorization().0, code.hash().0.to_vec())).unzip();
         sqlx::query(
             "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                           requested_scopes, created_at, expires_at, interval_seconds, ip_address)
-             SELECT gen_random_uuid(), $1, $2, code, sha256(code), code, string_to_array($3, ' '), now(),
+             SELECT id, $1, $2, code, sha256(code), code, string_to_array($3, ' '), now(),
                     now() + interval '2 hours', 5, '127.0.0.1'
-             FROM unnest($4::bytea[]) AS code",
+             FROM unnest($4::uuid[], $5::bytea[]) AS session (id, code)",
         )
         .bind(DEFAULT_TENANT.0)
         .bind(CLIENT_ID)
         .bind(SCOPE)
+        .bind(&ids)
         .bind(&codes)
         .execute(db)
         .await?;
     }
-    approve(db, &hashes).await?;
-    Ok(hashes)
+    let ids: Vec<DeviceAuthorizationId> = sessions.iter().map(DeviceCode::authorization).collect();
+    approve(db, &ids).await?;
+    Ok(sessions)
 }
 
 /// Approves sessions as a person does, and tells the servers: some hundreds of users share them.
 ///
 /// The state is compared in a way that no index answers, so that sessions are found by their codes and not among all that
 /// wait.
-pub(crate) async fn approve(db: &PgPool, codes: &[SecretHash]) -> Result<(), Fault> {
+pub(crate) async fn approve(db: &PgPool, authorizations: &[DeviceAuthorizationId]) -> Result<(), Fault> {
     let mut connection = db.acquire().await?;
-    for batch in codes.chunks(BATCH) {
-        let codes: Vec<Vec<u8>> = batch.iter().map(|hash| hash.0.to_vec()).collect();
+    for batch in authorizations.chunks(BATCH) {
+        let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
         let approved = sqlx::query(
             "WITH approved AS (
                  UPDATE device_authorizations s
                  SET state = 'approved', decided_at = now(), granted_scopes = s.requested_scopes, auth_time = now(),
                      decided_by_user_id = lpad(to_hex(get_byte(s.device_code_hash, 0) * 3), 32, '0')::uuid,
                      amr = '{pwd}'
-                 FROM unnest($1::bytea[]) AS asked (code)
-                 WHERE s.device_code_hash = asked.code AND s.state IS NOT DISTINCT FROM 'pending'
-                 RETURNING s.device_code_hash
+                 FROM unnest($1::uuid[]) AS asked (id)
+                 WHERE s.id = asked.id AND s.tenant_id = $2 AND s.state IS NOT DISTINCT FROM 'pending'
+                 RETURNING s.id
              )
-             SELECT pg_notify('latchkey', 'decided ' || encode(device_code_hash, 'hex')) FROM approved",
+             SELECT pg_notify('latchkey', 'decided ' || id) FROM approved",
         )
-        .bind(&codes)
+        .bind(&ids)
+        .bind(DEFAULT_TENANT.0)
         .execute(&mut *connection)
         .await?;
         if approved.rows_affected() != batch.len() as u64 {
@@ -116,4 +125,31 @@ pub(crate) async fn approve(db: &PgPool, codes: &[SecretHash]) -> Result<(), Fau
     }
     counters::settle(&mut connection).await;
     Ok(())
+}
+
+/// The device authorizations that codes from a server name. The load tool cannot check their MACs.
+pub(crate) fn authorizations<'a>(
+    codes: impl IntoIterator<Item = &'a String>,
+) -> Result<Vec<DeviceAuthorizationId>, Fault> {
+    codes
+        .into_iter()
+        .map(|code| authorization(code).ok_or_else(|| "a device code of another form".into()))
+        .collect()
+}
+
+/// The second and the third word of a code are the identifier (see `model/computed_secret.rs`).
+fn authorization(code: &str) -> Option<DeviceAuthorizationId> {
+    let word = |nth: usize| {
+        let digits = code.get(4 + nth * 11..15 + nth * 11)?;
+        digits.bytes().try_fold(0_u64, |word, digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'A'..=b'Z' => digit - b'A' + 10,
+                b'a'..=b'z' => digit - b'a' + 36,
+                _ => return None,
+            };
+            word.checked_mul(62)?.checked_add(value.into())
+        })
+    };
+    Some(DeviceAuthorizationId(Uuid::from_u64_pair(word(1)?, word(2)?)))
 }

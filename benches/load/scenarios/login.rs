@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use latchkey::model::bearer_secret::SecretHash;
 use sqlx::PgPool;
 use tokio::task::LocalSet;
 
@@ -88,7 +87,7 @@ async fn one(connection: &mut Connection, db: &PgPool) -> Result<(), Fault> {
     for _ in 0..2 {
         device::still_pending(&connection.send(&device::poll(&code)).await?)?;
     }
-    seed::approve(db, &[SecretHash::of(&code)]).await?;
+    seed::approve(db, &seed::authorizations([&code])?).await?;
     // The server may hear of it a moment later.
     let mut answer = connection.send(&device::poll(&code)).await?;
     while device::still_pending(&answer).is_ok() {

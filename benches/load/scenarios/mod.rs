@@ -13,8 +13,6 @@ pub(crate) mod waiting_poll;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use latchkey::model::bearer_secret::SecretHash;
-
 use crate::Fault;
 use crate::child::{Process, Server};
 use crate::database::counters::{self, Counts, Method, PerRequest};
@@ -144,8 +142,8 @@ impl Stage {
     /// Device codes of so many sessions that were approved.
     pub(crate) async fn approved_codes(&mut self, count: usize) -> Result<VecDeque<String>, Fault> {
         let codes = self.waiting_codes(count).await?;
-        let hashes: Vec<_> = codes.iter().map(|code| SecretHash::of(code)).collect();
-        seed::approve(&self.databases.served.pool, &hashes).await?;
+        let ids = seed::authorizations(&codes)?;
+        seed::approve(&self.databases.served.pool, &ids).await?;
         Ok(codes.into())
     }
 }

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use latchkey::model::bearer_secret::SecretHash;
-
 use super::{Comparison, Stage, compare, start};
 use crate::Fault;
 use crate::connection::{Answer, Form};
@@ -40,8 +38,8 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     let (supply, count) = (stage.extent.supply, stage.extent.rounds);
     let server = stage.server(5)?;
     let started = start::many(&server, supply * count + supply / 10).await?;
-    let hashes: Vec<_> = started.iter().map(|code| SecretHash::of(code)).collect();
-    seed::approve(&stage.databases.served.pool, &hashes).await?;
+    let ids = seed::authorizations(&started)?;
+    seed::approve(&stage.databases.served.pool, &ids).await?;
     let mut codes = VecDeque::from(started);
     let before = stage.counts_beside(&server).await?;
     let pace = stage.pace(start::CONNECTIONS);

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use latchkey::model::bearer_secret::SecretHash;
 use sqlx::PgPool;
 use tokio::task::{LocalSet, spawn_local};
 
@@ -67,7 +66,7 @@ async fn round(first: &Server, second: &Server, db: &PgPool, count: usize) -> Re
     let mut approved = Vec::new();
     for code in &codes {
         let sent = Instant::now();
-        seed::approve(db, &[SecretHash::of(code)]).await?;
+        seed::approve(db, &seed::authorizations([code])?).await?;
         approved.push(sent);
         tokio::time::sleep(PAUSE).await;
     }

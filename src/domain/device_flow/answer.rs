@@ -155,7 +155,7 @@ pub(super) fn answer_remembered(
 mod tests {
     use super::*;
     use crate::model::client::AuthMethod;
-    use crate::model::device_authorization::{Authentication, MAX_INTERVAL_SECONDS, State};
+    use crate::model::device_authorization::{Authentication, Consumption, MAX_INTERVAL_SECONDS, State};
     use crate::model::ids::{DeviceAuthorizationId, UserId};
     use crate::model::scope::ScopeSet;
     use crate::model::tenant::DEFAULT_TENANT;
@@ -199,8 +199,8 @@ mod tests {
         State::Approved(approval(milliseconds))
     }
 
-    fn consumed(retried: bool) -> State {
-        State::Consumed(Consumption { approval: approval(0), at: at(0), retried })
+    fn consumed() -> State {
+        State::Consumed(Consumption { approval: approval(0), at: at(0) })
     }
 
     fn polled(interval_seconds: u32, last: Option<i64>) -> Polling {
@@ -217,10 +217,19 @@ mod tests {
     }
 
     fn said_to(asker: Asker<'_>, session: &DeviceAuthorization, polling: Polling, now: i64) -> String {
-        match answer(session, &polling, asker, at(now)) {
+        said_again(asker, session, polling, None, now)
+    }
+
+    fn said_again(
+        asker: Asker<'_>,
+        session: &DeviceAuthorization,
+        polling: Polling,
+        first_tokens: Option<FirstTokens>,
+        now: i64,
+    ) -> String {
+        match answer(session, &polling, first_tokens, asker, at(now)) {
             Verdict::SlowDown { interval_seconds } => format!("slow_down {interval_seconds}"),
             Verdict::Redeem(_) => "redeem".to_owned(),
-            Verdict::Retry(_) => "retry".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }
@@ -281,35 +290,60 @@ mod tests {
 
     #[test]
     fn a_used_code_is_a_lost_answer_for_twenty_seconds_and_a_theft_later() {
-        assert_eq!(said(consumed(false), polled(5, None), 0), "justredeemed");
-        assert_eq!(said(consumed(false), polled(5, None), 20_000), "justredeemed");
-        assert_eq!(said(consumed(false), polled(5, None), 20_001), "replayed");
+        assert_eq!(said(consumed(), polled(5, None), 0), "justredeemed");
+        assert_eq!(said(consumed(), polled(5, None), 20_000), "justredeemed");
+        assert_eq!(said(consumed(), polled(5, None), 20_001), "replayed");
+    }
+
+    const UNUSED: Option<FirstTokens> = Some(FirstTokens { unanswered: false });
+    const UNANSWERED: Option<FirstTokens> = Some(FirstTokens { unanswered: true });
+
+    fn with(client: &Client, dpop_key: Option<KeyThumbprint>) -> Asker<'_> {
+        Asker { client, place: CredentialPlace::Body, dpop_key }
     }
 
     #[test]
-    fn who_proves_to_be_the_same_device_may_collect_once_more_within_half_a_minute() {
-        let secret = Client { auth_method: AuthMethod::ClientSecretBasic, ..public("tv") };
-        let confidential = Asker { client: &secret, place: CredentialPlace::Body, dpop_key: None };
+    fn a_proven_caller_collects_again_within_a_minute_while_the_tokens_are_unused() {
+        let signing = Client { auth_method: AuthMethod::PrivateKeyJwt, ..public("tv") };
         let (key, anybody) = (KeyThumbprint([1; 32]), public("tv"));
-        let holder = Asker { client: &anybody, place: CredentialPlace::Body, dpop_key: Some(key) };
-        for (asker, dpop_key) in [(confidential, None), (holder, Some(key))] {
-            let session = |retried| DeviceAuthorization { dpop_key, ..session(consumed(retried)) };
-            let said = |retried, now| said_to(asker, &session(retried), polled(5, None), now);
-            assert_eq!(said(false, 999), "justredeemed");
-            assert_eq!(said(false, 1_000), "retry");
-            assert_eq!(said(false, 30_000), "retry");
-            assert_eq!(said(false, 30_001), "replayed");
-            assert_eq!(said(true, 5_000), "justredeemed");
-            assert_eq!(said(true, 30_001), "replayed");
+        for (asker, dpop_key) in [(with(&signing, None), None), (with(&anybody, Some(key)), Some(key))] {
+            let session = DeviceAuthorization { dpop_key, ..session(consumed()) };
+            let said = |tokens, now| said_again(asker, &session, polled(5, None), tokens, now);
+            assert_eq!(said(UNUSED, 999), "justredeemed", "a burst");
+            assert_eq!(said(UNUSED, 1_000), "repeat");
+            assert_eq!(said(UNUSED, 60_000), "repeat");
+            assert_eq!(said(UNUSED, 60_001), "replayed");
+            assert_eq!(said(None, 60_000), "justredeemed", "the tokens were used");
+            assert_eq!(said(None, 60_001), "replayed");
         }
-        // A key that the session does not ask for proves nothing.
-        assert_eq!(said_to(holder, &session(consumed(false)), polled(5, None), 5_000), "justredeemed");
+    }
+
+    #[test]
+    fn a_shared_secret_or_an_unasked_key_proves_nothing() {
+        let (key, anybody) = (KeyThumbprint([1; 32]), public("tv"));
+        let secret = Client { auth_method: AuthMethod::ClientSecretBasic, ..public("tv") };
+        for asker in [with(&anybody, None), with(&secret, None), with(&anybody, Some(key))] {
+            let said = |now| said_again(asker, &session(consumed()), polled(5, None), UNUSED, now);
+            assert_eq!(said(5_000), "justredeemed");
+            assert_eq!(said(20_000), "justredeemed");
+            assert_eq!(said(20_001), "replayed");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_known_to_be_lost_is_repeated_at_any_time() {
+        let (anybody, other) = (public("tv"), public("other"));
+        for now in [0, 999, 60_001, 86_400_000] {
+            let said = |asker, tokens| said_again(asker, &session(consumed()), polled(5, None), tokens, now);
+            assert_eq!(said(with(&anybody, None), UNANSWERED), "repeat", "{now}");
+            assert_eq!(said(with(&other, None), UNANSWERED), "foreign", "{now}");
+        }
     }
 
     #[test]
     fn another_client_or_key_learns_nothing() {
         let (other, own, key) = (public("other"), public("tv"), KeyThumbprint([1; 32]));
-        for state in [State::Pending, State::Denied, approved(0), consumed(false)] {
+        for state in [State::Pending, State::Denied, approved(0), consumed()] {
             let session = session(state);
             let foreign = Asker { client: &other, place: CredentialPlace::Body, dpop_key: None };
             assert_eq!(said_to(foreign, &session, polled(5, None), 700_000), "foreign");

@@ -1,5 +1,7 @@
 //! Generations whose answer is known to be lost: their callers may repeat the exchange without limit of time.
 
+use std::collections::HashSet;
+
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -17,19 +19,32 @@ pub struct Unanswered {
     pub generation: i64,
 }
 
-/// Marks generations of one tenant, where they are the newest of their devices. Others were not issued, or were used.
-pub async fn mark(db: impl PgExecutor<'_>, tenant: TenantId, lost: &[Unanswered]) -> Result<()> {
+/// Marks generations of one tenant, where they are the newest of their devices. Returns those that are settled: they were
+/// stored, and are marked or were used since. Others may still be stored by a statement that is under way.
+pub async fn mark(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    lost: &[Unanswered],
+) -> Result<HashSet<Unanswered>> {
     let devices: Vec<Uuid> = lost.iter().map(|lost| lost.device.0).collect();
     let generations: Vec<i64> = lost.iter().map(|lost| lost.generation).collect();
-    sqlx::query!(
-        "UPDATE devices d SET unanswered = true
-         FROM unnest($2::uuid[], $3::bigint[]) AS lost (device, generation)
-         WHERE d.id = lost.device AND d.tenant_id = $1 AND d.generation = lost.generation AND NOT d.unanswered",
+    let rows = sqlx::query!(
+        r#"WITH lost AS MATERIALIZED (
+               SELECT * FROM unnest($2::uuid[], $3::bigint[]) AS lost (device, generation)
+           ), marked AS (
+               UPDATE devices d SET unanswered = true
+               FROM lost
+               WHERE d.id = lost.device AND d.tenant_id = $1 AND d.generation = lost.generation AND NOT d.unanswered
+           )
+           SELECT lost.device AS "device!", lost.generation AS "generation!"
+           FROM lost JOIN devices d ON d.id = lost.device AND d.tenant_id = $1
+           WHERE d.generation >= lost.generation"#,
         tenant.0,
         &devices,
         &generations
     )
-    .execute(db)
+    .fetch_all(db)
     .await?;
-    Ok(())
+    let settled = |device, generation| Unanswered { tenant, device: DeviceId(device), generation };
+    Ok(rows.into_iter().map(|row| settled(row.device, row.generation)).collect())
 }

@@ -146,7 +146,7 @@ async fn a_device_that_may_stay_only_this_once_gets_no_refresh_token() {
     let tokens = tv.poll(&started).await;
     assert_eq!(tokens.must_be_tokens().string("scope"), "email openid profile");
     assert!(tokens.json.get("refresh_token").is_none(), "{tokens:?}");
-    assert_eq!(server.count("SELECT count(*) FROM refresh_tokens").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices WHERE idle_expires_at IS NOT NULL").await, 0);
 }
 
 async fn csrf_token(ada: &Person, user_code: &str) -> String {

@@ -254,17 +254,11 @@ async fn a_name_that_was_not_taken_stays_in_its_field_with_the_reason() {
 /// Gives her so many devices more, all of them older than what she has.
 async fn connect_more(home: &Home, count: i32) {
     sqlx::query(
-        "WITH more AS (
-             INSERT INTO devices (id, device_authorization_id, tenant_id, user_id, client_id, name, trusted, created_at, updated_at,
-                                  last_login_at, last_seen_at, expires_at)
-             SELECT gen_random_uuid(), gen_random_uuid(), tenant_id, user_id, client_id, 'number ' || n, false,
-                    created_at - make_interval(mins => n), updated_at, last_login_at, last_seen_at, expires_at
-             FROM devices, generate_series(1, $1) AS n
-             RETURNING *)
-         INSERT INTO token_families (id, tenant_id, device_authorization_id, device_id, user_id, client_id, granted_scopes,
-                                     auth_time, amr, created_at, expires_at)
-         SELECT gen_random_uuid(), tenant_id, device_authorization_id, id, user_id, client_id, '{openid}', created_at,
-                '{pwd}', created_at, expires_at FROM more",
+        "INSERT INTO devices (id, tenant_id, user_id, client_id, name, created_at, updated_at, last_login_at, last_seen_at,
+                              granted_scopes, auth_time, amr, expires_at, token_hash, exchanged_at)
+         SELECT gen_random_uuid(), tenant_id, user_id, client_id, 'number ' || n, created_at - make_interval(mins => n),
+                updated_at, last_login_at, last_seen_at, '{openid}', auth_time, '{pwd}', expires_at, '', exchanged_at
+         FROM devices, generate_series(1, $1) AS n",
     )
     .bind(count)
     .execute(&home.server.app.db)

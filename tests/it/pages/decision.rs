@@ -280,5 +280,5 @@ async fn a_person_disabled_after_approving_gives_the_device_nothing() {
             .await
             .expect("a change");
     }
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
 }

@@ -175,7 +175,7 @@ async fn one_command_undoes_all_that_came_from_a_source_and_nothing_else() {
     tv.poll(&waiting).await.must_be_error("access_denied");
     tv.poll(&uncollected).await.must_be_error("access_denied");
     assert_eq!(ask_from(&tv, PARIS).await.status, 429);
-    let living = server.count("SELECT count(*) FROM token_families WHERE revoked_at IS NULL").await;
+    let living = server.count("SELECT count(*) FROM devices WHERE revoked_at IS NULL").await;
     assert_eq!(living, 1);
     assert_eq!(server.audited("campaign.revoked", "success").await, 1);
     // Of the two codes one waited; the other counts as approved.

@@ -20,7 +20,7 @@ async fn a_strangers_link_gains_nothing() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     server.clock.advance(700.0);
     tv.poll(&started).await.must_be_error("expired_token");
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn three_wrong_ones_deny() {
     confirm(&tv, &started, "AAA").await.must_be_error("access_denied");
     server.clock.advance(6.0);
     confirm(&tv, &started, &shown).await.must_be_error("access_denied");
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use latchkey::config::Coherence;
-use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::memory::{Owner, PendingSession, Remembered};
 use sqlx::{Connection, PgConnection};
@@ -25,8 +24,8 @@ async fn two_servers() -> (TestServer, TestServer, Device, Person) {
 
 /// Waits until a server has heard what was announced before.
 async fn has_heard(server: &TestServer, code: &str) {
-    let code = SecretHash::of(code);
-    until("the server hears of it", async || server.app.sessions.with(&code, |_| ()).is_none()).await;
+    let id = server.read_code(code).await.authorization();
+    until("the server hears of it", async || server.app.sessions.with(&id, |_| ()).is_none()).await;
 }
 
 #[tokio::test]
@@ -56,28 +55,27 @@ async fn a_hundred_polls_on_two_servers_redeem_once() {
     let answers = polls.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.error() == "invalid_grant").count(), 99, "{answers:?}");
-    assert_eq!(first.count("SELECT count(*) FROM token_families").await, 1);
-    assert_eq!(first.count("SELECT count(*) FROM token_families WHERE revoked_at IS NULL").await, 1);
+    assert_eq!(first.count("SELECT count(*) FROM devices").await, 1);
+    assert_eq!(first.count("SELECT count(*) FROM devices WHERE revoked_at IS NULL").await, 1);
 }
 
 #[tokio::test]
 async fn a_row_read_before_a_decision_is_not_cached_after_it() {
     let (first, second, tv, ada) = two_servers().await;
     let started = tv.start("openid").await;
-    let code = SecretHash::of(&started.device_code);
-    let memory = &second.app.sessions;
+    let code = second.read_code(&started.device_code).await;
+    let (id, memory) = (code.authorization(), &second.app.sessions);
     // The second server reads the row, the person decides, and only then the row would be remembered.
-    let ticket = memory.ticket(&code);
-    let found = second.app.queues.polls.submit((DEFAULT_TENANT, code)).await.unwrap().unwrap();
+    let ticket = memory.ticket(&id);
+    let found = second.app.queues.polls.submit((DEFAULT_TENANT, (id, code.hash()))).await.unwrap().unwrap();
     ada.approve(&started.user_code).await;
-    until("the decision is heard", async || memory.ticket(&code) != ticket).await;
+    until("the decision is heard", async || memory.ticket(&id) != ticket).await;
     let owner = Owner {
         tenant_id: DEFAULT_TENANT,
         client_id: found.session.client_id.clone(),
         tally: Arc::default(),
     };
-    let stale =
-        PendingSession::new(code, found.session.id, owner.into(), found.session.expires_at, found.polling);
+    let stale = PendingSession::new(id, owner.into(), found.session.expires_at, found.polling);
     assert_eq!(memory.remember_read(stale, ticket, first.clock.now()), Remembered::No);
     tv.at(&second.base).poll(&started).await.must_be_tokens();
 }
@@ -100,7 +98,7 @@ async fn a_lost_listening_connection_is_noticed_and_replaced() {
     let started = tv.start("openid").await;
     let at_second = tv.at(&second.base);
     at_second.poll(&started).await.must_be_error("authorization_pending");
-    let code = SecretHash::of(&started.device_code);
+    let id = second.read_code(&started.device_code).await.authorization();
     // Every listener of this database is killed; what is remembered before must not be believed after.
     let mut admin = PgConnection::connect_with(&first.database).await.unwrap();
     let killed: i64 = sqlx::query_scalar(
@@ -111,7 +109,7 @@ async fn a_lost_listening_connection_is_noticed_and_replaced() {
     .await
     .unwrap();
     assert_eq!(killed, 2);
-    until("nothing is remembered", async || second.app.sessions.with(&code, |_| ()).is_none()).await;
+    until("nothing is remembered", async || second.app.sessions.with(&id, |_| ()).is_none()).await;
     ada.approve(&started.user_code).await;
     at_second.poll(&started).await.must_be_tokens();
     // And it hears again.

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
-use latchkey::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
+use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::random::Random;
 use latchkey::store::device_authorizations::pending_counts::PendingCounts;
@@ -83,8 +83,8 @@ async fn a_decision_that_was_not_announced_is_found_by_reading_anew() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     server.clock.advance(31.0);
     reread_due(&server.app, 100_000).await.unwrap();
-    let code = SecretHash::of(&started.device_code);
-    until("the decision is found", async || server.app.sessions.with(&code, |_| ()).is_none()).await;
+    let id = server.read_code(&started.device_code).await.authorization();
+    until("the decision is found", async || server.app.sessions.with(&id, |_| ()).is_none()).await;
     tv.poll(&started).await.must_be_error("access_denied");
 }
 

@@ -1,7 +1,6 @@
 //! How often a device may poll, whichever servers its polls reach (RFC 8628 §3.5).
 
 use latchkey::domain::device_flow::bookkeeping::write_polls;
-use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::ids::DeviceAuthorizationId;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::memory::UnwrittenPolls;
@@ -21,8 +20,8 @@ async fn an_interval_raised_on_one_server_is_respected_on_another() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     first.clock.advance(1.0);
     tv.poll(&started).await.must_be_error("slow_down");
-    let code = SecretHash::of(&started.device_code);
-    let interval = || second.app.sessions.with(&code, |session| session.polling.interval_seconds);
+    let id = second.read_code(&started.device_code).await.authorization();
+    let interval = || second.app.sessions.with(&id, |session| session.polling.interval_seconds);
     until("the second server hears of it", async || interval() == Some(10)).await;
     first.clock.advance(6.0);
     at_second.poll(&started).await.must_be_error("slow_down");
@@ -100,7 +99,6 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
         sqlx::query_scalar("SELECT id FROM device_authorizations FOR UPDATE").fetch_one(&mut *holder).await;
     let polls = UnwrittenPolls {
         tenant: DEFAULT_TENANT,
-        code: SecretHash([7; 32]),
         id: DeviceAuthorizationId(held.unwrap()),
         polls: 3,
         last_polled_at: server.clock.now(),

@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use latchkey::config::Coherence;
 use latchkey::domain::device_flow::bookkeeping::reread_due;
-use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::memory::UnwrittenPolls;
 use latchkey::store::device_authorizations::polls;
@@ -61,21 +60,16 @@ async fn of_polls_at_the_same_moment_one_is_on_time() {
 async fn polls_that_are_written_late_make_no_other_early() {
     let server = server().await;
     let tv = server.tv().await;
-    let code =
-        BearerSecret::parse(SecretKind::DeviceCode, &tv.start("openid").await.device_code).unwrap().hash();
+    let code = server.read_code(&tv.start("openid").await.device_code).await;
+    let name = (DEFAULT_TENANT, (code.authorization(), code.hash()));
     let find = async || {
-        polls::find(&server.app.db, DEFAULT_TENANT, &[(DEFAULT_TENANT, code)])
-            .await
-            .unwrap()
-            .remove(0)
-            .expect("the session")
+        polls::find(&server.app.db, DEFAULT_TENANT, &[name]).await.unwrap().remove(0).expect("the session")
     };
     // What a server could not write while the database was away, it writes between a poll's look and its mark.
     let alone_although_another_was = async |seconds_ago: i64| {
         let (found, now) = (find().await, server.clock.now());
         let other = UnwrittenPolls {
             tenant: DEFAULT_TENANT,
-            code,
             id: found.session.id,
             polls: 1,
             last_polled_at: now - TimeDelta::seconds(seconds_ago),

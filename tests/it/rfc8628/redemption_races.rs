@@ -36,7 +36,6 @@ async fn of_a_hundred_polls_at_once_one_gets_the_tokens() {
     let started = tv.start("openid offline_access").await;
     ada.approve(&started.user_code).await;
     let winner = the_winner(poll_at_once(std::slice::from_ref(&tv), &started).await);
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
     assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
     assert_eq!(server.audited("device_authorization.redeemed", "success").await, 1);
     // The losers have not spoilt what the winner holds.
@@ -52,7 +51,7 @@ async fn of_a_hundred_polls_at_two_servers_one_gets_the_tokens() {
     let started = tv.start("openid offline_access").await;
     ada.approve(&started.user_code).await;
     let winner = the_winner(poll_at_once(&[tv, there.clone()], &started).await);
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
     there.refresh(&winner.must_be_tokens().string("refresh_token")).await.must_be_tokens();
 }
 
@@ -72,7 +71,7 @@ async fn an_approval_among_many_polls_is_not_lost() {
     if collected == 0 {
         tv.poll(&started).await.must_be_tokens();
     }
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 1);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 1);
 }
 
 #[tokio::test]
@@ -126,7 +125,7 @@ async fn a_second_decision_after_the_tokens_were_collected_changes_nothing() {
         tv.poll(&started).await.must_be_error("invalid_grant");
         tv.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
     }
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, 2);
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, 2);
 }
 
 #[tokio::test]
@@ -139,7 +138,7 @@ async fn a_person_disabled_during_the_race_leaves_all_or_nothing() {
     let devices = [tv.clone()];
     let (answers, ()) = tokio::join!(poll_at_once(&devices, &started), server.set_standing("ada", standing));
     let collected = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(server.count("SELECT count(*) FROM token_families").await, i64::try_from(collected).unwrap());
+    assert_eq!(server.count("SELECT count(*) FROM devices").await, i64::try_from(collected).unwrap());
     assert!(collected <= 1);
     let last = tv.poll(&started).await;
     last.must_be_error(if collected == 1 { "invalid_grant" } else { "access_denied" });

@@ -93,7 +93,7 @@ async fn a_code_is_of_no_use_to_another_client_and_stays_good_for_its_own() {
     // Not even after it was used: the other client is no witness of a theft.
     server.clock.advance(60.0);
     other.poll(&started).await.must_be_error("invalid_grant");
-    assert_eq!(server.count("SELECT count(*) FROM token_families WHERE revoked_at IS NOT NULL").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices WHERE revoked_at IS NOT NULL").await, 0);
 }
 
 #[tokio::test]

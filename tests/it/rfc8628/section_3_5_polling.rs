@@ -220,5 +220,5 @@ async fn a_clock_set_back_is_not_held_against_the_device() {
     tv.poll(&started).await.must_be_tokens();
     server.clock.advance(-3600.0);
     tv.poll(&started).await.must_be_error("invalid_grant");
-    assert_eq!(server.count("SELECT count(*) FROM token_families WHERE revoked_at IS NOT NULL").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM devices WHERE revoked_at IS NOT NULL").await, 0);
 }

@@ -1,9 +1,11 @@
 //! A device: asks for codes, polls, refreshes.
 
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Map, Value};
 
+use super::patience::PATIENCE;
 use super::signer::{JWT_BEARER, Signer};
 use super::{Answer, DpopKey, Person};
 
@@ -72,6 +74,14 @@ impl Device {
     /// The same program, talking to another address of the service.
     pub fn at(&self, base: &str) -> Self {
         Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// The same program, behind a proxy that says where it is.
+    pub fn forwarded_for(&self, address: &str) -> Self {
+        let value = HeaderValue::from_str(address).expect("a header's value");
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), value)]);
+        let http = Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
+        Self { http: http.build().expect("a client"), ..self.clone() }
     }
 
     /// Asks for codes, with these parameters beside the client's own.

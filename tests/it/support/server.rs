@@ -7,11 +7,11 @@ use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
 use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
-use latchkey::domain::{clients, password_links, resources, scopes, tenants};
+use latchkey::domain::{clients, mac_keys, password_links, resources, scopes, tenants};
 use latchkey::http::server::Server;
-use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
-use latchkey::model::ids::{ClientId, TenantId, UserId};
+use latchkey::model::device_code::DeviceCode;
+use latchkey::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
 use latchkey::model::resource::Resource;
 use latchkey::model::scope::{Scope, ScopeSet};
 use latchkey::model::signing_key::SigningAlgorithm;
@@ -26,6 +26,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::clock::ManualClock;
 use super::device::{Proof, send};
@@ -311,10 +312,16 @@ impl TestServer {
         if self.app.config.sessions.coherence == Coherence::ReadThrough {
             return;
         }
-        let code = SecretHash::of("a code that no session has");
-        let before = self.app.sessions.ticket(&code);
-        announce(&self.app.db, Announcement::Decided(code)).await.expect("the database answers");
-        until("the server hears", async || self.app.sessions.ticket(&code) != before).await;
+        let nothing = DeviceAuthorizationId(Uuid::nil());
+        let before = self.app.sessions.ticket(&nothing);
+        announce(&self.app.db, Announcement::Decided(nothing)).await.expect("the database answers");
+        until("the server hears", async || self.app.sessions.ticket(&nothing) != before).await;
+    }
+
+    /// Reads a device code of the default tenant.
+    pub async fn read_code(&self, text: &str) -> DeviceCode {
+        let key = mac_keys::tokens(&self.app, DEFAULT_TENANT).await.expect("the database answers");
+        DeviceCode::read(DEFAULT_TENANT, &key, text).expect("a device code of this server")
     }
 
     /// One number out of the database.

@@ -2,9 +2,6 @@
 
 use crate::support::TestServer;
 
-/// Tables with keys that do not contain the tenant.
-const WITHOUT_TENANT: [&str; 3] = ["devices", "refresh_tokens", "token_families"];
-
 #[tokio::test]
 async fn every_reference_between_tables_of_tenants_names_the_tenant() {
     let server = TestServer::start().await;
@@ -43,11 +40,6 @@ async fn every_key_of_a_table_of_tenants_contains_the_tenant() {
     .await
     .expect("the catalog can be read");
     assert!(keys.len() > 30, "{keys:?}");
-    let is_excused = |table: &str| WITHOUT_TENANT.contains(&table);
-    let faults: Vec<_> =
-        keys.iter().filter(|(table, _, names)| !names && !is_excused(table)).map(|(_, key, _)| key).collect();
+    let faults: Vec<_> = keys.iter().filter(|(_, _, names)| !names).map(|(_, key, _)| key).collect();
     assert!(faults.is_empty(), "without tenant_id: {faults:?}");
-    for table in WITHOUT_TENANT {
-        assert!(keys.iter().any(|(of, _, names)| of == table && !names), "{table} needs no excuse");
-    }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::TimeDelta;
-use latchkey::model::bearer_secret::{BearerSecret, SecretKind};
 use latchkey::model::client::Client;
 use latchkey::model::device::DeviceDescription;
+use latchkey::model::device_code::DeviceCode;
 use latchkey::model::ids::DeviceAuthorizationId;
 use latchkey::model::scope::ScopeSet;
 use latchkey::store::device_authorizations::starts::{NewDeviceAuthorization, Stored};
@@ -40,10 +40,11 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
     let (random, now) = (&queue.bench.random, queue.bench.clock.now());
     let mut user_code_mac = [0; 32];
     random.fill(&mut user_code_mac);
+    let id = DeviceAuthorizationId(random.uuid_v7(now));
     let session = NewDeviceAuthorization {
-        id: DeviceAuthorizationId(random.uuid_v7(now)),
+        id,
         client: Arc::clone(&queue.client),
-        device_code_hash: BearerSecret::generate(SecretKind::DeviceCode, random).hash(),
+        device_code_hash: DeviceCode::generate(id, now, random).hash(),
         user_code_mac,
         user_code_sealed: vec![7; 40],
         requested_scopes: Some(queue.scopes.clone()),
