@@ -9,14 +9,13 @@ use crate::support::TestServer;
 
 /// Statements that read rows of tenants without naming the tenant, by a piece of their text, and why they may. Whatever
 /// a caller names is read first, with the tenant; writes then go to the rows that were read.
-const WITHOUT_TENANT: [(&str, &str); 4] = [
+const WITHOUT_TENANT: [(&str, &str); 3] = [
     ("unnest($1::uuid[]) AS asked", "which of the sessions in memory are over: of all tenants at once"),
     (
         "SELECT kid FROM signing_keys WHERE kid = ANY($1)",
         "which keys have become ours to sign with: of all tenants",
     ),
     ("SELECT confirmation_mac", "by the session that was found before"),
-    ("SELECT d.trusted_jkt", "by the session that was found before"),
 ];
 
 #[tokio::test]
