@@ -53,9 +53,10 @@ pub async fn known(db: impl PgExecutor<'_>, question: &Question<'_>) -> Result<K
     Ok(sqlx::query_as!(
         Known,
         r#"SELECT device.created_at AS "key_connected_at?", device.name AS key_device_name,
+                  -- The client is compared without `=`, so that no index of it is taken to hold next to nothing.
                   EXISTS (SELECT FROM devices d
-                          WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.client_id = $3 AND d.revoked_at IS NULL
-                            AND d.expires_at > $8) AS "has_device_of_client!",
+                          WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.client_id IS NOT DISTINCT FROM $3
+                            AND d.revoked_at IS NULL AND d.expires_at > $8) AS "has_device_of_client!",
                   (SELECT count(*) FROM device_authorizations s
                    WHERE s.tenant_id = $1 AND s.client_id = $3 AND s.ip_address BETWEEN $5::inet AND $6::inet
                      AND s.state = 'pending' AND s.expires_at > $8) AS "codes_of_source!",

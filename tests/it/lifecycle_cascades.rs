@@ -395,7 +395,7 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     let slug = TenantSlug::parse("acme").unwrap();
     let id = latchkey::store::tenants::find(&app.db, &slug).await.unwrap().unwrap().id;
     for (statement, table) in [
-        ("INSERT INTO used_jtis SELECT $1, '\\x00', now()", "used_jtis"),
+        ("INSERT INTO used_jtis (tenant_id, jti_hash, expires_at) VALUES ($1, '\\x00', now())", "used_jtis"),
         ("INSERT INTO revoked_access_tokens SELECT $1, 'x', now()", "revoked_access_tokens"),
         ("INSERT INTO spent_user_codes SELECT $1, '\\x00', now()", "spent_user_codes"),
     ] {
@@ -413,8 +413,12 @@ async fn an_erased_tenant_leaves_only_its_audit_trail_and_its_neighbours() {
     }
     let mut after = house.server.rows().await;
     let audit = after.remove("audit_events").unwrap();
-    // The key that verifies it stays as well.
-    after.remove("mac_keys").unwrap();
+    // Its audit key stays as long as the events do, and its token key went.
+    let keys = after.remove("mac_keys").unwrap();
+    assert!(
+        keys.lines().filter(|row| row.contains(&id.to_string())).all(|row| row.contains(",audit,")),
+        "{keys}"
+    );
     for (table, rows) in after {
         // When a session was last polled, and what happened, is written later.
         if !["device_authorizations", "activity"].contains(&table.as_str()) {
