@@ -3,7 +3,7 @@
 use crate::support::TestServer;
 
 /// Tables with keys that do not contain the tenant.
-const WITHOUT_TENANT: [&str; 3] = ["devices", "refresh_tokens", "token_families"];
+pub const WITHOUT_TENANT: [&str; 3] = ["devices", "refresh_tokens", "token_families"];
 
 #[tokio::test]
 async fn every_reference_between_tables_of_tenants_names_the_tenant() {
