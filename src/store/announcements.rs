@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Result;
 use crate::model::ids::DeviceAuthorizationId;
 
-/// The channel. The migrations' triggers use it too.
+/// The channel.
 const CHANNEL: &str = "latchkey";
 
 /// One announcement.

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{PgExecutor, PgPool};
 
+use super::due_rows::for_each_due_tenant;
 use super::tenants::host_of;
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
@@ -257,15 +258,18 @@ pub async fn disown(
     }))
 }
 
-/// Deletes a batch of messages whose links died before `before`.
-pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM approval_notices WHERE device_authorization_id IN (
-             SELECT device_authorization_id FROM approval_notices WHERE expires_at < $1
+/// Deletes a batch of messages whose links expired before `before`.
+pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, expires_at AS at FROM approval_notices WHERE expires_at < $1
+                 ORDER BY expires_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM approval_notices WHERE tenant_id = $1 AND device_authorization_id IN (
+             SELECT device_authorization_id FROM approval_notices WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{PgExecutor, PgPool};
 
+use super::due_rows::for_each_due_tenant;
 use super::users::UserRow;
 use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
@@ -150,17 +151,20 @@ pub async fn end(
     Ok(())
 }
 
-/// Deletes a batch of sessions that ended before `ended_before`.
-pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM browser_sessions WHERE id IN (
-             SELECT id FROM browser_sessions WHERE least(ended_at, expires_at) < $1
-             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        ended_before
+/// Deletes a batch of sessions that ended before `before`.
+pub async fn delete_ended(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, least(ended_at, expires_at) AS at FROM browser_sessions WHERE least(ended_at, expires_at) < $1
+                 ORDER BY least(ended_at, expires_at) LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM browser_sessions WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM browser_sessions WHERE tenant_id = $1 AND least(ended_at, expires_at) BETWEEN $2 AND $3
+             ORDER BY least(ended_at, expires_at) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }
 
 /// Ends every session of a user; how many there were.

@@ -1,9 +1,10 @@
 //! `used_jtis`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::TenantId;
 
@@ -69,15 +70,18 @@ pub async fn bind(
     Ok(())
 }
 
-/// Deletes a batch of proofs' names that expired before `before`.
-pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM used_jtis WHERE (tenant_id, jti_hash) IN (
-             SELECT tenant_id, jti_hash FROM used_jtis WHERE expires_at < $1
+/// Deletes a batch of used proofs that expired before `before`.
+pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, expires_at AS at FROM used_jtis WHERE expires_at < $1
+                 ORDER BY expires_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM used_jtis WHERE tenant_id = $1 AND jti_hash IN (
+             SELECT jti_hash FROM used_jtis WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -6,10 +6,11 @@ mod passwords;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::Result;
+use super::announcements::{Announcement, announce};
+use super::{Result, clients};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
 
@@ -77,7 +78,7 @@ pub async fn insert(
 /// Changes whether the account may be used. What was issued before a disabled one is enabled again stays dead,
 /// also what slipped in while it was being disabled.
 pub async fn set_standing(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     user: UserId,
     standing: Standing,
@@ -95,9 +96,17 @@ pub async fn set_standing(
         standing == Standing::Locked,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    announce_rights(db, tenant, user).await
+}
+
+/// Announces a change of what a user may do, if they own clients: cached clients depend on it.
+async fn announce_rights(db: &mut PgConnection, tenant: TenantId, user: UserId) -> Result<()> {
+    if clients::count_owned(&mut *db, tenant, user).await? == 0 {
+        return Ok(());
+    }
+    announce(db, Announcement::DirectoryChanged).await
 }
 
 /// The active administrators of a tenant, locked until the transaction ends, in one order, so that two who take the
@@ -125,7 +134,7 @@ pub async fn has_with_role(db: impl PgExecutor<'_>, tenant: TenantId, role: &Rol
 }
 
 /// Writes what administrators may change of an account besides its standing.
-pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) -> Result<()> {
+pub async fn update(db: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE users SET display_name = $3, email = $4, email_verified = $5, roles = $6, updated_at = $7,
                           version = version + 1
@@ -138,9 +147,9 @@ pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) ->
         &user.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    announce_rights(db, user.tenant_id, user.id).await
 }
 
 /// Removes a user with everything that is theirs.

@@ -4,7 +4,6 @@ use super::{Chore, days_ago};
 use crate::app::App;
 use crate::store;
 use crate::store::devices::endings;
-use crate::store::tenants;
 
 /// The chore.
 pub const CHORE: Chore = Chore { name: "ended_devices", clear_batch: |app| Box::pin(clear(app)) };
@@ -12,7 +11,7 @@ pub const CHORE: Chore = Chore { name: "ended_devices", clear_batch: |app| Box::
 async fn clear(app: &App) -> store::Result<u64> {
     let before = days_ago(app, app.config.housekeeping.ended_devices_days);
     let mut gone = 0;
-    for tenant in tenants::ids(&app.db).await? {
+    for tenant in endings::tenants_with_ended(&app.db, before).await? {
         gone += endings::delete_ended(&app.db, tenant, before).await?;
     }
     Ok(gone)

@@ -7,13 +7,12 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
-use uuid::Uuid;
 
 use super::{By, event, signature, signing_key};
 use crate::app::App;
 use crate::domain::audit;
 use crate::model::audit_event::Action;
-use crate::model::ids::WebhookId;
+use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
 use crate::store::webhook_deliveries::{Delivery, Slots};
@@ -41,8 +40,8 @@ enum Attempt {
 /// The messages that this server is sending.
 #[derive(Debug, Default)]
 pub struct Sending {
-    attempts: JoinSet<(WebhookId, store::Result<()>)>,
-    webhooks: Vec<Uuid>,
+    attempts: JoinSet<((TenantId, WebhookId), store::Result<()>)>,
+    webhooks: Vec<(TenantId, WebhookId)>,
 }
 
 impl Sending {
@@ -52,15 +51,17 @@ impl Sending {
         let lease = app.webhook_calls.patience() + LEASE_MARGIN;
         let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
         let slots = Slots { total: SLOTS.into(), for_webhook: SLOTS_OF_RECEIVER, taken: &self.webhooks };
-        let due = webhook_deliveries::take_due(&app.db, &slots, now, until).await?;
-        let begun = due.len();
-        for delivery in due {
-            let app = Arc::clone(app);
-            self.webhooks.push(delivery.webhook_id.0);
-            self.attempts.spawn(async move {
-                let attempt = attempt(&app, &delivery).await;
-                (delivery.webhook_id, record(&app, &delivery, attempt).await)
-            });
+        let mut begun = 0;
+        for (tenant, ids) in webhook_deliveries::due(&app.db, &slots, now).await? {
+            for delivery in webhook_deliveries::claim(&app.db, tenant, &ids, now, until).await? {
+                let (app, webhook) = (Arc::clone(app), (tenant, delivery.webhook_id));
+                self.webhooks.push(webhook);
+                self.attempts.spawn(async move {
+                    let attempt = attempt(&app, &delivery).await;
+                    (webhook, record(&app, &delivery, attempt).await)
+                });
+                begun += 1;
+            }
         }
         Ok(begun)
     }
@@ -69,7 +70,7 @@ impl Sending {
     pub async fn finish_one(&mut self) -> store::Result<bool> {
         match self.attempts.join_next().await {
             Some(Ok((webhook, recorded))) => {
-                if let Some(slot) = self.webhooks.iter().position(|taken| *taken == webhook.0) {
+                if let Some(slot) = self.webhooks.iter().position(|taken| *taken == webhook) {
                     self.webhooks.swap_remove(slot);
                 }
                 recorded.map(|()| true)

@@ -76,6 +76,21 @@ pub async fn scopes_of_devices(
     Ok(rows.into_iter().map(|row| (row.id, row.granted_scopes)).collect())
 }
 
+/// The tenants that have devices that expired or were revoked before `ended_before`.
+pub async fn tenants_with_ended(
+    db: impl PgExecutor<'_>,
+    ended_before: DateTime<Utc>,
+) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT t.id FROM tenants t
+         WHERE EXISTS (SELECT FROM devices d WHERE d.tenant_id = t.id AND d.ended_at < $1)",
+        ended_before
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(tenants.into_iter().map(TenantId).collect())
+}
+
 /// Deletes a batch of a tenant's devices that expired or were revoked before `ended_before`.
 pub async fn delete_ended(
     db: impl PgExecutor<'_>,
