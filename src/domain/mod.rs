@@ -36,6 +36,7 @@ pub mod person_claims;
 pub mod policies;
 pub mod refresh;
 pub mod refusals;
+pub mod reseal;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;

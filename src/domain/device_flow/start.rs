@@ -11,7 +11,7 @@ use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
-use crate::domain::{activity, granting, policies, tenants};
+use crate::domain::{activity, granting, mac_keys, policies, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::GrantType;
@@ -115,7 +115,7 @@ pub async fn start(
     };
     for _ in 0..MAX_DRAWS {
         let context = user_code_context(id);
-        session.user_code_mac = app.secrets.user_code_mac(tenant.id, &user_code);
+        session.user_code_mac = mac_keys::codes::user_code(app, tenant.id, &user_code).await?;
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.queues.starts.submit(session.clone()).await? == Stored::Yes {

@@ -34,7 +34,7 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// The secrets of every test server, so that all can read the template's keys.
 pub fn secrets() -> Secrets {
-    Secrets::derive(&MasterKey::from_bytes([7; 32]))
+    Secrets::derive(&MasterKey::from_bytes([7; 32]).into())
 }
 
 /// Connect options for a new database of its own, migrated, with the default tenant and its signing keys.
