@@ -2,14 +2,17 @@
 
 use latchkey::domain::audit::By;
 use latchkey::domain::signing_keys::rotate::{TakeOver, rotate};
+use latchkey::domain::webhooks::{self, deliver::deliver_due};
+use latchkey::mail::send_due;
 use latchkey::model::signing_key::SigningAlgorithm;
 use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::StoreError;
 use serde_json::json;
 
 use super::{NEW, OLD};
 use crate::support::device::send;
 use crate::support::dpop::start_with;
-use crate::support::{Answer, DpopKey, TestServer};
+use crate::support::{Answer, DpopKey, TestServer, until};
 
 const START: &str = "/oauth/device-authorization";
 
@@ -91,4 +94,47 @@ async fn nonces_of_any_key_are_accepted() {
     assert_ne!(answer.header("dpop-nonce"), nonce);
     let only_new = old.replica_with_keys(&[NEW]).await;
     start_with(&tv.at(&only_new.base), &[&with(&nonce)]).await.must_be_error("use_dpop_nonce");
+}
+
+#[tokio::test]
+async fn a_webhook_message_that_cannot_be_signed_waits_for_another_server() {
+    let server = TestServer::start().await;
+    let url = "https://example.org/".parse().expect("a URL");
+    let actions = vec!["user.created".to_owned()];
+    webhooks::create(&server.app, DEFAULT_TENANT, url, actions, &By::OPERATOR).await.expect("a webhook");
+    server
+        .execute("UPDATE webhooks SET secret_sealed = '\\xdeadbeef' || substring(secret_sealed FROM 5)")
+        .await;
+    server.ada().await;
+    // The server itself may have taken it already.
+    deliver_due(&server.app).await.expect("the database answers");
+    until("the message is taken", async || {
+        server.count("SELECT count(*) FROM webhook_deliveries WHERE attempts = 1").await == 1
+    })
+    .await;
+    let waiting = "SELECT count(*) FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+                   WHERE d.next_attempt_at IS NOT NULL AND d.last_error IS NULL AND w.failures = 0";
+    assert_eq!(server.count(waiting).await, 1);
+}
+
+#[tokio::test]
+async fn an_email_whose_link_cannot_be_opened_waits_for_another_server() {
+    let server = TestServer::with(|config| {
+        config.mail.smtp_url = Some("smtp://127.0.0.1:9".parse().expect("a URL"));
+        config.mail.from = "latchkey@example.org".to_owned();
+    })
+    .await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    server.execute("UPDATE users SET email = 'ada@example.org', email_verified = true").await;
+    ada.approve(&tv.start("openid").await.user_code).await;
+    server
+        .execute("UPDATE approval_notices SET token_sealed = '\\xdeadbeef' || substring(token_sealed FROM 5)")
+        .await;
+    // Whatever the server itself has tried is long over.
+    server.clock.advance(7_200.0);
+    let sent = send_due(&server.app).await;
+    assert!(matches!(sent, Ok(0) | Err(StoreError::UnknownMasterKey(_))), "{sent:?}");
+    let waiting =
+        "SELECT count(*) FROM approval_notices WHERE due_at IS NOT NULL AND token_sealed IS NOT NULL";
+    assert_eq!(server.count(waiting).await, 1);
 }
