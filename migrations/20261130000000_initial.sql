@@ -1,12 +1,13 @@
 -- The schema of Latchkey.
 --
--- A row belongs to one tenant. Every table but `tenants` and `expiries_counted` has a tenant_id, and every reference
+-- A row belongs to one tenant. Every table but `tenants` has a tenant_id, and every reference
 -- between tables contains it, so a row of one tenant cannot reference a row of another. Row-level security, at the end
 -- of this file, enforces the same below the statements.
 --
 -- Conventions:
 -- * *_hash is a SHA-256 hash, *_mac an HMAC-SHA-256 and *_sealed a ciphertext. Their keys are not in the database.
 -- * The primary key of a thing with an identifier is a UUIDv7: identifiers ascend in the order of creation.
+-- * A key contains what is looked up first and then tenant_id, so that a table can be partitioned by tenant.
 -- * version is the entity tag of a row (RFC 9110 §8.8.3). Every statement that changes what people see raises it. Pure
 --   bookkeeping, such as the time a device was last seen, does not.
 -- * place is the location of an IP address at the time of the request, see src/model/place.rs; null: unknown.
@@ -52,7 +53,7 @@ CREATE TABLE first_administrator_links (
 -- Users --------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE users (
-    id                  uuid PRIMARY KEY,
+    id                  uuid NOT NULL,
     tenant_id           uuid NOT NULL REFERENCES tenants,
     username            text NOT NULL,
     -- An Argon2id PHC string. An administrator can neither set nor see it.
@@ -75,11 +76,12 @@ CREATE TABLE users (
     version             integer NOT NULL DEFAULT 1,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
-    -- The target of all references to users.
-    CONSTRAINT users_tenant_key UNIQUE (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
 -- Sign-in finds a user by username in any case; the list of users is ordered by it.
 CREATE UNIQUE INDEX users_username_key ON users (tenant_id, lower(username));
+-- The administrators' list, newest first.
+CREATE INDEX users_newest ON users (tenant_id, id DESC);
 
 -- Links with which a user chooses a password, after an administrator created the account or started a reset. One for
 -- each user; a new link replaces the one before.
@@ -87,9 +89,10 @@ CREATE TABLE password_links (
     tenant_id   uuid NOT NULL,
     user_id     uuid NOT NULL,
     -- Of the secret in the link.
-    token_hash  bytea NOT NULL CONSTRAINT password_links_token_key UNIQUE,
+    token_hash  bytea NOT NULL,
     expires_at  timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, user_id),
+    CONSTRAINT password_links_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 
@@ -121,11 +124,12 @@ CREATE TABLE recovery_codes (
 -- Pending sign-ins: the password was accepted and the one-time code is missing. Such a browser has no access yet.
 CREATE TABLE half_sign_ins (
     -- Of the cookie.
-    token_hash  bytea PRIMARY KEY,
+    token_hash  bytea NOT NULL,
     tenant_id   uuid NOT NULL,
     user_id     uuid NOT NULL,
     created_at  timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- Housekeeping.
@@ -135,11 +139,11 @@ CREATE INDEX half_sign_ins_user ON half_sign_ins (tenant_id, user_id);
 
 -- Signed-in browsers.
 CREATE TABLE browser_sessions (
-    id              uuid PRIMARY KEY,
+    id              uuid NOT NULL,
     tenant_id       uuid NOT NULL REFERENCES tenants,
     user_id         uuid NOT NULL,
     -- Of the cookie.
-    token_hash      bytea NOT NULL CONSTRAINT browser_sessions_token_key UNIQUE,
+    token_hash      bytea NOT NULL,
     -- When and how the user authenticated (OpenID Connect auth_time; RFC 8176 amr).
     auth_time       timestamptz NOT NULL,
     amr             text[] NOT NULL,
@@ -153,7 +157,8 @@ CREATE TABLE browser_sessions (
     expires_at      timestamptz NOT NULL,
     -- When the user signed out or the session was revoked; null: neither.
     ended_at        timestamptz,
-    CONSTRAINT browser_sessions_tenant_key UNIQUE (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
+    CONSTRAINT browser_sessions_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- Housekeeping.
@@ -201,7 +206,7 @@ CREATE TABLE scopes (
 -- APIs that tokens are issued for (RFC 8707).
 CREATE TABLE resources (
     -- A URI does not fit into a path of the REST API, so a resource has an identifier too.
-    id          uuid NOT NULL CONSTRAINT resources_id_key UNIQUE,
+    id          uuid NOT NULL,
     tenant_id   uuid NOT NULL REFERENCES tenants,
     -- The `resource` parameter and the `aud` claim, exactly.
     uri         text NOT NULL,
@@ -209,7 +214,8 @@ CREATE TABLE resources (
     name        text NOT NULL,
     version     integer NOT NULL DEFAULT 1,
     created_at  timestamptz NOT NULL,
-    PRIMARY KEY (tenant_id, uri)
+    PRIMARY KEY (tenant_id, uri),
+    CONSTRAINT resources_id_key UNIQUE (id, tenant_id)
 );
 
 -- OAuth clients (RFC 6749 §2, RFC 7591).
@@ -282,15 +288,17 @@ CREATE INDEX clients_owner ON clients (tenant_id, owner_user_id) WHERE owner_use
 
 -- Initial access tokens: a program that has one can register clients (RFC 7591 §3).
 CREATE TABLE registration_tokens (
-    id          uuid PRIMARY KEY,
+    id          uuid NOT NULL,
     tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
-    token_hash  bytea NOT NULL CONSTRAINT registration_tokens_token_key UNIQUE,
+    token_hash  bytea NOT NULL,
     -- Who received it, in the words of an administrator.
     name        text NOT NULL,
     -- The number of clients that can still be registered with it.
     uses_left   integer NOT NULL CONSTRAINT registration_tokens_uses CHECK (uses_left >= 0),
     created_at  timestamptz NOT NULL,
-    expires_at  timestamptz NOT NULL
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (id, tenant_id),
+    CONSTRAINT registration_tokens_token_key UNIQUE (token_hash, tenant_id)
 );
 -- The list of a tenant's tokens.
 CREATE INDEX registration_tokens_by_tenant ON registration_tokens (tenant_id, created_at);
@@ -300,10 +308,10 @@ CREATE TABLE used_jtis (
     tenant_id   uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     -- Of the kind of proof, its owner and its jti.
     jti_hash    bytea NOT NULL,
-    -- The hash of the device code in whose flow the assertion can be repeated; null: it cannot.
-    flow        bytea,
     -- When the proof is too old to be accepted anyway.
     expires_at  timestamptz NOT NULL,
+    -- The hash of the device code in whose flow the assertion can be repeated; null: it cannot.
+    flow        bytea,
     PRIMARY KEY (tenant_id, jti_hash)
 );
 -- Housekeeping.
@@ -315,12 +323,12 @@ CREATE INDEX used_jtis_expiry ON used_jtis (expires_at);
 -- One attempt to connect a device: a device code and its user code (RFC 8628 §3.2).
 -- src/model/device_authorization.rs has a drawing of the states.
 CREATE TABLE device_authorizations (
-    id                      uuid PRIMARY KEY,
+    id                      uuid NOT NULL,
     tenant_id               uuid NOT NULL,
     client_id               text NOT NULL,
 
     -- The request.
-    device_code_hash        bytea NOT NULL CONSTRAINT device_authorizations_device_code_key UNIQUE,
+    device_code_hash        bytea NOT NULL,
     user_code_mac           bytea NOT NULL,
     user_code_sealed        bytea NOT NULL,
     -- Null: the device named no scope and gets the client's default.
@@ -377,8 +385,10 @@ CREATE TABLE device_authorizations (
     last_polled_at          timestamptz,
     interval_seconds        integer NOT NULL,
 
-    -- Code entry finds a code by its MAC.
-    CONSTRAINT device_authorizations_user_code_key UNIQUE (tenant_id, user_code_mac),
+    PRIMARY KEY (id, tenant_id),
+    -- Polls and redemptions find a row by the device code, code entry by the user code.
+    CONSTRAINT device_authorizations_device_code_key UNIQUE (device_code_hash, tenant_id),
+    CONSTRAINT device_authorizations_user_code_key UNIQUE (user_code_mac, tenant_id),
     -- No reference to tenant and client: the check would cost a fifth of every start. A trigger deletes the rows of a
     -- deleted client.
     FOREIGN KEY (tenant_id, decided_by_user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
@@ -439,11 +449,11 @@ CREATE INDEX spent_user_codes_free ON spent_user_codes (free_at);
 -- approves, so none is lost and none is sent for an approval that was rolled back.
 CREATE TABLE approval_notices (
     -- At most one notice for each approval.
-    device_authorization_id uuid PRIMARY KEY,
+    device_authorization_id uuid NOT NULL,
     tenant_id               uuid NOT NULL,
     user_id                 uuid NOT NULL,
     -- Of the secret in the link, and the secret itself until the notice is sent.
-    token_hash              bytea NOT NULL CONSTRAINT approval_notices_token_key UNIQUE,
+    token_hash              bytea NOT NULL,
     token_sealed            bytea,
     -- An email address.
     recipient               text NOT NULL,
@@ -465,6 +475,8 @@ CREATE TABLE approval_notices (
     sent_at                 timestamptz,
     -- When the user said that it was not them.
     disowned_at             timestamptz,
+    PRIMARY KEY (device_authorization_id, tenant_id),
+    CONSTRAINT approval_notices_token_key UNIQUE (token_hash, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 -- The next notice to send.
@@ -688,7 +700,7 @@ CREATE UNIQUE INDEX mac_keys_current ON mac_keys (tenant_id, purpose) WHERE reti
 
 -- Security events. Rows are only added, until they are deleted with their seal because of their age.
 CREATE TABLE audit_events (
-    id          uuid PRIMARY KEY,
+    id          uuid NOT NULL,
     -- No reference: events outlive their tenant.
     tenant_id   uuid NOT NULL,
     at          timestamptz NOT NULL,
@@ -703,7 +715,8 @@ CREATE TABLE audit_events (
     request_id  uuid,
     details     jsonb NOT NULL DEFAULT '{}',
     -- A message authentication code, see audit_event_mac(). Null: not written by a Latchkey server.
-    mac         bytea
+    mac         bytea,
+    PRIMARY KEY (id, tenant_id)
 );
 -- The list, newest first: all, by actor, and by target.
 CREATE INDEX audit_events_by_time ON audit_events (tenant_id, at DESC, id DESC);
@@ -727,8 +740,9 @@ $$;
 
 -- Events without a seal. A background task seals them, so that writers of events never wait for each other.
 CREATE TABLE audit_unsealed (
-    event_id    uuid PRIMARY KEY,
-    tenant_id   uuid NOT NULL
+    event_id    uuid NOT NULL,
+    tenant_id   uuid NOT NULL,
+    PRIMARY KEY (event_id, tenant_id)
 );
 
 -- Seals: batches of a tenant's events in the order of their commits, as a chain of message authentication codes.
@@ -752,15 +766,6 @@ CREATE TABLE audit_seals (
 -- The seals to clear next.
 CREATE INDEX audit_seals_age ON audit_seals (last_at) WHERE cleared_mac IS NULL;
 
--- Every statement that adds an event queues it for a seal, in the same transaction.
-CREATE FUNCTION queue_audit_events() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO audit_unsealed (event_id, tenant_id) SELECT id, tenant_id FROM added;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER audit_events_queue AFTER INSERT ON audit_events
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION queue_audit_events();
-
 -- Guards against mistakes. A database user who can run any statement can get around it; the seals reveal that.
 CREATE FUNCTION keep_audit_trail() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -770,9 +775,14 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER audit_events_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_events
+CREATE TRIGGER audit_events_keep BEFORE UPDATE OR DELETE ON audit_events
     FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
-CREATE TRIGGER audit_seals_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seals
+CREATE TRIGGER audit_seals_keep BEFORE UPDATE OR DELETE ON audit_seals
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
+-- Apart: a database that distributes tables does not put a trigger on the shards if it covers TRUNCATE too.
+CREATE TRIGGER audit_events_keep_all BEFORE TRUNCATE ON audit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
+CREATE TRIGGER audit_seals_keep_all BEFORE TRUNCATE ON audit_seals
     FOR EACH STATEMENT EXECUTE FUNCTION keep_audit_trail();
 
 
@@ -780,7 +790,7 @@ CREATE TRIGGER audit_seals_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_sea
 
 -- URLs that receive audit events.
 CREATE TABLE webhooks (
-    id              uuid PRIMARY KEY,
+    id              uuid NOT NULL,
     tenant_id       uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     url             text NOT NULL,
     -- The key that signs the messages.
@@ -793,13 +803,15 @@ CREATE TABLE webhooks (
     -- Nothing is sent until then. Only the messages of the failing webhook wait.
     held_until      timestamptz,
     created_at      timestamptz NOT NULL,
-    CONSTRAINT webhooks_tenant_key UNIQUE (tenant_id, id)
+    PRIMARY KEY (id, tenant_id)
 );
+-- The webhooks of a tenant: for the list, and for every event.
+CREATE INDEX webhooks_of_tenant ON webhooks (tenant_id, id);
 
 -- The delivery of one event to one webhook, queued in the transaction that writes the event.
 CREATE TABLE webhook_deliveries (
     -- The ID of the message, the same at every attempt.
-    id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    id              uuid NOT NULL DEFAULT gen_random_uuid(),
     tenant_id       uuid NOT NULL,
     webhook_id      uuid NOT NULL,
     event_id        uuid NOT NULL,
@@ -810,6 +822,7 @@ CREATE TABLE webhook_deliveries (
     delivered_at    timestamptz,
     -- Why the last attempt failed; null: it did not.
     last_error      text,
+    PRIMARY KEY (id, tenant_id),
     FOREIGN KEY (tenant_id, webhook_id) REFERENCES webhooks (tenant_id, id) ON DELETE CASCADE
 );
 -- The next deliveries of each webhook.
@@ -821,22 +834,20 @@ CREATE INDEX webhook_deliveries_of_webhook ON webhook_deliveries (webhook_id, cr
 CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (created_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_over ON webhook_deliveries (created_at) WHERE next_attempt_at IS NULL;
 
--- Every statement that adds an event queues its deliveries, so none is forgotten and none is sent for an event that was
--- rolled back.
-CREATE FUNCTION queue_webhook_deliveries() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Every event is queued for a seal and for the webhooks of its tenant, in the transaction that adds it. So none is
+-- forgotten, and none is sent for an event that was rolled back. For each row, so that only rows of its tenant are read
+-- and written.
+CREATE FUNCTION queue_audit_event() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT FROM webhooks WHERE enabled) THEN
-        INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, created_at, next_attempt_at)
-        SELECT e.tenant_id, w.id, e.id, e.at, e.at
-        FROM written e
-        JOIN webhooks w ON w.tenant_id = e.tenant_id AND w.enabled
-                       AND (w.actions = '{}' OR e.action = ANY(w.actions));
-    END IF;
+    INSERT INTO audit_unsealed (event_id, tenant_id) VALUES (NEW.id, NEW.tenant_id);
+    INSERT INTO webhook_deliveries (tenant_id, webhook_id, event_id, created_at, next_attempt_at)
+    SELECT NEW.tenant_id, w.id, NEW.id, NEW.at, NEW.at
+    FROM webhooks w
+    WHERE w.tenant_id = NEW.tenant_id AND w.enabled AND (w.actions = '{}' OR NEW.action = ANY (w.actions));
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit_events_queue_webhooks AFTER INSERT ON audit_events
-    REFERENCING NEW TABLE AS written
-    FOR EACH STATEMENT EXECUTE FUNCTION queue_webhook_deliveries();
+CREATE TRIGGER audit_events_queue AFTER INSERT ON audit_events
+    FOR EACH ROW EXECUTE FUNCTION queue_audit_event();
 
 
 -- Activity -----------------------------------------------------------------------------------------------------------
@@ -858,47 +869,12 @@ CREATE TABLE activity (
 -- Housekeeping.
 CREATE INDEX activity_age ON activity (minutes, begins_at);
 
--- The time up to which expired codes are counted in `activity`. The instance that continues counting locks the row.
+-- The time up to which the expired codes of a tenant are counted in `activity`. The instance that continues counting
+-- locks the row. No row: none are counted yet.
 CREATE TABLE expiries_counted (
-    only_row    boolean PRIMARY KEY DEFAULT true CONSTRAINT expiries_counted_one_row CHECK (only_row),
+    tenant_id   uuid PRIMARY KEY REFERENCES tenants ON DELETE CASCADE,
     until       timestamptz NOT NULL
 );
-INSERT INTO expiries_counted (until) VALUES ('-infinity');
-
-
--- Announcements ------------------------------------------------------------------------------------------------------
-
--- Every instance caches these tables and must learn immediately when one of them changes.
-CREATE FUNCTION announce_directory_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('latchkey', 'directory');
-    RETURN NULL;
-END $$;
-CREATE TRIGGER tenants_announce AFTER INSERT OR UPDATE OR DELETE ON tenants
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-CREATE TRIGGER clients_announce AFTER INSERT OR UPDATE OR DELETE ON clients
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-CREATE TRIGGER scopes_announce AFTER INSERT OR UPDATE OR DELETE ON scopes
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-CREATE TRIGGER resources_announce AFTER INSERT OR UPDATE OR DELETE ON resources
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-CREATE TRIGGER signing_keys_announce AFTER INSERT OR UPDATE OR DELETE ON signing_keys
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-CREATE TRIGGER frozen_sources_announce AFTER INSERT OR UPDATE OR DELETE ON frozen_sources
-    FOR EACH STATEMENT EXECUTE FUNCTION announce_directory_change();
-
--- A client that a user owns can do no more than its owner, so cached clients depend on the owner's rights.
-CREATE FUNCTION announce_owner_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (SELECT FROM clients WHERE tenant_id = NEW.tenant_id AND owner_user_id = NEW.id) THEN
-        PERFORM pg_notify('latchkey', 'directory');
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER users_announce_owner AFTER UPDATE OF roles, enabled, locked_at ON users
-    FOR EACH ROW WHEN (OLD.roles IS DISTINCT FROM NEW.roles OR OLD.enabled IS DISTINCT FROM NEW.enabled
-                       OR OLD.locked_at IS DISTINCT FROM NEW.locked_at)
-    EXECUTE FUNCTION announce_owner_change();
 
 
 -- Row-level security -------------------------------------------------------------------------------------------------

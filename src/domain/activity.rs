@@ -40,14 +40,14 @@ fn decided(action: Action, count: u64) {
 pub async fn write(app: &App) -> store::Result<()> {
     let _turn = app.activity.turn().await;
     let taken = app.activity.take();
-    if taken.is_empty() {
-        return Ok(());
+    let now = app.clock.now();
+    for (written, (tenant, figures)) in taken.iter().enumerate() {
+        if let Err(error) = activity::add(&app.db, *tenant, figures, now).await {
+            app.activity.put_back(&taken[written..]);
+            return Err(error);
+        }
     }
-    let written = activity::add(&app.db, &taken, app.clock.now()).await;
-    if written.is_err() {
-        app.activity.put_back(&taken);
-    }
-    written
+    Ok(())
 }
 
 /// What happened at a tenant in the last hour, day or month: part by part, the oldest first.

@@ -61,7 +61,13 @@ pub(super) async fn lay_by(
 /// A message to send now, if there is one; until the attempt is over, or has lasted too long, nobody else gets it.
 pub async fn take_due(app: &App) -> store::Result<Option<DueNotice>> {
     let now = app.clock.now();
-    approval_notices::claim_due(&app.db, now, now + ATTEMPT).await
+    for tenant in approval_notices::due(&app.db, now).await? {
+        let claimed = approval_notices::claim_due(&app.db, tenant, now, now + ATTEMPT).await?;
+        if claimed.is_some() {
+            return Ok(claimed);
+        }
+    }
+    Ok(None)
 }
 
 /// What the link in a message carries.
@@ -73,7 +79,7 @@ pub fn token(app: &App, notice: &DueNotice) -> Result<Zeroizing<String>, Unseala
 /// Notes that a message was sent.
 pub async fn sent(app: &App, notice: &DueNotice) -> store::Result<()> {
     metrics::counter!("latchkey_mails_total", "outcome" => "sent").increment(1);
-    approval_notices::record_sent(&app.db, notice.session_id, app.clock.now()).await
+    approval_notices::record_sent(&app.db, notice.tenant_id, notice.session_id, app.clock.now()).await
 }
 
 /// Notes that the recipient's mailbox takes nothing now: all messages for it wait, the longer the more often this one
@@ -82,7 +88,7 @@ pub async fn postpone(app: &App, notice: &DueNotice) -> store::Result<()> {
     match next_attempt(notice.attempts, notice.approved.at, app.clock.now()) {
         Some(next) => {
             metrics::counter!("latchkey_mails_total", "outcome" => "put_off").increment(1);
-            approval_notices::postpone(&app.db, notice.session_id, next).await
+            approval_notices::postpone(&app.db, notice.tenant_id, notice.session_id, next).await
         }
         None => give_up(app, notice).await,
     }
@@ -94,11 +100,11 @@ pub async fn wait_for_server(app: &App, notice: &DueNotice, until: DateTime<Utc>
         return give_up(app, notice).await;
     }
     metrics::counter!("latchkey_mails_total", "outcome" => "put_off").increment(1);
-    approval_notices::wait(&app.db, notice.session_id, until).await
+    approval_notices::wait(&app.db, notice.tenant_id, notice.session_id, until).await
 }
 
 /// Gives a message up that can never be sent.
 pub async fn give_up(app: &App, notice: &DueNotice) -> store::Result<()> {
     metrics::counter!("latchkey_mails_total", "outcome" => "given_up").increment(1);
-    approval_notices::give_up(&app.db, notice.session_id).await
+    approval_notices::give_up(&app.db, notice.tenant_id, notice.session_id).await
 }

@@ -241,7 +241,7 @@ pub async fn revoke(
 /// Lets a source go on before its time. Whether it was frozen.
 pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -> store::Result<bool> {
     let mut transaction = app.begin(tenant).await?;
-    if !frozen_sources::release(&mut *transaction, tenant, source, app.clock.now()).await? {
+    if !frozen_sources::release(&mut transaction, tenant, source, app.clock.now()).await? {
         return Ok(false);
     }
     let event = event(Action::SourceReleased, Outcome::Success, actor, source, json!({}));

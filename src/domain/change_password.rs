@@ -105,7 +105,9 @@ pub async fn change(
         }
     };
     let stored = stored.unwrap_or_default();
-    if !store::users::renew_password_hash(&mut *transaction, user.id, &stored, Some(&chosen)).await? {
+    if !store::users::renew_password_hash(&mut *transaction, user.tenant_id, user.id, &stored, Some(&chosen))
+        .await?
+    {
         // It was changed while we looked at it.
         return Err(ChangeRefused::WrongPassword);
     }

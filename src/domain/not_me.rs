@@ -38,7 +38,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
     let (session, user) = (disowned.session_id, disowned.user_id);
     // In this order: a device that collects at this moment either finds the session dead, or has made by now what
     // is revoked next.
-    let code = decisions::take_one_back(&mut *transaction, session, now).await?;
+    let code = decisions::take_one_back(&mut *transaction, tenant.id, session, now).await?;
     if let Some(code) = code {
         announce(&mut *transaction, Announcement::Decided(code)).await?;
     }

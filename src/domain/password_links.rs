@@ -94,7 +94,7 @@ pub async fn choose(
     users::lock(&mut *transaction, tenant.id, person.id).await?;
     let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
     let user = used_by.ok_or(UserError::NoSuchUser)?;
-    users::set_password(&mut *transaction, user, &password_hash, now).await?;
+    users::set_password(&mut *transaction, tenant.id, user, &password_hash, now).await?;
     sign_in::has_changed(&mut transaction, tenant.id, user, Change::Password).await?;
     let browsers = browser_sessions::end_of_user(&mut *transaction, tenant.id, user, now).await?;
     let by = By::user(user, origin);

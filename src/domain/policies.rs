@@ -134,7 +134,7 @@ pub async fn edit_for_client(
     let after = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
     let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
-    clients::update(&mut *transaction, &client, app.clock.now()).await?;
+    clients::update(&mut transaction, &client, app.clock.now()).await?;
     let event = event(by, "client", client.client_id.to_string(), &before, &client.policy);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
@@ -173,7 +173,7 @@ pub async fn edit_for_tenant(
             return Err(PolicyError::DoesNotFitClient { client: client.to_string(), problem });
         }
     }
-    tenants::set_policy(&mut *transaction, tenant.id, &changes).await?;
+    tenants::set_policy(&mut transaction, tenant.id, &changes).await?;
     let event = event(by, "tenant", tenant.id.to_string(), &found.value.policy, &changes);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;

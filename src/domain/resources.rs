@@ -68,7 +68,7 @@ pub async fn create(
     if resource.uri == own_api(app, tenant) {
         return Err(ResourceError::OwnApi);
     }
-    if !resources::insert(&mut *transaction, tenant.id, id, &resource, now).await? {
+    if !resources::insert(&mut transaction, tenant.id, id, &resource, now).await? {
         return Err(ResourceError::UriTaken);
     }
     let event = event(Action::ResourceCreated, resource.uri, json!({"name": resource.name}), by);
@@ -92,7 +92,7 @@ pub async fn rename(
     let before =
         resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
-    resources::rename(&mut *transaction, tenant, id, &name).await?;
+    resources::rename(&mut transaction, tenant, id, &name).await?;
     let details = audit::difference(&json!({"name": before.value.name}), &json!({"name": name}));
     let event = event(Action::ResourceChanged, before.value.uri, details, by);
     audit::record(app, &mut *transaction, tenant, &event).await?;
@@ -113,7 +113,7 @@ pub async fn delete(
     let before =
         resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
-    resources::delete(&mut *transaction, tenant, id).await?;
+    resources::delete(&mut transaction, tenant, id).await?;
     let details = json!({"name": before.value.name});
     let event = event(Action::ResourceDeleted, before.value.uri, details, by);
     audit::record(app, &mut *transaction, tenant, &event).await?;

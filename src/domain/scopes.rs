@@ -53,7 +53,7 @@ impl From<sqlx::Error> for ScopeError {
 pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) -> Result<(), ScopeError> {
     check(&mut scope)?;
     let mut transaction = app.begin(tenant).await?;
-    if !scopes::insert(&mut *transaction, tenant, &scope, app.clock.now()).await? {
+    if !scopes::insert(&mut transaction, tenant, &scope, app.clock.now()).await? {
         return Err(ScopeError::NameTaken);
     }
     let event = event(Action::ScopeCreated, &scope, described(&scope), by);
@@ -83,7 +83,7 @@ pub async fn change(
     if after.description != before.value.description && after.translations == before.value.translations {
         after.translations = Translations::default();
     }
-    scopes::update(&mut *transaction, tenant, &after).await?;
+    scopes::update(&mut transaction, tenant, &after).await?;
     let details = audit::difference(&described(&before.value), &described(&after));
     let event = event(Action::ScopeChanged, &after, details, by);
     audit::record(app, &mut *transaction, tenant, &event).await?;
@@ -107,8 +107,8 @@ pub async fn delete(
     let mut transaction = app.begin(tenant).await?;
     let found = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(found.version)?;
-    scopes::delete(&mut *transaction, tenant, name).await?;
-    let clients = clients::take_scope(&mut *transaction, tenant, name, app.clock.now()).await?;
+    scopes::delete(&mut transaction, tenant, name).await?;
+    let clients = clients::take_scope(&mut transaction, tenant, name, app.clock.now()).await?;
     let mut details = described(&found.value);
     details["clients"] = json!(clients);
     let event = event(Action::ScopeDeleted, &found.value, details, by);

@@ -59,19 +59,19 @@ pub async fn raise(
     let mut transaction = app.begin(tenant).await?;
     let (in_force, target_kind, target_id) = match subject {
         Subject::Tenant => {
-            let raised = tenants::raise_tokens_not_before(&mut *transaction, tenant, instant).await?;
+            let raised = tenants::raise_tokens_not_before(&mut transaction, tenant, instant).await?;
             password_links::end_of_tenant(&mut *transaction, tenant).await?;
             (raised, "tenant", tenant.to_string())
         }
         Subject::User(username) => {
             let found = users::credentials(&mut *transaction, tenant, username).await?;
             let user = found.ok_or(RaiseError::NoSuchSubject)?.user.id;
-            let raised = users::raise_tokens_not_before(&mut *transaction, user, instant).await?;
+            let raised = users::raise_tokens_not_before(&mut *transaction, tenant, user, instant).await?;
             sign_in::has_changed(&mut transaction, tenant, user, Change::Factors).await?;
             (raised, "user", user.to_string())
         }
         Subject::Client(id) => {
-            let raised = clients::raise_tokens_not_before(&mut *transaction, tenant, id, instant).await?;
+            let raised = clients::raise_tokens_not_before(&mut transaction, tenant, id, instant).await?;
             (raised.ok_or(RaiseError::NoSuchSubject)?, "client", id.clone())
         }
     };

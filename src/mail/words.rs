@@ -66,6 +66,7 @@ mod tests {
 
     fn notice(language: &str, name: &str) -> DueNotice {
         DueNotice {
+            tenant_id: crate::model::tenant::DEFAULT_TENANT,
             session_id: DeviceAuthorizationId(Uuid::nil()),
             tenant_slug: TenantSlug::root(),
             tenant_host: None,

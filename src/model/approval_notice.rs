@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::ids::DeviceAuthorizationId;
+use super::ids::{DeviceAuthorizationId, TenantId};
 use super::place::Place;
 use super::tenant::TenantSlug;
 use super::tenant_host::TenantHost;
@@ -38,6 +38,8 @@ pub struct Approved {
 pub struct DueNotice {
     /// The approval it tells of.
     pub session_id: DeviceAuthorizationId,
+    /// Its tenant.
+    pub tenant_id: TenantId,
     /// The tenant's name in addresses.
     pub tenant_slug: TenantSlug,
     /// The tenant's own host, if it has one.

@@ -8,7 +8,7 @@ use sqlx::{PgExecutor, PgPool};
 use super::Result;
 use crate::model::bearer_secret::SecretHash;
 
-/// The channel. The migrations' triggers use it too.
+/// The channel.
 const CHANNEL: &str = "latchkey";
 
 /// One announcement.

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{PgExecutor, PgPool};
 
+use super::due_rows::for_each_due_tenant;
 use super::tenants::host_of;
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
@@ -51,7 +52,7 @@ pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
                  greatest($13, (SELECT max(other.due_at) FROM approval_notices other
                                 WHERE other.tenant_id = $2 AND other.recipient = $6 AND other.due_at IS NOT NULL
                                   AND other.postponed)))
-         ON CONFLICT (device_authorization_id) DO NOTHING",
+         ON CONFLICT (device_authorization_id, tenant_id) DO NOTHING",
         notice.session_id.0,
         notice.tenant_id.0,
         notice.user_id.0,
@@ -72,26 +73,38 @@ pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
     Ok(())
 }
 
-/// Takes the message that is due for longest; nobody else takes it until `until`.
+/// Returns the tenants with due messages, the one with the oldest first.
+pub async fn due(db: impl PgExecutor<'_>, now: DateTime<Utc>) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT tenant_id FROM approval_notices WHERE due_at <= $1 GROUP BY tenant_id ORDER BY min(due_at)",
+        now
+    );
+    Ok(tenants.fetch_all(db).await?.into_iter().map(TenantId).collect())
+}
+
+/// Claims the message of a tenant that is due for longest. No other instance claims it until `until`.
 pub async fn claim_due(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Option<DueNotice>> {
     let row = sqlx::query!(
-        r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $2, postponed = false
+        r#"UPDATE approval_notices n SET attempts = attempts + 1, due_at = $3, postponed = false
            FROM tenants t
-           WHERE t.id = n.tenant_id AND n.device_authorization_id = (
-               SELECT device_authorization_id FROM approval_notices WHERE due_at <= $1
+           WHERE t.id = $1 AND n.tenant_id = $1 AND n.device_authorization_id = (
+               SELECT device_authorization_id FROM approval_notices WHERE tenant_id = $1 AND due_at <= $2
                ORDER BY due_at, approved_at LIMIT 1 FOR UPDATE SKIP LOCKED)
            RETURNING n.device_authorization_id, t.slug, t.host, t.name, n.recipient, n.language, n.token_sealed, n.attempts,
                      n.client_name, n.device_name, n.ip_address, n.place AS "place: Json<Place>", n.approved_at"#,
+        tenant.0,
         now,
         until
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| DueNotice {
+        tenant_id: tenant,
         session_id: DeviceAuthorizationId(row.device_authorization_id),
         tenant_slug: TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root()),
         tenant_host: host_of(row.host.as_deref()),
@@ -113,11 +126,12 @@ pub async fn claim_due(
 /// Notes that the message was sent.
 pub async fn record_sent(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     session: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET sent_at = $2, due_at = NULL, token_sealed = NULL WHERE device_authorization_id = $1",
+        "UPDATE approval_notices SET sent_at = $3, due_at = NULL, token_sealed = NULL WHERE tenant_id = $1 AND device_authorization_id = $2", tenant.0,
         session.0,
         now
     )
@@ -129,16 +143,17 @@ pub async fn record_sent(
 /// Puts off a message, and all that wait for the same recipient, until then.
 pub async fn postpone(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     session: DeviceAuthorizationId,
     until: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
         "UPDATE approval_notices n
-         SET due_at = CASE WHEN n.device_authorization_id = $1 THEN $2 ELSE greatest(n.due_at, $2) END,
-             postponed = n.postponed OR n.device_authorization_id = $1
+         SET due_at = CASE WHEN n.device_authorization_id = $2 THEN $3 ELSE greatest(n.due_at, $3) END,
+             postponed = n.postponed OR n.device_authorization_id = $2
          FROM approval_notices failed
-         WHERE failed.device_authorization_id = $1 AND n.tenant_id = failed.tenant_id AND n.recipient = failed.recipient
-           AND n.due_at IS NOT NULL AND n.sent_at IS NULL",
+         WHERE n.tenant_id = $1 AND failed.tenant_id = $1 AND failed.device_authorization_id = $2 AND n.recipient = failed.recipient
+           AND n.due_at IS NOT NULL AND n.sent_at IS NULL", tenant.0,
         session.0,
         until
     )
@@ -150,11 +165,12 @@ pub async fn postpone(
 /// Lets a message wait until then.
 pub async fn wait(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     session: DeviceAuthorizationId,
     until: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET due_at = $2 WHERE device_authorization_id = $1 AND sent_at IS NULL",
+        "UPDATE approval_notices SET due_at = $3 WHERE tenant_id = $1 AND device_authorization_id = $2 AND sent_at IS NULL", tenant.0,
         session.0,
         until
     )
@@ -164,9 +180,13 @@ pub async fn wait(
 }
 
 /// Gives a message up.
-pub async fn give_up(db: impl PgExecutor<'_>, session: DeviceAuthorizationId) -> Result<()> {
+pub async fn give_up(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    session: DeviceAuthorizationId,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE approval_notices SET due_at = NULL, token_sealed = NULL WHERE device_authorization_id = $1 AND sent_at IS NULL",
+        "UPDATE approval_notices SET due_at = NULL, token_sealed = NULL WHERE tenant_id = $1 AND device_authorization_id = $2 AND sent_at IS NULL", tenant.0,
         session.0
     )
     .execute(db)
@@ -238,15 +258,18 @@ pub async fn disown(
     }))
 }
 
-/// Deletes a batch of messages whose links died before `before`.
-pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM approval_notices WHERE device_authorization_id IN (
-             SELECT device_authorization_id FROM approval_notices WHERE expires_at < $1
+/// Deletes a batch of messages whose links expired before `before`.
+pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, expires_at AS at FROM approval_notices WHERE expires_at < $1
+                 ORDER BY expires_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM approval_notices WHERE tenant_id = $1 AND device_authorization_id IN (
+             SELECT device_authorization_id FROM approval_notices WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

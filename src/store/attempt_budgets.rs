@@ -1,9 +1,10 @@
 //! `attempt_budgets`
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use crate::model::attempt_budget::{Guard, Spending};
 use crate::model::ids::TenantId;
 
@@ -83,22 +84,20 @@ pub async fn forget(db: impl PgExecutor<'_>, tenant: TenantId, guard: &Guard, su
     Ok(())
 }
 
-/// Deletes a batch of budgets that were not touched since `touched_before`, when everything has been refunded. Rows
-/// of wrong attempts are kept until `rows_touched_before`.
-pub async fn delete_untouched(
-    db: impl PgExecutor<'_>,
-    touched_before: DateTime<Utc>,
-    rows_touched_before: DateTime<Utc>,
-) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM attempt_budgets WHERE (tenant_id, guard, subject) IN (
-             SELECT tenant_id, guard, subject FROM attempt_budgets
-             WHERE updated_at < $1 AND (guard NOT LIKE '%/row' OR updated_at < $2)
-             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        touched_before,
-        rows_touched_before
+/// Deletes a batch of budgets that were not used since `before`, when all attempts are restored. Rows of consecutive
+/// failures are kept until `rows_before`.
+pub async fn delete_untouched(db: &PgPool, before: DateTime<Utc>, rows_before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, updated_at AS at FROM attempt_budgets WHERE updated_at < $1 AND (guard NOT LIKE '%/row' OR updated_at < $2)
+                 ORDER BY updated_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before, rows_before],
+        "DELETE FROM attempt_budgets WHERE tenant_id = $1 AND (guard, subject) IN (
+             SELECT guard, subject FROM attempt_budgets WHERE tenant_id = $1 AND updated_at BETWEEN $2 AND $3
+               AND (guard NOT LIKE '%/row' OR updated_at < $4)
+             ORDER BY updated_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        [rows_before],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

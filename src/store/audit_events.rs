@@ -125,12 +125,13 @@ impl StoredEvent {
 }
 
 /// These events, in any order.
-pub async fn with_ids(db: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<StoredEvent>> {
+pub async fn with_ids(db: impl PgExecutor<'_>, tenant: TenantId, ids: &[Uuid]) -> Result<Vec<StoredEvent>> {
     Ok(sqlx::query_as!(
         StoredEvent,
         r#"SELECT id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
                   host(ip_address) AS ip_address, request_id, details::text AS "details!", mac
-           FROM audit_events WHERE id = ANY($1)"#,
+           FROM audit_events WHERE tenant_id = $1 AND id = ANY($2)"#,
+        tenant.0,
         ids
     )
     .fetch_all(db)

@@ -37,15 +37,27 @@ pub async fn begin(db: &PgPool) -> Result<PgTransaction<'static>> {
     Ok(transaction)
 }
 
-/// The oldest events that are in no seal yet and have higher IDs than `after`.
-pub async fn unsealed(db: impl PgExecutor<'_>, after: Uuid, limit: i64) -> Result<Vec<StoredEvent>> {
+/// Returns the tenants with events that are in no seal yet.
+pub async fn with_unsealed(db: impl PgExecutor<'_>) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!("SELECT DISTINCT tenant_id FROM audit_unsealed");
+    Ok(tenants.fetch_all(db).await?.into_iter().map(TenantId).collect())
+}
+
+/// The oldest events of a tenant that are in no seal yet and have higher IDs than `after`.
+pub async fn unsealed(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    after: Uuid,
+    limit: i64,
+) -> Result<Vec<StoredEvent>> {
     Ok(sqlx::query_as!(
         StoredEvent,
         r#"SELECT e.id, e.tenant_id, e.at, e.action, e.outcome, e.actor_kind, e.actor_id, e.target_kind, e.target_id,
                   host(e.ip_address) AS ip_address, e.request_id, e.details::text AS "details!", e.mac
-           FROM audit_unsealed u JOIN audit_events e ON e.id = u.event_id
-           WHERE u.event_id > $1
-           ORDER BY u.event_id LIMIT $2"#,
+           FROM audit_unsealed u JOIN audit_events e ON e.tenant_id = u.tenant_id AND e.id = u.event_id
+           WHERE u.tenant_id = $1 AND u.event_id > $2
+           ORDER BY u.event_id LIMIT $3"#,
+        tenant.0,
         after,
         limit
     )
@@ -81,7 +93,13 @@ pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac) -> Resul
     )
     .execute(&mut *db)
     .await?;
-    sqlx::query!("DELETE FROM audit_unsealed WHERE event_id = ANY($1)", &ids).execute(db).await?;
+    sqlx::query!(
+        "DELETE FROM audit_unsealed WHERE tenant_id = $1 AND event_id = ANY($2)",
+        seal.tenant_id.0,
+        &ids
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -135,29 +153,44 @@ pub async fn page(
     Ok(rows.into_iter().map(Row::into_seal).collect())
 }
 
-/// A seal whose events are all older than `before` and that is the oldest of its tenant that still has events.
-pub async fn outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<Option<StoredSeal>> {
+/// Returns the tenants with seals that still have events, all older than `before`; the one with the oldest first.
+pub async fn with_outdated(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT tenant_id FROM audit_seals WHERE cleared_mac IS NULL AND last_at < $1
+         GROUP BY tenant_id ORDER BY min(last_at)",
+        before
+    );
+    Ok(tenants.fetch_all(db).await?.into_iter().map(TenantId).collect())
+}
+
+/// The oldest seal of a tenant that still has events, if they are all older than `before`.
+pub async fn outdated(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    before: DateTime<Utc>,
+) -> Result<Option<StoredSeal>> {
     let row = sqlx::query_as!(
         Row,
         "SELECT tenant_id, number, sealed_at, last_at, event_ids, event_hashes, mac, cleared_mac
-         FROM audit_seals s
-         WHERE cleared_mac IS NULL AND last_at < $1
-           AND NOT EXISTS (SELECT FROM audit_seals older
-                           WHERE older.tenant_id = s.tenant_id AND older.number < s.number
-                             AND older.cleared_mac IS NULL)
-         ORDER BY last_at LIMIT 1",
-        before
+         FROM audit_seals WHERE tenant_id = $1 AND cleared_mac IS NULL ORDER BY number LIMIT 1",
+        tenant.0
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(Row::into_seal))
+    Ok(row.filter(|row| row.last_at < before).map(Row::into_seal))
 }
 
 /// Deletes a seal's events and all seals before it; it stays, as the new beginning of the chain. How many events went.
 pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -> Result<u64> {
     allow_clearing(&mut *db).await?;
     let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
-    let gone = sqlx::query!("DELETE FROM audit_events WHERE id = ANY($1)", &ids).execute(&mut *db).await?;
+    let gone = sqlx::query!(
+        "DELETE FROM audit_events WHERE tenant_id = $1 AND id = ANY($2)",
+        seal.tenant_id.0,
+        &ids
+    )
+    .execute(&mut *db)
+    .await?;
     sqlx::query!(
         "DELETE FROM audit_seals WHERE tenant_id = $1 AND number < $2",
         seal.tenant_id.0,
@@ -171,7 +204,7 @@ pub async fn clear(db: &mut PgConnection, seal: &AuditSeal, cleared_mac: &Mac) -
 
 /// Lets the transaction delete events and change seals.
 async fn allow_clearing(db: impl PgExecutor<'_>) -> Result<()> {
-    sqlx::query_scalar!("SELECT set_config('latchkey.audit_retention', 'on', true)").fetch_one(db).await?;
+    sqlx::raw_sql("SET LOCAL latchkey.audit_retention = 'on'").execute(db).await?;
     Ok(())
 }
 
@@ -218,7 +251,7 @@ pub async fn strangers(db: impl PgExecutor<'_>, tenant: TenantId, limit: i64) ->
     Ok(sqlx::query_scalar!(
         "SELECT e.id FROM audit_events e
          WHERE e.tenant_id = $1
-           AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.event_id = e.id)
+           AND NOT EXISTS (SELECT FROM audit_unsealed u WHERE u.tenant_id = $1 AND u.event_id = e.id)
            AND NOT EXISTS (SELECT FROM (SELECT unnest(event_ids) AS id FROM audit_seals WHERE tenant_id = $1) sealed
                            WHERE sealed.id = e.id)
          ORDER BY e.id LIMIT $2",

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{PgExecutor, PgPool};
 
+use super::due_rows::for_each_due_tenant;
 use super::users::UserRow;
 use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
@@ -56,9 +57,9 @@ pub async fn find_live(
         r#"SELECT s.id AS session_id, s.auth_time, s.amr, s.place AS "place: Json<Place>", s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before,
-                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = u.tenant_id AND f.user_id = u.id
+                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = $1 AND f.user_id = u.id
                         AND f.confirmed_at IS NOT NULL) AS "has_second_factor!",
-                EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = s.tenant_id
+                EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = $1
                         AND d.state = 'pending') AS "has_code_open!"
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
@@ -96,9 +97,14 @@ pub async fn find_live(
 }
 
 /// Moves the idle limit.
-pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
+pub async fn touch(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $2) WHERE id = $1",
+        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $3) WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         now
     )
@@ -110,12 +116,13 @@ pub async fn touch(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<
 /// Gives the session another secret, and says anew how its person proved who they are.
 pub async fn renew(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: BrowserSessionId,
     token: SecretHash,
     authentication: &Authentication,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE browser_sessions SET token_hash = $2, auth_time = $3, amr = $4 WHERE id = $1",
+        "UPDATE browser_sessions SET token_hash = $3, auth_time = $4, amr = $5 WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         &token.0[..],
         authentication.auth_time,
@@ -127,24 +134,37 @@ pub async fn renew(
 }
 
 /// Ends the session, for good.
-pub async fn end(db: impl PgExecutor<'_>, id: BrowserSessionId, now: DateTime<Utc>) -> Result<()> {
-    sqlx::query!("UPDATE browser_sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL", id.0, now)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Deletes a batch of sessions that ended before `ended_before`.
-pub async fn delete_ended(db: impl PgExecutor<'_>, ended_before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM browser_sessions WHERE id IN (
-             SELECT id FROM browser_sessions WHERE least(ended_at, expires_at) < $1
-             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        ended_before
+pub async fn end(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: BrowserSessionId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE browser_sessions SET ended_at = $3 WHERE tenant_id = $1 AND id = $2 AND ended_at IS NULL",
+        tenant.0,
+        id.0,
+        now
     )
     .execute(db)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(())
+}
+
+/// Deletes a batch of sessions that ended before `before`.
+pub async fn delete_ended(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, least(ended_at, expires_at) AS at FROM browser_sessions WHERE least(ended_at, expires_at) < $1
+                 ORDER BY least(ended_at, expires_at) LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM browser_sessions WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM browser_sessions WHERE tenant_id = $1 AND least(ended_at, expires_at) BETWEEN $2 AND $3
+             ORDER BY least(ended_at, expires_at) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        [],
+    )
 }
 
 /// Ends every session of a user; how many there were.
@@ -193,7 +213,7 @@ pub async fn of_user(
     let rows = sqlx::query!(
         r#"SELECT s.id, s.ip_address, s.place AS "place: Json<Place>", s.user_agent, s.created_at, s.last_seen_at
          FROM browser_sessions s
-         JOIN users u ON u.id = s.user_id
+         JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          JOIN tenants t ON t.id = s.tenant_id
          WHERE s.user_id = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4
            AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)

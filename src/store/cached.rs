@@ -1,7 +1,7 @@
 //! What changes rarely and is asked for with every request: tenants, clients, scopes, resources, which key signs,
 //! which are published, and which authenticates tokens.
 //!
-//! The database announces every change of these tables, and each announcement begins a new generation: what was
+//! Every statement that changes these tables announces it, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
 //! cannot be asked, the last known value stands in: nothing can be granted without the database, but a device that
 //! waits must not stop for our trouble.

@@ -4,8 +4,9 @@ mod row;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
+use super::announcements::{Announcement, announce};
 use super::{Result, connections, policy_changes};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId, UserId};
@@ -120,7 +121,7 @@ pub async fn count_owned(db: impl PgExecutor<'_>, tenant: TenantId, owner: UserI
 }
 
 /// Adds a client; whether the identifier was free.
-pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<bool> {
+pub async fn insert(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO clients (tenant_id, client_id, name, auth_method, secret_hash, grant_types, scopes,
                               scope_policy, first_party, owner_user_id, enabled, signing_alg,
@@ -130,7 +131,7 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
                               created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                  $22, $24, $25, $26, $23, $23)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (tenant_id, client_id) DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
         client.name,
@@ -158,8 +159,9 @@ pub async fn insert(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.id_token_algorithm.map(SigningAlgorithm::as_str),
         &allowance_names(client)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(added.rows_affected() == 1)
 }
 
@@ -176,7 +178,7 @@ pub async fn lock(db: impl PgExecutor<'_>, client: &Client) -> Result<()> {
 }
 
 /// Writes what may change of a client.
-pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>) -> Result<()> {
+pub async fn update(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE clients SET name = $3, secret_hash = $4, grant_types = $5, scopes = $6, enabled = $7,
                             previous_secret_hash = $8, jwks = $9, jwks_uri = $10, dpop_bound_access_tokens = $11,
@@ -209,8 +211,9 @@ pub async fn update(db: impl PgExecutor<'_>, client: &Client, now: DateTime<Utc>
         client.id_token_algorithm.map(SigningAlgorithm::as_str),
         &allowance_names(client)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
@@ -229,26 +232,27 @@ pub async fn policies(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<(
 }
 
 /// Removes a client with its codes, devices and tokens; whether it was there.
-pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, client: &ClientId) -> Result<bool> {
+pub async fn delete(db: &mut PgConnection, tenant: TenantId, client: &ClientId) -> Result<bool> {
     let gone = sqlx::query!(
         "DELETE FROM clients WHERE tenant_id = $1 AND client_id = $2",
         tenant.0,
         client.as_str()
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(gone.rows_affected() == 1)
 }
 
 /// Lets nothing count that was issued to the client before `instant`; the instant that is in force now, if there is
 /// such a client.
 pub async fn raise_tokens_not_before(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     client_id: &str,
     instant: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar!(
+    let in_force = sqlx::query_scalar!(
         r#"UPDATE clients SET tokens_not_before = greatest(tokens_not_before, $3), version = version + 1
            WHERE tenant_id = $1 AND client_id = $2
            RETURNING tokens_not_before AS "in_force!""#,
@@ -256,13 +260,15 @@ pub async fn raise_tokens_not_before(
         client_id,
         instant
     )
-    .fetch_optional(db)
-    .await?)
+    .fetch_optional(&mut *db)
+    .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
+    Ok(in_force)
 }
 
 /// Takes a scope from every client that is registered for it; how many there were.
 pub async fn take_scope(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     scope: &str,
     now: DateTime<Utc>,
@@ -274,7 +280,8 @@ pub async fn take_scope(
         scope,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(changed.rows_affected())
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::Result;
+use super::announcements::{Announcement, announce};
+use super::due_rows::for_each_due_tenant;
 use super::source_accounts::Signs;
 use crate::model::ids::TenantId;
 
@@ -30,7 +32,7 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Frozen
 
 /// Freezes a source. Whether it was not frozen before.
 pub async fn freeze(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     frozen: FrozenSource,
     reason: &str,
@@ -52,14 +54,15 @@ pub async fn freeze(
         count(signs.far_approvals),
         count(signs.reports)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(frozen.rows_affected() == 1)
 }
 
 /// Lets a source go on. Whether it was frozen.
 pub async fn release(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     source: IpNet,
     now: DateTime<Utc>,
@@ -71,20 +74,24 @@ pub async fn release(
         source,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(released.rows_affected() == 1)
 }
 
-/// Forgets a batch of those that thawed, or were released, before then.
-pub async fn delete_old(db: impl PgExecutor<'_>, thawed_before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM frozen_sources WHERE (tenant_id, source) IN (
-             SELECT tenant_id, source FROM frozen_sources WHERE least(released_at, frozen_until) < $1
-             LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        thawed_before
+/// Deletes a batch of those that thawed, or were released, before `before`.
+pub async fn delete_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, least(released_at, frozen_until) AS at FROM frozen_sources WHERE least(released_at, frozen_until) < $1
+                 ORDER BY least(released_at, frozen_until) LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM frozen_sources WHERE tenant_id = $1 AND source IN (
+             SELECT source FROM frozen_sources WHERE tenant_id = $1 AND least(released_at, frozen_until) BETWEEN $2 AND $3
+             ORDER BY least(released_at, frozen_until) LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -1,9 +1,10 @@
 //! `half_sign_ins`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use super::users::UserRow;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::half_sign_in::HalfSignIn;
@@ -56,9 +57,14 @@ pub async fn find_live(
 }
 
 /// Ends one; whether it was there, whoever asks at the same moment.
-pub async fn end(db: impl PgExecutor<'_>, token: SecretHash) -> Result<bool> {
-    let ended =
-        sqlx::query!("DELETE FROM half_sign_ins WHERE token_hash = $1", &token.0[..]).execute(db).await?;
+pub async fn end(db: impl PgExecutor<'_>, tenant: TenantId, token: SecretHash) -> Result<bool> {
+    let ended = sqlx::query!(
+        "DELETE FROM half_sign_ins WHERE tenant_id = $1 AND token_hash = $2",
+        tenant.0,
+        &token.0[..]
+    )
+    .execute(db)
+    .await?;
     Ok(ended.rows_affected() == 1)
 }
 
@@ -70,15 +76,18 @@ pub async fn end_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId
     Ok(())
 }
 
-/// Deletes a batch of those that ended before `before`.
-pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM half_sign_ins WHERE token_hash IN (
-             SELECT token_hash FROM half_sign_ins WHERE expires_at < $1
+/// Deletes a batch of those that expired before `before`.
+pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, expires_at AS at FROM half_sign_ins WHERE expires_at < $1
+                 ORDER BY expires_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM half_sign_ins WHERE tenant_id = $1 AND token_hash IN (
+             SELECT token_hash FROM half_sign_ins WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

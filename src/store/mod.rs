@@ -17,6 +17,7 @@ pub mod connections;
 pub mod device_authorizations;
 pub mod device_trust;
 pub mod devices;
+mod due_rows;
 mod error;
 pub mod first_administrator_links;
 pub mod frozen_sources;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::batches::BatchQueue;
+use super::batches::{BatchQueue, OfTenant};
 use super::device_authorizations::polls::{self, PollQueue};
 use super::device_authorizations::redemptions::{self, RedemptionQueue};
 use super::device_authorizations::starts::{self, StartQueue};
@@ -61,7 +61,7 @@ impl Queues {
         workers
     }
 
-    fn worker<I: Send + Sync + 'static, O: Send + 'static>(
+    fn worker<I: OfTenant + Send + Sync + 'static, O: Send + 'static>(
         self: &Arc<Self>,
         queue: fn(&Self) -> &BatchQueue<I, O>,
         db: &PgPool,

@@ -33,7 +33,7 @@ pub type TokenQueue = BatchQueue<TokenName, Option<PresentedRefreshToken>>;
 /// A queue of refresh tokens to look up.
 #[must_use]
 pub fn queue() -> TokenQueue {
-    BatchQueue::new(|db: &PgPool, names| Box::pin(find(db, names)))
+    BatchQueue::new(|db: &PgPool, _, names| Box::pin(find(db, names)))
 }
 
 /// Looks up refresh tokens; each with its family, and whose it is.

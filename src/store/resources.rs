@@ -1,9 +1,10 @@
 //! `resources`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
+use super::announcements::{Announcement, announce};
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
 use crate::model::stored::Stored;
@@ -28,7 +29,7 @@ pub async fn exists(db: impl PgExecutor<'_>, tenant: TenantId, uri: &str) -> Res
 
 /// Adds a resource; whether it was not there already.
 pub async fn insert(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     id: ResourceId,
     resource: &Resource,
@@ -36,15 +37,16 @@ pub async fn insert(
 ) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO resources (tenant_id, id, uri, name, created_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (tenant_id, uri) DO NOTHING",
         tenant.0,
         id.0,
         resource.uri,
         resource.name,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(added.rows_affected() == 1)
 }
 
@@ -101,22 +103,24 @@ pub async fn hold(
 }
 
 /// Gives a service another name.
-pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId, name: &str) -> Result<()> {
+pub async fn rename(db: &mut PgConnection, tenant: TenantId, id: ResourceId, name: &str) -> Result<()> {
     sqlx::query!(
         "UPDATE resources SET name = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2",
         tenant.0,
         id.0,
         name
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Forgets a service.
-pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, id: ResourceId) -> Result<()> {
+pub async fn delete(db: &mut PgConnection, tenant: TenantId, id: ResourceId) -> Result<()> {
     sqlx::query!("DELETE FROM resources WHERE tenant_id = $1 AND id = $2", tenant.0, id.0)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `scopes`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
 use sqlx::types::Json;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
+use super::announcements::{Announcement, announce};
 use crate::model::ids::TenantId;
 use crate::model::scope::Scope;
 use crate::model::scope_translations::Translations;
@@ -35,7 +36,7 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>
 
 /// Adds a scope; whether it was not there already.
 pub async fn insert(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     scope: &Scope,
     now: DateTime<Utc>,
@@ -43,7 +44,7 @@ pub async fn insert(
     let added = sqlx::query!(
         "INSERT INTO scopes (tenant_id, name, description, translations, required_role, requires_dpop,
                              max_lifetime_seconds, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (tenant_id, name) DO NOTHING",
         tenant.0,
         scope.name,
         scope.description,
@@ -53,8 +54,9 @@ pub async fn insert(
         max_lifetime(scope),
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(added.rows_affected() == 1)
 }
 
@@ -127,7 +129,7 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
 }
 
 /// Writes what may change of a scope.
-pub async fn update(db: impl PgExecutor<'_>, tenant: TenantId, scope: &Scope) -> Result<()> {
+pub async fn update(db: &mut PgConnection, tenant: TenantId, scope: &Scope) -> Result<()> {
     sqlx::query!(
         "UPDATE scopes SET description = $3, translations = $4, required_role = $5, requires_dpop = $6,
                            max_lifetime_seconds = $7, version = version + 1
@@ -140,8 +142,9 @@ pub async fn update(db: impl PgExecutor<'_>, tenant: TenantId, scope: &Scope) ->
         scope.requires_dpop,
         max_lifetime(scope)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
@@ -150,7 +153,10 @@ fn max_lifetime(scope: &Scope) -> Option<i32> {
 }
 
 /// Takes a scope out of the catalogue.
-pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<()> {
-    sqlx::query!("DELETE FROM scopes WHERE tenant_id = $1 AND name = $2", tenant.0, name).execute(db).await?;
+pub async fn delete(db: &mut PgConnection, tenant: TenantId, name: &str) -> Result<()> {
+    sqlx::query!("DELETE FROM scopes WHERE tenant_id = $1 AND name = $2", tenant.0, name)
+        .execute(&mut *db)
+        .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }

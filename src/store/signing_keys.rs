@@ -4,9 +4,10 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
+use super::announcements::{Announcement, announce};
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState, Step};
@@ -52,11 +53,19 @@ pub async fn signing(
     }))
 }
 
-/// Which of these keys sign; of any tenant, for no two keys have the same thumbprint.
-pub async fn signing_among(db: impl PgExecutor<'_>, kids: &[String]) -> Result<Vec<String>> {
-    Ok(sqlx::query_scalar!("SELECT kid FROM signing_keys WHERE kid = ANY($1) AND state = 'signing'", kids)
-        .fetch_all(db)
-        .await?)
+/// Returns those of these keys of a tenant that sign.
+pub async fn signing_among(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    kids: &[String],
+) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "SELECT kid FROM signing_keys WHERE tenant_id = $1 AND kid = ANY($2) AND state = 'signing'",
+        tenant.0,
+        kids
+    )
+    .fetch_all(db)
+    .await?)
 }
 
 /// The public keys that verify tokens of the tenant, oldest first.
@@ -143,14 +152,15 @@ pub async fn waiting_for(
 
 /// Adds a key that signs from now on; whether the tenant had none for its algorithm.
 pub async fn insert_signing(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     key: &SealedSigningKey,
     public_jwk: &Value,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO signing_keys (tenant_id, kid, alg, public_jwk, private_sealed, state, created_at, signing_since)
-         VALUES ($1, $2, $3, $4, $5, 'signing', $6, $6) ON CONFLICT DO NOTHING",
+         VALUES ($1, $2, $3, $4, $5, 'signing', $6, $6)
+         ON CONFLICT (tenant_id, alg) WHERE state = 'signing' DO NOTHING",
         key.tenant_id.0,
         key.kid,
         key.algorithm.as_str(),
@@ -158,14 +168,15 @@ pub async fn insert_signing(
         key.private_sealed,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(added.rows_affected() == 1)
 }
 
 /// Adds a key that waits to take over.
 pub async fn insert_announced(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     key: &SealedSigningKey,
     public_jwk: &Value,
     now: DateTime<Utc>,
@@ -180,18 +191,14 @@ pub async fn insert_announced(
         key.private_sealed,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Lets an announced key sign; the one that signed must have stopped.
-pub async fn activate(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    kid: &str,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub async fn activate(db: &mut PgConnection, tenant: TenantId, kid: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE signing_keys SET state = 'signing', signing_since = $3
          WHERE tenant_id = $1 AND kid = $2 AND state = 'announced'",
@@ -199,13 +206,14 @@ pub async fn activate(
         kid,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Lets a key sign no more, and destroys its private half.
-pub async fn retire(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str, now: DateTime<Utc>) -> Result<()> {
+pub async fn retire(db: &mut PgConnection, tenant: TenantId, kid: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE signing_keys SET state = 'retired', retired_at = $3, private_sealed = NULL
          WHERE tenant_id = $1 AND kid = $2 AND state = 'signing'",
@@ -213,13 +221,14 @@ pub async fn retire(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str, now: D
         kid,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Publishes a key no more, and destroys its private half.
-pub async fn remove(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str, now: DateTime<Utc>) -> Result<()> {
+pub async fn remove(db: &mut PgConnection, tenant: TenantId, kid: &str, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "UPDATE signing_keys SET state = 'removed', removed_at = $3, private_sealed = NULL
          WHERE tenant_id = $1 AND kid = $2 AND state <> 'removed'",
@@ -227,8 +236,9 @@ pub async fn remove(db: impl PgExecutor<'_>, tenant: TenantId, kid: &str, now: D
         kid,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use crate::model::ids::{TenantId, UserId};
 
 /// What an account had to do with a source.
@@ -170,15 +171,18 @@ pub async fn suspected(
     .await?)
 }
 
-/// Forgets a batch of those last seen before then.
-pub async fn delete_old(db: impl PgExecutor<'_>, last_seen_before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM source_accounts WHERE (tenant_id, source, user_id) IN (
-             SELECT tenant_id, source, user_id FROM source_accounts WHERE last_seen_at < $1
+/// Deletes a batch of those last seen before `before`.
+pub async fn delete_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, last_seen_at AS at FROM source_accounts WHERE last_seen_at < $1
+                 ORDER BY last_seen_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM source_accounts WHERE tenant_id = $1 AND (source, user_id) IN (
+             SELECT source, user_id FROM source_accounts WHERE tenant_id = $1 AND last_seen_at BETWEEN $2 AND $3
              ORDER BY last_seen_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        last_seen_before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -89,7 +89,8 @@ async fn has_what_it_needs(db: &PgPool) -> sqlx::Result<bool> {
     .await
 }
 
-/// Begins a transaction of one tenant, in one round trip. What is sent with `BEGIN` must not fail, for the connection
+/// Begins a transaction of one tenant, in one round trip. `SET LOCAL` names the tenant, for a database that distributes
+/// tables tells its shards of that alone. What is sent with `BEGIN` must not fail, for the connection
 /// would go back to the pool with a failed transaction in it; so a membership that was taken away meanwhile is asked
 /// for once more.
 pub async fn begin(
@@ -99,11 +100,10 @@ pub async fn begin(
 ) -> Result<PgTransaction<'static>> {
     let role = match row_security {
         RowSecurity::AsRole => format!(
-            "set_config('role', CASE WHEN pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}) THEN '{ROLE}' ELSE 'none' END, true), "
+            "; SELECT set_config('role', CASE WHEN pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}) THEN '{ROLE}' ELSE 'none' END, true)"
         ),
         RowSecurity::AsUser | RowSecurity::Off => String::new(),
     };
-    let sql =
-        format!("BEGIN; SELECT {role}set_config('latchkey.tenant', '{}', true)", tenant.0.as_hyphenated());
+    let sql = format!("BEGIN; SET LOCAL latchkey.tenant = '{}'{role}", tenant.0.as_hyphenated());
     Ok(db.begin_with(AssertSqlSafe(sql)).await?)
 }

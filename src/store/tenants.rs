@@ -7,6 +7,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
+use super::announcements::{Announcement, announce};
 use super::{Result, policy_changes};
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
@@ -35,7 +36,7 @@ pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<T
 }
 
 /// Adds a tenant; whether it was not there already.
-pub async fn insert(db: impl PgExecutor<'_>, tenant: &Tenant, now: DateTime<Utc>) -> Result<bool> {
+pub async fn insert(db: &mut PgConnection, tenant: &Tenant, now: DateTime<Utc>) -> Result<bool> {
     let added = sqlx::query!(
         "INSERT INTO tenants (id, slug, name, enabled, created_at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (slug) DO NOTHING",
@@ -45,8 +46,9 @@ pub async fn insert(db: impl PgExecutor<'_>, tenant: &Tenant, now: DateTime<Utc>
         tenant.enabled,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(added.rows_affected() == 1)
 }
 
@@ -82,51 +84,56 @@ pub async fn host(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<Te
 }
 
 /// Gives a tenant a host of its own, or takes it; whether it is no other tenant's.
-pub async fn set_host(db: impl PgExecutor<'_>, tenant: TenantId, host: Option<&TenantHost>) -> Result<bool> {
+pub async fn set_host(db: &mut PgConnection, tenant: TenantId, host: Option<&TenantHost>) -> Result<bool> {
     let changed = sqlx::query!(
         "UPDATE tenants SET host = $2, version = version + 1
          WHERE id = $1 AND NOT EXISTS (SELECT FROM tenants WHERE host = $2 AND id <> $1)",
         tenant.0,
         host.map(TenantHost::as_str)
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(changed.rows_affected() == 1)
 }
 
 /// Writes what the tenant has otherwise than the settings.
-pub async fn set_policy(db: impl PgExecutor<'_>, tenant: TenantId, changes: &PolicyChanges) -> Result<()> {
+pub async fn set_policy(db: &mut PgConnection, tenant: TenantId, changes: &PolicyChanges) -> Result<()> {
     let changes = Value::Object(changes.0.clone());
     sqlx::query!("UPDATE tenants SET policy = $2, version = version + 1 WHERE id = $1", tenant.0, changes)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Changes whether the tenant answers at all.
-pub async fn set_standing(db: impl PgExecutor<'_>, tenant: TenantId, standing: TenantStanding) -> Result<()> {
+pub async fn set_standing(db: &mut PgConnection, tenant: TenantId, standing: TenantStanding) -> Result<()> {
     let enabled = standing == TenantStanding::Enabled;
     sqlx::query!("UPDATE tenants SET enabled = $2, version = version + 1 WHERE id = $1", tenant.0, enabled)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
 /// Lets nothing count that the tenant issued before `instant`; the instant that is in force now.
 pub async fn raise_tokens_not_before(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
     tenant: TenantId,
     instant: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
-    Ok(sqlx::query_scalar!(
+    let in_force = sqlx::query_scalar!(
         r#"UPDATE tenants SET tokens_not_before = greatest(tokens_not_before, $2), version = version + 1
            WHERE id = $1
            RETURNING tokens_not_before AS "in_force!""#,
         tenant.0,
         instant
     )
-    .fetch_one(db)
-    .await?)
+    .fetch_one(&mut *db)
+    .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
+    Ok(in_force)
 }
 
 /// Erases a tenant with everything that is its own. The audit trail stays.
@@ -147,7 +154,8 @@ pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
     sqlx::query!("DELETE FROM attempt_budgets WHERE tenant_id = $1", id).execute(&mut *db).await?;
     sqlx::query!("DELETE FROM resources WHERE tenant_id = $1", id).execute(&mut *db).await?;
     // With its used proofs and revoked access tokens.
-    sqlx::query!("DELETE FROM tenants WHERE id = $1", id).execute(db).await?;
+    sqlx::query!("DELETE FROM tenants WHERE id = $1", id).execute(&mut *db).await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 
@@ -184,10 +192,11 @@ pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<S
 }
 
 /// Gives a tenant another name.
-pub async fn rename(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Result<()> {
+pub async fn rename(db: &mut PgConnection, tenant: TenantId, name: &str) -> Result<()> {
     sqlx::query!("UPDATE tenants SET name = $2, version = version + 1 WHERE id = $1", tenant.0, name)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
+    announce(db, Announcement::DirectoryChanged).await?;
     Ok(())
 }
 

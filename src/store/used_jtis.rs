@@ -1,9 +1,10 @@
 //! `used_jtis`
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::TenantId;
 
@@ -15,7 +16,8 @@ pub async fn spend(
     expires_at: DateTime<Utc>,
 ) -> Result<bool> {
     let spent = sqlx::query!(
-        "INSERT INTO used_jtis (tenant_id, jti_hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO used_jtis (tenant_id, jti_hash, expires_at) VALUES ($1, $2, $3)
+         ON CONFLICT (tenant_id, jti_hash) DO NOTHING",
         tenant.0,
         &jti.0[..],
         expires_at
@@ -38,7 +40,7 @@ pub async fn spend_in_flow(
     let fits = sqlx::query_scalar!(
         r#"WITH spent AS (
                INSERT INTO used_jtis (tenant_id, jti_hash, expires_at, flow) VALUES ($1, $2, $3, $4)
-               ON CONFLICT DO NOTHING RETURNING true
+               ON CONFLICT (tenant_id, jti_hash) DO NOTHING RETURNING true
            )
            SELECT EXISTS (SELECT FROM spent)
                OR EXISTS (SELECT FROM used_jtis WHERE tenant_id = $1 AND jti_hash = $2 AND flow = $4) AS "fits!""#,
@@ -68,15 +70,18 @@ pub async fn bind(
     Ok(())
 }
 
-/// Deletes a batch of proofs' names that expired before `before`.
-pub async fn delete_expired(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM used_jtis WHERE (tenant_id, jti_hash) IN (
-             SELECT tenant_id, jti_hash FROM used_jtis WHERE expires_at < $1
+/// Deletes a batch of used proofs that expired before `before`.
+pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, expires_at AS at FROM used_jtis WHERE expires_at < $1
+                 ORDER BY expires_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM used_jtis WHERE tenant_id = $1 AND jti_hash IN (
+             SELECT jti_hash FROM used_jtis WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
              ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

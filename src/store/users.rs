@@ -6,10 +6,11 @@ mod passwords;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::Result;
+use super::announcements::{Announcement, announce};
+use super::{Result, clients};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
 
@@ -77,25 +78,35 @@ pub async fn insert(
 /// Changes whether the account may be used. What was issued before a disabled one is enabled again stays dead,
 /// also what slipped in while it was being disabled.
 pub async fn set_standing(
-    db: impl PgExecutor<'_>,
+    db: &mut PgConnection,
+    tenant: TenantId,
     user: UserId,
     standing: Standing,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE users SET enabled = $2, locked_at = CASE WHEN $3 THEN $4::timestamptz END,
-                          tokens_not_before = CASE WHEN enabled OR NOT $2 THEN tokens_not_before
-                                              ELSE greatest(tokens_not_before, $4) END,
-                          failed_sign_ins = 0, updated_at = $4, version = version + 1
-         WHERE id = $1",
+        "UPDATE users SET enabled = $3, locked_at = CASE WHEN $4 THEN $5::timestamptz END,
+                          tokens_not_before = CASE WHEN enabled OR NOT $3 THEN tokens_not_before
+                                              ELSE greatest(tokens_not_before, $5) END,
+                          failed_sign_ins = 0, updated_at = $5, version = version + 1
+         WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
         user.0,
         standing != Standing::Disabled,
         standing == Standing::Locked,
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    announce_rights(db, tenant, user).await
+}
+
+/// Announces a change of what a user may do, if they own clients: cached clients depend on it.
+async fn announce_rights(db: &mut PgConnection, tenant: TenantId, user: UserId) -> Result<()> {
+    if clients::count_owned(&mut *db, tenant, user).await? == 0 {
+        return Ok(());
+    }
+    announce(db, Announcement::DirectoryChanged).await
 }
 
 /// The active administrators of a tenant, locked until the transaction ends, in one order, so that two who take the
@@ -123,11 +134,12 @@ pub async fn has_with_role(db: impl PgExecutor<'_>, tenant: TenantId, role: &Rol
 }
 
 /// Writes what administrators may change of an account besides its standing.
-pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) -> Result<()> {
+pub async fn update(db: &mut PgConnection, user: &User, now: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
-        "UPDATE users SET display_name = $2, email = $3, email_verified = $4, roles = $5, updated_at = $6,
+        "UPDATE users SET display_name = $3, email = $4, email_verified = $5, roles = $6, updated_at = $7,
                           version = version + 1
-         WHERE id = $1",
+         WHERE tenant_id = $1 AND id = $2",
+        user.tenant_id.0,
         user.id.0,
         user.display_name,
         user.email,
@@ -135,26 +147,27 @@ pub async fn update(db: impl PgExecutor<'_>, user: &User, now: DateTime<Utc>) ->
         &user.roles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         now
     )
-    .execute(db)
+    .execute(&mut *db)
     .await?;
-    Ok(())
+    announce_rights(db, user.tenant_id, user.id).await
 }
 
 /// Removes a user with everything that is theirs.
-pub async fn delete(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
-    sqlx::query!("DELETE FROM users WHERE id = $1", user.0).execute(db).await?;
+pub async fn delete(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!("DELETE FROM users WHERE tenant_id = $1 AND id = $2", tenant.0, user.0).execute(db).await?;
     Ok(())
 }
 
 /// Lets nothing count that was issued in the user's name before `instant`; the instant that is in force now.
 pub async fn raise_tokens_not_before(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     instant: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(
-        r#"UPDATE users SET tokens_not_before = greatest(tokens_not_before, $2) WHERE id = $1
-           RETURNING tokens_not_before AS "in_force!""#,
+        r#"UPDATE users SET tokens_not_before = greatest(tokens_not_before, $3) WHERE tenant_id = $1 AND id = $2
+           RETURNING tokens_not_before AS "in_force!""#, tenant.0,
         user.0,
         instant
     )

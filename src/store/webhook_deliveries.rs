@@ -1,10 +1,11 @@
 //! `webhook_deliveries`: messages that wait to be sent, queued by a trigger on the audit trail.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::Result;
+use super::due_rows::for_each_due_tenant;
 use crate::model::ids::{TenantId, WebhookId};
 
 /// A message that one server has taken to send.
@@ -28,56 +29,80 @@ pub struct Delivery {
     pub failures: u32,
 }
 
-/// How many messages a server sends at a time, and what it is sending.
+/// The number of messages that an instance sends concurrently, and what it is sending.
 #[derive(Debug)]
 pub struct Slots<'a> {
     /// The number of slots in total.
     pub total: i64,
     /// The most for one webhook, so that a slow receiver does not delay the others.
     pub for_webhook: i64,
-    /// The webhooks whose messages are under way, each as often as messages are.
-    pub taken: &'a [Uuid],
+    /// The webhooks of the messages under way, each as often as it has messages.
+    pub taken: &'a [(TenantId, WebhookId)],
 }
 
-/// Takes messages that are due for the slots that are free. Tenants take turns, each with its oldest messages first, and
-/// none takes more than half of what the others have left: whoever comes later finds a slot. A message that is taken
-/// belongs to this server until `until`; then, unless its outcome was written down, another server may take it.
-pub async fn take_due(
+/// Returns messages that are due for the slots that are free, by tenant. Tenants take turns, each with its oldest
+/// messages first, and none gets more than half of what the others have left: a tenant that comes later finds a slot.
+pub async fn due(
     db: impl PgExecutor<'_>,
     slots: &Slots<'_>,
     now: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Vec<Delivery>> {
+) -> Result<Vec<(TenantId, Vec<Uuid>)>> {
+    let (tenants, webhooks): (Vec<_>, Vec<_>) =
+        slots.taken.iter().map(|(tenant, webhook)| (tenant.0, webhook.0)).unzip();
     let rows = sqlx::query!(
         r#"WITH busy AS MATERIALIZED (
-               SELECT w.tenant_id, w.id AS webhook_id, count(*) AS messages
-               FROM unnest($2::uuid[]) AS taken (webhook_id) JOIN webhooks w ON w.id = taken.webhook_id
-               GROUP BY w.tenant_id, w.id
+               SELECT tenant_id, webhook_id, count(*) AS messages
+               FROM unnest($2::uuid[], $3::uuid[]) AS taken (tenant_id, webhook_id) GROUP BY tenant_id, webhook_id
            ), waiting AS MATERIALIZED (
                SELECT w.tenant_id, oldest.id, oldest.next_attempt_at,
                       coalesce((SELECT sum(messages) FROM busy WHERE busy.tenant_id = w.tenant_id), 0) AS under_way,
                       row_number() OVER (PARTITION BY w.tenant_id ORDER BY oldest.next_attempt_at, oldest.id) AS turn
                FROM webhooks w
                CROSS JOIN LATERAL (
-                   SELECT id, next_attempt_at FROM webhook_deliveries
-                   WHERE webhook_id = w.id AND next_attempt_at <= $1
-                   ORDER BY next_attempt_at
-                   LIMIT greatest(0, $4::bigint - coalesce((SELECT messages FROM busy WHERE webhook_id = w.id), 0))
+                   SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
+                   WHERE d.tenant_id = w.tenant_id AND d.webhook_id = w.id AND d.next_attempt_at <= $1
+                   ORDER BY d.next_attempt_at
+                   LIMIT greatest(0, $5::bigint - coalesce(
+                       (SELECT messages FROM busy WHERE busy.tenant_id = w.tenant_id AND busy.webhook_id = w.id), 0))
                ) oldest
                WHERE w.held_until IS NULL OR w.held_until <= $1
            ), chosen AS MATERIALIZED (
-               SELECT id FROM waiting
-               WHERE turn + under_way <= greatest(1, ($3::bigint - cardinality($2::uuid[]) + under_way) / 2)
-               ORDER BY turn + under_way, next_attempt_at LIMIT greatest(0, $3::bigint - cardinality($2::uuid[]))
-           ), due AS MATERIALIZED (
-               SELECT d.id FROM webhook_deliveries d
-               WHERE d.id IN (SELECT id FROM chosen) AND d.next_attempt_at <= $1
-               FOR UPDATE OF d SKIP LOCKED
+               SELECT tenant_id, id FROM waiting
+               WHERE turn + under_way <= greatest(1, ($4::bigint - cardinality($3::uuid[]) + under_way) / 2)
+               ORDER BY turn + under_way, next_attempt_at LIMIT greatest(0, $4::bigint - cardinality($3::uuid[]))
            )
-           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $5
+           SELECT tenant_id, array_agg(id) AS "ids!" FROM chosen GROUP BY tenant_id"#,
+        now,
+        &tenants,
+        &webhooks,
+        slots.total,
+        slots.for_webhook
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| (TenantId(row.tenant_id), row.ids)).collect())
+}
+
+/// Claims those of a tenant's messages that are still due. Another instance may claim them after `until`, unless their
+/// outcome was recorded.
+pub async fn claim(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    ids: &[Uuid],
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Vec<Delivery>> {
+    let rows = sqlx::query!(
+        r#"WITH due AS MATERIALIZED (
+               SELECT id FROM webhook_deliveries
+               WHERE tenant_id = $1 AND id = ANY($2) AND next_attempt_at <= $3
+               FOR UPDATE SKIP LOCKED
+           )
+           UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = $4
            FROM due, webhooks w, audit_events e
-           WHERE d.id = due.id AND w.id = d.webhook_id AND e.id = d.event_id AND e.tenant_id = d.tenant_id
-           RETURNING d.id, d.tenant_id, d.webhook_id, d.attempts, w.url, w.secret_sealed, w.failures,
+           WHERE d.tenant_id = $1 AND d.id = due.id AND w.tenant_id = $1 AND w.id = d.webhook_id
+             AND e.tenant_id = $1 AND e.id = d.event_id
+           RETURNING d.id, d.webhook_id, d.attempts, w.url, w.secret_sealed, w.failures,
                      jsonb_build_object(
                          'type', e.action,
                          'timestamp', to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
@@ -85,17 +110,16 @@ pub async fn take_due(
                              'id', e.id, 'outcome', e.outcome, 'actor_kind', e.actor_kind, 'actor_id', e.actor_id,
                              'target_kind', e.target_kind, 'target_id', e.target_id, 'ip_address', host(e.ip_address),
                              'request_id', e.request_id, 'details', e.details))::text AS "payload!""#,
+        tenant.0,
+        ids,
         now,
-        slots.taken,
-        slots.total,
-        slots.for_webhook,
         until
     )
     .fetch_all(db)
     .await?;
-    let taken = rows.into_iter().map(|row| Delivery {
+    let claimed = rows.into_iter().map(|row| Delivery {
         id: row.id,
-        tenant_id: TenantId(row.tenant_id),
+        tenant_id: tenant,
         webhook_id: WebhookId(row.webhook_id),
         url: row.url,
         secret_sealed: row.secret_sealed,
@@ -103,13 +127,18 @@ pub async fn take_due(
         attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
         failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
     });
-    Ok(taken.collect())
+    Ok(claimed.collect())
 }
 
 /// Notes that a message arrived.
-pub async fn record_success(db: impl PgExecutor<'_>, delivery: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn record_success(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    delivery: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE webhook_deliveries SET delivered_at = $2, next_attempt_at = NULL, last_error = NULL WHERE id = $1",
+        "UPDATE webhook_deliveries SET delivered_at = $3, next_attempt_at = NULL, last_error = NULL WHERE tenant_id = $1 AND id = $2", tenant.0,
         delivery,
         now
     )
@@ -121,12 +150,13 @@ pub async fn record_success(db: impl PgExecutor<'_>, delivery: Uuid, now: DateTi
 /// Notes that an attempt failed, and when the next one comes; `None`: the message is given up.
 pub async fn record_failure(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     delivery: Uuid,
     reason: &str,
     next: Option<DateTime<Utc>>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE webhook_deliveries SET last_error = $2, next_attempt_at = $3 WHERE id = $1",
+        "UPDATE webhook_deliveries SET last_error = $3, next_attempt_at = $4 WHERE tenant_id = $1 AND id = $2", tenant.0,
         delivery,
         reason,
         next
@@ -137,10 +167,11 @@ pub async fn record_failure(
 }
 
 /// Gives up all messages that wait for a webhook.
-pub async fn give_up(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> {
+pub async fn give_up(db: impl PgExecutor<'_>, tenant: TenantId, webhook: WebhookId) -> Result<()> {
     sqlx::query!(
         "UPDATE webhook_deliveries SET next_attempt_at = NULL
-         WHERE webhook_id = $1 AND next_attempt_at IS NOT NULL",
+         WHERE tenant_id = $1 AND webhook_id = $2 AND next_attempt_at IS NOT NULL",
+        tenant.0,
         webhook.0
     )
     .execute(db)
@@ -148,28 +179,34 @@ pub async fn give_up(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> 
     Ok(())
 }
 
-/// Gives up a batch of messages made before `before` that still wait.
-pub async fn give_up_old(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let given_up = sqlx::query!(
-        "UPDATE webhook_deliveries SET next_attempt_at = NULL WHERE id IN (
-             SELECT id FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL AND created_at < $1
+/// Cancels a batch of messages created before `before` that still wait.
+pub async fn give_up_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, created_at AS at FROM webhook_deliveries WHERE next_attempt_at IS NOT NULL AND created_at < $1
+                 ORDER BY created_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "UPDATE webhook_deliveries SET next_attempt_at = NULL WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM webhook_deliveries WHERE tenant_id = $1 AND created_at BETWEEN $2 AND $3 AND next_attempt_at IS NOT NULL
              ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(given_up.rows_affected())
 }
 
-/// Deletes a batch of messages made before `before` that were delivered or given up.
-pub async fn delete_over(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM webhook_deliveries WHERE id IN (
-             SELECT id FROM webhook_deliveries WHERE next_attempt_at IS NULL AND created_at < $1
+/// Deletes a batch of messages created before `before` that were delivered or canceled.
+pub async fn delete_over(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, created_at AS at FROM webhook_deliveries WHERE next_attempt_at IS NULL AND created_at < $1
+                 ORDER BY created_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before],
+        "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM webhook_deliveries WHERE tenant_id = $1 AND created_at BETWEEN $2 AND $3 AND next_attempt_at IS NULL
              ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        before
+        [],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -65,12 +65,13 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Webhoo
 /// the first one counts.
 pub async fn hold(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     webhook: WebhookId,
     failures: u32,
     until: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE webhooks SET failures = $2, held_until = $3 WHERE id = $1 AND failures < $2",
+        "UPDATE webhooks SET failures = $3, held_until = $4 WHERE tenant_id = $1 AND id = $2 AND failures < $3", tenant.0,
         webhook.0,
         i32::try_from(failures).unwrap_or(i32::MAX),
         until
@@ -81,18 +82,26 @@ pub async fn hold(
 }
 
 /// A message has arrived: the others need not wait any longer.
-pub async fn release(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<()> {
-    sqlx::query!("UPDATE webhooks SET failures = 0, held_until = NULL WHERE id = $1", webhook.0)
-        .execute(db)
-        .await?;
+pub async fn release(db: impl PgExecutor<'_>, tenant: TenantId, webhook: WebhookId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE webhooks SET failures = 0, held_until = NULL WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        webhook.0
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
 /// Stops telling a webhook anything; whether it was told until now.
-pub async fn disable(db: impl PgExecutor<'_>, webhook: WebhookId) -> Result<bool> {
-    let disabled = sqlx::query!("UPDATE webhooks SET enabled = false WHERE id = $1 AND enabled", webhook.0)
-        .execute(db)
-        .await?;
+pub async fn disable(db: impl PgExecutor<'_>, tenant: TenantId, webhook: WebhookId) -> Result<bool> {
+    let disabled = sqlx::query!(
+        "UPDATE webhooks SET enabled = false WHERE tenant_id = $1 AND id = $2 AND enabled",
+        tenant.0,
+        webhook.0
+    )
+    .execute(db)
+    .await?;
     Ok(disabled.rows_affected() == 1)
 }
 

@@ -1,8 +1,6 @@
 //! Events are sealed soon after they were committed, many at a time, by one server at a time. An event that does not
 //! carry the code a server gave it when it was written is refused: it stays unsealed, and operators are told.
 
-use std::collections::BTreeMap;
-
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -31,28 +29,28 @@ pub struct Sealing {
 /// Also if another session does not release the lock in time; [`App::audit_sealing`] notes since when.
 pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
     app.audit_sealing.begin(app.clock.now());
-    let (mut done, mut after) = (Sealing::default(), Uuid::nil());
-    loop {
-        let mut transaction = audit_seals::begin(&app.db).await?;
-        let events = audit_seals::unsealed(&mut *transaction, after, MAX_BATCH).await?;
-        let Some(last) = events.last() else { break };
-        after = last.id;
-        let mut by_tenant: BTreeMap<_, Vec<&StoredEvent>> = BTreeMap::new();
-        for event in &events {
-            by_tenant.entry(TenantId(event.tenant_id)).or_default().push(event);
-        }
-        for (tenant, events) in by_tenant {
-            let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
-            let (genuine, refused): (Vec<_>, Vec<_>) =
-                events.into_iter().partition(|event| is_genuine(&keys, event));
-            seal(app, &mut transaction, tenant, &keys, &genuine).await?;
-            done.sealed += genuine.len();
-            done.refused += refused.len();
-        }
-        transaction.commit().await?;
+    let mut done = Sealing::default();
+    for tenant in audit_seals::with_unsealed(&app.db).await? {
+        seal_waiting_of(app, tenant, &mut done).await?;
     }
     app.audit_sealing.succeed(done.refused);
     Ok(done)
+}
+
+async fn seal_waiting_of(app: &App, tenant: TenantId, done: &mut Sealing) -> store::Result<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let mut transaction = audit_seals::begin(&app.db).await?;
+        let events = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
+        let Some(last) = events.last() else { return Ok(()) };
+        after = last.id;
+        let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
+        let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(&keys, event));
+        seal(app, &mut transaction, tenant, &keys, &genuine).await?;
+        transaction.commit().await?;
+        done.sealed += genuine.len();
+        done.refused += refused.len();
+    }
 }
 
 /// Returns `true` if a server wrote the event as it is.

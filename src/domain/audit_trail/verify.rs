@@ -148,7 +148,7 @@ async fn check_waiting(
     let waiting = audit_seals::waiting(&mut *db, verdict.tenant).await?;
     verdict.unsealed = waiting.len();
     for ids in waiting.chunks(MAX_EVENTS) {
-        let found = audit_events::with_ids(&mut *db, ids).await?;
+        let found = audit_events::with_ids(&mut *db, verdict.tenant, ids).await?;
         let found: HashMap<_, _> = found.iter().map(|event| (event.id, event)).collect();
         for id in ids {
             match found.get(id) {
@@ -203,7 +203,7 @@ async fn check_events(
 ) -> store::Result<()> {
     let sealed = &stored.seal.events;
     let ids: Vec<Uuid> = sealed.iter().map(|(id, _)| *id).collect();
-    let found = audit_events::with_ids(db, &ids).await?;
+    let found = audit_events::with_ids(db, verdict.tenant, &ids).await?;
     let hashes: HashMap<_, _> = found.iter().map(|event| (event.id, event.hash())).collect();
     for (id, hash) in sealed {
         match hashes.get(id) {

@@ -167,7 +167,7 @@ async fn rewrite(
     let mut after = before.clone();
     change(&mut after)?;
     fitness::check(app, &mut transaction, Some(&before), &mut after).await?;
-    clients::update(&mut *transaction, &after, app.clock.now()).await?;
+    clients::update(&mut transaction, &after, app.clock.now()).await?;
     let details = audit::difference(&described(&before), &described(&after));
     record(app, &mut transaction, action, &after, details, by).await?;
     transaction.commit().await?;
@@ -193,7 +193,7 @@ pub async fn delete(
 ) -> Result<(), ClientError> {
     let mut transaction = app.begin(client.tenant_id).await?;
     let client = hold(&mut transaction, client, meant_for).await?;
-    clients::delete(&mut *transaction, client.tenant_id, &client.client_id).await?;
+    clients::delete(&mut transaction, client.tenant_id, &client.client_id).await?;
     record(app, &mut transaction, Action::ClientDeleted, &client, described(&client), by).await?;
     transaction.commit().await?;
     app.cached.renew();

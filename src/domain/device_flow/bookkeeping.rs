@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use crate::app::App;
 use crate::model::device_authorization::Polling;
+use crate::model::ids::TenantId;
+use crate::store::batches::by_tenant;
 use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_authorizations::polls::{self, Written};
 use crate::store::{self};
@@ -16,14 +18,23 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     if unwritten.is_empty() {
         return Ok(0);
     }
-    let written = match polls::write(&app.db, &unwritten).await {
-        Ok(written) => written,
-        Err(error) => {
-            app.sessions.put_back(&unwritten);
-            return Err(error);
+    let mut written = 0;
+    let mut failed = None;
+    for (tenant, polls) in by_tenant(unwritten, |polls| polls.tenant) {
+        match write_polls_of(app, tenant, &polls).await {
+            Ok(number) => written += number,
+            Err(error) => {
+                app.sessions.put_back(&polls);
+                failed = Some(error);
+            }
         }
-    };
-    let mut left: HashMap<_, _> = unwritten.into_iter().map(|polls| (polls.id, polls)).collect();
+    }
+    failed.map_or(Ok(written), Err)
+}
+
+async fn write_polls_of(app: &App, tenant: TenantId, unwritten: &[UnwrittenPolls]) -> store::Result<usize> {
+    let written = polls::write(&app.db, tenant, unwritten).await?;
+    let mut left: HashMap<_, _> = unwritten.iter().map(|polls| (polls.id, *polls)).collect();
     for theirs in &written {
         let Some(ours) = left.remove(&theirs.id) else { continue };
         if theirs.is_pending {
@@ -34,12 +45,14 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     }
     if !left.is_empty() {
         let ids: Vec<_> = left.keys().copied().collect();
-        let erased = polls::erased_among(&app.db, &ids).await;
+        let erased = polls::erased_among(&app.db, tenant, &ids).await;
         for ours in erased.iter().flatten().filter_map(|id| left.remove(id)) {
             app.sessions.decided(&ours.code);
         }
+        if let Err(error) = erased {
+            tracing::warn!(%error, "erased authorizations not looked up");
+        }
         app.sessions.put_back(left.values());
-        erased?;
     }
     Ok(written.len())
 }
@@ -63,10 +76,10 @@ fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written
 /// made up for here.
 pub async fn reread_due(app: &App, max: usize) -> store::Result<usize> {
     let due = app.sessions.take_due(app.clock.now(), max);
-    if !due.to_read.is_empty() {
-        let ids: Vec<_> = due.to_read.iter().map(|(_, id)| *id).collect();
-        let decided = polls::decided_among(&app.db, &ids).await?;
-        let codes: HashMap<_, _> = due.to_read.iter().map(|(code, id)| (*id, *code)).collect();
+    for (tenant, to_read) in by_tenant(due.to_read, |(tenant, _, _)| *tenant) {
+        let ids: Vec<_> = to_read.iter().map(|(_, _, id)| *id).collect();
+        let decided = polls::decided_among(&app.db, tenant, &ids).await?;
+        let codes: HashMap<_, _> = to_read.iter().map(|(_, code, id)| (*id, *code)).collect();
         for code in decided.iter().filter_map(|id| codes.get(id)) {
             app.sessions.decided(code);
         }
@@ -100,8 +113,15 @@ mod tests {
         };
         let polling = Polling { interval_seconds: 5, last_polled_at: Some(at(own)) };
         let mut session = PendingSession::new(code, id, Arc::new(owner), at(600), polling);
-        let ours =
-            UnwrittenPolls { code, id, polls: 1, last_polled_at: at(own), interval_seconds: 5, slowed };
+        let ours = UnwrittenPolls {
+            tenant: DEFAULT_TENANT,
+            code,
+            id,
+            polls: 1,
+            last_polled_at: at(own),
+            interval_seconds: 5,
+            slowed,
+        };
         let theirs =
             Written { id, last_polled_before: before.map(at), interval_seconds: 5, is_pending: true };
         compare(&mut session, &ours, &theirs);

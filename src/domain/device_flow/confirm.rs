@@ -43,17 +43,17 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     let (id, now) = (found.session.id, app.clock.now());
     let sent = mac_keys::codes::confirmation_code(app, tenant.id, id, &ConfirmationCode::read(sent)).await?;
     let mut transaction = app.begin(tenant.id).await?;
-    let Some(awaited) = confirmations::lock(&mut *transaction, id, now).await? else {
+    let Some(awaited) = confirmations::lock(&mut *transaction, tenant.id, id, now).await? else {
         // Another poll was faster; the next one learns what came of it.
         return Err(pending());
     };
     let verdict = judge(&awaited, &sent);
     match verdict {
-        Verdict::Right => confirmations::confirm(&mut *transaction, id).await?,
+        Verdict::Right => confirmations::confirm(&mut *transaction, tenant.id, id).await?,
         Verdict::Wrong { .. } => {
-            confirmations::count_wrong(&mut *transaction, id, awaited.wrong + 1).await?;
+            confirmations::count_wrong(&mut *transaction, tenant.id, id, awaited.wrong + 1).await?;
         }
-        Verdict::WrongOnceTooOften => confirmations::take_back(&mut *transaction, id, now).await?,
+        Verdict::WrongOnceTooOften => confirmations::take_back(&mut *transaction, tenant.id, id, now).await?,
     }
     let (action, outcome) = match verdict {
         Verdict::Right => (Action::DeviceAuthorizationConfirmed, Outcome::Success),

@@ -167,7 +167,7 @@ pub async fn decide(
         // To the device nothing has changed yet.
         Some(characters) => {
             let mac = mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?;
-            confirmations::await_confirmation(&mut *transaction, id, mac).await?;
+            confirmations::await_confirmation(&mut *transaction, tenant.id, id, mac).await?;
         }
         None => announce(&mut *transaction, Announcement::Decided(code)).await?,
     }

@@ -130,7 +130,7 @@ pub async fn open(
         }
         Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceAuthorizationOpened, Outcome::Refused),
         Verdict::Kill => {
-            killed = decisions::kill(&mut *transaction, id, now).await?;
+            killed = decisions::kill(&mut *transaction, tenant.id, id, now).await?;
             if let Some(code) = killed {
                 announce(&mut *transaction, Announcement::Decided(code)).await?;
             }

@@ -14,6 +14,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::GrantType;
+use crate::model::ids::TenantId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -61,7 +62,7 @@ pub async fn poll(
         Some(Known::Pending) if request.confirmation_code.is_some() => {
             Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
         }
-        Some(known) => Err(refusal(app, &code, known).await),
+        Some(known) => Err(refusal(app, tenant.id, &code, known).await),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
     }
@@ -96,7 +97,7 @@ pub(super) async fn ask_database(
         Err(error) if error.is_passing() => {
             let known = app.sessions.with_untrusted(code, |session| answer_remembered(session, asker, now));
             return match known.flatten() {
-                Some(known) => Err(refusal(app, code, known).await),
+                Some(known) => Err(refusal(app, tenant.id, code, known).await),
                 None => Err(error.into()),
             };
         }
@@ -107,7 +108,7 @@ pub(super) async fn ask_database(
         Verdict::Pending | Verdict::SlowDown { .. } => {
             match still_waiting(app, asker, code, &found, ticket, now).await? {
                 Known::Pending => confirm::confirm(app, &collection).await,
-                known => Err(refusal(app, code, known).await),
+                known => Err(refusal(app, tenant.id, code, known).await),
             }
         }
         verdict => conclude(app, &collection, verdict).await,
@@ -198,13 +199,13 @@ async fn still_waiting(
 }
 
 /// The refusal in words. A raised interval is written at once, for whichever server is asked next.
-async fn refusal(app: &App, code: &SecretHash, known: Known) -> OAuthError {
+async fn refusal(app: &App, tenant: TenantId, code: &SecretHash, known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
         Known::SlowDown { id, raised_to } => {
             if let Some(interval_seconds) = raised_to
-                && let Err(error) = polls::raise(&app.db, *code, id, interval_seconds).await
+                && let Err(error) = polls::raise(&app.db, tenant, *code, id, interval_seconds).await
             {
                 tracing::warn!(%error, "raised poll interval not saved");
             }

@@ -139,7 +139,7 @@ async fn forbid(
 ) -> Result<(), DecisionRefused> {
     let id = consent.request.session.id;
     let mut transaction = app.begin(tenant.id).await?;
-    let killed = decisions::kill(&mut *transaction, id, app.clock.now()).await?;
+    let killed = decisions::kill(&mut *transaction, tenant.id, id, app.clock.now()).await?;
     if let Some(code) = killed {
         announce(&mut *transaction, Announcement::Decided(code)).await?;
     }

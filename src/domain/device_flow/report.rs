@@ -56,7 +56,7 @@ pub async fn report(
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
     let mut transaction = app.begin(tenant.id).await?;
-    let code = sources::disown(&mut *transaction, id, approver.id, now).await?;
+    let code = sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await?;
     let code = code.ok_or(DecisionRefused::AlreadyHandled)?;
     announce(&mut *transaction, Announcement::Decided(code)).await?;
     let siblings = end_siblings(&mut transaction, tenant, approver, &consent, now).await?;

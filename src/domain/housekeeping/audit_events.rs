@@ -2,7 +2,7 @@
 
 use super::{Chore, days_ago};
 use crate::app::App;
-use crate::domain::audit_trail::clear::clear_one;
+use crate::domain::audit_trail::clear::clear_one_of_each;
 use crate::store;
 
 /// The chore.
@@ -11,6 +11,6 @@ pub const CHORE: Chore = Chore { name: "audit_events", clear_batch: |app| Box::p
 async fn clear(app: &App) -> store::Result<u64> {
     match app.config.housekeeping.audit_days {
         0 => Ok(0),
-        days => clear_one(app, days_ago(app, days)).await,
+        days => clear_one_of_each(app, days_ago(app, days)).await,
     }
 }

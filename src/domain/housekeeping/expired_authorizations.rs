@@ -18,6 +18,9 @@ async fn clear(app: &App) -> store::Result<u64> {
     let now = app.clock.now();
     let expired_before = now - app.config.device_flow.code_lifetime();
     // Before they go. Nobody's clock is so slow that one could still be decided.
-    activity::add_expiries(&app.db, expired_before.max(now - CLOCK_DIFFERENCE)).await?;
+    let until = expired_before.max(now - CLOCK_DIFFERENCE);
+    for tenant in activity::with_uncounted_expiries(&app.db, until).await? {
+        activity::add_expiries(&app.db, tenant, until).await?;
+    }
     endings::delete_undecided(&app.db, expired_before, now + USER_CODE_REST).await
 }

@@ -37,7 +37,7 @@ pub async fn enter(
         Err(SecondFactorRefused::Failed(error)) => return Err(SignInRefused::Failed(error)),
         Err(_) => return Err(SignInRefused::WrongCredentials),
     };
-    if !half_sign_ins::end(&mut *proven, half.token).await? {
+    if !half_sign_ins::end(&mut *proven, tenant.id, half.token).await? {
         return Err(SignInRefused::WrongCredentials);
     }
     let authentication = Authentication::by_two_factors(app.clock.now());

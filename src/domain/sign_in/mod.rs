@@ -71,7 +71,7 @@ pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result
     if let Some(session) = &session
         && now - session.last_seen_at > touch_after(session)
     {
-        browser_sessions::touch(&app.db, session.id, now).await?;
+        browser_sessions::touch(&app.db, tenant, session.id, now).await?;
     }
     Ok(session)
 }
@@ -79,7 +79,7 @@ pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result
 /// Signs out: the session is over on the server, not only in the browser.
 pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigin) -> store::Result<()> {
     let mut transaction = app.begin(session.user.tenant_id).await?;
-    browser_sessions::end(&mut *transaction, session.id, app.clock.now()).await?;
+    browser_sessions::end(&mut *transaction, session.user.tenant_id, session.id, app.clock.now()).await?;
     let event = event(Action::SignOut, Outcome::Success, &session.user, origin, json!({}));
     audit::record(app, &mut *transaction, session.user.tenant_id, &event).await?;
     Ok(transaction.commit().await?)

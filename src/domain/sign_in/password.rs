@@ -69,7 +69,9 @@ pub async fn enter(
         }
     };
     let checked = stored.unwrap_or_default();
-    if !users::renew_password_hash(&mut *transaction, user.id, &checked, rehashed.as_deref()).await? {
+    if !users::renew_password_hash(&mut *transaction, tenant.id, user.id, &checked, rehashed.as_deref())
+        .await?
+    {
         // It was changed while we looked at it.
         return Err(SignInRefused::WrongCredentials);
     }
@@ -79,7 +81,7 @@ pub async fn enter(
     }
     attempt.give_back(&mut transaction).await?;
     if let Some(before) = before {
-        browser_sessions::end(&mut *transaction, before.id, app.clock.now()).await?;
+        browser_sessions::end(&mut *transaction, tenant.id, before.id, app.clock.now()).await?;
     }
     let factor = totp_secrets::find(&mut *transaction, tenant.id, user.id).await?;
     let entered = if factor.is_some_and(|factor| factor.confirmed) {

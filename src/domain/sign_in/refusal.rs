@@ -19,7 +19,7 @@ pub(in crate::domain) async fn count_failure(
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<()> {
-    if users::count_failure(&mut *db, user.id).await? != MAX_CONSECUTIVE_FAILURES {
+    if users::count_failure(&mut *db, user.tenant_id, user.id).await? != MAX_CONSECUTIVE_FAILURES {
         return Ok(());
     }
     let details = json!({"reason": "too many wrong passwords or codes in a row"});

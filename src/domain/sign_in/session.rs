@@ -36,7 +36,7 @@ pub(super) async fn begin(
     origin: &RequestOrigin,
 ) -> store::Result<SignedIn> {
     let now = app.clock.now();
-    users::forget_failures(&mut *db, user.id).await?;
+    users::forget_failures(&mut *db, user.tenant_id, user.id).await?;
     let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
     let session = BrowserSession {
         id: BrowserSessionId(app.random.uuid_v7(now)),
@@ -66,6 +66,6 @@ pub(in crate::domain) async fn renew(
     authentication: &Authentication,
 ) -> store::Result<BearerSecret> {
     let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
-    browser_sessions::renew(db, session.id, secret.hash(), authentication).await?;
+    browser_sessions::renew(db, session.user.tenant_id, session.id, secret.hash(), authentication).await?;
     Ok(secret)
 }

@@ -77,7 +77,7 @@ impl<'a> KeyChange<'a> {
     pub(super) async fn announce(&mut self, key: NewKey) -> Result<KeyLife, OAuthError> {
         let NewKey { pair, sealed } = key;
         let algorithm = pair.algorithm;
-        signing_keys::insert_announced(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        signing_keys::insert_announced(&mut self.transaction, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyAnnounced, algorithm, &pair.kid).await?;
         Ok(KeyLife {
             kid: pair.kid,
@@ -93,10 +93,10 @@ impl<'a> KeyChange<'a> {
     /// An announced key signs from now on, and the one that signed retires.
     pub(super) async fn take_over(&mut self, successor: &KeyLife) -> Result<KeyLife, OAuthError> {
         if let Some(key) = self.the(successor.algorithm, KeyState::Signing).await? {
-            signing_keys::retire(&mut *self.transaction, self.tenant, &key.kid, self.now).await?;
+            signing_keys::retire(&mut self.transaction, self.tenant, &key.kid, self.now).await?;
             self.note(Action::SigningKeyRetired, key.algorithm, &key.kid).await?;
         }
-        signing_keys::activate(&mut *self.transaction, self.tenant, &successor.kid, self.now).await?;
+        signing_keys::activate(&mut self.transaction, self.tenant, &successor.kid, self.now).await?;
         self.note(Action::SigningKeyActivated, successor.algorithm, &successor.kid).await?;
         Ok(KeyLife { state: KeyState::Signing, signing_since: Some(self.now), ..successor.clone() })
     }
@@ -112,14 +112,14 @@ impl<'a> KeyChange<'a> {
         if let Some(announced) = self.the(algorithm, KeyState::Announced).await? {
             return Ok(self.take_over(&announced).await?.kid);
         }
-        signing_keys::insert_signing(&mut *self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        signing_keys::insert_signing(&mut self.transaction, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyCreated, algorithm, &pair.kid).await?;
         Ok(pair.kid)
     }
 
     /// Removes a key, wherever in its life it is.
     pub(super) async fn remove(&mut self, key: &KeyLife) -> Result<(), OAuthError> {
-        signing_keys::remove(&mut *self.transaction, self.tenant, &key.kid, self.now).await?;
+        signing_keys::remove(&mut self.transaction, self.tenant, &key.kid, self.now).await?;
         Ok(self.note(Action::SigningKeyRemoved, key.algorithm, &key.kid).await?)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{SigningAlgorithm, SigningPair};
+use crate::store::batches::{OfTenant, by_tenant};
 use crate::store::{self, signing_keys};
 
 /// A key ready to sign.
@@ -45,10 +46,11 @@ impl KeyRing {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, key);
     }
 
-    /// The names of the opened keys.
+    /// The opened keys, with their tenants.
     #[must_use]
-    pub fn kids(&self) -> Vec<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().map(|key| key.kid.clone()).collect()
+    pub fn kids(&self) -> Vec<(TenantId, String)> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().map(|((tenant, _), key)| (*tenant, key.kid.clone())).collect()
     }
 
     fn keep(&self, kids: &HashSet<String>) {
@@ -60,7 +62,11 @@ impl KeyRing {
 /// remembered, so that a server that missed an announcement is wrong for one round at most.
 pub async fn forget_retired(app: &App) -> store::Result<()> {
     app.cached.renew();
-    let signing = signing_keys::signing_among(&app.db, &app.key_ring.kids()).await?;
-    app.key_ring.keep(&signing.into_iter().collect());
+    let mut signing = HashSet::new();
+    for (tenant, keys) in by_tenant(app.key_ring.kids(), OfTenant::tenant) {
+        let kids: Vec<_> = keys.into_iter().map(|(_, kid)| kid).collect();
+        signing.extend(signing_keys::signing_among(&app.db, tenant, &kids).await?);
+    }
+    app.key_ring.keep(&signing);
     Ok(())
 }

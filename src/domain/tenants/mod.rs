@@ -124,18 +124,18 @@ pub async fn change(
         if before.id == DEFAULT_TENANT && !after.enabled {
             return Err(TenantError::DefaultStaysEnabled);
         }
-        tenants::set_standing(&mut *transaction, before.id, standing).await?;
+        tenants::set_standing(&mut transaction, before.id, standing).await?;
     }
     if let Some(name) = change.name {
         after.name = fit_name(&name)?;
-        tenants::rename(&mut *transaction, before.id, &after.name).await?;
+        tenants::rename(&mut transaction, before.id, &after.name).await?;
     }
     after.host = change.host.apply(before.host.clone());
     if after.host != before.host {
         if before.id == DEFAULT_TENANT || after.host.as_ref().is_some_and(|host| is_servers(app, host)) {
             return Err(TenantError::HostIsServers);
         }
-        if !tenants::set_host(&mut *transaction, before.id, after.host.as_ref()).await? {
+        if !tenants::set_host(&mut transaction, before.id, after.host.as_ref()).await? {
             return Err(TenantError::HostTaken);
         }
     }

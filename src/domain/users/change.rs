@@ -59,11 +59,11 @@ pub async fn change(
         after.roles.iter().filter(|role| !before.user.roles.contains(role)).cloned().collect();
     roles::check(app, &mut transaction, tenant, &added).await?;
     check_admins(&admins, &before.user, Some(&after), by)?;
-    users::update(&mut *transaction, &after, now).await?;
+    users::update(&mut transaction, &after, now).await?;
     let mut details = json!({"before": shown(&before.user), "after": shown(&after)});
     let mut ended = None;
     if change.standing.is_some() {
-        users::set_standing(&mut *transaction, after.id, after.standing, now).await?;
+        users::set_standing(&mut transaction, tenant, after.id, after.standing, now).await?;
         if after.standing != Standing::Good {
             sign_in::has_changed(&mut transaction, tenant, after.id, sign_in::Change::Factors).await?;
         }

@@ -27,7 +27,7 @@ pub async fn delete(
     meant_for.check(version)?;
     check_admins(&admins, &user, None, by)?;
     let ended = end_connections(app, &mut transaction, &user, RevocationReason::UserDisabled).await?;
-    users::delete(&mut *transaction, user.id).await.map_err(|error| {
+    users::delete(&mut *transaction, tenant, user.id).await.map_err(|error| {
         if error.violates("clients_tenant_id_owner_user_id_fkey") {
             UserError::OwnsClients
         } else {

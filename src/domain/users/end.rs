@@ -46,7 +46,7 @@ async fn end_everything(
     by: &By<'_>,
 ) -> store::Result<()> {
     // What begins at this very moment, unseen by the statements below, began too early as well.
-    users::raise_tokens_not_before(&mut *transaction, user.id, app.clock.now()).await?;
+    users::raise_tokens_not_before(&mut *transaction, user.tenant_id, user.id, app.clock.now()).await?;
     sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Password).await?;
     let ended = end_connections(app, &mut transaction, user, RevocationReason::SignedOutEverywhere).await?;
     let event = event(Action::UserSignedOutEverywhere, user.id, by, json!({"ended": ended.counts()}));
@@ -96,7 +96,7 @@ pub(in crate::domain) async fn end_devices(
     reason: RevocationReason,
 ) -> store::Result<Ended> {
     let now = app.clock.now();
-    let codes = decisions::take_back(&mut *db, user.id, now).await?;
+    let codes = decisions::take_back(&mut *db, user.tenant_id, user.id, now).await?;
     for code in &codes {
         announce(&mut *db, Announcement::Decided(*code)).await?;
     }

@@ -7,13 +7,12 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
-use uuid::Uuid;
 
 use super::{By, event, signature, signing_key};
 use crate::app::App;
 use crate::domain::audit;
 use crate::model::audit_event::Action;
-use crate::model::ids::WebhookId;
+use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
 use crate::secrets::Unsealable;
@@ -44,8 +43,8 @@ enum Attempt {
 /// The messages that this server is sending.
 #[derive(Debug, Default)]
 pub struct Sending {
-    attempts: JoinSet<(WebhookId, store::Result<()>)>,
-    webhooks: Vec<Uuid>,
+    attempts: JoinSet<((TenantId, WebhookId), store::Result<()>)>,
+    webhooks: Vec<(TenantId, WebhookId)>,
 }
 
 impl Sending {
@@ -55,15 +54,17 @@ impl Sending {
         let lease = app.webhook_calls.patience() + LEASE_MARGIN;
         let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
         let slots = Slots { total: SLOTS.into(), for_webhook: SLOTS_OF_RECEIVER, taken: &self.webhooks };
-        let due = webhook_deliveries::take_due(&app.db, &slots, now, until).await?;
-        let begun = due.len();
-        for delivery in due {
-            let app = Arc::clone(app);
-            self.webhooks.push(delivery.webhook_id.0);
-            self.attempts.spawn(async move {
-                let attempt = attempt(&app, &delivery).await;
-                (delivery.webhook_id, record(&app, &delivery, attempt).await)
-            });
+        let mut begun = 0;
+        for (tenant, ids) in webhook_deliveries::due(&app.db, &slots, now).await? {
+            for delivery in webhook_deliveries::claim(&app.db, tenant, &ids, now, until).await? {
+                let (app, webhook) = (Arc::clone(app), (tenant, delivery.webhook_id));
+                self.webhooks.push(webhook);
+                self.attempts.spawn(async move {
+                    let attempt = attempt(&app, &delivery).await;
+                    (webhook, record(&app, &delivery, attempt).await)
+                });
+                begun += 1;
+            }
         }
         Ok(begun)
     }
@@ -72,7 +73,7 @@ impl Sending {
     pub async fn finish_one(&mut self) -> store::Result<bool> {
         match self.attempts.join_next().await {
             Some(Ok((webhook, recorded))) => {
-                if let Some(slot) = self.webhooks.iter().position(|taken| *taken == webhook.0) {
+                if let Some(slot) = self.webhooks.iter().position(|taken| *taken == webhook) {
                     self.webhooks.swap_remove(slot);
                 }
                 recorded.map(|()| true)
@@ -131,9 +132,9 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
     let now = app.clock.now();
     let outcome = match attempt {
         Attempt::Arrived => {
-            webhook_deliveries::record_success(&app.db, delivery.id, now).await?;
+            webhook_deliveries::record_success(&app.db, delivery.tenant_id, delivery.id, now).await?;
             if delivery.failures > 0 {
-                webhooks::release(&app.db, delivery.webhook_id).await?;
+                webhooks::release(&app.db, delivery.tenant_id, delivery.webhook_id).await?;
             }
             "arrived"
         }
@@ -148,9 +149,17 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         }
         Attempt::Failed(reason) => {
             let next = pause_after(delivery.attempt).map(|pause| now + pause);
-            webhook_deliveries::record_failure(&app.db, delivery.id, &reason, next).await?;
+            webhook_deliveries::record_failure(&app.db, delivery.tenant_id, delivery.id, &reason, next)
+                .await?;
             let failures = delivery.failures.saturating_add(1);
-            webhooks::hold(&app.db, delivery.webhook_id, failures, now + hold_after(failures)).await?;
+            webhooks::hold(
+                &app.db,
+                delivery.tenant_id,
+                delivery.webhook_id,
+                failures,
+                now + hold_after(failures),
+            )
+            .await?;
             tracing::warn!(webhook = %delivery.webhook_id, message = %delivery.id, attempt = delivery.attempt, reason,
                            given_up = next.is_none(), "webhook delivery failed");
             if next.is_some() { "failed" } else { "given_up" }
@@ -163,8 +172,8 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
 /// Tells a webhook nothing more, as its receiver asks for.
 async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
     let mut transaction = app.begin(delivery.tenant_id).await?;
-    webhook_deliveries::give_up(&mut *transaction, delivery.webhook_id).await?;
-    if webhooks::disable(&mut *transaction, delivery.webhook_id).await? {
+    webhook_deliveries::give_up(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await?;
+    if webhooks::disable(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await? {
         let details = json!({"reason": "the receiver answered 410 Gone"});
         let event = event(Action::WebhookDisabled, delivery.webhook_id, &By::SERVER, details);
         audit::record(app, &mut *transaction, delivery.tenant_id, &event).await?;

@@ -3,11 +3,12 @@
 pub mod tallies;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgExecutor;
+use sqlx::{PgExecutor, PgPool};
 
 use crate::model::activity::{Figures, beginning};
 use crate::model::ids::TenantId;
 use crate::store::Result;
+use crate::store::due_rows::for_each_due_tenant;
 
 /// How finely one looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,63 +28,79 @@ impl Grain {
     }
 }
 
-/// Adds what happened about `now`. Several servers may do so at once.
+/// Adds what happened in a tenant about `now`. Several instances may do so concurrently. The tenant may be gone.
 pub async fn add(
     db: impl PgExecutor<'_>,
-    happened: &[(TenantId, Figures)],
+    tenant: TenantId,
+    happened: &Figures,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let tenants: Vec<_> = happened.iter().map(|(tenant, _)| tenant.0).collect();
-    let column = |pick: fn(&Figures) -> u64| -> Vec<i64> {
-        happened.iter().map(|(_, figures)| i64::try_from(pick(figures)).unwrap_or(i64::MAX)).collect()
-    };
-    // In one order, so that two servers never wait for each other. A tenant may be gone.
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    // In one order, so that two instances never wait for each other.
     sqlx::query!(
         "INSERT INTO activity AS kept (tenant_id, minutes, begins_at, starts, approvals, denials, polls, early_polls)
-         SELECT t.id, s.minutes, s.begins_at, new.starts, new.approvals, new.denials, new.polls, new.early_polls
-         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-              AS new (tenant_id, starts, approvals, denials, polls, early_polls)
-         JOIN tenants t ON t.id = new.tenant_id
-         CROSS JOIN (VALUES (1, $7::timestamptz), (60, $8::timestamptz)) AS s (minutes, begins_at)
-         ORDER BY t.id, s.minutes
+         SELECT $1, s.minutes, s.begins_at, $4, $5, $6, $7, $8
+         FROM tenants t
+         CROSS JOIN (VALUES (1, $2::timestamptz), (60, $3::timestamptz)) AS s (minutes, begins_at)
+         WHERE t.id = $1
+         ORDER BY s.minutes
          ON CONFLICT (tenant_id, minutes, begins_at) DO UPDATE
          SET starts = kept.starts + excluded.starts, approvals = kept.approvals + excluded.approvals,
              denials = kept.denials + excluded.denials, polls = kept.polls + excluded.polls,
              early_polls = kept.early_polls + excluded.early_polls",
-        &tenants,
-        &column(|figures| figures.starts),
-        &column(|figures| figures.approvals),
-        &column(|figures| figures.denials),
-        &column(|figures| figures.polls),
-        &column(|figures| figures.early_polls),
+        tenant.0,
         beginning(now, TimeDelta::minutes(1)),
-        beginning(now, TimeDelta::hours(1))
+        beginning(now, TimeDelta::hours(1)),
+        number(happened.starts),
+        number(happened.approvals),
+        number(happened.denials),
+        number(happened.polls),
+        number(happened.early_polls)
     )
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// Adds the codes whose time passed undecided by `until` and which nobody has added yet, each where it expired. What
-/// has expired is never decided, so each is counted once, whichever server comes first.
-pub async fn add_expiries(db: impl PgExecutor<'_>, until: DateTime<Utc>) -> Result<()> {
+/// Returns the tenants with codes that expired undecided by `until` and are not counted yet.
+pub async fn with_uncounted_expiries(db: impl PgExecutor<'_>, until: DateTime<Utc>) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT DISTINCT s.tenant_id FROM device_authorizations s
+         LEFT JOIN expiries_counted e ON e.tenant_id = s.tenant_id
+         WHERE s.state = 'pending' AND s.expires_at <= $1 AND s.expires_at > coalesce(e.until, '-infinity')",
+        until
+    );
+    Ok(tenants.fetch_all(db).await?.into_iter().map(TenantId).collect())
+}
+
+/// Adds the codes of a tenant that expired undecided by `until` and are not counted yet, each where it expired. An
+/// expired code is never decided, so each is counted once, by whichever instance comes first.
+pub async fn add_expiries(db: &PgPool, tenant: TenantId, until: DateTime<Utc>) -> Result<()> {
+    sqlx::query!(
+        "INSERT INTO expiries_counted (tenant_id, until) SELECT $1, '-infinity' FROM tenants WHERE id = $1
+         ON CONFLICT (tenant_id) DO NOTHING",
+        tenant.0
+    )
+    .execute(db)
+    .await?;
     sqlx::query!(
         "WITH due AS (
-             SELECT until FROM expiries_counted WHERE until < $1 FOR UPDATE
+             SELECT until FROM expiries_counted WHERE tenant_id = $1 AND until < $2 FOR UPDATE
          ), counted AS (
-             UPDATE expiries_counted SET until = $1 FROM due
+             UPDATE expiries_counted SET until = $2 FROM due WHERE tenant_id = $1
          ), expired AS (
              SELECT s.tenant_id, s.expires_at
-             FROM due JOIN device_authorizations s ON s.expires_at > due.until AND s.expires_at <= $1
-             WHERE s.state = 'pending'
+             FROM due JOIN device_authorizations s ON s.expires_at > due.until AND s.expires_at <= $2
+             WHERE s.tenant_id = $1 AND s.state = 'pending'
          )
          INSERT INTO activity AS kept (tenant_id, minutes, begins_at, expiries)
          SELECT expired.tenant_id, s.minutes,
                 date_bin(make_interval(mins => s.minutes), expired.expires_at, timestamptz '2000-01-01 00:00+00'),
                 count(*)
-         FROM expired JOIN tenants t ON t.id = expired.tenant_id CROSS JOIN (VALUES (1), (60)) AS s (minutes)
-         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+         FROM expired CROSS JOIN (VALUES (1), (60)) AS s (minutes)
+         GROUP BY 1, 2, 3 ORDER BY 2, 3
          ON CONFLICT (tenant_id, minutes, begins_at) DO UPDATE SET expiries = kept.expiries + excluded.expiries",
+        tenant.0,
         until
     )
     .execute(db)
@@ -124,16 +141,18 @@ pub async fn since(
         .collect())
 }
 
-/// Deletes a batch of what is older than `before`, seen so finely.
-pub async fn delete_old(db: impl PgExecutor<'_>, grain: Grain, before: DateTime<Utc>) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM activity WHERE (tenant_id, minutes, begins_at) IN (
-             SELECT tenant_id, minutes, begins_at FROM activity WHERE minutes = $1 AND begins_at < $2
+/// Deletes a batch of figures of this grain older than `before`.
+pub async fn delete_old(db: &PgPool, grain: Grain, before: DateTime<Utc>) -> Result<u64> {
+    for_each_due_tenant!(
+        db,
+        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
+           FROM (SELECT tenant_id, begins_at AS at FROM activity WHERE minutes = $2 AND begins_at < $1
+                 ORDER BY begins_at LIMIT 1000) AS oldest
+           GROUP BY tenant_id"#,
+        [before, grain.minutes()],
+        "DELETE FROM activity WHERE tenant_id = $1 AND (minutes, begins_at) IN (
+             SELECT minutes, begins_at FROM activity WHERE tenant_id = $1 AND begins_at BETWEEN $2 AND $3 AND minutes = $4
              ORDER BY begins_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        grain.minutes(),
-        before
+        [grain.minutes()],
     )
-    .execute(db)
-    .await?;
-    Ok(gone.rows_affected())
 }

@@ -3,18 +3,19 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use crate::model::ids::DeviceAuthorizationId;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::Result;
 
 /// Lets what was approved in this transaction wait for the device to send what has this MAC.
 pub async fn await_confirmation(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     mac: [u8; 32],
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE device_authorizations SET state = 'confirming', confirmation_mac = $2, wrong_confirmations = 0
-         WHERE id = $1 AND state = 'approved'",
+        "UPDATE device_authorizations SET state = 'confirming', confirmation_mac = $3, wrong_confirmations = 0
+         WHERE tenant_id = $1 AND id = $2 AND state = 'approved'", tenant.0,
         id.0,
         &mac[..]
     )
@@ -35,13 +36,15 @@ pub struct Awaited {
 /// The approval of this session that waits, locked until the transaction ends.
 pub async fn lock(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<Option<Awaited>> {
     Ok(sqlx::query_as!(
         Awaited,
         r#"SELECT confirmation_mac AS "mac!", wrong_confirmations AS wrong FROM device_authorizations
-           WHERE id = $1 AND state = 'confirming' AND expires_at > $2 FOR NO KEY UPDATE"#,
+           WHERE tenant_id = $1 AND id = $2 AND state = 'confirming' AND expires_at > $3 FOR NO KEY UPDATE"#,
+        tenant.0,
         id.0,
         now
     )
@@ -50,9 +53,9 @@ pub async fn lock(
 }
 
 /// It was confirmed: the device may collect its tokens.
-pub async fn confirm(db: impl PgExecutor<'_>, id: DeviceAuthorizationId) -> Result<()> {
+pub async fn confirm(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceAuthorizationId) -> Result<()> {
     sqlx::query!(
-        "UPDATE device_authorizations SET state = 'approved', confirmation_mac = NULL WHERE id = $1",
+        "UPDATE device_authorizations SET state = 'approved', confirmation_mac = NULL WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0
     )
     .execute(db)
@@ -61,17 +64,32 @@ pub async fn confirm(db: impl PgExecutor<'_>, id: DeviceAuthorizationId) -> Resu
 }
 
 /// The device sent a wrong one.
-pub async fn count_wrong(db: impl PgExecutor<'_>, id: DeviceAuthorizationId, wrong: i16) -> Result<()> {
-    sqlx::query!("UPDATE device_authorizations SET wrong_confirmations = $2 WHERE id = $1", id.0, wrong)
-        .execute(db)
-        .await?;
+pub async fn count_wrong(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+    wrong: i16,
+) -> Result<()> {
+    sqlx::query!(
+        "UPDATE device_authorizations SET wrong_confirmations = $3 WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        id.0,
+        wrong
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
 /// The device sent too many wrong ones: the approval is taken back.
-pub async fn take_back(db: impl PgExecutor<'_>, id: DeviceAuthorizationId, now: DateTime<Utc>) -> Result<()> {
+pub async fn take_back(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+    now: DateTime<Utc>,
+) -> Result<()> {
     sqlx::query!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2, confirmation_mac = NULL WHERE id = $1",
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3, confirmation_mac = NULL WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         now
     )

@@ -32,11 +32,12 @@ pub async fn approve(
 ) -> Result<Option<SecretHash>> {
     let code = sqlx::query_scalar!(
         "UPDATE device_authorizations
-         SET state = 'approved', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4,
-             granted_scopes = $5, auth_time = $6, amr = $7, trusted = $8, chosen_name = $9,
-             chosen_lifetime_seconds = $10
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         SET state = 'approved', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5,
+             granted_scopes = $6, auth_time = $7, amr = $8, trusted = $9, chosen_name = $10,
+             chosen_lifetime_seconds = $11
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
          RETURNING device_code_hash",
+        approver.user.tenant_id.0,
         id.0,
         now,
         approver.user.id.0,
@@ -62,9 +63,10 @@ pub async fn deny(
 ) -> Result<Option<SecretHash>> {
     let denied = sqlx::query_scalar!(
         "UPDATE device_authorizations
-         SET state = 'denied', decided_at = $2, decided_by_user_id = $3, decided_in_session_id = $4
-         WHERE id = $1 AND state = 'pending' AND expires_at > $2 AND opened_by = $4
+         SET state = 'denied', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
          RETURNING device_code_hash",
+        approver.user.tenant_id.0,
         id.0,
         now,
         approver.user.id.0,
@@ -78,12 +80,13 @@ pub async fn deny(
 /// Ends a waiting session that nobody decided; its device code's hash if it was still waiting.
 pub async fn kill(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let killed = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2 WHERE id = $1 AND state = 'pending'
-         RETURNING device_code_hash",
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'pending'
+         RETURNING device_code_hash", tenant.0,
         id.0,
         now
     )
@@ -115,13 +118,15 @@ pub async fn end(
 /// Takes back one approval whose tokens no device has collected yet; its device code's hash if there was one.
 pub async fn take_one_back(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
-         WHERE id = $1 AND state IN ('confirming', 'approved')
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
+        tenant.0,
         id.0,
         now
     )
@@ -131,11 +136,17 @@ pub async fn take_one_back(
 }
 
 /// Takes back what a user approved and no device has collected yet; the device codes' hashes.
-pub async fn take_back(db: impl PgExecutor<'_>, user: UserId, now: DateTime<Utc>) -> Result<Vec<SecretHash>> {
+pub async fn take_back(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<Vec<SecretHash>> {
     let denied = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $2
-         WHERE decided_by_user_id = $1 AND state IN ('confirming', 'approved')
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE tenant_id = $1 AND decided_by_user_id = $2 AND state IN ('confirming', 'approved')
          RETURNING device_code_hash",
+        tenant.0,
         user.0,
         now
     )

@@ -58,7 +58,7 @@ pub async fn lock(
            FROM browser_sessions s,
                 -- The right password has ended the session already; the second factor is yet to come.
                 LATERAL (SELECT EXISTS (SELECT FROM half_sign_ins h
-                                        WHERE h.tenant_id = s.tenant_id AND h.user_id = s.user_id
+                                        WHERE h.tenant_id = $2 AND h.user_id = s.user_id
                                           AND h.expires_at > $3) AS steps_up) AS half
            WHERE s.id = $1 AND s.tenant_id = $2
              AND (steps_up OR (s.ended_at IS NULL AND s.expires_at > $3 AND s.last_seen_at > $4))
@@ -162,7 +162,9 @@ pub async fn record(
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE device_authorizations SET opened_by = NULL WHERE opened_by = $1 AND id <> $2 AND state = 'pending'",
+        "UPDATE device_authorizations SET opened_by = NULL
+         WHERE tenant_id = $1 AND opened_by = $2 AND id <> $3 AND state = 'pending'",
+        approver.user.tenant_id.0,
         approver.id.0,
         id.0
     )
@@ -170,9 +172,10 @@ pub async fn record(
     .await?;
     sqlx::query!(
         "UPDATE device_authorizations
-         SET opened_by = $2, opened_count = opened_count + 1, opened_at = $3,
-             linked_by = CASE WHEN $4 AND NOT linked_by @> ARRAY[$5::uuid] THEN linked_by || $5 ELSE linked_by END
-         WHERE id = $1",
+         SET opened_by = $3, opened_count = opened_count + 1, opened_at = $4,
+             linked_by = CASE WHEN $5 AND NOT linked_by @> ARRAY[$6::uuid] THEN linked_by || $6 ELSE linked_by END
+         WHERE tenant_id = $1 AND id = $2",
+        approver.user.tenant_id.0,
         id.0,
         Some::<Uuid>(approver.id.0),
         now,

@@ -44,12 +44,15 @@ pub type PollQueue = BatchQueue<CodeName, Option<FoundSession>>;
 /// A queue of device codes to look up.
 #[must_use]
 pub fn queue() -> PollQueue {
-    BatchQueue::new(|db: &PgPool, names| Box::pin(find(db, names)))
+    BatchQueue::new(|db: &PgPool, tenant, names| Box::pin(find(db, tenant, names)))
 }
 
-/// Looks up the sessions of device codes.
-pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Option<FoundSession>>> {
-    let tenants: Vec<Uuid> = names.iter().map(|(tenant, _)| tenant.0).collect();
+/// Looks up the device authorizations of a tenant by their device codes.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    names: &[CodeName],
+) -> Result<Vec<Option<FoundSession>>> {
     let codes: Vec<Vec<u8>> = names.iter().map(|(_, code)| code.0.to_vec()).collect();
     let rows = sqlx::query!(
         r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
@@ -59,10 +62,10 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
                   u.id AS "user_id?", u.username AS "username?", u.display_name, u.email,
                   u.email_verified AS "email_verified?", u.roles AS "roles?", u.enabled AS "enabled?", u.locked_at,
                   u.tokens_not_before
-           FROM unnest($1::uuid[], $2::bytea[]) WITH ORDINALITY AS asked (tenant_id, code, nth)
-           JOIN device_authorizations s ON s.device_code_hash = asked.code AND s.tenant_id = asked.tenant_id
+           FROM unnest($2::bytea[]) WITH ORDINALITY AS asked (code, nth)
+           JOIN device_authorizations s ON s.device_code_hash = asked.code AND s.tenant_id = $1
            LEFT JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = s.tenant_id"#,
-        &tenants,
+        tenant.0,
         &codes
     )
     .fetch_all(db)
@@ -72,7 +75,7 @@ pub async fn find(db: impl PgExecutor<'_>, names: &[CodeName]) -> Result<Vec<Opt
         let Some(index) = usize::try_from(row.nth - 1).ok().filter(|index| *index < names.len()) else {
             continue;
         };
-        let (tenant, code) = names[index];
+        let (_, code) = names[index];
         let decided_by = row.user_id.map(|id| {
             UserRow {
                 id,
@@ -134,15 +137,15 @@ pub async fn record(
     let seconds = |seconds| i32::try_from(seconds).unwrap_or(i32::MAX);
     Ok(sqlx::query_scalar!(
         r#"WITH found AS (
-               SELECT id, poll_count = $5::bigint OR last_polled_at <= $6 AS alone
-               FROM device_authorizations WHERE id = $1
+               SELECT id, poll_count = $6::bigint OR last_polled_at <= $7 AS alone
+               FROM device_authorizations WHERE tenant_id = $1 AND id = $2
                FOR NO KEY UPDATE
            )
            UPDATE device_authorizations s
-           SET poll_count = poll_count + 1, last_polled_at = greatest(last_polled_at, $2),
-               interval_seconds = greatest(interval_seconds, CASE WHEN found.alone THEN $3::integer ELSE $4::integer END)
-           FROM found WHERE s.id = found.id
-           RETURNING found.alone AS "alone!""#,
+           SET poll_count = poll_count + 1, last_polled_at = greatest(last_polled_at, $3),
+               interval_seconds = greatest(interval_seconds, CASE WHEN found.alone THEN $4::integer ELSE $5::integer END)
+           FROM found WHERE s.tenant_id = $1 AND s.id = found.id
+           RETURNING found.alone AS "alone!""#, found.session.tenant_id.0,
         found.session.id.0,
         now,
         seconds(interval_seconds),
@@ -157,12 +160,13 @@ pub async fn record(
 /// Raises the interval, and tells the other servers.
 pub async fn raise(
     db: &PgPool,
+    tenant: TenantId,
     code: SecretHash,
     id: DeviceAuthorizationId,
     interval_seconds: u32,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE device_authorizations SET interval_seconds = greatest(interval_seconds, $2) WHERE id = $1",
+        "UPDATE device_authorizations SET interval_seconds = greatest(interval_seconds, $3) WHERE tenant_id = $1 AND id = $2", tenant.0,
         id.0,
         i32::try_from(interval_seconds).unwrap_or(i32::MAX)
     )
@@ -186,22 +190,26 @@ pub struct Written {
 
 /// Writes many sessions' polls at once, but for those that somebody holds at this moment: whoever decides or redeems
 /// them does not wait for their counters, nor two of these statements for each other.
-pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<Vec<Written>> {
+pub async fn write(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    polls: &[UnwrittenPolls],
+) -> Result<Vec<Written>> {
     let ids: Vec<Uuid> = polls.iter().map(|unwritten| unwritten.id.0).collect();
     let counts: Vec<i64> = polls.iter().map(|unwritten| i64::from(unwritten.polls)).collect();
     let times: Vec<DateTime<Utc>> = polls.iter().map(|unwritten| unwritten.last_polled_at).collect();
     let rows = sqlx::query!(
         r#"WITH polled AS (
                SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last
-               FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS polled (id, polls, last)
-               JOIN device_authorizations s USING (id)
+               FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS polled (id, polls, last)
+               JOIN device_authorizations s ON s.tenant_id = $1 AND s.id = polled.id
                FOR NO KEY UPDATE OF s SKIP LOCKED
            )
            UPDATE device_authorizations s
            SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
-           FROM polled WHERE s.id = polled.id
+           FROM polled WHERE s.tenant_id = $1 AND s.id = polled.id
            RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds,
-                     s.state IN ('pending', 'confirming') AS "is_pending!""#,
+                     s.state IN ('pending', 'confirming') AS "is_pending!""#, tenant.0,
         &ids,
         &counts,
         &times
@@ -222,13 +230,15 @@ pub async fn write(db: impl PgExecutor<'_>, polls: &[UnwrittenPolls]) -> Result<
 /// Which of these sessions wait neither for a decision nor for its confirmation any more.
 pub async fn decided_among(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     sessions: &[DeviceAuthorizationId],
 ) -> Result<Vec<DeviceAuthorizationId>> {
     let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
     let decided = sqlx::query_scalar!(
-        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
-           LEFT JOIN device_authorizations s ON s.id = asked.id
+        r#"SELECT asked.id AS "id!" FROM unnest($2::uuid[]) AS asked (id)
+           LEFT JOIN device_authorizations s ON s.tenant_id = $1 AND s.id = asked.id
            WHERE coalesce(s.state, 'gone') NOT IN ('pending', 'confirming')"#,
+        tenant.0,
         &ids
     )
     .fetch_all(db)
@@ -239,13 +249,15 @@ pub async fn decided_among(
 /// Which of these sessions there are no more.
 pub async fn erased_among(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     sessions: &[DeviceAuthorizationId],
 ) -> Result<Vec<DeviceAuthorizationId>> {
     let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
     let erased = sqlx::query_scalar!(
-        r#"SELECT asked.id AS "id!" FROM unnest($1::uuid[]) AS asked (id)
-           LEFT JOIN device_authorizations s ON s.id = asked.id
+        r#"SELECT asked.id AS "id!" FROM unnest($2::uuid[]) AS asked (id)
+           LEFT JOIN device_authorizations s ON s.tenant_id = $1 AND s.id = asked.id
            WHERE s.id IS NULL"#,
+        tenant.0,
         &ids
     )
     .fetch_all(db)

@@ -17,7 +17,7 @@ use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::token_family::RevocationReason;
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::BatchQueue;
+use crate::store::batches::{BatchQueue, OfTenant};
 use crate::store::refresh_tokens::NewRefreshToken;
 use crate::store::users::UserRow;
 
@@ -44,6 +44,12 @@ pub struct Redemption {
     pub origin: RequestOrigin,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl OfTenant for Redemption {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
 }
 
 /// Why a session may be redeemed.
@@ -106,7 +112,7 @@ pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 /// A queue of redemptions.
 #[must_use]
 pub fn queue() -> RedemptionQueue {
-    BatchQueue::new(|db: &PgPool, redemptions| Box::pin(redeem(db, redemptions)))
+    BatchQueue::new(|db: &PgPool, _, redemptions| Box::pin(redeem(db, redemptions)))
 }
 
 /// Consumes approved sessions and stores what comes of each, in one statement: the device, its token family, its

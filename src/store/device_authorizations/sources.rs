@@ -16,14 +16,15 @@ use crate::store::{Result, hash32, thumbprint};
 /// hash if there was anything to end.
 pub async fn disown(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     id: DeviceAuthorizationId,
     opened_by: ApproverId,
     now: DateTime<Utc>,
 ) -> Result<Option<SecretHash>> {
     let ended = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
-         WHERE id = $1 AND opened_by = $2 AND state IN ('pending', 'confirming', 'approved')
-         RETURNING device_code_hash",
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $4
+         WHERE tenant_id = $1 AND id = $2 AND opened_by = $3 AND state IN ('pending', 'confirming', 'approved')
+         RETURNING device_code_hash", tenant.0,
         id.0,
         opened_by.0,
         now
@@ -118,7 +119,7 @@ pub async fn kill_waiting(
     let (first, last) = ends(network);
     let killed = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $4
-         WHERE id IN (
+         WHERE tenant_id = $1 AND id IN (
              SELECT id FROM device_authorizations
              WHERE tenant_id = $1 AND ip_address BETWEEN $2 AND $3 AND state = 'pending'
                AND client_id = ANY(ARRAY(SELECT client_id FROM clients WHERE tenant_id = $1))

@@ -19,7 +19,7 @@ use crate::model::place::Place;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::Result;
-use crate::store::batches::BatchQueue;
+use crate::store::batches::{BatchQueue, OfTenant};
 
 /// A session about to be stored.
 #[derive(Clone, Debug)]
@@ -58,6 +58,12 @@ pub struct NewDeviceAuthorization {
     pub interval_seconds: u32,
 }
 
+impl OfTenant for NewDeviceAuthorization {
+    fn tenant(&self) -> TenantId {
+        self.client.tenant_id
+    }
+}
+
 /// Whether a session was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
@@ -73,12 +79,12 @@ pub type StartQueue = BatchQueue<NewDeviceAuthorization, Stored>;
 /// A queue of sessions.
 #[must_use]
 pub fn queue() -> StartQueue {
-    BatchQueue::new(|db, sessions| Box::pin(store(db, sessions)))
+    BatchQueue::new(|db, tenant, sessions| Box::pin(store(db, tenant, sessions)))
 }
 
 /// Stores sessions; for each, whether its user code was free.
-async fn store(db: &PgPool, sessions: &[NewDeviceAuthorization]) -> Result<Vec<Stored>> {
-    let stored = insert(db, sessions).await?;
+async fn store(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorization]) -> Result<Vec<Stored>> {
+    let stored = insert(db, tenant, sessions).await?;
     let outcome = |session: &NewDeviceAuthorization| {
         if stored.contains(&session.id.0) { Stored::Yes } else { Stored::UserCodeTaken }
     };
@@ -86,10 +92,9 @@ async fn store(db: &PgPool, sessions: &[NewDeviceAuthorization]) -> Result<Vec<S
 }
 
 /// The identifiers of the sessions whose user codes were free, which are stored now.
-async fn insert(db: &PgPool, sessions: &[NewDeviceAuthorization]) -> Result<HashSet<Uuid>> {
+async fn insert(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorization]) -> Result<HashSet<Uuid>> {
     let column = |pick: fn(&NewDeviceAuthorization) -> Vec<u8>| sessions.iter().map(pick).collect::<Vec<_>>();
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.id.0).collect();
-    let tenants: Vec<Uuid> = sessions.iter().map(|session| session.client.tenant_id.0).collect();
     let clients: Vec<String> = sessions.iter().map(|session| session.client.client_id.to_string()).collect();
     // An array of arrays cannot be taken apart by unnest; neither a scope nor a URI holds a space.
     let scopes: Vec<Option<String>> =
@@ -113,20 +118,20 @@ async fn insert(db: &PgPool, sessions: &[NewDeviceAuthorization]) -> Result<Hash
         "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
                                       interval_seconds, resources, dpop_jkt, place, nonce)
-         SELECT id, tenant_id, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
+         SELECT id, $2, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
                 created, expires, seconds, string_to_array(resources, ' '), jkt, place, nonce
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
+         FROM unnest($1::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
                      $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[],
                      $14::text[], $15::bytea[], $16::jsonb[], $17::text[])
-              AS new (id, tenant_id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
+              AS new (id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
                       seconds, resources, jkt, place, nonce)
          WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
-                           WHERE spent.tenant_id = new.tenant_id AND spent.user_code_mac = new.mac
+                           WHERE spent.tenant_id = $2 AND spent.user_code_mac = new.mac
                              AND spent.free_at > new.created)
-         ON CONFLICT (tenant_id, user_code_mac) DO NOTHING
+         ON CONFLICT (user_code_mac, tenant_id) DO NOTHING
          RETURNING id",
         &ids,
-        &tenants,
+        tenant.0,
         &clients,
         &column(|session| session.device_code_hash.0.to_vec()),
         &column(|session| session.user_code_mac.to_vec()),

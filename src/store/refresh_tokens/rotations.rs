@@ -14,7 +14,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::token_family::{PresentedRefreshToken, TrustLoss};
 use crate::store::Result;
-use crate::store::batches::BatchQueue;
+use crate::store::batches::{BatchQueue, OfTenant};
 
 /// One token takes the place of another.
 #[derive(Clone, Debug)]
@@ -33,6 +33,12 @@ pub struct Rotation {
     pub origin: RequestOrigin,
     /// When.
     pub at: DateTime<Utc>,
+}
+
+impl OfTenant for Rotation {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
 }
 
 /// Why a token may be exchanged.
@@ -73,7 +79,7 @@ pub type RotationQueue = BatchQueue<Rotation, Option<PresentedRefreshToken>>;
 /// A queue of exchanges.
 #[must_use]
 pub fn queue() -> RotationQueue {
-    BatchQueue::new(|db: &PgPool, rotations| Box::pin(rotate(db, rotations)))
+    BatchQueue::new(|db: &PgPool, _, rotations| Box::pin(rotate(db, rotations)))
 }
 
 /// Exchanges tokens for their successors, in one statement with what is written beside it: the device was seen, to

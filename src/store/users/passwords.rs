@@ -58,13 +58,15 @@ pub async fn credentials(
 /// Puts another password in place, and forgets wrong ones.
 pub async fn set_password(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     password_hash: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
-        "UPDATE users SET password_hash = $2, failed_sign_ins = 0, updated_at = $3, version = version + 1
-         WHERE id = $1",
+        "UPDATE users SET password_hash = $3, failed_sign_ins = 0, updated_at = $4, version = version + 1
+         WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
         user.0,
         password_hash,
         now
@@ -75,9 +77,9 @@ pub async fn set_password(
 }
 
 /// Counts a wrong password or code; how many there were in a row.
-pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32> {
+pub async fn count_failure(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i32> {
     Ok(sqlx::query_scalar!(
-        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE id = $1 RETURNING failed_sign_ins",
+        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE tenant_id = $1 AND id = $2 RETURNING failed_sign_ins", tenant.0,
         user.0
     )
     .fetch_one(db)
@@ -88,12 +90,13 @@ pub async fn count_failure(db: impl PgExecutor<'_>, user: UserId) -> Result<i32>
 /// counts. Until the transaction ends, nobody else changes it.
 pub async fn renew_password_hash(
     db: impl PgExecutor<'_>,
+    tenant: TenantId,
     user: UserId,
     checked: &str,
     new: Option<&str>,
 ) -> Result<bool> {
     let held = sqlx::query!(
-        "UPDATE users SET password_hash = coalesce($3, password_hash) WHERE id = $1 AND password_hash = $2",
+        "UPDATE users SET password_hash = coalesce($4, password_hash) WHERE tenant_id = $1 AND id = $2 AND password_hash = $3", tenant.0,
         user.0,
         checked,
         new
@@ -104,10 +107,14 @@ pub async fn renew_password_hash(
 }
 
 /// Forgets what was wrong before, after a whole sign-in.
-pub async fn forget_failures(db: impl PgExecutor<'_>, user: UserId) -> Result<()> {
-    sqlx::query!("UPDATE users SET failed_sign_ins = 0 WHERE id = $1 AND failed_sign_ins > 0", user.0)
-        .execute(db)
-        .await?;
+pub async fn forget_failures(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET failed_sign_ins = 0 WHERE tenant_id = $1 AND id = $2 AND failed_sign_ins > 0",
+        tenant.0,
+        user.0
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use latchkey::domain::device_flow::bookkeeping::write_polls;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::ids::DeviceAuthorizationId;
+use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::memory::UnwrittenPolls;
 use latchkey::store::device_authorizations::polls;
 
@@ -98,6 +99,7 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     let held =
         sqlx::query_scalar("SELECT id FROM device_authorizations FOR UPDATE").fetch_one(&mut *holder).await;
     let polls = UnwrittenPolls {
+        tenant: DEFAULT_TENANT,
         code: SecretHash([7; 32]),
         id: DeviceAuthorizationId(held.unwrap()),
         polls: 3,
@@ -106,7 +108,7 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
         slowed: false,
     };
     let written = async || {
-        let writing = polls::write(&server.app.db, std::slice::from_ref(&polls));
+        let writing = polls::write(&server.app.db, DEFAULT_TENANT, std::slice::from_ref(&polls));
         in_time("polls are written", writing).await.unwrap().len()
     };
     assert_eq!(written().await, 0);

@@ -64,12 +64,17 @@ async fn polls_that_are_written_late_make_no_other_early() {
     let code =
         BearerSecret::parse(SecretKind::DeviceCode, &tv.start("openid").await.device_code).unwrap().hash();
     let find = async || {
-        polls::find(&server.app.db, &[(DEFAULT_TENANT, code)]).await.unwrap().remove(0).expect("the session")
+        polls::find(&server.app.db, DEFAULT_TENANT, &[(DEFAULT_TENANT, code)])
+            .await
+            .unwrap()
+            .remove(0)
+            .expect("the session")
     };
     // What a server could not write while the database was away, it writes between a poll's look and its mark.
     let alone_although_another_was = async |seconds_ago: i64| {
         let (found, now) = (find().await, server.clock.now());
         let other = UnwrittenPolls {
+            tenant: DEFAULT_TENANT,
             code,
             id: found.session.id,
             polls: 1,
@@ -77,7 +82,7 @@ async fn polls_that_are_written_late_make_no_other_early() {
             interval_seconds: found.polling.interval_seconds,
             slowed: false,
         };
-        polls::write(&server.app.db, &[other]).await.unwrap();
+        polls::write(&server.app.db, DEFAULT_TENANT, &[other]).await.unwrap();
         let silent_since = found.polling.silent_since(now);
         polls::record(&server.app.db, &found, 5, 10, silent_since, now).await.unwrap()
     };

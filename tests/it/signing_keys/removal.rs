@@ -27,7 +27,7 @@ async fn a_removed_key_is_gone_everywhere_and_another_signs() {
         let tokens = connect_at(server, &tv, &ada).await;
         assert_eq!(kid(&tokens), now);
         jwt::verify(server, &server.base, &tokens.string("access_token")).await;
-        assert!(!server.app.key_ring.kids().contains(&stolen));
+        assert!(!server.app.key_ring.kids().iter().any(|(_, kid)| *kid == stolen));
     }
     let [removed] = es256(&first, KeyState::Removed).await.try_into().expect("one key is removed");
     assert_eq!((removed.kid.as_str(), removed.removed_at), (stolen.as_str(), Some(first.clock.now())));
@@ -100,8 +100,8 @@ async fn a_key_that_nobody_asks_for_any_more_is_closed_too() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let old = kid(&tv.connect(&ada, "openid").await);
-    assert!(server.app.key_ring.kids().contains(&old));
+    assert!(server.app.key_ring.kids().iter().any(|(_, kid)| *kid == old));
     remove_key(&server, &old).await.expect("the key is there");
     forget_retired(&server.app).await.expect("the database answers");
-    assert!(!server.app.key_ring.kids().contains(&old));
+    assert!(!server.app.key_ring.kids().iter().any(|(_, kid)| *kid == old));
 }

@@ -317,6 +317,8 @@ impl TestServer {
     /// Runs a statement on the server's database.
     pub async fn execute(&self, sql: &'static str) {
         sqlx::query(sql).execute(&self.app.db).await.expect("the statement runs");
+        // As the functions of the store do.
+        announce(&self.app.db, Announcement::DirectoryChanged).await.expect("the database answers");
         self.hear_all().await;
     }
 

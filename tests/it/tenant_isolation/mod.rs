@@ -5,6 +5,7 @@
 mod erasure;
 pub mod estate;
 mod keys;
+mod partitions;
 mod postgres_versions;
 pub mod requests;
 mod row_security;

@@ -82,6 +82,25 @@ async fn a_transaction_of_a_tenant_writes_no_row_for_another() {
 }
 
 #[tokio::test]
+async fn a_transaction_of_a_tenant_gives_no_row_to_another() {
+    let (server, theirs, ours) = two_estates().await;
+    let (theirs, ours) = (theirs.tenant, ours.tenant);
+    let mut with_rows = 0;
+    for (table, column) in tables(&server).await {
+        let own =
+            count(&server.app.db, format!("SELECT count(*) FROM {table} WHERE {column} = '{ours}'")).await;
+        let mut transaction = server.app.begin(ours).await.expect("a transaction");
+        let given = format!("UPDATE {table} SET {column} = '{theirs}' WHERE {column} = '{ours}'");
+        let given = run(&mut transaction, given).await;
+        let is_append_only = ["audit_events", "audit_seals"].contains(&table.as_str());
+        let wanted = if own > 0 || is_append_only { Err(NOT_PERMITTED.to_owned()) } else { Ok(0) };
+        assert_eq!(given, wanted, "{table}");
+        with_rows += usize::from(own > 0);
+    }
+    assert!(with_rows > 15, "only {with_rows} tables have rows");
+}
+
+#[tokio::test]
 async fn a_transaction_leaves_nothing_of_its_tenant_on_the_connection() {
     let server = TestServer::start().await;
     let (ours, _) = server.tenant("wombat").await;

@@ -23,7 +23,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::model::bearer_secret::SecretHash;
-use crate::model::ids::DeviceAuthorizationId;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
 pub use counted_poll::{CountedPoll, CountedPolls, PollAnswer};
 pub use pending_session::{Marks, Owner, PendingSession, UnwrittenPolls};
 use shard::Shard;
@@ -64,7 +64,7 @@ pub struct Due {
     /// How many there were, the forgotten ones included. None: it is nobody's turn.
     pub looked_at: usize,
     /// Those to be read anew.
-    pub to_read: Vec<(SecretHash, DeviceAuthorizationId)>,
+    pub to_read: Vec<(TenantId, SecretHash, DeviceAuthorizationId)>,
 }
 
 /// The memory.

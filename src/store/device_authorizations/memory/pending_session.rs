@@ -134,6 +134,8 @@ impl PendingSession {
 /// Polls of a session to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct UnwrittenPolls {
+    /// The tenant of the device authorization.
+    pub tenant: TenantId,
     /// The device code's hash.
     pub code: SecretHash,
     /// The session.

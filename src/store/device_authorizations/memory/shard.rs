@@ -100,6 +100,7 @@ impl Shard {
             session.marks.slowed = false;
             if let Some(last_polled_at) = session.polling.last_polled_at {
                 taken.push(UnwrittenPolls {
+                    tenant: session.owner.tenant_id,
                     code: session.code,
                     id: session.id,
                     polls: polls.into(),
@@ -124,7 +125,7 @@ impl Shard {
                 continue;
             }
             if !session.marks.decided && trusted == Some(session.epoch) {
-                due.to_read.push((session.code, session.id));
+                due.to_read.push((session.owner.tenant_id, session.code, session.id));
             }
             let next = session.expires_at.min(now + SAFETY_REREAD);
             self.agenda.push_back((next.timestamp(), hash));
