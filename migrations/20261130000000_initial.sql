@@ -664,8 +664,8 @@ CREATE INDEX signing_keys_steps ON signing_keys
 CREATE TABLE mac_keys (
     -- No reference: an audit key is stored for as long as the events that it authenticates, which outlive their tenant.
     tenant_id   uuid NOT NULL,
-    -- tokens: the tokens that clients present. audit: audit events and seals.
-    purpose     text NOT NULL CONSTRAINT mac_keys_purpose CHECK (purpose IN ('tokens', 'audit')),
+    -- tokens: the tokens that clients present. audit: audit events and seals. codes: the codes that people type.
+    purpose     text NOT NULL CONSTRAINT mac_keys_purpose CHECK (purpose IN ('tokens', 'audit', 'codes')),
     id          uuid NOT NULL,
     sealed      bytea NOT NULL,
     created_at  timestamptz NOT NULL,

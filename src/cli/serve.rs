@@ -68,6 +68,7 @@ async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: Descripto
     let app = setup::build_app(config, &database).await?;
     bring_up_to_date(&app, &database).await?;
     tell_room(&app, descriptors);
+    tell_master_keys(&app);
     // Before the first page is asked for.
     app.themes.reread();
     let server = Server::on(listener, Arc::clone(&app));
@@ -120,6 +121,12 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
             "descriptor limit below server.max_connections; raise the hard limit (ulimit -Hn, LimitNOFILE=)"
         );
     }
+}
+
+/// Names the master keys, so that operators see how far a rotation is.
+fn tell_master_keys(app: &App) {
+    let names: Vec<_> = app.secrets.names().iter().map(ToString::to_string).collect();
+    tracing::info!(sealing = %app.secrets.sealing_name(), all = names.join(" "), "master keys loaded");
 }
 
 fn tell_row_security(row_security: RowSecurity) {

@@ -16,7 +16,7 @@ use crate::config::{Config, LogFormat};
 use crate::domain::{signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
-use crate::secrets::{MasterKey, Secrets};
+use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
 use crate::store::schema::{self, SchemaState};
 
@@ -140,13 +140,13 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
         _ => signing_keys::any_sealed(&database.pool).await?,
     };
     let place = KeyPlace::of(&config)?;
-    let master_key = match (&place, &sealed) {
-        (KeyPlace::Setting(text), _) => MasterKey::parse(text)?,
+    let master_keys = match (&place, &sealed) {
+        (KeyPlace::Setting(text), _) => MasterKeys::parse(text)?,
         // Data that is sealed was sealed with the key that is missing; another key would not open it.
-        (KeyPlace::OurFile(file), None) => MasterKey::read_or_create(file, &random)?,
-        (KeyPlace::OurFile(file) | KeyPlace::GivenFile(file), _) => MasterKey::read(file)?,
+        (KeyPlace::OurFile(file), None) => MasterKeys::read_or_create(file, &random)?,
+        (KeyPlace::OurFile(file) | KeyPlace::GivenFile(file), _) => MasterKeys::read(file)?,
     };
-    let secrets = Secrets::derive(&master_key);
+    let secrets = Secrets::derive(&master_keys);
     if sealed.is_some_and(|sealed| !signing_keys::opens(&secrets, &sealed)) {
         return Err(format!(
             "the database was sealed with another master key than the one in {place}: put the right key there, \

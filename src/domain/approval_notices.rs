@@ -17,7 +17,7 @@ use crate::secrets::Unsealable;
 use crate::store::{self, approval_notices, approval_notices::NewNotice};
 
 /// For what the link's token is sealed.
-fn token_context(session: DeviceAuthorizationId) -> String {
+pub(super) fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 
@@ -73,7 +73,7 @@ pub async fn take_due(app: &App) -> store::Result<Option<DueNotice>> {
 /// What the link in a message carries.
 pub fn token(app: &App, notice: &DueNotice) -> Result<Zeroizing<String>, Unsealable> {
     let opened = app.secrets.database.open(&notice.token_sealed, &token_context(notice.session_id))?;
-    Ok(Zeroizing::new(std::str::from_utf8(&opened).map_err(|_| Unsealable)?.to_owned()))
+    Ok(Zeroizing::new(std::str::from_utf8(&opened).map_err(|_| Unsealable::Damaged)?.to_owned()))
 }
 
 /// Notes that a message was sent.

@@ -37,6 +37,7 @@ pub mod person_claims;
 pub mod policies;
 pub mod refresh;
 pub mod refusals;
+pub mod reseal;
 pub mod resources;
 pub mod revoke;
 pub mod scopes;

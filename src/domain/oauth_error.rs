@@ -8,6 +8,7 @@ use std::fmt;
 use chrono::TimeDelta;
 
 use super::hashing::Busy;
+use crate::secrets::Unsealable;
 use crate::store::StoreError;
 
 /// How long a client is asked to wait when the database is away.
@@ -164,13 +165,19 @@ impl From<StoreError> for OAuthError {
                 description: "The server cannot store anything at the moment; please try again.",
                 cause: Some(error.to_string()),
             },
-            StoreError::Unsealable => Self {
+            StoreError::UnknownMasterKey(_) => Self {
                 code: ErrorCode::TemporarilyUnavailable,
                 description: "The server cannot read what is stored at the moment; please try again.",
                 cause: Some(error.to_string()),
             },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
         }
+    }
+}
+
+impl From<Unsealable> for OAuthError {
+    fn from(error: Unsealable) -> Self {
+        StoreError::from(error).into()
     }
 }
 

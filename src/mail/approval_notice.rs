@@ -4,6 +4,7 @@ use super::{Letter, MailError, words};
 use crate::app::App;
 use crate::domain::{approval_notices, tenants};
 use crate::model::approval_notice::DueNotice;
+use crate::secrets::Unsealable;
 use crate::store;
 
 /// What became of the message that was due for longest.
@@ -20,9 +21,15 @@ pub(super) enum Step {
 /// Sends the message that is due for longest.
 pub(super) async fn send_next(app: &App) -> store::Result<Step> {
     let Some(notice) = approval_notices::take_due(app).await? else { return Ok(Step::Nothing) };
-    let Some(letter) = letter(app, &notice) else {
-        approval_notices::give_up(app, &notice).await?;
-        return Ok(Step::NotSent);
+    let letter = match letter(app, &notice) {
+        Ok(letter) => letter,
+        // It stays with this server for as long as an attempt may take; then another may send it.
+        Err(error @ Unsealable::UnknownKey(_)) => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(%error, "approval email link could not be decrypted");
+            approval_notices::give_up(app, &notice).await?;
+            return Ok(Step::NotSent);
+        }
     };
     let Err(error) = app.mail.send(&letter, &app.clock).await else {
         approval_notices::sent(app, &notice).await?;
@@ -47,15 +54,13 @@ pub(super) async fn send_next(app: &App) -> store::Result<Step> {
     Ok(Step::NotSent)
 }
 
-fn letter(app: &App, notice: &DueNotice) -> Option<Letter> {
-    let token = approval_notices::token(app, notice)
-        .inspect_err(|error| tracing::error!(%error, "approval email link could not be decrypted"))
-        .ok()?;
+fn letter(app: &App, notice: &DueNotice) -> Result<Letter, Unsealable> {
+    let token = approval_notices::token(app, notice)?;
     let link = format!(
         "{}/device/not-me?token={}",
         tenants::address(app, &notice.tenant_slug, notice.tenant_host.as_ref()),
         token.as_str()
     );
     let (subject, text) = words::of_approval(notice, &link);
-    Some(Letter { id: notice.session_id.to_string(), recipient: notice.recipient.clone(), subject, text })
+    Ok(Letter { id: notice.session_id.to_string(), recipient: notice.recipient.clone(), subject, text })
 }

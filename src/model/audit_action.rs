@@ -91,6 +91,7 @@ actions! {
     SigningKeyRemoved = "signing_key.removed",
     TokenKeyRotated = "token_key.rotated",
     AuditKeyRotated = "audit_key.rotated",
+    SecretsResealed = "secrets.resealed",
 }
 
 impl Action {

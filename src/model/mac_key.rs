@@ -11,6 +11,8 @@ pub enum MacPurpose {
     Tokens,
     /// Audit events and their seals.
     Audit,
+    /// The codes that people type: user codes, confirmation codes and recovery codes. This key is never replaced.
+    Codes,
 }
 
 impl MacPurpose {
@@ -20,6 +22,7 @@ impl MacPurpose {
         match self {
             Self::Tokens => "tokens",
             Self::Audit => "audit",
+            Self::Codes => "codes",
         }
     }
 }
@@ -38,9 +41,9 @@ pub struct SealedMacKey {
 }
 
 impl SealedMacKey {
-    /// What the key is sealed for: nothing else opens it.
+    /// What the key is sealed for: for nothing else it opens. `purpose` is the stored word.
     #[must_use]
-    pub fn context(tenant: TenantId, purpose: MacPurpose, id: Uuid) -> String {
-        format!("mac key {tenant} {} {id}", purpose.as_str())
+    pub fn context(tenant: TenantId, purpose: &str, id: Uuid) -> String {
+        format!("mac key {tenant} {purpose} {id}")
     }
 }

@@ -26,7 +26,7 @@ impl MacKey {
     /// # Errors
     /// If there are not 32 bytes.
     pub fn new(bytes: &[u8]) -> Result<Self, Unsealable> {
-        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| Unsealable)?;
+        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| Unsealable::Damaged)?;
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 

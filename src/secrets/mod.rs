@@ -1,94 +1,98 @@
-//! The master key and what is derived from it. A database dump without this key yields no usable code, token,
-//! secret or signing key.
+//! The master keys and what is derived from them. A database dump without them yields no usable code, token, secret or
+//! signing key.
+//!
+//! The first master key seals, and all open: so a new one can be given to every instance before the first seals with
+//! it, and an old one taken away when nothing needs it any more.
 
 mod mac_key;
 mod master_key;
+mod master_keys;
 mod seal;
 
 use aws_lc_rs::hkdf;
 use aws_lc_rs::hmac;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 pub use mac_key::{MacKey, TAG_BYTES};
-pub use master_key::{MasterKey, MasterKeyError};
+pub use master_key::{KeyName, MasterKey};
+pub use master_keys::{MasterKeyError, MasterKeys};
 pub use seal::{Sealer, Unsealable};
 
-use crate::model::confirmation_code::ConfirmationCode;
-use crate::model::ids::{DeviceAuthorizationId, TenantId};
-use crate::model::recovery_code::RecoveryCode;
 use crate::model::tenant::TenantSlug;
-use crate::model::user::User;
-use crate::model::user_code::UserCode;
 
-/// The keys in use, each derived from the master key for one purpose (RFC 5869).
+/// The keys in use, each derived from a master key for one purpose (RFC 5869).
 pub struct Secrets {
-    user_code: hmac::Key,
-    confirmation_code: hmac::Key,
-    csrf: hmac::Key,
-    dpop_nonce: hmac::Key,
-    recovery_code: hmac::Key,
-    /// Seals signing keys, user codes and keys of authenticator apps for the database.
+    /// Of each master key, the sealing one first.
+    derived: Vec<Derived>,
+    /// Seals signing keys, the tenants' own keys, user codes and keys of authenticator apps for the database.
     pub database: Sealer,
     /// Seals what a browser carries for us.
     pub cookies: Sealer,
 }
 
+/// The keys that are derived from one master key, except those of the sealers.
+struct Derived {
+    name: KeyName,
+    csrf: hmac::Key,
+    dpop_nonce: hmac::Key,
+}
+
 impl Secrets {
-    /// Derives every key from the master key.
-    ///
-    /// # Panics
-    /// Never: HKDF-SHA-256 gives 32 bytes for any purpose.
+    /// Derives every key from the master keys.
     #[must_use]
-    pub fn derive(master: &MasterKey) -> Self {
-        let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, b"latchkey v1").extract(master.bytes());
-        let expand = |purpose: &str| {
-            let mut key = Zeroizing::new([0_u8; 32]);
-            extracted
-                .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
-                .and_then(|okm| okm.fill(&mut key[..]))
-                .expect("HKDF-SHA-256 gives 32 bytes");
-            key
-        };
-        Self {
-            user_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("user code mac")[..]),
-            confirmation_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("confirmation code mac")[..]),
-            csrf: hmac::Key::new(hmac::HMAC_SHA256, &expand("csrf token")[..]),
-            dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &expand("dpop nonce")[..]),
-            recovery_code: hmac::Key::new(hmac::HMAC_SHA256, &expand("recovery code mac")[..]),
-            database: Sealer::new(&expand("database sealing")),
-            cookies: Sealer::new(&expand("cookie sealing")),
+    pub fn derive(master: &MasterKeys) -> Self {
+        let (mut derived, mut database, mut cookies) = (Vec::new(), Vec::new(), Vec::new());
+        for key in master.iter() {
+            let name = key.name();
+            database.push((name, key.expand("database sealing")));
+            cookies.push((name, key.expand("cookie sealing")));
+            derived.push(Derived {
+                name,
+                csrf: hmac::Key::new(hmac::HMAC_SHA256, &key.expand("csrf token")[..]),
+                dpop_nonce: hmac::Key::new(hmac::HMAC_SHA256, &key.expand("dpop nonce")[..]),
+            });
         }
+        Self { derived, database: Sealer::new(&database), cookies: Sealer::new(&cookies) }
     }
 
-    /// What the database knows of a user code. A plain hash of so few bits could be reversed by trying all.
+    /// Returns the name of the master key that seals.
     #[must_use]
-    pub fn user_code_mac(&self, tenant: TenantId, code: &UserCode) -> [u8; 32] {
-        mac(&self.user_code, &[tenant.0.as_bytes(), code.as_str().as_bytes()])
+    pub fn sealing_name(&self) -> KeyName {
+        self.database.name()
     }
 
-    /// What the database knows of a person's recovery code.
+    /// Returns the names of the master keys, the sealing one first.
     #[must_use]
-    pub fn recovery_code_mac(&self, user: &User, code: &RecoveryCode) -> [u8; 32] {
-        let (tenant, user) = (user.tenant_id.0, user.id.0);
-        mac(&self.recovery_code, &[tenant.as_bytes(), user.as_bytes(), code.as_str().as_bytes()])
+    pub fn names(&self) -> Vec<KeyName> {
+        self.derived.iter().map(|derived| derived.name).collect()
     }
 
-    /// What the database knows of a confirmation code.
-    #[must_use]
-    pub fn confirmation_mac(&self, session: DeviceAuthorizationId, code: &ConfirmationCode) -> [u8; 32] {
-        mac(&self.confirmation_code, &[session.0.as_bytes(), code.as_str().as_bytes()])
-    }
-
-    /// The token that a form must send back: bound to the browser's cookie and to what the form is for.
+    /// Returns the token that a form must send back: bound to the browser's cookie and to what the form is for.
     #[must_use]
     pub fn form_token(&self, browser: &str, purpose: &str) -> String {
-        hex::encode(mac(&self.csrf, &[browser.as_bytes(), b"\0", purpose.as_bytes()]))
+        self.derived.first().map(|derived| derived.form_token(browser, purpose)).unwrap_or_default()
     }
 
-    /// What a tenant's DPoP nonce is made of in one span of time.
+    /// Returns `true` if [`Self::form_token`] returned this for the same browser and purpose, under any master key.
     #[must_use]
-    pub fn dpop_nonce_mac(&self, tenant: &TenantSlug, span: i64) -> [u8; 32] {
-        mac(&self.dpop_nonce, &[&span.to_be_bytes(), tenant.as_str().as_bytes()])
+    pub fn is_form_token(&self, given: &str, browser: &str, purpose: &str) -> bool {
+        let is_of = |derived: &Derived| -> bool {
+            derived.form_token(browser, purpose).as_bytes().ct_eq(given.as_bytes()).into()
+        };
+        self.derived.iter().any(is_of)
+    }
+
+    /// Returns what a tenant's DPoP nonce is made of in one span of time, under each master key.
+    pub fn dpop_nonce_macs(&self, tenant: &TenantSlug, span: i64) -> impl Iterator<Item = [u8; 32]> {
+        let parts = (span.to_be_bytes(), tenant.as_str().as_bytes());
+        self.derived.iter().map(move |derived| mac(&derived.dpop_nonce, &[&parts.0, parts.1]))
+    }
+}
+
+impl Derived {
+    fn form_token(&self, browser: &str, purpose: &str) -> String {
+        hex::encode(mac(&self.csrf, &[browser.as_bytes(), b"\0", purpose.as_bytes()]))
     }
 }
 
@@ -102,8 +106,19 @@ fn mac(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
     mac
 }
 
+/// Returns the key that is derived from `master` for a purpose.
+fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"latchkey v1")
+        .extract(master)
+        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut key[..]))
+        .expect("HKDF-SHA-256 gives 32 bytes");
+    key
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secrets(…)")
+        f.debug_tuple("Secrets").field(&self.names()).finish()
     }
 }

@@ -44,6 +44,7 @@ pub struct Cached {
     published_keys: Shelf<TenantId, Vec<PublishedKey>>,
     token_keys: Shelf<TenantId, MacKey>,
     audit_keys: Shelf<TenantId, MacKey>,
+    code_keys: Shelf<TenantId, MacKey>,
 }
 
 /// A client's key on its shelf, not copied.
@@ -189,6 +190,20 @@ impl Cached {
         Ok(key.ok_or(sqlx::Error::RowNotFound)?)
     }
 
+    /// The key of the codes that people of the tenant type. It is never replaced. `load` reads and opens it.
+    pub async fn code_key(
+        &self,
+        tenant: TenantId,
+        load: impl AsyncFnOnce() -> Result<MacKey>,
+    ) -> Result<Arc<MacKey>> {
+        if let Some((_, known)) = self.code_keys.get(&tenant) {
+            return Ok(known);
+        }
+        let load = async { load().await.map(Some) };
+        let key = Box::pin(self.read(&self.code_keys, tenant, load)).await?;
+        Ok(key.ok_or(sqlx::Error::RowNotFound)?)
+    }
+
     /// What is known and can be trusted.
     fn known<K: Eq + Hash, V>(
         &self,
@@ -219,7 +234,7 @@ impl Cached {
                 Ok(None)
             }
             // The last known value does not stand in for one that was read but cannot be opened: it is outdated.
-            Err(error @ StoreError::Unsealable) => Err(error),
+            Err(error @ StoreError::UnknownMasterKey(_)) => Err(error),
             Err(error) if error.is_passing() => kind.get(&key).map(|(_, value)| Some(value)).ok_or(error),
             Err(error) => Err(error),
         }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
 
+use crate::secrets::{KeyName, Unsealable};
+
 /// The outcome of a store function.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -22,10 +24,10 @@ pub enum StoreError {
         /// The constraint's name in the migrations.
         name: String,
     },
-    /// What was read is sealed with a master key that this instance does not know. Another instance may know it, and
-    /// this one may soon; the same call may go through later.
-    #[error("what is stored was sealed with a master key that this server does not know, or is damaged")]
-    Unsealable,
+    /// What was read is sealed with a master key that this instance does not have. Another instance may have it, and this
+    /// one may soon; the same call may go through later.
+    #[error("what is stored is sealed with the master key {0}, which this server does not have")]
+    UnknownMasterKey(KeyName),
     /// Our own fault.
     #[error("the database did not understand: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
@@ -48,14 +50,23 @@ impl StoreError {
                 .as_database_error()
                 .and_then(DatabaseError::code)
                 .is_some_and(|code| code.starts_with("40")),
-            Self::Overloaded | Self::Unsealable => false,
+            Self::Overloaded | Self::UnknownMasterKey(_) => false,
         }
     }
 
     /// Whether the same call may go through later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded | Self::Unsealable)
+        matches!(self, Self::Unavailable(_) | Self::Overloaded | Self::UnknownMasterKey(_))
+    }
+}
+
+impl From<Unsealable> for StoreError {
+    fn from(error: Unsealable) -> Self {
+        match error {
+            Unsealable::UnknownKey(name) => Self::UnknownMasterKey(name),
+            Unsealable::Damaged => sqlx::Error::Decode(Box::new(error)).into(),
+        }
     }
 }
 

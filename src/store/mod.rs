@@ -34,6 +34,7 @@ pub mod resources;
 pub mod revoked_access_tokens;
 pub mod schema;
 pub mod scopes;
+pub mod sealed;
 pub mod signing_keys;
 pub mod source_accounts;
 pub mod standings;

@@ -148,7 +148,7 @@ pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
     sqlx::query!("DELETE FROM users WHERE tenant_id = $1", id).execute(&mut *db).await?;
     sqlx::query!("DELETE FROM scopes WHERE tenant_id = $1", id).execute(&mut *db).await?;
     sqlx::query!("DELETE FROM signing_keys WHERE tenant_id = $1", id).execute(&mut *db).await?;
-    sqlx::query!("DELETE FROM mac_keys WHERE tenant_id = $1 AND purpose = 'tokens'", id)
+    sqlx::query!("DELETE FROM mac_keys WHERE tenant_id = $1 AND purpose <> 'audit'", id)
         .execute(&mut *db)
         .await?;
     sqlx::query!("DELETE FROM attempt_budgets WHERE tenant_id = $1", id).execute(&mut *db).await?;

@@ -16,6 +16,7 @@ mod http_cross_origin;
 mod http_messages;
 mod lifecycle_cascades;
 mod mac_keys;
+mod master_keys;
 mod openapi_programs;
 mod openid_id_tokens;
 mod openid_userinfo;

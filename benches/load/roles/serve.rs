@@ -46,7 +46,7 @@ pub(crate) fn config(poll_interval_seconds: u32) -> Config {
 
 /// The program on a database.
 pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
-    let secrets = Secrets::derive(&MasterKey::from_bytes([7; 32]));
+    let secrets = Secrets::derive(&MasterKey::from_bytes([7; 32]).into());
     Arc::new(App::new(config, Clock::system(), Random::system(), secrets, db))
 }
 

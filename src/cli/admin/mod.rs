@@ -7,6 +7,7 @@ mod confirmation;
 mod mac_keys;
 mod policies;
 mod registration_tokens;
+mod reseal;
 mod resources;
 mod scopes;
 mod signing_keys;
@@ -112,6 +113,8 @@ enum Command {
     RotateTokenKey(mac_keys::RotateTokenKey),
     /// Replace the key that authenticates the audit trail; the old one still verifies what it authenticated.
     RotateAuditKey,
+    /// Seal with the first master key what another one sealed, in every tenant, so that the other can be removed.
+    Reseal,
     /// Suspend a tenant, or let it go on.
     SetTenant(tenants::SetTenant),
     /// Erase a disabled tenant with everything that is its own; the audit trail stays.
@@ -193,6 +196,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::SetTenant(change) => return tenants::set_tenant(app, &change).await,
         Command::DeleteTenant(that) => return tenants::delete_tenant(app, &that).await,
         Command::TokensNotBefore(raise) => return tokens_not_before::raise(app, tenant, raise).await,
+        Command::Reseal => return reseal::reseal(app).await,
         Command::VerifyAudit(asked) => return verify_audit::verify_audit(app, tenant, asked).await,
         of_tenant => of_tenant,
     };
@@ -234,6 +238,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         Command::CreateTenant(_)
         | Command::SetTenant(_)
         | Command::DeleteTenant(_)
+        | Command::Reseal
         | Command::VerifyAudit(_)
         | Command::TokensNotBefore(_) => unreachable!("handled above"),
     }

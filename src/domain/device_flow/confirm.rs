@@ -8,7 +8,7 @@ use super::redeem::{self, Collection};
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
-use crate::domain::{activity, audit};
+use crate::domain::{activity, audit, mac_keys};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
 use crate::model::device_authorization::State;
@@ -41,7 +41,7 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
         return Err(pending());
     };
     let (id, now) = (found.session.id, app.clock.now());
-    let sent = app.secrets.confirmation_mac(id, &ConfirmationCode::read(sent));
+    let sent = mac_keys::codes::confirmation_code(app, tenant.id, id, &ConfirmationCode::read(sent)).await?;
     let mut transaction = app.begin(tenant.id).await?;
     let Some(awaited) = confirmations::lock(&mut *transaction, tenant.id, id, now).await? else {
         // Another poll was faster; the next one learns what came of it.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{activity, approval_notices, audit};
+use crate::domain::{activity, approval_notices, audit, mac_keys};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -166,7 +166,7 @@ pub async fn decide(
     match &confirmation {
         // To the device nothing has changed yet.
         Some(characters) => {
-            let mac = app.secrets.confirmation_mac(id, characters);
+            let mac = mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?;
             confirmations::await_confirmation(&mut *transaction, tenant.id, id, mac).await?;
         }
         None => announce(&mut *transaction, Announcement::Decided(code)).await?,

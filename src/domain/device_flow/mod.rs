@@ -36,17 +36,14 @@ use crate::model::ids::DeviceAuthorizationId;
 use crate::model::user_code::UserCode;
 
 /// For what a user code is sealed.
-fn user_code_context(session: DeviceAuthorizationId) -> String {
+pub(super) fn user_code_context(session: DeviceAuthorizationId) -> String {
     format!("user code {session}")
 }
 
 /// The user code of a session, to show it again.
 pub fn unseal_user_code(app: &App, request: &DeviceRequest) -> Result<UserCode, OAuthError> {
-    let opened = app
-        .secrets
-        .database
-        .open(&request.user_code_sealed, &user_code_context(request.session.id))
-        .map_err(OAuthError::fault)?;
+    let context = user_code_context(request.session.id);
+    let opened = app.secrets.database.open(&request.user_code_sealed, &context)?;
     std::str::from_utf8(&opened)
         .ok()
         .and_then(|text| UserCode::parse(text).ok())

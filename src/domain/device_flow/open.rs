@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{activity, audit, guards, sign_in};
+use crate::domain::{activity, audit, guards, mac_keys, sign_in};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -89,7 +89,7 @@ async fn find(
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
     let mac = match &code {
-        Ok(code) => app.secrets.user_code_mac(tenant.id, code),
+        Ok(code) => mac_keys::codes::user_code(app, tenant.id, code).await?,
         Err(_) => [0; 32],
     };
     let now = app.clock.now();

@@ -2,6 +2,7 @@
 //! (RFC 8628 §5.4). It is judged anew when the form arrives: whatever the page showed, or did not.
 
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
 
 use super::consent::Consent;
 use super::decide::DecisionRefused;
@@ -13,7 +14,6 @@ use crate::domain::sign_in::strength::Shortfall;
 use crate::domain::{activity, audit, campaigns, guards, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::confirmation_code::is_same;
 use crate::model::policy::approval::Verdict;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -77,10 +77,8 @@ async fn retype(
     let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionRefused::MustRetype)?;
     let payment = guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await?;
     let attempt = payment.map_err(DecisionRefused::TooManyAttempts)?;
-    let is_right = UserCode::parse(typed).is_ok_and(|code| {
-        let mac = app.secrets.user_code_mac(tenant.id, &code);
-        is_same(&mac, &app.secrets.user_code_mac(tenant.id, &consent.user_code))
-    });
+    let is_right = UserCode::parse(typed)
+        .is_ok_and(|code| code.as_str().as_bytes().ct_eq(consent.user_code.as_str().as_bytes()).into());
     if !is_right {
         record_refusal(app, tenant, approver, origin, "not the code that was opened").await?;
         return Err(DecisionRefused::WrongCode);

@@ -118,7 +118,7 @@ pub async fn start(
     };
     for _ in 0..MAX_DRAWS {
         let context = user_code_context(id);
-        session.user_code_mac = app.secrets.user_code_mac(tenant.id, &user_code);
+        session.user_code_mac = mac_keys::codes::user_code(app, tenant.id, &user_code).await?;
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
         if app.queues.starts.submit(session.clone()).await? == Stored::Yes {

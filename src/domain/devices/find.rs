@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::device_flow::claim::left_of_claim;
-use crate::domain::{audit, guards, sign_in};
+use crate::domain::{audit, guards, mac_keys, sign_in};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::device_authorization::{DeviceRequest, Phase};
@@ -34,7 +34,10 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
     };
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
-    let mac = code.as_ref().map_or([0; 32], |code| app.secrets.user_code_mac(owner.tenant.id, code));
+    let mac = match &code {
+        Ok(code) => mac_keys::codes::user_code(app, owner.tenant.id, code).await?,
+        Err(_) => [0; 32],
+    };
     let now = app.clock.now();
     let mut transaction = app.begin(owner.tenant.id).await?;
     let opening =

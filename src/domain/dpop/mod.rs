@@ -133,7 +133,7 @@ async fn check(
         method: &presented.method,
         target: Target { origin: &presented.origin, paths: &presented.paths },
         access_token,
-        nonces: nonces.as_ref().map(<[String; 3]>::as_slice),
+        nonces: nonces.as_deref(),
     };
     let proof::Checked { key, jti, expires_at } = proof::check(&presented.jwt, &expected, now)?;
     let proof = Proof { key, tenant: tenant.id, jti, expires_at, spending: Spending::Due };

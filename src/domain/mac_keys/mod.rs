@@ -2,6 +2,7 @@
 //! needed, replaced when an operator says so ([`rotate`]).
 
 pub mod audit_keys;
+pub mod codes;
 pub mod rotate;
 
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::mac_key::{MacPurpose, SealedMacKey};
-use crate::secrets::{MacKey, Unsealable};
-use crate::store::{self, StoreError, mac_keys};
+use crate::secrets::MacKey;
+use crate::store::{self, mac_keys};
 
 /// Returns the key that authenticates the tenant's tokens. It is in memory, except after a change of the directory.
 ///
@@ -41,13 +42,12 @@ async fn current(app: &App, tenant: TenantId, purpose: MacPurpose) -> store::Res
 
 fn new_key(app: &App, tenant_id: TenantId, purpose: MacPurpose) -> SealedMacKey {
     let id = app.random.uuid_v7(app.clock.now());
-    let context = SealedMacKey::context(tenant_id, purpose, id);
+    let context = SealedMacKey::context(tenant_id, purpose.as_str(), id);
     let sealed = app.secrets.database.seal(&MacKey::generate(&app.random)[..], &context, &app.random);
     SealedMacKey { tenant_id, purpose, id, sealed }
 }
 
 fn open(app: &App, key: &SealedMacKey) -> store::Result<MacKey> {
-    let context = SealedMacKey::context(key.tenant_id, key.purpose, key.id);
-    let bytes = app.secrets.database.open(&key.sealed, &context);
-    bytes.and_then(|bytes| MacKey::new(&bytes)).map_err(|Unsealable| StoreError::Unsealable)
+    let context = SealedMacKey::context(key.tenant_id, key.purpose.as_str(), key.id);
+    Ok(MacKey::new(&app.secrets.database.open(&key.sealed, &context)?)?)
 }

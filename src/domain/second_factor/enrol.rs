@@ -29,7 +29,8 @@ pub async fn propose(app: &App, session: &BrowserSession) -> Result<(), SecondFa
     must_be_fresh(app, session)?;
     let user = &session.user;
     let secret = TotpSecret::generate(&app.random);
-    let sealed = app.secrets.database.seal(secret.as_bytes(), &sealing_context(user), &app.random);
+    let context = sealing_context(user.tenant_id, user.id);
+    let sealed = app.secrets.database.seal(secret.as_bytes(), &context, &app.random);
     // Nothing that anybody would look for in the audit trail has happened yet.
     let (tenant, now) = (user.tenant_id, app.clock.now());
     let kept = totp_secrets::propose(&app.db, tenant, user.id, &sealed, now).await?;

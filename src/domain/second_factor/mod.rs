@@ -15,6 +15,7 @@ use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::guessing::Trier;
+use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::TotpSecret;
 use crate::model::user::User;
@@ -104,17 +105,14 @@ async fn spend_app_code(
 }
 
 fn unseal(app: &App, user: &User, stored: &StoredTotp) -> Result<TotpSecret, OAuthError> {
-    let bytes = app
-        .secrets
-        .database
-        .open(&stored.secret_sealed, &sealing_context(user))
-        .map_err(OAuthError::fault)?;
+    let bytes =
+        app.secrets.database.open(&stored.secret_sealed, &sealing_context(user.tenant_id, user.id))?;
     TotpSecret::from_bytes(&bytes).ok_or_else(|| OAuthError::fault("a sealed TOTP key of another length"))
 }
 
 /// The key of one person opens for no other.
-fn sealing_context(user: &User) -> String {
-    format!("totp secret {} {}", user.tenant_id, user.id)
+pub(super) fn sealing_context(tenant: TenantId, user: UserId) -> String {
+    format!("totp secret {tenant} {user}")
 }
 
 fn must_be_fresh(app: &App, session: &BrowserSession) -> Result<(), SecondFactorRefused> {

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
-use crate::domain::audit;
 use crate::domain::sign_in::{self, Change};
+use crate::domain::{audit, mac_keys};
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::recovery_code::{self, RecoveryCode};
@@ -41,7 +41,10 @@ pub(super) async fn make(
     origin: &RequestOrigin,
 ) -> store::Result<Vec<RecoveryCode>> {
     let codes: Vec<_> = (0..recovery_code::COUNT).map(|_| RecoveryCode::generate(&app.random)).collect();
-    let macs: Vec<_> = codes.iter().map(|code| app.secrets.recovery_code_mac(user, code).to_vec()).collect();
+    let mut macs = Vec::with_capacity(codes.len());
+    for code in &codes {
+        macs.push(mac_keys::codes::recovery_code(app, user, code).await?.to_vec());
+    }
     recovery_codes::replace(&mut *db, user.tenant_id, user.id, &macs, app.clock.now()).await?;
     let event = sign_in::event(Action::RecoveryCodesMade, Outcome::Success, user, origin, json!({}));
     audit::record(app, db, user.tenant_id, &event).await?;
@@ -57,7 +60,7 @@ pub(super) async fn spend(
     origin: &RequestOrigin,
 ) -> store::Result<bool> {
     let Some(code) = RecoveryCode::parse(input) else { return Ok(false) };
-    let mac = app.secrets.recovery_code_mac(user, &code);
+    let mac = mac_keys::codes::recovery_code(app, user, &code).await?;
     if !recovery_codes::spend(&mut *db, user.tenant_id, user.id, mac).await? {
         return Ok(false);
     }

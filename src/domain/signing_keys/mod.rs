@@ -44,7 +44,7 @@ pub async fn signing(
         return Ok(key);
     }
     let context = sealing_context(&sealed.kid);
-    let private = app.secrets.database.open(&sealed.private_sealed, &context).map_err(OAuthError::fault)?;
+    let private = app.secrets.database.open(&sealed.private_sealed, &context)?;
     let pair = SigningPair::read(algorithm, &private).map_err(OAuthError::fault)?;
     let opened = Arc::new(SigningKey { kid: sealed.kid.clone(), pair });
     app.key_ring.put(tenant, Arc::clone(&opened));
@@ -98,6 +98,6 @@ async fn create(app: &App, tenant: TenantId, algorithm: SigningAlgorithm) -> Res
 }
 
 /// What a private half is sealed for.
-fn sealing_context(kid: &str) -> String {
+pub(super) fn sealing_context(kid: &str) -> String {
     format!("signing key {kid}")
 }

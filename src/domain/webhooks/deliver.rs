@@ -15,6 +15,7 @@ use crate::model::audit_event::Action;
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
+use crate::secrets::Unsealable;
 use crate::store::webhook_deliveries::{Delivery, Slots};
 use crate::store::{self, webhook_deliveries, webhooks};
 
@@ -35,6 +36,8 @@ enum Attempt {
     /// The receiver wants no more messages.
     Gone,
     Failed(String),
+    /// This server cannot sign it. Another one may, once this one's time for it is over.
+    NotByThisServer(Unsealable),
 }
 
 /// The messages that this server is sending.
@@ -103,8 +106,11 @@ pub async fn deliver_due(app: &Arc<App>) -> store::Result<usize> {
 }
 
 async fn attempt(app: &App, delivery: &Delivery) -> Attempt {
-    let Some(key) = signing_key(app, delivery.tenant_id, delivery.webhook_id, &delivery.secret_sealed) else {
-        return Attempt::Failed("its secret cannot be unsealed with this server's master key".to_owned());
+    let key = signing_key(app, delivery.tenant_id, delivery.webhook_id, &delivery.secret_sealed);
+    let key = match key {
+        Ok(key) => key,
+        Err(error @ Unsealable::UnknownKey(_)) => return Attempt::NotByThisServer(error),
+        Err(error) => return Attempt::Failed(format!("its secret: {error}")),
     };
     let Ok(url) = Url::parse(&delivery.url) else { return Attempt::Failed("not an address".to_owned()) };
     let timestamp = app.clock.now().timestamp();
@@ -135,6 +141,11 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         Attempt::Gone => {
             disable(app, delivery).await?;
             "gone"
+        }
+        Attempt::NotByThisServer(error) => {
+            let (webhook, message) = (delivery.webhook_id, delivery.id);
+            tracing::warn!(%webhook, %message, %error, "webhook delivery left to other servers");
+            "left"
         }
         Attempt::Failed(reason) => {
             let next = pause_after(delivery.attempt).map(|pause| now + pause);

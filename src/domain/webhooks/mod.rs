@@ -16,6 +16,7 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{MAX_ACTIONS, SECRET_PREFIX, Webhook};
 use crate::outbound::ForbiddenAddress;
+use crate::secrets::Unsealable;
 use crate::store::{self, StoreError, webhooks};
 
 /// Bytes of a secret (Standard Webhooks: 24 to 64).
@@ -94,12 +95,12 @@ pub async fn delete(app: &App, tenant: TenantId, id: WebhookId, by: &By<'_>) -> 
 }
 
 /// What signs the messages of a webhook.
-fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Option<hmac::Key> {
-    let secret = app.secrets.database.open(sealed, &sealing_context(tenant, id)).ok()?;
-    Some(hmac::Key::new(hmac::HMAC_SHA256, &secret))
+fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Result<hmac::Key, Unsealable> {
+    let secret = app.secrets.database.open(sealed, &sealing_context(tenant, id))?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &secret))
 }
 
-fn sealing_context(tenant: TenantId, id: WebhookId) -> String {
+pub(super) fn sealing_context(tenant: TenantId, id: WebhookId) -> String {
     format!("webhook {tenant} {id}")
 }
 

@@ -91,6 +91,11 @@ impl Browser {
         self.app.secrets.form_token(self.secret.expose(), purpose)
     }
 
+    /// Whether a form of this browser sent back what [`Self::form_token`] gave it.
+    pub(in crate::http) fn is_form_token(&self, given: &str, purpose: &str) -> bool {
+        self.app.secrets.is_form_token(given, self.secret.expose(), purpose)
+    }
+
     /// What the browser holds and nobody else.
     pub(super) fn secret(&self) -> &BearerSecret {
         &self.secret

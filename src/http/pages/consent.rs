@@ -9,7 +9,7 @@ use chrono::SecondsFormat;
 
 use super::browser::Browser;
 use super::consent_choices::{self, ConsentChoices};
-use super::csrf::{CsrfChecked, equal};
+use super::csrf::CsrfChecked;
 use super::device_words::DeviceWords;
 use super::languages::{Language, Phrase};
 use super::risk_words::{Retyping, RiskWords};
@@ -84,7 +84,7 @@ pub(super) async fn decide(
         Some("deny") => (Decision::Deny, declined(language)),
         _ => return Err(PageRefusal::ForeignForm),
     };
-    let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
+    let (Ok(id), true) = (id.parse(), browser.is_form_token(&token, &decision_purpose(&id))) else {
         return Err(PageRefusal::ForeignForm);
     };
     let approver = Approver::from(session);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderName, Uri, header};
-use subtle::ConstantTimeEq;
 
 use super::PageRefusal;
 use super::browser::Browser;
@@ -41,16 +40,11 @@ impl FromRequest<Arc<App>> for CsrfChecked {
             .await
             .map_err(|refusal| PageRefusal::Failed(OAuthError::from(refusal)))?;
         let given = form.take("csrf").unwrap_or_default();
-        if !equal(&given, &browser.form_token(ANY_FORM)) {
+        if !browser.is_form_token(&given, ANY_FORM) {
             return Err(PageRefusal::ForeignForm);
         }
         Ok(Self { browser, form })
     }
-}
-
-/// Compares tokens in constant time.
-pub(in crate::http) fn equal(given: &str, expected: &str) -> bool {
-    given.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 
 /// Whether the browser says that a page of our own origin asks (Fetch Metadata §2.3). Pages of other sites cannot say so,

@@ -11,7 +11,6 @@ use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::browser::{self, Browser};
-use super::csrf::equal;
 use crate::app::App;
 use crate::model::device_authorization::{CodeArrival, MAX_CODE_LIFETIME};
 use crate::model::tenant::Tenant;
@@ -99,7 +98,7 @@ pub(super) fn put_down(app: &Arc<App>, browser: &mut Browser) {
 /// How a code that was sent came to this browser; `mark` is what its form says.
 pub(super) fn arrival(app: &Arc<App>, browser: &Browser, sent: &str, mark: Option<&str>) -> CodeArrival {
     let Ok(code) = UserCode::parse(sent) else { return CodeArrival::Typed };
-    let is_marked = mark.is_some_and(|mark| equal(mark, &self::mark(browser, &code)));
+    let is_marked = mark.is_some_and(|mark| browser.is_form_token(mark, &mark_purpose(&code)));
     if is_marked || LinkedCodes::read(app, browser).holds(&code, app.clock.now().timestamp()) {
         CodeArrival::Link
     } else {
@@ -124,7 +123,11 @@ pub(in crate::http) fn arrival_by(
 
 /// What a form says that a link has filled in with this code.
 pub(super) fn mark(browser: &Browser, code: &UserCode) -> String {
-    browser.form_token(&format!("linked code {}", code.as_str()))
+    browser.form_token(&mark_purpose(code))
+}
+
+fn mark_purpose(code: &UserCode) -> String {
+    format!("linked code {}", code.as_str())
 }
 
 #[cfg(test)]

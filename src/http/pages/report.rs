@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::PageRefusal;
 use super::consent::{already_handled, decision_purpose};
-use super::csrf::{CsrfChecked, equal};
+use super::csrf::CsrfChecked;
 use super::views::Tone;
 use crate::app::App;
 use crate::domain::device_flow::decide::DecisionRefused;
@@ -25,7 +25,7 @@ pub(super) async fn report(
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
-    let (Ok(id), true) = (id.parse(), equal(&token, &browser.form_token(&decision_purpose(&id)))) else {
+    let (Ok(id), true) = (id.parse(), browser.is_form_token(&token, &decision_purpose(&id))) else {
         return Err(PageRefusal::ForeignForm);
     };
     match report::report(

@@ -23,7 +23,7 @@ use crate::http::bearer::{BearerRefusal, in_header};
 use crate::http::origin::Origin;
 use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
-use crate::http::pages::csrf::{ANY_FORM, equal, is_from_our_pages, says_same_origin};
+use crate::http::pages::csrf::{ANY_FORM, is_from_our_pages, says_same_origin};
 use crate::model::access_token::AccessToken;
 use crate::model::acr::Acr;
 use crate::model::approver::Approver;
@@ -148,7 +148,7 @@ impl Caller {
         let csrf_token = browser.form_token(ANY_FORM);
         let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
         let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
-        let shows_token = given.is_some_and(|given| equal(given, &csrf_token));
+        let shows_token = given.is_some_and(|given| browser.is_form_token(given, ANY_FORM));
         // Other sites make a browser read as well, with its cookie: by a link, a form or a window.
         let is_known = shows_token || (parts.method.is_safe() && says_same_origin(&parts.headers));
         if !is_known || !is_from_our_pages(&parts.headers, &browser.site.origin(app)) {

@@ -35,7 +35,7 @@ async fn a_device_is_shown_with_all_its_fields() {
         assert!(text.as_str().unwrap().ends_with('Z'), "{time}: {text}");
         assert!(chrono::DateTime::parse_from_rfc3339(text.as_str().unwrap()).is_ok(), "{time}: {text}");
     }
-    for place in ["city", "region", "country"] {
+    for place in ["city", "region", "country", "unusual_at"] {
         assert_eq!(members.remove(place), Some(Value::Null), "{place}");
     }
     let expected = json!({

@@ -5,6 +5,7 @@ mod crash;
 mod demo;
 mod log;
 mod lost_data;
+mod master_keys;
 mod openapi;
 mod own_database;
 pub mod process;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::process::{DataDir, run, run_json};
 use crate::support::signer::ClientKey;
 
-const README: &str = include_str!("../../../README.md");
+pub(super) const README: &str = include_str!("../../../README.md");
 
 /// The commands in the README's shell blocks that contain `latchkey admin`, each with its continuation lines.
 fn commands() -> Vec<String> {
@@ -33,7 +33,7 @@ fn commands() -> Vec<String> {
 }
 
 /// The command in a shell, with the program on its PATH and `dir` as its directory.
-fn shell(data: &DataDir, dir: &Path, command: &str) -> Command {
+pub(super) fn shell(data: &DataDir, dir: &Path, command: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_latchkey")).parent().expect("a directory").display();
     // Only to copy what else the tests set.
     let latchkey = data.latchkey(&[]);

@@ -32,9 +32,12 @@ struct Server {
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
+/// Each byte of the master key that the template's keys are sealed with.
+pub const MASTER_KEY: u8 = 7;
+
 /// The secrets of every test server, so that all can read the template's keys.
 pub fn secrets() -> Secrets {
-    Secrets::derive(&MasterKey::from_bytes([7; 32]))
+    Secrets::derive(&MasterKey::from_bytes([MASTER_KEY; 32]).into())
 }
 
 /// Connect options for a new database of its own, migrated, with the default tenant and its signing keys.

@@ -75,6 +75,11 @@ impl Person {
         Self::new(&self.base, &self.username, &self.password)
     }
 
+    /// The same person at the same browser, at another server.
+    pub fn at(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
     /// Somebody else at the same browser.
     pub fn as_user(&self, username: &str) -> Self {
         Self { username: username.to_owned(), ..self.clone() }

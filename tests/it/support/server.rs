@@ -19,6 +19,7 @@ use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug};
 use latchkey::model::user::Standing;
 use latchkey::model::version::MeantFor;
 use latchkey::random::Random;
+use latchkey::secrets::{MasterKey, MasterKeys, Secrets};
 use latchkey::store::announcements::{Announcement, announce};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
@@ -74,7 +75,7 @@ impl TestServer {
     pub async fn with_random(random: Random, change: impl FnOnce(&mut Config)) -> Self {
         let database = Box::pin(database::create()).await;
         // The settings alone are large.
-        Box::pin(Self::on(database, ManualClock::new(), random, change)).await
+        Box::pin(Self::on(database, ManualClock::new(), random, database::secrets(), change)).await
     }
 
     /// Another server on the same database, with the same clock.
@@ -84,6 +85,17 @@ impl TestServer {
 
     /// Another server on the same database, with some other settings.
     pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
+        self.replica_with_secrets(database::secrets(), change).await
+    }
+
+    /// Another server on the same database, with these master keys: [`database::MASTER_KEY`] is the first one's.
+    pub async fn replica_with_keys(&self, keys: &[u8]) -> Self {
+        let keys = keys.iter().map(|byte| MasterKey::from_bytes([*byte; 32])).collect();
+        let secrets = Secrets::derive(&MasterKeys::new(keys).expect("keys"));
+        self.replica_with_secrets(secrets, |_| ()).await
+    }
+
+    async fn replica_with_secrets(&self, secrets: Secrets, change: impl FnOnce(&mut Config)) -> Self {
         let config = self.app.config.clone();
         let issuer = self.base.parse().ok();
         let changed = move |settings: &mut Config| {
@@ -92,13 +104,15 @@ impl TestServer {
             settings.server.public_url = settings.server.public_url.take().or(issuer);
             change(settings);
         };
-        Box::pin(Self::on(self.database.clone(), self.clock.clone(), Random::system(), changed)).await
+        Box::pin(Self::on(self.database.clone(), self.clock.clone(), Random::system(), secrets, changed))
+            .await
     }
 
     async fn on(
         database: PgConnectOptions,
         clock: ManualClock,
         random: Random,
+        secrets: Secrets,
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -112,7 +126,7 @@ impl TestServer {
         change(&mut config);
         config.server.listen = address;
         let db = database::pool(database.clone(), config.database.acquire_timeout());
-        let app = Arc::new(App::new(config, clock.clock(), random, database::secrets(), db));
+        let app = Arc::new(App::new(config, clock.clock(), random, secrets, db));
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(Server::on(listener, Arc::clone(&app)).run(stop.clone()));

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::support::TestServer;
 
 /// Statements that cross tenants, by a piece of their text, and why they may.
-const CROSS_TENANTS: [(&str, &str); 9] = [
+const CROSS_TENANTS: [(&str, &str); 10] = [
     ("SELECT t.id FROM tenants t WHERE EXISTS", "which tenants have devices to delete"),
     (r#"min(at) AS "first!", max(at) AS "last!" FROM (SELECT"#, "which tenants have rows to clear away"),
     ("FROM approval_notices WHERE due_at <= $1 GROUP BY tenant_id", "which tenants have due messages"),
@@ -24,6 +24,7 @@ const CROSS_TENANTS: [(&str, &str); 9] = [
         "which tenants have seals to clear",
     ),
     ("UNION SELECT tenant_id FROM audit_events", "which tenants an operator's check of the whole log reads"),
+    ("FROM tenants UNION SELECT tenant_id FROM mac_keys", "which tenants have sealed values to seal anew"),
     ("LEFT JOIN expiries_counted e", "which tenants have expired codes to count"),
     ("SELECT tenant_id, kid FROM signing_keys k", "which tenants have signing keys to move on"),
 ];
