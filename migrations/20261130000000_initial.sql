@@ -598,8 +598,7 @@ CREATE TABLE devices (
     -- When something unusual was last seen of its refresh token.
     unusual_at              timestamptz,
 
-    -- In this order, it also lists the devices of a tenant, newest first.
-    PRIMARY KEY (tenant_id, id),
+    PRIMARY KEY (id, tenant_id),
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
     FOREIGN KEY (tenant_id, client_id) REFERENCES clients (tenant_id, client_id) ON DELETE CASCADE
 ) WITH (fillfactor = 80);

@@ -10,6 +10,7 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::audit_mac::{Envelope, EventStamp};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
+use crate::secrets::MacKey;
 use crate::store::{self, audit_events};
 
 /// Who brings a change about, and from where.
@@ -60,7 +61,11 @@ pub async fn record(
     {
         log_failed_sign_in(tenant, event);
     }
-    let stamp = stamp(app, tenant, event.action, event.outcome, event.origin, now).await?;
+    let key = match app.cached.audit_key_at_hand(tenant) {
+        Some(key) => key,
+        None => mac_keys::audit(app, tenant).await?,
+    };
+    let stamp = stamp_with(&key, app, tenant, event.action, event.outcome, event.origin, now);
     audit_events::insert(db, &stamp, tenant, event, now).await
 }
 
@@ -76,6 +81,19 @@ pub async fn stamp(
     origin: Option<&RequestOrigin>,
     at: DateTime<Utc>,
 ) -> store::Result<EventStamp> {
+    let key = mac_keys::audit(app, tenant).await?;
+    Ok(stamp_with(&key, app, tenant, action, outcome, origin, at))
+}
+
+fn stamp_with(
+    key: &MacKey,
+    app: &App,
+    tenant: TenantId,
+    action: Action,
+    outcome: Outcome,
+    origin: Option<&RequestOrigin>,
+    at: DateTime<Utc>,
+) -> EventStamp {
     let id = app.random.uuid_v7(at);
     let envelope = Envelope {
         id,
@@ -86,8 +104,7 @@ pub async fn stamp(
         ip_address: origin.map(|origin| origin.ip_address),
         request_id: origin.map(|origin| origin.request_id.0),
     };
-    let key = mac_keys::audit(app, tenant).await?;
-    Ok(EventStamp { id, key: key.code(&[&envelope.message()]) })
+    EventStamp { id, key: key.code(&[&envelope.message()]) }
 }
 
 /// Writes a log line; the name that was entered is not in it, for people enter passwords there.

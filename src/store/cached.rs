@@ -190,6 +190,13 @@ impl Cached {
         Ok(key.ok_or(sqlx::Error::RowNotFound)?)
     }
 
+    /// The same key, as far as it was ever read. A transaction takes it: reading would need a second connection, for
+    /// which many transactions could wait at a time.
+    #[must_use]
+    pub fn audit_key_at_hand(&self, tenant: TenantId) -> Option<Arc<MacKey>> {
+        self.audit_keys.get(&tenant).map(|(_, key)| key)
+    }
+
     /// The key of the codes that people of the tenant type. It is never replaced. `load` reads and opens it.
     pub async fn code_key(
         &self,

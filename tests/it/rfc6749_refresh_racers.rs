@@ -135,9 +135,10 @@ async fn readers_of_a_shared_token_all_get_tokens() {
             for number in 0..readers {
                 let (device, newest, key) =
                     (track.at(&track.tv, number + round), Arc::clone(&newest), Arc::clone(&key));
+                // All read the file before anyone writes it.
+                let token = newest.lock().expect("nobody panics").token.clone();
                 running.spawn(async move {
                     jitter().await;
-                    let token = newest.lock().expect("nobody panics").token.clone();
                     let answer = device.refresh(&token).await;
                     let token = answer.must_be_tokens().string("refresh_token");
                     let read = RefreshToken::read(DEFAULT_TENANT, &key, &token).expect("a refresh token");

@@ -58,7 +58,7 @@ async fn no_code_token_secret_cookie_or_password_is_in_the_database() {
     ada.approve(&used.user_code).await;
     let tokens = device.poll(&used).await;
     let renewed = device.refresh(&tokens.string("refresh_token")).await;
-    server.clock.advance(60.0);
+    server.clock.advance(61.0);
     device.refresh(&tokens.string("refresh_token")).await.must_be_error("invalid_grant");
     ada.enter("WRNG-CXDE").await;
     let cookies = ada.cookies();
@@ -69,7 +69,8 @@ async fn no_code_token_secret_cookie_or_password_is_in_the_database() {
 
     let dump = dump(&server).await;
     // The dump does hold what it must.
-    assert!(dump.contains(&hex::encode(SecretHash::of(&used.device_code).0)));
+    let code = server.read_code(&used.device_code).await;
+    assert!(dump.contains(&hex::encode(code.hash().0)));
     must_not_hold(&dump, "the client secret", client_secret.as_bytes());
     for (name, value) in cookies {
         must_not_hold(&dump, name, value.as_bytes());
