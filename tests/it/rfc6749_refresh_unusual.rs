@@ -3,7 +3,6 @@
 
 use sqlx::{Connection, PgConnection};
 
-use crate::availability::database_takes_connections;
 use crate::support::{Answer, Device, DpopKey, TestServer, until};
 
 const OFFLINE: &str = "openid offline_access";
@@ -189,34 +188,6 @@ async fn a_caller_that_hangs_up_while_its_exchange_is_stored_gets_the_same_token
     refresh.abort();
     assert!(refresh.await.is_err(), "it was stopped before it was answered");
     holder.commit().await.expect("the row is free");
-    until("the exchange is marked", async || server.count(UNANSWERED).await == 1).await;
-    server.clock.advance(86_400.0);
-    let second = token(&tv.refresh(&first).await);
-    token(&tv.refresh(&second).await);
-    assert_eq!((server.count(LIVE).await, server.count(REUSED).await), (1, 0));
-}
-
-#[tokio::test]
-async fn a_caller_that_was_answered_503_gets_the_same_token_later() {
-    let server = TestServer::start().await;
-    let (tv, ada) = (server.tv().await, server.ada().await);
-    let first = token(&tv.connect(&ada, OFFLINE).await);
-    let mut database = PgConnection::connect_with(&server.database).await.expect("the database answers");
-    let mut holder = database.begin().await.expect("a transaction");
-    sqlx::query("SELECT FROM devices FOR UPDATE").execute(&mut *holder).await.expect("the row");
-    let (caller, presented) = (tv.clone(), first.clone());
-    #[expect(clippy::disallowed_methods, reason = "it is awaited below")]
-    let refresh = tokio::spawn(async move { caller.refresh(&presented).await });
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until("the exchange waits for the row", async || server.count(waits).await > 0).await;
-    // The connection is lost, and with it the word of what became of the exchange.
-    database_takes_connections(&server, false).await;
-    let answer = refresh.await.expect("an answer");
-    assert_eq!((answer.status.as_u16(), answer.error()), (503, "temporarily_unavailable"), "{answer:?}");
-    drop(holder);
-    database_takes_connections(&server, true).await;
-    // As if it had been committed all the same.
-    server.execute("UPDATE devices SET generation = 2").await;
     until("the exchange is marked", async || server.count(UNANSWERED).await == 1).await;
     server.clock.advance(86_400.0);
     let second = token(&tv.refresh(&first).await);
