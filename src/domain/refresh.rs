@@ -63,8 +63,8 @@ pub type BearerSecretText = zeroize::Zeroizing<String>;
 /// What becomes of a presented token.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The next generation is issued. `restored`: the database is behind the token.
-    Exchange { restored: bool },
+    /// The next generation is issued.
+    Exchange,
     /// The same successor is issued again.
     Repeat { foreign: bool },
     /// Someone has a copy of the token. The device ends.
@@ -98,7 +98,7 @@ fn judge(held: &HeldToken, presented: &Presented, window: TimeDelta) -> Verdict 
         refresh_rule::Verdict::Unknown => Verdict::Dead,
         _ if presented.at >= held.idle_expires_at => Verdict::Dead,
         _ if locked => Verdict::Locked,
-        refresh_rule::Verdict::Exchange { restored } => Verdict::Exchange { restored },
+        refresh_rule::Verdict::Exchange { .. } => Verdict::Exchange,
         refresh_rule::Verdict::Repeat { foreign } => Verdict::Repeat { foreign },
     }
 }
@@ -157,7 +157,7 @@ pub async fn refresh(
         }
         let window = TimeDelta::seconds(i64::from(app.config.tokens.refresh_repeat_seconds));
         let done = match judge(&held, &asked.presented(&held), window) {
-            Verdict::Exchange { .. } => asked.exchange(&held).await?,
+            Verdict::Exchange => asked.exchange(&held).await?,
             Verdict::Repeat { foreign } => asked.repeat(&held, foreign).await?,
             Verdict::Dead => return Err(dead()),
             Verdict::Locked if is_void(tenant, client, &held) => return Err(dead()),
@@ -216,11 +216,12 @@ impl Asked<'_> {
     }
 
     /// Notices if the answer with the next generation is lost.
-    fn watch(&self) -> Delivery {
+    fn watch(&self, exchange: &Exchange) -> Delivery {
         self.app.lost_answers.watch(Unanswered {
             tenant: self.tenant.id,
             device: self.token.device(),
             generation: self.token.successor().generation(),
+            issued_at: exchange.at,
         })
     }
 
@@ -262,8 +263,8 @@ impl Asked<'_> {
             not_before: granting::not_before(tenant, client),
             longest: lifetimes.absolute,
         };
-        let delivery = self.watch();
         let exchange = self.to_store(Ground::Plain(plain), lifetimes.idle).await?;
+        let delivery = self.watch(&exchange);
         let Some(exchanged) = app.observe(app.queues.exchanges.submit(exchange).await)? else {
             delivery.is_not_owed();
             return Ok(None);
@@ -294,9 +295,9 @@ impl Asked<'_> {
             earlier_end: (renewal.ends_at < held.family.expires_at).then_some(renewal.ends_at),
             trust_loss: renewal.trust_loss,
         };
-        let delivery = self.watch();
-        let stored = self.app.queues.exchanges.submit(self.to_store(ground, renewal.idle).await?).await;
-        if self.app.observe(stored)?.is_some() {
+        let exchange = self.to_store(ground, renewal.idle).await?;
+        let delivery = self.watch(&exchange);
+        if self.app.observe(self.app.queues.exchanges.submit(exchange).await)?.is_some() {
             return Ok(Some(tokens.delivered_by(delivery)));
         }
         delivery.is_not_owed();

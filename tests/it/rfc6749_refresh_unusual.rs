@@ -1,6 +1,11 @@
 //! Refreshes that no device makes on an ordinary day: after the database was restored, from other networks, again and
 //! again, and with answers that never arrive.
 
+use chrono::TimeDelta;
+use latchkey::domain::{lost_answers, mac_keys};
+use latchkey::model::refresh_token::RefreshToken;
+use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::refresh_tokens::unanswered::Unanswered;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::{Answer, Device, DpopKey, TestServer, until};
@@ -193,4 +198,54 @@ async fn a_caller_that_hangs_up_while_its_exchange_is_stored_gets_the_same_token
     let second = token(&tv.refresh(&first).await);
     token(&tv.refresh(&second).await);
     assert_eq!((server.count(LIVE).await, server.count(REUSED).await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_caller_that_was_answered_503_gets_the_same_token_later() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let first = token(&tv.connect(&ada, OFFLINE).await);
+    let mut database = PgConnection::connect_with(&server.database).await.expect("the database answers");
+    let mut holder = database.begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM devices FOR UPDATE").execute(&mut *holder).await.expect("the row");
+    let (caller, presented) = (tv.clone(), first.clone());
+    #[expect(clippy::disallowed_methods, reason = "it is awaited below")]
+    let refresh = tokio::spawn(async move { caller.refresh(&presented).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("the exchange waits for the row", async || server.count(waits).await > 0).await;
+    // The connection is lost, and with it the word of what became of the exchange.
+    let lose = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    assert_eq!(server.count(lose).await, 1);
+    let answer = refresh.await.expect("an answer");
+    assert_eq!((answer.status.as_u16(), answer.error()), (503, "temporarily_unavailable"), "{answer:?}");
+    holder.rollback().await.expect("the row is free");
+    // As if it had been committed all the same.
+    let late = sqlx::query("UPDATE devices SET generation = 2, exchanged_at = $1").bind(server.clock.now());
+    late.execute(&server.app.db).await.expect("it is committed");
+    until("the exchange is marked", async || server.count(UNANSWERED).await == 1).await;
+    server.clock.advance(86_400.0);
+    let second = token(&tv.refresh(&first).await);
+    token(&tv.refresh(&second).await);
+    assert_eq!((server.count(LIVE).await, server.count(REUSED).await), (1, 0));
+}
+
+/// An old token must not get more time because whoever presents it hangs up.
+#[tokio::test]
+async fn a_lost_answer_of_another_exchange_leaves_no_mark() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let first = token(&tv.connect(&ada, OFFLINE).await);
+    server.clock.advance(10.0);
+    let second = token(&tv.refresh(&first).await);
+    let key = mac_keys::tokens(&server.app, DEFAULT_TENANT).await.expect("the database answers");
+    let device = RefreshToken::read(DEFAULT_TENANT, &key, &second).expect("a refresh token").device();
+    let lost = |issued_at| Unanswered { tenant: DEFAULT_TENANT, device, generation: 2, issued_at };
+    let late = lost(server.clock.now() + TimeDelta::seconds(1));
+    drop(server.app.lost_answers.watch(late));
+    lost_answers::mark(&server.app).await.expect("the database answers");
+    assert_eq!(server.count(UNANSWERED).await, 0);
+    server.clock.advance(61.0);
+    tv.refresh(&first).await.must_be_error("invalid_grant");
+    assert_eq!(server.count(REUSED).await, 1);
 }

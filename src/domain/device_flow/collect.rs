@@ -62,7 +62,7 @@ pub(super) async fn collect(
         origin: origin.clone(),
         at: now,
     };
-    let delivery = redeem::watch(app, tenant, token.device());
+    let delivery = redeem::watch(app, &redemption);
     let Some(redeemed) = app.observe(app.queues.redemptions.submit(redemption).await)? else {
         delivery.is_not_owed();
         return Ok(None);

@@ -53,7 +53,7 @@ pub async fn redeem(
     approval: &Approval,
 ) -> Result<IssuedTokens, OAuthError> {
     let (tokens, redemption) = prepare(app, collection, approval).await?;
-    let delivery = watch(app, collection.tenant, device_of(collection.found));
+    let delivery = watch(app, &redemption);
     if app.observe(app.queues.redemptions.submit(redemption).await)?.is_some() {
         metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
         return Ok(tokens.delivered_by(delivery));
@@ -128,8 +128,13 @@ const fn device_of(found: &FoundSession) -> DeviceId {
 }
 
 /// Notices if the answer with the first tokens of a device is lost.
-pub(super) fn watch(app: &App, tenant: &Tenant, device: DeviceId) -> Delivery {
-    app.lost_answers.watch(Unanswered { tenant: tenant.id, device, generation: FIRST_GENERATION })
+pub(super) fn watch(app: &App, redemption: &Redemption) -> Delivery {
+    app.lost_answers.watch(Unanswered {
+        tenant: redemption.tenant,
+        device: DeviceId(redemption.id.0),
+        generation: FIRST_GENERATION,
+        issued_at: redemption.at,
+    })
 }
 
 /// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
