@@ -39,9 +39,9 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
     let (session, user) = (disowned.session_id, disowned.user_id);
     // In this order: a device that collects at this moment either finds the session dead, or has made by now what
     // is revoked next.
-    let code = decisions::take_one_back(&mut *transaction, tenant.id, session, now).await?;
-    if let Some(code) = code {
-        announce(&mut *transaction, Announcement::Decided(code)).await?;
+    let taken_back = decisions::take_one_back(&mut *transaction, tenant.id, session, now).await?;
+    if taken_back {
+        announce(&mut *transaction, Announcement::Decided(session)).await?;
     }
     let reason = RevocationReason::Disowned;
     let device = DeviceId(session.0);
@@ -58,13 +58,13 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         target_kind: "device_authorization",
         target_id: Some(session.to_string()),
         origin: Some(origin),
-        details: json!({"user_id": user, "device_id": revoked.then_some(device), "collected": code.is_none(),
+        details: json!({"user_id": user, "device_id": revoked.then_some(device), "collected": !taken_back,
                         "source": disowned.ip_address.map(limit_unit), "source_frozen": frozen.is_some()}),
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    if let Some(code) = code {
-        app.sessions.decided(&code);
+    if taken_back {
+        app.sessions.decided(&session);
     }
     if let Some(codes) = frozen {
         app.cached.renew();

@@ -135,7 +135,7 @@ pub async fn decide(
         Decision::Approve(choices) => {
             let grant = shape(&consent, &choices)?;
             let taken = decisions::approve(&mut *transaction, id, approver, &grant, now).await?;
-            if taken.is_some() {
+            if taken {
                 let device_name = grant.device_name.as_deref();
                 approval_notices::lay_by(app, &mut transaction, approver, &consent, device_name, language)
                     .await?;
@@ -162,14 +162,16 @@ pub async fn decide(
             json!({"client_id": client_id}),
         ),
     };
-    let code = taken.ok_or(DecisionRefused::AlreadyHandled)?;
+    if !taken {
+        return Err(DecisionRefused::AlreadyHandled);
+    }
     match &confirmation {
         // To the device nothing has changed yet.
         Some(characters) => {
             let mac = mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?;
             confirmations::await_confirmation(&mut *transaction, tenant.id, id, mac).await?;
         }
-        None => announce(&mut *transaction, Announcement::Decided(code)).await?,
+        None => announce(&mut *transaction, Announcement::Decided(id)).await?,
     }
     let event = AuditEvent {
         action,
@@ -189,7 +191,7 @@ pub async fn decide(
     if let Some(characters) = confirmation {
         return Ok(Decided::ToBeConfirmed(characters));
     }
-    app.sessions.decided(&code);
+    app.sessions.decided(&id);
     Ok(Decided::Done)
 }
 

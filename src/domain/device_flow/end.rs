@@ -45,8 +45,10 @@ pub async fn end(
     let ended = decisions::end(&mut *transaction, tenant, id, now).await?;
     let found = listings::find(&mut *transaction, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
     let session = &found.request.session;
-    let code = ended.ok_or_else(|| EndRefused::NotPending(session.phase(now).into()))?;
-    announce(&mut *transaction, Announcement::Decided(code)).await?;
+    if !ended {
+        return Err(EndRefused::NotPending(session.phase(now).into()));
+    }
+    announce(&mut *transaction, Announcement::Decided(id)).await?;
     let event = AuditEvent {
         action: Action::DeviceAuthorizationDenied,
         outcome: Outcome::Success,
@@ -63,7 +65,7 @@ pub async fn end(
     };
     audit::record(app, &mut *transaction, tenant, &event).await?;
     transaction.commit().await?;
-    app.sessions.decided(&code);
+    app.sessions.decided(&id);
     activity::count_denials(app, tenant, 1);
     Ok(found)
 }

@@ -120,7 +120,7 @@ pub async fn open(
         Verdict::Open => must_suit_client(app, tenant, approver, &opening.request).await?.err(),
         Verdict::Held { .. } | Verdict::Unavailable | Verdict::Kill => None,
     };
-    let mut killed = None;
+    let mut killed = false;
     let (action, outcome) = match verdict {
         Verdict::Open if shortfall.is_some() => (Action::DeviceAuthorizationOpened, Outcome::Refused),
         Verdict::Open => {
@@ -131,8 +131,8 @@ pub async fn open(
         Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceAuthorizationOpened, Outcome::Refused),
         Verdict::Kill => {
             killed = decisions::kill(&mut *transaction, tenant.id, id, now).await?;
-            if let Some(code) = killed {
-                announce(&mut *transaction, Announcement::Decided(code)).await?;
+            if killed {
+                announce(&mut *transaction, Announcement::Decided(id)).await?;
             }
             (Action::DeviceAuthorizationDenied, Outcome::Success)
         }
@@ -166,8 +166,8 @@ pub async fn open(
         }
         Verdict::Unavailable | Verdict::Kill => {
             transaction.commit().await?;
-            if let Some(code) = killed {
-                app.sessions.decided(&code);
+            if killed {
+                app.sessions.decided(&id);
                 activity::count_denials(app, tenant.id, 1);
             }
             Err(OpenRefused::NoSuchCode)

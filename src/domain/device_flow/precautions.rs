@@ -140,8 +140,8 @@ async fn forbid(
     let id = consent.request.session.id;
     let mut transaction = app.begin(tenant.id).await?;
     let killed = decisions::kill(&mut *transaction, tenant.id, id, app.clock.now()).await?;
-    if let Some(code) = killed {
-        announce(&mut *transaction, Announcement::Decided(code)).await?;
+    if killed {
+        announce(&mut *transaction, Announcement::Decided(id)).await?;
     }
     let event = AuditEvent {
         action: Action::DeviceAuthorizationApproved,
@@ -154,8 +154,8 @@ async fn forbid(
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    if let Some(code) = killed {
-        app.sessions.decided(&code);
+    if killed {
+        app.sessions.decided(&id);
         activity::count_denials(app, tenant.id, 1);
     }
     Ok(())

@@ -56,9 +56,10 @@ pub async fn report(
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
     let mut transaction = app.begin(tenant.id).await?;
-    let code = sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await?;
-    let code = code.ok_or(DecisionRefused::AlreadyHandled)?;
-    announce(&mut *transaction, Announcement::Decided(code)).await?;
+    if !sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await? {
+        return Err(DecisionRefused::AlreadyHandled);
+    }
+    announce(&mut *transaction, Announcement::Decided(id)).await?;
     let siblings = end_siblings(&mut transaction, tenant, approver, &consent, now).await?;
     let mut frozen = None;
     if let Some(asker) = request.ip_address {
@@ -82,7 +83,7 @@ pub async fn report(
     };
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
-    app.sessions.decided(&code);
+    app.sessions.decided(&id);
     siblings.tell_memory(app);
     let mut refused = 1 + siblings.len();
     if let Some(codes) = frozen {

@@ -21,21 +21,20 @@ pub struct ShapedGrant {
     pub lifetime_seconds: Option<u32>,
 }
 
-/// Approves a session that this approver has open; its ID if it was still waiting.
+/// Approves a session that this approver has open. Returns `true` if it was still waiting.
 pub async fn approve(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     approver: &Approver,
     grant: &ShapedGrant,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let code = sqlx::query_scalar!(
+) -> Result<bool> {
+    let updated = sqlx::query!(
         "UPDATE device_authorizations
          SET state = 'approved', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5,
              granted_scopes = $6, auth_time = $7, amr = $8, trusted = $9, chosen_name = $10,
              chosen_lifetime_seconds = $11
-         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
-         RETURNING id",
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5",
         approver.user.tenant_id.0,
         id.0,
         now,
@@ -48,90 +47,88 @@ pub async fn approve(
         grant.device_name,
         grant.lifetime_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX))
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(code.map(DeviceAuthorizationId))
+    Ok(updated.rows_affected() == 1)
 }
 
-/// Refuses a session that this approver has open; its ID if it was still waiting.
+/// Refuses a session that this approver has open. Returns `true` if it was still waiting.
 pub async fn deny(
     db: impl PgExecutor<'_>,
     id: DeviceAuthorizationId,
     approver: &Approver,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let denied = sqlx::query_scalar!(
+) -> Result<bool> {
+    let denied = sqlx::query!(
         "UPDATE device_authorizations
          SET state = 'denied', decided_at = $3, decided_by_user_id = $4, decided_in_session_id = $5
-         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5
-         RETURNING id",
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending' AND expires_at > $3 AND opened_by = $5",
         approver.user.tenant_id.0,
         id.0,
         now,
         approver.user.id.0,
         approver.id.0
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(denied.map(DeviceAuthorizationId))
+    Ok(denied.rows_affected() == 1)
 }
 
-/// Ends a waiting session that nobody decided; its ID if it was still waiting.
+/// Ends a waiting session that nobody decided. Returns `true` if it was still waiting.
 pub async fn kill(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let killed = sqlx::query_scalar!(
-        "UPDATE device_authorizations SET state = 'denied', decided_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'pending'
-         RETURNING id", tenant.0,
+) -> Result<bool> {
+    let killed = sqlx::query!(
+        "UPDATE device_authorizations SET state = 'denied', decided_at = $3
+         WHERE tenant_id = $1 AND id = $2 AND state = 'pending'",
+        tenant.0,
         id.0,
         now
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(killed.map(DeviceAuthorizationId))
+    Ok(killed.rows_affected() == 1)
 }
 
-/// Ends a session of this tenant that still waits; its ID if it did.
+/// Ends a session of this tenant that still waits. Returns `true` if it did.
 pub async fn end(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let ended = sqlx::query_scalar!(
+) -> Result<bool> {
+    let ended = sqlx::query!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $3
-         WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3
-         RETURNING id",
+         WHERE id = $2 AND tenant_id = $1 AND state IN ('pending', 'confirming') AND expires_at > $3",
         tenant.0,
         id.0,
         now
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(ended.map(DeviceAuthorizationId))
+    Ok(ended.rows_affected() == 1)
 }
 
-/// Takes back one approval whose tokens no device has collected yet; its ID if there was one.
+/// Takes back one approval whose tokens no device has collected yet. Returns `true` if there was one.
 pub async fn take_one_back(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceAuthorizationId,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let denied = sqlx::query_scalar!(
+) -> Result<bool> {
+    let denied = sqlx::query!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $3
-         WHERE tenant_id = $1 AND id = $2 AND state IN ('confirming', 'approved')
-         RETURNING id",
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('confirming', 'approved')",
         tenant.0,
         id.0,
         now
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(denied.map(DeviceAuthorizationId))
+    Ok(denied.rows_affected() == 1)
 }
 
 /// Takes back what a user approved and no device has collected yet; their IDs.

@@ -11,26 +11,26 @@ use crate::model::ids::{ApproverId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::store::{Result, thumbprint};
 
-/// Ends a session that this approver has open, or has approved, and that no device has redeemed; its ID
-/// if there was anything to end.
+/// Ends a session that this approver has open, or has approved, and that no device has redeemed. Returns
+/// `true` if there was anything to end.
 pub async fn disown(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceAuthorizationId,
     opened_by: ApproverId,
     now: DateTime<Utc>,
-) -> Result<Option<DeviceAuthorizationId>> {
-    let ended = sqlx::query_scalar!(
+) -> Result<bool> {
+    let ended = sqlx::query!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $4
-         WHERE tenant_id = $1 AND id = $2 AND opened_by = $3 AND state IN ('pending', 'confirming', 'approved')
-         RETURNING id", tenant.0,
+         WHERE tenant_id = $1 AND id = $2 AND opened_by = $3 AND state IN ('pending', 'confirming', 'approved')",
+        tenant.0,
         id.0,
         opened_by.0,
         now
     )
-    .fetch_optional(db)
+    .execute(db)
     .await?;
-    Ok(ended.map(DeviceAuthorizationId))
+    Ok(ended.rows_affected() == 1)
 }
 
 /// A code that waits beside another one.
