@@ -125,6 +125,18 @@ pub fn by_tenant<T>(
     parts
 }
 
+/// Puts what a statement returned in the order of the items. `outcome` names the item of a row, counted from 1 as by
+/// `WITH ORDINALITY`. Items without a row have none.
+pub fn in_order<R, O>(rows: Vec<R>, items: usize, outcome: impl Fn(R) -> (i64, O)) -> Vec<Option<O>> {
+    let mut outcomes: Vec<Option<O>> = std::iter::repeat_with(|| None).take(items).collect();
+    for (nth, outcome) in rows.into_iter().map(outcome) {
+        if let Some(place) = usize::try_from(nth - 1).ok().and_then(|index| outcomes.get_mut(index)) {
+            *place = Some(outcome);
+        }
+    }
+    outcomes
+}
+
 /// Sends an outcome to the caller, who may have gone.
 fn answer_one<O>(answer: oneshot::Sender<Result<O>>, outcome: Result<Vec<O>>) {
     let own = outcome.and_then(|outcomes| outcomes.into_iter().next().ok_or(StoreError::Overloaded));
@@ -139,6 +151,12 @@ mod tests {
 
     const A: TenantId = TenantId(Uuid::from_u128(1));
     const B: TenantId = TenantId(Uuid::from_u128(2));
+
+    #[test]
+    fn outcomes_stand_in_the_order_of_their_items() {
+        let rows = vec![(3, 'c'), (1, 'a'), (9, 'x'), (0, 'x')];
+        assert_eq!(in_order(rows, 3, |row| row), [Some('a'), None, Some('c')]);
+    }
 
     #[test]
     fn items_are_split_by_tenant_and_stay_in_order() {

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-use super::batches::{BatchQueue, OfTenant};
+use super::batches::{BatchQueue, OfTenant, in_order};
 use super::users::UserRow;
 use super::{Result, host, thumbprint};
 use crate::model::bearer_secret::SecretHash;
@@ -70,13 +70,7 @@ pub async fn find(
     )
     .fetch_all(db)
     .await?;
-    let mut found = vec![None; names.len()];
-    for row in rows {
-        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| found.get_mut(index)) {
-            *place = Some(row.into_held(tenant));
-        }
-    }
-    Ok(found)
+    Ok(in_order(rows, names.len(), |row| (row.nth, row.into_held(tenant))))
 }
 
 /// The columns of a [`HeldToken`], and which request they answer, counted from one.

@@ -15,7 +15,7 @@ use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::announcements::{Announcement, announce};
-use crate::store::batches::BatchQueue;
+use crate::store::batches::{BatchQueue, in_order};
 use crate::store::users::UserRow;
 
 /// A session as a poll finds it in the database.
@@ -75,11 +75,7 @@ pub async fn find(
     )
     .fetch_all(db)
     .await?;
-    let mut found: Vec<Option<FoundSession>> = names.iter().map(|_| None).collect();
-    for row in rows {
-        let Some(index) = usize::try_from(row.nth - 1).ok().filter(|index| *index < names.len()) else {
-            continue;
-        };
+    Ok(in_order(rows, names.len(), |row| {
         let decided_by = row.user_id.map(|id| {
             UserRow {
                 id,
@@ -113,7 +109,7 @@ pub async fn find(
             chosen_lifetime_seconds: row.chosen_lifetime_seconds,
             consumed_at: row.consumed_at,
         };
-        found[index] = Some(FoundSession {
+        let found = FoundSession {
             session: session.into_session(tenant),
             resources: row.resources,
             nonce: row.nonce,
@@ -121,9 +117,9 @@ pub async fn find(
             poll_count: row.poll_count,
             decided_by,
             first_tokens: row.unanswered.map(|unanswered| FirstTokens { unanswered }),
-        });
-    }
-    Ok(found)
+        };
+        (row.nth, found)
+    }))
 }
 
 /// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than

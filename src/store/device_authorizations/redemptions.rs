@@ -16,7 +16,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::{BatchQueue, OfTenant};
+use crate::store::batches::{BatchQueue, OfTenant, in_order};
 use crate::store::users::UserRow;
 
 /// What a redemption brings into being.
@@ -233,8 +233,7 @@ async fn redeem(
     )
     .fetch_all(db)
     .await?;
-    let mut redeemed = vec![None; redemptions.len()];
-    for row in rows {
+    Ok(in_order(rows, redemptions.len(), |row| {
         let user = UserRow {
             id: row.user_id,
             username: row.username,
@@ -246,18 +245,16 @@ async fn redeem(
             locked_at: row.locked_at,
             tokens_not_before: row.tokens_not_before,
         };
-        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| redeemed.get_mut(index)) {
-            *place = Some(Redeemed {
-                user: user.into_user(tenant),
-                scopes: row.granted.into_iter().collect(),
-                resources: row.resources,
-                nonce: row.nonce,
-                authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-                expires_at: row.ends_at,
-            });
-        }
-    }
-    Ok(redeemed)
+        let redeemed = Redeemed {
+            user: user.into_user(tenant),
+            scopes: row.granted.into_iter().collect(),
+            resources: row.resources,
+            nonce: row.nonce,
+            authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+            expires_at: row.ends_at,
+        };
+        (row.nth, redeemed)
+    }))
 }
 
 /// The grounds of many redemptions, column by column.

@@ -16,7 +16,7 @@ use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::token_family::TrustLoss;
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::batches::{BatchQueue, OfTenant};
+use crate::store::batches::{BatchQueue, OfTenant, in_order};
 use crate::store::users::UserRow;
 
 /// A generation is exchanged for the next.
@@ -208,8 +208,7 @@ async fn exchange(
     )
     .fetch_all(db)
     .await?;
-    let mut outcomes = vec![None; exchanges.len()];
-    for row in rows {
+    Ok(in_order(rows, exchanges.len(), |row| {
         let user = UserRow {
             id: row.user_id,
             username: row.username,
@@ -221,17 +220,15 @@ async fn exchange(
             locked_at: None,
             tokens_not_before: row.tokens_not_before,
         };
-        if let Some(place) = usize::try_from(row.nth - 1).ok().and_then(|index| outcomes.get_mut(index)) {
-            *place = Some(Exchanged {
-                user: user.into_user(tenant),
-                scopes: row.granted_scopes.into_iter().collect(),
-                resources: row.resources,
-                authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-                expires_at: row.expires_at,
-            });
-        }
-    }
-    Ok(outcomes)
+        let outcome = Exchanged {
+            user: user.into_user(tenant),
+            scopes: row.granted_scopes.into_iter().collect(),
+            resources: row.resources,
+            authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+            expires_at: row.expires_at,
+        };
+        (row.nth, outcome)
+    }))
 }
 
 /// The grounds of many exchanges, column by column.
