@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::authenticate_client::AuthenticatedClient;
 use super::oauth_error::{ErrorCode, OAuthError};
+use super::own_audiences::OwnAudiences;
 use crate::model::client::{Client, GrantType, ScopePolicy};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::resource::Resource;
@@ -154,7 +155,7 @@ fn owner_may_grant(client: &Client, scope: &Scope) -> bool {
 }
 
 /// What the access token will allow: all that is granted, or as much of it as `asked` names (RFC 6749 §6).
-pub fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
+fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthError> {
     let Some(asked) = asked else { return Ok(granted.clone()) };
     let asked = read(asked)?;
     if asked.is_subset(granted) {
@@ -185,7 +186,7 @@ pub fn requested_resources(
 
 /// The services an access token will be for: all that were granted, or those of them that `asked` names (RFC 8707
 /// §2.2). Where nothing was named at the start, `granted` is the default audience alone.
-pub fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<String>, OAuthError> {
+fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<String>, OAuthError> {
     if asked.is_empty() {
         return Ok(granted.to_vec());
     }
@@ -194,6 +195,18 @@ pub fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<Stri
         return Ok(asked.into_iter().cloned().collect());
     }
     Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource goes beyond what was granted."))
+}
+
+/// Returns the scopes and the services of an access token: all that are granted, or as much as a request names.
+pub fn for_access_token(
+    (scopes, resources): (&ScopeSet, Vec<String>),
+    audiences: &OwnAudiences,
+    asked_scope: Option<&str>,
+    asked_resources: &[String],
+) -> Result<(ScopeSet, Vec<String>), OAuthError> {
+    let scopes = narrow(scopes, asked_scope)?;
+    let resources = narrow_resources(&audiences.or_default(resources, &scopes), asked_resources)?;
+    Ok((scopes, resources))
 }
 
 /// Whether what was granted at `granted_at` does not count any more: tokens of the tenant, the user or the client

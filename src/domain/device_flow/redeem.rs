@@ -82,9 +82,12 @@ pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedToke
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted =
         granting::grantable(Some(&family.scopes), client, &catalogue, &held.user, request.dpop_key());
-    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
-    let named = OwnAudiences::of(app, tenant).await?.or_default(family.resources.clone(), &for_access);
-    let resources = granting::narrow_resources(&named, &request.resources)?;
+    let (scopes, resources) = granting::for_access_token(
+        (&granted, family.resources.clone()),
+        &OwnAudiences::of(app, tenant).await?,
+        request.scope.as_deref(),
+        &request.resources,
+    )?;
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;
     }
@@ -95,7 +98,7 @@ pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedToke
         client,
         user: &held.user,
         device_id: family.device_id,
-        scopes: &for_access,
+        scopes: &scopes,
         resources: &resources,
         dpop_key: request.dpop_key(),
         authentication: &family.authentication,
@@ -167,9 +170,12 @@ async fn prepare(
         let description = "The person who approved may no longer grant any of what was asked for.";
         return Err(OAuthError::new(ErrorCode::AccessDenied, description));
     }
-    let for_access = granting::narrow(&granted, request.scope.as_deref())?;
-    let named = OwnAudiences::of(app, tenant).await?.or_default(found.resources.clone(), &for_access);
-    let resources = granting::narrow_resources(&named, &request.resources)?;
+    let (scopes, resources) = granting::for_access_token(
+        (&granted, found.resources.clone()),
+        &OwnAudiences::of(app, tenant).await?,
+        request.scope.as_deref(),
+        &request.resources,
+    )?;
 
     if let Some(proof) = &request.proof {
         proof.spend(app).await?;
@@ -197,7 +203,7 @@ async fn prepare(
         client,
         user,
         device_id,
-        scopes: &for_access,
+        scopes: &scopes,
         resources: &resources,
         dpop_key: request.dpop_key(),
         authentication: &approval.authentication,
