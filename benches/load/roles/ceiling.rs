@@ -69,7 +69,11 @@ async fn token(body: Bytes) -> Response {
         (header::PRAGMA, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "dpop-nonce,retry-after,www-authenticate"),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "allow,dpop-nonce,etag,preference-applied,retry-after,www-authenticate,x-request-id",
+        ),
+        (HeaderName::from_static("keep-alive"), "timeout=75"),
         (HeaderName::from_static("x-request-id"), "019aabcd-0000-7000-8000-000000000000"),
     ];
     (StatusCode::BAD_REQUEST, headers, PENDING).into_response()
