@@ -53,6 +53,16 @@ async fn a_device_is_asked_to_come_again_and_finds_everything_as_it_was() {
 }
 
 #[tokio::test]
+async fn connections_that_the_network_has_cut_are_replaced_without_anybody_noticing() {
+    let (link, server) = TestServer::behind_a_link(|_| ()).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid").await;
+    ada.approve(&started.user_code).await;
+    link.cut();
+    tv.poll(&started).await.must_be_tokens();
+}
+
+#[tokio::test]
 async fn lost_connections_are_replaced_without_anybody_noticing() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);

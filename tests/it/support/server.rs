@@ -33,7 +33,7 @@ use super::clock::ManualClock;
 use super::device::{Proof, send};
 use super::patience::PATIENCE;
 use super::signer::{ClientKey, Signer};
-use super::{Answer, Device, Person, database, until};
+use super::{Answer, Device, Link, Person, database, until};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -76,6 +76,13 @@ impl TestServer {
         let database = Box::pin(database::create()).await;
         // The settings alone are large.
         Box::pin(Self::on(database, ManualClock::new(), random, database::secrets(), change)).await
+    }
+
+    /// A server that reaches its database over a link.
+    pub async fn behind_a_link(change: impl FnOnce(&mut Config)) -> (Link, Self) {
+        let (link, over) = Link::to_database(&Box::pin(database::create()).await).await;
+        let random = Random::system();
+        (link, Box::pin(Self::on(over, ManualClock::new(), random, database::secrets(), change)).await)
     }
 
     /// Another server on the same database, with the same clock.
