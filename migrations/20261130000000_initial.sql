@@ -254,6 +254,9 @@ CREATE TABLE clients (
     id_token_signing_alg        text,
     -- If true, all access tokens must be DPoP-bound (RFC 9449 §5.2).
     dpop_bound_access_tokens    boolean NOT NULL DEFAULT false,
+    -- If true, each installation has credentials of its own, so that whoever authenticates as the client is that
+    -- installation.
+    credentials_per_installation boolean NOT NULL DEFAULT false,
     -- The `aud` values of the resource server that this client is, whose tokens it can introspect (RFC 7662 §2.1).
     introspects                 text[] NOT NULL DEFAULT '{}',
     -- Overrides of the tenant's policy: a JSON Merge Patch (RFC 7396).
@@ -281,6 +284,8 @@ CREATE TABLE clients (
         CHECK (previous_secret_hash IS NULL OR secret_hash IS NOT NULL),
     CONSTRAINT clients_keys_by_method
         CHECK (num_nonnulls(jwks, jwks_uri) = (CASE WHEN auth_method = 'private_key_jwt' THEN 1 ELSE 0 END)),
+    CONSTRAINT clients_installation_authenticates
+        CHECK (auth_method <> 'none' OR NOT credentials_per_installation),
     CONSTRAINT clients_inherit_is_first_party CHECK (scope_policy = 'explicit' OR first_party)
 );
 -- The clients of a user.

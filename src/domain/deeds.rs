@@ -61,6 +61,8 @@ pub fn of_client_change(before: &Client, after: &Client) -> Deed {
         scopes: before.scopes.intersection(&after.scopes),
         grant_types: kept.copied().collect(),
         dpop_bound_access_tokens: before.dpop_bound_access_tokens || after.dpop_bound_access_tokens,
+        credentials_per_installation: before.credentials_per_installation
+            && after.credentials_per_installation,
         ..before.clone()
     };
     if restricted == *after { Deed::Change } else { Deed::Endanger }
@@ -152,7 +154,8 @@ mod tests {
             |client| client.dpop_bound_access_tokens = true,
         ];
         assert_eq!(restrictions.map(deed), [Deed::Change; 5]);
-        let others: [fn(&mut Client); 6] = [
+        let others: [fn(&mut Client); 7] = [
+            |client| client.credentials_per_installation = true,
             |client| client.scopes = ScopeSet::parse("openid email admin").unwrap(),
             |client| client.grant_types.push(GrantType::ClientCredentials),
             |client| client.first_party = true,
@@ -160,7 +163,7 @@ mod tests {
             |client| client.introspects = vec!["https://api.example".to_owned()],
             |client| client.tokens_not_before = chrono::DateTime::from_timestamp(0, 0),
         ];
-        assert_eq!(others.map(deed), [Deed::Endanger; 6]);
+        assert_eq!(others.map(deed), [Deed::Endanger; 7]);
     }
 
     #[test]

@@ -91,7 +91,9 @@ fn judge(held: &HeldToken, presented: &Presented, window: TimeDelta) -> Verdict 
 /// Whether the caller proves that it is the installation that the tokens were issued to. A secret that many
 /// installations share proves nothing of the kind.
 pub(super) fn is_proven(client: &Client, dpop_key: Option<KeyThumbprint>) -> bool {
-    dpop_key.is_some() || client.auth_method == AuthMethod::PrivateKeyJwt
+    dpop_key.is_some()
+        || client.auth_method == AuthMethod::PrivateKeyJwt
+        || client.credentials_per_installation
 }
 
 /// Exchanges a refresh token for the next generation and an access token, or repeats an exchange whose answer was lost.

@@ -118,6 +118,7 @@ impl ScopePolicy {
 
 /// A registered client.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct Client {
     /// The tenant it belongs to.
     pub tenant_id: TenantId,
@@ -158,6 +159,9 @@ pub struct Client {
     pub ceiling: Ceiling,
     /// Whether all its access tokens must be bound to a key (RFC 9449 §5.2).
     pub dpop_bound_access_tokens: bool,
+    /// Whether each installation has credentials of its own, so that whoever authenticates as the client is that
+    /// installation.
+    pub credentials_per_installation: bool,
     /// The `aud` values of the resource server that it is: whose tokens it may introspect (RFC 7662 §2.1).
     pub introspects: Vec<String>,
     /// What was issued to it before this instant is dead.
@@ -254,6 +258,7 @@ impl Client {
             assertion_allowances: Vec::new(),
             ceiling: Ceiling::default(),
             dpop_bound_access_tokens: false,
+            credentials_per_installation: false,
             introspects: Vec::new(),
             tokens_not_before: None,
             policy: PolicyChanges::default(),

@@ -33,7 +33,7 @@ pub async fn find_stored(
         ClientRow,
         r#"SELECT c.client_id, c.name, c.auth_method, c.secret_hash, c.grant_types, c.scopes, c.scope_policy,
                   c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
-                  c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
+                  c.dpop_bound_access_tokens, c.credentials_per_installation, c.introspects, c.tokens_not_before, c.policy,
                   c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
                   c.ceiling, c.id_token_signing_alg, c.assertion_allowances,
                   c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
@@ -71,7 +71,7 @@ pub async fn list(
         ClientRow,
         r#"SELECT c.client_id, c.name, c.auth_method, c.secret_hash, c.grant_types, c.scopes, c.scope_policy,
                   c.first_party, c.owner_user_id, c.enabled, c.signing_alg, c.previous_secret_hash, c.jwks, c.jwks_uri,
-                  c.dpop_bound_access_tokens, c.introspects, c.tokens_not_before, c.policy,
+                  c.dpop_bound_access_tokens, c.credentials_per_installation, c.introspects, c.tokens_not_before, c.policy,
                   c.registered_dynamically, c.registration_token_hash, c.registered_metadata, c.version,
                   c.ceiling, c.id_token_signing_alg, c.assertion_allowances,
                   c.created_at, u.roles AS "owner_roles?", u.enabled AS "owner_enabled?", u.locked_at AS "owner_locked_at?"
@@ -128,9 +128,9 @@ pub async fn insert(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) 
                               previous_secret_hash, jwks, jwks_uri, dpop_bound_access_tokens, introspects,
                               tokens_not_before, policy, registered_dynamically, registration_token_hash,
                               registered_metadata, ceiling, id_token_signing_alg, assertion_allowances,
-                              created_at, updated_at)
+                              credentials_per_installation, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
-                 $22, $24, $25, $26, $23, $23)
+                 $22, $24, $25, $26, $27, $23, $23)
          ON CONFLICT (tenant_id, client_id) DO NOTHING",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -157,7 +157,8 @@ pub async fn insert(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) 
         now,
         ceiling(client),
         client.id_token_algorithm.map(SigningAlgorithm::as_str),
-        &allowance_names(client)
+        &allowance_names(client),
+        client.credentials_per_installation
     )
     .execute(&mut *db)
     .await?;
@@ -185,7 +186,7 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) 
                             introspects = $12, tokens_not_before = $13, policy = $14, updated_at = $15,
                             scope_policy = $16, first_party = $17, owner_user_id = $18, signing_alg = $19,
                             registered_metadata = $20, ceiling = $21, id_token_signing_alg = $22,
-                            assertion_allowances = $23, version = version + 1
+                            assertion_allowances = $23, credentials_per_installation = $24, version = version + 1
          WHERE tenant_id = $1 AND client_id = $2",
         client.tenant_id.0,
         client.client_id.as_str(),
@@ -209,7 +210,8 @@ pub async fn update(db: &mut PgConnection, client: &Client, now: DateTime<Utc>) 
         registered_metadata(client),
         ceiling(client),
         client.id_token_algorithm.map(SigningAlgorithm::as_str),
-        &allowance_names(client)
+        &allowance_names(client),
+        client.credentials_per_installation
     )
     .execute(&mut *db)
     .await?;

@@ -1,7 +1,7 @@
 //! RFC 9700 §4.14.2: a refresh token that comes back. For a minute its caller gets the same successor again, as long as
 //! nobody has used that. A caller that proves to be the same installation gets it at any time. Anything else is theft.
 
-use latchkey::model::client::AuthMethod;
+use latchkey::model::client::{AuthMethod, Client};
 
 use crate::support::{Answer, DpopKey, TestServer};
 
@@ -113,7 +113,12 @@ async fn a_proven_installation_repeats_at_any_time() {
     let (ada, key) = (server.ada().await, DpopKey::new(&server));
     let signing = AuthMethod::PrivateKeyJwt;
     let signing = server.client("box", OFFLINE, |client| client.auth_method = signing).await;
-    for device in [server.tv().await.with_key(&key), signing] {
+    let with_its_own_secret = |client: &mut Client| {
+        client.auth_method = AuthMethod::ClientSecretBasic;
+        client.credentials_per_installation = true;
+    };
+    let own = server.client("robot", OFFLINE, with_its_own_secret).await;
+    for device in [server.tv().await.with_key(&key), signing, own] {
         let started = device.start(OFFLINE).await;
         ada.approve(&started.user_code).await;
         let first = device.poll(&started).await.string("refresh_token");
@@ -122,7 +127,7 @@ async fn a_proven_installation_repeats_at_any_time() {
         assert_eq!(device.refresh(&first).await.string("refresh_token"), second);
         assert_ne!(device.refresh(&second).await.string("refresh_token"), second);
     }
-    assert_eq!(server.count(LIVE).await, 2);
+    assert_eq!(server.count(LIVE).await, 3);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::refresh_tokens::unanswered::Unanswered;
 use sqlx::{Connection, PgConnection};
 
+use crate::support::address_file::{Folder, example_files};
 use crate::support::{Answer, Device, DpopKey, TestServer, until};
 
 const OFFLINE: &str = "openid offline_access";
@@ -124,6 +125,30 @@ async fn three_repeats_from_other_networks_are_allowed_and_the_fourth_is_theft()
     tv.forwarded_for("203.0.113.5").refresh(&first).await.must_be_error("invalid_grant");
     assert_eq!((server.count(LIVE).await, server.count(REUSED).await), (0, 1));
     tv.refresh(&second).await.must_be_error("invalid_grant");
+}
+
+#[tokio::test]
+async fn one_autonomous_system_is_one_network() {
+    let folder = Folder::new();
+    let (_, networks) = example_files(&folder);
+    let server = TestServer::with(|config| {
+        config.server.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+        config.geo.asn_file = Some(networks);
+    })
+    .await;
+    server.app.geo.reread();
+    let tv = server.tv().await.forwarded_for("192.0.2.1");
+    let (first, second) = exchanged(&server, &tv).await;
+    // Another /24 of the same system.
+    for _ in 0..5 {
+        assert_eq!(token(&tv.forwarded_for("203.0.113.1").refresh(&first).await), second);
+    }
+    assert_eq!((server.count(UNUSUAL).await, called_unusual(&server, "another_network").await), (0, 0));
+    // Next to it, and another system's; then an address of no system that is known.
+    for address in ["203.0.113.129", "100.64.0.1"] {
+        assert_eq!(token(&tv.forwarded_for(address).refresh(&first).await), second);
+    }
+    assert_eq!(called_unusual(&server, "another_network").await, 2);
 }
 
 #[tokio::test]

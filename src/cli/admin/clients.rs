@@ -65,6 +65,9 @@ pub(super) struct CreateClient {
     /// All its access tokens must be bound to a key of the device (RFC 9449).
     #[arg(long)]
     dpop_bound: bool,
+    /// Each installation has credentials of its own, so that a refresh whose answer was lost can be repeated at any time
+    #[arg(long)]
+    credentials_per_installation: bool,
     /// The client is the resource server of this `aud` and may introspect its tokens; may be repeated.
     #[arg(long, value_name = "AUD")]
     introspects: Vec<String>,
@@ -174,6 +177,7 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
         id_token_algorithm: new.id_token_signing_algorithm,
         assertion_allowances: new.allow,
         dpop_bound_access_tokens: new.dpop_bound,
+        credentials_per_installation: new.credentials_per_installation,
         introspects: new.introspects,
         ..Client::public(tenant, client_id)
     };

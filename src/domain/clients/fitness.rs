@@ -71,6 +71,9 @@ fn check_alone(client: &Client) -> Result<(), ClientError> {
     if client.is_public() && client.may_use(GrantType::ClientCredentials) {
         return Err(ClientError::PublicClientActsForItself);
     }
+    if client.is_public() && client.credentials_per_installation {
+        return Err(ClientError::PublicInstallations);
+    }
     Ok(())
 }
 

@@ -38,6 +38,9 @@ pub enum ClientError {
     /// The client can prove nothing, and would act in its own name.
     #[error("only a confidential client can use client_credentials (RFC 6749 section 4.4)")]
     PublicClientActsForItself,
+    /// The client has no credentials, so no installation has its own.
+    #[error("a public client has no credentials")]
+    PublicInstallations,
     /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
     #[error("this is the URI of this server or of a resource; a client needs another id")]
     IdIsResource,
@@ -251,6 +254,7 @@ fn described(client: &Client) -> Value {
         "id_token_algorithm": client.id_token_algorithm.map(SigningAlgorithm::as_str),
         "assertion_allowances": allowances,
         "dpop_bound": client.dpop_bound_access_tokens,
+        "credentials_per_installation": client.credentials_per_installation,
         "introspects": client.introspects,
         "policy": client.policy,
         "tokens_not_before": client.tokens_not_before,

@@ -55,6 +55,7 @@ async fn an_app_is_its_makers_alone_and_gets_no_more_than_the_maker_may_grant() 
         json!({"first_party": true}),
         json!({"scopes": ["admin"]}),
         json!({"introspects": ["x"]}),
+        json!({"credentials_per_installation": true}),
         json!({"scope_policy": "inherit"}),
         json!({"enabled": true}),
         json!({"owner_id": null}),

@@ -53,6 +53,18 @@ async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
 }
 
 #[tokio::test]
+async fn the_peer_of_a_request_that_a_trusted_proxy_passes_on_is_the_client() {
+    let data = DataDir::new();
+    let server = data.serve_with(&[("LATCHKEY__SERVER__TRUSTED_PROXIES", "127.0.0.1/32")]);
+    let request = reqwest::Client::new().get(format!("{}/oauth/jwks", server.base));
+    request.header("x-forwarded-for", "203.0.113.9, 198.51.100.7").send().await.expect("an answer");
+    let (lines, log) = logged(server, "request completed");
+    let peers: Vec<_> = lines.iter().filter(|line| line["fields"]["path"] == "/oauth/jwks").collect();
+    assert_eq!(peers.len(), 1, "{log}");
+    assert_eq!(peers[0]["fields"]["peer"], "198.51.100.7", "{log}");
+}
+
+#[tokio::test]
 async fn a_refused_client_is_logged_with_the_reason_and_never_with_its_secret() {
     let data = DataDir::new();
     let server = data.serve();

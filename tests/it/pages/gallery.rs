@@ -127,6 +127,12 @@ async fn questions(server: &TestServer) -> Named {
     let trusting = eve.open(&camera.ask(&details).await.string("user_code")).await;
     let nameless = [("decision", "approve"), ("device_name", "a\u{202e}b")];
     let name_refused = eve.submit(&trusting, "/device/consent", &nameless).await;
+    let form = name_refused.form("/device/consent").into_iter();
+    let mut none = form.filter(|(name, _)| !name.starts_with("scope:")).collect::<Vec<_>>();
+    none.push(("decision".to_owned(), "approve".to_owned()));
+    let none: Vec<_> = none.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let unticked = eve.post("/device/consent", &none).await;
+    assert_eq!(unticked.status, 400, "{unticked:?}");
     let warned = eve.open(&start_from(&camera, PARIS).await.user_code).await;
     let hosted = start_from(&camera, HOSTED).await;
     let retype = open_by_link(&eve, &hosted).await;
@@ -151,6 +157,7 @@ async fn questions(server: &TestServer) -> Named {
     vec![
         ("consent with trust", trusting),
         ("consent with a refused name", name_refused),
+        ("consent with no scope ticked", unticked),
         ("consent with a warning", warned),
         ("consent with the code to type", retype),
         ("consent with a wrong code typed", retype_refused),

@@ -11,6 +11,7 @@ use crate::model::strict_json;
 
 /// What the form holds, as it was typed.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub(super) struct ClientForm {
     pub(super) id: String,
     pub(super) name: String,
@@ -24,6 +25,8 @@ pub(super) struct ClientForm {
     pub(super) id_token_alg: String,
     pub(super) allowances: Vec<AssertionAllowance>,
     pub(super) bound: bool,
+    /// Each installation has credentials of its own.
+    pub(super) installations: bool,
     pub(super) enabled: bool,
 }
 
@@ -42,6 +45,7 @@ impl ClientForm {
             id_token_alg: String::new(),
             allowances: Vec::new(),
             bound: false,
+            installations: false,
             enabled: true,
         }
     }
@@ -69,6 +73,7 @@ impl ClientForm {
                 .to_owned(),
             allowances: client.assertion_allowances.clone(),
             bound: client.dpop_bound_access_tokens,
+            installations: client.credentials_per_installation,
             enabled: client.enabled,
         }
     }
@@ -89,6 +94,7 @@ impl ClientForm {
         let allowances =
             AssertionAllowance::ALL.into_iter().filter(|allowance| ticked(allowance.as_str())).collect();
         let (first_party, bound) = (ticked("first_party"), ticked("bound"));
+        let installations = ticked("installations");
         let enabled = ticked("enabled");
         Self {
             id,
@@ -102,6 +108,7 @@ impl ClientForm {
             id_token_alg,
             allowances,
             bound,
+            installations,
             enabled,
         }
     }
@@ -162,6 +169,7 @@ impl ClientForm {
             first_party: Change::Set(self.first_party),
             enabled: Change::Set(self.enabled),
             dpop_bound_access_tokens: Change::Set(self.bound),
+            credentials_per_installation: Change::Set(self.installations),
             id_token_signed_response_alg: match self.id_token_alg.as_str() {
                 "" => Change::Clear,
                 name => Change::Set(name.to_owned()),

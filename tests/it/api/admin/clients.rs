@@ -10,10 +10,11 @@ const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 async fn a_client_is_registered_shown_changed_and_deleted() {
     let office = Office::build().await;
     let new = json!({"client_id": "lamp", "client_name": "Lamp", "token_endpoint_auth_method": "client_secret_basic",
-        "grant_types": [DEVICE_CODE], "scopes": ["openid"]});
+        "grant_types": [DEVICE_CODE], "scopes": ["openid"], "credentials_per_installation": true});
     let made = office.tell(Method::POST, CLIENTS, &new.clone()).await;
     assert_eq!(made.status, 201, "{made:?}");
     assert_eq!((made.header("etag"), made.header("cache-control")), ("\"1\"", "no-store"));
+    assert_eq!(made.json["credentials_per_installation"], true, "{made:?}");
     let secret = made.string("client_secret");
     let shown = office.ask(Method::GET, "/admin/oauth/clients/lamp").await;
     assert_eq!(shown.status, 200);
@@ -77,6 +78,10 @@ async fn fields_that_are_wrong_are_named() {
         ),
         ("owner_id", json!({"client_id": "x", "owner_id": "019bc0de-7a00-7000-8000-000000000000"})),
         ("client_name", json!({"client_id": "x", "client_name": "a\u{202e}b"})),
+        (
+            "credentials_per_installation",
+            json!({"client_id": "x", "grant_types": [DEVICE_CODE], "credentials_per_installation": true}),
+        ),
     ] {
         let refused = office.tell(Method::POST, CLIENTS, &body.clone()).await;
         assert_eq!(refused.status, 422, "{body} {refused:?}");

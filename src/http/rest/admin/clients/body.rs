@@ -57,6 +57,8 @@ pub struct ClientBody {
     pub assertion_allowances: Vec<&'static str>,
     /// Whether all its access tokens must be bound to a key.
     pub dpop_bound_access_tokens: bool,
+    /// Whether each installation has credentials of its own.
+    pub credentials_per_installation: bool,
     /// The `aud` values of the resource server that it is.
     pub introspects: Vec<String>,
     /// What was issued to it before this instant is dead.
@@ -122,6 +124,7 @@ impl ClientBody {
                 .map(|allowance| allowance.as_str())
                 .collect(),
             dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+            credentials_per_installation: client.credentials_per_installation,
             introspects: client.introspects,
             tokens_not_before: client.tokens_not_before,
             registered_dynamically: client.registration.is_some(),

@@ -82,6 +82,11 @@ pub struct ClientFields {
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub dpop_bound_access_tokens: Change<bool>,
+    /// Whether each installation has credentials of its own, so that a refresh whose answer was lost can be repeated
+    /// without limit of time. Not for public clients.
+    #[schema(value_type = Option<bool>)]
+    #[serde(default)]
+    pub credentials_per_installation: Change<bool>,
     /// The `aud` values of the resource server that it is.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(default)]
@@ -101,6 +106,7 @@ impl ClientFields {
             ("owner_id", self.owner_id.is_asked_for()),
             ("enabled", self.enabled.is_asked_for()),
             ("introspects", self.introspects.is_asked_for()),
+            ("credentials_per_installation", self.credentials_per_installation.is_asked_for()),
             ("assertion_allowances", self.assertion_allowances.is_asked_for()),
             ("tokens_not_before", self.tokens_not_before.is_asked_for()),
         ] {
@@ -185,6 +191,7 @@ impl ClientFields {
             client.id_token_algorithm = id_token_algorithm.apply(client.id_token_algorithm);
             set(&mut client.assertion_allowances, allowances);
             set(&mut client.dpop_bound_access_tokens, self.dpop_bound_access_tokens);
+            set(&mut client.credentials_per_installation, self.credentials_per_installation);
             set(&mut client.introspects, self.introspects);
             if let Change::Set(instant) = self.tokens_not_before {
                 client.tokens_not_before = client.tokens_not_before.max(Some(instant));

@@ -41,6 +41,7 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         ClientError::PublicClientActsForItself | ClientError::NothingToDo => {
             Problem::invalid_field("grant_types", said)
         }
+        ClientError::PublicInstallations => Problem::invalid_field("credentials_per_installation", said),
         ClientError::InheritIsForFirstParty => Problem::invalid_field("scope_policy", said),
         ClientError::KeysDoNotFitMethod | ClientError::UnfitKeys(_) => Problem::invalid_field("jwks", said),
         ClientError::UnfitJwksUri(_) => Problem::invalid_field("jwks_uri", said),
