@@ -13,7 +13,7 @@ use super::database_trouble;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
-use crate::domain::{signing_keys, tenants};
+use crate::domain::{clock_difference, signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
@@ -154,7 +154,11 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
         )
         .into());
     }
-    Ok(Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone())))
+    let app = Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone()));
+    if let Err(error) = clock_difference::measure(&app).await {
+        tracing::warn!(%error, "clock of the database not read; this server's counts until it can be");
+    }
+    Ok(app)
 }
 
 /// Where the master key is.

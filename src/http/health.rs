@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::no_store;
 use crate::app::App;
+use crate::domain::clock_difference;
 use crate::store::schema;
 
 /// The routes.
@@ -42,7 +43,7 @@ fn warnings(app: &App) -> Vec<String> {
         format!("{peer} sends forwarding headers but is not in server.trusted_proxies: everyone seems to have its address")
     });
     let concerns = sealing.iter().map(ToString::to_string);
-    concerns.chain(unlisted).chain(app.geo.troubles()).collect()
+    concerns.chain(unlisted).chain(app.geo.troubles()).chain(clock_difference::concern(app)).collect()
 }
 
 fn not_ready(reason: &str) -> Response {

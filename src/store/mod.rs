@@ -14,6 +14,7 @@ pub mod browser_sessions;
 pub mod cached;
 pub mod clients;
 pub mod connections;
+pub mod database_clock;
 pub mod device_authorizations;
 pub mod device_trust;
 pub mod devices;

@@ -7,6 +7,7 @@ mod audit_seals;
 mod availability;
 mod client_keys_by_uri;
 mod client_secrets;
+mod clocks;
 mod command_line;
 mod connections;
 mod every_operation;
