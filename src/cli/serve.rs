@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
+use super::database_keeper::Keeper;
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use crate::app::App;
@@ -183,32 +184,44 @@ async fn run_until_stopped(
     settings: Option<ClusterSettings>,
 ) -> Outcome {
     tokio::pin!(serving);
-    let outcome = loop {
-        let restarted = tokio::select! {
-            ended = &mut serving => return Ok(ended?),
-            signal = signals.received() => {
-                tracing::info!(signal, "shutdown requested");
-                break Ok(());
-            }
-            restarted = keep_running(&mut database, settings.as_ref()) => restarted,
-        };
-        if let Err(error) = restarted {
+    let mut keeper = match (database.cluster.take(), settings) {
+        (Some(cluster), Some(settings)) => Some(Keeper::start(cluster, settings)?),
+        _ => None,
+    };
+    let outcome = tokio::select! {
+        ended = &mut serving => {
+            stop_keeping(keeper).await?;
+            return Ok(ended?);
+        }
+        signal = signals.received() => {
+            tracing::info!(signal, "shutdown requested");
+            Ok(())
+        }
+        error = failed(&mut keeper) => {
             tracing::error!(%error, "embedded database lost; stopping");
-            break Err(error);
+            // It has nothing left to stop.
+            keeper = None;
+            Err(error)
         }
     };
     stop.cancel();
     serving.await?;
     let closed = database.close().await;
-    outcome.and(closed)
+    let stopped = stop_keeping(keeper).await;
+    outcome.and(closed).and(stopped)
 }
 
-/// Waits for the embedded database to end, and starts it again.
-async fn keep_running(database: &mut Database, settings: Option<&ClusterSettings>) -> Outcome {
-    let reason = database.ended().await?;
-    tracing::error!(reason, "embedded database exited; restarting");
-    if let (Some(cluster), Some(settings)) = (database.cluster.take(), settings) {
-        database.cluster = Some(cluster.restart(settings).await?);
+async fn stop_keeping(keeper: Option<Keeper>) -> Outcome {
+    match keeper {
+        Some(keeper) => Ok(keeper.stop().await?),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Waits until the embedded database cannot be kept running.
+async fn failed(keeper: &mut Option<Keeper>) -> Box<dyn std::error::Error + Send + Sync> {
+    match keeper {
+        Some(keeper) => keeper.failed().await,
+        None => std::future::pending().await,
+    }
 }

@@ -54,14 +54,6 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Resolves when the embedded cluster ends by itself, with what is known of why; fails if its data is gone.
-    pub(super) async fn ended(&mut self) -> Result<String, Error> {
-        match &mut self.cluster {
-            Some(cluster) => Ok(cluster.exited().await?),
-            None => std::future::pending().await,
-        }
-    }
-
     /// Closes the connections, and stops the embedded cluster if it is ours.
     pub(super) async fn close(self) -> Result<(), Error> {
         self.pool.close().await;

@@ -13,3 +13,4 @@ mod readme;
 mod serve;
 mod settings;
 mod signing_keys;
+mod troubled_cluster;
