@@ -19,11 +19,16 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let listening = async {
         let mut told: Option<Instant> = None;
         loop {
-            if let Err(error) = listen(&app).await
-                && told.is_none_or(|told| told.elapsed() >= TELL_EVERY)
-            {
-                tracing::warn!(%error, "notification listener disconnected; polls read the database");
-                told = Some(Instant::now());
+            let mut moves = app.hosts.moves();
+            tokio::select! {
+                ended = listen(&app) => if let Err(error) = ended
+                    && told.is_none_or(|told| told.elapsed() >= TELL_EVERY)
+                {
+                    tracing::warn!(%error, "notification listener disconnected; polls read the database");
+                    told = Some(Instant::now());
+                },
+                // Whatever happens now happens on another host.
+                _ = moves.changed() => {}
             }
             app.sessions.distrust();
             app.cached.distrust();

@@ -6,6 +6,7 @@ mod activity;
 mod audit_sealing;
 mod bookkeeping;
 mod clock;
+mod database_hosts;
 mod geo_files;
 mod housekeeping;
 mod key_rotation;
@@ -44,6 +45,9 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(clock::run(Arc::clone(&app), stop.clone()));
+    if !app.hosts.is_empty() {
+        tasks.spawn(database_hosts::run(Arc::clone(&app), stop.clone()));
+    }
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
     }

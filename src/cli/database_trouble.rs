@@ -5,16 +5,27 @@ use std::io::ErrorKind;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::store::hosts::{self, Trouble};
 use crate::store::schema::SchemaState;
 
+/// Why none of the hosts of `database.url` can be used.
+pub(super) fn finding(troubles: &[(PgConnectOptions, Trouble)]) -> String {
+    let sentences = troubles.iter().map(|(options, trouble)| match trouble {
+        Trouble::Unreachable(error) => connecting(error, options),
+        Trouble::ReadOnly => format!(
+            "PostgreSQL at {} takes no writes: it is a standby, or was made read-only; promote it, or add the host of \
+             the primary to database.url (postgres://user@host1,host2/database)",
+            hosts::place(options)
+        ),
+    });
+    sentences.collect::<Vec<_>>().join("; ")
+}
+
 /// Why no connection could be opened.
-pub(super) fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
+fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
     let (user, database) = (options.get_username(), options.get_database());
     let database = database.unwrap_or(user);
-    let place = match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    };
+    let place = hosts::place(options);
     match error {
         sqlx::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => format!(
             "no PostgreSQL listens at {place}: start it, or set database.url to the host and port where it listens"

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 use super::database_trouble;
@@ -18,6 +17,7 @@ use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finde
 use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
+use crate::store::hosts::Hosts;
 use crate::store::schema::{self, SchemaState};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -49,6 +49,8 @@ pub(super) enum Hold {
 /// A database within reach.
 pub(super) struct Database {
     pub(super) pool: PgPool,
+    /// Where it may be, when it is not an embedded one.
+    hosts: Arc<Hosts>,
     /// The embedded cluster, when the database is one.
     pub(super) cluster: Option<Cluster>,
 }
@@ -70,14 +72,12 @@ pub(super) async fn open_database(
     hold: Hold,
     missing: MissingPostgres,
 ) -> Result<Database, Error> {
+    let mut hosts = Arc::default();
     let (options, cluster) = if let Some(url) = &config.database.url {
-        let options = url
-            .parse::<PgConnectOptions>()
-            .map_err(|error| format!("setting database.url: must be a connection string: {error}"))?;
-        connections::probe(&options, config.database.acquire_timeout())
-            .await
-            .map_err(|error| database_trouble::connecting(&error, &options))?;
-        (options, None)
+        let parsed = Hosts::parse(url).map_err(|error| format!("setting database.url: {error}"))?;
+        hosts = Arc::new(parsed.with(|options| options.application_name("latchkey")));
+        let found = hosts.find(config.database.acquire_timeout()).await;
+        (found.map_err(|troubles| database_trouble::finding(&troubles))?, None)
     } else {
         let settings = cluster_settings(config)?;
         install_if_missing(&settings, missing)?;
@@ -87,11 +87,12 @@ pub(super) async fn open_database(
         };
         (cluster.connect_options(), Some(cluster))
     };
-    let pool = connections::pool(config.database.max_connections, config.database.acquire_timeout())
+    let (most, patience) = (config.database.max_connections, config.database.acquire_timeout());
+    let pool = connections::pool_on(&hosts, most, patience)
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;
-    Ok(Database { pool, cluster })
+    Ok(Database { pool, hosts, cluster })
 }
 
 fn install_if_missing(settings: &ClusterSettings, missing: MissingPostgres) -> Result<(), Error> {
@@ -146,7 +147,8 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
         )
         .into());
     }
-    let app = Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone()));
+    let app = App::new(config, Clock::system(), random, secrets, database.pool.clone());
+    let app = Arc::new(app.on_hosts(Arc::clone(&database.hosts)));
     if let Err(error) = clock_difference::measure(&app).await {
         tracing::warn!(%error, "clock of the database not read; this server's counts until it can be");
     }

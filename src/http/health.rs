@@ -12,6 +12,7 @@ use serde_json::json;
 use super::no_store;
 use crate::app::App;
 use crate::domain::clock_difference;
+use crate::store::connections::{self, MayWrite};
 use crate::store::schema;
 
 /// The routes.
@@ -24,9 +25,10 @@ async fn live() -> Response {
     no_store(json!({"status": "live"}))
 }
 
-/// The database answers and its schema is the one this program knows.
+/// The database answers, takes writes, and its schema is one that this program can use.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     match schema::is_current(&app.db).await {
+        Ok(true) if !takes_writes(&app).await => not_ready("the database takes no writes"),
         Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
         Ok(false) => not_ready("migrations are pending"),
         Err(error) => {
@@ -34,6 +36,11 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
             not_ready("the database cannot be reached")
         }
     }
+}
+
+/// Whether anything could be stored now. A standby answers, but stores nothing.
+async fn takes_writes(app: &App) -> bool {
+    connections::may_write(&app.db).await.is_ok_and(|may| may == MayWrite::Yes)
 }
 
 /// What operators must know although the server serves.

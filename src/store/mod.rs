@@ -23,6 +23,7 @@ mod error;
 pub mod first_administrator_links;
 pub mod frozen_sources;
 pub mod half_sign_ins;
+pub mod hosts;
 pub mod mac_keys;
 pub mod password_links;
 pub mod queues;

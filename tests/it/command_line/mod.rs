@@ -9,6 +9,7 @@ mod master_keys;
 mod openapi;
 mod own_database;
 pub mod process;
+mod promotion;
 mod readme;
 mod serve;
 mod settings;
