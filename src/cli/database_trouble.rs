@@ -82,6 +82,16 @@ pub(super) fn schema(state: SchemaState) -> Option<String> {
     }
 }
 
+/// What is wrong with a pooler that loses prepared statements.
+pub(super) fn old_pooler(options: &PgConnectOptions) -> String {
+    format!(
+        "the pooler at {} pools by transaction and loses prepared statements: PgBouncer 1.21 or newer with \
+         max_prepared_statements above 0 keeps them (200 is a good number); or set pool_mode = session there, or connect \
+         to PostgreSQL itself in database.url",
+        hosts::place(options)
+    )
+}
+
 /// Why the schema was not brought up to date.
 pub(super) fn migrating(error: &MigrateError) -> String {
     let answer = match error {

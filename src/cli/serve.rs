@@ -13,7 +13,7 @@ use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use crate::app::App;
 use crate::background::TaskEnded;
-use crate::config::Config;
+use crate::config::{Coherence, Config};
 use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::ClusterSettings;
@@ -77,6 +77,7 @@ async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: Descripto
     connections::open_all(&app.db).await;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     tell_row_security(app.row_security().await?);
+    tell_coherence(&app);
     Ok(Ready { app, server, operations, database, cluster_settings })
 }
 
@@ -138,6 +139,15 @@ fn tell_row_security(row_security: RowSecurity) {
              CREATE ROLE {0} NOLOGIN; GRANT {0} TO the database user; then run `latchkey migrate`",
             tenant_transactions::ROLE
         ),
+    }
+}
+
+fn tell_coherence(app: &App) {
+    if app.config.sessions.coherence == Coherence::ReadThrough {
+        tracing::info!(
+            "sessions.coherence = read_through: every poll asks the database, and none waits for a decision \
+             (Prefer: wait is not applied)"
+        );
     }
 }
 

@@ -18,6 +18,7 @@ use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
 use crate::store::hosts::Hosts;
+use crate::store::poolers::{self, Pooler};
 use crate::store::schema::{self, SchemaState};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -77,7 +78,15 @@ pub(super) async fn open_database(
         let parsed = Hosts::parse(url).map_err(|error| format!("setting database.url: {error}"))?;
         hosts = Arc::new(parsed.with(|options| options.application_name("latchkey")));
         let found = hosts.find(config.database.acquire_timeout()).await;
-        (found.map_err(|troubles| database_trouble::finding(&troubles))?, None)
+        let options = found.map_err(|troubles| database_trouble::finding(&troubles))?;
+        match poolers::find_out(&options).await {
+            Pooler::None => {}
+            Pooler::KeepsStatements => {
+                tracing::info!("connections to the database are pooled by transaction");
+            }
+            Pooler::LosesStatements => return Err(database_trouble::old_pooler(&options).into()),
+        }
+        (options, None)
     } else {
         let settings = cluster_settings(config)?;
         install_if_missing(&settings, missing)?;

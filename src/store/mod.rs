@@ -26,6 +26,7 @@ pub mod half_sign_ins;
 pub mod hosts;
 pub mod mac_keys;
 pub mod password_links;
+pub mod poolers;
 pub mod queues;
 pub mod recent_proofs;
 pub mod recovery_codes;
