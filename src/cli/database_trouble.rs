@@ -63,7 +63,7 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
 /// Why the schema cannot be used as it is. `None` if it can.
 pub(super) fn schema(state: SchemaState) -> Option<String> {
     match state {
-        SchemaState::Current => None,
+        SchemaState::Current | SchemaState::NewerButCompatible { .. } => None,
         SchemaState::Empty => Some(
             "the database is empty: run `latchkey migrate` to create the tables, or set \
              database.migrate_on_start = true for `latchkey serve`"
@@ -94,6 +94,10 @@ pub(super) fn old_pooler(options: &PgConnectOptions) -> String {
 
 /// Why the schema was not brought up to date.
 pub(super) fn migrating(error: &MigrateError) -> String {
+    // Another server may have been newer, and quicker.
+    if let MigrateError::VersionMissing(version) = error {
+        return schema(SchemaState::Newer { version: *version }).unwrap_or_default();
+    }
     let answer = match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.as_database_error(),
         _ => None,
@@ -103,6 +107,9 @@ pub(super) fn migrating(error: &MigrateError) -> String {
             "the database user may not create tables ({message}): make it the owner with \
              `ALTER DATABASE name OWNER TO user`"
         ),
+        Some((code, _)) if code == "55P03" => "the schema was not brought up to date: another session holds a lock for \
+            too long; pg_stat_activity shows which, by its xact_start; end it and run `latchkey migrate` again"
+            .to_owned(),
         _ => format!("the schema was not brought up to date: {error}"),
     }
 }
@@ -127,6 +134,7 @@ mod tests {
     #[test]
     fn every_schema_but_the_current_one_has_a_remedy() {
         assert_eq!(schema(SchemaState::Current), None);
+        assert_eq!(schema(SchemaState::NewerButCompatible { version: 7 }), None);
         for (state, remedy) in [
             (SchemaState::Empty, "run `latchkey migrate`"),
             (SchemaState::Behind, "run `latchkey migrate`"),

@@ -134,8 +134,13 @@ fn data_dir(config: &Config) -> Result<PathBuf, Error> {
 pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
     let random = Random::system();
     let state = schema::state(&database.pool).await?;
-    if matches!(state, SchemaState::Newer { .. }) {
-        return Err(database_trouble::schema(state).unwrap_or_default().into());
+    match state {
+        SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
+        SchemaState::NewerButCompatible { version } => tracing::warn!(
+            version,
+            "schema of a newer Latchkey, which says that this one can run on it; upgrade this server, too"
+        ),
+        _ => {}
     }
     let sealed = match state {
         SchemaState::Empty => None,
@@ -195,7 +200,10 @@ impl std::fmt::Display for KeyPlace {
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
-    schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
+    // A newer program has done more than this one could.
+    if !matches!(schema::state(&app.db).await?, SchemaState::NewerButCompatible { .. }) {
+        schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
+    }
     ensure_default_tenant(app).await
 }
 

@@ -18,6 +18,7 @@ mod http_messages;
 mod lifecycle_cascades;
 mod mac_keys;
 mod master_keys;
+mod migrations;
 mod openapi_programs;
 mod openid_id_tokens;
 mod openid_userinfo;
