@@ -32,6 +32,7 @@ use crate::store::cached::Cached;
 use crate::store::device_authorizations::memory::{CountedPolls, SessionMemory};
 use crate::store::device_authorizations::owners::Owners;
 use crate::store::device_authorizations::pending_counts::PendingCounts;
+use crate::store::hosts::Hosts;
 use crate::store::queues::Queues;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
@@ -56,6 +57,8 @@ pub struct App {
     pub secrets: Secrets,
     /// The database.
     pub db: PgPool,
+    /// Where it may be, if that is watched.
+    pub hosts: Arc<Hosts>,
     row_security: OnceCell<RowSecurity>,
     /// What changes rarely.
     pub cached: Cached,
@@ -137,6 +140,7 @@ impl App {
             random,
             secrets,
             db,
+            hosts: Arc::default(),
             row_security: OnceCell::new(),
             cached: Cached::default(),
             outbound,
@@ -163,6 +167,12 @@ impl App {
             hashing,
             lost_answers: Arc::default(),
         }
+    }
+
+    /// The same, with its database on `hosts`, which it watches.
+    #[must_use]
+    pub fn on_hosts(self, hosts: Arc<Hosts>) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.

@@ -7,9 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::device_flow::bookkeeping::write_polls;
+use crate::store;
 
 const EVERY: Duration = Duration::from_millis(20);
 const TIMES_A_SECOND: usize = 50;
+/// The pause after a failure.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The most rows in one statement.
 const MAX_BATCH: usize = 1_000;
 
@@ -18,30 +21,30 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let budget = app.config.sessions.bookkeeping_rows_per_second.div_ceil(TIMES_A_SECOND);
     loop {
         let stopping = stop.is_cancelled();
-        write(&app, if stopping { usize::MAX } else { budget }).await;
+        let outcome = write(&app, if stopping { usize::MAX } else { budget }).await;
+        let pause = if outcome.is_ok() { EVERY } else { AFTER_FAILURE };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "poll counts not saved; will retry");
+        }
         if stopping {
             break;
         }
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
             () = stop.cancelled() => {}
         }
     }
 }
 
-async fn write(app: &App, budget: usize) {
+async fn write(app: &App, budget: usize) -> store::Result<()> {
     let mut left = budget;
     while left > 0 {
-        match write_polls(app, left.min(MAX_BATCH)).await {
-            Ok(0) => break,
-            Ok(written) => {
-                metrics::counter!("latchkey_poll_rows_written_total").increment(written as u64);
-                left = left.saturating_sub(written);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "poll counts not saved; will retry");
-                break;
-            }
+        let written = write_polls(app, left.min(MAX_BATCH)).await?;
+        if written == 0 {
+            break;
         }
+        metrics::counter!("latchkey_poll_rows_written_total").increment(written as u64);
+        left = left.saturating_sub(written);
     }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -11,12 +12,23 @@ use crate::store::announcements::{Announcement, Ear};
 
 /// How long to wait before the next attempt to listen.
 const RETRY: Duration = Duration::from_millis(200);
+/// How often the log says the same.
+const TELL_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let listening = async {
+        let mut told: Option<Instant> = None;
         loop {
-            if let Err(error) = listen(&app).await {
-                tracing::warn!(%error, "notification listener disconnected; polls read the database");
+            let mut moves = app.hosts.moves();
+            tokio::select! {
+                ended = listen(&app) => if let Err(error) = ended
+                    && told.is_none_or(|told| told.elapsed() >= TELL_EVERY)
+                {
+                    tracing::warn!(%error, "notification listener disconnected; polls read the database");
+                    told = Some(Instant::now());
+                },
+                // Whatever happens now happens on another host.
+                _ = moves.changed() => {}
             }
             app.sessions.distrust();
             app.cached.distrust();

@@ -5,6 +5,8 @@
 mod activity;
 mod audit_sealing;
 mod bookkeeping;
+mod clock;
+mod database_hosts;
 mod geo_files;
 mod housekeeping;
 mod key_rotation;
@@ -42,6 +44,10 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(lost_answers::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(clock::run(Arc::clone(&app), stop.clone()));
+    if !app.hosts.is_empty() {
+        tasks.spawn(database_hosts::run(Arc::clone(&app), stop.clone()));
+    }
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));
     }

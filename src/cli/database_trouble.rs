@@ -5,16 +5,27 @@ use std::io::ErrorKind;
 use sqlx::migrate::MigrateError;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::store::hosts::{self, Trouble};
 use crate::store::schema::SchemaState;
 
+/// Why none of the hosts of `database.url` can be used.
+pub(super) fn finding(troubles: &[(PgConnectOptions, Trouble)]) -> String {
+    let sentences = troubles.iter().map(|(options, trouble)| match trouble {
+        Trouble::Unreachable(error) => connecting(error, options),
+        Trouble::ReadOnly => format!(
+            "PostgreSQL at {} takes no writes: it is a standby, or was made read-only; promote it, or add the host of \
+             the primary to database.url (postgres://user@host1,host2/database)",
+            hosts::place(options)
+        ),
+    });
+    sentences.collect::<Vec<_>>().join("; ")
+}
+
 /// Why no connection could be opened.
-pub(super) fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
+fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
     let (user, database) = (options.get_username(), options.get_database());
     let database = database.unwrap_or(user);
-    let place = match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    };
+    let place = hosts::place(options);
     match error {
         sqlx::Error::Io(error) if error.kind() == ErrorKind::ConnectionRefused => format!(
             "no PostgreSQL listens at {place}: start it, or set database.url to the host and port where it listens"
@@ -52,7 +63,7 @@ pub(super) fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> Str
 /// Why the schema cannot be used as it is. `None` if it can.
 pub(super) fn schema(state: SchemaState) -> Option<String> {
     match state {
-        SchemaState::Current => None,
+        SchemaState::Current | SchemaState::NewerButCompatible { .. } => None,
         SchemaState::Empty => Some(
             "the database is empty: run `latchkey migrate` to create the tables, or set \
              database.migrate_on_start = true for `latchkey serve`"
@@ -71,8 +82,22 @@ pub(super) fn schema(state: SchemaState) -> Option<String> {
     }
 }
 
+/// What is wrong with a pooler that loses prepared statements.
+pub(super) fn old_pooler(options: &PgConnectOptions) -> String {
+    format!(
+        "the pooler at {} pools by transaction and loses prepared statements: PgBouncer 1.21 or newer with \
+         max_prepared_statements above 0 keeps them (200 is a good number); or set pool_mode = session there, or connect \
+         to PostgreSQL itself in database.url",
+        hosts::place(options)
+    )
+}
+
 /// Why the schema was not brought up to date.
 pub(super) fn migrating(error: &MigrateError) -> String {
+    // Another server may have been newer, and quicker.
+    if let MigrateError::VersionMissing(version) = error {
+        return schema(SchemaState::Newer { version: *version }).unwrap_or_default();
+    }
     let answer = match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.as_database_error(),
         _ => None,
@@ -82,6 +107,9 @@ pub(super) fn migrating(error: &MigrateError) -> String {
             "the database user may not create tables ({message}): make it the owner with \
              `ALTER DATABASE name OWNER TO user`"
         ),
+        Some((code, _)) if code == "55P03" => "the schema was not brought up to date: another session holds a lock for \
+            too long; pg_stat_activity shows which, by its xact_start; end it and run `latchkey migrate` again"
+            .to_owned(),
         _ => format!("the schema was not brought up to date: {error}"),
     }
 }
@@ -106,6 +134,7 @@ mod tests {
     #[test]
     fn every_schema_but_the_current_one_has_a_remedy() {
         assert_eq!(schema(SchemaState::Current), None);
+        assert_eq!(schema(SchemaState::NewerButCompatible { version: 7 }), None);
         for (state, remedy) in [
             (SchemaState::Empty, "run `latchkey migrate`"),
             (SchemaState::Behind, "run `latchkey migrate`"),

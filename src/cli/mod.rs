@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod database_keeper;
 mod database_trouble;
 mod demo;
 mod health;

@@ -8,11 +8,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
+use super::database_keeper::Keeper;
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use crate::app::App;
 use crate::background::TaskEnded;
-use crate::config::Config;
+use crate::config::{Coherence, Config};
 use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::ClusterSettings;
@@ -76,6 +77,7 @@ async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: Descripto
     connections::open_all(&app.db).await;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     tell_row_security(app.row_security().await?);
+    tell_coherence(&app);
     Ok(Ready { app, server, operations, database, cluster_settings })
 }
 
@@ -140,6 +142,15 @@ fn tell_row_security(row_security: RowSecurity) {
     }
 }
 
+fn tell_coherence(app: &App) {
+    if app.config.sessions.coherence == Coherence::ReadThrough {
+        tracing::info!(
+            "sessions.coherence = read_through: every poll asks the database, and none waits for a decision \
+             (Prefer: wait is not applied)"
+        );
+    }
+}
+
 async fn bring_up_to_date(app: &App, database: &Database) -> Outcome {
     if database.cluster.is_some() || app.config.database.migrate_on_start {
         return setup::prepare(app).await;
@@ -183,32 +194,44 @@ async fn run_until_stopped(
     settings: Option<ClusterSettings>,
 ) -> Outcome {
     tokio::pin!(serving);
-    let outcome = loop {
-        let restarted = tokio::select! {
-            ended = &mut serving => return Ok(ended?),
-            signal = signals.received() => {
-                tracing::info!(signal, "shutdown requested");
-                break Ok(());
-            }
-            restarted = keep_running(&mut database, settings.as_ref()) => restarted,
-        };
-        if let Err(error) = restarted {
+    let mut keeper = match (database.cluster.take(), settings) {
+        (Some(cluster), Some(settings)) => Some(Keeper::start(cluster, settings)?),
+        _ => None,
+    };
+    let outcome = tokio::select! {
+        ended = &mut serving => {
+            stop_keeping(keeper).await?;
+            return Ok(ended?);
+        }
+        signal = signals.received() => {
+            tracing::info!(signal, "shutdown requested");
+            Ok(())
+        }
+        error = failed(&mut keeper) => {
             tracing::error!(%error, "embedded database lost; stopping");
-            break Err(error);
+            // It has nothing left to stop.
+            keeper = None;
+            Err(error)
         }
     };
     stop.cancel();
     serving.await?;
     let closed = database.close().await;
-    outcome.and(closed)
+    let stopped = stop_keeping(keeper).await;
+    outcome.and(closed).and(stopped)
 }
 
-/// Waits for the embedded database to end, and starts it again.
-async fn keep_running(database: &mut Database, settings: Option<&ClusterSettings>) -> Outcome {
-    let reason = database.ended().await?;
-    tracing::error!(reason, "embedded database exited; restarting");
-    if let (Some(cluster), Some(settings)) = (database.cluster.take(), settings) {
-        database.cluster = Some(cluster.restart(settings).await?);
+async fn stop_keeping(keeper: Option<Keeper>) -> Outcome {
+    match keeper {
+        Some(keeper) => Ok(keeper.stop().await?),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Waits until the embedded database cannot be kept running.
+async fn failed(keeper: &mut Option<Keeper>) -> Box<dyn std::error::Error + Send + Sync> {
+    match keeper {
+        Some(keeper) => keeper.failed().await,
+        None => std::future::pending().await,
+    }
 }

@@ -6,18 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 use super::database_trouble;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
-use crate::domain::{signing_keys, tenants};
+use crate::domain::{clock_difference, signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
 use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
+use crate::store::hosts::Hosts;
+use crate::store::poolers::{self, Pooler};
 use crate::store::schema::{self, SchemaState};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -49,19 +50,13 @@ pub(super) enum Hold {
 /// A database within reach.
 pub(super) struct Database {
     pub(super) pool: PgPool,
+    /// Where it may be, when it is not an embedded one.
+    hosts: Arc<Hosts>,
     /// The embedded cluster, when the database is one.
     pub(super) cluster: Option<Cluster>,
 }
 
 impl Database {
-    /// Resolves when the embedded cluster ends by itself, with what is known of why; fails if its data is gone.
-    pub(super) async fn ended(&mut self) -> Result<String, Error> {
-        match &mut self.cluster {
-            Some(cluster) => Ok(cluster.exited().await?),
-            None => std::future::pending().await,
-        }
-    }
-
     /// Closes the connections, and stops the embedded cluster if it is ours.
     pub(super) async fn close(self) -> Result<(), Error> {
         self.pool.close().await;
@@ -78,13 +73,19 @@ pub(super) async fn open_database(
     hold: Hold,
     missing: MissingPostgres,
 ) -> Result<Database, Error> {
+    let mut hosts = Arc::default();
     let (options, cluster) = if let Some(url) = &config.database.url {
-        let options = url
-            .parse::<PgConnectOptions>()
-            .map_err(|error| format!("setting database.url: must be a connection string: {error}"))?;
-        connections::probe(&options, config.database.acquire_timeout())
-            .await
-            .map_err(|error| database_trouble::connecting(&error, &options))?;
+        let parsed = Hosts::parse(url).map_err(|error| format!("setting database.url: {error}"))?;
+        hosts = Arc::new(parsed.with(|options| options.application_name("latchkey")));
+        let found = hosts.find(config.database.acquire_timeout()).await;
+        let options = found.map_err(|troubles| database_trouble::finding(&troubles))?;
+        match poolers::find_out(&options).await {
+            Pooler::None => {}
+            Pooler::KeepsStatements => {
+                tracing::info!("connections to the database are pooled by transaction");
+            }
+            Pooler::LosesStatements => return Err(database_trouble::old_pooler(&options).into()),
+        }
         (options, None)
     } else {
         let settings = cluster_settings(config)?;
@@ -95,11 +96,12 @@ pub(super) async fn open_database(
         };
         (cluster.connect_options(), Some(cluster))
     };
-    let pool = connections::pool(config.database.max_connections, config.database.acquire_timeout())
+    let (most, patience) = (config.database.max_connections, config.database.acquire_timeout());
+    let pool = connections::pool_on(&hosts, most, patience)
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;
-    Ok(Database { pool, cluster })
+    Ok(Database { pool, hosts, cluster })
 }
 
 fn install_if_missing(settings: &ClusterSettings, missing: MissingPostgres) -> Result<(), Error> {
@@ -132,8 +134,13 @@ fn data_dir(config: &Config) -> Result<PathBuf, Error> {
 pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc<App>, Error> {
     let random = Random::system();
     let state = schema::state(&database.pool).await?;
-    if matches!(state, SchemaState::Newer { .. }) {
-        return Err(database_trouble::schema(state).unwrap_or_default().into());
+    match state {
+        SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
+        SchemaState::NewerButCompatible { version } => tracing::warn!(
+            version,
+            "schema of a newer Latchkey, which says that this one can run on it; upgrade this server, too"
+        ),
+        _ => {}
     }
     let sealed = match state {
         SchemaState::Empty => None,
@@ -154,7 +161,12 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
         )
         .into());
     }
-    Ok(Arc::new(App::new(config, Clock::system(), random, secrets, database.pool.clone())))
+    let app = App::new(config, Clock::system(), random, secrets, database.pool.clone());
+    let app = Arc::new(app.on_hosts(Arc::clone(&database.hosts)));
+    if let Err(error) = clock_difference::measure(&app).await {
+        tracing::warn!(%error, "clock of the database not read; this server's counts until it can be");
+    }
+    Ok(app)
 }
 
 /// Where the master key is.
@@ -188,7 +200,10 @@ impl std::fmt::Display for KeyPlace {
 
 /// Brings the schema up to date and makes what every server needs: the default tenant with its keys.
 pub(super) async fn prepare(app: &App) -> Result<(), Error> {
-    schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
+    // A newer program has done more than this one could.
+    if !matches!(schema::state(&app.db).await?, SchemaState::NewerButCompatible { .. }) {
+        schema::migrate(&app.db).await.map_err(|error| database_trouble::migrating(&error))?;
+    }
     ensure_default_tenant(app).await
 }
 

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
 use zeroize::Zeroizing;
 
 use super::oauth_error::OAuthError;
@@ -107,16 +106,15 @@ pub async fn find_live(app: &App, tenant: &Tenant, token: &str) -> store::Result
     let Some(Signed::AccessToken(verified)) = signed(app, tenant, token).await? else { return Ok(None) };
     let (claims, kid, now) = (&verified.claims, &verified.kid, app.clock.now());
     noted::client(claims.client_id.as_ref());
-    if !claims.is_current(&tenants::issuer(app, tenant), now.timestamp()) {
+    if !claims.is_current(&tenants::issuer(app, tenant), now) {
         return Ok(None);
     }
     if let Some(device) = claims.device_id {
         let user = standings::of_device(&app.db, tenant.id, kid, device, now).await?;
         return Ok(user.map(|user| LiveAccessToken { verified, user: Some(user) }));
     }
-    let issued_at = DateTime::from_timestamp(claims.iat, 0).unwrap_or_default();
     let (client, jti) = (&claims.client_id, &claims.jti);
-    let counts = standings::of_client(&app.db, tenant.id, kid, client, jti, issued_at).await?;
+    let counts = standings::of_client(&app.db, tenant.id, kid, client, jti, claims.issued_at()).await?;
     Ok(counts.then_some(LiveAccessToken { verified, user: None }))
 }
 

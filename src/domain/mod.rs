@@ -15,6 +15,7 @@ pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;
 pub mod clients;
+pub mod clock_difference;
 pub mod connection_lifetimes;
 pub mod deeds;
 pub mod device_flow;

@@ -3,7 +3,6 @@
 //! A device's tokens live and die together: whichever of them is given back, its family ends, and with it every
 //! refresh and access token of the device (§2.1). An access token that a client got for itself ends alone.
 
-use chrono::DateTime;
 use serde_json::json;
 
 use super::access_tokens::{self, Signed};
@@ -45,7 +44,7 @@ pub async fn revoke(
     }
     match access_tokens::signed(app, tenant, token).await? {
         Some(Signed::AccessToken(token)) => {
-            let (claims, now) = (&token.claims, app.clock.now().timestamp());
+            let (claims, now) = (&token.claims, app.clock.now());
             let is_theirs = claims.client_id == client.client_id.as_str();
             if is_theirs && claims.is_current(&tenants::issuer(app, tenant), now) {
                 revoke_access_token(app, tenant, client, claims, origin).await?;
@@ -77,7 +76,7 @@ async fn revoke_access_token(
         let ending = Ending::by_client(client, reason, origin);
         record_end(app, &mut *transaction, tenant.id, device, ending).await?;
     } else {
-        let expires_at = DateTime::from_timestamp(token.exp, 0).unwrap_or(now);
+        let expires_at = token.ends_at();
         if !revoked_access_tokens::insert(&mut *transaction, tenant.id, &token.jti, expires_at).await? {
             return Ok(());
         }

@@ -170,9 +170,12 @@ pub async fn issue_with(
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
-    let now = app.clock.now();
+    // By our computer's clock, which is what those who verify tokens have, too.
+    let (now, connection_ends_at) = (app.clock.own_now(), app.clock.to_own(grant.ends_at));
+    let auth_time = app.clock.to_own(grant.authentication.auth_time).timestamp();
     let issuer = tenants::issuer(app, grant.tenant);
-    let ends = |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(grant.ends_at).timestamp();
+    let ends =
+        |lifetime: u32| (now + TimeDelta::seconds(i64::from(lifetime))).min(connection_ends_at).timestamp();
     let expires_at = ends(app.config.tokens.access_lifetime_seconds);
     let claims = AccessTokenClaims {
         iss: &issuer,
@@ -181,11 +184,11 @@ pub async fn issue_with(
         client_id: grant.client.client_id.as_str(),
         iat: now.timestamp(),
         exp: expires_at,
-        jti: app.random.uuid_v7(now).to_string(),
+        jti: name(app),
         scope: grant.scopes.to_string(),
         cnf: grant.dpop_key.map(Confirmation::of),
         connection: Some(ConnectionClaims {
-            auth_time: grant.authentication.auth_time.timestamp(),
+            auth_time,
             acr: grant.authentication.acr(),
             amr: &grant.authentication.amr,
             device_id: grant.device_id.to_string(),
@@ -199,9 +202,9 @@ pub async fn issue_with(
             aud: grant.client.client_id.as_str(),
             iat: now.timestamp(),
             exp: ends(app.config.tokens.id_lifetime_seconds),
-            jti: app.random.uuid_v7(now).to_string(),
+            jti: name(app),
             nonce: grant.nonce,
-            auth_time: grant.authentication.auth_time.timestamp(),
+            auth_time,
             acr: grant.authentication.acr(),
             amr: &grant.authentication.amr,
             at_hash: at_hash(keys.id.pair.algorithm(), &access_token),
@@ -227,7 +230,7 @@ pub async fn issue_with(
 pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<IssuedTokens, OAuthError> {
     let ClientGrant { tenant, client, scopes, resources, dpop_key, lifetime_seconds } = grant;
     let key = access_key(app, tenant, client).await?;
-    let (now, lifetime) = (app.clock.now(), i64::from(lifetime_seconds));
+    let (now, lifetime) = (app.clock.own_now(), i64::from(lifetime_seconds));
     let claims = AccessTokenClaims {
         iss: &tenants::issuer(app, tenant),
         sub: client.client_id.to_string(),
@@ -235,7 +238,7 @@ pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<Issued
         client_id: client.client_id.as_str(),
         iat: now.timestamp(),
         exp: now.timestamp() + lifetime,
-        jti: app.random.uuid_v7(now).to_string(),
+        jti: name(app),
         scope: scopes.to_string(),
         cnf: dpop_key.map(Confirmation::of),
         connection: None,
@@ -249,6 +252,12 @@ pub async fn issue_to_client(app: &App, grant: ClientGrant<'_>) -> Result<Issued
         id_token: None,
         delivery: None,
     })
+}
+
+/// A new name for a token. It tells when the token was issued by the database's time, for whichever server it comes back
+/// to.
+fn name(app: &App) -> String {
+    app.random.uuid_v7(app.clock.now()).to_string()
 }
 
 /// A JWT in compact form (RFC 7515 §3.1).

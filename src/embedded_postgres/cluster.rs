@@ -45,14 +45,9 @@ pub enum Holding {
     Attached,
 }
 
-/// Which cluster is to be started.
+/// A cluster that may be started again.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
-    /// The one that is there, or a new one.
-    Any,
-    /// The one with this identity.
-    Known(Identity),
-}
+pub struct Known(Option<Identity>);
 
 /// A running private cluster that takes connections.
 ///
@@ -75,22 +70,23 @@ impl Cluster {
     ///
     /// Fails with [`Error::InUse`] where another Latchkey owns it.
     pub async fn start(settings: &ClusterSettings) -> Result<Self, Error> {
-        Self::start_wanted(settings, Wanted::Any).await
+        Self::start_again(settings, Known(None)).await
     }
 
-    /// Starts the cluster again after its end. Fails with [`Error::DataGone`] where it is no longer in its directory.
-    pub async fn restart(mut self, settings: &ClusterSettings) -> Result<Self, Error> {
-        let wanted = self.identity.map_or(Wanted::Any, Wanted::Known);
-        self.check_data()?;
-        // Gives the lock back.
-        drop(self);
-        Self::start_wanted(settings, wanted).await
+    /// What [`Cluster::start_again`] needs to know it by.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        Known(self.identity)
     }
 
-    async fn start_wanted(settings: &ClusterSettings, wanted: Wanted) -> Result<Self, Error> {
+    /// Starts a cluster again after its end. Fails with [`Error::DataGone`] where it is no longer in its directory.
+    pub async fn start_again(settings: &ClusterSettings, known: Known) -> Result<Self, Error> {
         let (layout, account) = prepare(settings)?;
+        if let Known(Some(identity)) = known {
+            check_data(identity, &layout, &account)?;
+        }
         let lock = Lock::take(&layout, &account, LOCK_PATIENCE).await?;
-        Self::own(settings, layout, account, lock, wanted).await
+        Self::own(settings, layout, account, lock).await
     }
 
     /// Starts the cluster and owns it, or connects to it where another Latchkey runs it.
@@ -99,7 +95,7 @@ impl Cluster {
         let deadline = Instant::now() + ATTACH_PATIENCE;
         loop {
             if let Some(lock) = Lock::try_take(&layout, &account)? {
-                return Self::own(settings, layout, account, lock, Wanted::Any).await;
+                return Self::own(settings, layout, account, lock).await;
             }
             // Where it ends meanwhile, the lock is soon free or the next one soon there.
             match Self::follow(&layout, &account, Holding::Attached).await {
@@ -159,17 +155,8 @@ impl Cluster {
         if self.lock.is_some() { self.postmaster.stop().await } else { Ok(()) }
     }
 
-    /// Fails where our cluster is no longer in its directory. The record is then left behind, so that no later start,
-    /// such as a supervisor's, takes the place for an empty one.
-    fn check_data(&mut self) -> Result<(), Error> {
-        let Some(identity) = self.identity else { return Ok(()) };
-        identity.check(&self.layout).inspect_err(|_| {
-            let left = directory::prepare(&self.layout, &self.account)
-                .and_then(|()| identity.record(&self.layout, &self.account));
-            if let Err(error) = left {
-                tracing::warn!(%error, "record of the missing cluster not written");
-            }
-        })
+    fn check_data(&self) -> Result<(), Error> {
+        self.identity.map_or(Ok(()), |identity| check_data(identity, &self.layout, &self.account))
     }
 
     async fn own(
@@ -177,11 +164,8 @@ impl Cluster {
         layout: Layout,
         account: Account,
         lock: Lock,
-        wanted: Wanted,
     ) -> Result<Self, Error> {
-        if let Wanted::Known(identity) = wanted {
-            identity.check(&layout)?;
-        }
+        directory::check_cluster(&layout, &account)?;
         match Self::follow(&layout, &account, Holding::Adopted).await {
             Ok(Some(mut cluster)) if !server_settings::are_running(settings, &layout) => {
                 tracing::info!(pid = cluster.pid(), "PostgreSQL restarting with new settings");
@@ -197,11 +181,11 @@ impl Cluster {
             Ok(None) | Err(Error::EndedWhileStarting { .. }) => {}
             Err(error) => return Err(error),
         }
+        postmaster::forget_stale(&layout).await?;
         let installation = initialised(settings, &layout, &account).await?;
         let identity = recorded(&layout, &account)?;
         directory::prepare_socket_dir(&layout, &account)?;
         server_settings::write_access_files(&layout, &account)?;
-        postmaster::forget_stale(&layout)?;
         log_file::put_aside(&layout.log)?;
         let deadline = Instant::now() + REMAINS_PATIENCE;
         let options = readiness::connect_options(&layout.socket_dir);
@@ -260,6 +244,17 @@ fn prepare(settings: &ClusterSettings) -> Result<(Layout, Account), Error> {
     directory::check_reach(&layout, &account)?;
     directory::prepare(&layout, &account)?;
     Ok((layout, account))
+}
+
+/// Fails where our cluster is no longer in its directory. The record is then left behind, so that no later start, such as
+/// a supervisor's, takes the place for an empty one.
+fn check_data(identity: Identity, layout: &Layout, account: &Account) -> Result<(), Error> {
+    identity.check(layout).inspect_err(|_| {
+        let left = directory::prepare(layout, account).and_then(|()| identity.record(layout, account));
+        if let Err(error) = left {
+            tracing::warn!(%error, "record of the missing cluster not written");
+        }
+    })
 }
 
 /// The identity of the cluster, written down beside it. `None` if it cannot be read.

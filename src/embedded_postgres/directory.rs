@@ -44,6 +44,25 @@ pub(super) fn prepare(layout: &Layout, account: &Account) -> Result<(), Error> {
     Ok(())
 }
 
+/// Fails where the account does not own the cluster, as when `cp` made a copy for somebody else. A cluster that is open to
+/// others, which PostgreSQL refuses, is closed to them.
+pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Error> {
+    let dir = &layout.cluster_dir;
+    for path in [dir.clone(), dir.join("PG_VERSION"), dir.join("global/pg_control")] {
+        if let Ok(metadata) = fs::symlink_metadata(&path)
+            && metadata.uid() != account.uid
+        {
+            let (dir, account) = (dir.clone(), account.name.clone());
+            return Err(Error::ClusterOfAnotherUser { dir, path, owner: metadata.uid(), account });
+        }
+    }
+    if fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.mode() & 0o027 != 0) {
+        tracing::warn!(dir = %dir.display(), "cluster directory was open to others; closed");
+        fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(Error::io("close to others", dir))?;
+    }
+    Ok(())
+}
+
 /// Makes the socket's directory.
 pub(super) fn prepare_socket_dir(layout: &Layout, account: &Account) -> Result<(), Error> {
     if !layout.socket_is_inside() {

@@ -1,6 +1,11 @@
 //! What can go wrong with the private cluster, each said so that the reader knows what to do.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{layout::Layout, log_file};
 
 /// Why the private Postgres cluster cannot be found, made, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +165,54 @@ pub enum Error {
         /// Directory of the cluster.
         dir: PathBuf,
     },
+    /// The cluster's files belong to another account than the one that PostgreSQL runs as.
+    #[error(
+        "{} belongs to the user number {owner}, and PostgreSQL runs as `{account}`, which must own it: run `chown -R {account} {}`",
+        .path.display(), .dir.display()
+    )]
+    ClusterOfAnotherUser {
+        /// The directory of the cluster.
+        dir: PathBuf,
+        /// What in it belongs to somebody else.
+        path: PathBuf,
+        /// Whom it belongs to.
+        owner: u32,
+        /// The account.
+        account: String,
+    },
+    /// PostgreSQL was started while the directory had another name, and still runs.
+    #[error(
+        "{} was moved while PostgreSQL (process {pid}) was running on it, and that one still does: move it back to {}, or stop that PostgreSQL with `kill -INT {pid}`; then start again",
+        .dir.display(), .before.display()
+    )]
+    MovedWhileRunning {
+        /// The directory of the cluster.
+        dir: PathBuf,
+        /// Where it was.
+        before: PathBuf,
+        /// The postmaster.
+        pid: u32,
+    },
+    /// A process of PostgreSQL works in the cluster, and nothing tells which.
+    #[error(
+        "PostgreSQL (process {pid}) still works in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
+        .dir.display()
+    )]
+    StillAtWork {
+        /// The directory of the cluster.
+        dir: PathBuf,
+        /// The process.
+        pid: u32,
+    },
+    /// There is no room left.
+    #[error(
+        "the disk that holds {} is full: make room, and PostgreSQL goes on where it was",
+        .path.display()
+    )]
+    DiskFull {
+        /// What could not be written, or the directory of the cluster.
+        path: PathBuf,
+    },
     /// `initdb` or the first set-up of the database failed.
     #[error("a new PostgreSQL cluster could not be made in {}: {output}", .dir.display())]
     NotInitialised {
@@ -226,11 +279,49 @@ pub enum Error {
     },
 }
 
+/// How programs say that a disk is full.
+const NO_SPACE: &str = "No space left on device";
+
 impl Error {
+    /// The server ended before it was ready; its log says why.
+    pub(super) fn ended_while_starting(layout: &Layout) -> Self {
+        let tail = log_file::tail(&layout.log);
+        if tail.contains(NO_SPACE) {
+            return Self::DiskFull { path: layout.cluster_dir.clone() };
+        }
+        Self::EndedWhileStarting { log: layout.log.clone(), tail }
+    }
+
+    /// A program that makes a new cluster failed.
+    pub(super) fn not_initialised(layout: &Layout, new: &Path, output: String) -> Self {
+        if output.contains(NO_SPACE) {
+            return Self::DiskFull { path: layout.cluster_dir.clone() };
+        }
+        Self::NotInitialised { dir: new.to_owned(), output }
+    }
+
+    /// Whether a later attempt may succeed although nobody has changed a setting or put something back.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::EndedWhileStarting { .. }
+                | Self::DiskFull { .. }
+                | Self::NotReady { .. }
+                | Self::Refused { .. }
+                | Self::NotStopped { .. }
+                | Self::StillAtWork { .. }
+                | Self::Io { .. }
+        )
+    }
+
     /// For `map_err`: an I/O error with what was tried on which path.
     pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |cause| Self::Io { action, path, cause }
+        move |cause| match cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io { action, path, cause },
+        }
     }
 }
 

@@ -83,7 +83,7 @@ async fn fill(
     if durability == Durability::Throwaway {
         initdb.arg("--no-sync");
     }
-    run(initdb, "", new).await?;
+    run(initdb, "", layout, new).await?;
 
     // A server for one user, without a socket: the cluster is whole before it gets its name.
     let mut single = program("postgres");
@@ -97,11 +97,11 @@ async fn fill(
         "CREATE ROLE {LATCHKEY} LOGIN\nCREATE DATABASE {LATCHKEY} OWNER {LATCHKEY}\n\
          CREATE ROLE {TENANT_ROLE}\nGRANT {TENANT_ROLE} TO {LATCHKEY}\n"
     );
-    run(single, &statements, new).await
+    run(single, &statements, layout, new).await
 }
 
-async fn run(mut command: Command, input: &str, new: &Path) -> Result<(), Error> {
-    let failed = |output: String| Error::NotInitialised { dir: new.to_owned(), output };
+async fn run(mut command: Command, input: &str, layout: &Layout, new: &Path) -> Result<(), Error> {
+    let failed = |output: String| Error::not_initialised(layout, new, output);
     let work = async {
         let mut child = command
             .stdin(Stdio::piped())

@@ -25,7 +25,7 @@ mod status;
 use std::path::PathBuf;
 
 pub use client::{ClientProgram, client_command};
-pub use cluster::{Cluster, Holding};
+pub use cluster::{Cluster, Holding, Known};
 pub use directory::default_data_dir;
 pub use error::Error;
 pub use status::{Status, status};

@@ -67,6 +67,26 @@ pub(super) fn serves(pid: Pid, cluster_dir: &Path) -> bool {
         .is_ok_and(|output| output.stdout.windows(dir.len()).any(|window| window == dir))
 }
 
+/// A process of PostgreSQL that works in `cluster_dir`, whatever the directory was called when it was started: each has
+/// it as its working directory. `None` also where the system does not tell.
+pub(super) fn at_work_in(cluster_dir: &Path) -> Option<Pid> {
+    let mut pids: Vec<Pid> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
+        .filter(|pid| {
+            let link = |name: &str| fs::read_link(format!("/proc/{}/{name}", pid.as_raw_nonzero()));
+            let runs_postgres =
+                || link("exe").is_ok_and(|exe| exe.file_name().is_some_and(|name| name == "postgres"));
+            link("cwd").is_ok_and(|cwd| cwd == cluster_dir) && runs_postgres()
+        })
+        .collect();
+    // The postmaster is older than those that it has started.
+    pids.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
+    pids.into_iter().next()
+}
+
 fn parse(text: &str) -> Option<PidFile> {
     let mut lines = text.lines();
     let number: i32 = lines.next()?.trim().parse().ok()?;

@@ -9,12 +9,17 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
-    ClusterSettings, Error, account::Account, finder::Installation, layout::Layout, log_file, owned_file,
-    pid_file, server_settings,
+    ClusterSettings, Error,
+    account::Account,
+    finder::Installation,
+    layout::Layout,
+    owned_file,
+    pid_file::{self, PidFile},
+    server_settings,
 };
 
 /// How long a fast shutdown may take; it ends with writing everything to disk.
@@ -22,6 +27,9 @@ const FAST_SHUTDOWN: Duration = Duration::from_mins(1);
 
 /// How long an immediate shutdown may take.
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How long the processes of a killed postmaster may take to end.
+const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How often a postmaster that is not our child is looked for while it stops.
 const STOP_POLL: Duration = Duration::from_millis(20);
@@ -52,10 +60,7 @@ impl Postmaster {
         command.stdout(Stdio::from(second(&log)?)).stderr(Stdio::from(log));
         let child = Command::from(command).spawn().map_err(Error::io("run", &program))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = pid.ok_or_else(|| Error::EndedWhileStarting {
-            log: layout.log.clone(),
-            tail: log_file::tail(&layout.log),
-        })?;
+        let pid = pid.ok_or_else(|| Error::ended_while_starting(layout))?;
         Ok(Self { pid, child: Some(child), layout: layout.clone() })
     }
 
@@ -120,21 +125,36 @@ impl Postmaster {
     }
 }
 
-/// Removes the record of a postmaster that is gone but whose number another process has by now: the new postmaster
-/// would take that one for it. Where the number is free Postgres cleans up itself.
-pub(super) fn forget_stale(layout: &Layout) -> Result<(), Error> {
-    let Some(file) = pid_file::PidFile::read(&layout.cluster_dir)? else { return Ok(()) };
-    if !pid_file::is_taken(file.pid) || file.is_of(&layout.cluster_dir) {
+/// Removes the record of a postmaster that is gone where PostgreSQL does not do so itself: another process has its number
+/// by now, or the record is empty, as a power cut leaves it. Fails where a process still works on the cluster.
+pub(super) async fn forget_stale(layout: &Layout) -> Result<(), Error> {
+    let record = pid_file::path(&layout.cluster_dir);
+    if !record.exists() {
         return Ok(());
     }
-    tracing::info!(pid = file.pid.as_raw_nonzero(), "stale PostgreSQL pid file removed");
-    let socket_lock = layout.socket_dir.join(format!(".s.PGSQL.{}.lock", super::layout::PORT));
-    let record = pid_file::path(&layout.cluster_dir);
-    fs::remove_file(&record).map_err(Error::io("remove", record))?;
-    match fs::remove_file(&socket_lock) {
-        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::Io { action: "remove", path: socket_lock, cause })
-        }
-        _ => Ok(()),
+    let file = PidFile::read(&layout.cluster_dir)?;
+    if file.as_ref().is_some_and(|file| !pid_file::is_taken(file.pid) || file.is_of(&layout.cluster_dir)) {
+        return Ok(());
     }
+    let deadline = Instant::now() + REMAINS_PATIENCE;
+    while let Some(pid) = pid_file::at_work_in(&layout.cluster_dir) {
+        let (dir, number) = (layout.cluster_dir.clone(), pid.as_raw_nonzero().get().cast_unsigned());
+        let before = file.as_ref().filter(|file| file.pid == pid).and_then(|file| file.data_dir.clone());
+        match before.filter(|before| *before != dir) {
+            Some(before) => return Err(Error::MovedWhileRunning { dir, before, pid: number }),
+            None if Instant::now() >= deadline => return Err(Error::StillAtWork { dir, pid: number }),
+            // What a killed postmaster leaves behind is soon gone.
+            None => sleep(STOP_POLL).await,
+        }
+    }
+    tracing::info!("stale PostgreSQL pid file removed");
+    for stale in [layout.socket_dir.join(format!(".s.PGSQL.{}.lock", super::layout::PORT)), record] {
+        match fs::remove_file(&stale) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Io { action: "remove", path: stale, cause });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

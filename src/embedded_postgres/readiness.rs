@@ -11,7 +11,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Error,
     layout::{Layout, PORT},
-    log_file,
     postmaster::Postmaster,
     server_settings::LATCHKEY,
 };
@@ -78,8 +77,7 @@ pub(super) async fn wait(
             }
         }
         if !postmaster.is_running() {
-            let tail = log_file::tail(&layout.log);
-            return Err(Error::EndedWhileStarting { log: layout.log.clone(), tail });
+            return Err(Error::ended_while_starting(layout));
         }
         if begin.elapsed() >= limit {
             return Err(Error::NotReady { seconds: limit.as_secs(), log: layout.log.clone() });

@@ -11,6 +11,8 @@ use serde_json::json;
 
 use super::no_store;
 use crate::app::App;
+use crate::domain::clock_difference;
+use crate::store::connections::{self, MayWrite};
 use crate::store::schema;
 
 /// The routes.
@@ -23,9 +25,10 @@ async fn live() -> Response {
     no_store(json!({"status": "live"}))
 }
 
-/// The database answers and its schema is the one this program knows.
+/// The database answers, takes writes, and its schema is one that this program can use.
 async fn ready(State(app): State<Arc<App>>) -> Response {
     match schema::is_current(&app.db).await {
+        Ok(true) if !takes_writes(&app).await => not_ready("the database takes no writes"),
         Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
         Ok(false) => not_ready("migrations are pending"),
         Err(error) => {
@@ -35,6 +38,11 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     }
 }
 
+/// Whether anything could be stored now. A standby answers, but stores nothing.
+async fn takes_writes(app: &App) -> bool {
+    connections::may_write(&app.db).await.is_ok_and(|may| may == MayWrite::Yes)
+}
+
 /// What operators must know although the server serves.
 fn warnings(app: &App) -> Vec<String> {
     let sealing = app.audit_sealing.concerns(app.clock.now());
@@ -42,7 +50,7 @@ fn warnings(app: &App) -> Vec<String> {
         format!("{peer} sends forwarding headers but is not in server.trusted_proxies: everyone seems to have its address")
     });
     let concerns = sealing.iter().map(ToString::to_string);
-    concerns.chain(unlisted).chain(app.geo.troubles()).collect()
+    concerns.chain(unlisted).chain(app.geo.troubles()).chain(clock_difference::concern(app)).collect()
 }
 
 fn not_ready(reason: &str) -> Response {

@@ -111,7 +111,7 @@ impl Mail {
             .from(from)
             .to(Mailbox::new(None, to))
             .subject(&letter.subject)
-            .date(clock.now().into())
+            .date(clock.own_now().into())
             .message_id(Some(format!("<{}@{}>", letter.id, self.host)))
             .header(ContentType::TEXT_PLAIN)
             .body(letter.text.clone())

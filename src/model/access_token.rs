@@ -1,15 +1,17 @@
 //! Access tokens as they come back (RFC 9068): what one says once its signature was verified.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::ids::DeviceId;
 use super::scope::ScopeSet;
 
 /// The media type in the header of every access token (RFC 9068 §2.1); no other token has it.
 pub const TYP: &str = "at+jwt";
-/// How far `iat` may lie ahead, in seconds: servers share one time source, but not to the second.
-pub const MAX_SKEW_SECONDS: i64 = 60;
+/// How far a token's issue may lie ahead: servers share one time source, but not to the second.
+const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 
 /// The claims of an access token.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,11 +24,11 @@ pub struct AccessToken {
     pub aud: Audience,
     /// The client it was issued to.
     pub client_id: String,
-    /// When it was issued, in seconds since 1970.
+    /// When it was issued, in seconds since 1970, by the clock of the computer that signed it.
     pub iat: i64,
-    /// When it ends, in seconds since 1970.
+    /// When it ends, in seconds since 1970, by the same clock.
     pub exp: i64,
-    /// Its name.
+    /// Its name: a UUID of version 7 (RFC 9562 §5.7), with the database's time of its issue.
     pub jti: String,
     /// What it allows, separated by spaces.
     #[serde(default)]
@@ -67,10 +69,26 @@ impl AccessToken {
         serde_json::from_value(Value::Object(claims)).ok()
     }
 
-    /// Whether the token was issued by `issuer` and is neither over nor from the future at `now`, in seconds.
+    /// The second in which it was issued, by the database's time: its `jti` tells. `iat` may be another computer's time.
     #[must_use]
-    pub fn is_current(&self, issuer: &str, now: i64) -> bool {
-        self.iss == issuer && now < self.exp && self.iat <= now + MAX_SKEW_SECONDS
+    pub fn issued_at(&self) -> DateTime<Utc> {
+        let made = Uuid::try_parse(&self.jti).ok().and_then(|jti| jti.get_timestamp());
+        let made = made.and_then(|made| i64::try_from(made.to_unix().0).ok()).unwrap_or(self.iat);
+        DateTime::from_timestamp(made, 0).unwrap_or_default()
+    }
+
+    /// When it ends, by the database's time, to the second.
+    #[must_use]
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        let lifetime = TimeDelta::try_seconds(self.exp.saturating_sub(self.iat)).unwrap_or_default();
+        let issued_at = self.issued_at();
+        issued_at.checked_add_signed(lifetime).unwrap_or(issued_at)
+    }
+
+    /// Whether the token was issued by `issuer` and is neither over nor from the future at `now`, by the database's time.
+    #[must_use]
+    pub fn is_current(&self, issuer: &str, now: DateTime<Utc>) -> bool {
+        self.iss == issuer && now < self.ends_at() && self.issued_at() <= now + MAX_SKEW
     }
 
     /// What it allows.
@@ -107,11 +125,32 @@ mod tests {
     fn a_token_counts_from_its_issue_to_its_end_and_for_its_issuer_alone() {
         let token = claims(|_| ()).unwrap();
         for (now, current) in [(940, true), (939, false), (1_599, true), (1_600, false)] {
-            assert_eq!(token.is_current("https://issuer.example", now), current, "{now}");
+            assert_eq!(token.is_current("https://issuer.example", second(now)), current, "{now}");
         }
         for other in ["https://issuer.example/", "https://issuer.example/t/acme", ""] {
-            assert!(!token.is_current(other, 1_100), "{other}");
+            assert!(!token.is_current(other, second(1_100)), "{other}");
         }
+    }
+
+    #[test]
+    fn a_token_of_a_computer_whose_clock_is_wrong_counts_for_as_long_as_any_other() {
+        for shift in [-300, 300] {
+            // Issued at 1,000 by the database's time.
+            let token = claims(|claims| {
+                claims["jti"] = json!("0000000f-4240-7fff-8fff-ffffffffffff");
+                claims["iat"] = json!(1_000 + shift);
+                claims["exp"] = json!(1_600 + shift);
+            });
+            let token = token.unwrap();
+            assert_eq!((token.issued_at(), token.ends_at()), (second(1_000), second(1_600)));
+            for (now, current) in [(940, true), (939, false), (1_599, true), (1_600, false)] {
+                assert_eq!(token.is_current("https://issuer.example", second(now)), current, "{now}");
+            }
+        }
+    }
+
+    fn second(number: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(number, 0).unwrap()
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! How connections to the database are opened, and what is set on each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, PgTransaction};
-use tokio::time::{Instant, sleep, timeout};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, PgPool, PgTransaction, Row};
 
 use super::Result;
+use super::hosts::{Hosts, Standing};
 
 /// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
 /// do it anew each time. The plan is kept until the next `ANALYZE`. One that reads a table from end to end was right when
@@ -27,37 +28,45 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// A pool of at most so many connections; whoever finds none free waits so long.
 #[must_use]
 pub fn pool(max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+    pool_on(&Arc::default(), max_connections, acquire_timeout)
+}
+
+/// The same on `hosts`: connections from before the last move are not used again.
+#[must_use]
+pub fn pool_on(hosts: &Arc<Hosts>, max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+    let hosts = Arc::clone(hosts);
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(acquire_timeout)
         .test_before_acquire(false)
-        .before_acquire(|connection, used| {
-            Box::pin(async move { Ok(used.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+        .before_acquire(move |connection, used| {
+            let standing = hosts.standing(used.age);
+            Box::pin(async move {
+                Ok(match standing {
+                    Standing::Outdated => false,
+                    Standing::Doubtful => may_write(connection).await.is_ok_and(|may| may == MayWrite::Yes),
+                    Standing::Sound => used.idle_for < TRUSTED || connection.ping().await.is_ok(),
+                })
+            })
         })
         .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
 }
 
-/// How long one attempt to connect may take.
-const ATTEMPT: Duration = Duration::from_secs(5);
+/// Whether a connection may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayWrite {
+    /// It may.
+    Yes,
+    /// It leads to a standby, or to a server that was made read-only.
+    No,
+}
 
-/// Pause between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// Connects once and disconnects, so that what is wrong is known: a pool says no more than that it timed out. A server
-/// that is not there yet is tried again for as long as `patience`.
-pub async fn probe(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<()> {
-    let deadline = Instant::now() + patience;
-    loop {
-        let error = match timeout(ATTEMPT, options.connect()).await {
-            Ok(Ok(connection)) => return connection.close().await,
-            Ok(Err(error)) => error,
-            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
-        };
-        if !matches!(error, sqlx::Error::Io(_)) || Instant::now() >= deadline {
-            return Err(error);
-        }
-        sleep(PAUSE).await;
-    }
+/// Asks whether what is written over `db` would be stored.
+pub async fn may_write(db: impl PgExecutor<'_>) -> sqlx::Result<MayWrite> {
+    let sql = "SELECT NOT pg_is_in_recovery() AND NOT current_setting('transaction_read_only')::bool";
+    // In one message, as any pooler understands it.
+    let may_write: bool = sqlx::raw_sql(sql).fetch_one(db).await?.try_get(0)?;
+    Ok(if may_write { MayWrite::Yes } else { MayWrite::No })
 }
 
 /// Opens as many connections as the pool may have, so that nobody waits for them once everybody comes. The pool closes

@@ -39,7 +39,8 @@ async fn names_of_proofs_are_forgotten_when_they_are_too_old_to_come_again() {
     server.clock.advance(60.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 0);
     start_with(&tv, &[&proof]).await.must_be_error("invalid_dpop_proof");
-    server.clock.advance(61.0);
+    // Other servers' computers may be ten minutes behind.
+    server.clock.advance(601.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 1);
     start_with(&tv, &[&proof]).await.must_be_error("invalid_dpop_proof");
     assert_eq!(server.count("SELECT count(*) FROM used_jtis").await, 0);

@@ -127,7 +127,7 @@ async fn check(
     presented: &Presented,
     access_token: Option<&str>,
 ) -> Result<Proof, OAuthError> {
-    let now = app.clock.now();
+    let (now, own_now) = (app.clock.now(), app.clock.own_now());
     let nonces = app.config.dpop.require_nonce.then(|| nonce::accepted(app, &tenant.slug));
     let expected = Expected {
         method: &presented.method,
@@ -135,7 +135,8 @@ async fn check(
         access_token,
         nonces: nonces.as_deref(),
     };
-    let proof::Checked { key, jti, expires_at } = proof::check(&presented.jwt, &expected, now)?;
+    let proof::Checked { key, jti, expires_at } = proof::check(&presented.jwt, &expected, &[own_now, now])?;
+    let expires_at = app.clock.over_by_both(expires_at);
     let proof = Proof { key, tenant: tenant.id, jti, expires_at, spending: Spending::Due };
     match app.recent_proofs.note(jti, expires_at, now) {
         Noted::New => Ok(proof),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{SecondFactorRefused, must_be_fresh, recovery_codes, sealing_context, unseal};
+use super::{SecondFactorRefused, must_be_fresh, recovery_codes, sealing_context, step_of, unseal};
 use crate::app::App;
 use crate::domain::audit;
 use crate::domain::sign_in::{self, Change};
@@ -59,8 +59,8 @@ pub async fn confirm(
     let stored = totp_secrets::find(&app.db, user.tenant_id, user.id).await?;
     let waiting = stored.filter(|stored| !stored.confirmed).ok_or(SecondFactorRefused::NotNow)?;
     // No guard: whoever guesses here has the key before their eyes.
-    let step =
-        unseal(app, user, &waiting)?.step_of(input, now, None).ok_or(SecondFactorRefused::WrongCode)?;
+    let step = step_of(app, &unseal(app, user, &waiting)?, input, None);
+    let step = step.ok_or(SecondFactorRefused::WrongCode)?;
     let mut transaction = app.begin(user.tenant_id).await?;
     sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Factors).await?;
     let sealed = &waiting.secret_sealed;

@@ -17,7 +17,7 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::guessing::Trier;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
-use crate::model::totp::TotpSecret;
+use crate::model::totp::{TimeStep, TotpSecret};
 use crate::model::user::User;
 use crate::store::totp_secrets::StoredTotp;
 use crate::store::{totp_secrets, users};
@@ -99,9 +99,16 @@ async fn spend_app_code(
 ) -> Result<bool, OAuthError> {
     let stored = totp_secrets::find(&mut *db, user.tenant_id, user.id).await?;
     let Some(stored) = stored.filter(|stored| stored.confirmed) else { return Ok(false) };
-    let step = unseal(app, user, &stored)?.step_of(input, app.clock.now(), stored.last_used);
+    let step = step_of(app, &unseal(app, user, &stored)?, input, stored.last_used);
     let Some(step) = step else { return Ok(false) };
     Ok(totp_secrets::spend(db, user.tenant_id, user.id, &stored.secret_sealed, step).await?)
+}
+
+/// The step whose code `input` is, by this computer's clock or by the database's: one of them may be wrong, and the person's
+/// app knows neither.
+fn step_of(app: &App, secret: &TotpSecret, input: &str, last_used: Option<TimeStep>) -> Option<TimeStep> {
+    let at = |now| secret.step_of(input, now, last_used);
+    at(app.clock.own_now()).or_else(|| at(app.clock.now()))
 }
 
 fn unseal(app: &App, user: &User, stored: &StoredTotp) -> Result<TotpSecret, OAuthError> {

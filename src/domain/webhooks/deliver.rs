@@ -113,7 +113,7 @@ async fn attempt(app: &App, delivery: &Delivery) -> Attempt {
         Err(error) => return Attempt::Failed(format!("its secret: {error}")),
     };
     let Ok(url) = Url::parse(&delivery.url) else { return Attempt::Failed("not an address".to_owned()) };
-    let timestamp = app.clock.now().timestamp();
+    let timestamp = app.clock.own_now().timestamp();
     let signed = signature::sign(&key, delivery.id, timestamp, &delivery.payload);
     let headers = [
         ("webhook-id", delivery.id.to_string()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -138,7 +139,13 @@ impl IntrospectionResponse {
         let said = match found.token {
             ActiveToken::Access(token) => Self::from(&token.claims),
             ActiveToken::Refresh(token) => {
-                Self { iss: Some(tenants::issuer(app, tenant)), ..Self::from(*token) }
+                let mut said = Self { iss: Some(tenants::issuer(app, tenant)), ..Self::from(*token) };
+                // They stand in rows; the caller compares them with a clock of its own.
+                for time in [&mut said.exp, &mut said.iat, &mut said.auth_time].into_iter().flatten() {
+                    *time =
+                        app.clock.to_own(DateTime::from_timestamp(*time, 0).unwrap_or_default()).timestamp();
+                }
+                said
             }
         };
         Self { active: true, username: found.username, ..said }

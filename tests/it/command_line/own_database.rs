@@ -67,3 +67,26 @@ async fn an_empty_or_newer_schema_is_reported_with_the_remedy() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_server_runs_on_a_schema_one_release_newer_that_says_so() {
+    let database = SharedDatabase::new().await;
+    let add = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+               SELECT max(version) + 1, 'next', true, '', 0 FROM _sqlx_migrations";
+    database.execute(add).await;
+    for migrate in ["false", "true"] {
+        let served = database.serve_with(&[("LATCHKEY__DATABASE__MIGRATE_ON_START", migrate)]);
+        let ready = reqwest::get(format!("{}/health/ready", served.base)).await.expect("an answer");
+        assert_eq!(ready.status(), 200);
+        assert!(served.stop(rustix::process::Signal::TERM).0.success());
+    }
+    let output = run(database.latchkey(&["migrate"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("schema of a newer Latchkey"), "{said}");
+    // The next one cannot be lived with.
+    database.execute("COMMENT ON TABLE _sqlx_migrations IS '-- oldest program: 99990101000000'").await;
+    for command in [&["serve"][..], &["admin", "list-keys"], &["migrate"]] {
+        let said = refused(database.latchkey(command));
+        assert!(said.contains("newer than this Latchkey"), "{said}");
+    }
+}

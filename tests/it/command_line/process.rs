@@ -27,6 +27,12 @@ impl DataDir {
         Self(std::env::temp_dir().join(name))
     }
 
+    /// This one.
+    pub fn at(path: PathBuf) -> Self {
+        database::require_programs();
+        Self(path)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -281,6 +287,18 @@ impl Served {
             said.push(line);
         }
         panic!("the server did not start: {said:#?}");
+    }
+
+    /// Waits until the log says this.
+    pub fn wait_for_line(&self, text: &str) {
+        let mut said = Vec::new();
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            if line.contains(text) {
+                return;
+            }
+            said.push(line);
+        }
+        panic!("{text} was never said: {said:#?}");
     }
 
     /// Ends it by `kill -9`.

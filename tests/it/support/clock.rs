@@ -1,13 +1,18 @@
-//! A clock that stands still until a test moves it, or has it run beside programs that wait in real time.
+//! A clock that stands still until a test moves it, or has it run beside programs that wait in real time. It is also the
+//! database's, beside which a server's computer may be off.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use latchkey::clock::Clock;
 
 /// The hands of a [`Clock`].
 #[derive(Clone)]
-pub struct ManualClock(Arc<Mutex<Hands>>);
+pub struct ManualClock {
+    hands: Arc<Mutex<Hands>>,
+    /// How far the computer of the server that gets it is ahead.
+    off: TimeDelta,
+}
 
 /// All in microseconds.
 enum Hands {
@@ -20,7 +25,7 @@ enum Hands {
 impl ManualClock {
     /// A clock that shows the present, so that libraries with clocks of their own agree.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(Hands::Stand(present()))))
+        Self { hands: Arc::new(Mutex::new(Hands::Stand(present()))), off: TimeDelta::zero() }
     }
 
     /// Moves it by so many seconds, also backwards.
@@ -53,14 +58,19 @@ impl ManualClock {
         DateTime::from_timestamp_micros(shown).expect("a time within some millennia")
     }
 
+    /// The same clock for a server whose computer is so many seconds ahead of it.
+    pub fn seen_by_a_computer_that_is_off(&self, seconds: i64) -> Self {
+        Self { off: TimeDelta::seconds(seconds), ..self.clone() }
+    }
+
     /// The clock for a server.
     pub fn clock(&self) -> Clock {
-        let hands = self.clone();
-        Clock::from_fn(move || hands.now())
+        let (own, database) = (self.clone(), self.clone());
+        Clock::beside(Arc::new(move || own.now() + own.off), Arc::new(move || database.now()))
     }
 
     fn hands(&self) -> MutexGuard<'_, Hands> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

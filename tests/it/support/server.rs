@@ -7,7 +7,7 @@ use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
 use latchkey::domain::audit::By;
 use latchkey::domain::users::{self, NewUser};
-use latchkey::domain::{clients, mac_keys, password_links, resources, scopes, tenants};
+use latchkey::domain::{clients, clock_difference, mac_keys, password_links, resources, scopes, tenants};
 use latchkey::http::server::Server;
 use latchkey::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use latchkey::model::device_code::DeviceCode;
@@ -92,17 +92,28 @@ impl TestServer {
 
     /// Another server on the same database, with some other settings.
     pub async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
-        self.replica_with_secrets(database::secrets(), change).await
+        self.replica_with_secrets(database::secrets(), self.clock.clone(), change).await
+    }
+
+    /// Another server on the same database, on a computer whose clock is so many seconds ahead.
+    pub async fn replica_that_is_off(&self, seconds: i64) -> Self {
+        let clock = self.clock.seen_by_a_computer_that_is_off(seconds);
+        self.replica_with_secrets(database::secrets(), clock, |_| ()).await
     }
 
     /// Another server on the same database, with these master keys: [`database::MASTER_KEY`] is the first one's.
     pub async fn replica_with_keys(&self, keys: &[u8]) -> Self {
         let keys = keys.iter().map(|byte| MasterKey::from_bytes([*byte; 32])).collect();
         let secrets = Secrets::derive(&MasterKeys::new(keys).expect("keys"));
-        self.replica_with_secrets(secrets, |_| ()).await
+        self.replica_with_secrets(secrets, self.clock.clone(), |_| ()).await
     }
 
-    async fn replica_with_secrets(&self, secrets: Secrets, change: impl FnOnce(&mut Config)) -> Self {
+    async fn replica_with_secrets(
+        &self,
+        secrets: Secrets,
+        clock: ManualClock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let config = self.app.config.clone();
         let issuer = self.base.parse().ok();
         let changed = move |settings: &mut Config| {
@@ -111,8 +122,7 @@ impl TestServer {
             settings.server.public_url = settings.server.public_url.take().or(issuer);
             change(settings);
         };
-        Box::pin(Self::on(self.database.clone(), self.clock.clone(), Random::system(), secrets, changed))
-            .await
+        Box::pin(Self::on(self.database.clone(), clock, Random::system(), secrets, changed)).await
     }
 
     async fn on(
@@ -134,6 +144,7 @@ impl TestServer {
         config.server.listen = address;
         let db = database::pool(database.clone(), config.database.acquire_timeout());
         let app = Arc::new(App::new(config, clock.clock(), random, secrets, db));
+        clock_difference::measure(&app).await.expect("the test's clock answers");
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
         tokio::spawn(Server::on(listener, Arc::clone(&app)).run(stop.clone()));

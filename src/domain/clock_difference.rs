@@ -1,0 +1,108 @@
+//! How far this computer's clock is from the database's. Servers agree all the same, since each goes by the database's
+//! time; what a wrong clock of the computer spoils is what others judge by theirs, such as the tokens that it signs.
+//!
+//! It is never a reason not to serve: if the database's clock is the wrong one, every server finds a difference.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::clock::Sample;
+use crate::store::{self, database_clock};
+
+/// From here on the log says it.
+const NOTABLE: TimeDelta = TimeDelta::seconds(1);
+/// Above, verifiers and devices notice, too.
+const SERIOUS: TimeDelta = TimeDelta::seconds(60);
+/// How often the database is asked in one measurement.
+const QUESTIONS: usize = 3;
+/// How long one measurement may take. An answer that comes so late says little.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How bad a difference is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gravity {
+    /// Nobody notices.
+    None,
+    /// Worth a line in the log.
+    Notable,
+    /// Operators must know: tokens and proofs are refused.
+    Serious,
+}
+
+/// The rule: how bad it is that the computer's clock is so far ahead of the database's, or behind.
+#[must_use]
+pub fn gravity(lead: TimeDelta) -> Gravity {
+    match lead.abs() {
+        distance if distance > SERIOUS => Gravity::Serious,
+        distance if distance >= NOTABLE => Gravity::Notable,
+        _ => Gravity::None,
+    }
+}
+
+/// What operators must know of a serious difference.
+#[must_use]
+pub fn concern(app: &App) -> Option<String> {
+    let lead = app.clock.lead();
+    (gravity(lead) == Gravity::Serious).then(|| sentence(lead))
+}
+
+/// Says the difference in words.
+#[must_use]
+pub fn sentence(lead: TimeDelta) -> String {
+    let (seconds, direction) =
+        (lead.abs().as_seconds_f64(), if lead < TimeDelta::zero() { "behind" } else { "ahead of" });
+    format!("this server's clock is {seconds:.1} s {direction} the database's; synchronize both with NTP")
+}
+
+/// Compares this computer's clock with the database's, and goes by that from now on. If it fails, the time goes on as
+/// it was last measured.
+pub async fn measure(app: &App) -> store::Result<()> {
+    let answers = match app.clock.reference() {
+        Some(database) => vec![Sample { asked: app.clock.now(), database, answered: app.clock.now() }],
+        None => {
+            timeout(PATIENCE, ask(app)).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))?
+        }
+    };
+    app.clock.correct(&answers);
+    Ok(())
+}
+
+async fn ask(app: &App) -> store::Result<Vec<Sample>> {
+    // Whoever waits for a connection does not measure the round trip.
+    let mut connection = app.db.acquire().await?;
+    let mut answers = Vec::with_capacity(QUESTIONS);
+    for _ in 0..QUESTIONS {
+        let asked = app.clock.now();
+        let database = database_clock::read(&mut *connection).await?;
+        answers.push(Sample { asked, database, answered: app.clock.now() });
+    }
+    Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_notable_from_a_second_and_serious_above_a_minute_in_either_direction() {
+        for (millis, expected) in [
+            (999, Gravity::None),
+            (1_000, Gravity::Notable),
+            (60_000, Gravity::Notable),
+            (60_001, Gravity::Serious),
+        ] {
+            for lead in [TimeDelta::milliseconds(millis), TimeDelta::milliseconds(-millis)] {
+                assert_eq!(gravity(lead), expected, "{lead}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_direction_is_named() {
+        assert!(sentence(TimeDelta::milliseconds(-61_500)).contains("61.5 s behind the database's"));
+        assert!(sentence(TimeDelta::seconds(300)).contains("300.0 s ahead of the database's"));
+    }
+}
