@@ -15,11 +15,14 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let listening = async {
         loop {
-            if let Err(error) = listen(&app).await {
-                tracing::warn!(%error, "notification listener disconnected; polls read the database");
+            if let Ok(ear) = app.reachability.observe(Ear::open(&app.db).await) {
+                let lost = listen(&app, ear).await.err().map(|error| error.to_string());
+                tracing::warn!(error = lost, "notification listener disconnected; polls read the database");
+                // Before anybody reads what is not trusted any more: most likely the database is away.
+                app.reachability.doubt();
+                app.sessions.distrust();
+                app.cached.distrust();
             }
-            app.sessions.distrust();
-            app.cached.distrust();
             tokio::time::sleep(RETRY).await;
         }
     };
@@ -30,8 +33,8 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
 }
 
 /// Listens until the connection is lost.
-async fn listen(app: &App) -> store::Result<()> {
-    let mut ear = Ear::open(&app.db).await?;
+async fn listen(app: &App, mut ear: Ear) -> store::Result<()> {
+    app.reachability.confirm();
     app.sessions.trust();
     app.cached.trust();
     while let Some(announcement) = ear.hear().await? {

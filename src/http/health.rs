@@ -10,8 +10,9 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::no_store;
+use super::within::within;
 use crate::app::App;
-use crate::store::schema;
+use crate::store::{StoreError, schema};
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
@@ -25,7 +26,9 @@ async fn live() -> Response {
 
 /// The database answers and its schema is the one this program knows.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match schema::is_current(&app.db).await {
+    let asking = async { app.reachability.observe(schema::is_current(&app.db).await) };
+    let asked = within(app.config.database.acquire_timeout(), asking).await;
+    match asked.unwrap_or(Err(StoreError::TookTooLong)) {
         Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
         Ok(false) => not_ready("migrations are pending"),
         Err(error) => {

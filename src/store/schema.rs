@@ -3,14 +3,15 @@
 use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 
-use super::tenant_transactions;
+use super::{connections, tenant_transactions};
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 
 /// Brings the schema up to date, and makes the role of [`tenant_transactions`] where that is allowed. Several servers may start together: an advisory lock lets one work while the
 /// others wait, and then find nothing left to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATOR.run(pool).await?;
+    let mut connection = connections::without_limits(pool).await?;
+    MIGRATOR.run(&mut *connection).await?;
     Ok(tenant_transactions::make_role(pool).await?)
 }
 
