@@ -16,6 +16,7 @@ use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
 use crate::domain::hashing::HashingPlaces;
 use crate::domain::lost_answers::LostAnswers;
+use crate::domain::lost_starts::LostStarts;
 use crate::domain::mac_keys;
 use crate::domain::signing_keys::KeyRing;
 use crate::domain::verifying_keys::VerifyingKeys;
@@ -34,6 +35,7 @@ use crate::store::device_authorizations::owners::Owners;
 use crate::store::device_authorizations::pending_counts::PendingCounts;
 use crate::store::hosts::Hosts;
 use crate::store::queues::Queues;
+use crate::store::reachability::Reachability;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 use crate::store::tenant_transactions::{self, RowSecurity};
@@ -59,6 +61,8 @@ pub struct App {
     pub db: PgPool,
     /// Where it may be, if that is watched.
     pub hosts: Arc<Hosts>,
+    /// Whether it can be reached.
+    pub reachability: Arc<Reachability>,
     row_security: OnceCell<RowSecurity>,
     /// What changes rarely.
     pub cached: Cached,
@@ -108,6 +112,8 @@ pub struct App {
     pub hashing: HashingPlaces,
     /// Tokens whose answers were lost.
     pub lost_answers: Arc<LostAnswers>,
+    /// Codes that nobody was told.
+    pub lost_starts: Arc<LostStarts>,
 }
 
 impl App {
@@ -132,6 +138,7 @@ impl App {
         ));
         let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
         let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
+        let reachability = Arc::<Reachability>::default();
         Self {
             config,
             unlisted_proxy: OnceLock::new(),
@@ -142,7 +149,8 @@ impl App {
             db,
             hosts: Arc::default(),
             row_security: OnceCell::new(),
-            cached: Cached::default(),
+            cached: Cached::over(Arc::clone(&reachability)),
+            reachability,
             outbound,
             geo,
             themes,
@@ -166,6 +174,7 @@ impl App {
             audit_sealing: SealingWatch::default(),
             hashing,
             lost_answers: Arc::default(),
+            lost_starts: Arc::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use latchkey::cli::{self, Cli};
+use latchkey::cli::{self, Cli, GaveUp};
 use mimalloc::MiMalloc;
 
 /// A request allocates a hundred times and frees as often.
@@ -16,9 +16,15 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    match runtime.block_on(cli::run(Cli::parse())) {
+    let outcome = runtime.block_on(cli::run(Cli::parse()));
+    // What still runs, as a look-up of a name that nobody answers, must not hold the end up.
+    runtime.shutdown_background();
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&*error),
+        Err(error) => {
+            let failed = fail(&*error);
+            if error.is::<GaveUp>() { GaveUp::EXIT_CODE.into() } else { failed }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod seed;
 use std::str::FromStr;
 use std::time::Duration;
 
+use latchkey::model::database_limits::Limits;
 use latchkey::store::connections;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
@@ -99,7 +100,7 @@ impl Database {
     /// Connects to a database that is there.
     pub(crate) async fn connect(options: PgConnectOptions) -> Result<Self, Fault> {
         let url = options.to_url_lossy().to_string();
-        let pool = connections::pool(4, Duration::from_secs(30)).connect_with(options).await?;
+        let pool = connections::pool(4, Duration::from_secs(30), Limits::NONE).connect_with(options).await?;
         Ok(Self { url, pool })
     }
 }

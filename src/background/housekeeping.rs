@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::housekeeping::Chore;
+use crate::store::connections::unattended;
 
 const EVERY: Duration = Duration::from_mins(1);
 /// The most batches before a chore says what it has done.
@@ -36,7 +37,7 @@ async fn clear(app: &App, chore: Chore, stop: &CancellationToken) -> Left {
     let (mut total, mut left) = (0, Left::More);
     for _ in 0..MAX_BATCHES {
         let begin = Instant::now();
-        match chore.clear_batch(app).await {
+        match unattended(chore.clear_batch(app)).await {
             Ok(0) => left = Left::Nothing,
             Ok(rows) => total += rows,
             Err(error) => {

@@ -21,17 +21,10 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
         loop {
             let mut moves = app.hosts.moves();
             tokio::select! {
-                ended = listen(&app) => if let Err(error) = ended
-                    && told.is_none_or(|told| told.elapsed() >= TELL_EVERY)
-                {
-                    tracing::warn!(%error, "notification listener disconnected; polls read the database");
-                    told = Some(Instant::now());
-                },
+                () = listen_until_lost(&app, &mut told) => {}
                 // Whatever happens now happens on another host.
-                _ = moves.changed() => {}
+                _ = moves.changed() => distrust(&app),
             }
-            app.sessions.distrust();
-            app.cached.distrust();
             tokio::time::sleep(RETRY).await;
         }
     };
@@ -41,9 +34,28 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
+/// Listens until the connection is lost. `told`: when the log last said so.
+async fn listen_until_lost(app: &App, told: &mut Option<Instant>) {
+    let Ok(ear) = app.reachability.observe(Ear::open(&app.db).await) else { return };
+    let lost = listen(app, ear).await.err().map(|error| error.to_string());
+    if told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+        tracing::warn!(error = lost, "notification listener disconnected; polls read the database");
+        *told = Some(Instant::now());
+    }
+    distrust(app);
+}
+
+/// Trusts nothing that is remembered, and takes the database for unreachable before anybody reads it: most likely it is
+/// away.
+fn distrust(app: &App) {
+    app.reachability.doubt();
+    app.sessions.distrust();
+    app.cached.distrust();
+}
+
 /// Listens until the connection is lost.
-async fn listen(app: &App) -> store::Result<()> {
-    let mut ear = Ear::open(&app.db).await?;
+async fn listen(app: &App, mut ear: Ear) -> store::Result<()> {
+    app.reachability.confirm();
     app.sessions.trust();
     app.cached.trust();
     while let Some(announcement) = ear.hear().await? {

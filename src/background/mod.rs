@@ -13,6 +13,7 @@ mod key_rotation;
 mod listening;
 mod lost_answers;
 mod mails;
+mod reachability;
 mod rereading;
 mod theme_files;
 mod webhooks;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::config::Coherence;
 use crate::domain::housekeeping::CHORES;
+use crate::store::batches::Means;
 
 /// A task ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,15 @@ pub struct TaskEnded(String);
 /// Runs every task until `stop` is cancelled; then each finishes what it has begun.
 pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded> {
     let mut tasks = JoinSet::new();
-    for worker in app.queues.workers(&app.db, &stop) {
+    tasks.spawn(reachability::run(Arc::clone(&app), stop.clone()));
+    let clock = app.clock.clone();
+    let means = Means {
+        db: app.db.clone(),
+        reachability: Arc::clone(&app.reachability),
+        limit: app.config.database.limits().of_batch(),
+        now: Arc::new(move || clock.now()),
+    };
+    for worker in app.queues.workers(&means, &stop) {
         tasks.spawn(worker);
     }
     if app.config.sessions.coherence == Coherence::Notify {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::device_flow::bookkeeping::reread_due;
+use crate::store::connections::unattended;
 
 /// How soon to look again when nothing is due.
 const IDLE: Duration = Duration::from_secs(1);
@@ -18,7 +19,7 @@ const MAX_BATCH: usize = 250;
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let looked_at = reread_due(&app, MAX_BATCH).await.unwrap_or_else(|error| {
+        let looked_at = unattended(reread_due(&app, MAX_BATCH)).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "pending authorizations not refreshed");
             0
         });

@@ -7,10 +7,10 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::Outcome;
 use super::database_keeper::Keeper;
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
+use super::{GaveUp, Outcome};
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::{Coherence, Config};
@@ -18,7 +18,8 @@ use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::ClusterSettings;
 use crate::http::operations;
-use crate::http::server::Server;
+use crate::http::server::{Server, Stopped};
+use crate::model::database_limits::Limits;
 use crate::store::connections;
 use crate::store::tenant_transactions::{self, RowSecurity};
 
@@ -75,6 +76,7 @@ async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: Descripto
     let server = Server::on(listener, Arc::clone(&app));
     invite_first_administrator(&app).await?;
     connections::open_all(&app.db).await;
+    tell_limits(&app).await?;
     tracing::info!(address = %server.address()?, issuer = app.config.public_origin(), "listening");
     tell_row_security(app.row_security().await?);
     tell_coherence(&app);
@@ -123,6 +125,21 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
             "descriptor limit below server.max_connections; raise the hard limit (ulimit -Hn, LimitNOFILE=)"
         );
     }
+}
+
+/// Warns where a pooler keeps the time limits of the settings from the connections behind it.
+async fn tell_limits(app: &App) -> Outcome {
+    let limits = app.config.database.limits();
+    if limits != Limits::NONE && !connections::limits_hold(&app.db).await? {
+        tracing::warn!(
+            idle_in_transaction = ?limits.idle_in_transaction,
+            lock = ?limits.lock,
+            statement = ?limits.statement,
+            "time limits do not hold behind a transaction pooler; set them on the database user: \
+             ALTER ROLE … SET idle_in_transaction_session_timeout, lock_timeout and statement_timeout"
+        );
+    }
+    Ok(())
 }
 
 /// Names the master keys, so that operators see how far a rotation is.
@@ -187,7 +204,7 @@ async fn invite_first_administrator(app: &App) -> Outcome {
 /// Serves until a signal asks to stop, and then finishes what is under way. If the embedded database ends by itself, it
 /// is started again; requests are answered 503 until it is back. If its data is gone, the server stops.
 async fn run_until_stopped(
-    serving: impl Future<Output = Result<(), TaskEnded>>,
+    serving: impl Future<Output = Result<Stopped, TaskEnded>>,
     stop: CancellationToken,
     mut signals: StopSignals,
     mut database: Database,
@@ -201,7 +218,7 @@ async fn run_until_stopped(
     let outcome = tokio::select! {
         ended = &mut serving => {
             stop_keeping(keeper).await?;
-            return Ok(ended?);
+            return Ok(ended.map(drop)?);
         }
         signal = signals.received() => {
             tracing::info!(signal, "shutdown requested");
@@ -215,10 +232,14 @@ async fn run_until_stopped(
         }
     };
     stop.cancel();
-    serving.await?;
+    let stopped = serving.await?;
     let closed = database.close().await;
-    let stopped = stop_keeping(keeper).await;
-    outcome.and(closed).and(stopped)
+    let kept = stop_keeping(keeper).await;
+    outcome.and(closed).and(kept)?;
+    match stopped {
+        Stopped::Completely => Ok(()),
+        Stopped::GaveUp => Err(GaveUp.into()),
+    }
 }
 
 async fn stop_keeping(keeper: Option<Keeper>) -> Outcome {

@@ -4,8 +4,10 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
 use super::database_trouble;
@@ -14,12 +16,16 @@ use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::domain::{clock_difference, signing_keys, tenants};
 use crate::embedded_postgres::{self, Cluster, ClusterSettings, Durability, finder, install};
+use crate::model::database_limits::Limits;
 use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
 use crate::store::hosts::Hosts;
 use crate::store::poolers::{self, Pooler};
 use crate::store::schema::{self, SchemaState};
+
+/// How long closing the connections may take.
+const CLOSING: Duration = Duration::from_secs(1);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -57,9 +63,12 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Closes the connections, and stops the embedded cluster if it is ours.
+    /// Closes the connections, and stops the embedded cluster if it is ours. Connections that cannot be closed soon are
+    /// left to the end of the process.
     pub(super) async fn close(self) -> Result<(), Error> {
-        self.pool.close().await;
+        if timeout(CLOSING, self.pool.close()).await.is_err() {
+            tracing::warn!("the database does not take its connections back; left open");
+        }
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
         }
@@ -96,8 +105,12 @@ pub(super) async fn open_database(
         };
         (cluster.connect_options(), Some(cluster))
     };
+    let limits = match hold {
+        Hold::Alone => config.database.limits(),
+        Hold::Shared => Limits::OF_COMMANDS,
+    };
     let (most, patience) = (config.database.max_connections, config.database.acquire_timeout());
-    let pool = connections::pool_on(&hosts, most, patience)
+    let pool = connections::pool_on(&hosts, most, patience, limits)
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;

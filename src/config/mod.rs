@@ -21,6 +21,7 @@ pub use load::{ConfigError, load};
 pub use mail::Mail;
 pub use values::parse_address;
 
+use crate::model::database_limits::Limits;
 use crate::model::policy::Policy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::Schedule;
@@ -88,12 +89,26 @@ pub struct Database {
     pub url: Option<String>,
     pub max_connections: u32,
     pub acquire_timeout_milliseconds: u64,
+    pub idle_in_transaction_timeout_milliseconds: u32,
+    pub lock_timeout_milliseconds: u32,
+    pub statement_timeout_milliseconds: u32,
     pub migrate_on_start: bool,
     #[serde(deserialize_with = "values::empty_is_none")]
     pub postgres_bin_dir: Option<PathBuf>,
 }
 
 impl Database {
+    /// What the database ends by itself on connections that serve requests.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let span = |milliseconds: u32| Duration::from_millis(milliseconds.into());
+        Limits {
+            idle_in_transaction: span(self.idle_in_transaction_timeout_milliseconds),
+            lock: span(self.lock_timeout_milliseconds),
+            statement: span(self.statement_timeout_milliseconds),
+        }
+    }
+
     /// How long whoever finds no connection free waits for one.
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {

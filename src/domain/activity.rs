@@ -10,6 +10,7 @@ use crate::model::audit_event::Action;
 use crate::model::ids::TenantId;
 use crate::store;
 use crate::store::activity::{self, Grain};
+use crate::store::connections::unattended;
 
 /// A device asked for a code.
 pub(super) fn count_start(app: &App, tenant: TenantId) {
@@ -42,7 +43,7 @@ pub async fn write(app: &App) -> store::Result<()> {
     let taken = app.activity.take();
     let now = app.clock.now();
     for (written, (tenant, figures)) in taken.iter().enumerate() {
-        if let Err(error) = activity::add(&app.db, *tenant, figures, now).await {
+        if let Err(error) = unattended(activity::add(&app.db, *tenant, figures, now)).await {
             app.activity.put_back(&taken[written..]);
             return Err(error);
         }

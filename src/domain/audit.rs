@@ -1,5 +1,7 @@
 //! Writing the audit trail.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use sqlx::PgExecutor;
@@ -7,10 +9,11 @@ use sqlx::PgExecutor;
 use crate::app::App;
 use crate::domain::mac_keys;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::audit_mac::{Envelope, EventStamp};
+use crate::model::audit_mac::EventStamp;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::secrets::MacKey;
+use crate::store::event_keys::EventKey;
 use crate::store::{self, audit_events};
 
 /// Who brings a change about, and from where.
@@ -85,8 +88,16 @@ pub async fn stamp(
     Ok(stamp_with(&key, app, tenant, action, outcome, origin, at))
 }
 
+/// Returns a new ID for an event that is written soon after `at`, with what its code is made of then.
+///
+/// # Errors
+/// If the tenant's audit key is not in memory and cannot be read.
+pub async fn event_key(app: &App, tenant: TenantId, at: DateTime<Utc>) -> store::Result<EventKey> {
+    Ok(EventKey { id: app.random.uuid_v7(at), key: mac_keys::audit(app, tenant).await? })
+}
+
 fn stamp_with(
-    key: &MacKey,
+    key: &Arc<MacKey>,
     app: &App,
     tenant: TenantId,
     action: Action,
@@ -94,17 +105,8 @@ fn stamp_with(
     origin: Option<&RequestOrigin>,
     at: DateTime<Utc>,
 ) -> EventStamp {
-    let id = app.random.uuid_v7(at);
-    let envelope = Envelope {
-        id,
-        tenant,
-        at,
-        action: action.as_str(),
-        outcome: outcome.as_str(),
-        ip_address: origin.map(|origin| origin.ip_address),
-        request_id: origin.map(|origin| origin.request_id.0),
-    };
-    EventStamp { id, key: key.code(&[&envelope.message()]) }
+    let key = EventKey { id: app.random.uuid_v7(at), key: Arc::clone(key) };
+    key.stamp(tenant, (action, outcome), origin, at)
 }
 
 /// Writes a log line; the name that was entered is not in it, for people enter passwords there.

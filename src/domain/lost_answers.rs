@@ -1,100 +1,107 @@
 //! Answers with tokens that did not reach their callers. The device's row is marked as soon as the database works, so
-//! that the caller gets the same tokens when it asks again, however much later.
+//! that the caller gets the same tokens when it asks again, however much later. Until it is marked, this server knows.
 //!
 //! A caller may be gone before its generation is stored, and a statement may commit after its connection was lost. So
-//! what is not stored yet is looked for again, for two minutes.
+//! what is not stored yet is looked for again ([`Looks`]).
 //!
 //! What this server knows is lost with it; then the time for repeats decides.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
 
+use super::looks::Looks;
 use crate::app::App;
+use crate::model::ids::{DeviceId, TenantId};
 use crate::store;
 use crate::store::batches::by_tenant;
 use crate::store::refresh_tokens::unanswered::{self, Unanswered};
+use crate::store::sending::Sending;
 
-/// The most generations that wait to be marked.
-const CAPACITY: usize = 100_000;
-/// The pauses before each further look for a generation that is not stored yet.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(20),
-    Duration::from_secs(90),
-];
 /// How long after trouble with the database it is not taken to be well.
 const CONVALESCENCE: TimeDelta = TimeDelta::seconds(60);
+/// How long trouble with the database may go unnoticed: as long as a request.
+const UNNOTICED: TimeDelta = TimeDelta::seconds(15);
 
 /// Generations that wait to be marked, and the last trouble with the database.
 #[derive(Debug, Default)]
 pub struct LostAnswers {
-    waiting: Mutex<HashMap<Unanswered, Look>>,
-    last_trouble: Mutex<Option<DateTime<Utc>>>,
+    waiting: Looks<Unanswered>,
+    last_trouble: Mutex<Option<Trouble>>,
 }
 
-/// When a generation is looked for next.
+/// A time in which the database did not always answer.
 #[derive(Clone, Copy, Debug)]
-struct Look {
-    at: Instant,
-    /// The number of looks before.
-    before: usize,
+struct Trouble {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+/// A generation that is about to be issued.
+#[derive(Clone, Copy, Debug)]
+pub struct Generation {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The device.
+    pub device: DeviceId,
+    /// The generation.
+    pub number: i64,
 }
 
 impl LostAnswers {
-    /// Watches the answer with a generation that is about to be issued.
+    /// Watches the answer with a generation whose statement is about to be sent.
     #[must_use]
-    pub fn watch(self: &Arc<Self>, generation: Unanswered) -> Delivery {
-        Delivery { lost: Arc::clone(self), generation: Some(generation) }
+    pub fn watch(self: &Arc<Self>, generation: Generation, sending: Sending) -> Delivery {
+        Delivery { lost: Arc::clone(self), owed: Some((generation, sending)) }
+    }
+
+    /// Returns `true` if the answer with this generation is known to be lost, and its row is not marked yet.
+    #[must_use]
+    pub fn is_lost(&self, generation: &Unanswered) -> bool {
+        self.waiting.contains(generation)
     }
 
     /// Remembers that the database did not answer.
     pub fn note_trouble(&self, now: DateTime<Utc>) {
-        *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        let mut last = self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = last.filter(|last| now - last.until <= CONVALESCENCE).map_or(now, |last| last.since);
+        *last = Some(Trouble { since, until: now });
     }
 
-    /// Whether the database has answered throughout the last minute, as far as this server knows.
+    /// Whether the answer with what was issued then may be lost without anybody knowing yet: as far as this server knows,
+    /// the database was in trouble then or soon afterwards, and has not been well for a minute since.
     #[must_use]
-    pub fn is_database_well(&self, now: DateTime<Utc>) -> bool {
-        let trouble = *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        trouble.is_none_or(|trouble| now - trouble > CONVALESCENCE)
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Unanswered, Look>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn may_be_lost(&self, issued_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let last = *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| now - last.until <= CONVALESCENCE && issued_at >= last.since - UNNOTICED)
     }
 }
 
-/// An answer on its way. Dropped before a byte of it was sent, it is lost.
+/// An answer on its way. Dropped before a byte of it was sent, it is lost, if the statement for it was sent.
 #[derive(Debug)]
 pub struct Delivery {
     lost: Arc<LostAnswers>,
-    generation: Option<Unanswered>,
+    owed: Option<(Generation, Sending)>,
 }
 
 impl Delivery {
     /// The answer is being sent.
     pub fn is_sent(mut self) {
-        self.generation = None;
+        self.owed = None;
     }
 
     /// Nothing was issued after all.
     pub fn is_not_owed(mut self) {
-        self.generation = None;
+        self.owed = None;
     }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let Some(generation) = self.generation.take() else { return };
-        let mut waiting = self.lost.waiting();
-        if waiting.len() < CAPACITY {
-            waiting.insert(generation, Look { at: Instant::now(), before: 0 });
+        if let Some((Generation { tenant, device, number }, sending)) = self.owed.take()
+            && let Some(issued_at) = sending.give_up()
+        {
+            self.lost.waiting.add(Unanswered { tenant, device, generation: number, issued_at });
         }
     }
 }
@@ -102,21 +109,12 @@ impl Drop for Delivery {
 /// Marks what waits. Returns the number of generations that are settled: marked, or not to be marked. All wait on if the
 /// database does not answer.
 pub async fn mark(app: &App) -> store::Result<usize> {
-    let now = Instant::now();
-    let due = |(lost, look): (&Unanswered, &Look)| (look.at <= now).then_some(*lost);
-    let due: Vec<Unanswered> = app.lost_answers.waiting().iter().filter_map(due).collect();
+    let waiting = &app.lost_answers.waiting;
     let mut count = 0;
-    for (tenant, of_tenant) in by_tenant(due, |lost| lost.tenant) {
+    for (tenant, of_tenant) in by_tenant(waiting.due(), |lost| lost.tenant) {
         let settled = unanswered::mark(&app.db, tenant, &of_tenant).await?;
         count += settled.len();
-        let mut waiting = app.lost_answers.waiting();
-        for lost in &of_tenant {
-            let before = waiting.get(lost).map_or(0, |look| look.before);
-            match PAUSES.get(before).filter(|_| !settled.contains(lost)) {
-                Some(pause) => waiting.insert(*lost, Look { at: now + *pause, before: before + 1 }),
-                None => waiting.remove(lost),
-            };
-        }
+        waiting.looked_for(&of_tenant, |lost| settled.contains(lost));
     }
     Ok(count)
 }

@@ -160,7 +160,10 @@ impl std::error::Error for OAuthError {}
 impl From<StoreError> for OAuthError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Overloaded => Self {
+            StoreError::Unavailable(_)
+            | StoreError::Overloaded
+            | StoreError::TookTooLong
+            | StoreError::Unreachable => Self {
                 code: ErrorCode::TemporarilyUnavailable,
                 description: "The server cannot store anything at the moment; please try again.",
                 cause: Some(error.to_string()),

@@ -116,8 +116,7 @@ pub async fn refresh(
     }
     let mut proof = request.proof.as_ref();
     loop {
-        let held = app.observe(app.queues.refresh_tokens.submit(asked.name()).await)?;
-        let held = held.ok_or_else(dead)?;
+        let held = asked.held().await?;
         if !belongs_to(&held.family, &client.client_id, request.dpop_key()) {
             return Err(dead());
         }
@@ -132,6 +131,7 @@ pub async fn refresh(
             Verdict::Dead => return Err(dead()),
             Verdict::Locked if is_void(tenant, client, &held) => return Err(dead()),
             Verdict::Locked => return Err(locked()),
+            Verdict::Reused if asked.may_be_unanswered(&held) => return Err(unsettled()),
             Verdict::Reused => {
                 let ending = Ending::by_client(client, RevocationReason::RefreshTokenReused, origin);
                 token_families::revoke_stolen(app, tenant.id, held.family.device_id, ending).await?;
@@ -152,6 +152,12 @@ const fn locked() -> OAuthError {
         ErrorCode::Locked,
         "The device or its account is locked; keep the token and try again later.",
     )
+}
+
+/// A word that ends the connection would be too much, as long as the database does not tell lost answers from theft.
+fn unsettled() -> OAuthError {
+    let description = "The database was not available a moment ago; try again later.";
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 
 /// Returns `true` if the family began before an instant that ended it.

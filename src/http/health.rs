@@ -10,10 +10,11 @@ use axum::routing::get;
 use serde_json::json;
 
 use super::no_store;
+use super::within::within;
 use crate::app::App;
 use crate::domain::clock_difference;
 use crate::store::connections::{self, MayWrite};
-use crate::store::schema;
+use crate::store::{StoreError, schema};
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
@@ -27,10 +28,15 @@ async fn live() -> Response {
 
 /// The database answers, takes writes, and its schema is one that this program can use.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match schema::is_current(&app.db).await {
-        Ok(true) if !takes_writes(&app).await => not_ready("the database takes no writes"),
-        Ok(true) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
-        Ok(false) => not_ready("migrations are pending"),
+    let asking = async {
+        let is_current = app.reachability.observe(schema::is_current(&app.db).await)?;
+        Ok((is_current, takes_writes(&app).await))
+    };
+    let asked = within(app.config.database.acquire_timeout(), asking).await;
+    match asked.unwrap_or(Err(StoreError::TookTooLong)) {
+        Ok((true, true)) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
+        Ok((true, false)) => not_ready("the database takes no writes"),
+        Ok((false, _)) => not_ready("migrations are pending"),
         Err(error) => {
             tracing::warn!(%error, "readiness check failed");
             not_ready("the database cannot be reached")

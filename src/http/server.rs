@@ -5,12 +5,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::connections::Connections;
 use super::{answer, router};
 use crate::app::App;
 use crate::background::{self, TaskEnded};
+
+/// How a server has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// Everything that was begun was finished.
+    Completely,
+    /// Something was given up, because the grace period was over.
+    GaveUp,
+}
+
+/// What of the grace period is kept for the background tasks, which write down what requests have left.
+fn kept_for_tasks(grace: Duration) -> Duration {
+    (grace / 4).min(Duration::from_secs(2))
+}
+
+/// When the grace period ends that begins as soon as `stop` is cancelled.
+async fn deadline(stop: &CancellationToken, grace: Duration) -> Instant {
+    stop.cancelled().await;
+    Instant::now() + grace
+}
 
 /// A server that listens but does not answer yet.
 #[derive(Debug)]
@@ -38,22 +59,33 @@ impl Server {
     }
 
     /// Answers until `stop` is cancelled; then takes no more, and waits for what is under way. The background
-    /// tasks run beside it and a little longer; should one of them end by itself, so does the server.
-    pub async fn run(self, stop: CancellationToken) -> Result<(), TaskEnded> {
+    /// tasks run beside it and a little longer; should one of them end by itself, so does the server. What has not
+    /// ended within `server.shutdown_grace_seconds` is given up.
+    pub async fn run(self, stop: CancellationToken) -> Result<Stopped, TaskEnded> {
         let answered = CancellationToken::new();
+        let grace = Duration::from_secs(self.app.config.server.shutdown_grace_seconds);
         let tasks = background::run(Arc::clone(&self.app), answered.clone());
         let answering = async {
-            self.answer_all(stop).await;
+            let for_requests = grace - kept_for_tasks(grace);
+            let ended = tokio::join!(self.answer_all(stop.clone(), for_requests), deadline(&stop, grace));
             answered.cancel();
+            ended
         };
         tokio::pin!(tasks);
-        tokio::select! {
-            ended = &mut tasks => ended,
-            () = answering => tasks.await,
-        }
+        let (all_answered, deadline) = tokio::select! {
+            ended = &mut tasks => return ended.map(|()| Stopped::Completely),
+            answered = answering => answered,
+        };
+        let Ok(ended) = timeout_at(deadline, tasks).await else {
+            tracing::warn!("shutdown grace period ended; background tasks aborted");
+            return Ok(Stopped::GaveUp);
+        };
+        ended?;
+        Ok(if all_answered { Stopped::Completely } else { Stopped::GaveUp })
     }
 
-    async fn answer_all(self, stop: CancellationToken) {
+    /// Returns `false` if requests under way were aborted.
+    async fn answer_all(self, stop: CancellationToken, grace: Duration) -> bool {
         let router = router(&self.app);
         let settings = &self.app.config.server;
         let connections = Connections::new("main", settings, self.app.room);
@@ -64,8 +96,10 @@ impl Server {
         };
         connections.take_all(self.listener, &stop, answering).await;
         self.app.stopping.cancel();
-        if !connections.close_all(Duration::from_secs(settings.shutdown_grace_seconds)).await {
+        let all_answered = connections.close_all(grace).await;
+        if !all_answered {
             tracing::warn!("shutdown grace period ended; open requests aborted");
         }
+        all_answered
     }
 }

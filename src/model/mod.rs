@@ -19,6 +19,7 @@ pub mod client_authentication;
 pub mod client_metadata;
 pub mod computed_secret;
 pub mod confirmation_code;
+pub mod database_limits;
 pub mod device;
 pub mod device_authorization;
 pub mod device_authorization_status;

@@ -2,11 +2,14 @@
 //! raised, a tenant, client, scope or key changed. An announcement is heard after its transaction is committed,
 //! and not at all when it is rolled back.
 
-use sqlx::postgres::PgListener;
-use sqlx::{PgExecutor, PgPool};
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{Executor, PgExecutor, PgPool};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::Result;
+use super::{Result, StoreError};
 use crate::model::ids::DeviceAuthorizationId;
 
 /// The channel.
@@ -53,27 +56,88 @@ pub async fn announce(db: impl PgExecutor<'_>, announcement: Announcement) -> Re
     Ok(())
 }
 
-/// An ear on the channel.
-pub struct Ear(PgListener);
+/// How long an ear may hear nothing before it asks whether its connection lives.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long an ear that heard nothing else may go without a notice of its own.
+const DEAF: Duration = Duration::from_secs(5);
+/// How long anything that an ear asks may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An ear on the channel, on a connection of its own.
+pub struct Ear {
+    listener: PgListener,
+    /// When it last heard anything.
+    heard_at: Instant,
+    /// When it sent itself a notice that it has not heard yet.
+    asked_at: Option<Instant>,
+}
 
 impl Ear {
-    /// Listens from now on, on a connection of its own.
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// If the database does not answer in time.
     pub async fn open(db: &PgPool) -> Result<Self> {
-        let mut listener = PgListener::connect_with(db).await?;
-        listener.eager_reconnect(false);
-        listener.listen(CHANNEL).await?;
-        Ok(Self(listener))
+        let own = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
+        let own = own.idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+        let own = own.connect_lazy_with((*db.connect_options()).clone());
+        let opening = async {
+            let mut listener = PgListener::connect_with(&own).await?;
+            listener.eager_reconnect(false);
+            listener.listen(CHANNEL).await?;
+            Ok(listener)
+        };
+        let listener = in_time(opening).await?;
+        Ok(Self { listener, heard_at: Instant::now(), asked_at: None })
     }
 
-    /// The next announcement that this version understands; `None` when the connection is lost.
+    /// The next announcement that this version understands; `None` when the connection is lost. An ear that hears nothing
+    /// for a second asks whether its connection lives, and one that hears nothing for five sends itself a notice.
+    ///
+    /// # Errors
+    /// If the connection is lost, or its network has died without a word, or announcements do not arrive on it.
     pub async fn hear(&mut self) -> Result<Option<Announcement>> {
-        while let Some(notification) = self.0.try_recv().await? {
-            if let Some(announcement) = Announcement::read(notification.payload()) {
-                return Ok(Some(announcement));
+        loop {
+            match timeout(QUIET, self.listener.try_recv()).await {
+                Ok(heard) => {
+                    let Some(notification) = heard? else { return Ok(None) };
+                    self.heard_at = Instant::now();
+                    self.asked_at = None;
+                    if let Some(announcement) = Announcement::read(notification.payload()) {
+                        return Ok(Some(announcement));
+                    }
+                }
+                Err(_) => self.ask().await?,
             }
         }
-        Ok(None)
     }
+
+    /// Asks for a sign of life, and every five seconds for a notice.
+    async fn ask(&mut self) -> Result<()> {
+        if self.asked_at.is_some_and(|asked| asked.elapsed() > PATIENCE) {
+            return Err(deaf());
+        }
+        let query = if self.asked_at.is_none() && self.heard_at.elapsed() >= DEAF {
+            self.asked_at = Some(Instant::now());
+            OWN_NOTICE
+        } else {
+            SIGN_OF_LIFE
+        };
+        in_time(async { self.listener.execute(query).await.map(drop) }).await
+    }
+}
+
+/// To listen once more changes nothing.
+const SIGN_OF_LIFE: &str = "LISTEN latchkey";
+/// The same with what an ear sends itself. Other ears hear it, too, and no version understands it.
+const OWN_NOTICE: &str = "LISTEN latchkey; NOTIFY latchkey, 'ear'";
+
+async fn in_time<T>(asking: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    timeout(PATIENCE, asking).await.map_or_else(|_| Err(deaf()), |outcome| Ok(outcome?))
+}
+
+fn deaf() -> StoreError {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into()
 }
 
 #[cfg(test)]

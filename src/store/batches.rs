@@ -1,14 +1,24 @@
 //! Batched statements: items that arrive while one runs share the next round trip and commit. Alone, no item waits for
 //! company. A statement contains items of one tenant only.
+//!
+//! An item is sent only while somebody waits for its outcome: what was answered 503 is not done afterwards. It is stamped
+//! when it is sent. A statement that is not answered in time is given up, and its connection closed; it may have been
+//! carried out, or be carried out later.
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgConnection, PgPool, Postgres};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
+use super::reachability::Reachability;
 use super::{Result, StoreError};
 use crate::model::ids::TenantId;
 
@@ -16,11 +26,18 @@ use crate::model::ids::TenantId;
 const MAX_BATCH: usize = 256;
 /// The maximum number of items that wait.
 const QUEUE_LENGTH: usize = 4096;
+/// How long a connection may take to go back to the pool. One that takes longer is closed.
+const RETURN: Duration = Duration::from_secs(3);
 
 /// An item of a batch.
 pub trait OfTenant {
     /// Returns the tenant whose rows the statement reads and writes for this item.
     fn tenant(&self) -> TenantId;
+
+    /// Notes that it is sent now. Returns `false` if nobody waits for it any more: then it must not be sent.
+    fn is_sent(&mut self, _now: DateTime<Utc>) -> bool {
+        true
+    }
 }
 
 impl<T> OfTenant for (TenantId, T) {
@@ -30,9 +47,28 @@ impl<T> OfTenant for (TenantId, T) {
 }
 
 /// One statement for many items of one tenant: an outcome for each, in their order.
-pub type Statement<I, O> = for<'a> fn(&'a PgPool, TenantId, &'a [I]) -> Outcomes<'a, O>;
+pub type Statement<I, O> = for<'a> fn(&'a mut PgConnection, TenantId, &'a [I]) -> Outcomes<'a, O>;
 /// What a [`Statement`] returns.
 pub type Outcomes<'a, O> = Pin<Box<dyn Future<Output = Result<Vec<O>>> + Send + 'a>>;
+
+/// What statements are carried out with.
+#[derive(Clone)]
+pub struct Means {
+    /// The database.
+    pub db: PgPool,
+    /// Whether it can be reached.
+    pub reachability: Arc<Reachability>,
+    /// How long a statement may take to be answered.
+    pub limit: Duration,
+    /// The time.
+    pub now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Means")
+    }
+}
 
 /// Items of one kind that wait for their statement.
 pub struct BatchQueue<I, O> {
@@ -43,8 +79,11 @@ pub struct BatchQueue<I, O> {
 
 struct Waiting<I, O> {
     item: I,
-    answer: oneshot::Sender<Result<O>>,
+    answer: Answer<O>,
 }
+
+/// The way back to whoever waits for an outcome.
+type Answer<O> = oneshot::Sender<Result<O>>;
 
 impl<I, O> fmt::Debug for BatchQueue<I, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +91,7 @@ impl<I, O> fmt::Debug for BatchQueue<I, O> {
     }
 }
 
-impl<I: OfTenant, O> BatchQueue<I, O> {
+impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
     /// Creates a queue for this statement.
     #[must_use]
     pub fn new(statement: Statement<I, O>) -> Self {
@@ -61,50 +100,134 @@ impl<I: OfTenant, O> BatchQueue<I, O> {
     }
 
     /// Adds an item to the next statement and waits for its outcome. The item is then as durable as after a statement
-    /// of its own.
+    /// of its own. Whoever stops waiting before the item is sent withdraws it.
     ///
     /// # Errors
-    /// Those of the statement; [`StoreError::Overloaded`] if too many items wait.
+    /// Those of the statement; [`StoreError::Overloaded`] if too many items wait; [`StoreError::TookTooLong`] if it is
+    /// not known whether the item is stored.
     pub async fn submit(&self, item: I) -> Result<O> {
         let (answer, outcome) = oneshot::channel();
         self.entrance.try_send(Waiting { item, answer }).map_err(|_| StoreError::Overloaded)?;
         outcome.await.map_err(|_| StoreError::Overloaded)?
     }
 
-    /// Waits for an item and takes all that wait by then. Runs one statement for each of their tenants, concurrently.
-    pub async fn carry_out_next(&self, db: &PgPool) {
+    /// Waits for an item and for a connection, and takes all items that wait by then. Runs one statement for each of their
+    /// tenants, concurrently. If there is no connection, all of them are refused.
+    pub async fn carry_out_next(&self, means: &Means) {
         let mut batch = Vec::new();
-        if self.exit.lock().await.recv_many(&mut batch, MAX_BATCH).await == 0 {
-            return;
-        }
+        let connection = {
+            let mut exit = self.exit.lock().await;
+            if exit.recv_many(&mut batch, 1).await == 0 {
+                return;
+            }
+            let connection = means.db.acquire().await;
+            while batch.len() < MAX_BATCH
+                && let Ok(waiting) = exit.try_recv()
+            {
+                batch.push(waiting);
+            }
+            connection
+        };
+        let connection = match means.reachability.observe(connection.map_err(StoreError::from)) {
+            Ok(connection) => connection,
+            Err(error) => return refuse(batch.into_iter().map(|waiting| waiting.answer), &error),
+        };
         let first = batch[0].item.tenant();
         if batch.iter().all(|waiting| waiting.item.tenant() == first) {
-            self.carry_out(db, first, batch).await;
-            return;
+            return self.carry_out(means, Some(connection), first, batch).await;
         }
+        let mut connection = Some(connection);
         let by_tenant = by_tenant(batch, |waiting| waiting.item.tenant());
-        let statements: FuturesUnordered<_> =
-            by_tenant.into_iter().map(|(tenant, batch)| self.carry_out(db, tenant, batch)).collect();
+        let statements: FuturesUnordered<_> = by_tenant
+            .into_iter()
+            .map(|(tenant, batch)| self.carry_out(means, connection.take(), tenant, batch))
+            .collect();
         statements.collect::<()>().await;
     }
 
-    async fn carry_out(&self, db: &PgPool, tenant: TenantId, batch: Vec<Waiting<I, O>>) {
-        let (items, answers): (Vec<I>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.item, waiting.answer)).unzip();
-        match (self.statement)(db, tenant, &items).await {
+    async fn carry_out(
+        &self,
+        means: &Means,
+        connection: Option<PoolConnection<Postgres>>,
+        tenant: TenantId,
+        batch: Vec<Waiting<I, O>>,
+    ) {
+        let connection = match connection {
+            Some(connection) => Ok(connection),
+            None => means.db.acquire().await.map_err(StoreError::from),
+        };
+        let mut connection = match means.reachability.observe(connection) {
+            Ok(connection) => connection,
+            Err(error) => return refuse(batch.into_iter().map(|waiting| waiting.answer), &error),
+        };
+        let (items, answers) = self.send(means, batch);
+        if items.is_empty() {
+            return give_back(connection);
+        }
+        let mut is_lost = false;
+        match self.run(means, &mut connection, tenant, &items).await {
             // A fault of one item must not fail the others.
             Err(error) if items.len() > 1 && error.may_be_of_one_item() => {
                 for (item, answer) in items.iter().zip(answers) {
-                    answer_one(answer, (self.statement)(db, tenant, std::slice::from_ref(item)).await);
+                    if !answer.is_closed() {
+                        let item = std::slice::from_ref(item);
+                        answer_one(answer, self.run(means, &mut connection, tenant, item).await);
+                    }
                 }
             }
-            Err(error) => answers.into_iter().for_each(|answer| answer_one(answer, Err(error.clone()))),
+            Err(error) => {
+                is_lost = error.is_of_connection();
+                refuse(answers.into_iter(), &error);
+            }
             Ok(outcomes) => answers
                 .into_iter()
                 .zip(outcomes)
                 .for_each(|(answer, outcome)| answer_one(answer, Ok(vec![outcome]))),
         }
+        if is_lost {
+            connection.close_on_drop();
+        } else {
+            give_back(connection);
+        }
     }
+
+    /// The items that somebody waits for, stamped.
+    fn send(&self, means: &Means, batch: Vec<Waiting<I, O>>) -> (Vec<I>, Vec<Answer<O>>) {
+        let now = (means.now)();
+        batch
+            .into_iter()
+            .filter_map(|Waiting { mut item, answer }| {
+                (!answer.is_closed() && item.is_sent(now)).then_some((item, answer))
+            })
+            .unzip()
+    }
+
+    /// Runs a statement.
+    async fn run(
+        &self,
+        means: &Means,
+        connection: &mut PoolConnection<Postgres>,
+        tenant: TenantId,
+        items: &[I],
+    ) -> Result<Vec<O>> {
+        let outcome = timeout(means.limit, (self.statement)(&mut *connection, tenant, items)).await;
+        means.reachability.observe(outcome.unwrap_or(Err(StoreError::TookTooLong)))
+    }
+}
+
+/// Gives a connection back to the pool; nobody waits for it to be looked at.
+fn give_back(mut connection: PoolConnection<Postgres>) {
+    let returning = connection.return_to_pool();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it ends by itself, and the pool does the same without a limit"
+    )]
+    tokio::spawn(timeout(RETURN, returning));
+}
+
+/// Tells all of them the same.
+fn refuse<O>(answers: impl Iterator<Item = Answer<O>>, error: &StoreError) {
+    answers.for_each(|answer| answer_one(answer, Err(error.clone())));
 }
 
 /// Splits items by tenant. Those of a tenant stay in their order.
@@ -163,24 +286,5 @@ mod tests {
         let items = [(B, 1), (A, 2), (B, 3), (A, 4), (B, 5)];
         let parts = by_tenant(items, OfTenant::tenant);
         assert_eq!(parts, [(B, vec![(B, 1), (B, 3), (B, 5)]), (A, vec![(A, 2), (A, 4)])]);
-    }
-
-    /// Reports the tenant and the number of items of each statement.
-    fn report<'a>(
-        _: &'a PgPool,
-        tenant: TenantId,
-        items: &'a [(TenantId, u8)],
-    ) -> Outcomes<'a, (TenantId, usize)> {
-        Box::pin(async move { Ok(vec![(tenant, items.len()); items.len()]) })
-    }
-
-    #[tokio::test]
-    async fn a_statement_contains_the_items_of_one_tenant() {
-        let db = PgPool::connect_lazy("postgres://unused.invalid/").expect("a pool");
-        let queue = BatchQueue::new(report);
-        let submitted = futures_util::future::join_all([A, B, A].map(|tenant| queue.submit((tenant, 0))));
-        let (outcomes, ()) = tokio::join!(submitted, queue.carry_out_next(&db));
-        let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("an outcome")).collect();
-        assert_eq!(outcomes, [(A, 2), (B, 1), (A, 2)]);
     }
 }

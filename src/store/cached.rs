@@ -3,7 +3,7 @@
 //!
 //! Every statement that changes these tables announces it, and each announcement begins a new generation: what was
 //! read in an earlier one is read anew. While announcements cannot be heard, everything is. Only when the database
-//! cannot be asked, the last known value stands in: nothing can be granted without the database, but a device that
+//! cannot be asked, the last known value stands in, at once while the database is known to be away: nothing can be granted without the database, but a device that
 //! waits must not stop for our trouble.
 
 use std::hash::Hash;
@@ -14,6 +14,7 @@ use hashbrown::{Equivalent, HashMap};
 use sqlx::PgPool;
 
 use super::frozen_sources::FrozenSource;
+use super::reachability::Reachability;
 use super::signing_keys::PublishedKey;
 use super::{Result, StoreError, clients, frozen_sources, resources, scopes, signing_keys, tenants};
 use crate::model::client::Client;
@@ -31,6 +32,7 @@ const CAPACITY: usize = 20_000;
 /// The cache.
 #[derive(Debug, Default)]
 pub struct Cached {
+    reachability: Arc<Reachability>,
     heard: AtomicBool,
     generation: AtomicU64,
     tenants: Shelf<TenantSlug, Tenant>,
@@ -68,6 +70,12 @@ impl<K, V> Default for Shelf<K, V> {
 }
 
 impl Cached {
+    /// A cache over a database that can be reached or not.
+    #[must_use]
+    pub fn over(reachability: Arc<Reachability>) -> Self {
+        Self { reachability, ..Self::default() }
+    }
+
     /// Announcements are heard from now on.
     pub fn trust(&self) {
         self.renew();
@@ -222,7 +230,7 @@ impl Cached {
         (read_in == current && self.heard.load(Ordering::SeqCst)).then_some(value)
     }
 
-    /// Asks the database.
+    /// Asks the database. What was known before is not asked for while the database is away.
     async fn read<K: Eq + Hash, V>(
         &self,
         kind: &Shelf<K, V>,
@@ -230,7 +238,12 @@ impl Cached {
         load: impl Future<Output = Result<Option<V>>>,
     ) -> Result<Option<Arc<V>>> {
         let generation = self.generation.load(Ordering::SeqCst);
-        match load.await {
+        let loaded = if kind.get(&key).is_some() {
+            self.reachability.unless_doubted(load).await
+        } else {
+            self.reachability.observe(load.await)
+        };
+        match loaded {
             Ok(Some(value)) => {
                 let value = Arc::new(value);
                 kind.put(key, generation, &value);

@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, PgPool, PgTransaction, Row};
+use tokio::time::timeout;
 
-use super::Result;
 use super::hosts::{Hosts, Standing};
+use super::{Result, StoreError};
+use crate::model::database_limits::Limits;
 
 /// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
 /// do it anew each time. The plan is kept until the next `ANALYZE`. One that reads a table from end to end was right when
@@ -21,20 +23,43 @@ const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seq
 /// is found by its index, what is common by time.
 pub(super) const PLAN_EACH_TIME: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
+/// Has PostgreSQL notice by itself that the other end of a connection is gone: within some twenty seconds while nothing
+/// is sent, and within ten while something is.
+const PEERS: &str =
+    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3;
+                     SET tcp_user_timeout = 10000";
+
+/// Has PostgreSQL look whether whoever waits for a statement is still there, so that one that was given up lets go of its
+/// rows. Not every operating system can tell.
+const LOOK_FOR_CLIENT: &str = "SET client_connection_check_interval = 1000";
+
 /// How long an idle connection is taken to live without asking. A database that was restarted in a quiet hour is not
 /// noticed by whoever comes next; under load nobody asks.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// A pool of at most so many connections; whoever finds none free waits so long.
+/// The longest a connection may take to answer that it lives. Whoever finds that it does not must have time left for
+/// another one, so it is at most half of the time to wait for a connection.
+const LONGEST_PING: Duration = Duration::from_secs(3);
+
+/// A pool of at most so many connections with these limits; whoever finds none free waits so long. A connection whose
+/// statement or transaction was given up is rolled back before anybody gets it, or closed if that takes too long: its
+/// network may have died without a word.
 #[must_use]
-pub fn pool(max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
-    pool_on(&Arc::default(), max_connections, acquire_timeout)
+pub fn pool(max_connections: u32, acquire_timeout: Duration, limits: Limits) -> PgPoolOptions {
+    pool_on(&Arc::default(), max_connections, acquire_timeout, limits)
 }
 
 /// The same on `hosts`: connections from before the last move are not used again.
 #[must_use]
-pub fn pool_on(hosts: &Arc<Hosts>, max_connections: u32, acquire_timeout: Duration) -> PgPoolOptions {
+pub fn pool_on(
+    hosts: &Arc<Hosts>,
+    max_connections: u32,
+    acquire_timeout: Duration,
+    limits: Limits,
+) -> PgPoolOptions {
     let hosts = Arc::clone(hosts);
+    let longest_ping = (acquire_timeout / 2).min(LONGEST_PING);
+    let settings = format!("{PLANNING}; {PEERS}; {}", in_words(limits));
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(acquire_timeout)
@@ -42,14 +67,76 @@ pub fn pool_on(hosts: &Arc<Hosts>, max_connections: u32, acquire_timeout: Durati
         .before_acquire(move |connection, used| {
             let standing = hosts.standing(used.age);
             Box::pin(async move {
-                Ok(match standing {
-                    Standing::Outdated => false,
-                    Standing::Doubtful => may_write(connection).await.is_ok_and(|may| may == MayWrite::Yes),
-                    Standing::Sound => used.idle_for < TRUSTED || connection.ping().await.is_ok(),
-                })
+                let may = async {
+                    match standing {
+                        Standing::Outdated => Ok(false),
+                        Standing::Doubtful => Ok(may_write(connection).await? == MayWrite::Yes),
+                        Standing::Sound if used.idle_for < TRUSTED => Ok(true),
+                        Standing::Sound => connection.ping().await.map(|()| true),
+                    }
+                };
+                Ok(in_time(longest_ping, may).await.unwrap_or(false))
             })
         })
-        .after_connect(|connection, _| Box::pin(async move { connection.execute(PLANNING).await.map(drop) }))
+        .after_release(move |connection, _| {
+            // Returns at once where nothing is owed.
+            Box::pin(async move { in_time(longest_ping, connection.flush()).await.map(|()| true) })
+        })
+        .after_connect(move |connection, _| {
+            let settings = AssertSqlSafe(settings.clone());
+            Box::pin(async move {
+                connection.execute(settings).await?;
+                let _ = connection.execute(LOOK_FOR_CLIENT).await;
+                Ok(())
+            })
+        })
+}
+
+/// The longest that work which nobody waits for asks for a statement: over a network that has died without a word nothing
+/// ever comes back. No statement of this kind takes nearly as long.
+const LONGEST_WORK: Duration = Duration::from_secs(15);
+
+/// Does something in the database that nobody waits for, or gives it up.
+///
+/// # Errors
+/// Those of `work`; [`StoreError::TookTooLong`] after fifteen seconds. It may have been done all the same.
+pub async fn unattended<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(LONGEST_WORK, work).await.unwrap_or(Err(StoreError::TookTooLong))
+}
+
+async fn in_time<T>(limit: Duration, work: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+/// The limits, as settings of a session.
+fn in_words(limits: Limits) -> String {
+    let Limits { idle_in_transaction, lock, statement } = limits;
+    format!(
+        "SET idle_in_transaction_session_timeout = {}; SET lock_timeout = {}; SET statement_timeout = {}",
+        idle_in_transaction.as_millis(),
+        lock.as_millis(),
+        statement.as_millis()
+    )
+}
+
+/// Whether the limits hold although each statement may go over another connection of a pooler (PgBouncer in transaction
+/// mode), where a session's settings are not kept: they must then be the database user's own.
+pub async fn limits_hold(db: &PgPool) -> Result<bool> {
+    let (mut first, mut second) = (db.acquire().await?, db.acquire().await?);
+    let pid = "SELECT pg_backend_pid()";
+    let before: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
+    let other: i32 = sqlx::query_scalar(pid).fetch_one(&mut *second).await?;
+    let after: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
+    if before == after && before != other {
+        return Ok(true);
+    }
+    let own: bool = sqlx::query_scalar(
+        "SELECT bool_and(reset_val <> '0') FROM pg_settings
+         WHERE name IN ('idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout')",
+    )
+    .fetch_one(&mut *first)
+    .await?;
+    Ok(own)
 }
 
 /// Whether a connection may write.

@@ -18,6 +18,13 @@ pub enum StoreError {
     /// More waits to be stored than the database takes; the same call may go through later.
     #[error("too much waits to be stored")]
     Overloaded,
+    /// A statement was not answered in time and was given up; it may still be carried out. The same call may go through
+    /// later.
+    #[error("the database did not answer in time")]
+    TookTooLong,
+    /// The database is known to be away, and was not asked.
+    #[error("the database is away")]
+    Unreachable,
     /// The database refused: a constraint of this name stands against it.
     #[error("the constraint {name} stands against it")]
     Constraint {
@@ -50,14 +57,38 @@ impl StoreError {
                 .as_database_error()
                 .and_then(DatabaseError::code)
                 .is_some_and(|code| code.starts_with("40")),
-            Self::Overloaded | Self::UnknownMasterKey(_) => false,
+            Self::Overloaded | Self::TookTooLong | Self::Unreachable | Self::UnknownMasterKey(_) => false,
         }
     }
 
     /// Whether the same call may go through later.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Overloaded | Self::UnknownMasterKey(_))
+        match self {
+            Self::Unavailable(_)
+            | Self::Overloaded
+            | Self::TookTooLong
+            | Self::Unreachable
+            | Self::UnknownMasterKey(_) => true,
+            Self::Constraint { .. } | Self::Fault(_) => false,
+        }
+    }
+
+    /// Whether the database did not answer, or takes no statements now. One that gave up waiting for a lock or was ended
+    /// with its transaction was answered.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        match self {
+            Self::TookTooLong => true,
+            Self::Unavailable(error) => error
+                .as_database_error()
+                .is_none_or(|error| error.code().is_none_or(|code| !is_of_statement(&code))),
+            Self::Overloaded
+            | Self::Unreachable
+            | Self::UnknownMasterKey(_)
+            | Self::Constraint { .. }
+            | Self::Fault(_) => false,
+        }
     }
 }
 
@@ -98,6 +129,12 @@ fn is_condition_of_server(code: &str) -> bool {
         || ["25006", "3D000"].contains(&code)
 }
 
+/// SQLSTATEs of [`is_condition_of_server`] that end a statement or a transaction: rollbacks such as deadlocks (40), a
+/// lock that was not got in time (55P03), and a statement that was cancelled, as by its time limit (57014).
+fn is_of_statement(code: &str) -> bool {
+    code.starts_with("40") || ["55P03", "57014"].contains(&code)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +143,8 @@ mod tests {
     fn trouble_of_the_server_is_told_from_trouble_with_the_statement() {
         assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_passing());
         assert!(!StoreError::from(sqlx::Error::RowNotFound).is_passing());
+        assert!(StoreError::from(sqlx::Error::PoolTimedOut).is_of_connection());
+        assert!(is_of_statement("57014") && is_of_statement("55P03") && !is_of_statement("57P01"));
         assert!(is_condition_of_server("57P01") && is_condition_of_server("53300"));
         assert!(is_condition_of_server("55000"));
         assert!(!is_condition_of_server("42601"));

@@ -3,10 +3,9 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::batches::{BatchQueue, OfTenant};
+use super::batches::{BatchQueue, Means, OfTenant};
 use super::device_authorizations::polls::{self, PollQueue};
 use super::device_authorizations::redemptions::{self, RedemptionQueue};
 use super::device_authorizations::starts::{self, StartQueue};
@@ -49,14 +48,14 @@ pub type Worker = Pin<Box<dyn Future<Output = ()> + Send>>;
 impl Queues {
     /// The workers that all queues need; nothing is done without them.
     #[must_use]
-    pub fn workers(self: &Arc<Self>, db: &PgPool, stop: &CancellationToken) -> Vec<Worker> {
+    pub fn workers(self: &Arc<Self>, means: &Means, stop: &CancellationToken) -> Vec<Worker> {
         let mut workers = Vec::new();
         for _ in 0..AT_ONCE {
-            workers.push(self.worker(|queues| &queues.starts, db, stop));
-            workers.push(self.worker(|queues| &queues.polls, db, stop));
-            workers.push(self.worker(|queues| &queues.redemptions, db, stop));
-            workers.push(self.worker(|queues| &queues.refresh_tokens, db, stop));
-            workers.push(self.worker(|queues| &queues.exchanges, db, stop));
+            workers.push(self.worker(|queues| &queues.starts, means, stop));
+            workers.push(self.worker(|queues| &queues.polls, means, stop));
+            workers.push(self.worker(|queues| &queues.redemptions, means, stop));
+            workers.push(self.worker(|queues| &queues.refresh_tokens, means, stop));
+            workers.push(self.worker(|queues| &queues.exchanges, means, stop));
         }
         workers
     }
@@ -64,16 +63,16 @@ impl Queues {
     fn worker<I: OfTenant + Send + Sync + 'static, O: Send + 'static>(
         self: &Arc<Self>,
         queue: fn(&Self) -> &BatchQueue<I, O>,
-        db: &PgPool,
+        means: &Means,
         stop: &CancellationToken,
     ) -> Worker {
-        let (queues, db, stop) = (Arc::clone(self), db.clone(), stop.clone());
+        let (queues, means, stop) = (Arc::clone(self), means.clone(), stop.clone());
         Box::pin(async move {
             loop {
                 tokio::select! {
                     // Requests are answered before workers are stopped, so nothing waits any more by then.
                     biased;
-                    () = queue(&queues).carry_out_next(&db) => {}
+                    () = queue(&queues).carry_out_next(&means) => {}
                     () = stop.cancelled() => break,
                 }
             }

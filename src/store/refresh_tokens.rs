@@ -7,7 +7,7 @@ pub mod unanswered;
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::batches::{BatchQueue, OfTenant, in_order};
@@ -42,7 +42,7 @@ pub type TokenQueue = BatchQueue<TokenName, Option<HeldToken>>;
 /// A queue of refresh tokens to look up.
 #[must_use]
 pub fn queue() -> TokenQueue {
-    BatchQueue::new(|db: &PgPool, tenant, names| Box::pin(find(db, tenant, names)))
+    BatchQueue::new(|db, tenant, names| Box::pin(find(db, tenant, names)))
 }
 
 /// Looks up refresh tokens of a tenant; each with its family, and whose it is.

@@ -2,8 +2,6 @@
 
 use chrono::TimeDelta;
 use latchkey::domain::{audit, mac_keys};
-use latchkey::model::audit_event::{Action, Outcome};
-use latchkey::model::audit_mac::EventStamp;
 use latchkey::model::bearer_secret::SecretHash;
 use latchkey::model::ids::{ClientId, RequestId};
 use latchkey::model::refresh_token::RefreshToken;
@@ -11,8 +9,10 @@ use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::redemptions::{self, Redemption};
+use latchkey::store::event_keys::EventKey;
 use latchkey::store::refresh_tokens::TokenName;
 use latchkey::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
+use latchkey::store::sending::Sending;
 
 use crate::support::{Started, TestServer};
 
@@ -28,10 +28,8 @@ fn tv() -> ClientId {
     ClientId::parse("tv").expect("an identifier")
 }
 
-async fn stamp(server: &TestServer, action: Action) -> EventStamp {
-    let now = server.clock.now();
-    let stamp = audit::stamp(&server.app, DEFAULT_TENANT, action, Outcome::Success, None, now).await;
-    stamp.expect("the database answers")
+async fn event_key(server: &TestServer) -> EventKey {
+    audit::event_key(&server.app, DEFAULT_TENANT, server.clock.now()).await.expect("the database answers")
 }
 
 /// The refresh token that this server wrote.
@@ -48,9 +46,10 @@ async fn is_exchanged(server: &TestServer, token: &RefreshToken, plain: PlainCas
         ground: Ground::Plain(plain),
         idle_expires_at: at + TimeDelta::days(14),
         is_audited: true,
-        audit: stamp(server, Action::TokenRefreshed).await,
+        audit: event_key(server).await,
         origin: origin(server),
         at,
+        sending: Sending::default(),
     };
     app.queues.exchanges.submit(exchange).await.expect("the database answers").is_some()
 }
@@ -66,9 +65,10 @@ async fn is_redeemed(server: &TestServer, started: &Started, plain: redemptions:
         expires_at: at + LONGEST,
         token: SecretHash::of("its random bytes"),
         idle_expires_at: Some(at + TimeDelta::days(14)),
-        audit: stamp(server, Action::DeviceAuthorizationRedeemed).await,
+        audit: event_key(server).await,
         origin: origin(server),
         at,
+        sending: Sending::default(),
     };
     app.queues.redemptions.submit(redemption).await.expect("the database answers").is_some()
 }

@@ -2,10 +2,11 @@
 //! again, and with answers that never arrive.
 
 use chrono::TimeDelta;
-use latchkey::domain::{lost_answers, mac_keys};
+use latchkey::domain::lost_answers::{self, Generation};
+use latchkey::domain::mac_keys;
 use latchkey::model::refresh_token::RefreshToken;
 use latchkey::model::tenant::DEFAULT_TENANT;
-use latchkey::store::refresh_tokens::unanswered::Unanswered;
+use latchkey::store::sending::Sending;
 use sqlx::{Connection, PgConnection};
 
 use crate::support::address_file::{Folder, example_files};
@@ -265,9 +266,9 @@ async fn a_lost_answer_of_another_exchange_leaves_no_mark() {
     let second = token(&tv.refresh(&first).await);
     let key = mac_keys::tokens(&server.app, DEFAULT_TENANT).await.expect("the database answers");
     let device = RefreshToken::read(DEFAULT_TENANT, &key, &second).expect("a refresh token").device();
-    let lost = |issued_at| Unanswered { tenant: DEFAULT_TENANT, device, generation: 2, issued_at };
-    let late = lost(server.clock.now() + TimeDelta::seconds(1));
-    drop(server.app.lost_answers.watch(late));
+    let generation = Generation { tenant: DEFAULT_TENANT, device, number: 2 };
+    let late = Sending::at(server.clock.now() + TimeDelta::seconds(1));
+    drop(server.app.lost_answers.watch(generation, late));
     lost_answers::mark(&server.app).await.expect("the database answers");
     assert_eq!(server.count(UNANSWERED).await, 0);
     server.clock.advance(61.0);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use latchkey::clock::Clock;
+use latchkey::model::database_limits::Limits;
 use latchkey::random::Random;
+use latchkey::store::batches::Means;
 use latchkey::store::queues::Queues;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
@@ -76,7 +78,14 @@ pub(crate) async fn run(instructions: BoundInstructions) -> Result<(), Fault> {
     let db = serve::pool(&instructions.database_url, &serve::config(5)).await?;
     let queues = Arc::new(Queues::default());
     let mut workers = JoinSet::new();
-    for worker in queues.workers(&db, &CancellationToken::new()) {
+    let clock = Clock::system();
+    let means = Means {
+        db: db.clone(),
+        reachability: Arc::default(),
+        limit: Limits::NONE.of_batch(),
+        now: Arc::new(move || clock.now()),
+    };
+    for worker in queues.workers(&means, &CancellationToken::new()) {
         workers.spawn(worker);
     }
     let bench = Arc::new(Bench { db, queues, random: Random::system(), clock: Clock::system() });

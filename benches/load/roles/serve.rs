@@ -53,7 +53,8 @@ pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
 /// The pool that `latchkey serve` makes.
 pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, Fault> {
     let options = database_url.parse::<PgConnectOptions>()?.application_name("latchkey");
-    let pool = connections::pool(config.database.max_connections, config.database.acquire_timeout());
+    let database = &config.database;
+    let pool = connections::pool(database.max_connections, database.acquire_timeout(), database.limits());
     Ok(pool.connect_with(options).await?)
 }
 
@@ -77,5 +78,5 @@ pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken
     let (ended, announced) = tokio::join!(server.run(stop), announcing);
     app.db.close().await;
     announced?;
-    Ok(ended?)
+    Ok(ended.map(drop)?)
 }

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use crate::app::App;
 use crate::model::device_authorization::Polling;
 use crate::model::ids::TenantId;
+use crate::store;
 use crate::store::batches::by_tenant;
+use crate::store::connections::unattended;
 use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_authorizations::polls::{self, Written};
-use crate::store::{self};
 
 /// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else holds at
 /// this moment are kept for the next time, those of erased ones are not.
@@ -21,7 +22,7 @@ pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     let mut written = 0;
     let mut failed = None;
     for (tenant, polls) in by_tenant(unwritten, |polls| polls.tenant) {
-        match write_polls_of(app, tenant, &polls).await {
+        match unattended(write_polls_of(app, tenant, &polls)).await {
             Ok(number) => written += number,
             Err(error) => {
                 app.sessions.put_back(&polls);

@@ -9,13 +9,14 @@ use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
-use crate::domain::{granting, mac_keys, policies};
+use crate::domain::{audit, granting, mac_keys, policies};
 use crate::model::client::GrantType;
 use crate::model::device_code::DeviceCode;
 use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::redemptions::{Ground, PlainCase, Redemption};
+use crate::store::sending::Sending;
 
 /// Hands out the tokens of a session that memory knows was decided, if its case is the plain one: of any other, and of
 /// one that was denied or collected, the statement changes nothing, and the rule has the say.
@@ -58,9 +59,10 @@ pub(super) async fn collect(
         expires_at: now + lifetimes.absolute,
         token: token.hash(),
         idle_expires_at: Some(now + lifetimes.idle),
-        audit: redeem::stamp(app, tenant, origin, now).await?,
+        audit: audit::event_key(app, tenant.id, now).await?,
         origin: origin.clone(),
         at: now,
+        sending: Sending::default(),
     };
     let delivery = redeem::watch(app, &redemption);
     let Some(redeemed) = app.observe(app.queues.redemptions.submit(redemption).await)? else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::answer::{Asker, Known, REPEAT_WINDOW, Verdict, answer, answer_remembered};
+use super::answer::{Asker, Known, Verdict, answer, answer_remembered};
 use super::redeem::{self, Collection};
 use super::{collect, confirm};
 use crate::app::App;
@@ -16,14 +16,16 @@ use crate::domain::tokens::IssuedTokens;
 use crate::model::client::GrantType;
 use crate::model::device_authorization::State;
 use crate::model::device_code::DeviceCode;
-use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::model::ids::{DeviceAuthorizationId, DeviceId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
+use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::memory::{
     CountedPoll, PendingSession, PollAnswer, Remembered, Ticket,
 };
 use crate::store::device_authorizations::polls::{self, CodeName, FoundSession};
+use crate::store::refresh_tokens::unanswered::Unanswered;
 
 /// What a device sends (RFC 8628 §3.4).
 #[derive(Debug)]
@@ -110,7 +112,13 @@ pub(super) async fn ask_database(
     let id = code.authorization();
     let ticket = app.sessions.ticket(&id);
     let asker = asker(client, request);
-    let found = match app.observe(app.queues.polls.submit(name(tenant, code)).await) {
+    let asking = app.queues.polls.submit(name(tenant, code));
+    let found = if app.sessions.with_untrusted(&id, |_| ()).is_some() {
+        app.reachability.unless_doubted(asking).await
+    } else {
+        asking.await
+    };
+    let found = match app.observe(found) {
         // A device must not stop for our trouble: as far as anybody knows, its code is still waiting.
         Err(error) if error.is_passing() => {
             let known = app.sessions.with_untrusted(&id, |session| answer_remembered(session, asker, now));
@@ -119,7 +127,7 @@ pub(super) async fn ask_database(
                 None => Err(error.into()),
             };
         }
-        found => found?.ok_or_else(|| gone(code, now))?,
+        found => notice_loss(app, found?.ok_or_else(|| gone(code, now))?),
     };
     let collection = Collection { tenant, client, code, found: &found, request, origin };
     match answer(&found.session, &found.polling, found.first_tokens, asker, now) {
@@ -131,6 +139,20 @@ pub(super) async fn ask_database(
         }
         verdict => conclude(app, &collection, verdict).await,
     }
+}
+
+/// What the row does not tell yet of a lost answer, this server knows.
+fn notice_loss(app: &App, mut found: FoundSession) -> FoundSession {
+    let session = &found.session;
+    if let (Some(first), State::Consumed(consumption)) = (&mut found.first_tokens, &session.state) {
+        first.unanswered |= app.lost_answers.is_lost(&Unanswered {
+            tenant: session.tenant_id,
+            device: DeviceId(session.id.0),
+            generation: FIRST_GENERATION,
+            issued_at: consumption.at,
+        });
+    }
+    found
 }
 
 /// The answer to a poll that memory took for one of a waiting session, and that may confirm it. Memory has counted it.
@@ -240,13 +262,10 @@ pub(super) fn pending() -> OAuthError {
     OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
 }
 
-/// Whether a code was redeemed in the last minute, in which the database was not well throughout.
+/// Whether the answer with the tokens of a code may be lost without anybody knowing yet.
 fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
-    let now = app.clock.now();
     match &found.session.state {
-        State::Consumed(consumption) => {
-            now - consumption.at <= REPEAT_WINDOW && !app.lost_answers.is_database_well(now)
-        }
+        State::Consumed(consumption) => app.lost_answers.may_be_lost(consumption.at, app.clock.now()),
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use super::poll::{PollRequest, name, unknown};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
-use crate::domain::lost_answers::Delivery;
+use crate::domain::lost_answers::{Delivery, Generation};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::token_families::{Ending, revoke_stolen};
@@ -26,7 +26,7 @@ use crate::store::device_authorizations::polls::FoundSession;
 use crate::store::device_authorizations::redemptions::{Ground, Judgement, Redemption};
 use crate::store::refresh_tokens::TokenName;
 use crate::store::refresh_tokens::repeats::{self, Repeat, Repeated};
-use crate::store::refresh_tokens::unanswered::Unanswered;
+use crate::store::sending::Sending;
 
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
@@ -132,12 +132,9 @@ const fn device_of(found: &FoundSession) -> DeviceId {
 
 /// Notices if the answer with the first tokens of a device is lost.
 pub(super) fn watch(app: &App, redemption: &Redemption) -> Delivery {
-    app.lost_answers.watch(Unanswered {
-        tenant: redemption.tenant,
-        device: DeviceId(redemption.id.0),
-        generation: FIRST_GENERATION,
-        issued_at: redemption.at,
-    })
+    let device = DeviceId(redemption.id.0);
+    let generation = Generation { tenant: redemption.tenant, device, number: FIRST_GENERATION };
+    app.lost_answers.watch(generation, redemption.sending.clone())
 }
 
 /// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
@@ -227,15 +224,16 @@ async fn prepare(
         expires_at: ends_at,
         token: token.hash(),
         idle_expires_at: renewable.then(|| now + lifetimes.idle),
-        audit: stamp(app, tenant, origin, now).await?,
+        audit: audit::event_key(app, tenant.id, now).await?,
         origin: origin.clone(),
         at: now,
+        sending: Sending::default(),
     };
     Ok((tokens, redemption))
 }
 
 /// Returns a new ID for the event of a redemption, with the key for its code.
-pub(super) async fn stamp(
+async fn stamp(
     app: &App,
     tenant: &Tenant,
     origin: &RequestOrigin,

@@ -11,7 +11,7 @@ use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::dpop::Proof;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
-use crate::domain::{activity, granting, mac_keys, policies, tenants};
+use crate::domain::{activity, granting, lost_starts, mac_keys, policies, tenants};
 use crate::model::attempt_budget::{Guard, Refill};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::GrantType;
@@ -25,6 +25,7 @@ use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
 use crate::store::device_authorizations::memory::PendingSession;
 use crate::store::device_authorizations::starts::{self, NewDeviceAuthorization, Stored};
+use crate::store::sending::Sending;
 
 /// How often another user code is drawn when one is taken. Even with as many live codes as a length allows, the
 /// chance of so many collisions in a row is below 10⁻²⁰.
@@ -115,13 +116,18 @@ pub async fn start(
         created_at: now,
         expires_at,
         interval_seconds: settings.poll_interval_seconds,
+        sending: Sending::default(),
     };
     for _ in 0..MAX_DRAWS {
         let context = user_code_context(id);
         session.user_code_mac = mac_keys::codes::user_code(app, tenant.id, &user_code).await?;
         session.user_code_sealed =
             app.secrets.database.seal(user_code.as_str().as_bytes(), &context, &app.random);
-        if app.queues.starts.submit(session.clone()).await? == Stored::Yes {
+        session.sending = Sending::default();
+        let watched = app.lost_starts.watch(tenant.id, id, session.sending.clone());
+        let stored = app.observe(app.queues.starts.submit(session.clone()).await)?;
+        watched.is_settled();
+        if stored == Stored::Yes {
             client.repeat_in_flow(app, device_code.hash()).await?;
             app.pending_counts.add(tenant.id);
             activity::count_start(app, tenant.id);
@@ -215,9 +221,13 @@ async fn check_quotas(
         if let Err(exhausted) = app.start_buckets.pay(&guard, origin.limit_unit(), now) {
             return too_many(exhausted.retry_after);
         }
-        let from_here =
-            starts::count_pending_from(&app.db, tenant.id, &client.client_id, origin, now).await?;
-        if from_here >= app.config.device_flow.max_pending_per_client_and_address {
+        let most = app.config.device_flow.max_pending_per_client_and_address;
+        let count = async || {
+            let counted = starts::count_pending_from(&app.db, tenant.id, &client.client_id, origin, now);
+            app.observe(counted.await)
+        };
+        // What nobody was told of does not count.
+        if count().await? >= most && (lost_starts::discard(app).await? == 0 || count().await? >= most) {
             return too_many(QUOTA_RETRY_AFTER);
         }
     }

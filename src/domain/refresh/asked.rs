@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::config::AuditedRefreshes;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
-use crate::domain::lost_answers::Delivery;
+use crate::domain::lost_answers::{Delivery, Generation};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::own_audiences::OwnAudiences;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
@@ -33,6 +33,7 @@ use crate::store::refresh_tokens::TokenName;
 use crate::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
 use crate::store::refresh_tokens::repeats::{self, Repeat, Repeated};
 use crate::store::refresh_tokens::unanswered::Unanswered;
+use crate::store::sending::Sending;
 
 /// A request with the token that it presents.
 pub(super) struct Asked<'a> {
@@ -56,6 +57,26 @@ impl Asked<'_> {
         self.token.successor().write(self.tenant.id, &self.key)
     }
 
+    /// Looks the token up. What the row does not tell yet of a lost answer, this server knows.
+    pub(super) async fn held(&self) -> Result<HeldToken, OAuthError> {
+        let held = self.app.observe(self.app.queues.refresh_tokens.submit(self.name()).await)?;
+        let mut held = held.ok_or_else(dead)?;
+        let newest = Unanswered {
+            tenant: self.tenant.id,
+            device: self.token.device(),
+            generation: held.stored.generation,
+            issued_at: held.stored.exchanged_at,
+        };
+        held.stored.unanswered |= self.app.lost_answers.is_lost(&newest);
+        Ok(held)
+    }
+
+    /// Whether the answer with the newest generation may be lost without anybody knowing yet. It was issued for this token.
+    pub(super) fn may_be_unanswered(&self, held: &HeldToken) -> bool {
+        let is_before = self.token.generation() == held.stored.generation - 1;
+        is_before && self.app.lost_answers.may_be_lost(held.stored.exchanged_at, self.app.clock.now())
+    }
+
     pub(super) fn presented(&self, held: &HeldToken) -> Presented {
         Presented {
             generation: self.token.generation(),
@@ -75,12 +96,12 @@ impl Asked<'_> {
 
     /// Notices if the answer with the next generation is lost.
     fn watch(&self, exchange: &Exchange) -> Delivery {
-        self.app.lost_answers.watch(Unanswered {
+        let generation = Generation {
             tenant: self.tenant.id,
             device: self.token.device(),
-            generation: self.token.successor().generation(),
-            issued_at: exchange.at,
-        })
+            number: self.token.successor().generation(),
+        };
+        self.app.lost_answers.watch(generation, exchange.sending.clone())
     }
 
     async fn to_store(&self, ground: Ground, idle: TimeDelta) -> store::Result<Exchange> {
@@ -91,9 +112,10 @@ impl Asked<'_> {
             ground,
             idle_expires_at: now + idle,
             is_audited: self.app.config.audit.refreshes == AuditedRefreshes::Each,
-            audit: self.stamp(now).await?,
+            audit: audit::event_key(self.app, self.tenant.id, now).await?,
             origin: self.origin.clone(),
             at: now,
+            sending: Sending::default(),
         })
     }
 

@@ -45,7 +45,7 @@ pub type PollQueue = BatchQueue<CodeName, Option<FoundSession>>;
 /// A queue of device codes to look up.
 #[must_use]
 pub fn queue() -> PollQueue {
-    BatchQueue::new(|db: &PgPool, tenant, names| Box::pin(find(db, tenant, names)))
+    BatchQueue::new(|db, tenant, names| Box::pin(find(db, tenant, names)))
 }
 
 /// Looks up the device authorizations of a tenant by their device codes.

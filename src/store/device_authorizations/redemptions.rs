@@ -3,11 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::model::audit_event::{Action, Outcome};
-use crate::model::audit_mac::EventStamp;
+use crate::model::audit_seal::Mac;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
@@ -17,6 +17,8 @@ use crate::model::scope::{OFFLINE_ACCESS, ScopeSet};
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::batches::{BatchQueue, OfTenant, in_order};
+use crate::store::event_keys::EventKey;
+use crate::store::sending::Sending;
 use crate::store::users::UserRow;
 
 /// What a redemption brings into being.
@@ -36,17 +38,32 @@ pub struct Redemption {
     pub token: SecretHash,
     /// The idle limit of its first refresh token; `None`: it gets none.
     pub idle_expires_at: Option<DateTime<Utc>>,
-    /// The audit event's ID and key.
-    pub audit: EventStamp,
+    /// What the audit event's code is made of.
+    pub audit: EventKey,
     /// From where the device collects.
     pub origin: RequestOrigin,
-    /// When.
+    /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
+    /// Whether it was sent.
+    pub sending: Sending,
+}
+
+impl Redemption {
+    /// The key of its audit event.
+    fn event_key(&self) -> Mac {
+        let what = (Action::DeviceAuthorizationRedeemed, Outcome::Success);
+        self.audit.stamp(self.tenant(), what, Some(&self.origin), self.at).key
+    }
 }
 
 impl OfTenant for Redemption {
     fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    fn is_sent(&mut self, now: DateTime<Utc>) -> bool {
+        self.at = now;
+        self.sending.send(now)
     }
 }
 
@@ -110,7 +127,7 @@ pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 /// A queue of redemptions.
 #[must_use]
 pub fn queue() -> RedemptionQueue {
-    BatchQueue::new(|db: &PgPool, tenant, redemptions| Box::pin(redeem(db, tenant, redemptions)))
+    BatchQueue::new(|db, tenant, redemptions| Box::pin(redeem(db, tenant, redemptions)))
 }
 
 /// Redeems approved authorizations of a tenant and stores what comes of each, in one statement: the device and the audit
@@ -135,7 +152,7 @@ async fn redeem(
     let idle_ends: Vec<Option<DateTime<Utc>>> =
         redemptions.iter().map(|redemption| redemption.idle_expires_at).collect();
     let audit_keys: Vec<Vec<u8>> =
-        redemptions.iter().map(|redemption| redemption.audit.key.to_vec()).collect();
+        redemptions.iter().map(|redemption| redemption.event_key().to_vec()).collect();
     let addresses: Vec<IpNet> = redemptions.iter().map(|redemption| redemption.origin.ip_network()).collect();
     let rows = sqlx::query!(
         r#"WITH asked AS MATERIALIZED (

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use sqlx::types::Json;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::model::bearer_secret::SecretHash;
@@ -20,6 +20,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::Result;
 use crate::store::batches::{BatchQueue, OfTenant};
+use crate::store::sending::Sending;
 
 /// A session about to be stored.
 #[derive(Clone, Debug)]
@@ -56,11 +57,18 @@ pub struct NewDeviceAuthorization {
     pub expires_at: DateTime<Utc>,
     /// Seconds between polls.
     pub interval_seconds: u32,
+    /// Whether it was sent.
+    pub sending: Sending,
 }
 
 impl OfTenant for NewDeviceAuthorization {
     fn tenant(&self) -> TenantId {
         self.client.tenant_id
+    }
+
+    // Its times are those of its device code, which is made before.
+    fn is_sent(&mut self, now: DateTime<Utc>) -> bool {
+        self.sending.send(now)
     }
 }
 
@@ -83,7 +91,11 @@ pub fn queue() -> StartQueue {
 }
 
 /// Stores sessions; for each, whether its user code was free.
-async fn store(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorization]) -> Result<Vec<Stored>> {
+async fn store(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    sessions: &[NewDeviceAuthorization],
+) -> Result<Vec<Stored>> {
     let stored = insert(db, tenant, sessions).await?;
     let outcome = |session: &NewDeviceAuthorization| {
         if stored.contains(&session.id.0) { Stored::Yes } else { Stored::UserCodeTaken }
@@ -92,7 +104,11 @@ async fn store(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorization
 }
 
 /// The identifiers of the sessions whose user codes were free, which are stored now.
-async fn insert(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorization]) -> Result<HashSet<Uuid>> {
+async fn insert(
+    db: &mut PgConnection,
+    tenant: TenantId,
+    sessions: &[NewDeviceAuthorization],
+) -> Result<HashSet<Uuid>> {
     let column = |pick: fn(&NewDeviceAuthorization) -> Vec<u8>| sessions.iter().map(pick).collect::<Vec<_>>();
     let ids: Vec<Uuid> = sessions.iter().map(|session| session.id.0).collect();
     let clients: Vec<String> = sessions.iter().map(|session| session.client.client_id.to_string()).collect();
@@ -151,6 +167,23 @@ async fn insert(db: &PgPool, tenant: TenantId, sessions: &[NewDeviceAuthorizatio
     .fetch_all(db)
     .await?;
     Ok(stored.into_iter().collect())
+}
+
+/// Deletes authorizations of one tenant that nobody was told of, as far as they are stored. Returns their identifiers.
+pub async fn discard(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    sessions: &[DeviceAuthorizationId],
+) -> Result<Vec<DeviceAuthorizationId>> {
+    let ids: Vec<Uuid> = sessions.iter().map(|id| id.0).collect();
+    let discarded = sqlx::query_scalar!(
+        "DELETE FROM device_authorizations WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'pending' RETURNING id",
+        tenant.0,
+        &ids
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(discarded.into_iter().map(DeviceAuthorizationId).collect())
 }
 
 /// How many codes of the tenant wait for a decision, counted up to `cap`.

@@ -3,12 +3,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::TokenName;
 use crate::model::audit_event::{Action, Outcome};
-use crate::model::audit_mac::EventStamp;
+use crate::model::audit_seal::Mac;
 use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, TenantId};
 use crate::model::request_origin::RequestOrigin;
@@ -17,6 +17,8 @@ use crate::model::token_family::TrustLoss;
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::batches::{BatchQueue, OfTenant, in_order};
+use crate::store::event_keys::EventKey;
+use crate::store::sending::Sending;
 use crate::store::users::UserRow;
 
 /// A generation is exchanged for the next.
@@ -32,17 +34,32 @@ pub struct Exchange {
     pub idle_expires_at: DateTime<Utc>,
     /// Whether there is an audit event even if nothing about the exchange is unusual.
     pub is_audited: bool,
-    /// The audit event's ID and key.
-    pub audit: EventStamp,
+    /// What the audit event's code is made of.
+    pub audit: EventKey,
     /// Who asks.
     pub origin: RequestOrigin,
-    /// When.
+    /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
+    /// Whether it was sent.
+    pub sending: Sending,
+}
+
+impl Exchange {
+    /// The key of its audit event.
+    fn event_key(&self) -> Mac {
+        let what = (Action::TokenRefreshed, Outcome::Success);
+        self.audit.stamp(self.tenant(), what, Some(&self.origin), self.at).key
+    }
 }
 
 impl OfTenant for Exchange {
     fn tenant(&self) -> TenantId {
         self.token.tenant
+    }
+
+    fn is_sent(&mut self, now: DateTime<Utc>) -> bool {
+        self.at = now;
+        self.sending.send(now)
     }
 }
 
@@ -98,7 +115,7 @@ pub type ExchangeQueue = BatchQueue<Exchange, Option<Exchanged>>;
 /// A queue of exchanges.
 #[must_use]
 pub fn queue() -> ExchangeQueue {
-    BatchQueue::new(|db: &PgPool, tenant, exchanges| Box::pin(exchange(db, tenant, exchanges)))
+    BatchQueue::new(|db, tenant, exchanges| Box::pin(exchange(db, tenant, exchanges)))
 }
 
 /// Exchanges tokens of a tenant for their successors, with their audit events. A device that is revoked at this moment
@@ -113,7 +130,7 @@ async fn exchange(
     let times = |pick: fn(&Exchange) -> DateTime<Utc>| exchanges.iter().map(pick).collect::<Vec<_>>();
     let hashes: Vec<Vec<u8>> = exchanges.iter().map(|exchange| exchange.token.hash.0.to_vec()).collect();
     let presented: Vec<i64> = exchanges.iter().map(|exchange| exchange.presented).collect();
-    let audit_keys: Vec<Vec<u8>> = exchanges.iter().map(|exchange| exchange.audit.key.to_vec()).collect();
+    let audit_keys: Vec<Vec<u8>> = exchanges.iter().map(|exchange| exchange.event_key().to_vec()).collect();
     let addresses: Vec<IpNet> = exchanges.iter().map(|exchange| exchange.origin.ip_network()).collect();
     let mut grounds = Grounds::default();
     for exchange in exchanges {

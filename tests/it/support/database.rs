@@ -14,6 +14,7 @@ use latchkey::clock::Clock;
 use latchkey::config::Config;
 use latchkey::domain::tenants;
 use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, finder, install};
+use latchkey::model::database_limits::Limits;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
 use latchkey::store::{connections, schema};
@@ -64,7 +65,12 @@ pub async fn create_empty() -> PgConnectOptions {
 /// busy machine does not keep an impatient server from starting. Idle connections are asked at once whether they live,
 /// and not after a second, so that no test depends on how long it took.
 pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
-    connections::pool(8, acquire_timeout).test_before_acquire(true).connect_lazy_with(options)
+    pool_with(options, acquire_timeout, Limits::NONE)
+}
+
+/// The same with limits.
+pub fn pool_with(options: PgConnectOptions, acquire_timeout: Duration, limits: Limits) -> PgPool {
+    connections::pool(8, acquire_timeout, limits).test_before_acquire(true).connect_lazy_with(options)
 }
 
 impl Server {

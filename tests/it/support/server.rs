@@ -80,7 +80,15 @@ impl TestServer {
 
     /// A server that reaches its database over a link.
     pub async fn behind_a_link(change: impl FnOnce(&mut Config)) -> (Link, Self) {
-        let (link, over) = Link::to_database(&Box::pin(database::create()).await).await;
+        Self::behind_a_link_to(&Box::pin(database::create()).await, change).await
+    }
+
+    /// The same on a database that the test has made.
+    pub async fn behind_a_link_to(
+        database: &PgConnectOptions,
+        change: impl FnOnce(&mut Config),
+    ) -> (Link, Self) {
+        let (link, over) = Link::to_database(database).await;
         let random = Random::system();
         (link, Box::pin(Self::on(over, ManualClock::new(), random, database::secrets(), change)).await)
     }
@@ -108,8 +116,24 @@ impl TestServer {
         self.replica_with_secrets(secrets, self.clock.clone(), |_| ()).await
     }
 
+    /// Another server on the same database, which it reaches over a link.
+    pub async fn replica_behind_a_link(&self, change: impl FnOnce(&mut Config)) -> (Link, Self) {
+        let (link, over) = Link::to_database(&self.database).await;
+        (link, self.replica_on(over, database::secrets(), self.clock.clone(), change).await)
+    }
+
     async fn replica_with_secrets(
         &self,
+        secrets: Secrets,
+        clock: ManualClock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        self.replica_on(self.database.clone(), secrets, clock, change).await
+    }
+
+    async fn replica_on(
+        &self,
+        database: PgConnectOptions,
         secrets: Secrets,
         clock: ManualClock,
         change: impl FnOnce(&mut Config),
@@ -122,7 +146,7 @@ impl TestServer {
             settings.server.public_url = settings.server.public_url.take().or(issuer);
             change(settings);
         };
-        Box::pin(Self::on(self.database.clone(), clock, Random::system(), secrets, changed)).await
+        Box::pin(Self::on(database, clock, Random::system(), secrets, changed)).await
     }
 
     async fn on(
@@ -137,12 +161,19 @@ impl TestServer {
         let mut config = Config::default();
         // Many tests share few cores: only a test about waiting is impatient.
         config.database.acquire_timeout_milliseconds = 30_000;
+        config.database.lock_timeout_milliseconds = 30_000;
+        config.database.statement_timeout_milliseconds = 60_000;
+        config.database.idle_in_transaction_timeout_milliseconds = 60_000;
         // Only a test about it has people of some roles set up an app first.
         config.sign_in.second_factor_for_roles = Vec::new();
         config.sessions.coherence = usual_coherence();
         change(&mut config);
         config.server.listen = address;
-        let db = database::pool(database.clone(), config.database.acquire_timeout());
+        let db = database::pool_with(
+            database.clone(),
+            config.database.acquire_timeout(),
+            config.database.limits(),
+        );
         let app = Arc::new(App::new(config, clock.clock(), random, secrets, db));
         clock_difference::measure(&app).await.expect("the test's clock answers");
         let stop = CancellationToken::new();

@@ -5,16 +5,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use latchkey::model::audit_mac::EventStamp;
 use latchkey::model::device_code::DeviceCode;
 use latchkey::model::ids::{ClientId, RequestId};
 use latchkey::model::refresh_token::RefreshToken;
 use latchkey::model::request_origin::RequestOrigin;
 use latchkey::model::scope::ScopeSet;
 use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::secrets::MacKey;
 use latchkey::store::device_authorizations::redemptions::{self, Redemption};
+use latchkey::store::event_keys::EventKey;
 use latchkey::store::refresh_tokens::TokenName;
 use latchkey::store::refresh_tokens::exchanges::{Exchange, Ground, PlainCase};
+use latchkey::store::sending::Sending;
 
 use super::{Bench, Step};
 use crate::Fault;
@@ -65,9 +67,10 @@ pub(super) async fn redeem(codes: Arc<Codes>) -> Result<Step, Fault> {
         expires_at: now + TimeDelta::days(90),
         token: token.hash(),
         idle_expires_at: Some(now + TimeDelta::days(14)),
-        audit: EventStamp { id: random.uuid_v7(now), key: [0; 32] },
+        audit: EventKey { id: random.uuid_v7(now), key: Arc::new(MacKey::new(&[0; 32])?) },
         origin: codes.origin(now),
         at: now,
+        sending: Sending::default(),
     };
     if queues.redemptions.submit(redemption).await?.is_none() {
         return Err("a session could not be redeemed".into());
@@ -91,9 +94,10 @@ pub(super) async fn refresh(codes: Arc<Codes>) -> Result<Step, Fault> {
         ground: Ground::Plain(plain),
         idle_expires_at: now + TimeDelta::days(14),
         is_audited: true,
-        audit: EventStamp { id: random.uuid_v7(now), key: [0; 32] },
+        audit: EventKey { id: random.uuid_v7(now), key: Arc::new(MacKey::new(&[0; 32])?) },
         origin: codes.origin(now),
         at: now,
+        sending: Sending::default(),
     };
     if queues.exchanges.submit(exchange).await?.is_none() {
         return Err("a token could not be exchanged".into());

@@ -11,6 +11,7 @@ use latchkey::model::device_code::DeviceCode;
 use latchkey::model::ids::DeviceAuthorizationId;
 use latchkey::model::scope::ScopeSet;
 use latchkey::store::device_authorizations::starts::{NewDeviceAuthorization, Stored};
+use latchkey::store::sending::Sending;
 
 use super::{Bench, Step};
 use crate::Fault;
@@ -61,6 +62,7 @@ pub(super) async fn next(queue: Arc<Queue>) -> Result<Step, Fault> {
         created_at: now,
         expires_at: now + TimeDelta::hours(2),
         interval_seconds: 5,
+        sending: Sending::default(),
     };
     match queue.bench.queues.starts.submit(session).await? {
         Stored::Yes => Ok(Step::Done),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
+use latchkey::model::database_limits::Limits;
 use latchkey::model::ids::TenantId;
 use latchkey::store::tenant_transactions::{self, RowSecurity};
 use latchkey::store::{connections, schema};
@@ -81,12 +82,13 @@ async fn execute(db: &PgConnectOptions, statements: &[impl AsRef<str>]) {
 
 /// What connects as this user, who owns the database of the same name.
 async fn pool_of(superuser: &PgConnectOptions, user: &'static str) -> PgPool {
-    let pool = connections::pool(4, Duration::from_secs(30)).after_connect(move |connection, _| {
-        Box::pin(async move {
-            let sql = AssertSqlSafe(format!("SET SESSION AUTHORIZATION {user}"));
-            sqlx::raw_sql(sql).execute(connection).await.map(drop)
-        })
-    });
+    let pool =
+        connections::pool(4, Duration::from_secs(30), Limits::NONE).after_connect(move |connection, _| {
+            Box::pin(async move {
+                let sql = AssertSqlSafe(format!("SET SESSION AUTHORIZATION {user}"));
+                sqlx::raw_sql(sql).execute(connection).await.map(drop)
+            })
+        });
     pool.connect_with(superuser.clone().database(user)).await.expect("the database answers")
 }
 

@@ -1,5 +1,12 @@
 //! The database goes away and comes back: nobody is told anything final, and nothing is lost.
 
+mod batches;
+mod darkness;
+mod frozen_server;
+mod given_up;
+mod stop;
+
+use latchkey::config::Config;
 use latchkey::model::client::AuthMethod;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -20,6 +27,14 @@ pub async fn database_takes_connections(server: &TestServer, allowed: bool) {
             .await
             .expect("connections are ended before this returns");
     }
+}
+
+/// The time limits that servers have by default; those of most tests are longer.
+fn in_earnest(config: &mut Config) {
+    config.database.acquire_timeout_milliseconds = 3_000;
+    config.database.lock_timeout_milliseconds = 3_000;
+    config.database.statement_timeout_milliseconds = 8_000;
+    config.database.idle_in_transaction_timeout_milliseconds = 5_000;
 }
 
 #[track_caller]

@@ -1,0 +1,108 @@
+//! Rows that may have been stored although whoever asked for them was told otherwise, or nothing: a statement may commit
+//! after its connection was lost. They are looked for as soon as the database works, and again for two minutes.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The most rows that are looked for.
+const CAPACITY: usize = 100_000;
+/// The pauses before each further look for a row that is not stored yet.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+    Duration::from_secs(90),
+];
+
+/// Rows to look for.
+#[derive(Debug)]
+pub struct Looks<K>(Mutex<HashMap<K, Look>>);
+
+/// When a row is looked for next.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    /// The number of looks before.
+    before: usize,
+}
+
+impl<K> Default for Looks<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Copy + Eq + Hash> Looks<K> {
+    /// Looks for a row from now on.
+    pub fn add(&self, row: K) {
+        let mut waiting = self.waiting();
+        if waiting.len() < CAPACITY {
+            waiting.insert(row, Look { at: Instant::now(), before: 0 });
+        }
+    }
+
+    /// Whether a row is being looked for.
+    #[must_use]
+    pub fn contains(&self, row: &K) -> bool {
+        self.waiting().contains_key(row)
+    }
+
+    /// Returns the rows whose turn it is.
+    #[must_use]
+    pub fn due(&self) -> Vec<K> {
+        let now = Instant::now();
+        self.waiting().iter().filter_map(|(row, look)| (look.at <= now).then_some(*row)).collect()
+    }
+
+    /// Notes that rows were looked for. Those that were found are done; so are those that were looked for often enough.
+    pub fn looked_for(&self, rows: &[K], is_found: impl Fn(&K) -> bool) {
+        let now = Instant::now();
+        let mut waiting = self.waiting();
+        for row in rows {
+            let before = waiting.get(row).map_or(0, |look| look.before);
+            match PAUSES.get(before).filter(|_| !is_found(row)) {
+                Some(pause) => waiting.insert(*row, Look { at: now + *pause, before: before + 1 }),
+                None => waiting.remove(row),
+            };
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<K, Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_row_is_looked_for_six_times_in_two_minutes() {
+        let looks = Looks::default();
+        looks.add(7);
+        let begin = Instant::now();
+        let mut times = 0;
+        while looks.contains(&7) {
+            for row in looks.due() {
+                times += 1;
+                looks.looked_for(&[row], |_| false);
+            }
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert_eq!(times, 6);
+        assert!((110..130).contains(&begin.elapsed().as_secs()));
+    }
+
+    #[tokio::test]
+    async fn what_was_found_is_not_looked_for_again() {
+        let looks = Looks::default();
+        looks.add(7);
+        looks.looked_for(&looks.due(), |_| true);
+        assert!(!looks.contains(&7) && looks.due().is_empty());
+    }
+}

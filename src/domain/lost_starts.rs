@@ -1,0 +1,63 @@
+//! Starts that were refused for want of the database, and may be stored all the same. Nobody has their codes, so they are
+//! deleted as soon as the database works, and count against nobody's quota.
+//!
+//! What this server knows is lost with it; then they go with their lifetime.
+
+use std::sync::Arc;
+
+use super::looks::Looks;
+use crate::app::App;
+use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::store;
+use crate::store::batches::by_tenant;
+use crate::store::device_authorizations::starts;
+use crate::store::sending::Sending;
+
+/// Starts that wait to be deleted.
+#[derive(Debug, Default)]
+pub struct LostStarts(Looks<(TenantId, DeviceAuthorizationId)>);
+
+impl LostStarts {
+    /// Watches a start that is about to be stored.
+    #[must_use]
+    pub fn watch(self: &Arc<Self>, tenant: TenantId, id: DeviceAuthorizationId, sending: Sending) -> Start {
+        Start { lost: Arc::clone(self), watched: Some((tenant, id, sending)) }
+    }
+}
+
+/// A start under way. Dropped before it is settled, it is lost, if its statement was sent.
+#[derive(Debug)]
+pub struct Start {
+    lost: Arc<LostStarts>,
+    watched: Option<(TenantId, DeviceAuthorizationId, Sending)>,
+}
+
+impl Start {
+    /// It is known whether it is stored.
+    pub fn is_settled(mut self) {
+        self.watched = None;
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        if let Some((tenant, id, sending)) = self.watched.take()
+            && sending.give_up().is_some()
+        {
+            self.lost.0.add((tenant, id));
+        }
+    }
+}
+
+/// Deletes what waits. Returns how many starts went. All wait on if the database does not answer.
+pub async fn discard(app: &App) -> store::Result<usize> {
+    let waiting = &app.lost_starts.0;
+    let mut count = 0;
+    for (tenant, of_tenant) in by_tenant(waiting.due(), |(tenant, _)| *tenant) {
+        let ids: Vec<_> = of_tenant.iter().map(|(_, id)| *id).collect();
+        let discarded = starts::discard(&app.db, tenant, &ids).await?;
+        count += discarded.len();
+        waiting.looked_for(&of_tenant, |(_, id)| discarded.contains(id));
+    }
+    Ok(count)
+}
