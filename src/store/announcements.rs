@@ -53,6 +53,15 @@ pub async fn announce(db: impl PgExecutor<'_>, announcement: Announcement) -> Re
     Ok(())
 }
 
+/// Announces several things at once.
+pub async fn announce_all(db: impl PgExecutor<'_>, announcements: &[Announcement]) -> Result<()> {
+    let written: Vec<_> = announcements.iter().map(|announcement| announcement.write()).collect();
+    sqlx::query!("SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said", CHANNEL, &written)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// An ear on the channel.
 pub struct Ear(PgListener);
 

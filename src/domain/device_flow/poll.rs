@@ -16,7 +16,7 @@ use crate::domain::tokens::IssuedTokens;
 use crate::model::client::GrantType;
 use crate::model::device_authorization::State;
 use crate::model::device_code::DeviceCode;
-use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -64,7 +64,7 @@ pub async fn poll(
         Some(Known::Pending) if request.confirmation_code.is_some() => {
             Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
         }
-        Some(known) => Err(refusal(app, tenant.id, known).await),
+        Some(known) => Err(refusal(known)),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
         None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
     }
@@ -115,7 +115,7 @@ pub(super) async fn ask_database(
         Err(error) if error.is_passing() => {
             let known = app.sessions.with_untrusted(&id, |session| answer_remembered(session, asker, now));
             return match known.flatten() {
-                Some(known) => Err(refusal(app, tenant.id, known).await),
+                Some(known) => Err(refusal(known)),
                 None => Err(error.into()),
             };
         }
@@ -126,7 +126,7 @@ pub(super) async fn ask_database(
         Verdict::Pending | Verdict::SlowDown { .. } => {
             match still_waiting(app, asker, &found, ticket, now).await? {
                 Known::Pending => confirm::confirm(app, &collection).await,
-                known => Err(refusal(app, tenant.id, known).await),
+                known => Err(refusal(known)),
             }
         }
         verdict => conclude(app, &collection, verdict).await,
@@ -201,7 +201,7 @@ async fn still_waiting(
         }
     }
     if let Some(repeated) = app.counted_polls.take_repeated(&session.id, asker.place, now) {
-        return Ok(Known::again(repeated, session.id));
+        return Ok(Known::again(repeated));
     }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
     let interval = if early { slowed } else { polling.interval_seconds };
@@ -215,20 +215,15 @@ async fn still_waiting(
         return Ok(Known::Pending);
     }
     tally.early_poll();
-    Ok(Known::SlowDown { id: session.id, raised_to: None })
+    Ok(Known::SlowDown)
 }
 
-/// The refusal in words. A raised interval is written at once, for whichever server is asked next.
-async fn refusal(app: &App, tenant: TenantId, known: Known) -> OAuthError {
+/// The refusal in words.
+fn refusal(known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
-        Known::SlowDown { id, raised_to } => {
-            if let Some(interval_seconds) = raised_to
-                && let Err(error) = polls::raise(&app.db, tenant, id, interval_seconds).await
-            {
-                tracing::warn!(%error, "raised poll interval not saved");
-            }
+        Known::SlowDown => {
             OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
         }
     }
