@@ -9,6 +9,7 @@ mod conditional;
 mod connections;
 mod delivered;
 pub mod dpop;
+mod fit;
 pub mod health;
 mod no_room;
 pub mod oauth;
@@ -102,7 +103,8 @@ async fn respond(
     let host = site::asked_host(peer, &request, &settings.trusted_proxies);
     let patience = Duration::from_secs(settings.request_timeout_seconds);
     let turned_away = room == Crowding::Full && !no_room::is_kept_for(request.uri().path());
-    let found = if turned_away {
+    let unfit = fit::refusal(peer, &request, &settings.trusted_proxies);
+    let found = if turned_away || unfit.is_some() {
         Some(Ok(None))
     } else {
         within(patience, site::find(app, host, Address::of(request.uri().path()))).await
@@ -117,6 +119,9 @@ async fn respond(
         noted::tenant(slug);
     }
     let mut response = match found {
+        _ if let Some(words) = unfit => {
+            Reader::of(request.uri().path()).refuse(OAuthError::invalid_request(words))
+        }
         // About the server, not about an address on it (RFC 9110 §9.3.7).
         _ if request.method() == Method::OPTIONS && request.uri().path() == "*" => {
             StatusCode::NO_CONTENT.into_response()
