@@ -11,6 +11,7 @@ mod delivered;
 pub mod dpop;
 mod fit;
 pub mod health;
+mod later;
 mod no_room;
 pub mod oauth;
 pub mod openapi;
@@ -26,6 +27,7 @@ pub mod server;
 pub mod site;
 mod within;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,18 +76,49 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Answers one request, and writes its line in the log.
-pub async fn answer(app: &Arc<App>, router: &Router, peer: Peer, request: Request<Body>) -> Response {
+/// Answers one request, and writes its line in the log. Whoever waits for the answer holds no more than a pointer to
+/// what finds it out: what is large is gone before anybody waits for long.
+pub fn answer(
+    app: Arc<App>,
+    router: Router,
+    peer: Peer,
+    request: Request<Body>,
+) -> impl Future<Output = Response> + Send {
+    let beginning = Box::pin(begin(app, router, peer, request));
+    async move {
+        match beginning.await {
+            Begun::Answered(response) => response,
+            Begun::Waits(rest) => rest.await,
+        }
+    }
+}
+
+/// How far a request is answered at once.
+enum Begun {
+    Answered(Response),
+    Waits(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+async fn begin(app: Arc<App>, router: Router, peer: Peer, request: Request<Body>) -> Begun {
     let trusted = &app.config.server.trusted_proxies;
-    origin::notice_unlisted_proxy(app, peer.address, request.headers());
+    origin::notice_unlisted_proxy(&app, peer.address, request.headers());
     let id = RequestId(app.random.uuid_v7(app.clock.now()));
     let origin = origin::of_request(peer.address, request.headers(), trusted, id);
-    let arrived = Arrived::note(app, &request, origin.ip_address);
-    let (response, notes) = noted::during(id, respond(app, router, peer, request, origin)).await;
-    if let Some(arrived) = arrived {
-        arrived.log(response.status(), id, &notes);
+    let arrived = Arrived::note(&app, &request, origin.ip_address);
+    let (response, notes) = noted::during(id, respond(&app, &router, peer, request, origin)).await;
+    let log = move |response: Response, notes| {
+        if let Some(arrived) = arrived {
+            arrived.log(response.status(), id, &notes);
+        }
+        response
+    };
+    match later::take(response) {
+        Err(response) => Begun::Answered(log(response, notes)),
+        Ok(awaited) => Begun::Waits(Box::pin(async move {
+            let (response, notes) = noted::further(notes, awaited.arrive()).await;
+            log(response, notes)
+        })),
     }
-    response
 }
 
 /// Brings the request's path to its one form, lets the router answer, and puts on the headers that every answer has.
@@ -137,8 +170,7 @@ async fn respond(
             let prefer = Prefer::of(request.headers());
             let slug = address.slug.clone();
             request.extensions_mut().insert(Asked { slug, site, language, origin, prefer });
-            let limit = patience + prefer.wait.unwrap_or_default();
-            let mut response = match within(limit, router.clone().oneshot(request)).await {
+            let mut response = match within(patience, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
                 None => took_too_long(&address.path),
             };
@@ -276,6 +308,17 @@ fn no_store(body: impl serde::Serialize) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The size of the future that a function with four arguments returns, in bytes.
+    fn size<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_holds_little() {
+        // A connection has room for this all its life.
+        assert!(size(answer) <= 256, "{}", size(answer));
+    }
 
     #[test]
     fn every_path_has_its_reader() {

@@ -151,8 +151,48 @@ async fn a_request_with_two_kinds_of_length_smuggles_no_second_one() {
 #[tokio::test]
 async fn a_transfer_coding_that_is_not_understood_is_refused() {
     let server = TestServer::start().await;
-    let request = post("/oauth/token", "Transfer-Encoding: gzip\r\nConnection: close\r\n", "x");
-    assert_eq!(status(&server.raw(request).await), "400");
+    let next = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for coding in ["gzip", "gzip, chunked", "identity", "chunked, gzip", "chunked, chunked"] {
+        // RFC 9112 §6.1
+        let request = post("/oauth/token", &format!("Transfer-Encoding: {coding}\r\n"), "0\r\n\r\n");
+        let answer = server.raw(format!("{request}{next}")).await;
+        assert_eq!(status(&answer), "501", "{coding}: {answer}");
+        assert_eq!(answers(&answer), 1, "{coding}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn two_statements_of_a_body_s_length_are_refused_however_the_head_comes() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let body = format!(
+        "client_id=tv&grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={}",
+        started.device_code
+    );
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let sound = post("/oauth/token", "Transfer-Encoding: chunked\r\nConnection: close\r\n", &chunked);
+    let answer = server.raw(sound).await;
+    assert!(answer.contains("authorization_pending"), "{answer}");
+    let both = format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", body.len());
+    let request = post("/oauth/token", &both, &chunked);
+    let address = server.base.strip_prefix("http://").expect("the base is an http URL");
+    for part in [request.len(), 40] {
+        let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+        connection.set_nodelay(true).expect("parts are sent by themselves");
+        for part in request.as_bytes().chunks(part) {
+            // Once refused, the rest may not be taken any more.
+            let _ = connection.write_all(part).await;
+            tokio::task::yield_now().await;
+        }
+        let mut answer = Vec::new();
+        let reading = connection.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(PATIENCE, reading).await.expect("the server closes");
+        let answer = String::from_utf8(answer).expect("text");
+        assert_eq!(status(&answer), "400", "{answer}");
+        assert!(!answer.contains("authorization_pending") && !answer.contains("slow_down"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -57,16 +57,27 @@ pub async fn poll(
     request: &PollRequest,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
-    client.require(GrantType::DeviceCode)?;
-    let code = read(app, tenant, request).await?;
+    let code = read(app, tenant, client, request).await?;
+    ask(app, tenant, client, request, &code, origin).await
+}
+
+/// Answers a poll whose code was read.
+pub(super) async fn ask(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    code: &DeviceCode,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
     match by_memory(app, code.authorization(), asker(client, request)) {
         // Paced like any other poll; the person may have approved, and memory cannot know.
         Some(Known::Pending) if request.confirmation_code.is_some() => {
-            Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
+            Box::pin(confirm_in_database(app, tenant, client, request, code, origin)).await
         }
         Some(known) => Err(refusal(known)),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
-        None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
+        None => Box::pin(ask_database(app, tenant, client, request, code, origin)).await,
     }
 }
 
@@ -74,12 +85,15 @@ fn asker<'a>(client: &'a AuthenticatedClient, request: &PollRequest) -> Asker<'a
     Asker { client, place: client.place(), dpop_key: request.dpop_key() }
 }
 
-/// Reads the device code. One that the server did not issue for the tenant is refused without a statement.
+/// Reads the device code of a client that may have one. One that the server did not issue for the tenant is refused
+/// without a statement.
 pub(super) async fn read(
     app: &App,
     tenant: &Tenant,
+    client: &AuthenticatedClient,
     request: &PollRequest,
 ) -> Result<DeviceCode, OAuthError> {
+    client.require(GrantType::DeviceCode)?;
     let key = mac_keys::tokens(app, tenant.id).await?;
     DeviceCode::read(tenant.id, &key, &request.device_code).ok_or_else(unknown)
 }

@@ -1,16 +1,21 @@
 //! Connections: how many there may be, how long each may be silent, and who goes when there is no room. Invariants: no
 //! connection waits for its peer without a time limit, and nobody is refused while one is kept that nobody uses.
 
+mod framing;
 mod phase;
 mod rest_of_body;
 mod seat;
+mod sweep;
+mod watch;
 mod watched;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -27,16 +32,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::descriptors::Room;
-use phase::{CLOSING, TimeLimits};
+use phase::{Order, TimeLimits};
 use seat::{Place, Seat};
-use watched::{Watch, Watched};
+use watch::{Protocol, Watch};
+use watched::Watched;
 
 /// The time between two looks at the connections' time limits.
 const SWEEP: Duration = Duration::from_secs(1);
-/// The least time between two warnings that there is no room.
-const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
-/// The share of all connections that is closed at once to make room, so that a flood does not pay for a search each.
-const MADE_ROOM: usize = 64;
+/// The same while the server stops.
+const STOPPING_SWEEP: Duration = Duration::from_millis(200);
+/// How much longer a connection is kept than its answers say, so that a request sent at the last moment still arrives,
+/// by a slow network and however the peer counts.
+const MARGIN: Duration = Duration::from_secs(2);
+/// How long a stop keeps a connection that was used a moment ago: a device that polls every five seconds gets one more
+/// answer, which says that the connection closes.
+const FAREWELL: Duration = Duration::from_secs(7);
 /// What a peer gets for whom not even the reserve has room.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -71,7 +81,9 @@ pub(super) struct Connections {
     open: Mutex<Open>,
     refused: AtomicU64,
     tasks: TaskTracker,
-    stopping: CancellationToken,
+    /// Whether so many are open that answers close their connections.
+    crowded: AtomicBool,
+    stopping: AtomicBool,
 }
 
 #[derive(Default)]
@@ -85,10 +97,9 @@ struct Open {
 
 impl Connections {
     pub(super) fn new(listener: &'static str, settings: &config::Server, room: Room) -> Arc<Self> {
-        let limits = TimeLimits {
-            head: Duration::from_secs(settings.header_timeout_seconds),
-            kept: Duration::from_secs(settings.keep_alive_seconds),
-        };
+        let head = Duration::from_secs(settings.header_timeout_seconds);
+        let kept = Duration::from_secs(settings.keep_alive_seconds) + MARGIN;
+        let limits = TimeLimits { opened: head, head, kept };
         let kept = HeaderValue::try_from(format!("timeout={}", settings.keep_alive_seconds));
         Arc::new(Self {
             listener,
@@ -99,7 +110,8 @@ impl Connections {
             open: Mutex::default(),
             refused: AtomicU64::new(0),
             tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            crowded: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         })
     }
 
@@ -127,72 +139,39 @@ impl Connections {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
-                _ = sweeps.tick() => self.sweep(Instant::now()),
+                _ = sweeps.tick() => self.sweep(self.limits, Instant::now()),
                 () = stop.cancelled() => break,
             }
         }
+        // Whoever has connected has perhaps sent a request as well.
+        let waiting = poll_fn(|context| {
+            while let Poll::Ready(Ok((stream, peer))) = listener.poll_accept(context) {
+                self.admit(stream, peer.ip(), &answer);
+            }
+            Poll::Ready(())
+        });
+        tokio::task::unconstrained(waiting).await;
     }
 
-    /// Closes every connection once it has answered what is under way. Returns `false` if some were not done within
-    /// `grace`.
+    /// Closes every connection once its peer knows that it closes: by the answer to what is under way, or to the next
+    /// request if that comes within [`FAREWELL`] of the last. Returns `false` if some were not done within `grace`.
     pub(super) async fn close_all(&self, grace: Duration) -> bool {
-        self.stopping.cancel();
+        self.stopping.store(true, Ordering::Relaxed);
         self.tasks.close();
-        let mut sweeps = tokio::time::interval(SWEEP);
+        let limits = self.limits.at_a_stop(FAREWELL.min(grace / 4 * 3));
+        let mut sweeps = tokio::time::interval(STOPPING_SWEEP);
         let done = async {
             loop {
                 tokio::select! {
                     () = self.tasks.wait() => break,
-                    _ = sweeps.tick() => self.sweep(Instant::now()),
+                    _ = sweeps.tick() => {
+                        self.send_away_http_2(Instant::now());
+                        self.sweep(limits, Instant::now());
+                    }
                 }
             }
         };
         tokio::time::timeout(grace, done).await.is_ok()
-    }
-
-    /// Closes what is overdue.
-    fn sweep(&self, now: Instant) {
-        let mut open = self.open();
-        let mut told = 0;
-        for watch in open.watches.values() {
-            if watch.look(now).is_overdue(self.limits, now) && watch.tell_to_close() {
-                told += 1;
-            }
-        }
-        open.leaving += told;
-        #[expect(clippy::cast_precision_loss, reason = "connections are few")]
-        metrics::gauge!("latchkey_connections", "listener" => self.listener).set(open.watches.len() as f64);
-        let refused = self.refused.load(Ordering::Relaxed);
-        let due = open.warned_at.is_none_or(|at| now.duration_since(at) >= BETWEEN_WARNINGS);
-        if refused > 0 && due {
-            self.refused.store(0, Ordering::Relaxed);
-            open.warned_at = Some(now);
-            tracing::warn!(
-                refused,
-                limit = self.room.connections,
-                "connection limit reached; requests refused"
-            );
-        }
-    }
-
-    /// Closes the most dispensable connections, and returns how many.
-    fn make_room(&self, open: &mut Open, now: Instant) -> usize {
-        let mut ranked: Vec<_> = open
-            .watches
-            .values()
-            .filter(|watch| !watch.was_told_to_close())
-            .filter_map(|watch| Some((watch.look(now).dispensability(now)?, watch)))
-            .collect();
-        let wanted = (self.room.connections / MADE_ROOM).max(1).min(ranked.len());
-        if wanted == 0 {
-            return 0;
-        }
-        ranked.select_nth_unstable_by_key(wanted - 1, |(rank, _)| std::cmp::Reverse(*rank));
-        let told = ranked[..wanted].iter().filter(|(_, watch)| watch.tell_to_close()).count();
-        open.leaving += told;
-        metrics::counter!("latchkey_connections_closed_for_room_total", "listener" => self.listener)
-            .increment(told as u64);
-        told
     }
 
     fn admit<A, F>(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, answer: &Arc<A>)
@@ -220,39 +199,30 @@ impl Connections {
             open.next += 1;
             let number = open.next;
             open.watches.insert(number, Arc::clone(&watch));
+            self.notice_crowd(&open);
             (number, place)
         };
         let entry = Entry { connections: Arc::clone(self), watch: Arc::clone(&watch), number };
         let seat = Arc::new(Seat { connections: Arc::clone(self), watch, peer, place });
         let answer = Arc::clone(answer);
         let service = service_fn(move |request: Request<Incoming>| {
-            let under_way = seat.watch.begin();
-            let (seat, answer) = (Arc::clone(&seat), Arc::clone(&answer));
-            async move {
-                let response = seat.answer(request, &*answer).await;
-                drop(under_way);
-                Ok::<_, Infallible>(response)
-            }
+            let answering = seat.answer(request, &*answer);
+            async move { Ok::<_, Infallible>(answering.await) }
         });
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&entry.watch)));
         let connection = self.http.serve_connection(io, service).into_owned();
-        let stopping = self.stopping.clone();
         self.tasks.spawn(async move {
             tokio::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = entry.watch.told_to_close() => {
-                    if entry.watch.is_idle() {
-                        connection.as_mut().graceful_shutdown();
-                        let _ = tokio::time::timeout(CLOSING, connection).await;
-                    }
-                    return;
-                }
-                () = stopping.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection => ended,
-                        () = entry.watch.told_to_close() => return,
+            let ended = loop {
+                tokio::select! {
+                    ended = connection.as_mut() => break ended,
+                    order = entry.watch.order() => match order {
+                        Order::Cut => return,
+                        Order::Leave if entry.watch.protocol() == Protocol::Http2 => {
+                            connection.as_mut().graceful_shutdown();
+                        }
+                        // It ends where it next reads and nothing has come: see `Watched`.
+                        Order::Leave => {}
                     }
                 }
             };
@@ -275,6 +245,12 @@ impl Connections {
         metrics::counter!("latchkey_connections_refused_total", "listener" => self.listener).increment(1);
     }
 
+    /// Whether answers close their connections: because the server stops, or because there is little room, so that the
+    /// peers come again on others and none of those connections must be closed at a moment that no peer knows.
+    fn lets_go(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed) || self.stopping.load(Ordering::Relaxed)
+    }
+
     fn is_full(&self) -> bool {
         let open = self.open();
         open.watches.len() - open.leaving > self.room.connections
@@ -295,9 +271,10 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut open = self.connections.open();
-        if open.watches.remove(&self.number).is_some() && self.watch.was_told_to_close() {
+        if open.watches.remove(&self.number).is_some() && self.watch.was_told() {
             open.leaving -= 1;
         }
+        self.connections.notice_crowd(&open);
     }
 }
 
