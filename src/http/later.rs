@@ -1,13 +1,12 @@
 //! An answer that comes later. While it is waited for, nothing is left of the request and of those who handled it but
 //! what they have put by: a server has many thousands that wait.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
+use super::connections::Coming;
 
 /// What the answer in its place carries.
 #[derive(Clone)]

@@ -27,7 +27,6 @@ pub mod server;
 pub mod site;
 mod within;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ use crate::model::tenant::TenantSlug;
 use crate::noted;
 use address::Address;
 use connections::Crowding;
-pub use connections::Peer;
+pub use connections::{Answered, Coming, Peer};
 use oauth::OAuthRefusal;
 use origin::Scheme;
 use pages::languages::Language;
@@ -83,23 +82,11 @@ pub fn answer(
     router: Router,
     peer: Peer,
     request: Request<Body>,
-) -> impl Future<Output = Response> + Send {
-    let beginning = Box::pin(begin(app, router, peer, request));
-    async move {
-        match beginning.await {
-            Begun::Answered(response) => response,
-            Begun::Waits(rest) => rest.await,
-        }
-    }
+) -> impl Future<Output = Answered> + Send {
+    Box::pin(begin(app, router, peer, request))
 }
 
-/// How far a request is answered at once.
-enum Begun {
-    Answered(Response),
-    Waits(Pin<Box<dyn Future<Output = Response> + Send>>),
-}
-
-async fn begin(app: Arc<App>, router: Router, peer: Peer, request: Request<Body>) -> Begun {
+async fn begin(app: Arc<App>, router: Router, peer: Peer, request: Request<Body>) -> Answered {
     let trusted = &app.config.server.trusted_proxies;
     origin::notice_unlisted_proxy(&app, peer.address, request.headers());
     let id = RequestId(app.random.uuid_v7(app.clock.now()));
@@ -113,8 +100,8 @@ async fn begin(app: Arc<App>, router: Router, peer: Peer, request: Request<Body>
         response
     };
     match later::take(response) {
-        Err(response) => Begun::Answered(log(response, notes)),
-        Ok(awaited) => Begun::Waits(Box::pin(async move {
+        Err(response) => Answered::Now(log(response, notes)),
+        Ok(awaited) => Answered::Later(Box::pin(async move {
             let (response, notes) = noted::further(notes, awaited.arrive()).await;
             log(response, notes)
         })),

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connections::Connections;
+use super::connections::{Answered, Connections};
 use super::fit::names_its_host;
 use super::health;
 use crate::app::App;
@@ -42,12 +42,10 @@ pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) 
         let router = router.clone();
         async move {
             if !names_its_host(&request) {
-                return StatusCode::BAD_REQUEST.into_response();
+                return Answered::Now(StatusCode::BAD_REQUEST.into_response());
             }
-            router
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            let Ok(response) = router.oneshot(request).await;
+            Answered::Now(response)
         }
     };
     connections.take_all(listener, &stop, answering).await;

@@ -175,12 +175,16 @@ async fn a_stop_tells_every_device_that_polls_before_its_connection_is_closed() 
          Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
         body.len()
     );
-    let mut devices = JoinSet::new();
+    let mut connections = Vec::new();
     for _ in 0..DEVICES {
-        let mut connection = TcpStream::connect(link.address).await.expect("the link takes the connection");
-        assert_eq!(status(&ask(&mut connection, &poll).await), "400");
-        devices.spawn(poll_until_told(connection, poll.clone()));
+        connections.push(TcpStream::connect(link.address).await.expect("the link takes the connection"));
     }
+    let mut devices = JoinSet::new();
+    let under_way = Arc::new(AtomicUsize::new(0));
+    for connection in connections {
+        devices.spawn(poll_until_told(connection, poll.clone(), Arc::clone(&under_way)));
+    }
+    until("every device polls", async || under_way.load(Ordering::Relaxed) == DEVICES).await;
     server.stop();
     let told = in_time("every device is told", devices.join_all()).await;
     let failures: Vec<_> = told.iter().filter_map(|told| told.as_ref().err()).collect();

@@ -2,17 +2,19 @@
 //! connection waits for its peer without a time limit, and nobody is refused while one is kept that nobody uses.
 
 mod framing;
+mod parked;
 mod phase;
 mod rest_of_body;
 mod seat;
+mod serve;
 mod sweep;
 mod watch;
 mod watched;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -21,10 +23,8 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -32,9 +32,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::descriptors::Room;
-use phase::{Order, TimeLimits};
+use phase::TimeLimits;
 use seat::{Place, Seat};
-use watch::{Protocol, Watch};
+use watch::Watch;
 use watched::Watched;
 
 /// The time between two looks at the connections' time limits.
@@ -69,6 +69,17 @@ pub enum Crowding {
     Full,
 }
 
+/// The answer to a request.
+pub enum Answered {
+    /// It is known.
+    Now(Response),
+    /// It takes long to be known.
+    Later(Coming),
+}
+
+/// An answer that comes later.
+pub type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// The connections of one listener.
 pub(super) struct Connections {
     /// Which listener it is, for the metrics.
@@ -77,7 +88,8 @@ pub(super) struct Connections {
     limits: TimeLimits,
     /// What an HTTP/1.1 answer says of how long its connection is kept.
     kept: HeaderValue,
-    http: Builder<TokioExecutor>,
+    http_1: http1::Builder,
+    http_2: http2::Builder<TokioExecutor>,
     open: Mutex<Open>,
     refused: AtomicU64,
     tasks: TaskTracker,
@@ -106,7 +118,8 @@ impl Connections {
             room,
             limits,
             kept: kept.unwrap_or(HeaderValue::from_static("timeout=75")),
-            http: http(settings.max_header_bytes),
+            http_1: http_1(settings.max_header_bytes),
+            http_2: http_2(settings.max_header_bytes),
             open: Mutex::default(),
             refused: AtomicU64::new(0),
             tasks: TaskTracker::new(),
@@ -123,7 +136,7 @@ impl Connections {
         answer: A,
     ) where
         A: Fn(Request<Body>, Peer) -> F + Send + Sync + 'static,
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Answered> + Send + 'static,
     {
         let answer = Arc::new(answer);
         let mut sweeps = tokio::time::interval(SWEEP);
@@ -143,6 +156,8 @@ impl Connections {
                 () = stop.cancelled() => break,
             }
         }
+        // Before anybody who waits is told: their answers close their connections, too.
+        self.stopping.store(true, Ordering::Relaxed);
         // Whoever has connected has perhaps sent a request as well.
         let waiting = poll_fn(|context| {
             while let Poll::Ready(Ok((stream, peer))) = listener.poll_accept(context) {
@@ -156,7 +171,6 @@ impl Connections {
     /// Closes every connection once its peer knows that it closes: by the answer to what is under way, or to the next
     /// request if that comes within [`FAREWELL`] of the last. Returns `false` if some were not done within `grace`.
     pub(super) async fn close_all(&self, grace: Duration) -> bool {
-        self.stopping.store(true, Ordering::Relaxed);
         self.tasks.close();
         let limits = self.limits.at_a_stop(FAREWELL.min(grace / 4 * 3));
         let mut sweeps = tokio::time::interval(STOPPING_SWEEP);
@@ -177,7 +191,7 @@ impl Connections {
     fn admit<A, F>(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, answer: &Arc<A>)
     where
         A: Fn(Request<Body>, Peer) -> F + Send + Sync + 'static,
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Answered> + Send + 'static,
     {
         // Answers are small and complete; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
@@ -203,32 +217,11 @@ impl Connections {
             (number, place)
         };
         let entry = Entry { connections: Arc::clone(self), watch: Arc::clone(&watch), number };
-        let seat = Arc::new(Seat { connections: Arc::clone(self), watch, peer, place });
-        let answer = Arc::clone(answer);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let answering = seat.answer(request, &*answer);
-            async move { Ok::<_, Infallible>(answering.await) }
-        });
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&entry.watch)));
-        let connection = self.http.serve_connection(io, service).into_owned();
+        let seat = Arc::new(Seat::new(Arc::clone(self), Arc::clone(&watch), peer, place));
+        let serving = Arc::clone(self).serve(Watched::new(stream, watch), seat, Arc::clone(answer));
         self.tasks.spawn(async move {
-            tokio::pin!(connection);
-            let ended = loop {
-                tokio::select! {
-                    ended = connection.as_mut() => break ended,
-                    order = entry.watch.order() => match order {
-                        Order::Cut => return,
-                        Order::Leave if entry.watch.protocol() == Protocol::Http2 => {
-                            connection.as_mut().graceful_shutdown();
-                        }
-                        // It ends where it next reads and nothing has come: see `Watched`.
-                        Order::Leave => {}
-                    }
-                }
-            };
-            if let Err(error) = ended {
-                tracing::trace!(%error, "connection closed with error");
-            }
+            serving.await;
+            drop(entry);
         });
     }
 
@@ -278,12 +271,16 @@ impl Drop for Entry {
     }
 }
 
-fn http(max_header_bytes: usize) -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
+fn http_1(max_header_bytes: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
     // A head's time limit is kept here, not there: see `watched`.
-    http.http1().header_read_timeout(None).max_buf_size(max_header_bytes);
-    http.http2()
-        .timer(TokioTimer::new())
+    http.header_read_timeout(None).max_buf_size(max_header_bytes);
+    http
+}
+
+fn http_2(max_header_bytes: usize) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(256)
         .keep_alive_interval(Duration::from_secs(30));

@@ -6,17 +6,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use axum::body::Bytes;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::watch::Watch;
+use super::watch::{Protocol, Watch};
 
 /// How hyper begins the answer to a head that it does not understand, and how that to an unknown transfer coding must
 /// begin (RFC 9112 §6.1). The phrase is free, and the length must not change (RFC 9112 §4).
 const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request";
 const NOT_IMPLEMENTED: &[u8] = b"HTTP/1.1 501 Unsupported";
+/// How much is read at first, in bytes: most requests whole.
+const FIRST_READ: usize = 2_048;
 /// The most that is discarded of a refused body before the connection is closed, in bytes.
 const DISCARDED: usize = 4 << 20;
 
@@ -24,12 +27,45 @@ const DISCARDED: usize = 4 << 20;
 pub(super) struct Watched {
     stream: TcpStream,
     watch: Arc<Watch>,
+    /// What is read before anything that comes.
+    ahead: Bytes,
     discarded: usize,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch, discarded: 0 }
+        Self { stream, watch, ahead: Bytes::new(), discarded: 0 }
+    }
+
+    /// Reads as far as it takes to know the protocol; what was read is read again. An error where the peer has gone.
+    pub(super) async fn protocol(&mut self) -> io::Result<Protocol> {
+        // While nothing comes, nothing is held.
+        self.stream.readable().await?;
+        let mut start = Vec::with_capacity(FIRST_READ);
+        while let Protocol::Unknown(_) = self.watch.protocol() {
+            if self.read_buf(&mut start).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.put_back(start.into());
+        Ok(self.watch.protocol())
+    }
+
+    /// Has these bytes read before anything that comes.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
+    }
+
+    /// The same for what goes before bytes that were put back already.
+    pub(super) fn put_before(&mut self, head: &str) {
+        self.ahead = [head.as_bytes(), &self.ahead].concat().into();
+    }
+
+    /// Waits until the peer has closed its side. One that has sent more than one request seems to stay.
+    pub(super) async fn hung_up(&self) {
+        if let Ok(1..) = self.stream.peek(&mut [0]).await {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What is to be written instead of these bytes, if they are hyper's refusal of a head whose transfer coding it does
@@ -62,6 +98,14 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.ahead.is_empty() {
+            let length = this.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&this.ahead.split_to(length));
+            if this.ahead.is_empty() {
+                this.ahead = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Pending if this.watch.may_end() && nothing_has_come(&this.stream) => {
