@@ -27,7 +27,11 @@ pub struct Notes {
 
 /// Does work that belongs to a request, and returns what was noted with what came of it.
 pub async fn during<F: Future>(request_id: RequestId, work: F) -> (F::Output, Notes) {
-    let notes = Notes { request_id: Some(request_id), ..Notes::default() };
+    further(Notes { request_id: Some(request_id), ..Notes::default() }, work).await
+}
+
+/// The same for work that goes on where some was done before, and noted.
+pub async fn further<F: Future>(notes: Notes, work: F) -> (F::Output, Notes) {
     let noting = async {
         let done = work.await;
         (done, NOTES.with(RefCell::take))

@@ -104,6 +104,9 @@ async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> R
     if is_next(Scenario::PendingPoll, "pending poll") {
         report.pending_poll = Some(scenarios::pending_poll::measure(stage).await?);
     }
+    if is_next(Scenario::EarlyPoll, "early poll") {
+        report.early_poll = Some(scenarios::early_poll::measure(stage).await?);
+    }
     if is_next(Scenario::Redemption, "redemption") {
         report.redemption = Some(scenarios::redemption::measure(stage).await?);
     }
@@ -146,8 +149,8 @@ fn circumstances(machine: String, stage: &Stage) -> Vec<String> {
         "servers, the ceiling and the database bound run on the first core; processor time is /proc/{pid}/stat's, \
          background tasks are part of it; medians of interleaved rounds"
             .to_owned(),
-        "reference: for a pending poll the smallest axum handler with the same answer (server CPU); otherwise the \
-         same SQL without a server (client and PostgreSQL CPU)"
+        "reference: for a pending poll the smallest axum handler with the same answer (server CPU); for an early poll \
+         a patient one; otherwise the same SQL without a server (client and PostgreSQL CPU)"
             .to_owned(),
     ]
 }

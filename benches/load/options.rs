@@ -56,6 +56,8 @@ pub(crate) enum Scenario {
     Start,
     /// A device asks again, and nobody has decided.
     PendingPoll,
+    /// A device does not listen when it is told to slow down.
+    EarlyPoll,
     /// A device collects its tokens.
     Redemption,
     /// A device exchanges its refresh token.

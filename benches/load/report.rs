@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) start: Option<Comparison>,
     /// A pending poll.
     pub(crate) pending_poll: Option<Comparison>,
+    /// A poll that comes too early.
+    pub(crate) early_poll: Option<Comparison>,
     /// A redemption.
     pub(crate) redemption: Option<Comparison>,
     /// A refresh.
@@ -49,6 +51,7 @@ impl Report {
         for (name, comparison) in [
             ("start", self.start),
             ("pending poll", self.pending_poll),
+            ("early poll", self.early_poll),
             ("redemption", self.redemption),
             ("refresh", self.refresh),
         ] {
@@ -86,10 +89,11 @@ impl Report {
                 waiting.start_up_ms
             ));
         }
-        if let Some(WaitingPoll { p50_ms, p99_ms, devices }) = self.waiting_poll {
+        if let Some(WaitingPoll { p50_ms, p99_ms, devices, held, bytes_of_each }) = self.waiting_poll {
             lines.push(format!(
                 "approval → tokens at a device that waits at another server: p50 {p50_ms:.1} ms, p99 {p99_ms:.1} ms \
-                 ({devices} approvals; the commit is part of it)"
+                 ({devices} approvals; the commit is part of it); {held} polls that wait: {bytes_of_each:.0} bytes \
+                 resident for each, its connection included"
             ));
         }
         if let Some(replicas) = self.replicas {
@@ -113,6 +117,7 @@ impl Report {
         let mut all = Map::new();
         for (name, comparison, ratio) in [
             ("pending_poll", self.pending_poll, "ratio_to_ceiling"),
+            ("early_poll", self.early_poll, "ratio_to_patient_poll"),
             ("start", self.start, "ratio_to_database_bound"),
             ("redemption", self.redemption, "ratio_to_database_bound"),
             ("refresh", self.refresh, "ratio_to_database_bound"),
@@ -147,11 +152,10 @@ impl Report {
             });
             all.insert("waiting".to_owned(), entry);
         }
-        if let Some(WaitingPoll { p50_ms, p99_ms, devices }) = self.waiting_poll {
-            all.insert(
-                "waiting_poll".to_owned(),
-                json!({"p50_ms": p50_ms, "p99_ms": p99_ms, "devices": devices}),
-            );
+        if let Some(WaitingPoll { p50_ms, p99_ms, devices, held, bytes_of_each }) = self.waiting_poll {
+            let entry = json!({"p50_ms": p50_ms, "p99_ms": p99_ms, "devices": devices, "held": held,
+                "bytes_of_each": bytes_of_each});
+            all.insert("waiting_poll".to_owned(), entry);
         }
         if let Some(replicas) = self.replicas {
             let entry = json!({"poll_scale": replicas.poll_scale, "races": replicas.races,

@@ -21,6 +21,9 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     let budget = app.config.sessions.bookkeeping_rows_per_second.div_ceil(TIMES_A_SECOND);
     loop {
         let stopping = stop.is_cancelled();
+        if stopping {
+            app.sessions.line_up_all();
+        }
         let outcome = write(&app, if stopping { usize::MAX } else { budget }).await;
         let pause = if outcome.is_ok() { EVERY } else { AFTER_FAILURE };
         if let Err(error) = outcome {

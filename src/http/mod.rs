@@ -9,7 +9,9 @@ mod conditional;
 mod connections;
 mod delivered;
 pub mod dpop;
+mod fit;
 pub mod health;
+mod later;
 mod no_room;
 pub mod oauth;
 pub mod openapi;
@@ -46,7 +48,7 @@ use crate::model::tenant::TenantSlug;
 use crate::noted;
 use address::Address;
 use connections::Crowding;
-pub use connections::Peer;
+pub use connections::{Answered, Coming, Peer};
 use oauth::OAuthRefusal;
 use origin::Scheme;
 use pages::languages::Language;
@@ -73,18 +75,37 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Answers one request, and writes its line in the log.
-pub async fn answer(app: &Arc<App>, router: &Router, peer: Peer, request: Request<Body>) -> Response {
+/// Answers one request, and writes its line in the log. Whoever waits for the answer holds no more than a pointer to
+/// what finds it out: what is large is gone before anybody waits for long.
+pub fn answer(
+    app: Arc<App>,
+    router: Router,
+    peer: Peer,
+    request: Request<Body>,
+) -> impl Future<Output = Answered> + Send {
+    Box::pin(begin(app, router, peer, request))
+}
+
+async fn begin(app: Arc<App>, router: Router, peer: Peer, request: Request<Body>) -> Answered {
     let trusted = &app.config.server.trusted_proxies;
-    origin::notice_unlisted_proxy(app, peer.address, request.headers());
+    origin::notice_unlisted_proxy(&app, peer.address, request.headers());
     let id = RequestId(app.random.uuid_v7(app.clock.now()));
     let origin = origin::of_request(peer.address, request.headers(), trusted, id);
-    let arrived = Arrived::note(app, &request, origin.ip_address);
-    let (response, notes) = noted::during(id, respond(app, router, peer, request, origin)).await;
-    if let Some(arrived) = arrived {
-        arrived.log(response.status(), id, &notes);
+    let arrived = Arrived::note(&app, &request, origin.ip_address);
+    let (response, notes) = noted::during(id, respond(&app, &router, peer, request, origin)).await;
+    let log = move |response: Response, notes| {
+        if let Some(arrived) = arrived {
+            arrived.log(response.status(), id, &notes);
+        }
+        response
+    };
+    match later::take(response) {
+        Err(response) => Answered::Now(log(response, notes)),
+        Ok(awaited) => Answered::Later(Box::pin(async move {
+            let (response, notes) = noted::further(notes, awaited.arrive()).await;
+            log(response, notes)
+        })),
     }
-    response
 }
 
 /// Brings the request's path to its one form, lets the router answer, and puts on the headers that every answer has.
@@ -102,7 +123,8 @@ async fn respond(
     let host = site::asked_host(peer, &request, &settings.trusted_proxies);
     let patience = Duration::from_secs(settings.request_timeout_seconds);
     let turned_away = room == Crowding::Full && !no_room::is_kept_for(request.uri().path());
-    let found = if turned_away {
+    let unfit = fit::refusal(peer, &request, &settings.trusted_proxies);
+    let found = if turned_away || unfit.is_some() {
         Some(Ok(None))
     } else {
         within(patience, site::find(app, host, Address::of(request.uri().path()))).await
@@ -117,6 +139,9 @@ async fn respond(
         noted::tenant(slug);
     }
     let mut response = match found {
+        _ if let Some(words) = unfit => {
+            Reader::of(request.uri().path()).refuse(OAuthError::invalid_request(words))
+        }
         // About the server, not about an address on it (RFC 9110 §9.3.7).
         _ if request.method() == Method::OPTIONS && request.uri().path() == "*" => {
             StatusCode::NO_CONTENT.into_response()
@@ -132,8 +157,7 @@ async fn respond(
             let prefer = Prefer::of(request.headers());
             let slug = address.slug.clone();
             request.extensions_mut().insert(Asked { slug, site, language, origin, prefer });
-            let limit = patience + prefer.wait.unwrap_or_default();
-            let mut response = match within(limit, router.clone().oneshot(request)).await {
+            let mut response = match within(patience, router.clone().oneshot(request)).await {
                 Some(answered) => answered.into_response(),
                 None => took_too_long(&address.path),
             };
@@ -271,6 +295,17 @@ fn no_store(body: impl serde::Serialize) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The size of the future that a function with four arguments returns, in bytes.
+    fn size<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn whoever_waits_for_an_answer_holds_little() {
+        // A connection has room for this all its life.
+        assert!(size(answer) <= 256, "{}", size(answer));
+    }
 
     #[test]
     fn every_path_has_its_reader() {

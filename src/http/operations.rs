@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -12,7 +13,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connections::Connections;
+use super::connections::{Answered, Connections};
+use super::fit::names_its_host;
 use super::health;
 use crate::app::App;
 use crate::descriptors::Room;
@@ -36,13 +38,14 @@ pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) 
     LazyLock::force(&FIGURES);
     let connections = Connections::new("operations", &app.config.server, ROOM);
     let router = Router::new().route("/metrics", get(show)).merge(health::router()).with_state(app);
-    let answering = move |request, _| {
+    let answering = move |request: Request<Body>, _| {
         let router = router.clone();
         async move {
-            router
-                .oneshot(request)
-                .await
-                .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+            if !names_its_host(&request) {
+                return Answered::Now(StatusCode::BAD_REQUEST.into_response());
+            }
+            let Ok(response) = router.oneshot(request).await;
+            Answered::Now(response)
         }
     };
     connections.take_all(listener, &stop, answering).await;

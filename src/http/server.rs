@@ -90,10 +90,7 @@ impl Server {
         let settings = &self.app.config.server;
         let connections = Connections::new("main", settings, self.app.room);
         let app = Arc::clone(&self.app);
-        let answering = move |request, peer| {
-            let (app, router) = (Arc::clone(&app), router.clone());
-            async move { answer(&app, &router, peer, request).await }
-        };
+        let answering = move |request, peer| answer(Arc::clone(&app), router.clone(), peer, request);
         connections.take_all(self.listener, &stop, answering).await;
         self.app.stopping.cancel();
         let all_answered = connections.close_all(grace).await;

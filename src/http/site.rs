@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{Request, header};
+use axum::http::{HeaderMap, Request, header};
 use ipnet::IpNet;
 
 use super::Asked;
@@ -95,16 +95,23 @@ pub(super) async fn find(
 /// The host that was asked for: what the last proxy says, where proxies are trusted, or else the request itself.
 fn host<'a, B>(peer: IpAddr, request: &'a Request<B>, trusted: &[IpNet]) -> Option<&'a str> {
     let headers = request.headers();
-    if is_trusted(peer.to_canonical(), trusted)
-        && let Some(said) = headers.get(FORWARDED_HOST)
-    {
-        return said.to_str().ok()?.rsplit(',').next().map(str::trim);
+    if let Some(said) = forwarded_host(peer, headers, trusted) {
+        return Some(said);
     }
     match request.uri().authority() {
         // HTTP/2 and the absolute form (RFC 9112 §3.2.2).
         Some(authority) => Some(authority.as_str()),
         None => headers.get(header::HOST)?.to_str().ok(),
     }
+}
+
+/// What the last proxy says which host was asked for, if it is trusted and says it; empty if it cannot be read.
+pub(super) fn forwarded_host<'a>(peer: IpAddr, headers: &'a HeaderMap, trusted: &[IpNet]) -> Option<&'a str> {
+    let said = headers.get_all(FORWARDED_HOST).iter().next_back()?;
+    if !is_trusted(peer.to_canonical(), trusted) {
+        return None;
+    }
+    Some(said.to_str().unwrap_or_default().rsplit(',').next().unwrap_or_default().trim())
 }
 
 #[cfg(test)]
@@ -126,6 +133,8 @@ mod tests {
         let both = [("host", "inner.example"), (FORWARDED_HOST, "spoofed.example, acme.example")];
         assert_eq!(asked("203.0.113.9", "/", &both).as_deref(), Some("inner.example"));
         assert_eq!(asked("10.0.0.1", "/", &both).as_deref(), Some("acme.example"));
+        let lines = [(FORWARDED_HOST, "spoofed.example"), (FORWARDED_HOST, "acme.example")];
+        assert_eq!(asked("10.0.0.1", "/", &lines).as_deref(), Some("acme.example"));
         assert_eq!(asked("10.0.0.1", "/", &both[..1]).as_deref(), Some("inner.example"));
         assert_eq!(asked("10.0.0.1", "http://a.example/", &[]).as_deref(), Some("a.example"));
         assert_eq!(asked("10.0.0.1", "/", &[]), None);

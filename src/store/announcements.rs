@@ -56,6 +56,15 @@ pub async fn announce(db: impl PgExecutor<'_>, announcement: Announcement) -> Re
     Ok(())
 }
 
+/// Announces several things at once.
+pub async fn announce_all(db: impl PgExecutor<'_>, announcements: &[Announcement]) -> Result<()> {
+    let written: Vec<_> = announcements.iter().map(|announcement| announcement.write()).collect();
+    sqlx::query!("SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said", CHANNEL, &written)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// How long an ear may hear nothing before it asks whether its connection lives.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long an ear that heard nothing else may go without a notice of its own.

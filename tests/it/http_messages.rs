@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
+use http_body_util::Empty;
+use hyper::Request;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -146,8 +151,128 @@ async fn a_request_with_two_kinds_of_length_smuggles_no_second_one() {
 #[tokio::test]
 async fn a_transfer_coding_that_is_not_understood_is_refused() {
     let server = TestServer::start().await;
-    let request = post("/oauth/token", "Transfer-Encoding: gzip\r\nConnection: close\r\n", "x");
-    assert_eq!(status(&server.raw(request).await), "400");
+    let next = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for coding in ["gzip", "gzip, chunked", "identity", "chunked, gzip", "chunked, chunked"] {
+        // RFC 9112 §6.1
+        let request = post("/oauth/token", &format!("Transfer-Encoding: {coding}\r\n"), "0\r\n\r\n");
+        let answer = server.raw(format!("{request}{next}")).await;
+        assert_eq!(status(&answer), "501", "{coding}: {answer}");
+        assert_eq!(answers(&answer), 1, "{coding}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn two_statements_of_a_body_s_length_are_refused_however_the_head_comes() {
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    let body = format!(
+        "client_id=tv&grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={}",
+        started.device_code
+    );
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let sound = post("/oauth/token", "Transfer-Encoding: chunked\r\nConnection: close\r\n", &chunked);
+    let answer = server.raw(sound).await;
+    assert!(answer.contains("authorization_pending"), "{answer}");
+    let both = format!("Transfer-Encoding: chunked\r\nContent-Length: {}\r\n", body.len());
+    let request = post("/oauth/token", &both, &chunked);
+    let address = server.base.strip_prefix("http://").expect("the base is an http URL");
+    for part in [request.len(), 40] {
+        let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+        connection.set_nodelay(true).expect("parts are sent by themselves");
+        for part in request.as_bytes().chunks(part) {
+            // Once refused, the rest may not be taken any more.
+            let _ = connection.write_all(part).await;
+            tokio::task::yield_now().await;
+        }
+        let mut answer = Vec::new();
+        let reading = connection.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(PATIENCE, reading).await.expect("the server closes");
+        let answer = String::from_utf8(answer).expect("text");
+        assert_eq!(status(&answer), "400", "{answer}");
+        assert!(!answer.contains("authorization_pending") && !answer.contains("slow_down"), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_say_which_host_it_is_for_is_refused_in_the_shape_of_its_endpoint() {
+    let server = TestServer::start().await;
+    for (version, hosts, expected) in [
+        ("1.1", "", "400"),
+        ("1.1", "Host:\r\n", "400"),
+        ("1.1", "Host: localhost\r\nHost: localhost\r\n", "400"),
+        ("1.1", "Host: localhost\r\nHost: acme.example\r\n", "400"),
+        ("1.1", "Host: a b/c@d\r\n", "400"),
+        ("1.1", "Host: user@localhost\r\n", "400"),
+        ("1.1", "Host: localhost:port\r\n", "400"),
+        ("1.1", "Host: localhost\r\n", "200"),
+        ("1.1", "Host: [::1]:80\r\n", "200"),
+        // As the checks of some balancers.
+        ("1.0", "", "200"),
+        ("1.0", "Host: localhost\r\n", "200"),
+        ("1.0", "Host: a b/c@d\r\n", "400"),
+        ("1.0", "Host: localhost\r\nHost: localhost\r\n", "400"),
+    ] {
+        for (path, shape) in [
+            ("/health/live", "\"error\":\"invalid_request\""),
+            ("/oauth/jwks", "\"error\":\"invalid_request\""),
+            ("/devices", "application/problem+json"),
+            ("/device", "text/html"),
+        ] {
+            if path == "/devices" && expected == "200" {
+                continue;
+            }
+            let request = format!("GET {path} HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n");
+            let answer = server.raw(request).await;
+            assert_eq!(status(&answer), expected, "{path} {version} {hosts}: {answer}");
+            assert!(expected == "200" || answer.contains(shape), "{path} {version} {hosts}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_with_two_media_types_has_none() {
+    let server = TestServer::start().await;
+    server.tv().await;
+    for path in ["/oauth/device-authorization", "/oauth/token", "/devices", "/sign-in"] {
+        for second in ["application/x-www-form-urlencoded", "application/json"] {
+            let headers = format!("Content-Type: {second}\r\nContent-Length: 12\r\nConnection: close\r\n");
+            let answer = server.raw(post(path, &headers, "client_id=tv")).await;
+            assert_eq!(status(&answer), "400", "{path}: {answer}");
+        }
+    }
+}
+
+/// The answer of HTTP/2 to a request that names its host in these ways: the authority of its target, and `Host` headers.
+async fn http_2(server: &TestServer, authority: &str, hosts: &[&str]) -> u16 {
+    let address = server.base.strip_prefix("http://").expect("the base is an http URL");
+    let connection = TokioIo::new(TcpStream::connect(address).await.expect("the server accepts"));
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), connection).await.expect("it speaks HTTP/2");
+    let mut request = Request::get(format!("http://{authority}/oauth/jwks"));
+    for host in hosts {
+        request = request.header("host", *host);
+    }
+    let request = request.body(Empty::<Bytes>::new()).expect("a request");
+    tokio::select! {
+        answer = client.send_request(request) => answer.expect("it is answered").status().as_u16(),
+        ended = connection => panic!("the connection has ended: {ended:?}"),
+    }
+}
+
+#[tokio::test]
+async fn in_http_2_the_authority_and_the_host_must_not_differ() {
+    let server = TestServer::start().await;
+    for (authority, hosts, expected) in [
+        ("localhost", &[][..], 200),
+        ("localhost", &["localhost"], 200),
+        ("localhost", &["acme.example"], 400),
+        ("localhost", &["localhost", "localhost"], 400),
+        ("me@localhost", &[], 400),
+    ] {
+        assert_eq!(http_2(&server, authority, hosts).await, expected, "{authority:?} {hosts:?}");
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,9 @@ pub(crate) fn config(poll_interval_seconds: u32) -> Config {
     let mut config = Config::default();
     config.server.listen = ([127, 0, 0, 1], 0).into();
     config.rate_limits.enabled = false;
+    // All devices have one client and one address here.
+    config.sessions.max_waiting_polls_per_client = config.sessions.max_waiting_polls;
+    config.sessions.max_waiting_polls_per_address = config.sessions.max_waiting_polls;
     config.device_flow.poll_interval_seconds = poll_interval_seconds;
     config.device_flow.code_lifetime_seconds = CODE_LIFETIME_SECONDS;
     config

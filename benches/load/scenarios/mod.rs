@@ -1,5 +1,6 @@
 //! What is measured, one file each.
 
+pub(crate) mod early_poll;
 pub(crate) mod introspection;
 pub(crate) mod login;
 pub(crate) mod pending_poll;

@@ -6,7 +6,7 @@ use crate::domain::refresh;
 use crate::model::client::Client;
 use crate::model::client_authentication::CredentialPlace;
 use crate::model::device_authorization::{Approval, DeviceAuthorization, FirstTokens, Phase, Polling};
-use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId};
+use crate::model::ids::{ClientId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::store::device_authorizations::memory::{CountedPoll, PendingSession, PollAnswer};
 
@@ -106,16 +106,16 @@ fn again(first_tokens: Option<FirstTokens>, proven: bool, since: TimeDelta) -> V
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Known {
     Pending,
-    SlowDown { id: DeviceAuthorizationId, raised_to: Option<u32> },
+    SlowDown,
     Foreign,
 }
 
 impl Known {
     /// The answer to a poll that repeats another one.
-    pub(super) const fn again(answer: PollAnswer, id: DeviceAuthorizationId) -> Self {
+    pub(super) const fn again(answer: PollAnswer) -> Self {
         match answer {
             PollAnswer::Pending => Self::Pending,
-            PollAnswer::SlowDown => Self::SlowDown { id, raised_to: None },
+            PollAnswer::SlowDown => Self::SlowDown,
         }
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn answer_remembered(
         return None;
     }
     if let Some(repeated) = session.take_repeated(asker.place, now) {
-        return Some(Known::again(repeated, session.id));
+        return Some(Known::again(repeated));
     }
     let early = session.polling.is_early(now) || session.marks.owes_slow_down;
     let answer = if early { PollAnswer::SlowDown } else { PollAnswer::Pending };
@@ -143,12 +143,10 @@ pub(super) fn answer_remembered(
         return Some(Known::Pending);
     }
     session.owner.tally.early_poll();
-    let interval_seconds = session.polling.slowed_interval();
-    let raised_to = (interval_seconds > session.polling.interval_seconds).then_some(interval_seconds);
-    session.polling.interval_seconds = interval_seconds;
+    session.polling.interval_seconds = session.polling.slowed_interval();
     session.marks.slowed = true;
     session.marks.owes_slow_down = false;
-    Some(Known::SlowDown { id: session.id, raised_to })
+    Some(Known::SlowDown)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::model::device_authorization::Polling;
 use crate::model::ids::TenantId;
 use crate::store;
+use crate::store::announcements::{Announcement, announce_all};
 use crate::store::batches::by_tenant;
 use crate::store::connections::unattended;
 use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
@@ -55,7 +56,24 @@ async fn write_polls_of(app: &App, tenant: TenantId, unwritten: &[UnwrittenPolls
         }
         app.sessions.put_back(left.values());
     }
+    tell_others(app, &written).await;
     Ok(written.len())
+}
+
+/// Tells the other servers of raised intervals. One that does not hear of it learns it when it writes its own polls of
+/// the device.
+async fn tell_others(app: &App, written: &[Written]) {
+    let raised: Vec<_> = written
+        .iter()
+        .filter(|written| written.raised && written.is_pending)
+        .map(|written| Announcement::Raised(written.id, written.interval_seconds))
+        .collect();
+    if raised.is_empty() {
+        return;
+    }
+    if let Err(error) = announce_all(&app.db, &raised).await {
+        tracing::warn!(%error, "raised poll intervals not announced");
+    }
 }
 
 /// The rule for a device whose polls reach several servers: each sees only its own, so a poll may come too early
@@ -119,8 +137,13 @@ mod tests {
             interval_seconds: 5,
             slowed,
         };
-        let theirs =
-            Written { id, last_polled_before: before.map(at), interval_seconds: 5, is_pending: true };
+        let theirs = Written {
+            id,
+            last_polled_before: before.map(at),
+            interval_seconds: 5,
+            raised: false,
+            is_pending: true,
+        };
         compare(&mut session, &ours, &theirs);
         session.marks.owes_slow_down
     }

@@ -59,16 +59,27 @@ pub async fn poll(
     request: &PollRequest,
     origin: &RequestOrigin,
 ) -> Result<IssuedTokens, OAuthError> {
-    client.require(GrantType::DeviceCode)?;
-    let code = read(app, tenant, request).await?;
+    let code = read(app, tenant, client, request).await?;
+    ask(app, tenant, client, request, &code, origin).await
+}
+
+/// Answers a poll whose code was read.
+pub(super) async fn ask(
+    app: &App,
+    tenant: &Tenant,
+    client: &AuthenticatedClient,
+    request: &PollRequest,
+    code: &DeviceCode,
+    origin: &RequestOrigin,
+) -> Result<IssuedTokens, OAuthError> {
     match by_memory(app, code.authorization(), asker(client, request)) {
         // Paced like any other poll; the person may have approved, and memory cannot know.
         Some(Known::Pending) if request.confirmation_code.is_some() => {
-            Box::pin(confirm_in_database(app, tenant, client, request, &code, origin)).await
+            Box::pin(confirm_in_database(app, tenant, client, request, code, origin)).await
         }
-        Some(known) => Err(refusal(app, tenant.id, known).await),
+        Some(known) => Err(refusal(known)),
         // Boxed, for it is many times as large as what most polls need, and would be carried along with each.
-        None => Box::pin(ask_database(app, tenant, client, request, &code, origin)).await,
+        None => Box::pin(ask_database(app, tenant, client, request, code, origin)).await,
     }
 }
 
@@ -76,12 +87,15 @@ fn asker<'a>(client: &'a AuthenticatedClient, request: &PollRequest) -> Asker<'a
     Asker { client, place: client.place(), dpop_key: request.dpop_key() }
 }
 
-/// Reads the device code. One that the server did not issue for the tenant is refused without a statement.
+/// Reads the device code of a client that may have one. One that the server did not issue for the tenant is refused
+/// without a statement.
 pub(super) async fn read(
     app: &App,
     tenant: &Tenant,
+    client: &AuthenticatedClient,
     request: &PollRequest,
 ) -> Result<DeviceCode, OAuthError> {
+    client.require(GrantType::DeviceCode)?;
     let key = mac_keys::tokens(app, tenant.id).await?;
     DeviceCode::read(tenant.id, &key, &request.device_code).ok_or_else(unknown)
 }
@@ -123,7 +137,7 @@ pub(super) async fn ask_database(
         Err(error) if error.is_passing() => {
             let known = app.sessions.with_untrusted(&id, |session| answer_remembered(session, asker, now));
             return match known.flatten() {
-                Some(known) => Err(refusal(app, tenant.id, known).await),
+                Some(known) => Err(refusal(known)),
                 None => Err(error.into()),
             };
         }
@@ -134,7 +148,7 @@ pub(super) async fn ask_database(
         Verdict::Pending | Verdict::SlowDown { .. } => {
             match still_waiting(app, asker, &found, ticket, now).await? {
                 Known::Pending => confirm::confirm(app, &collection).await,
-                known => Err(refusal(app, tenant.id, known).await),
+                known => Err(refusal(known)),
             }
         }
         verdict => conclude(app, &collection, verdict).await,
@@ -223,7 +237,7 @@ async fn still_waiting(
         }
     }
     if let Some(repeated) = app.counted_polls.take_repeated(&session.id, asker.place, now) {
-        return Ok(Known::again(repeated, session.id));
+        return Ok(Known::again(repeated));
     }
     let (early, slowed) = (polling.is_early(now), polling.slowed_interval());
     let interval = if early { slowed } else { polling.interval_seconds };
@@ -237,20 +251,15 @@ async fn still_waiting(
         return Ok(Known::Pending);
     }
     tally.early_poll();
-    Ok(Known::SlowDown { id: session.id, raised_to: None })
+    Ok(Known::SlowDown)
 }
 
-/// The refusal in words. A raised interval is written at once, for whichever server is asked next.
-async fn refusal(app: &App, tenant: TenantId, known: Known) -> OAuthError {
+/// The refusal in words.
+fn refusal(known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
-        Known::SlowDown { id, raised_to } => {
-            if let Some(interval_seconds) = raised_to
-                && let Err(error) = polls::raise(&app.db, tenant, id, interval_seconds).await
-            {
-                tracing::warn!(%error, "raised poll interval not saved");
-            }
+        Known::SlowDown => {
             OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
         }
     }

@@ -13,6 +13,7 @@ use crate::config::Sessions;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
+use crate::model::device_code::DeviceCode;
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -61,35 +62,43 @@ impl WaitingPolls {
         self.len() == 0
     }
 
-    /// Returns a place to wait in for a poll of `owner` from `address`, `None` if all are taken.
-    fn enter(&self, owner: Arc<Owner>, address: IpNet) -> Option<Place<'_>> {
+    /// Takes a place to wait in for a poll of `owner` from `address`; `false` if all are taken.
+    fn enter(&self, owner: &Arc<Owner>, address: IpNet) -> bool {
         let mut counts = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = &mut *counts;
-        let of_client = counts.by_client.get(&owner).copied().unwrap_or_default();
+        let of_client = counts.by_client.get(owner).copied().unwrap_or_default();
         let of_address = counts.by_address.get(&address).copied().unwrap_or_default();
         if counts.all >= self.limit
             || of_client >= self.limit_of_client
             || of_address >= self.limit_of_address
         {
-            return None;
+            return false;
         }
         counts.all += 1;
-        counts.by_client.insert(Arc::clone(&owner), of_client + 1);
+        counts.by_client.insert(Arc::clone(owner), of_client + 1);
         counts.by_address.insert(address, of_address + 1);
-        Some(Place { polls: self, owner, address })
+        true
     }
 }
 
 /// A place to wait in; it is free again when dropped.
-struct Place<'a> {
-    polls: &'a WaitingPolls,
+struct Place {
+    app: Arc<App>,
     owner: Arc<Owner>,
     address: IpNet,
 }
 
-impl Drop for Place<'_> {
+impl Place {
+    /// Returns a place for a poll of `owner` from `address`, `None` if all are taken.
+    fn take(app: &Arc<App>, owner: Arc<Owner>, address: IpNet) -> Option<Self> {
+        let entered = app.waiting_polls.enter(&owner, address);
+        entered.then(|| Self { app: Arc::clone(app), owner, address })
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.app.waiting_polls.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all -= 1;
         decrease(&mut counts.by_client, &self.owner);
         decrease(&mut counts.by_address, &self.address);
@@ -114,43 +123,84 @@ pub enum Preference {
     Ignored,
 }
 
+/// What comes of a poll that is ready to wait.
+pub enum Polled {
+    /// Its answer.
+    Answered(Result<IssuedTokens, OAuthError>, Preference),
+    /// Nobody has decided yet: it waits.
+    Waits(Box<Waiting>),
+}
+
+/// A poll that waits, with all that answering it takes and nothing else: a server has many thousands of them.
+pub struct Waiting {
+    place: Place,
+    code: DeviceCode,
+    patience: Duration,
+    tenant: Arc<Tenant>,
+    client: AuthenticatedClient,
+    request: PollRequest,
+    origin: RequestOrigin,
+}
+
 /// Polls, and where nobody has decided yet, waits until somebody has, the code expires, `patience` is over, or the
 /// server stops. The answer is that of any poll.
 pub async fn poll(
-    app: &App,
-    tenant: &Tenant,
-    client: &AuthenticatedClient,
-    request: &PollRequest,
+    app: &Arc<App>,
+    tenant: &Arc<Tenant>,
+    client: AuthenticatedClient,
+    request: PollRequest,
     patience: Duration,
-    origin: &RequestOrigin,
-) -> (Result<IssuedTokens, OAuthError>, Preference) {
-    let first = poll::poll(app, tenant, client, request, origin).await;
+    origin: RequestOrigin,
+) -> Polled {
+    let code = match poll::read(app, tenant, &client, &request).await {
+        Ok(code) => code,
+        Err(error) => return Polled::Answered(Err(error), Preference::Applied),
+    };
+    let first = poll::ask(app, tenant, &client, &request, &code, &origin).await;
     let pending = matches!(&first, Err(error) if error.code == ErrorCode::AuthorizationPending);
     if !pending {
-        return (first, Preference::Applied);
+        return Polled::Answered(first, Preference::Applied);
     }
-    let Some(_place) = app.waiting_polls.enter(app.owners.of(client), origin.limit_unit()) else {
-        return (first, Preference::Ignored);
-    };
-    let code = match poll::read(app, tenant, request).await {
-        Ok(code) => code,
-        Err(error) => return (Err(error), Preference::Ignored),
-    };
-    match decision(app, code.authorization(), patience.min(MAX_WAIT)).await {
-        Ended::ByDecision => {
-            let answer = Box::pin(poll::ask_database(app, tenant, client, request, &code, origin)).await;
-            (answer, Preference::Applied)
+    match Place::take(app, app.owners.of(&client), origin.limit_unit()) {
+        None => Polled::Answered(first, Preference::Ignored),
+        Some(place) => {
+            let patience = patience.min(MAX_WAIT);
+            let tenant = Arc::clone(tenant);
+            Polled::Waits(Box::new(Waiting { place, code, patience, tenant, client, request, origin }))
         }
-        Ended::ByTime => (first, Preference::Applied),
-        Ended::AtOnce => (first, Preference::Ignored),
+    }
+}
+
+impl Waiting {
+    /// Waits until there is something to answer.
+    pub async fn ended(&self) -> Ended {
+        decision(&self.place.app, self.code.authorization(), self.patience).await
+    }
+
+    /// Answers. The place is free by then.
+    pub async fn answer(self, ended: Ended) -> (Result<IssuedTokens, OAuthError>, Preference) {
+        let Self { place, code, tenant, client, request, origin, .. } = self;
+        let app = Arc::clone(&place.app);
+        drop(place);
+        match ended {
+            Ended::ByDecision => {
+                let answer = poll::ask_database(&app, &tenant, &client, &request, &code, &origin).await;
+                (answer, Preference::Applied)
+            }
+            Ended::ByTime => (Err(poll::pending()), Preference::Applied),
+            Ended::AtOnce => (Err(poll::pending()), Preference::Ignored),
+        }
     }
 }
 
 /// How the waiting ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Ended {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody has decided, or the code has expired.
     ByDecision,
+    /// Nobody has.
     ByTime,
+    /// A decision could not be heard of.
     AtOnce,
 }
 

@@ -1,25 +1,30 @@
 //! Connections: how many there may be, how long each may be silent, and who goes when there is no room. Invariants: no
 //! connection waits for its peer without a time limit, and nobody is refused while one is kept that nobody uses.
 
+mod framing;
+mod parked;
 mod phase;
 mod rest_of_body;
 mod seat;
+mod serve;
+mod sweep;
+mod watch;
 mod watched;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
 use axum::response::Response;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -27,16 +32,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::descriptors::Room;
-use phase::{CLOSING, TimeLimits};
+use phase::TimeLimits;
 use seat::{Place, Seat};
-use watched::{Watch, Watched};
+use watch::Watch;
+use watched::Watched;
 
 /// The time between two looks at the connections' time limits.
 const SWEEP: Duration = Duration::from_secs(1);
-/// The least time between two warnings that there is no room.
-const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
-/// The share of all connections that is closed at once to make room, so that a flood does not pay for a search each.
-const MADE_ROOM: usize = 64;
+/// The same while the server stops.
+const STOPPING_SWEEP: Duration = Duration::from_millis(200);
+/// How much longer a connection is kept than its answers say, so that a request sent at the last moment still arrives,
+/// by a slow network and however the peer counts.
+const MARGIN: Duration = Duration::from_secs(2);
+/// How long a stop keeps a connection that was used a moment ago: a device that polls every five seconds gets one more
+/// answer, which says that the connection closes.
+const FAREWELL: Duration = Duration::from_secs(7);
 /// What a peer gets for whom not even the reserve has room.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -59,6 +69,17 @@ pub enum Crowding {
     Full,
 }
 
+/// The answer to a request.
+pub enum Answered {
+    /// It is known.
+    Now(Response),
+    /// It takes long to be known.
+    Later(Coming),
+}
+
+/// An answer that comes later.
+pub type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
+
 /// The connections of one listener.
 pub(super) struct Connections {
     /// Which listener it is, for the metrics.
@@ -67,11 +88,14 @@ pub(super) struct Connections {
     limits: TimeLimits,
     /// What an HTTP/1.1 answer says of how long its connection is kept.
     kept: HeaderValue,
-    http: Builder<TokioExecutor>,
+    http_1: http1::Builder,
+    http_2: http2::Builder<TokioExecutor>,
     open: Mutex<Open>,
     refused: AtomicU64,
     tasks: TaskTracker,
-    stopping: CancellationToken,
+    /// Whether so many are open that answers close their connections.
+    crowded: AtomicBool,
+    stopping: AtomicBool,
 }
 
 #[derive(Default)]
@@ -85,21 +109,22 @@ struct Open {
 
 impl Connections {
     pub(super) fn new(listener: &'static str, settings: &config::Server, room: Room) -> Arc<Self> {
-        let limits = TimeLimits {
-            head: Duration::from_secs(settings.header_timeout_seconds),
-            kept: Duration::from_secs(settings.keep_alive_seconds),
-        };
+        let head = Duration::from_secs(settings.header_timeout_seconds);
+        let kept = Duration::from_secs(settings.keep_alive_seconds) + MARGIN;
+        let limits = TimeLimits { opened: head, head, kept };
         let kept = HeaderValue::try_from(format!("timeout={}", settings.keep_alive_seconds));
         Arc::new(Self {
             listener,
             room,
             limits,
             kept: kept.unwrap_or(HeaderValue::from_static("timeout=75")),
-            http: http(settings.max_header_bytes),
+            http_1: http_1(settings.max_header_bytes),
+            http_2: http_2(settings.max_header_bytes),
             open: Mutex::default(),
             refused: AtomicU64::new(0),
             tasks: TaskTracker::new(),
-            stopping: CancellationToken::new(),
+            crowded: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
         })
     }
 
@@ -111,7 +136,7 @@ impl Connections {
         answer: A,
     ) where
         A: Fn(Request<Body>, Peer) -> F + Send + Sync + 'static,
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Answered> + Send + 'static,
     {
         let answer = Arc::new(answer);
         let mut sweeps = tokio::time::interval(SWEEP);
@@ -127,78 +152,46 @@ impl Connections {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                 },
-                _ = sweeps.tick() => self.sweep(Instant::now()),
+                _ = sweeps.tick() => self.sweep(self.limits, Instant::now()),
                 () = stop.cancelled() => break,
             }
         }
+        // Before anybody who waits is told: their answers close their connections, too.
+        self.stopping.store(true, Ordering::Relaxed);
+        // Whoever has connected has perhaps sent a request as well.
+        let waiting = poll_fn(|context| {
+            while let Poll::Ready(Ok((stream, peer))) = listener.poll_accept(context) {
+                self.admit(stream, peer.ip(), &answer);
+            }
+            Poll::Ready(())
+        });
+        tokio::task::unconstrained(waiting).await;
     }
 
-    /// Closes every connection once it has answered what is under way. Returns `false` if some were not done within
-    /// `grace`.
+    /// Closes every connection once its peer knows that it closes: by the answer to what is under way, or to the next
+    /// request if that comes within [`FAREWELL`] of the last. Returns `false` if some were not done within `grace`.
     pub(super) async fn close_all(&self, grace: Duration) -> bool {
-        self.stopping.cancel();
         self.tasks.close();
-        let mut sweeps = tokio::time::interval(SWEEP);
+        let limits = self.limits.at_a_stop(FAREWELL.min(grace / 4 * 3));
+        let mut sweeps = tokio::time::interval(STOPPING_SWEEP);
         let done = async {
             loop {
                 tokio::select! {
                     () = self.tasks.wait() => break,
-                    _ = sweeps.tick() => self.sweep(Instant::now()),
+                    _ = sweeps.tick() => {
+                        self.send_away_http_2(Instant::now());
+                        self.sweep(limits, Instant::now());
+                    }
                 }
             }
         };
         tokio::time::timeout(grace, done).await.is_ok()
     }
 
-    /// Closes what is overdue.
-    fn sweep(&self, now: Instant) {
-        let mut open = self.open();
-        let mut told = 0;
-        for watch in open.watches.values() {
-            if watch.look(now).is_overdue(self.limits, now) && watch.tell_to_close() {
-                told += 1;
-            }
-        }
-        open.leaving += told;
-        #[expect(clippy::cast_precision_loss, reason = "connections are few")]
-        metrics::gauge!("latchkey_connections", "listener" => self.listener).set(open.watches.len() as f64);
-        let refused = self.refused.load(Ordering::Relaxed);
-        let due = open.warned_at.is_none_or(|at| now.duration_since(at) >= BETWEEN_WARNINGS);
-        if refused > 0 && due {
-            self.refused.store(0, Ordering::Relaxed);
-            open.warned_at = Some(now);
-            tracing::warn!(
-                refused,
-                limit = self.room.connections,
-                "connection limit reached; requests refused"
-            );
-        }
-    }
-
-    /// Closes the most dispensable connections, and returns how many.
-    fn make_room(&self, open: &mut Open, now: Instant) -> usize {
-        let mut ranked: Vec<_> = open
-            .watches
-            .values()
-            .filter(|watch| !watch.was_told_to_close())
-            .filter_map(|watch| Some((watch.look(now).dispensability(now)?, watch)))
-            .collect();
-        let wanted = (self.room.connections / MADE_ROOM).max(1).min(ranked.len());
-        if wanted == 0 {
-            return 0;
-        }
-        ranked.select_nth_unstable_by_key(wanted - 1, |(rank, _)| std::cmp::Reverse(*rank));
-        let told = ranked[..wanted].iter().filter(|(_, watch)| watch.tell_to_close()).count();
-        open.leaving += told;
-        metrics::counter!("latchkey_connections_closed_for_room_total", "listener" => self.listener)
-            .increment(told as u64);
-        told
-    }
-
     fn admit<A, F>(self: &Arc<Self>, stream: TcpStream, peer: IpAddr, answer: &Arc<A>)
     where
         A: Fn(Request<Body>, Peer) -> F + Send + Sync + 'static,
-        F: Future<Output = Response> + Send + 'static,
+        F: Future<Output = Answered> + Send + 'static,
     {
         // Answers are small and complete; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
@@ -220,45 +213,15 @@ impl Connections {
             open.next += 1;
             let number = open.next;
             open.watches.insert(number, Arc::clone(&watch));
+            self.notice_crowd(&open);
             (number, place)
         };
         let entry = Entry { connections: Arc::clone(self), watch: Arc::clone(&watch), number };
-        let seat = Arc::new(Seat { connections: Arc::clone(self), watch, peer, place });
-        let answer = Arc::clone(answer);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let under_way = seat.watch.begin();
-            let (seat, answer) = (Arc::clone(&seat), Arc::clone(&answer));
-            async move {
-                let response = seat.answer(request, &*answer).await;
-                drop(under_way);
-                Ok::<_, Infallible>(response)
-            }
-        });
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&entry.watch)));
-        let connection = self.http.serve_connection(io, service).into_owned();
-        let stopping = self.stopping.clone();
+        let seat = Arc::new(Seat::new(Arc::clone(self), Arc::clone(&watch), peer, place));
+        let serving = Arc::clone(self).serve(Watched::new(stream, watch), seat, Arc::clone(answer));
         self.tasks.spawn(async move {
-            tokio::pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = entry.watch.told_to_close() => {
-                    if entry.watch.is_idle() {
-                        connection.as_mut().graceful_shutdown();
-                        let _ = tokio::time::timeout(CLOSING, connection).await;
-                    }
-                    return;
-                }
-                () = stopping.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection => ended,
-                        () = entry.watch.told_to_close() => return,
-                    }
-                }
-            };
-            if let Err(error) = ended {
-                tracing::trace!(%error, "connection closed with error");
-            }
+            serving.await;
+            drop(entry);
         });
     }
 
@@ -273,6 +236,12 @@ impl Connections {
     fn count_refusal(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("latchkey_connections_refused_total", "listener" => self.listener).increment(1);
+    }
+
+    /// Whether answers close their connections: because the server stops, or because there is little room, so that the
+    /// peers come again on others and none of those connections must be closed at a moment that no peer knows.
+    fn lets_go(&self) -> bool {
+        self.crowded.load(Ordering::Relaxed) || self.stopping.load(Ordering::Relaxed)
     }
 
     fn is_full(&self) -> bool {
@@ -295,18 +264,23 @@ struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut open = self.connections.open();
-        if open.watches.remove(&self.number).is_some() && self.watch.was_told_to_close() {
+        if open.watches.remove(&self.number).is_some() && self.watch.was_told() {
             open.leaving -= 1;
         }
+        self.connections.notice_crowd(&open);
     }
 }
 
-fn http(max_header_bytes: usize) -> Builder<TokioExecutor> {
-    let mut http = Builder::new(TokioExecutor::new());
+fn http_1(max_header_bytes: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
     // A head's time limit is kept here, not there: see `watched`.
-    http.http1().header_read_timeout(None).max_buf_size(max_header_bytes);
-    http.http2()
-        .timer(TokioTimer::new())
+    http.header_read_timeout(None).max_buf_size(max_header_bytes);
+    http
+}
+
+fn http_2(max_header_bytes: usize) -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(256)
         .keep_alive_interval(Duration::from_secs(30));

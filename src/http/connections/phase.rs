@@ -30,25 +30,53 @@ pub(super) struct Standing {
 }
 
 /// How long each phase may last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TimeLimits {
-    /// From the connect to the first byte, and from a head's first byte to its last.
+    /// From the connect to the first byte.
+    pub(super) opened: Duration,
+    /// From a head's first byte to its last.
     pub(super) head: Duration,
     /// From an answer to the first byte of the next request.
     pub(super) kept: Duration,
 }
 
+/// What a connection is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Close as soon as nothing is under way: an answer says so, or GOAWAY.
+    Leave,
+    /// Close now.
+    Cut,
+}
+
+impl TimeLimits {
+    /// The same while the server stops and gives each peer that asks regularly an answer that says goodbye, for at most
+    /// `farewell` of silence.
+    pub(super) fn at_a_stop(self, farewell: Duration) -> Self {
+        Self { opened: self.opened.min(PATIENCE_WHEN_FULL), head: self.head, kept: self.kept.min(farewell) }
+    }
+}
+
 impl Standing {
-    /// Returns `true` if the phase has lasted longer than it may.
-    pub(super) fn is_overdue(self, limits: TimeLimits, now: Instant) -> bool {
-        let limit = match self.phase {
-            Phase::Opened | Phase::Head => limits.head,
-            Phase::Kept => limits.kept,
-            Phase::Closing => CLOSING,
+    /// Returns what the connection is to be told now, if anything. `left` is when it was told to leave.
+    pub(super) fn order(self, limits: TimeLimits, left: Option<Instant>, now: Instant) -> Option<Order> {
+        let age = self.age(now);
+        let cut = |is_overdue: bool| is_overdue.then_some(Order::Cut);
+        match (self.phase, left) {
+            (Phase::Opened, _) => cut(age > limits.opened),
+            (Phase::Head, _) => cut(age > limits.head),
+            (Phase::Kept, None) => (age > limits.kept).then_some(Order::Leave),
+            // It does not go by itself.
+            (Phase::Kept, Some(left)) => cut(age > CLOSING && now.saturating_duration_since(left) > CLOSING),
+            (Phase::Closing, _) => cut(age > CLOSING),
             // The request has its own limits.
-            Phase::Answering(_) => return false,
-        };
-        self.age(now) > limit
+            (Phase::Answering(_), _) => None,
+        }
+    }
+
+    /// Returns what a connection that is to make room is told.
+    pub(super) fn making_room(self) -> Order {
+        if self.phase == Phase::Kept { Order::Leave } else { Order::Cut }
     }
 
     /// Returns how dispensable the connection is when there is no room for another: one that has not sent a whole
@@ -71,7 +99,11 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const LIMITS: TimeLimits = TimeLimits { head: Duration::from_secs(5), kept: Duration::from_secs(75) };
+    const LIMITS: TimeLimits = TimeLimits {
+        opened: Duration::from_secs(5),
+        head: Duration::from_secs(5),
+        kept: Duration::from_secs(77),
+    };
 
     fn after(phase: Phase, seconds: u64) -> (Standing, Instant) {
         let since = Instant::now();
@@ -80,20 +112,47 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_own_time_limit() {
-        for (phase, seconds, overdue) in [
-            (Phase::Opened, 5, false),
-            (Phase::Opened, 6, true),
-            (Phase::Head, 5, false),
-            (Phase::Head, 6, true),
+        for (phase, seconds, order) in [
+            (Phase::Opened, 5, None),
+            (Phase::Opened, 6, Some(Order::Cut)),
+            (Phase::Head, 5, None),
+            (Phase::Head, 6, Some(Order::Cut)),
             // The longest polling interval.
-            (Phase::Kept, 60, false),
-            (Phase::Kept, 75, false),
-            (Phase::Kept, 76, true),
-            (Phase::Answering(1), 1000, false),
-            (Phase::Closing, 3, true),
+            (Phase::Kept, 60, None),
+            (Phase::Kept, 77, None),
+            (Phase::Kept, 78, Some(Order::Leave)),
+            (Phase::Answering(1), 1000, None),
+            (Phase::Closing, 3, Some(Order::Cut)),
         ] {
             let (standing, now) = after(phase, seconds);
-            assert_eq!(standing.is_overdue(LIMITS, now), overdue, "{phase:?} {seconds}");
+            assert_eq!(standing.order(LIMITS, None, now), order, "{phase:?} {seconds}");
+        }
+    }
+
+    #[test]
+    fn whoever_was_told_to_leave_and_is_in_the_middle_of_a_request_may_end_it() {
+        for (phase, seconds, order) in [
+            (Phase::Kept, 2, None),
+            (Phase::Kept, 3, Some(Order::Cut)),
+            (Phase::Head, 3, None),
+            (Phase::Answering(1), 1000, None),
+        ] {
+            let (standing, now) = after(phase, seconds);
+            assert_eq!(standing.order(LIMITS, Some(standing.since), now), order, "{phase:?} {seconds}");
+        }
+    }
+
+    #[test]
+    fn at_a_stop_a_silent_connection_is_kept_for_one_more_poll() {
+        let limits = LIMITS.at_a_stop(Duration::from_secs(6));
+        for (phase, seconds, order) in [
+            (Phase::Opened, 2, Some(Order::Cut)),
+            (Phase::Kept, 6, None),
+            (Phase::Kept, 7, Some(Order::Leave)),
+            (Phase::Answering(1), 1000, None),
+        ] {
+            let (standing, now) = after(phase, seconds);
+            assert_eq!(standing.order(limits, None, now), order, "{phase:?} {seconds}");
         }
     }
 

@@ -1,16 +1,18 @@
 //! A connection as its requests see it: whether there is room for them, and whether it is kept after the answer.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Version, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 
-use super::watched::Watch;
-use super::{Connections, Crowding, Peer, rest_of_body};
+use super::parked::{Parked, Parks, Persistence};
+use super::watch::{UnderWay, Watch};
+use super::{Answered, Connections, Crowding, Peer, rest_of_body};
 
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Where a connection was admitted to.
@@ -24,45 +26,133 @@ pub(super) enum Place {
 
 /// One connection, as its requests see it.
 pub(super) struct Seat {
-    pub(super) connections: Arc<Connections>,
+    connections: Arc<Connections>,
     pub(super) watch: Arc<Watch>,
-    pub(super) peer: IpAddr,
-    pub(super) place: Place,
+    peer: IpAddr,
+    place: Place,
+    later: Mutex<Later>,
+}
+
+/// What is handed over between a connection and its requests where an answer comes later.
+#[derive(Default)]
+enum Later {
+    #[default]
+    Nothing,
+    /// The connection is to be parked.
+    Parked(Parked),
+    /// The request that comes next is a parked one, told again, and this is its answer.
+    Ready(Response, UnderWay),
+}
+
+/// How a request is answered.
+enum Way<F> {
+    Ready(Response),
+    Refused(StatusCode),
+    Answering(F),
 }
 
 impl Seat {
-    /// Answers one request, and says whether the connection is kept.
-    pub(super) async fn answer<F>(
-        &self,
+    pub(super) fn new(connections: Arc<Connections>, watch: Arc<Watch>, peer: IpAddr, place: Place) -> Self {
+        Self { connections, watch, peer, place, later: Mutex::default() }
+    }
+
+    /// Answers one request, and says whether the connection is kept; an error where the answer comes later and the
+    /// connection can be parked. What is returned is small: a connection has room for it all its life.
+    pub(super) fn answer<A, F>(
+        self: &Arc<Self>,
         request: Request<Incoming>,
-        answer: &(impl Fn(Request<Body>, Peer) -> F + Send + Sync),
-    ) -> Response
+        answer: &A,
+    ) -> impl Future<Output = Result<Response, Parks>> + Send + use<A, F>
     where
-        F: Future<Output = Response> + Send,
+        A: Fn(Request<Body>, Peer) -> F,
+        F: Future<Output = Answered> + Send,
     {
         let version = request.version();
-        let on_reserve = self.place == Place::Reserve;
-        let room = if on_reserve && self.connections.is_full() { Crowding::Full } else { Crowding::Free };
-        let (request, rest) = rest_of_body::lend(request);
-        let mut response = answer(request, Peer { address: self.peer, room }).await;
-        if room == Crowding::Full && response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            self.connections.count_refusal();
-        }
-        let read = match rest {
-            Some(rest) => rest.read_on().await,
-            None => true,
+        let persistence = Persistence::of(request.headers());
+        let mut room = Crowding::Free;
+        let (way, under_way, rest) = match self.take_later() {
+            Later::Ready(response, under_way) => (Way::Ready(response), under_way, None),
+            Later::Nothing | Later::Parked(_) => {
+                let (under_way, framing) = self.watch.begin();
+                let refusal = framing.refusal(request.headers());
+                if self.place == Place::Reserve && self.connections.is_full() {
+                    room = Crowding::Full;
+                }
+                let (request, rest) = rest_of_body::lend(request);
+                let way = match refusal {
+                    Some(status) => Way::Refused(status),
+                    None => Way::Answering(answer(request, Peer { address: self.peer, room })),
+                };
+                (way, under_way, rest)
+            }
         };
+        let seat = Arc::clone(self);
+        async move {
+            let answered = match way {
+                Way::Ready(response) => Answered::Now(response),
+                Way::Refused(status) => {
+                    seat.watch.linger();
+                    return Ok((status, [(header::CONNECTION, CLOSE)]).into_response());
+                }
+                Way::Answering(answering) => answering.await,
+            };
+            let read = match rest {
+                Some(rest) => Box::pin(rest.read_on()).await,
+                None => true,
+            };
+            let response = match answered {
+                Answered::Now(response) => response,
+                Answered::Later(coming) if version == Version::HTTP_2 || !read => coming.await,
+                Answered::Later(coming) => {
+                    let head = persistence.head(version);
+                    seat.hand_over(Later::Parked(Parked { coming, under_way, head }));
+                    return Err(Parks);
+                }
+            };
+            if room == Crowding::Full && response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                seat.connections.count_refusal();
+            }
+            drop(under_way);
+            Ok(seat.finish(response, version, read))
+        }
+    }
+
+    /// Says in the answer whether the connection is kept. `read`: whether the request was read to its end.
+    fn finish(&self, mut response: Response, version: Version, read: bool) -> Response {
         if version == Version::HTTP_2 {
             return response;
         }
         if !read {
             self.watch.linger();
         }
-        if !read || on_reserve {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // Said here, the peer knows it before it sends another request, which might cross the closing.
+        let on_reserve = self.place == Place::Reserve;
+        if !read || on_reserve || self.watch.was_told() || self.connections.lets_go() {
+            response.headers_mut().insert(header::CONNECTION, CLOSE);
         } else if version == Version::HTTP_11 {
             response.headers_mut().insert(KEEP_ALIVE, self.connections.kept.clone());
         }
         response
+    }
+
+    /// Takes the request for which the connection is to be parked.
+    pub(super) fn take_parked(&self) -> Option<Parked> {
+        match self.take_later() {
+            Later::Parked(parked) => Some(parked),
+            Later::Nothing | Later::Ready(..) => None,
+        }
+    }
+
+    /// Holds the answer ready for a parked request, which is told again next.
+    pub(super) fn hold_ready(&self, response: Response, under_way: UnderWay) {
+        self.hand_over(Later::Ready(response, under_way));
+    }
+
+    fn hand_over(&self, later: Later) {
+        *self.later.lock().unwrap_or_else(PoisonError::into_inner) = later;
+    }
+
+    fn take_later(&self) -> Later {
+        std::mem::take(&mut self.later.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

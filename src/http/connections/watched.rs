@@ -1,181 +1,78 @@
-//! A connection whose bytes and requests are noticed, so that its time limits count from the right moment: hyper's own
+//! The stream of a connection, whose bytes are noticed, so that its time limits count from the right moment: hyper's own
 //! limit for a head counts from the answer before, and would close a kept connection that is silent for as long.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::body::Bytes;
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
-use super::phase::{Phase, Standing};
+use super::watch::{Protocol, Watch};
 
-/// What an HTTP/2 connection begins with (RFC 9113 §3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How hyper begins the answer to a head that it does not understand, and how that to an unknown transfer coding must
+/// begin (RFC 9112 §6.1). The phrase is free, and the length must not change (RFC 9112 §4).
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request";
+const NOT_IMPLEMENTED: &[u8] = b"HTTP/1.1 501 Unsupported";
+/// How much is read at first, in bytes: most requests whole.
+const FIRST_READ: usize = 2_048;
 /// The most that is discarded of a refused body before the connection is closed, in bytes.
 const DISCARDED: usize = 4 << 20;
-
-/// What is known of one connection.
-#[derive(Debug)]
-pub(super) struct Watch {
-    state: Mutex<State>,
-    /// Whether bytes were written since the last sweep: a peer that still reads is not idle.
-    wrote: AtomicBool,
-    /// Whether the peer may still send the body of a refused request (RFC 9112 §9.6).
-    lingers: AtomicBool,
-    close: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    standing: Standing,
-    protocol: Protocol,
-    told_to_close: bool,
-}
-
-/// Which protocol the first bytes speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
-    /// So many bytes of the preface have come and no others.
-    Unknown(usize),
-    Http1,
-    Http2,
-}
-
-impl Protocol {
-    fn after(self, bytes: &[u8]) -> Self {
-        let Self::Unknown(matched) = self else { return self };
-        let expected = &PREFACE[matched..];
-        let common = expected.len().min(bytes.len());
-        if bytes[..common] != expected[..common] {
-            Self::Http1
-        } else if common == expected.len() {
-            Self::Http2
-        } else {
-            Self::Unknown(matched + common)
-        }
-    }
-}
-
-impl Watch {
-    pub(super) fn new(now: Instant) -> Self {
-        let standing = Standing { phase: Phase::Opened, since: now };
-        let state = State { standing, protocol: Protocol::Unknown(0), told_to_close: false };
-        Self { state: state.into(), wrote: false.into(), lingers: false.into(), close: Notify::new() }
-    }
-
-    /// Marks the beginning of a request; it is under way until what is returned is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
-        self.change(|state| {
-            state.standing.phase = match state.standing.phase {
-                Phase::Answering(requests) => Phase::Answering(requests + 1),
-                _ => Phase::Answering(1),
-            };
-        });
-        UnderWay(Arc::clone(self))
-    }
-
-    /// Has the connection discard what the peer still sends when it is closed: closed at once, the peer would get a
-    /// reset and might lose the answer (RFC 9112 §9.6).
-    pub(super) fn linger(&self) {
-        self.lingers.store(true, Ordering::Relaxed);
-    }
-
-    /// Returns the phase and its start. A peer that has read since it was last asked counts as not idle.
-    pub(super) fn look(&self, now: Instant) -> Standing {
-        let wrote = self.wrote.swap(false, Ordering::Relaxed);
-        self.change(|state| {
-            if wrote && state.standing.phase == Phase::Kept && state.protocol == Protocol::Http1 {
-                state.standing.since = now;
-            }
-            state.standing
-        })
-    }
-
-    /// Tells the connection to close; returns `false` if it was told before.
-    pub(super) fn tell_to_close(&self) -> bool {
-        let news = self.change(|state| !std::mem::replace(&mut state.told_to_close, true));
-        self.close.notify_one();
-        news
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.change(|state| state.standing.phase == Phase::Kept)
-    }
-
-    pub(super) fn was_told_to_close(&self) -> bool {
-        self.change(|state| state.told_to_close)
-    }
-
-    /// Waits until the connection is told to close.
-    pub(super) async fn told_to_close(&self) {
-        self.close.notified().await;
-    }
-
-    fn received(&self, bytes: &[u8]) {
-        self.change(|state| {
-            state.protocol = state.protocol.after(bytes);
-            match (state.standing.phase, state.protocol) {
-                (Phase::Opened | Phase::Head, Protocol::Http2) => {
-                    state.standing = Standing { phase: Phase::Kept, since: Instant::now() };
-                }
-                // Frames that are no requests, such as pings, do not make a connection less idle.
-                (Phase::Kept, Protocol::Http2) => {}
-                (Phase::Opened | Phase::Kept, _) => {
-                    state.standing = Standing { phase: Phase::Head, since: Instant::now() };
-                }
-                _ => {}
-            }
-        });
-    }
-
-    fn end(&self) {
-        self.change(|state| {
-            if let Phase::Answering(requests) = state.standing.phase {
-                state.standing = match requests {
-                    0 | 1 => Standing { phase: Phase::Kept, since: Instant::now() },
-                    more => Standing { phase: Phase::Answering(more - 1), ..state.standing },
-                };
-            }
-        });
-    }
-
-    fn closing(&self) {
-        self.change(|state| {
-            if state.standing.phase != Phase::Closing {
-                state.standing = Standing { phase: Phase::Closing, since: Instant::now() };
-            }
-        });
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A request under way.
-pub(super) struct UnderWay(Arc<Watch>);
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
 
 /// The stream of a connection, with its watch.
 pub(super) struct Watched {
     stream: TcpStream,
     watch: Arc<Watch>,
+    /// What is read before anything that comes.
+    ahead: Bytes,
     discarded: usize,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch, discarded: 0 }
+        Self { stream, watch, ahead: Bytes::new(), discarded: 0 }
+    }
+
+    /// Reads as far as it takes to know the protocol; what was read is read again. An error where the peer has gone.
+    pub(super) async fn protocol(&mut self) -> io::Result<Protocol> {
+        // While nothing comes, nothing is held.
+        self.stream.readable().await?;
+        let mut start = Vec::with_capacity(FIRST_READ);
+        while let Protocol::Unknown(_) = self.watch.protocol() {
+            if self.read_buf(&mut start).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.put_back(start.into());
+        Ok(self.watch.protocol())
+    }
+
+    /// Has these bytes read before anything that comes.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
+    }
+
+    /// The same for what goes before bytes that were put back already.
+    pub(super) fn put_before(&mut self, head: &str) {
+        self.ahead = [head.as_bytes(), &self.ahead].concat().into();
+    }
+
+    /// Waits until the peer has closed its side. One that has sent more than one request seems to stay.
+    pub(super) async fn hung_up(&self) {
+        if let Ok(1..) = self.stream.peek(&mut [0]).await {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What is to be written instead of these bytes, if they are hyper's refusal of a head whose transfer coding it does
+    /// not understand.
+    fn corrected(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let rest = bytes.strip_prefix(BAD_REQUEST)?;
+        self.watch.refuses_coding().then(|| [NOT_IMPLEMENTED, rest].concat())
     }
 
     /// Discards what comes until the peer closes its side too, or there is too much of it.
@@ -201,8 +98,21 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.ahead.is_empty() {
+            let length = this.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&this.ahead.split_to(length));
+            if this.ahead.is_empty() {
+                this.ahead = Bytes::new();
+            }
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        match Pin::new(&mut this.stream).poll_read(context, buffer) {
+            Poll::Pending if this.watch.may_end() && nothing_has_come(&this.stream) => {
+                return Poll::Ready(Ok(()));
+            }
+            outcome => ready!(outcome)?,
+        }
         let new = &buffer.filled()[before..];
         if !new.is_empty() {
             this.watch.received(new);
@@ -211,14 +121,23 @@ impl AsyncRead for Watched {
     }
 }
 
+/// Whether nothing is there to be read, not even what the runtime has yet to hear of.
+fn nothing_has_come(stream: &TcpStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    let mut byte = [0_u8; 1];
+    matches!(rustix::net::recv(stream, &mut byte, flags), Err(Errno::AGAIN))
+}
+
 impl AsyncWrite for Watched {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let corrected = self.corrected(bytes);
+        let bytes = corrected.as_deref().unwrap_or(bytes);
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.watch.wrote.store(true, Ordering::Relaxed);
+        self.watch.wrote();
         Poll::Ready(Ok(written))
     }
 
@@ -227,8 +146,11 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(first) = slices.first().and_then(|first| self.corrected(first)) {
+            return Pin::new(&mut self.stream).poll_write(context, &first);
+        }
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
-        self.watch.wrote.store(true, Ordering::Relaxed);
+        self.watch.wrote();
         Poll::Ready(Ok(written))
     }
 
@@ -242,7 +164,7 @@ impl AsyncWrite for Watched {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
-        if !self.watch.lingers.load(Ordering::Relaxed) {
+        if !self.watch.lingers() {
             return Poll::Ready(Ok(()));
         }
         self.watch.closing();
@@ -254,37 +176,8 @@ impl AsyncWrite for Watched {
 mod tests {
     use super::*;
 
-    fn phase_after(chunks: &[&[u8]]) -> Phase {
-        let watch = Watch::new(Instant::now());
-        for chunk in chunks {
-            watch.received(chunk);
-        }
-        watch.look(Instant::now()).phase
-    }
-
     #[test]
-    fn a_head_begins_with_its_first_byte_and_half_a_preface_is_one() {
-        assert_eq!(phase_after(&[]), Phase::Opened);
-        assert_eq!(phase_after(&[b"P"]), Phase::Head);
-        assert_eq!(phase_after(&[b"PRI * HTTP/2.0\r\n"]), Phase::Head);
-        assert_eq!(phase_after(&[b"PRI * HTTP/2.0\r\n", b"\r\nSM\r\n\r\nxx"]), Phase::Kept);
-        assert_eq!(phase_after(&[b"PRI", b" / HTTP/1.1\r\n"]), Phase::Head);
-    }
-
-    #[test]
-    fn only_http_1_bytes_end_idleness() {
-        for (first, after) in [(&b"GET / HTTP/1.1\r\n\r\n"[..], Phase::Head), (PREFACE, Phase::Kept)] {
-            let watch = Arc::new(Watch::new(Instant::now()));
-            watch.received(first);
-            let (one, two) = (watch.begin(), watch.begin());
-            assert_eq!(watch.look(Instant::now()).phase, Phase::Answering(2));
-            drop(one);
-            watch.received(b"x");
-            assert_eq!(watch.look(Instant::now()).phase, Phase::Answering(1));
-            drop(two);
-            assert_eq!(watch.look(Instant::now()).phase, Phase::Kept);
-            watch.received(b"x");
-            assert_eq!(watch.look(Instant::now()).phase, after);
-        }
+    fn the_corrected_refusal_is_as_long_as_the_other() {
+        assert_eq!(BAD_REQUEST.len(), NOT_IMPLEMENTED.len());
     }
 }

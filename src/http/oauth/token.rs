@@ -1,6 +1,7 @@
 //! `POST /oauth/token` (RFC 6749 §3.2, RFC 8628 §3.4)
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::{PresentedCredentials, authenticate};
 use crate::domain::client_credentials::{self, ClientCredentialsRequest};
 use crate::domain::device_flow::poll::{self, PollRequest};
-use crate::domain::device_flow::wait;
+use crate::domain::device_flow::wait::{self, Polled, Waiting};
 use crate::domain::dpop;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::refresh::{self, RefreshRequest};
@@ -20,10 +21,12 @@ use crate::domain::tenants;
 use crate::domain::tokens::IssuedTokens;
 use crate::http::delivered::delivered;
 use crate::http::dpop::Dpop;
+use crate::http::later::later;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::prefer::Prefer;
-use crate::http::{Slug, no_store};
+use crate::http::within::within;
+use crate::http::{Slug, no_store, took_too_long};
 use crate::model::client::GrantType;
 
 /// What a client sends to get tokens.
@@ -134,9 +137,10 @@ pub async fn create(
             let Some(patience) = prefer.wait else {
                 return Ok(answer(poll::poll(&app, &tenant, &client, &request, &origin).await?));
             };
-            let (outcome, preference) = wait::poll(&app, &tenant, &client, &request, patience, &origin).await;
-            let answer = outcome.map(answer).map_err(OAuthRefusal::from);
-            return Ok(prefer.confirm(preference, answer.into_response()));
+            return Ok(match wait::poll(&app, &tenant, client, request, patience, origin).await {
+                Polled::Answered(outcome, preference) => prefer.confirm(preference, waited(outcome)),
+                Polled::Waits(waiting) => later(answer_later(app, prefer, waiting)),
+            });
         }
         Some(GrantType::RefreshToken) => {
             let refresh_token =
@@ -154,6 +158,21 @@ pub async fn create(
         }
     };
     Ok(answer(tokens))
+}
+
+/// The answer to a poll that waits.
+async fn answer_later(app: Arc<App>, prefer: Prefer, waiting: Box<Waiting>) -> Response {
+    let ended = waiting.ended().await;
+    let patience = Duration::from_secs(app.config.server.request_timeout_seconds);
+    // Boxed, for it is much larger than what waits.
+    match within(patience, Box::pin(waiting.answer(ended))).await {
+        Some((outcome, preference)) => prefer.confirm(preference, waited(outcome)),
+        None => took_too_long("/oauth/token"),
+    }
+}
+
+fn waited(outcome: Result<IssuedTokens, OAuthError>) -> Response {
+    outcome.map(answer).map_err(OAuthRefusal::from).into_response()
 }
 
 fn answer(mut tokens: IssuedTokens) -> Response {
@@ -175,5 +194,20 @@ impl From<IssuedTokens> for TokenResponse {
             refresh_token: tokens.refresh_token.map(|token| token.expose().to_owned()),
             id_token: tokens.id_token,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that a function with three arguments returns, in bytes.
+    fn size<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_poll_that_waits_takes_little_memory() {
+        assert!(size(answer_later) <= 1_536, "{}", size(answer_later));
     }
 }

@@ -14,7 +14,6 @@ use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::user::User;
 use crate::store::Result;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::batches::{BatchQueue, in_order};
 use crate::store::users::UserRow;
 
@@ -156,23 +155,6 @@ pub async fn record(
     .await?)
 }
 
-/// Raises the interval, and tells the other servers.
-pub async fn raise(
-    db: &PgPool,
-    tenant: TenantId,
-    id: DeviceAuthorizationId,
-    interval_seconds: u32,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE device_authorizations SET interval_seconds = greatest(interval_seconds, $3) WHERE tenant_id = $1 AND id = $2", tenant.0,
-        id.0,
-        i32::try_from(interval_seconds).unwrap_or(i32::MAX)
-    )
-    .execute(db)
-    .await?;
-    announce(db, Announcement::Raised(id, interval_seconds)).await
-}
-
 /// What the database knew of a session when polls were written.
 #[derive(Debug)]
 pub struct Written {
@@ -180,13 +162,15 @@ pub struct Written {
     pub id: DeviceAuthorizationId,
     /// The last poll written before, perhaps by another server.
     pub last_polled_before: Option<DateTime<Utc>>,
-    /// How often the device may poll.
+    /// How often the device may poll, from now on.
     pub interval_seconds: u32,
+    /// Whether that is less often than before.
+    pub raised: bool,
     /// Whether a poll of it says nothing new: nobody has decided, or the device must confirm.
     pub is_pending: bool,
 }
 
-/// Writes many sessions' polls at once, but for those that somebody holds at this moment: whoever decides or redeems
+/// Writes many sessions' polls at once, raised intervals with them, but for those that somebody holds at this moment: whoever decides or redeems
 /// them does not wait for their counters, nor two of these statements for each other.
 pub async fn write(
     db: impl PgExecutor<'_>,
@@ -196,21 +180,27 @@ pub async fn write(
     let ids: Vec<Uuid> = polls.iter().map(|unwritten| unwritten.id.0).collect();
     let counts: Vec<i64> = polls.iter().map(|unwritten| i64::from(unwritten.polls)).collect();
     let times: Vec<DateTime<Utc>> = polls.iter().map(|unwritten| unwritten.last_polled_at).collect();
+    let intervals: Vec<i32> =
+        polls.iter().map(|unwritten| i32::try_from(unwritten.interval_seconds).unwrap_or(i32::MAX)).collect();
     let rows = sqlx::query!(
         r#"WITH polled AS (
-               SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last
-               FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[]) AS polled (id, polls, last)
+               SELECT s.id, s.last_polled_at AS before, polled.polls, polled.last, polled.seconds,
+                      s.interval_seconds < polled.seconds AS raised
+               FROM unnest($2::uuid[], $3::bigint[], $4::timestamptz[], $5::integer[])
+                    AS polled (id, polls, last, seconds)
                JOIN device_authorizations s ON s.tenant_id = $1 AND s.id = polled.id
                FOR NO KEY UPDATE OF s SKIP LOCKED
            )
            UPDATE device_authorizations s
-           SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last)
+           SET poll_count = s.poll_count + polled.polls, last_polled_at = greatest(s.last_polled_at, polled.last),
+               interval_seconds = greatest(s.interval_seconds, polled.seconds)
            FROM polled WHERE s.tenant_id = $1 AND s.id = polled.id
-           RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds,
+           RETURNING s.id, polled.before AS last_polled_before, s.interval_seconds, polled.raised AS "raised!",
                      s.state IN ('pending', 'confirming') AS "is_pending!""#, tenant.0,
         &ids,
         &counts,
-        &times
+        &times,
+        &intervals
     )
     .fetch_all(db)
     .await?;
@@ -220,6 +210,7 @@ pub async fn write(
             id: DeviceAuthorizationId(row.id),
             last_polled_before: row.last_polled_before,
             interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
+            raised: row.raised,
             is_pending: row.is_pending,
         })
         .collect())

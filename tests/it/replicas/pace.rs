@@ -36,11 +36,50 @@ async fn an_interval_raised_on_one_server_outlives_it() {
     tv.poll(&started).await.must_be_error("slow_down");
     let second = first.replica().await;
     let at_second = tv.at(&second.base);
+    until("the raised interval is written", async || {
+        first.count("SELECT interval_seconds::bigint FROM device_authorizations").await == 10
+    })
+    .await;
     drop(first);
     second.clock.advance(10.0);
     at_second.poll(&started).await.must_be_error("authorization_pending");
     second.clock.advance(6.0);
     at_second.poll(&started).await.must_be_error("slow_down");
+}
+
+#[tokio::test]
+async fn a_device_that_polls_without_a_pause_is_written_once_an_interval() {
+    let server = TestServer::hearing().await;
+    let tv = server.tv().await;
+    let started = tv.start("openid").await;
+    tv.poll(&started).await.must_be_error("authorization_pending");
+    let polls = async || server.count("SELECT poll_count FROM device_authorizations").await;
+    until("the first poll is written", async || polls().await == 1).await;
+    tv.poll(&started).await.must_be_error("slow_down");
+    until("the raised interval is written", async || polls().await == 2).await;
+    for _ in 0..20 {
+        tv.poll(&started).await.must_be_error("slow_down");
+        write_polls(&server.app, 1_000).await.unwrap();
+    }
+    assert_eq!(polls().await, 2);
+    server.clock.advance(10.0);
+    tv.poll(&started).await.must_be_error("slow_down");
+    until("the polls are written", async || polls().await == 23).await;
+    assert_eq!(server.count("SELECT interval_seconds::bigint FROM device_authorizations").await, 60);
+}
+
+#[tokio::test]
+async fn a_crash_may_forget_how_fast_a_device_polled_and_never_what_was_decided() {
+    let first = TestServer::hearing().await;
+    let (tv, ada) = (first.tv().await, first.ada().await);
+    let started = tv.start("openid").await;
+    for expected in ["authorization_pending", "slow_down", "slow_down"] {
+        tv.poll(&started).await.must_be_error(expected);
+    }
+    ada.deny(&started.user_code).await;
+    // Whatever the first server still had to write, this one has not.
+    let second = first.replica().await;
+    tv.at(&second.base).poll(&started).await.must_be_error("access_denied");
 }
 
 #[tokio::test]
@@ -102,8 +141,8 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
         id: DeviceAuthorizationId(held.unwrap()),
         polls: 3,
         last_polled_at: server.clock.now(),
-        interval_seconds: 5,
-        slowed: false,
+        interval_seconds: 15,
+        slowed: true,
     };
     let written = async || {
         let writing = polls::write(&server.app.db, DEFAULT_TENANT, std::slice::from_ref(&polls));
@@ -113,6 +152,7 @@ async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     holder.commit().await.unwrap();
     assert_eq!(written().await, 1);
     assert_eq!(server.count("SELECT poll_count FROM device_authorizations").await, 3);
+    assert_eq!(server.count("SELECT interval_seconds::bigint FROM device_authorizations").await, 15);
 }
 
 #[tokio::test]

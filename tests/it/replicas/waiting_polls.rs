@@ -1,8 +1,11 @@
 //! Polls that wait for the decision (RFC 7240 §4.3, `Prefer: wait=N`).
 
 use latchkey::config::Coherence;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::device::{DEVICE_GRANT, send};
+use crate::support::patience::in_time;
 use crate::support::{Answer, Device, Started, TestServer, until};
 
 async fn wait(device: &Device, started: &Started, seconds: &str) -> Answer {
@@ -160,4 +163,53 @@ async fn a_device_that_hangs_up_gives_its_place_back() {
         () = parked(&server, 1) => {}
     }
     until("the place is free again", async || server.app.waiting_polls.is_empty()).await;
+}
+
+/// A request on a connection of its own, which is kept.
+async fn sent(server: &TestServer, head: &str, body: &str) -> TcpStream {
+    let address = server.base.trim_start_matches("http://");
+    let mut connection = TcpStream::connect(address).await.expect("the server accepts");
+    let length = body.len();
+    let request = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+    connection.write_all(request.as_bytes()).await.expect("the request is sent");
+    connection
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_poll_has_waited_is_as_good_as_before() {
+    let server = TestServer::hearing().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for (version, connection, is_kept) in [
+        ("1.1", "", true),
+        ("1.1", "Connection: close\r\n", false),
+        ("1.0", "", false),
+        ("1.0", "Connection: keep-alive\r\n", true),
+    ] {
+        let started = tv.start("openid").await;
+        let head = format!(
+            "POST /oauth/token HTTP/{version}\r\nHost: localhost\r\nPrefer: wait=60\r\n{connection}\
+             Content-Type: application/x-www-form-urlencoded\r\n"
+        );
+        let body = format!(
+            "client_id=tv&grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={}",
+            started.device_code
+        );
+        let mut waiting = sent(&server, &head, &body).await;
+        parked(&server, 1).await;
+        if is_kept {
+            // The next request is sent while the first one waits.
+            waiting.write_all(live.as_bytes()).await.expect("the next request is sent");
+        }
+        ada.deny(&started.user_code).await;
+        let mut answer = String::new();
+        let reading = waiting.read_to_string(&mut answer);
+        in_time("the server closes", reading).await.expect("the answers are text");
+        assert!(answer.contains("access_denied"), "{version} {connection}: {answer}");
+        assert!(answer.contains("preference-applied: wait=60\r\n"), "{answer}");
+        assert!(answer.contains("access-control-allow-origin: *\r\n"), "{answer}");
+        assert!(answer.contains("x-request-id: "), "{answer}");
+        let answers = answer.matches("HTTP/1.").count();
+        assert_eq!(answers, 1 + usize::from(is_kept), "{version} {connection}: {answer}");
+    }
 }

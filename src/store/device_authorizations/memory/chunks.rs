@@ -44,6 +44,10 @@ impl<T> Chunks<T> {
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().flatten()
     }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().flatten()
+    }
 }
 
 impl<T> Index<usize> for Chunks<T> {

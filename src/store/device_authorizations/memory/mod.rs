@@ -240,6 +240,13 @@ impl SessionMemory {
         taken
     }
 
+    /// Lets all polls be written that were not yet, early ones too: nobody will be here to write them later.
+    pub fn line_up_all(&self) {
+        for shard in &self.shards {
+            lock(shard).line_up_all();
+        }
+    }
+
     /// Puts back what could not be written.
     pub fn put_back<'a>(&self, polls: impl IntoIterator<Item = &'a UnwrittenPolls>) {
         for unwritten in polls {

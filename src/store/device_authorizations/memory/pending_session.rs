@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use super::counted_poll::{CountedPoll, PollAnswer};
@@ -66,16 +66,20 @@ pub struct PendingSession {
     /// What the rule has to know beyond the times.
     pub marks: Marks,
     pub(super) waiters: Option<Arc<Notify>>,
+    /// Until then early polls do not put it in line: a raised interval was taken to be written a moment ago.
+    pub(super) early_polls_rest_until: Option<DateTime<Utc>>,
 }
 
 /// What is marked on a remembered session.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent marks in four bytes, a million times")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent marks in five bytes, a million times")]
 pub struct Marks {
     /// Somebody has decided: the database knows more.
     pub decided: bool,
     /// It waits in line to be written.
-    pub in_line: bool,
+    pub(super) in_line: bool,
+    /// It has polls that are to be written with the next ones.
+    pub(super) is_due: bool,
     /// A `slow_down` was said since it was last written.
     pub slowed: bool,
     /// Its polls on several servers together came too often: the next one is told so.
@@ -102,6 +106,7 @@ impl PendingSession {
             epoch: 0,
             marks: Marks::default(),
             waiters: None,
+            early_polls_rest_until: None,
         }
     }
 
@@ -111,12 +116,44 @@ impl PendingSession {
         Self { dpop_key: dpop_key.map(Box::new), ..self }
     }
 
-    /// Counts a poll.
+    /// Counts a poll. Early ones of one device are written together, once an interval: a device that asks without a
+    /// pause costs no more writing than one that waits.
     pub fn record_poll(&mut self, poll: CountedPoll, now: DateTime<Utc>) {
         self.polling.last_polled_at = Some(now);
         self.counted = Some(poll);
         self.unwritten_polls = self.unwritten_polls.saturating_add(1);
         self.owner.tally.poll();
+        let rests = self.early_polls_rest_until.is_some_and(|until| now < until);
+        self.marks.is_due |= poll.answer == PollAnswer::Pending || !rests;
+    }
+
+    /// Takes what is to be written of its polls; `None` where it was never polled.
+    pub(super) fn take_unwritten(&mut self) -> Option<UnwrittenPolls> {
+        let polls = std::mem::take(&mut self.unwritten_polls);
+        let slowed = std::mem::take(&mut self.marks.slowed);
+        self.marks.in_line = false;
+        self.marks.is_due = false;
+        let last_polled_at = self.polling.last_polled_at?;
+        if slowed {
+            let interval = TimeDelta::seconds(self.polling.interval_seconds.into());
+            self.early_polls_rest_until = Some(last_polled_at + interval);
+        }
+        Some(UnwrittenPolls {
+            tenant: self.owner.tenant_id,
+            id: self.id,
+            polls: polls.into(),
+            last_polled_at,
+            interval_seconds: self.polling.interval_seconds,
+            slowed,
+        })
+    }
+
+    /// Takes back what could not be written.
+    pub(super) fn put_back(&mut self, unwritten: &UnwrittenPolls) {
+        let polls = u16::try_from(unwritten.polls).unwrap_or(u16::MAX);
+        self.unwritten_polls = self.unwritten_polls.saturating_add(polls);
+        self.marks.slowed |= unwritten.slowed;
+        self.marks.is_due = true;
     }
 
     /// Returns the answer to the counted poll that this one repeats with another way of authentication, if it does.

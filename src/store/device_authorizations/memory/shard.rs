@@ -84,9 +84,7 @@ impl Shard {
         let hash = prefix(&unwritten.id);
         if let Some(at) = self.place(hash, |session| session.id == unwritten.id) {
             let session = &mut self.sessions[at];
-            let polls = u16::try_from(unwritten.polls).unwrap_or(u16::MAX);
-            session.unwritten_polls = session.unwritten_polls.saturating_add(polls);
-            session.marks.slowed |= unwritten.slowed;
+            session.put_back(unwritten);
             line_up(session, hash, &mut self.line);
         }
     }
@@ -95,20 +93,16 @@ impl Shard {
         for _ in 0..max {
             let Some(hash) = self.line.pop_front() else { break };
             let Some(session) = self.find_by_prefix(hash) else { continue };
-            let (polls, slowed) = (session.unwritten_polls, session.marks.slowed);
-            session.unwritten_polls = 0;
-            session.marks.in_line = false;
-            session.marks.slowed = false;
-            if let Some(last_polled_at) = session.polling.last_polled_at {
-                taken.push(UnwrittenPolls {
-                    tenant: session.owner.tenant_id,
-                    id: session.id,
-                    polls: polls.into(),
-                    last_polled_at,
-                    interval_seconds: session.polling.interval_seconds,
-                    slowed,
-                });
-            }
+            taken.extend(session.take_unwritten());
+        }
+    }
+
+    /// Puts every session in line that has unwritten polls.
+    pub(super) fn line_up_all(&mut self) {
+        let Self { sessions, line, .. } = self;
+        for session in sessions.iter_mut() {
+            session.marks.is_due = true;
+            line_up(session, prefix(&session.id), line);
         }
     }
 
@@ -119,11 +113,15 @@ impl Shard {
             }
             let Some((_, hash)) = self.agenda.pop_front() else { break };
             due.looked_at += 1;
-            let Some(session) = self.find_by_prefix(hash) else { continue };
+            let Some(at) = self.place(hash, |session| prefix(&session.id) == hash) else { continue };
+            let session = &mut self.sessions[at];
             if session.expires_at <= now {
                 self.remove(hash);
                 continue;
             }
+            // The early polls of a device that has gone away.
+            session.marks.is_due = true;
+            line_up(session, hash, &mut self.line);
             if !session.marks.decided && trusted == Some(session.epoch) {
                 due.to_read.push((session.owner.tenant_id, session.id));
             }
@@ -161,9 +159,9 @@ impl Shard {
     }
 }
 
-/// Lets the session wait for its polls to be written, if it has any and does not wait already.
+/// Lets the session wait for its polls to be written, if it has any that are due and does not wait already.
 fn line_up(session: &mut PendingSession, hash: u64, line: &mut VecDeque<u64>) {
-    if session.unwritten_polls > 0 && !session.marks.in_line {
+    if session.unwritten_polls > 0 && session.marks.is_due && !session.marks.in_line {
         session.marks.in_line = true;
         line.push_back(hash);
     }

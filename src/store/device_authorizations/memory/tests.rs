@@ -160,6 +160,62 @@ fn polls_are_written_once_and_put_back_when_they_could_not_be() {
     assert_eq!(memory.take_unwritten(9_600)[0].polls, 2);
 }
 
+/// A poll that is told to slow down, so many milliseconds after the start.
+fn early_poll(memory: &SessionMemory, milliseconds: i64) {
+    let early = CountedPoll { answer: PollAnswer::SlowDown, ..POLL };
+    memory.with(&id(1), |session| {
+        session.record_poll(early, now() + TimeDelta::milliseconds(milliseconds));
+        session.polling.interval_seconds = session.polling.slowed_interval();
+        session.marks.slowed = true;
+    });
+}
+
+#[test]
+fn a_raised_interval_is_written_at_once_and_then_once_an_interval_however_fast_the_device_polls() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    let mut written = Vec::new();
+    for milliseconds in (0..120_000).step_by(100) {
+        early_poll(&memory, milliseconds);
+        written.extend(
+            memory.take_unwritten(96).iter().map(|polls| (milliseconds, polls.interval_seconds, polls.polls)),
+        );
+    }
+    assert_eq!(written, [(0, 10, 1), (10_000, 60, 100), (70_000, 60, 600)]);
+}
+
+#[test]
+fn a_timely_poll_is_written_at_once_with_the_early_ones_before_it() {
+    let memory = trusted(1_000);
+    memory.remember_new(session(1), now());
+    early_poll(&memory, 0);
+    assert_eq!(memory.take_unwritten(96).len(), 1);
+    early_poll(&memory, 100);
+    assert!(memory.take_unwritten(96).is_empty());
+    memory.with(&id(1), |session| session.record_poll(POLL, now() + TimeDelta::seconds(9)));
+    let taken = memory.take_unwritten(96);
+    assert_eq!((taken[0].polls, taken[0].interval_seconds, taken[0].slowed), (2, 15, true));
+}
+
+#[test]
+fn early_polls_of_a_device_that_goes_away_are_written_all_the_same() {
+    for at_a_stop in [false, true] {
+        let memory = trusted(1_000);
+        memory.remember_new(session(1), now());
+        early_poll(&memory, 0);
+        assert_eq!(memory.take_unwritten(96).len(), 1);
+        early_poll(&memory, 100);
+        assert!(memory.take_unwritten(96).is_empty());
+        if at_a_stop {
+            memory.line_up_all();
+        } else {
+            let _ = memory.take_due(now() + TimeDelta::seconds(30), 96);
+        }
+        let taken = memory.take_unwritten(96);
+        assert_eq!((taken[0].polls, taken[0].interval_seconds), (1, 15));
+    }
+}
+
 #[test]
 fn a_session_takes_about_a_hundred_bytes() {
     assert!(size_of::<PendingSession>() <= 112, "{}", size_of::<PendingSession>());
