@@ -12,6 +12,7 @@ mod listening;
 mod lost_answers;
 mod mails;
 mod rereading;
+mod settlements;
 mod theme_files;
 mod webhooks;
 
@@ -41,6 +42,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(lost_answers::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(settlements::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     if app.geo.is_on() {
         tasks.spawn(geo_files::run(Arc::clone(&app), stop.clone()));

@@ -35,6 +35,7 @@ pub mod revoked_access_tokens;
 pub mod schema;
 pub mod scopes;
 pub mod sealed;
+pub mod sign_ins;
 pub mod signing_keys;
 pub mod source_accounts;
 pub mod standings;

@@ -11,6 +11,7 @@ mod command_line;
 mod connections;
 mod every_operation;
 mod first_administrator;
+mod guards;
 mod http_conventions;
 mod http_cross_origin;
 mod http_messages;

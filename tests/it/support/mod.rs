@@ -17,6 +17,7 @@ pub mod programs;
 pub mod resource_server;
 pub mod server;
 pub mod signer;
+pub mod wire;
 
 pub use answer::Answer;
 pub use authenticator::{Authenticator, Enrolled};
@@ -27,3 +28,4 @@ pub use link::Link;
 pub use patience::until;
 pub use person::{Page, Person};
 pub use server::TestServer;
+pub use wire::{Break, Wire};
