@@ -10,6 +10,7 @@ pub mod dpop;
 pub mod front_end;
 pub mod jwt;
 pub mod link;
+pub mod log_bytes;
 pub mod mail_sink;
 pub mod patience;
 pub mod person;
