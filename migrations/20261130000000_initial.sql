@@ -73,6 +73,9 @@ CREATE TABLE users (
     -- A browser in which the user has signed in has a cookie with the generation of that time. A new password and
     -- "sign out everywhere" raise the generation, which makes earlier cookies invalid.
     browser_generation  bigint NOT NULL DEFAULT 1,
+    -- Raised by every change of how the user signs in: password, second factor, whether the account may be used. A
+    -- sign-in that began before the change does not go through.
+    sign_in_version     bigint NOT NULL DEFAULT 1,
     version             integer NOT NULL DEFAULT 1,
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
@@ -166,7 +169,7 @@ CREATE INDEX browser_sessions_over ON browser_sessions (least(ended_at, expires_
 -- The list of a user's browsers, and the end of all of them.
 CREATE INDEX browser_sessions_user ON browser_sessions (user_id);
 
--- Attempts to guess a password, a user code or a one-time code, counted where every instance sees them.
+-- Wrong guesses of a password, a user code or a one-time code, counted where every instance sees them.
 CREATE TABLE attempt_budgets (
     tenant_id   uuid NOT NULL REFERENCES tenants,
     -- What is guarded, and whose attempts are counted: a user, an IP address, a browser.
@@ -179,6 +182,152 @@ CREATE TABLE attempt_budgets (
 );
 -- Housekeeping.
 CREATE INDEX attempt_budgets_touched ON attempt_budgets (updated_at);
+
+-- Attempts whose outcome is not known yet. They count like wrong ones, for some seconds at most: a right attempt is
+-- taken out, a wrong one becomes a row of attempt_budgets. Not logged: nothing here outlives these seconds, and after a
+-- crash of PostgreSQL, or on a promoted standby, where the table is empty, no instance still waits for an outcome. What
+-- was spent is logged. The row of a guard and subject is also the lock of its budget.
+CREATE UNLOGGED TABLE attempt_holds (
+    -- No reference: a row is made with each new visitor, and checking the reference would be logged.
+    tenant_id   uuid NOT NULL,
+    guard       text NOT NULL,
+    subject     text NOT NULL,
+    -- UUIDv7, so they tell when they were made.
+    holds       uuid[] NOT NULL DEFAULT '{}',
+    -- The holds that became spent attempts within the last seconds, should it turn out that the answer was lost.
+    charged     uuid[] NOT NULL DEFAULT '{}',
+    -- The hour of the last attempt; no more exact, so that its index rarely changes.
+    touched_at  timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, guard, subject)
+) WITH (fillfactor = 50);
+-- Housekeeping.
+CREATE INDEX attempt_holds_touched ON attempt_holds (touched_at);
+
+-- Locks the budgets of these guards and subjects until the transaction ends. Always in one order: the budget of a whole
+-- tenant, whose name is last, is locked for the shortest time.
+CREATE FUNCTION lock_attempts(of_tenant uuid, guards text[], subjects text[], at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    asked record;
+BEGIN
+    FOR asked IN SELECT DISTINCT * FROM unnest(guards, subjects) AS a (guard, subject) ORDER BY guard, subject LOOP
+        LOOP
+            PERFORM FROM attempt_holds h
+            WHERE h.tenant_id = of_tenant AND h.guard = asked.guard AND h.subject = asked.subject FOR UPDATE;
+            EXIT WHEN FOUND;
+            INSERT INTO attempt_holds (tenant_id, guard, subject, touched_at)
+            VALUES (of_tenant, asked.guard, asked.subject, date_trunc('hour', at))
+            ON CONFLICT (tenant_id, guard, subject) DO NOTHING;
+        END LOOP;
+    END LOOP;
+END $$;
+
+-- What is still spent of a budget at the time `at`. `refill` is in seconds: for all attempts together once nothing was
+-- spent for so long, or for each one.
+CREATE FUNCTION attempts_owed(
+    spent double precision, updated_at timestamptz, at timestamptz, refill double precision, all_together boolean)
+RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE
+        WHEN spent IS NULL THEN 0
+        WHEN NOT all_together THEN greatest(spent - greatest(extract(epoch FROM at - updated_at)::float8, 0) / refill, 0)
+        WHEN extract(epoch FROM at - updated_at)::float8 >= refill THEN 0
+        ELSE spent
+    END
+$$;
+
+-- Gives attempts back that were right or were not answered; a guard and subject for each hold. One that was spent
+-- although nobody got the answer is given back too. Where `ends_row` is true, so is all that was spent there. Doing it
+-- twice is like doing it once.
+CREATE FUNCTION give_back_attempts(
+    of_tenant uuid, at timestamptz, guards text[], subjects text[], given uuid[], ends_row boolean[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_attempts(of_tenant, guards, subjects, at);
+    UPDATE attempt_budgets b SET spent = greatest(b.spent - back.number, 0)
+    FROM (SELECT a.guard, a.subject, count(*) AS number
+          FROM unnest(guards, subjects, given) AS a (guard, subject, hold)
+          JOIN attempt_holds h ON h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject
+          WHERE a.hold = ANY (h.charged)
+          GROUP BY a.guard, a.subject) AS back
+    WHERE b.tenant_id = of_tenant AND b.guard = back.guard AND b.subject = back.subject;
+    DELETE FROM attempt_budgets b USING unnest(guards, subjects, ends_row) AS a (guard, subject, is_over)
+    WHERE a.is_over AND b.tenant_id = of_tenant AND b.guard = a.guard AND b.subject = a.subject;
+    UPDATE attempt_holds h
+    SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id <> ALL (given)),
+        charged = ARRAY(SELECT gone.id FROM unnest(h.charged) AS gone (id) WHERE gone.id <> ALL (given))
+    FROM (SELECT DISTINCT * FROM unnest(guards, subjects) AS u (guard, subject)) AS a
+    WHERE h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject;
+END $$;
+
+-- Reserves an attempt under the identifier `hold`, at all guards of one way or at none. A guard can belong to several
+-- ways: bit 0 of `ways` stands for way 1, bit 1 for way 2; without a bit it is only asked. Holds up to `lapsed` count no
+-- longer. Returns the way, 0 if there is none, and for each guard how many seconds it takes until it has room; null: it
+-- has. Other attempts are given back before, in the same order of locks.
+CREATE FUNCTION reserve_attempt(
+    of_tenant uuid, hold uuid, at timestamptz, lapsed uuid, lapse double precision,
+    guards text[], subjects text[], capacities double precision[], refills double precision[], all_together boolean[],
+    ways integer[], back_guards text[], back_subjects text[], back_holds uuid[], back_ends_row boolean[],
+    OUT way integer, OUT waits double precision[])
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_attempts(
+        of_tenant,
+        ARRAY(SELECT u.guard FROM unnest(guards, ways) AS u (guard, bits) WHERE u.bits > 0) || back_guards,
+        ARRAY(SELECT u.subject FROM unnest(subjects, ways) AS u (subject, bits) WHERE u.bits > 0) || back_subjects, at);
+    IF cardinality(back_holds) > 0 THEN
+        PERFORM give_back_attempts(of_tenant, at, back_guards, back_subjects, back_holds, back_ends_row);
+    END IF;
+    SELECT array_agg(
+        CASE
+            WHEN q.owed + q.held + 1 <= q.capacity + 1e-9 THEN NULL
+            -- Others wait for their outcome.
+            WHEN q.owed + 1 <= q.capacity + 1e-9 THEN lapse
+            WHEN q.all_together THEN least(q.refill - extract(epoch FROM at - q.updated_at)::float8, q.refill)
+            ELSE (q.owed + 1 - q.capacity) * q.refill
+        END ORDER BY q.n)
+    INTO waits
+    FROM (
+        SELECT a.n, a.capacity, a.refill, a.all_together, b.updated_at,
+               attempts_owed(b.spent, b.updated_at, at, a.refill, a.all_together) AS owed,
+               (SELECT count(*) FROM unnest(h.holds) AS held (id) WHERE held.id > lapsed) AS held
+        FROM unnest(guards, subjects, capacities, refills, all_together) WITH ORDINALITY
+                 AS a (guard, subject, capacity, refill, all_together, n)
+        LEFT JOIN attempt_holds h ON h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject
+        LEFT JOIN attempt_budgets b ON b.tenant_id = of_tenant AND b.guard = a.guard AND b.subject = a.subject
+    ) AS q;
+    SELECT coalesce(min(w.way), 0) INTO way
+    FROM (VALUES (1), (2)) AS w (way)
+    WHERE EXISTS (SELECT FROM unnest(ways) AS u (bits) WHERE u.bits & w.way > 0)
+      AND NOT EXISTS (SELECT FROM unnest(ways, waits) AS u (bits, wait) WHERE u.bits & w.way > 0 AND u.wait IS NOT NULL);
+    IF way > 0 THEN
+        UPDATE attempt_holds h
+        SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id > lapsed) || hold,
+            touched_at = date_trunc('hour', at)
+        FROM unnest(guards, subjects, ways) AS a (guard, subject, bits)
+        WHERE h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject AND a.bits & way > 0;
+    END IF;
+END $$;
+
+-- Spends a reserved attempt, because it was wrong.
+CREATE FUNCTION charge_attempt(
+    of_tenant uuid, hold uuid, at timestamptz, lapsed uuid,
+    guards text[], subjects text[], refills double precision[], all_together boolean[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_attempts(of_tenant, guards, subjects, at);
+    UPDATE attempt_holds h
+    SET holds = array_remove(h.holds, hold),
+        charged = ARRAY(SELECT gone.id FROM unnest(h.charged) AS gone (id) WHERE gone.id > lapsed) || hold
+    FROM unnest(guards, subjects) AS a (guard, subject)
+    WHERE h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject;
+    INSERT INTO attempt_budgets AS b (tenant_id, guard, subject, spent, updated_at)
+    SELECT of_tenant, a.guard, a.subject, 1, at FROM unnest(guards, subjects) AS a (guard, subject)
+    ON CONFLICT (tenant_id, guard, subject) DO UPDATE
+    SET spent = 1 + (SELECT attempts_owed(b.spent, b.updated_at, at, a.refill, a.together)
+                     FROM unnest(guards, subjects, refills, all_together) AS a (guard, subject, refill, together)
+                     WHERE a.guard = b.guard AND a.subject = b.subject),
+        updated_at = at;
+END $$;
 
 
 -- Clients, scopes and resources --------------------------------------------------------------------------------------
@@ -722,6 +871,17 @@ RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
         || coalesce(length(target_id) || ':' || target_id, '-')
         || coalesce(length(details::text) || ':' || details::text, '-'), 'UTF8')))
 $$;
+
+-- Adds an event, for statements that do something and tell of it at once. `key` is that of audit_event_mac.
+CREATE FUNCTION add_audit_event(
+    id uuid, tenant_id uuid, at timestamptz, action text, outcome text, actor_kind text, actor_id text,
+    target_kind text, target_id text, ip_address inet, request_id uuid, details jsonb, key bytea) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id, target_kind, target_id,
+                              ip_address, request_id, details, mac)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, audit_event_mac($13, $6, $7, $8, $9, $12));
+END $$;
 
 -- Events without a seal. A background task seals them, so that writers of events never wait for each other.
 CREATE TABLE audit_unsealed (

@@ -14,6 +14,7 @@ use crate::descriptors::{self, Room};
 use crate::domain::audit_trail::watch::SealingWatch;
 use crate::domain::client_keys::{self, PublishedKeys};
 use crate::domain::device_flow::wait::WaitingPolls;
+use crate::domain::guards::settlements::Settlements;
 use crate::domain::hashing::HashingPlaces;
 use crate::domain::lost_answers::LostAnswers;
 use crate::domain::lost_starts::LostStarts;
@@ -108,6 +109,8 @@ pub struct App {
     pub refusal_buckets: RequestBuckets,
     /// How the sealing of the audit trail goes.
     pub audit_sealing: SealingWatch,
+    /// Attempts that are yet to be given back.
+    pub settlements: Settlements,
     /// Where passwords are hashed.
     pub hashing: HashingPlaces,
     /// Tokens whose answers were lost.
@@ -172,6 +175,7 @@ impl App {
             start_buckets: RequestBuckets::default(),
             refusal_buckets: RequestBuckets::default(),
             audit_sealing: SealingWatch::default(),
+            settlements: Settlements::default(),
             hashing,
             lost_answers: Arc::default(),
             lost_starts: Arc::default(),

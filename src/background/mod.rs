@@ -15,6 +15,7 @@ mod lost_answers;
 mod mails;
 mod reachability;
 mod rereading;
+mod settlements;
 mod theme_files;
 mod webhooks;
 
@@ -53,6 +54,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     tasks.spawn(bookkeeping::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(lost_answers::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(activity::run(Arc::clone(&app), stop.clone()));
+    tasks.spawn(settlements::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(rereading::run(Arc::clone(&app), stop.clone()));
     tasks.spawn(clock::run(Arc::clone(&app), stop.clone()));
     if !app.hosts.is_empty() {

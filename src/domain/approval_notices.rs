@@ -2,7 +2,6 @@
 //! the approval, sent afterwards, so that no approval waits for a mail server or fails with it.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
 use super::device_flow::consent::Consent;
@@ -21,23 +20,21 @@ pub(super) fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 
-/// Lays a message by, in the transaction that approves, if mail is on and the person's address is known to be
-/// theirs. `device_name` is the name they gave the device, if they gave one.
-pub(super) async fn lay_by(
+/// Returns the message that is laid by with an approval, if mail is on and the person's address is known to be theirs.
+/// `device_name` is the name they gave the device, if they gave one.
+pub(super) fn of_approval(
     app: &App,
-    db: &mut PgConnection,
     approver: &Approver,
     consent: &Consent,
     device_name: Option<&str>,
     language: &str,
-) -> store::Result<()> {
+) -> Option<NewNotice> {
     let user = &approver.user;
-    let recipient = user.email.as_ref().filter(|_| user.email_verified);
-    let (Some(recipient), true) = (recipient, app.config.mail.is_on()) else { return Ok(()) };
+    let recipient = user.email.as_ref().filter(|_| user.email_verified && app.config.mail.is_on())?;
     let now = app.clock.now();
     let (request, token) = (&consent.request, BearerSecret::generate(SecretKind::NotMe, &app.random));
     let context = token_context(request.session.id);
-    let notice = NewNotice {
+    Some(NewNotice {
         session_id: request.session.id,
         tenant_id: user.tenant_id,
         user_id: user.id,
@@ -54,8 +51,7 @@ pub(super) async fn lay_by(
             at: now,
         },
         expires_at: now + LINK_LIFETIME,
-    };
-    approval_notices::insert(db, &notice).await
+    })
 }
 
 /// A message to send now, if there is one; until the attempt is over, or has lasted too long, nobody else gets it.

@@ -13,6 +13,7 @@ use crate::model::audit_mac::EventStamp;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::secrets::MacKey;
+use crate::store::audit_events::NewEvent;
 use crate::store::event_keys::EventKey;
 use crate::store::{self, audit_events};
 
@@ -59,6 +60,32 @@ pub async fn record(
     event: &AuditEvent<'_>,
 ) -> store::Result<()> {
     let now = app.clock.now();
+    let stamp = prepared(app, tenant, event, now).await?;
+    audit_events::insert(db, &stamp, tenant, event, now).await
+}
+
+/// Returns the event for a statement that does what it tells of.
+pub async fn prepare<'a>(app: &App, tenant: TenantId, event: AuditEvent<'a>) -> store::Result<NewEvent<'a>> {
+    prepare_at(app, tenant, event, app.clock.now()).await
+}
+
+/// The same for a second event of a statement, which has the time of the first.
+pub async fn prepare_at<'a>(
+    app: &App,
+    tenant: TenantId,
+    event: AuditEvent<'a>,
+    at: DateTime<Utc>,
+) -> store::Result<NewEvent<'a>> {
+    let stamp = prepared(app, tenant, &event, at).await?;
+    Ok(NewEvent { stamp, tenant, event, at })
+}
+
+async fn prepared(
+    app: &App,
+    tenant: TenantId,
+    event: &AuditEvent<'_>,
+    at: DateTime<Utc>,
+) -> store::Result<EventStamp> {
     if event.outcome == Outcome::Refused
         && matches!(event.action, Action::SignIn | Action::SecondFactorChecked)
     {
@@ -68,8 +95,7 @@ pub async fn record(
         Some(key) => key,
         None => mac_keys::audit(app, tenant).await?,
     };
-    let stamp = stamp_with(&key, app, tenant, event.action, event.outcome, event.origin, now);
-    audit_events::insert(db, &stamp, tenant, event, now).await
+    Ok(stamp_with(&key, app, tenant, event.action, event.outcome, event.origin, at))
 }
 
 /// Returns a new ID for an event that is written at `at`, with the key for its code.

@@ -3,6 +3,8 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::guards::{Judged, PaidAttempt};
+use super::hashing::Busy;
 use super::oauth_error::OAuthError;
 use super::passwords::{self, Checked, UnfitPassword};
 use super::sign_in::Change;
@@ -76,32 +78,52 @@ pub async fn change(
     let trier = sign_in::trier_of(session);
     let attempt = guards::pay_for_password(app, user.tenant_id, &user.username, trier, origin).await?;
     let attempt = attempt.map_err(ChangeRefused::TooManyAttempts)?;
+    let changed = judge(app, session, &attempt, current, new, also, origin).await;
+    let judged = match &changed {
+        Ok(_) | Err(ChangeRefused::Unfit(_)) => Judged::Right,
+        Err(ChangeRefused::Failed(_)) => Judged::Unanswered,
+        Err(_) => Judged::Charged,
+    };
+    attempt.settle(app, judged);
+    let (changed, ended) = changed?;
+    if let Some(ended) = ended {
+        ended.tell_memory(app);
+    }
+    Ok(changed)
+}
+
+/// Changes it or refuses, which charges the attempt unless the present password is right.
+async fn judge(
+    app: &App,
+    session: &BrowserSession,
+    attempt: &PaidAttempt,
+    current: Zeroizing<String>,
+    new: &str,
+    also: AlsoEnd,
+    origin: &RequestOrigin,
+) -> Result<(Changed, Option<users::Ended>), ChangeRefused> {
+    let user = &session.user;
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
-    let checked = passwords::check(app, current, stored.clone()).await;
-    let (attempt, checked) = attempt.judged(app, checked).await?;
-    let mut transaction = app.begin(user.tenant_id).await?;
+    let checked = passwords::check(app, current, stored.clone()).await?;
+    if !attempt.is_held(app) {
+        return Err(Busy.into());
+    }
     if matches!(checked, Checked::Wrong) {
         let details = json!({"reason": "wrong password"});
         let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);
-        audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
-        sign_in::count_failure(app, &mut transaction, user, origin).await?;
-        transaction.commit().await?;
+        sign_in::refuse(app, attempt, user, event, origin).await?;
         return Err(ChangeRefused::WrongPassword);
     }
-    attempt.give_back(&mut transaction).await?;
-    let chosen = match passwords::choose(app, new, &user.username).await {
-        Ok(chosen) => chosen,
-        Err(unfit) => {
-            transaction.commit().await?;
-            return Err(ChangeRefused::Unfit(unfit));
-        }
-    };
+    let chosen = passwords::choose(app, new, &user.username).await.map_err(ChangeRefused::Unfit)?;
     let stored = stored.unwrap_or_default();
+    let mut transaction = app.begin(user.tenant_id).await?;
     if !store::users::renew_password_hash(&mut *transaction, user.tenant_id, user.id, &stored, Some(&chosen))
         .await?
     {
         // It was changed while we looked at it.
+        attempt.charge(&mut *transaction).await?;
+        transaction.commit().await?;
         return Err(ChangeRefused::WrongPassword);
     }
     // A sign-in with the old password either has its session by now, and it ends here, or will not get one.
@@ -124,8 +146,5 @@ pub async fn change(
     let event = sign_in::event(Action::PasswordChanged, Outcome::Success, user, origin, details);
     audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
     transaction.commit().await?;
-    if let Some(ended) = ended {
-        ended.tell_memory(app);
-    }
-    Ok(Changed { secret, mark })
+    Ok((Changed { secret, mark }, ended))
 }

@@ -1,9 +1,16 @@
 //! How many wrong guesses are allowed (RFC 8628 §5.1, NIST SP 800-63B-4 §3.2.2).
 //!
-//! Each attempt is paid before it is judged, so that a hundred at once cannot all pass; a right one gets back
-//! exactly what it paid, and no more: success does not reset what others spent.
+//! Each attempt is reserved before it is judged, so that a hundred at once cannot all pass. A wrong one is spent. A
+//! right one, and one that was not answered, costs nothing; success does not reset what others spent.
+//!
+//! The database counts by the same rule, in `reserve_attempt` of the migrations; [`Guard::pay`] is for what one server
+//! counts in memory.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+/// How long an attempt is reserved whose outcome nobody tells, because its server died or lost the database.
+pub const LAPSE: TimeDelta = TimeDelta::seconds(30);
 
 /// What is guarded, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,9 +81,18 @@ fn seconds(span: TimeDelta) -> f64 {
     span.num_milliseconds() as f64 / 1000.0
 }
 
+/// Returns what every hold is above that was made after `instant`, and no other is.
+#[must_use]
+pub fn holds_until(instant: DateTime<Utc>) -> Uuid {
+    let milliseconds = u128::try_from(instant.timestamp_millis()).unwrap_or(0);
+    // UUIDv7 (RFC 9562 §5.7) without its random part.
+    Uuid::from_u128((milliseconds << 80) | (0x7 << 76))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     const QUIET: Guard =
         Guard { name: "quiet", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
@@ -121,5 +137,15 @@ mod tests {
             spending = Some(STEADY.pay(spending, at(1_000)).unwrap());
         }
         assert!(STEADY.pay(spending, at(0)).is_err());
+    }
+
+    #[test]
+    fn a_hold_is_above_every_earlier_instant_and_below_every_later_one() {
+        let made = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        for _ in 0..100 {
+            let hold = Random::system().uuid_v7(made);
+            assert!(hold >= holds_until(made));
+            assert!(hold < holds_until(made + TimeDelta::milliseconds(1)));
+        }
     }
 }

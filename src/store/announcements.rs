@@ -35,6 +35,11 @@ impl Announcement {
         }
     }
 
+    /// Channel and payload, for a statement that announces what it does.
+    pub(super) fn as_parameters(self) -> (&'static str, String) {
+        (CHANNEL, self.write())
+    }
+
     fn read(payload: &str) -> Option<Self> {
         let mut words = payload.split(' ');
         let kind = words.next()?;

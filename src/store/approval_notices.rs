@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use ipnet::IpNet;
 use sqlx::types::Json;
 use sqlx::{PgExecutor, PgPool};
 
@@ -16,7 +15,8 @@ use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::tenant::TenantSlug;
 
-/// A message about to be stored.
+/// A message about to be stored with its approval: due at once, unless others for the same recipient were put off. There is
+/// one of each approval.
 #[derive(Debug)]
 pub struct NewNotice {
     /// The approval.
@@ -39,38 +39,6 @@ pub struct NewNotice {
     pub approved: Approved,
     /// When the link dies.
     pub expires_at: DateTime<Utc>,
-}
-
-/// Adds a message, due at once, unless others for the same recipient were put off; there is one of each approval.
-pub async fn insert(db: impl PgExecutor<'_>, notice: &NewNotice) -> Result<()> {
-    let approved = &notice.approved;
-    sqlx::query!(
-        "INSERT INTO approval_notices (device_authorization_id, tenant_id, user_id, token_hash, token_sealed, recipient,
-                                       language, client_id, client_name, device_name, ip_address, place, approved_at, expires_at,
-                                       due_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-                 greatest($13, (SELECT max(other.due_at) FROM approval_notices other
-                                WHERE other.tenant_id = $2 AND other.recipient = $6 AND other.due_at IS NOT NULL
-                                  AND other.postponed)))
-         ON CONFLICT (device_authorization_id, tenant_id) DO NOTHING",
-        notice.session_id.0,
-        notice.tenant_id.0,
-        notice.user_id.0,
-        &notice.token_hash.0[..],
-        notice.token_sealed,
-        notice.recipient,
-        notice.language,
-        notice.client_id.as_str(),
-        approved.client_name,
-        approved.device_name,
-        approved.ip_address.map(IpNet::from),
-        approved.place.as_ref().map(Json) as _,
-        approved.at,
-        notice.expires_at
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Returns the tenants with due messages, the one with the oldest first.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
 use uuid::Uuid;
 
+use super::attempt_budgets::Hold;
 use super::{Result, connections};
 use crate::model::audit_event::AuditEvent;
 use crate::model::audit_mac::{Envelope, EventStamp, event_mac};
@@ -37,6 +38,61 @@ pub async fn insert(
         event.origin.map(|origin| origin.request_id.0),
         event.details,
         &stamp.key[..]
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// An event that is written by the statement which does what it tells of.
+#[derive(Debug)]
+pub struct NewEvent<'a> {
+    /// Its identifier, and the key for its code.
+    pub stamp: EventStamp,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// What happened.
+    pub event: AuditEvent<'a>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+impl NewEvent<'_> {
+    pub(super) fn ip_network(&self) -> Option<ipnet::IpNet> {
+        self.event.origin.map(RequestOrigin::ip_network)
+    }
+
+    pub(super) fn request_id(&self) -> Option<Uuid> {
+        self.event.origin.map(|origin| origin.request_id.0)
+    }
+}
+
+/// Adds an event of a wrong attempt and spends what the attempt has reserved, together.
+pub async fn insert_and_charge(db: impl PgExecutor<'_>, new: &NewEvent<'_>, hold: &Hold) -> Result<()> {
+    let (event, guards) = (&new.event, &hold.guards);
+    sqlx::query!(
+        "SELECT FROM (SELECT add_audit_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)) AS event
+         CROSS JOIN LATERAL charge_attempt($2, $14, $15, $16, $17, $18, $19, $20)",
+        new.stamp.id,
+        new.tenant.0,
+        new.at,
+        event.action.as_str(),
+        event.outcome.as_str(),
+        event.actor.kind(),
+        event.actor.id(),
+        event.target_kind,
+        event.target_id,
+        new.ip_network(),
+        new.request_id(),
+        event.details,
+        &new.stamp.key[..],
+        hold.id,
+        hold.at,
+        hold.lapsed(),
+        &guards.names,
+        &guards.subjects,
+        &guards.refills,
+        &guards.all_together
     )
     .execute(db)
     .await?;

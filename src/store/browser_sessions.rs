@@ -14,63 +14,47 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::device_authorization::Authentication;
 use crate::model::ids::{BrowserSessionId, TenantId, UserId};
 use crate::model::place::Place;
-use crate::model::request_origin::RequestOrigin;
 
-/// Adds a session that ends at `expires_at` at the latest.
-pub async fn insert(
-    db: impl PgExecutor<'_>,
-    session: &BrowserSession,
-    token: SecretHash,
-    origin: &RequestOrigin,
-    expires_at: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO browser_sessions (id, tenant_id, user_id, token_hash, auth_time, amr, ip_address, place, user_agent,
-                                       created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)",
-        session.id.0,
-        session.user.tenant_id.0,
-        session.user.id.0,
-        &token.0[..],
-        session.authentication.auth_time,
-        &session.authentication.amr,
-        origin.ip_network(),
-        session.place.as_ref().map(Json) as _,
-        origin.user_agent,
-        session.last_seen_at,
-        expires_at
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// The session of this cookie, if it is neither ended nor too old, and its user and tenant are in good standing.
+/// The session of this cookie, if it is neither ended nor too old, and its user and tenant are in good standing. Moves
+/// its idle limit, if it was not used since `touch_before`, or has a code open: a browser keeps the code by its requests.
 pub async fn find_live(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     token: SecretHash,
     now: DateTime<Utc>,
     idle: TimeDelta,
+    touch_before: DateTime<Utc>,
 ) -> Result<Option<BrowserSession>> {
     let row = sqlx::query!(
-        r#"SELECT s.id AS session_id, s.auth_time, s.amr, s.place AS "place: Json<Place>", s.last_seen_at,
+        r#"WITH found AS (
+         SELECT s.id AS session_id, s.auth_time, s.amr, s.place, s.last_seen_at,
                 u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
                 u.tokens_not_before,
                 EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = $1 AND f.user_id = u.id
-                        AND f.confirmed_at IS NOT NULL) AS "has_second_factor!",
+                        AND f.confirmed_at IS NOT NULL) AS has_second_factor,
                 EXISTS (SELECT FROM device_authorizations d WHERE d.opened_by = s.id AND d.tenant_id = $1
-                        AND d.state = 'pending') AS "has_code_open!"
+                        AND d.state = 'pending') AS has_code_open
          FROM browser_sessions s
          JOIN users u ON u.id = s.user_id AND u.tenant_id = s.tenant_id
          JOIN tenants t ON t.id = s.tenant_id AND t.enabled
          WHERE s.token_hash = $2 AND s.tenant_id = $1 AND s.ended_at IS NULL
            AND s.expires_at > $3 AND s.last_seen_at > $4 AND u.enabled AND u.locked_at IS NULL
-           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)"#,
+           AND s.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), s.created_at)
+         ), touched AS (
+         UPDATE browser_sessions s SET last_seen_at = $3 FROM found
+         WHERE s.tenant_id = $1 AND s.id = found.session_id AND s.last_seen_at < $3
+           AND (found.has_code_open OR s.last_seen_at < $5)
+         )
+         SELECT session_id AS "session_id!", auth_time AS "auth_time!", amr AS "amr!", place AS "place: Json<Place>",
+                last_seen_at AS "last_seen_at!", id AS "id!", username AS "username!", display_name, email,
+                email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
+                tokens_not_before, has_second_factor AS "has_second_factor!", has_code_open AS "has_code_open!"
+         FROM found"#,
         tenant.0,
         &token.0[..],
         now,
-        now - idle
+        now - idle,
+        touch_before
     )
     .fetch_optional(db)
     .await?;
@@ -94,23 +78,6 @@ pub async fn find_live(
         last_seen_at: row.last_seen_at,
         has_code_open: row.has_code_open,
     }))
-}
-
-/// Moves the idle limit.
-pub async fn touch(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    id: BrowserSessionId,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE browser_sessions SET last_seen_at = greatest(last_seen_at, $3) WHERE tenant_id = $1 AND id = $2", tenant.0,
-        id.0,
-        now
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Gives the session another secret, and says anew how its person proved who they are.

@@ -5,30 +5,24 @@ use sqlx::{PgExecutor, PgPool};
 
 use super::Result;
 use super::due_rows::for_each_due_tenant;
+use super::totp_secrets::StoredTotp;
 use super::users::UserRow;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::half_sign_in::HalfSignIn;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::totp::TimeStep;
 
-/// Notes that the password was right; the code may follow until `expires_at`.
-pub async fn insert(
-    db: impl PgExecutor<'_>,
-    half: &HalfSignIn,
-    now: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-) -> Result<()> {
-    sqlx::query!(
-        "INSERT INTO half_sign_ins (token_hash, tenant_id, user_id, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5)",
-        &half.token.0[..],
-        half.user.tenant_id.0,
-        half.user.id.0,
-        now,
-        expires_at
-    )
-    .execute(db)
-    .await?;
-    Ok(())
+/// A sign-in that waits for its code, with what it takes to judge one.
+#[derive(Debug)]
+pub struct Awaited {
+    /// The sign-in.
+    pub half: HalfSignIn,
+    /// Wrong passwords and codes of the account in a row.
+    pub failures: i32,
+    /// The generation of the browsers that the account knows.
+    pub browser_generation: i64,
+    /// The key of the person's authenticator app.
+    pub totp: Option<StoredTotp>,
 }
 
 /// The one of this cookie, if it is not too old, and its user and tenant are in good standing.
@@ -37,35 +31,47 @@ pub async fn find_live(
     tenant: TenantId,
     token: SecretHash,
     now: DateTime<Utc>,
-) -> Result<Option<HalfSignIn>> {
-    let row = sqlx::query_as!(
-        UserRow,
-        "SELECT u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
-                u.tokens_not_before
+) -> Result<Option<Awaited>> {
+    let row = sqlx::query!(
+        r#"SELECT u.id, u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled, u.locked_at,
+                u.tokens_not_before, u.failed_sign_ins, u.browser_generation, f.secret_sealed AS "secret_sealed?",
+                f.confirmed_at IS NOT NULL AS "confirmed!", f.last_used_step
          FROM half_sign_ins h
          JOIN users u ON u.id = h.user_id AND u.tenant_id = h.tenant_id
          JOIN tenants t ON t.id = h.tenant_id AND t.enabled
+         LEFT JOIN totp_secrets f ON f.tenant_id = $1 AND f.user_id = u.id
          WHERE h.token_hash = $2 AND h.tenant_id = $1 AND h.expires_at > $3 AND u.enabled AND u.locked_at IS NULL
-           AND h.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), h.created_at)",
+           AND h.created_at >= coalesce(greatest(t.tokens_not_before, u.tokens_not_before), h.created_at)"#,
         tenant.0,
         &token.0[..],
         now
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| HalfSignIn { token, user: row.into_user(tenant) }))
-}
-
-/// Ends one; whether it was there, whoever asks at the same moment.
-pub async fn end(db: impl PgExecutor<'_>, tenant: TenantId, token: SecretHash) -> Result<bool> {
-    let ended = sqlx::query!(
-        "DELETE FROM half_sign_ins WHERE tenant_id = $1 AND token_hash = $2",
-        tenant.0,
-        &token.0[..]
-    )
-    .execute(db)
-    .await?;
-    Ok(ended.rows_affected() == 1)
+    Ok(row.map(|row| Awaited {
+        failures: row.failed_sign_ins,
+        browser_generation: row.browser_generation,
+        totp: row.secret_sealed.map(|secret_sealed| StoredTotp {
+            secret_sealed,
+            confirmed: row.confirmed,
+            last_used: row.last_used_step.map(TimeStep),
+        }),
+        half: HalfSignIn {
+            token,
+            user: UserRow {
+                id: row.id,
+                username: row.username,
+                display_name: row.display_name,
+                email: row.email,
+                email_verified: row.email_verified,
+                roles: row.roles,
+                enabled: row.enabled,
+                locked_at: row.locked_at,
+                tokens_not_before: row.tokens_not_before,
+            }
+            .into_user(tenant),
+        },
+    }))
 }
 
 /// Ends all of a user.

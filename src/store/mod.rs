@@ -41,6 +41,7 @@ pub mod schema;
 pub mod scopes;
 pub mod sealed;
 pub mod sending;
+pub mod sign_ins;
 pub mod signing_keys;
 pub mod source_accounts;
 pub mod standings;

@@ -152,6 +152,7 @@ pub async fn erase(db: &mut PgConnection, tenant: TenantId) -> Result<()> {
         .execute(&mut *db)
         .await?;
     sqlx::query!("DELETE FROM attempt_budgets WHERE tenant_id = $1", id).execute(&mut *db).await?;
+    sqlx::query!("DELETE FROM attempt_holds WHERE tenant_id = $1", id).execute(&mut *db).await?;
     sqlx::query!("DELETE FROM resources WHERE tenant_id = $1", id).execute(&mut *db).await?;
     // With its used proofs and revoked access tokens.
     sqlx::query!("DELETE FROM tenants WHERE id = $1", id).execute(&mut *db).await?;

@@ -16,8 +16,8 @@ use crate::model::user::{Role, Standing, User};
 
 pub use accounts::{Account, Filter, account, list, lock};
 pub use passwords::{
-    Credentials, begin_browser_generation, browser_generation, count_failure, credentials, failures,
-    forget_failures, renew_password_hash, set_password,
+    Credentials, begin_browser_generation, begin_sign_in_version, browser_generation, credentials, failures,
+    renew_password_hash, set_password,
 };
 
 /// The user with this identifier.

@@ -1,14 +1,15 @@
 //! Step 4: the person says yes or no (RFC 8628 §3.3).
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::choices::{ChoiceRefused, Choices};
-use super::consent::{Consent, consent};
-use super::open::{self, OpenRefused};
+use super::consent::{Consent, asked_of, consent};
+use super::open::{self, Entered, OpenRefused};
 use super::precautions::{leave_something, require};
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
+use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::domain::{activity, approval_notices, audit, mac_keys};
@@ -20,9 +21,8 @@ use crate::model::device_authorization::CodeArrival;
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::announcements::{Announcement, announce};
-use crate::store::device_authorizations::decisions::ShapedGrant;
-use crate::store::device_authorizations::{confirmations, decisions};
+use crate::store::StoreError;
+use crate::store::device_authorizations::decisions::{self, ShapedGrant};
 
 /// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,72 +108,106 @@ pub async fn decide(
     answer: Answer<'_>,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
-    let Answer { decision, typed, language } = answer;
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
-    if matches!(decision, Decision::Approve(_)) {
-        // What was enough to open the request may be too old by now, or the policy another.
-        let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
-        strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
+    decide_on(app, tenant, approver, &consent, answer, &mut None, origin).await
+}
+
+/// Takes the decision on what the person has open. `entry` is the attempt by which they entered the code, if that is not
+/// settled yet; it stands for typing the code once more, too.
+async fn decide_on(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    answer: Answer<'_>,
+    entry: &mut Option<PaidAttempt>,
+    origin: &RequestOrigin,
+) -> Result<Decided, DecisionRefused> {
+    let Answer { decision, typed, language } = answer;
+    match decision {
+        Decision::Approve(choices) => {
+            // What was enough to open the request may be too old by now, or the policy another.
+            let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
+            strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
+            // What the page showed may be out of date, or never have been shown.
+            leave_something(app, tenant, approver, consent, origin).await?;
+            let grant = shape(consent, &choices)?;
+            let assessment = require(app, tenant, approver, consent, (typed, entry), origin).await?;
+            approve(app, tenant, approver, consent, &grant, (&assessment, language), origin).await
+        }
+        Decision::Deny => deny(app, tenant, approver, consent, origin).await,
     }
-    let client_id = consent.client.client_id.as_str();
-    // What the page showed may be out of date, or never have been shown.
-    let assessment = match &decision {
-        Decision::Approve(choices) => {
-            leave_something(app, tenant, approver, &consent, origin).await?;
-            shape(&consent, choices)?;
-            Some(require(app, tenant, approver, &consent, typed, origin).await?)
-        }
-        Decision::Deny => None,
+}
+
+async fn approve(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    grant: &ShapedGrant,
+    (assessment, language): (&Assessment, &str),
+    origin: &RequestOrigin,
+) -> Result<Decided, DecisionRefused> {
+    let id = consent.request.session.id;
+    let confirmation = assessment.needs(Step::Confirm).then(|| ConfirmationCode::sample(&app.random));
+    let mac = match &confirmation {
+        Some(characters) => Some(mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?),
+        None => None,
     };
-    let confirmation = assessment
-        .as_ref()
-        .filter(|assessment| assessment.needs(Step::Confirm))
-        .map(|_| ConfirmationCode::sample(&app.random));
-    let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
-    let (taken, action, details) = match decision {
-        Decision::Approve(choices) => {
-            let grant = shape(&consent, &choices)?;
-            let taken = decisions::approve(&mut *transaction, id, approver, &grant, now).await?;
-            if taken {
-                let device_name = grant.device_name.as_deref();
-                approval_notices::lay_by(app, &mut transaction, approver, &consent, device_name, language)
-                    .await?;
-            }
-            (
-                taken,
-                Action::DeviceAuthorizationApproved,
-                json!({
-                    "scopes": grant.scopes.to_vec(),
-                    "client_id": client_id,
-                    "trusted": grant.trusted,
-                    "device_name": grant.device_name,
-                    "lifetime_seconds": grant.lifetime_seconds,
-                    "auth_time": approver.authentication.auth_time,
-                    "acr": approver.authentication.acr(),
-                    "risk": assessment,
-                    "to_be_confirmed": confirmation.is_some(),
-                }),
-            )
-        }
-        Decision::Deny => (
-            decisions::deny(&mut *transaction, id, approver, now).await?,
-            Action::DeviceAuthorizationDenied,
-            json!({"client_id": client_id}),
-        ),
-    };
-    if !taken {
+    let details = json!({
+        "scopes": grant.scopes.to_vec(),
+        "client_id": consent.client.client_id.as_str(),
+        "trusted": grant.trusted,
+        "device_name": grant.device_name,
+        "lifetime_seconds": grant.lifetime_seconds,
+        "auth_time": approver.authentication.auth_time,
+        "acr": approver.authentication.acr(),
+        "risk": assessment,
+        "to_be_confirmed": confirmation.is_some(),
+    });
+    let event = event(Action::DeviceAuthorizationApproved, approver, id, details, origin);
+    let new = audit::prepare(app, tenant.id, event).await?;
+    let notice =
+        approval_notices::of_approval(app, approver, consent, grant.device_name.as_deref(), language);
+    if !decisions::approve(&app.db, id, approver, grant, mac, notice.as_ref(), &new).await? {
         return Err(DecisionRefused::AlreadyHandled);
     }
-    match &confirmation {
+    activity::count_approval(app, tenant.id);
+    if let Some(characters) = confirmation {
         // To the device nothing has changed yet.
-        Some(characters) => {
-            let mac = mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?;
-            confirmations::await_confirmation(&mut *transaction, tenant.id, id, mac).await?;
-        }
-        None => announce(&mut *transaction, Announcement::Decided(id)).await?,
+        return Ok(Decided::ToBeConfirmed(characters));
     }
-    let event = AuditEvent {
+    app.sessions.decided(&id);
+    Ok(Decided::Done)
+}
+
+async fn deny(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    origin: &RequestOrigin,
+) -> Result<Decided, DecisionRefused> {
+    let id = consent.request.session.id;
+    let details = json!({"client_id": consent.client.client_id.as_str()});
+    let event = event(Action::DeviceAuthorizationDenied, approver, id, details, origin);
+    let new = audit::prepare(app, tenant.id, event).await?;
+    if !decisions::deny(&app.db, id, approver, &new).await? {
+        return Err(DecisionRefused::AlreadyHandled);
+    }
+    activity::count_denials(app, tenant.id, 1);
+    app.sessions.decided(&id);
+    Ok(Decided::Done)
+}
+
+fn event<'a>(
+    action: Action,
+    approver: &Approver,
+    id: DeviceAuthorizationId,
+    details: Value,
+    origin: &'a RequestOrigin,
+) -> AuditEvent<'a> {
+    AuditEvent {
         action,
         outcome: Outcome::Success,
         actor: Actor::User(approver.user.id),
@@ -181,18 +215,7 @@ pub async fn decide(
         target_id: Some(id.to_string()),
         origin: Some(origin),
         details,
-    };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    match assessment {
-        Some(_) => activity::count_approval(app, tenant.id),
-        None => activity::count_denials(app, tenant.id, 1),
     }
-    if let Some(characters) = confirmation {
-        return Ok(Decided::ToBeConfirmed(characters));
-    }
-    app.sessions.decided(&id);
-    Ok(Decided::Done)
 }
 
 /// Returns the grant of these choices.
@@ -231,11 +254,41 @@ pub async fn decide_on_code(
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
     let NamedCode { input, arrival, retyped } = code;
-    if let Decision::Approve(choices) = &decision {
-        let consent = open::read(app, tenant, approver, input, arrival, origin).await?;
-        shape(&consent, choices)?;
+    for _ in 0..open::TRIES {
+        let mut found = open::find(app, tenant, approver, input, origin).await?;
+        if matches!(decision, Decision::Approve(_)) {
+            found = open::must_wait(app, tenant, approver, found, origin).await?;
+        }
+        let request = found.opening.request.clone();
+        let consent = match asked_of(app, tenant, approver, request).await {
+            Ok(consent) => consent,
+            Err(error) => {
+                found.attempt.refund(app);
+                return Err(error.into());
+            }
+        };
+        let Some(consent) = consent else {
+            found.attempt.give_back(app);
+            return Err(DecisionRefused::AlreadyHandled);
+        };
+        if let Decision::Approve(choices) = &decision
+            && let Err(refused) = shape(&consent, choices)
+        {
+            found.attempt.give_back(app);
+            return Err(refused);
+        }
+        let Entered::Open(attempt) = open::enter(app, tenant, approver, found, arrival, origin).await? else {
+            continue;
+        };
+        let consent = Consent { arrival: consent.arrival.or(arrival), ..consent };
+        let answer = Answer { decision, typed: retyped, language };
+        let mut entry = Some(attempt);
+        let decided = decide_on(app, tenant, approver, &consent, answer, &mut entry, origin).await;
+        // The code was right, whatever else was wrong.
+        if let Some(attempt) = entry {
+            attempt.give_back(app);
+        }
+        return decided;
     }
-    let id = open::open(app, tenant, approver, input, arrival, origin).await?;
-    let answer = Answer { decision, typed: retyped, language };
-    decide(app, tenant, approver, id, answer, origin).await
+    Err(StoreError::Overloaded.into())
 }

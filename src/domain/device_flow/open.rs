@@ -2,30 +2,27 @@
 //!
 //! Whatever is wrong with a code, the person is told the same: nobody learns which codes are live.
 
-use chrono::TimeDelta;
-use serde_json::json;
-use sqlx::{Postgres, Transaction};
-
 use super::claim::{self, Verdict};
 use super::consent::{Consent, asked_of};
 use crate::app::App;
-use crate::domain::guards::PaidAttempt;
+use crate::domain::guards::{Judged, PaidAttempt};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{activity, audit, guards, mac_keys, sign_in};
+use crate::domain::{activity, audit, guards, mac_keys};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device_authorization::{CodeArrival, DeviceRequest};
-use crate::model::ids::{DeviceAuthorizationId, UserId};
-use crate::model::request_origin::{RequestOrigin, limit_unit};
+use crate::model::ids::DeviceAuthorizationId;
+use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
 use crate::store::device_authorizations::openings::{self, Opening};
-use crate::store::source_accounts::{self, Contact};
+use chrono::TimeDelta;
+use serde_json::json;
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -56,22 +53,26 @@ impl From<StoreError> for OpenRefused {
     }
 }
 
-impl From<sqlx::Error> for OpenRefused {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Failed(error.into())
-    }
+/// How often a code is looked up anew that somebody else has opened at the same moment.
+pub(super) const TRIES: u32 = 3;
+
+/// A code as somebody finds it who may look for codes, and whose attempt is reserved.
+pub(super) struct Found {
+    pub(super) attempt: PaidAttempt,
+    pub(super) opening: Opening,
+    pub(super) verdict: Verdict,
 }
 
-/// A code as somebody finds it who may look for codes, and who has paid for it.
-struct Found {
-    transaction: Transaction<'static, Postgres>,
-    attempt: PaidAttempt,
-    opening: Opening,
-    verdict: Verdict,
+/// What came of opening a code.
+pub(super) enum Entered {
+    /// The approver has it open. The attempt is yet to be settled.
+    Open(PaidAttempt),
+    /// It has changed since it was looked up.
+    Changed,
 }
 
-/// Looks for the code that `input` spells. Each attempt counts until it is given back.
-async fn find(
+/// Looks for the code that `input` spells. An attempt that finds nothing is charged.
+pub(super) async fn find(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
@@ -79,32 +80,28 @@ async fn find(
     origin: &RequestOrigin,
 ) -> Result<Found, OpenRefused> {
     strength::must_meet(app, approver, strength::demanded_of(app, &approver.user))?;
-    let attempt = match guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await? {
-        Ok(attempt) => attempt,
-        Err(exhausted) => {
-            record_refusal(app, tenant, approver, origin, "too many attempts").await?;
-            return Err(exhausted.into());
-        }
-    };
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
     let mac = match &code {
         Ok(code) => mac_keys::codes::user_code(app, tenant.id, code).await?,
         Err(_) => [0; 32],
     };
-    let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
-    let opening = openings::lock(&mut transaction, tenant.id, mac, now, sign_in::idle_limit(app)).await?;
-    let verdict = opening.as_ref().map(|opening| claim::judge(opening, approver.user.id, now));
-    let (Some(opening), Some(verdict)) = (opening, verdict) else {
-        drop(transaction);
-        record_refusal(app, tenant, approver, origin, "no such code").await?;
+    let (attempt, opening) = match guards::enter_code(app, tenant.id, approver.user.id, mac, origin).await? {
+        Ok(found) => found,
+        Err(exhausted) => {
+            record_refusal(app, tenant, approver, origin, "too many attempts").await?;
+            return Err(exhausted.into());
+        }
+    };
+    let Some(opening) = opening else {
+        attempt.refuse(app, refusal(approver, origin, "no such code")).await?;
         return Err(OpenRefused::NoSuchCode);
     };
-    Ok(Found { transaction, attempt, opening, verdict })
+    let verdict = claim::judge(&opening, approver.user.id, app.clock.now());
+    Ok(Found { attempt, opening, verdict })
 }
 
-/// Opens the code that `input` spells for this approver. Each attempt counts, a right one is given back.
+/// Opens the code that `input` spells for this approver. Each wrong attempt counts.
 pub async fn open(
     app: &App,
     tenant: &Tenant,
@@ -113,36 +110,52 @@ pub async fn open(
     arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<DeviceAuthorizationId, OpenRefused> {
-    let Found { mut transaction, attempt, opening, verdict } =
-        find(app, tenant, approver, input, origin).await?;
-    let (id, now) = (opening.request.session.id, app.clock.now());
+    for _ in 0..TRIES {
+        let found = find(app, tenant, approver, input, origin).await?;
+        let id = found.opening.request.session.id;
+        match enter(app, tenant, approver, found, arrival, origin).await? {
+            Entered::Open(attempt) => {
+                attempt.give_back(app);
+                return Ok(id);
+            }
+            Entered::Changed => {}
+        }
+    }
+    Err(StoreError::Overloaded.into())
+}
+
+/// Opens what was found, if it may be opened.
+pub(super) async fn enter(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    found: Found,
+    arrival: CodeArrival,
+    origin: &RequestOrigin,
+) -> Result<Entered, OpenRefused> {
+    let Found { attempt, opening, verdict } = found;
     let shortfall = match verdict {
-        Verdict::Open => must_suit_client(app, tenant, approver, &opening.request).await?.err(),
+        Verdict::Open => match must_suit_client(app, tenant, approver, &opening.request).await {
+            Ok(suits) => suits.err(),
+            Err(error) => {
+                attempt.refund(app);
+                return Err(error.into());
+            }
+        },
         Verdict::Held { .. } | Verdict::Unavailable | Verdict::Kill => None,
     };
-    let mut killed = false;
+    let is_opened = verdict == Verdict::Open && shortfall.is_none();
     let (action, outcome) = match verdict {
-        Verdict::Open if shortfall.is_some() => (Action::DeviceAuthorizationOpened, Outcome::Refused),
-        Verdict::Open => {
-            openings::record(&mut transaction, id, approver, arrival, now).await?;
-            remember_contact(&mut transaction, approver.user.id, &opening.request, now).await?;
-            (Action::DeviceAuthorizationOpened, Outcome::Success)
-        }
-        Verdict::Held { .. } | Verdict::Unavailable => (Action::DeviceAuthorizationOpened, Outcome::Refused),
-        Verdict::Kill => {
-            killed = decisions::kill(&mut *transaction, tenant.id, id, now).await?;
-            if killed {
-                announce(&mut *transaction, Announcement::Decided(id)).await?;
-            }
-            (Action::DeviceAuthorizationDenied, Outcome::Success)
-        }
+        Verdict::Kill => (Action::DeviceAuthorizationDenied, Outcome::Success),
+        _ if is_opened => (Action::DeviceAuthorizationOpened, Outcome::Success),
+        _ => (Action::DeviceAuthorizationOpened, Outcome::Refused),
     };
     let event = AuditEvent {
         action,
         outcome,
         actor: Actor::User(approver.user.id),
         target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
+        target_id: Some(opening.request.session.id.to_string()),
         origin: Some(origin),
         details: json!({
             "verdict": verdict.as_str(),
@@ -153,26 +166,78 @@ pub async fn open(
             "shortfall": shortfall.map(|shortfall| shortfall.to_string()),
         }),
     };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
     match verdict {
+        Verdict::Open if is_opened => {
+            let recorded = match audit::prepare(app, tenant.id, event).await {
+                Ok(new) => openings::record(&app.db, &opening, approver, arrival, &new).await,
+                Err(error) => Err(error),
+            };
+            match recorded {
+                Ok(true) => Ok(Entered::Open(attempt)),
+                Ok(false) => {
+                    attempt.give_back(app);
+                    Ok(Entered::Changed)
+                }
+                Err(error) => {
+                    attempt.refund(app);
+                    Err(error.into())
+                }
+            }
+        }
         Verdict::Open => {
-            attempt.give_back(&mut transaction).await?;
-            transaction.commit().await?;
-            shortfall.map_or(Ok(id), |shortfall| Err(shortfall.into()))
+            let recorded = audit::record(app, &app.db, tenant.id, &event).await;
+            attempt.give_back(app);
+            recorded?;
+            shortfall.map_or(Ok(Entered::Changed), |shortfall| Err(shortfall.into()))
         }
         Verdict::Held { left } => {
-            transaction.commit().await?;
+            if let Err(error) = audit::record(app, &app.db, tenant.id, &event).await {
+                attempt.refund(app);
+                return Err(error.into());
+            }
             Err(held_elsewhere(app, approver, attempt, left).await?)
         }
-        Verdict::Unavailable | Verdict::Kill => {
-            transaction.commit().await?;
-            if killed {
-                app.sessions.decided(&id);
+        // Whoever has had it open does not guess: they ask once more, for they got no answer.
+        Verdict::Unavailable if opening.request.opened_by == Some(approver.id) => {
+            let recorded = audit::record(app, &app.db, tenant.id, &event).await;
+            attempt.give_back(app);
+            recorded?;
+            Err(OpenRefused::NoSuchCode)
+        }
+        Verdict::Unavailable => {
+            attempt.refuse(app, event).await?;
+            Err(OpenRefused::NoSuchCode)
+        }
+        Verdict::Kill => {
+            let killed = kill(app, tenant, &opening, &event, &attempt).await;
+            attempt.settle(app, if killed.is_ok() { Judged::Charged } else { Judged::Unanswered });
+            if killed? {
+                app.sessions.decided(&opening.request.session.id);
                 activity::count_denials(app, tenant.id, 1);
             }
             Err(OpenRefused::NoSuchCode)
         }
     }
+}
+
+/// Denies a code that was opened too often. Returns `true` if it was still waiting.
+async fn kill(
+    app: &App,
+    tenant: &Tenant,
+    opening: &Opening,
+    event: &AuditEvent<'_>,
+    attempt: &PaidAttempt,
+) -> Result<bool, StoreError> {
+    let id = opening.request.session.id;
+    let mut transaction = app.begin(tenant.id).await?;
+    let killed = decisions::kill(&mut *transaction, tenant.id, id, app.clock.now()).await?;
+    if killed {
+        announce(&mut *transaction, Announcement::Decided(id)).await?;
+    }
+    audit::record(app, &mut *transaction, tenant.id, event).await?;
+    attempt.charge(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(killed)
 }
 
 /// What a person is told who typed the right code while another account has it open. It costs them no guess, unless
@@ -210,31 +275,43 @@ pub async fn read(
     arrival: CodeArrival,
     origin: &RequestOrigin,
 ) -> Result<Consent, OpenRefused> {
-    let Found { mut transaction, attempt, opening, verdict } =
-        find(app, tenant, approver, input, origin).await?;
-    if verdict != Verdict::Open {
-        drop(transaction);
-        record_refusal(app, tenant, approver, origin, "not waiting for this account").await?;
-        return Err(match verdict {
-            Verdict::Held { left } => held_elsewhere(app, approver, attempt, left).await?,
-            _ => OpenRefused::NoSuchCode,
-        });
-    }
-    attempt.give_back(&mut transaction).await?;
-    transaction.commit().await?;
+    let found = find(app, tenant, approver, input, origin).await?;
+    let Found { attempt, opening, .. } = must_wait(app, tenant, approver, found, origin).await?;
+    attempt.give_back(app);
     let consent = asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)?;
     Ok(Consent { arrival: consent.arrival.or(arrival), ..consent })
 }
 
-/// Many strangers who open codes of one source make a campaign.
-async fn remember_contact(
-    db: &mut sqlx::PgConnection,
-    user: UserId,
-    request: &DeviceRequest,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<(), StoreError> {
-    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(()) };
-    source_accounts::note(db, request.session.tenant_id, source, user, (Contact::Opened, 0), now).await
+/// Insists that what was found waits for this account. Nothing becomes of it otherwise.
+pub(super) async fn must_wait(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    found: Found,
+    origin: &RequestOrigin,
+) -> Result<Found, OpenRefused> {
+    let reason = "not waiting for this account";
+    let had_it_open = found.opening.request.opened_by == Some(approver.id);
+    match found.verdict {
+        Verdict::Open => Ok(found),
+        Verdict::Held { left } => {
+            if let Err(error) = record_refusal(app, tenant, approver, origin, reason).await {
+                found.attempt.refund(app);
+                return Err(error.into());
+            }
+            Err(held_elsewhere(app, approver, found.attempt, left).await?)
+        }
+        Verdict::Unavailable if had_it_open => {
+            let recorded = record_refusal(app, tenant, approver, origin, reason).await;
+            found.attempt.give_back(app);
+            recorded?;
+            Err(OpenRefused::NoSuchCode)
+        }
+        Verdict::Unavailable | Verdict::Kill => {
+            found.attempt.refuse(app, refusal(approver, origin, reason)).await?;
+            Err(OpenRefused::NoSuchCode)
+        }
+    }
 }
 
 pub(super) async fn record_refusal(
@@ -244,7 +321,11 @@ pub(super) async fn record_refusal(
     origin: &RequestOrigin,
     reason: &str,
 ) -> Result<(), StoreError> {
-    let event = AuditEvent {
+    audit::record(app, &app.db, tenant.id, &refusal(approver, origin, reason)).await
+}
+
+pub(super) fn refusal<'a>(approver: &Approver, origin: &'a RequestOrigin, reason: &str) -> AuditEvent<'a> {
+    AuditEvent {
         action: Action::UserCodeEntered,
         outcome: Outcome::Refused,
         actor: Actor::User(approver.user.id),
@@ -252,6 +333,5 @@ pub(super) async fn record_refusal(
         target_id: None,
         origin: Some(origin),
         details: json!({"reason": reason}),
-    };
-    audit::record(app, &app.db, tenant.id, &event).await
+    }
 }

@@ -16,7 +16,7 @@ use crate::domain::tokens::IssuedTokens;
 use crate::model::client::GrantType;
 use crate::model::device_authorization::State;
 use crate::model::device_code::DeviceCode;
-use crate::model::ids::{DeviceAuthorizationId, DeviceId, TenantId};
+use crate::model::ids::{DeviceAuthorizationId, DeviceId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::request_origin::RequestOrigin;

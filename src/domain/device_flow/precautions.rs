@@ -6,10 +6,11 @@ use subtle::ConstantTimeEq;
 
 use super::consent::Consent;
 use super::decide::DecisionRefused;
-use super::open::record_refusal;
+use super::open::refusal;
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
 use crate::domain::campaigns::Testimony;
+use crate::domain::guards::PaidAttempt;
 use crate::domain::sign_in::strength::Shortfall;
 use crate::domain::{activity, audit, campaigns, guards, policies};
 use crate::model::approver::Approver;
@@ -28,7 +29,7 @@ pub(super) async fn require(
     tenant: &Tenant,
     approver: &Approver,
     consent: &Consent,
-    typed: Option<&str>,
+    (typed, entry): (Option<&str>, &mut Option<PaidAttempt>),
     origin: &RequestOrigin,
 ) -> Result<Assessment, DecisionRefused> {
     let mut assessment = assess(app, tenant, &Approving::of(approver, origin), consent).await?;
@@ -41,7 +42,7 @@ pub(super) async fn require(
         return Err(DecisionRefused::SignInNeeded(Shortfall::SignIn));
     }
     if assessment.needs(Step::Retype) {
-        retype(app, tenant, approver, consent, typed, origin).await?;
+        retype(app, tenant, approver, consent, (typed, entry), origin).await?;
     }
     if is_campaign(app, tenant, approver, consent, (&assessment, origin)).await? {
         assessment.reasons.push(Finding { reason: Reason::FrozenSource, verdict: Verdict::Deny });
@@ -65,26 +66,30 @@ fn count(assessment: &Assessment) {
     }
 }
 
-/// Insists that the person types the code that the page came with. Wrong ones count as guesses.
+/// Insists that the person types the code that the page came with. A wrong one counts as a guess.
 async fn retype(
     app: &App,
     tenant: &Tenant,
     approver: &Approver,
     consent: &Consent,
-    typed: Option<&str>,
+    (typed, entry): (Option<&str>, &mut Option<PaidAttempt>),
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionRefused::MustRetype)?;
-    let payment = guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin).await?;
-    let attempt = payment.map_err(DecisionRefused::TooManyAttempts)?;
+    let attempt = match entry.take() {
+        Some(attempt) => attempt,
+        None => guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin)
+            .await?
+            .map_err(DecisionRefused::TooManyAttempts)?,
+    };
     let is_right = UserCode::parse(typed)
         .is_ok_and(|code| code.as_str().as_bytes().ct_eq(consent.user_code.as_str().as_bytes()).into());
     if !is_right {
-        record_refusal(app, tenant, approver, origin, "not the code that was opened").await?;
+        attempt.refuse(app, refusal(approver, origin, "not the code that was opened")).await?;
         return Err(DecisionRefused::WrongCode);
     }
-    let mut connection = app.db.acquire().await?;
-    Ok(attempt.give_back(&mut connection).await?)
+    attempt.give_back(app);
+    Ok(())
 }
 
 /// Notes an approval from far away against the source, and whether that makes it a campaign.

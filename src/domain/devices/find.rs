@@ -7,13 +7,13 @@ use uuid::Uuid;
 use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::device_flow::claim::left_of_claim;
-use crate::domain::{audit, guards, mac_keys, sign_in};
+use crate::domain::{audit, guards, mac_keys};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::device_authorization::{DeviceRequest, Phase};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::user_code::UserCode;
-use crate::store::device_authorizations::openings::{self, Opening};
+use crate::store::device_authorizations::openings::Opening;
 use crate::store::devices;
 
 /// The owner's device with this identifier.
@@ -25,35 +25,37 @@ pub async fn by_id(app: &App, owner: Owner<'_>, id: DeviceId) -> Result<Device, 
 /// What waits behind the code that `input` spells. Each attempt counts as if the code were entered, a right one is
 /// given back; which codes are live, nobody learns otherwise. Looking changes nothing.
 pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<Device, DeviceError> {
-    let attempt = match guards::pay_for_code_entry(app, owner.tenant.id, owner.user, owner.origin).await? {
-        Ok(attempt) => attempt,
-        Err(exhausted) => {
-            record_refusal(app, owner, "too many attempts").await?;
-            return Err(exhausted.into());
-        }
-    };
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
     let mac = match &code {
         Ok(code) => mac_keys::codes::user_code(app, owner.tenant.id, code).await?,
         Err(_) => [0; 32],
     };
-    let now = app.clock.now();
-    let mut transaction = app.begin(owner.tenant.id).await?;
-    let opening =
-        openings::lock(&mut transaction, owner.tenant.id, mac, now, sign_in::idle_limit(app)).await?;
-    let is_held = opening.as_ref().is_some_and(|opening| is_held_elsewhere(owner.user, opening, now));
-    let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) else {
-        drop(transaction);
-        record_refusal(app, owner, "no such code").await?;
-        if is_held {
-            guards::forgive_held_code(app, owner.user, attempt).await?;
+    let found = guards::enter_code(app, owner.tenant.id, owner.user, mac, owner.origin).await?;
+    let (attempt, opening) = match found {
+        Ok(found) => found,
+        Err(exhausted) => {
+            let event = refusal(owner, "too many attempts");
+            audit::record(app, &app.db, owner.tenant.id, &event).await?;
+            return Err(exhausted.into());
         }
-        return Err(DeviceError::NotFound);
     };
-    attempt.give_back(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(device)
+    let now = app.clock.now();
+    let is_held = opening.as_ref().is_some_and(|opening| is_held_elsewhere(owner.user, opening, now));
+    if let Some(device) = opening.and_then(|opening| seen_by(owner.user, opening, now)) {
+        attempt.give_back(app);
+        return Ok(device);
+    }
+    if !is_held {
+        attempt.refuse(app, refusal(owner, "no such code")).await?;
+        return Err(DeviceError::NotFound);
+    }
+    if let Err(error) = audit::record(app, &app.db, owner.tenant.id, &refusal(owner, "no such code")).await {
+        attempt.refund(app);
+        return Err(error.into());
+    }
+    guards::forgive_held_code(app, owner.user, attempt).await?;
+    Err(DeviceError::NotFound)
 }
 
 /// Whether the code waits, and another account has it open.
@@ -98,8 +100,8 @@ fn seen_by(user: UserId, opening: Opening, now: DateTime<Utc>) -> Option<Device>
     })
 }
 
-async fn record_refusal(app: &App, owner: Owner<'_>, reason: &str) -> Result<(), DeviceError> {
-    let event = AuditEvent {
+fn refusal<'a>(owner: Owner<'a>, reason: &str) -> AuditEvent<'a> {
+    AuditEvent {
         action: Action::UserCodeEntered,
         outcome: Outcome::Refused,
         actor: Actor::User(owner.user),
@@ -107,8 +109,7 @@ async fn record_refusal(app: &App, owner: Owner<'_>, reason: &str) -> Result<(),
         target_id: None,
         origin: Some(owner.origin),
         details: json!({"reason": reason}),
-    };
-    Ok(audit::record(app, &app.db, owner.tenant.id, &event).await?)
+    }
 }
 
 /// What names a device: its identifier, or its user code.

@@ -1,23 +1,31 @@
 //! The guards against guessing: user codes (RFC 8628 §5.1), passwords and second factors. They are counted in the database,
 //! where all replicas see them, and close when it cannot be reached.
+//!
+//! An attempt is reserved by one statement before it is judged, outside the transaction of the deed, so that nobody
+//! waits for a stranger's deed. What becomes of it is told afterwards: a wrong one is charged with the refusal; a right
+//! one, and one that was answered 503, is given back in the background ([`settlements`]). One that nobody settles, because
+//! its server died, lapses in seconds.
 
-mod sign_in;
+mod passwords;
+pub mod settlements;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
+use chrono::TimeDelta;
+use sqlx::PgExecutor;
 
 use crate::app::App;
-use crate::domain::hashing::Busy;
-use crate::domain::oauth_error::OAuthError;
-use crate::model::attempt_budget::{Exhausted, Guard, Refill, Spending};
+use crate::domain::{audit, sign_in};
+use crate::model::attempt_budget::{Exhausted, Guard, LAPSE, Refill};
+use crate::model::audit_event::AuditEvent;
 use crate::model::guessing::Trier;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user_code::GUESSES_PER_LIFETIME;
 use crate::noted;
-use crate::store::{self, attempt_budgets};
+use crate::store::attempt_budgets::{self, FIRST_WAY, GivenBack, Guarded, Hold, Quotes};
+use crate::store::device_authorizations::openings::{self, Opening};
+use crate::store::{self, audit_events};
 
-pub use sign_in::{pay_for_password, pay_for_second_factor};
+pub use passwords::{pay_for_password, pay_for_second_factor};
 
 const CODE_BY_ACCOUNT: Guard =
     Guard { name: "code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
@@ -27,34 +35,99 @@ const CODE_BY_ADDRESS: Guard =
 const HELD_CODE_BY_ACCOUNT: Guard =
     Guard { name: "held_code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 
-/// An attempt that was paid for. When it turns out right, what it cost is given back.
+/// An attempt that is about to be reserved, together with what others of the same account and address get back.
+#[derive(Debug)]
+pub struct Reservation {
+    /// What is reserved.
+    pub hold: Hold,
+    /// What is given back before.
+    pub back: GivenBack,
+    name: &'static str,
+}
+
+/// An attempt that was reserved. It is settled by one of its methods; otherwise it lapses.
 #[derive(Debug)]
 #[must_use]
 pub struct PaidAttempt {
-    tenant: TenantId,
-    paid: Vec<(Guard, String)>,
-    /// Rows of wrong attempts that a right one ends.
-    rows: Vec<(Guard, String)>,
+    hold: Hold,
+    /// The guards whose rows of wrong attempts a right one ends.
+    rows: Vec<(&'static str, String)>,
     trier: Option<Trier>,
 }
 
-/// An attempt that was paid for, or was not even looked at because there were too many wrong ones before it.
+/// An attempt that was reserved, or was not even looked at because there were too many wrong ones before it.
 pub type Payment = Result<PaidAttempt, Exhausted>;
 
-/// What an attempt costs at one guard, and what is spent there afterwards.
-struct Quote {
-    guard: Guard,
-    subject: String,
-    after: Spending,
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It was right: it costs nothing.
+    Right,
+    /// It was wrong, and is charged already.
+    Charged,
+    /// Something failed: it costs nothing.
+    Unanswered,
 }
 
-/// Pays for entering a user code: by account, by address (IPv6: /64) and by tenant.
-pub async fn pay_for_code_entry(
-    app: &App,
-    tenant: TenantId,
-    user: UserId,
-    origin: &RequestOrigin,
-) -> store::Result<Payment> {
+impl Reservation {
+    fn new(app: &App, tenant: TenantId, name: &'static str, guards: Guarded) -> Self {
+        let at = app.clock.now();
+        let hold = Hold { tenant, id: app.random.uuid_v7(at), at, guards };
+        let back = app.settlements.beside(&hold);
+        Self { hold, back, name }
+    }
+
+    /// Takes what the guards said.
+    ///
+    /// # Errors
+    /// The database failed. If the attempt is reserved all the same, it is given back.
+    fn quoted(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Result<Reserved, Quotes>> {
+        let Self { hold, back, name } = self;
+        match quotes {
+            Ok(quotes) => {
+                app.settlements.are_written(hold.tenant, &back);
+                if quotes.way == 0 {
+                    log_limit(hold.tenant, name);
+                    return Ok(Err(quotes));
+                }
+                let hold = Hold { guards: hold.guards.of_way(quotes.way), ..hold };
+                Ok(Ok(Reserved { attempt: PaidAttempt { hold, rows: Vec::new(), trier: None } }))
+            }
+            Err(error) => {
+                app.settlements.add(&hold, &[]);
+                Err(error)
+            }
+        }
+    }
+
+    /// The same, where the longest wait is the one that counts.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn paid(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Payment> {
+        Ok(match self.quoted(app, quotes)? {
+            Ok(reserved) => Ok(reserved.attempt),
+            Err(quotes) => Err(longest(quotes.waits.iter().flatten())),
+        })
+    }
+
+    async fn make(self, app: &App) -> store::Result<Result<Reserved, Quotes>> {
+        let quotes = attempt_budgets::reserve(&app.db, &self.hold, &self.back).await;
+        self.quoted(app, quotes)
+    }
+}
+
+/// A reservation that was made.
+struct Reserved {
+    attempt: PaidAttempt,
+}
+
+fn longest<'a>(waits: impl IntoIterator<Item = &'a TimeDelta>) -> Exhausted {
+    Exhausted { retry_after: waits.into_iter().max().copied().unwrap_or_default() }
+}
+
+/// Prepares the entry of a user code: by account, by address (IPv6: /64) and by tenant.
+fn code_entry(app: &App, tenant: TenantId, user: UserId, origin: &RequestOrigin) -> Reservation {
     // Half at once and half again over a lifetime: never more than the whole within any lifetime.
     let half = f64::from(GUESSES_PER_LIFETIME / 2);
     let lifetime = app.config.device_flow.code_lifetime();
@@ -63,45 +136,55 @@ pub async fn pay_for_code_entry(
         capacity: half,
         refill: Refill::OneEach(lifetime / i32::try_from(GUESSES_PER_LIFETIME / 2).unwrap_or(1)),
     };
-    let costs = vec![
-        (CODE_BY_ACCOUNT, user.to_string()),
-        (CODE_BY_ADDRESS, origin.limit_unit().to_string()),
-        (by_tenant, String::new()),
-    ];
-    pay_all(app, tenant, "code", costs).await
+    let guards = Guarded::default()
+        .and(CODE_BY_ACCOUNT, user.to_string(), FIRST_WAY)
+        .and(CODE_BY_ADDRESS, origin.limit_unit().to_string(), FIRST_WAY)
+        .and(by_tenant, "", FIRST_WAY);
+    Reservation::new(app, tenant, "code", guards)
 }
 
-/// Gives back what an attempt cost that was right although another account has the code open. Only so often for each
-/// account, so that nobody watches what others do with a code. Returns `false` if it was too often.
-pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) -> store::Result<bool> {
-    let cost = vec![(HELD_CODE_BY_ACCOUNT, user.to_string())];
-    if pay_all(app, attempt.tenant, "held_code", cost).await?.is_err() {
-        return Ok(false);
-    }
-    let mut connection = app.db.acquire().await?;
-    attempt.give_back(&mut connection).await?;
-    Ok(true)
-}
-
-/// Pays at every guard, or at none.
-async fn pay_all(
+/// Reserves the entry of a user code and looks the code up, which stands for `mac`.
+pub async fn enter_code(
     app: &App,
     tenant: TenantId,
-    name: &'static str,
-    costs: Vec<(Guard, String)>,
+    user: UserId,
+    mac: [u8; 32],
+    origin: &RequestOrigin,
+) -> store::Result<Result<(PaidAttempt, Option<Opening>), Exhausted>> {
+    let reservation = code_entry(app, tenant, user, origin);
+    let Reservation { hold, back, .. } = &reservation;
+    let found = openings::find_for_attempt(&app.db, hold, back, mac, sign_in::idle_limit(app)).await;
+    let (quotes, opening) =
+        found.map_or_else(|error| (Err(error), None), |(quotes, found)| (Ok(quotes), found));
+    Ok(reservation.paid(app, quotes)?.map(|attempt| (attempt, opening)))
+}
+
+/// Reserves the entry of a user code that is not looked up.
+pub async fn pay_for_code_entry(
+    app: &App,
+    tenant: TenantId,
+    user: UserId,
+    origin: &RequestOrigin,
 ) -> store::Result<Payment> {
-    let now = app.clock.now();
-    let mut transaction = app.begin(tenant).await?;
-    let quotes = match quote(&mut transaction, tenant, costs, now).await? {
-        Ok(quotes) => quotes,
-        Err(exhausted) => {
-            log_limit(tenant, name);
-            return Ok(Err(exhausted));
-        }
+    let reservation = code_entry(app, tenant, user, origin);
+    let quotes = attempt_budgets::reserve(&app.db, &reservation.hold, &reservation.back).await;
+    reservation.paid(app, quotes)
+}
+
+/// Gives an attempt back that was right although another account has the code open. Only so often for each account, so
+/// that nobody watches what others do with a code. Returns `false`, and charges it, if it was too often.
+pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) -> store::Result<bool> {
+    let guards = Guarded::default().and(HELD_CODE_BY_ACCOUNT, user.to_string(), FIRST_WAY);
+    let asked = Reservation::new(app, attempt.hold.tenant, "held_code", guards).make(app).await;
+    let charged = match asked {
+        Ok(Ok(Reserved { attempt: own })) => own.charge(&app.db).await.map(|()| true),
+        Ok(Err(_)) => attempt.charge(&app.db).await.map(|()| false),
+        Err(error) => Err(error),
     };
-    let attempt = pay(&mut transaction, tenant, quotes).await?;
-    transaction.commit().await?;
-    Ok(Ok(attempt))
+    if !matches!(charged, Ok(false)) {
+        attempt.give_back(app);
+    }
+    charged
 }
 
 /// Writes one line about an attempt that was not looked at.
@@ -110,67 +193,69 @@ fn log_limit(tenant: TenantId, guard: &'static str) {
     tracing::info!(%tenant, guard, request_id, "attempt limit reached");
 }
 
-/// Asks every guard for one attempt, and locks what it has spent until the transaction ends. The longest wait is the
-/// one that counts.
-async fn quote(
-    db: &mut PgConnection,
-    tenant: TenantId,
-    costs: Vec<(Guard, String)>,
-    now: DateTime<Utc>,
-) -> store::Result<Result<Vec<Quote>, Exhausted>> {
-    let (mut quotes, mut refused) = (Vec::new(), None::<Exhausted>);
-    for (guard, subject) in costs {
-        let before = attempt_budgets::lock(&mut *db, tenant, &guard, &subject, now).await?;
-        match guard.pay(Some(before), now) {
-            Ok(after) => quotes.push(Quote { guard, subject, after }),
-            Err(exhausted) => {
-                let longest =
-                    refused.map_or(exhausted.retry_after, |r| r.retry_after.max(exhausted.retry_after));
-                refused = Some(Exhausted { retry_after: longest });
-            }
-        }
-    }
-    Ok(refused.map_or(Ok(quotes), Err))
-}
-
-/// Writes down what was quoted.
-async fn pay(db: &mut PgConnection, tenant: TenantId, quotes: Vec<Quote>) -> store::Result<PaidAttempt> {
-    let mut paid = Vec::with_capacity(quotes.len());
-    for Quote { guard, subject, after } in quotes {
-        attempt_budgets::write(&mut *db, tenant, &guard, &subject, after).await?;
-        paid.push((guard, subject));
-    }
-    Ok(PaidAttempt { tenant, paid, rows: Vec::new(), trier: None })
-}
-
 impl PaidAttempt {
-    /// Gives back what the attempt cost, because it was right, and ends the rows of wrong ones before it.
-    pub async fn give_back(self, db: &mut PgConnection) -> store::Result<()> {
-        for (guard, subject) in &self.rows {
-            attempt_budgets::forget(&mut *db, self.tenant, guard, subject).await?;
-        }
-        self.refund(db).await
+    /// It was right: gives back what was reserved, and ends the rows of wrong attempts before it. Once the deed is done.
+    pub fn give_back(self, app: &App) {
+        app.settlements.add(&self.hold, &self.rows);
     }
 
-    /// Gives back what the attempt cost, because it was not judged.
-    pub async fn refund(self, db: &mut PgConnection) -> store::Result<()> {
-        for (guard, subject) in &self.paid {
-            attempt_budgets::give_back(&mut *db, self.tenant, guard, subject).await?;
-        }
-        Ok(())
+    /// It was not judged, or the answer is lost: gives back what was reserved, or spent by a statement of which nobody
+    /// knows whether it was done.
+    pub fn refund(self, app: &App) {
+        app.settlements.add(&self.hold, &[]);
     }
 
-    /// Returns the attempt with what was found in it. One that was not judged, because the server is busy, is refunded.
-    pub async fn judged<T>(self, app: &App, found: Result<T, Busy>) -> Result<(Self, T), OAuthError> {
-        match found {
-            Ok(found) => Ok((self, found)),
-            Err(busy) => {
-                let mut transaction = app.begin(self.tenant).await?;
-                self.refund(&mut transaction).await?;
-                transaction.commit().await?;
-                Err(busy.into())
-            }
+    /// It was wrong: spends what was reserved. Last in the transaction that says so. If that fails, it is
+    /// [refunded](Self::refund).
+    pub async fn charge(&self, db: impl PgExecutor<'_>) -> store::Result<()> {
+        attempt_budgets::charge(db, &self.hold).await
+    }
+
+    /// Settles an attempt by its outcome: success was right, a failure was not answered, and any other refusal is charged
+    /// already.
+    pub fn conclude<T, E>(self, app: &App, outcome: &Result<T, E>, is_failure: impl FnOnce(&E) -> bool) {
+        self.settle(
+            app,
+            match outcome {
+                Ok(_) => Judged::Right,
+                Err(error) if is_failure(error) => Judged::Unanswered,
+                Err(_) => Judged::Charged,
+            },
+        );
+    }
+
+    /// What is spent by a statement that does more.
+    pub(in crate::domain) const fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// It was wrong: spends what was reserved and writes the refusal down, in one statement. If that fails, it is
+    /// [refunded](Self::refund).
+    pub async fn charge_with(&self, app: &App, event: AuditEvent<'_>) -> store::Result<()> {
+        let new = audit::prepare(app, self.hold.tenant, event).await?;
+        audit_events::insert_and_charge(&app.db, &new, &self.hold).await
+    }
+
+    /// The same, and settles the attempt.
+    pub async fn refuse(self, app: &App, event: AuditEvent<'_>) -> store::Result<()> {
+        let written = self.charge_with(app, event).await;
+        self.settle(app, if written.is_ok() { Judged::Charged } else { Judged::Unanswered });
+        written
+    }
+
+    /// Settles an attempt by what came of it.
+    pub fn settle(self, app: &App, judged: Judged) {
+        match judged {
+            Judged::Right => self.give_back(app),
+            Judged::Charged => {}
+            Judged::Unanswered => self.refund(app),
         }
+    }
+
+    /// Returns `true` while the attempt counts at the guards.
+    #[must_use]
+    pub fn is_held(&self, app: &App) -> bool {
+        app.clock.now() - self.hold.at < LAPSE
     }
 
     /// Returns `true` if the account takes its password from where the attempt came, after so many wrong ones in a row.

@@ -14,5 +14,7 @@ const REST_DAYS: u32 = 2;
 
 async fn clear(app: &App) -> store::Result<u64> {
     let rows_before = app.clock.now() - known_browser::LIFETIME;
-    attempt_budgets::delete_untouched(&app.db, days_ago(app, REST_DAYS), rows_before).await
+    let rest = days_ago(app, REST_DAYS);
+    let budgets = attempt_budgets::delete_untouched(&app.db, rest, rows_before).await?;
+    Ok(budgets + attempt_budgets::delete_lapsed(&app.db, rest).await?)
 }

@@ -7,20 +7,22 @@ pub mod remove;
 use serde_json::json;
 use sqlx::{Postgres, Transaction};
 
+use super::guards::{Judged, PaidAttempt, Payment};
 use super::oauth_error::OAuthError;
 use super::sign_in::strength::{self, Shortfall};
-use super::{audit, guards, sign_in};
+use super::{audit, guards, mac_keys, sign_in};
 use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::guessing::Trier;
 use crate::model::ids::{TenantId, UserId};
+use crate::model::recovery_code::RecoveryCode;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::{TimeStep, TotpSecret};
 use crate::model::user::User;
 use crate::store::totp_secrets::StoredTotp;
-use crate::store::{totp_secrets, users};
+use crate::store::{self, totp_secrets, users};
 
 /// Why something about a second factor is not done.
 #[derive(Debug, thiserror::Error)]
@@ -48,60 +50,145 @@ impl<E: Into<OAuthError>> From<E> for SecondFactorRefused {
     }
 }
 
-/// Looks at a code of the person's app, or a recovery code. A right one is used up once the transaction that comes
-/// back is committed.
-pub(super) async fn prove(
+/// A code that could be right, by its form.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shown {
+    /// The app shows it in this step.
+    App(TimeStep),
+    /// A recovery code, by its MAC. Whether the person has it, the database knows.
+    Recovery([u8; 32]),
+}
+
+/// A code that was right. It is used up once the transaction is committed.
+#[must_use]
+pub(super) struct Proven {
+    /// The transaction in which it is used up.
+    pub(super) transaction: Transaction<'static, Postgres>,
+    attempt: PaidAttempt,
+}
+
+impl Proven {
+    /// Commits what was done for the code, if it was done, and settles the attempt.
+    pub(super) async fn finish<T>(
+        self,
+        app: &App,
+        done: Result<T, SecondFactorRefused>,
+    ) -> Result<T, SecondFactorRefused> {
+        let finished = match done {
+            Ok(done) => self.transaction.commit().await.map(|()| done).map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        self.attempt.settle(app, if finished.is_ok() { Judged::Right } else { Judged::Unanswered });
+        finished
+    }
+}
+
+/// Reserves an attempt at a code; writes down if there were too many before.
+pub(super) async fn reserve(
+    app: &App,
+    user: &User,
+    trier: Trier,
+    origin: &RequestOrigin,
+) -> store::Result<Payment> {
+    let payment = guards::pay_for_second_factor(app, user.tenant_id, user.id, trier, origin).await?;
+    if payment.is_err() {
+        let details = json!({"reason": "too many attempts"});
+        let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
+        audit::record(app, &app.db, user.tenant_id, &event).await?;
+    }
+    Ok(payment)
+}
+
+/// What `input` could be, for a person with this app.
+pub(super) async fn read(
+    app: &App,
+    user: &User,
+    totp: Option<&StoredTotp>,
+    input: &str,
+) -> Result<Option<Shown>, OAuthError> {
+    if let Some(stored) = totp.filter(|stored| stored.confirmed)
+        && let Some(step) = step_of(app, &unseal(app, user, stored)?, input, stored.last_used)
+    {
+        return Ok(Some(Shown::App(step)));
+    }
+    let Some(code) = RecoveryCode::parse(input) else { return Ok(None) };
+    Ok(Some(Shown::Recovery(mac_keys::codes::recovery_code(app, user, &code).await?)))
+}
+
+/// Writes a wrong code down and charges it. `is_taken`: it was looked at.
+pub(super) async fn refuse(
+    app: &App,
+    attempt: &PaidAttempt,
+    user: &User,
+    is_taken: bool,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    let reason =
+        if is_taken { "wrong code" } else { "unknown browser after too many wrong passwords or codes" };
+    let details = json!({"reason": reason});
+    let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
+    if is_taken {
+        sign_in::refuse(app, attempt, user, event, origin).await
+    } else {
+        attempt.charge_with(app, event).await
+    }
+}
+
+/// Looks at a code of the person's app, or a recovery code.
+async fn prove(
     app: &App,
     user: &User,
     trier: Trier,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<Transaction<'static, Postgres>, SecondFactorRefused> {
-    let tenant = user.tenant_id;
-    let attempt = guards::pay_for_second_factor(app, tenant, user.id, trier, origin).await?;
-    let attempt = match attempt {
-        Ok(attempt) => attempt,
-        Err(exhausted) => {
-            let details = json!({"reason": "too many attempts"});
-            let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
-            audit::record(app, &app.db, tenant, &event).await?;
-            return Err(SecondFactorRefused::TooManyAttempts(exhausted));
-        }
+) -> Result<Proven, SecondFactorRefused> {
+    let attempt = reserve(app, user, trier, origin).await?.map_err(SecondFactorRefused::TooManyAttempts)?;
+    let found = find(app, &attempt, user, input, origin).await;
+    let (is_taken, outcome) = match found {
+        Ok(Found::Right(transaction)) => return Ok(Proven { transaction, attempt }),
+        Ok(Found::Wrong) => (true, Ok(())),
+        Ok(Found::NotTaken) => (false, Ok(())),
+        Err(error) => (false, Err(error)),
     };
-    let mut transaction = app.begin(tenant).await?;
-    // The account is locked first, as in every deed that changes how it signs in.
-    let failures = users::failures(&mut *transaction, tenant, user.id).await?;
-    let is_taken = attempt.may_sign_in(failures);
-    if is_taken
-        && (spend_app_code(app, &mut transaction, user, input).await?
-            || recovery_codes::spend(app, &mut transaction, user, input, origin).await?)
-    {
-        attempt.give_back(&mut transaction).await?;
-        return Ok(transaction);
-    }
-    let reason =
-        if is_taken { "wrong code" } else { "unknown browser after too many wrong passwords or codes" };
-    let details = json!({"reason": reason});
-    let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    if is_taken {
-        sign_in::count_failure(app, &mut transaction, user, origin).await?;
-    }
-    transaction.commit().await?;
+    let refused = match outcome {
+        Ok(()) => refuse(app, &attempt, user, is_taken, origin).await.map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    attempt.settle(app, if refused.is_ok() { Judged::Charged } else { Judged::Unanswered });
+    refused?;
     Err(SecondFactorRefused::WrongCode)
 }
 
-async fn spend_app_code(
+enum Found {
+    Right(Transaction<'static, Postgres>),
+    Wrong,
+    NotTaken,
+}
+
+async fn find(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    attempt: &PaidAttempt,
     user: &User,
     input: &str,
-) -> Result<bool, OAuthError> {
-    let stored = totp_secrets::find(&mut *db, user.tenant_id, user.id).await?;
-    let Some(stored) = stored.filter(|stored| stored.confirmed) else { return Ok(false) };
-    let step = step_of(app, &unseal(app, user, &stored)?, input, stored.last_used);
-    let Some(step) = step else { return Ok(false) };
-    Ok(totp_secrets::spend(db, user.tenant_id, user.id, &stored.secret_sealed, step).await?)
+    origin: &RequestOrigin,
+) -> Result<Found, SecondFactorRefused> {
+    let mut transaction = app.begin(user.tenant_id).await?;
+    // The account is locked first, as in every deed that changes how it signs in.
+    let failures = users::failures(&mut *transaction, user.tenant_id, user.id).await?;
+    if !attempt.may_sign_in(failures) {
+        return Ok(Found::NotTaken);
+    }
+    let totp = totp_secrets::find(&mut *transaction, user.tenant_id, user.id).await?;
+    let is_right = match (read(app, user, totp.as_ref(), input).await?, totp) {
+        (Some(Shown::App(step)), Some(totp)) => {
+            totp_secrets::spend(&mut *transaction, user.tenant_id, user.id, &totp.secret_sealed, step).await?
+        }
+        (Some(Shown::Recovery(mac)), _) => {
+            recovery_codes::spend(app, &mut transaction, user, mac, origin).await?
+        }
+        _ => false,
+    };
+    Ok(if is_right { Found::Right(transaction) } else { Found::Wrong })
 }
 
 /// The step whose code `input` is, by this computer's clock or by the database's: one of them may be wrong, and the person's

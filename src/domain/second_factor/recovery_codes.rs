@@ -21,12 +21,19 @@ pub async fn renew(
     origin: &RequestOrigin,
 ) -> Result<Vec<RecoveryCode>, SecondFactorRefused> {
     must_be_fresh(app, session)?;
-    let mut transaction = prove(app, &session.user, sign_in::trier_of(session), input, origin).await?;
-    let user = &session.user;
-    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Factors).await?;
-    let codes = make(app, &mut transaction, user, origin).await?;
-    transaction.commit().await?;
-    Ok(codes)
+    let mut proven = prove(app, &session.user, sign_in::trier_of(session), input, origin).await?;
+    let made = replace(app, &mut proven.transaction, &session.user, origin).await.map_err(Into::into);
+    proven.finish(app, made).await
+}
+
+async fn replace(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: &User,
+    origin: &RequestOrigin,
+) -> store::Result<Vec<RecoveryCode>> {
+    sign_in::has_changed(&mut *db, user.tenant_id, user.id, Change::Factors).await?;
+    make(app, db, user, origin).await
 }
 
 /// How many the person has left.
@@ -51,16 +58,14 @@ pub(super) async fn make(
     Ok(codes)
 }
 
-/// Whether `input` is a code of this person; then it is used up.
+/// Whether the code with this MAC is one of this person; then it is used up.
 pub(super) async fn spend(
     app: &App,
     db: &mut sqlx::PgConnection,
     user: &User,
-    input: &str,
+    mac: [u8; 32],
     origin: &RequestOrigin,
 ) -> store::Result<bool> {
-    let Some(code) = RecoveryCode::parse(input) else { return Ok(false) };
-    let mac = mac_keys::codes::recovery_code(app, user, &code).await?;
     if !recovery_codes::spend(&mut *db, user.tenant_id, user.id, mac).await? {
         return Ok(false);
     }

@@ -23,11 +23,20 @@ pub async fn remove(
 ) -> Result<(), SecondFactorRefused> {
     must_be_fresh(app, session)?;
     let user = &session.user;
-    let mut transaction = prove(app, user, sign_in::trier_of(session), input, origin).await?;
-    forget(&mut transaction, user).await?;
+    let mut proven = prove(app, user, sign_in::trier_of(session), input, origin).await?;
+    let removed = remove_and_tell(app, &mut proven.transaction, user, origin).await.map_err(Into::into);
+    proven.finish(app, removed).await
+}
+
+async fn remove_and_tell(
+    app: &App,
+    db: &mut sqlx::PgConnection,
+    user: &User,
+    origin: &RequestOrigin,
+) -> store::Result<()> {
+    forget(&mut *db, user).await?;
     let event = sign_in::event(Action::SecondFactorRemoved, Outcome::Success, user, origin, json!({}));
-    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
-    Ok(transaction.commit().await?)
+    audit::record(app, db, user.tenant_id, &event).await
 }
 
 /// Removes anybody's, on the word of an operator or of an administrator, who removes their own as everybody does;

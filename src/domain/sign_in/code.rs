@@ -1,22 +1,24 @@
 //! Step 2: a code of the second factor.
 
-use super::{SignInRefused, SignedIn, SigningBrowser, session};
+use serde_json::json;
+
+use super::session::Draft;
+use super::{SignInRefused, SignedIn, SigningBrowser, audit, event};
 use crate::app::App;
-use crate::domain::second_factor::{self, SecondFactorRefused};
+use crate::domain::guards::PaidAttempt;
+use crate::domain::second_factor::{self, Shown};
+use crate::model::audit_event::{Action, Outcome};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::device_authorization::Authentication;
-use crate::model::half_sign_in::HalfSignIn;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::store::{self, half_sign_ins, users};
+use crate::store;
+use crate::store::half_sign_ins::{self, Awaited};
+use crate::store::sign_ins::{self, SecondProof};
 
 /// The sign-in that waits for its code in the browser with this secret.
-pub async fn awaited(
-    app: &App,
-    tenant: TenantId,
-    browser: &BearerSecret,
-) -> store::Result<Option<HalfSignIn>> {
+pub async fn awaited(app: &App, tenant: TenantId, browser: &BearerSecret) -> store::Result<Option<Awaited>> {
     half_sign_ins::find_live(&app.db, tenant, browser.hash(), app.clock.now()).await
 }
 
@@ -24,24 +26,65 @@ pub async fn awaited(
 pub async fn enter(
     app: &App,
     tenant: &Tenant,
-    half: HalfSignIn,
+    awaited: Awaited,
     browser: &SigningBrowser,
     input: &str,
     origin: &RequestOrigin,
 ) -> Result<SignedIn, SignInRefused> {
-    let generation = users::browser_generation(&app.db, tenant.id, half.user.id).await?;
-    let trier = browser.trier(tenant, &half.user, generation, app.clock.now());
-    let mut proven = match second_factor::prove(app, &half.user, trier, input, origin).await {
-        Ok(transaction) => transaction,
-        Err(SecondFactorRefused::TooManyAttempts(exhausted)) => return Err(exhausted.into()),
-        Err(SecondFactorRefused::Failed(error)) => return Err(SignInRefused::Failed(error)),
-        Err(_) => return Err(SignInRefused::WrongCredentials),
+    let user = &awaited.half.user;
+    let trier = browser.trier(tenant, user, awaited.browser_generation, app.clock.now());
+    let attempt = match second_factor::reserve(app, user, trier, origin).await? {
+        Ok(attempt) => attempt,
+        Err(exhausted) => return Err(exhausted.into()),
     };
-    if !half_sign_ins::end(&mut *proven, tenant.id, half.token).await? {
-        return Err(SignInRefused::WrongCredentials);
+    let entered = judge(app, &attempt, &awaited, input, origin).await;
+    attempt.conclude(app, &entered, |refused| matches!(refused, SignInRefused::Failed(_)));
+    entered
+}
+
+/// Signs in or refuses, which charges the attempt.
+async fn judge(
+    app: &App,
+    attempt: &PaidAttempt,
+    awaited: &Awaited,
+    input: &str,
+    origin: &RequestOrigin,
+) -> Result<SignedIn, SignInRefused> {
+    let user = &awaited.half.user;
+    let is_taken = attempt.may_sign_in(awaited.failures);
+    let shown =
+        if is_taken { second_factor::read(app, user, awaited.totp.as_ref(), input).await? } else { None };
+    if let Some(shown) = shown
+        && let Some(signed_in) = sign_in(app, attempt, awaited, &shown, origin).await?
+    {
+        return Ok(signed_in);
     }
-    let authentication = Authentication::by_two_factors(app.clock.now());
-    let begun = session::begin(app, &mut proven, half.user, authentication, origin).await?;
-    proven.commit().await?;
-    Ok(begun)
+    second_factor::refuse(app, attempt, user, is_taken, origin).await?;
+    Err(SignInRefused::WrongCredentials)
+}
+
+async fn sign_in(
+    app: &App,
+    attempt: &PaidAttempt,
+    awaited: &Awaited,
+    shown: &Shown,
+    origin: &RequestOrigin,
+) -> store::Result<Option<SignedIn>> {
+    let user = &awaited.half.user;
+    let draft = Draft::new(app, user.clone(), Authentication::by_two_factors(app.clock.now()), origin);
+    let details = json!({"amr": draft.session.authentication.amr});
+    let signed_in = event(Action::SignIn, Outcome::Success, user, origin, details);
+    let new = audit::prepare(app, user.tenant_id, signed_in).await?;
+    let spent = event(Action::RecoveryCodeUsed, Outcome::Success, user, origin, json!({}));
+    let spent = audit::prepare_at(app, user.tenant_id, spent, new.at).await?;
+    let proof = match (shown, &awaited.totp) {
+        (Shown::App(step), Some(totp)) => SecondProof::App(&totp.secret_sealed, *step),
+        (Shown::App(_), None) => return Ok(None),
+        (Shown::Recovery(mac), _) => SecondProof::Recovery(*mac, &spent),
+    };
+    let always = attempt.may_sign_in(i32::MAX);
+    let stored = draft.stored(origin);
+    let generation =
+        sign_ins::by_second_factor(&app.db, awaited.half.token, proof, always, stored, &new).await?;
+    Ok(generation.map(|generation| draft.begun(app, generation)))
 }

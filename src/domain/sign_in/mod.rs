@@ -31,7 +31,7 @@ use crate::store::{self, browser_sessions};
 
 pub use browsers::SigningBrowser;
 pub(super) use browsers::mark;
-pub(super) use refusal::count_failure;
+pub(super) use refusal::refuse;
 pub use session::SignedIn;
 pub(super) use session::renew;
 pub(super) use ways_in::{Change, has_changed};
@@ -64,16 +64,7 @@ impl<E: Into<OAuthError>> From<E> for SignInRefused {
 pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result<Option<BrowserSession>> {
     let Some(secret) = BearerSecret::parse(SecretKind::Browser, cookie) else { return Ok(None) };
     let (now, idle) = (app.clock.now(), idle_limit(app));
-    let session = browser_sessions::find_live(&app.db, tenant, secret.hash(), now, idle).await?;
-    let touch_after = |session: &BrowserSession| {
-        if session.has_code_open { TimeDelta::zero() } else { TOUCH_AFTER }
-    };
-    if let Some(session) = &session
-        && now - session.last_seen_at > touch_after(session)
-    {
-        browser_sessions::touch(&app.db, tenant, session.id, now).await?;
-    }
-    Ok(session)
+    browser_sessions::find_live(&app.db, tenant, secret.hash(), now, idle, now - TOUCH_AFTER).await
 }
 
 /// Signs out: the session is over on the server, not only in the browser.

@@ -3,8 +3,11 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{SignInRefused, SignedIn, SigningBrowser, count_failure, event, session};
+use super::session::Draft;
+use super::{SignInRefused, SignedIn, SigningBrowser, event, refuse};
 use crate::app::App;
+use crate::domain::guards::PaidAttempt;
+use crate::domain::hashing::Busy;
 use crate::domain::passwords::{self, Checked};
 use crate::domain::{audit, guards};
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
@@ -12,12 +15,13 @@ use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_authorization::Authentication;
 use crate::model::guessing::Trier;
-use crate::model::half_sign_in::{self, HalfSignIn};
-use crate::model::ids::TenantId;
+use crate::model::half_sign_in;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user::{Standing, User};
-use crate::store::{self, browser_sessions, half_sign_ins, totp_secrets, users};
+use crate::store::sign_ins::{self, Judgement};
+use crate::store::users::{self, Credentials};
+use crate::store::{self, StoreError};
 
 /// How far a right password leads. Either way the browser has a new secret, and the session it held before is over.
 #[derive(Debug)]
@@ -26,6 +30,18 @@ pub enum Entered {
     SignedIn(Box<SignedIn>),
     /// To the question for a code.
     CodeNeeded(BearerSecret),
+}
+
+/// How often a right password is tried while how its account signs in changes.
+const TRIES: u32 = 3;
+
+/// What somebody has entered, and where.
+struct Entry<'a> {
+    app: &'a App,
+    tenant: &'a Tenant,
+    username: &'a str,
+    before: Option<&'a BrowserSession>,
+    origin: &'a RequestOrigin,
 }
 
 /// Looks at name and password.
@@ -44,109 +60,146 @@ pub async fn enter(
     });
     let attempt = guards::pay_for_password(app, tenant.id, username, trier, origin).await?;
     let attempt = attempt.map_err(SignInRefused::TooManyAttempts)?;
-    let is_taken = found.as_ref().is_some_and(|found| attempt.may_sign_in(found.failures));
-    let (user, stored) = found.map(|found| (found.user, found.password_hash)).unzip();
-    // A password that is not taken is not compared either: nothing may tell a right one from a wrong one.
-    let checked = passwords::check(app, password, stored.clone().filter(|_| is_taken)).await;
-    let (attempt, checked) = attempt.judged(app, checked).await?;
-    let mut transaction = app.begin(tenant.id).await?;
-    let (user, rehashed) = match (user, checked) {
-        (Some(user), Checked::Right { rehashed }) if user.is_active() => (user, rehashed),
-        (Some(user), Checked::Wrong) if !is_taken => {
-            return turn_away(app, transaction, &user, origin).await;
+    let entered = Entry { app, tenant, username, before, origin }.judge(&attempt, found, password).await;
+    attempt.conclude(app, &entered, |refused| matches!(refused, SignInRefused::Failed(_)));
+    entered
+}
+
+impl Entry<'_> {
+    /// Signs in or refuses, which charges the attempt.
+    async fn judge(
+        &self,
+        attempt: &PaidAttempt,
+        found: Option<Credentials>,
+        password: Zeroizing<String>,
+    ) -> Result<Entered, SignInRefused> {
+        let is_taken = found.as_ref().is_some_and(|found| attempt.may_sign_in(found.failures));
+        // A password that is not taken is not compared either: nothing may tell a right one from a wrong one.
+        let stored = found.as_ref().filter(|_| is_taken).map(|found| found.password_hash.clone());
+        let checked = passwords::check(self.app, password, stored).await?;
+        if !attempt.is_held(self.app) {
+            return Err(Busy.into());
         }
-        (user, checked) => {
-            refuse(app, &mut transaction, tenant.id, user, &checked, origin).await?;
-            transaction.commit().await?;
+        let Some(found) = found else {
+            attempt.charge_with(self.app, self.unknown_user()).await?;
             return Err(SignInRefused::WrongCredentials);
+        };
+        match checked {
+            Checked::Right { rehashed } if found.user.is_active() => {
+                self.go_on(attempt, found, rehashed.as_deref()).await
+            }
+            Checked::Wrong if !is_taken => self.turn_away(attempt, &found.user).await,
+            checked => self.refuse(attempt, &found.user, &checked).await,
         }
-    };
-    let checked = stored.unwrap_or_default();
-    if !users::renew_password_hash(&mut *transaction, tenant.id, user.id, &checked, rehashed.as_deref())
-        .await?
-    {
-        // It was changed while we looked at it.
-        return Err(SignInRefused::WrongCredentials);
     }
-    // The account is locked now: of a hundred attempts at once none slips through after the last wrong one.
-    if !attempt.may_sign_in(users::failures(&mut *transaction, tenant.id, user.id).await?) {
-        return turn_away(app, transaction, &user, origin).await;
+
+    /// The password is right. The account may have changed since it was read: then it is read once more.
+    async fn go_on(
+        &self,
+        attempt: &PaidAttempt,
+        mut found: Credentials,
+        rehashed: Option<&str>,
+    ) -> Result<Entered, SignInRefused> {
+        let checked = found.password_hash.clone();
+        for _ in 0..TRIES {
+            let judgement = Judgement {
+                user: found.user.id,
+                checked: &checked,
+                rehashed,
+                sign_in_version: found.sign_in_version,
+                always: attempt.may_sign_in(i32::MAX),
+            };
+            let entered = if found.has_second_factor {
+                self.go_half_way(judgement, &found.user).await?.map(Entered::CodeNeeded)
+            } else {
+                self.sign_in(judgement, &found.user)
+                    .await?
+                    .map(|signed_in| Entered::SignedIn(Box::new(signed_in)))
+            };
+            if let Some(entered) = entered {
+                return Ok(entered);
+            }
+            let again = users::credentials(&self.app.db, self.tenant.id, self.username).await?;
+            match again {
+                Some(again) if again.password_hash == checked && again.user.is_active() => found = again,
+                // It was changed while we looked at it.
+                _ => {
+                    attempt.charge(&self.app.db).await?;
+                    return Err(SignInRefused::WrongCredentials);
+                }
+            }
+            if !attempt.may_sign_in(found.failures) {
+                return self.turn_away(attempt, &found.user).await;
+            }
+        }
+        Err(StoreError::Overloaded.into())
     }
-    attempt.give_back(&mut transaction).await?;
-    if let Some(before) = before {
-        browser_sessions::end(&mut *transaction, tenant.id, before.id, app.clock.now()).await?;
-    }
-    let factor = totp_secrets::find(&mut *transaction, tenant.id, user.id).await?;
-    let entered = if factor.is_some_and(|factor| factor.confirmed) {
-        Entered::CodeNeeded(begin_half(app, &mut transaction, user, origin).await?)
-    } else {
+
+    async fn sign_in(&self, judgement: Judgement<'_>, user: &User) -> store::Result<Option<SignedIn>> {
+        let Self { app, tenant, before, origin, .. } = *self;
         let authentication = Authentication::by_password(app.clock.now());
-        let signed_in = session::begin(app, &mut transaction, user, authentication, origin).await?;
-        Entered::SignedIn(Box::new(signed_in))
-    };
-    transaction.commit().await?;
-    Ok(entered)
-}
+        let draft = Draft::new(app, user.clone(), authentication, origin);
+        let details = json!({"amr": draft.session.authentication.amr});
+        let event = event(Action::SignIn, Outcome::Success, user, origin, details);
+        let new = audit::prepare(app, tenant.id, event).await?;
+        let before = before.map(|session| session.id);
+        let generation =
+            sign_ins::by_password(&app.db, judgement, before, draft.stored(origin), &new).await?;
+        Ok(generation.map(|generation| draft.begun(app, generation)))
+    }
 
-async fn begin_half(
-    app: &App,
-    db: &mut sqlx::PgConnection,
-    user: User,
-    origin: &RequestOrigin,
-) -> store::Result<BearerSecret> {
-    let now = app.clock.now();
-    let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
-    let half = HalfSignIn { token: secret.hash(), user };
-    half_sign_ins::insert(&mut *db, &half, now, now + half_sign_in::LIFETIME).await?;
-    let event = event(Action::SignInBegun, Outcome::Success, &half.user, origin, json!({}));
-    audit::record(app, db, half.user.tenant_id, &event).await?;
-    Ok(secret)
-}
+    async fn go_half_way(
+        &self,
+        judgement: Judgement<'_>,
+        user: &User,
+    ) -> store::Result<Option<BearerSecret>> {
+        let Self { app, tenant, before, origin, .. } = *self;
+        let secret = BearerSecret::generate(SecretKind::Browser, &app.random);
+        let event = event(Action::SignInBegun, Outcome::Success, user, origin, json!({}));
+        let new = audit::prepare(app, tenant.id, event).await?;
+        let (before, until) = (before.map(|session| session.id), new.at + half_sign_in::LIFETIME);
+        let begun = sign_ins::half(&app.db, judgement, before, (secret.hash(), until), &new).await?;
+        Ok(begun.then_some(secret))
+    }
 
-/// Writes down that the account takes its password from known browsers only.
-async fn turn_away<T>(
-    app: &App,
-    mut transaction: sqlx::PgTransaction<'_>,
-    user: &User,
-    origin: &RequestOrigin,
-) -> Result<T, SignInRefused> {
-    let details = json!({"reason": "unknown browser after too many wrong passwords or codes"});
-    let refused = event(Action::SignIn, Outcome::Refused, user, origin, details);
-    audit::record(app, &mut *transaction, user.tenant_id, &refused).await?;
-    transaction.commit().await?;
-    Err(SignInRefused::WrongCredentials)
-}
+    /// Writes down that the account takes its password from known browsers only.
+    async fn turn_away<T>(&self, attempt: &PaidAttempt, user: &User) -> Result<T, SignInRefused> {
+        let details = json!({"reason": "unknown browser after too many wrong passwords or codes"});
+        let refused = event(Action::SignIn, Outcome::Refused, user, self.origin, details);
+        attempt.charge_with(self.app, refused).await?;
+        Err(SignInRefused::WrongCredentials)
+    }
 
-/// Writes down a refusal.
-async fn refuse(
-    app: &App,
-    db: &mut sqlx::PgConnection,
-    tenant: TenantId,
-    user: Option<User>,
-    checked: &Checked,
-    origin: &RequestOrigin,
-) -> store::Result<()> {
-    let Some(user) = user else {
-        let event = AuditEvent {
+    /// Writes down a refusal.
+    async fn refuse<T>(
+        &self,
+        attempt: &PaidAttempt,
+        user: &User,
+        checked: &Checked,
+    ) -> Result<T, SignInRefused> {
+        let reason = match (checked, user.standing) {
+            (Checked::Wrong, _) => "wrong password",
+            (_, Standing::Locked) => "locked",
+            _ => "disabled",
+        };
+        let refused = event(Action::SignIn, Outcome::Refused, user, self.origin, json!({"reason": reason}));
+        if matches!(checked, Checked::Wrong) {
+            refuse(self.app, attempt, user, refused, self.origin).await?;
+        } else {
+            attempt.charge_with(self.app, refused).await?;
+        }
+        Err(SignInRefused::WrongCredentials)
+    }
+
+    fn unknown_user(&self) -> AuditEvent<'_> {
+        AuditEvent {
             action: Action::SignIn,
             outcome: Outcome::Refused,
             actor: Actor::Anyone,
             target_kind: "user",
             target_id: None,
-            origin: Some(origin),
+            origin: Some(self.origin),
             details: json!({"reason": "unknown user"}),
-        };
-        return audit::record(app, db, tenant, &event).await;
-    };
-    let reason = match (checked, user.standing) {
-        (Checked::Wrong, _) => "wrong password",
-        (_, Standing::Locked) => "locked",
-        _ => "disabled",
-    };
-    let refused = event(Action::SignIn, Outcome::Refused, &user, origin, json!({"reason": reason}));
-    audit::record(app, &mut *db, tenant, &refused).await?;
-    if matches!(checked, Checked::Wrong) {
-        count_failure(app, db, &user, origin).await?;
+        }
     }
-    Ok(())
 }

@@ -21,7 +21,7 @@ pub(in crate::domain) async fn has_changed(
     user: UserId,
     change: Change,
 ) -> store::Result<()> {
-    users::lock(&mut *db, tenant, user).await?;
+    users::begin_sign_in_version(&mut *db, tenant, user).await?;
     if change == Change::Password {
         users::begin_browser_generation(&mut *db, tenant, user).await?;
     }

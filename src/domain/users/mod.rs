@@ -23,7 +23,7 @@ pub use change::{UserChange, change, set_standing};
 pub(super) use create::fit;
 pub use create::{NewUser, create, invite};
 pub use delete::delete;
-pub(super) use end::end_devices;
+pub(super) use end::{Ended, end_devices};
 pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};
 
 /// Which account.

@@ -6,24 +6,6 @@ use sqlx::PgExecutor;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::Result;
 
-/// Lets what was approved in this transaction wait for the device to send what has this MAC.
-pub async fn await_confirmation(
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
-    id: DeviceAuthorizationId,
-    mac: [u8; 32],
-) -> Result<()> {
-    sqlx::query!(
-        "UPDATE device_authorizations SET state = 'confirming', confirmation_mac = $3, wrong_confirmations = 0
-         WHERE tenant_id = $1 AND id = $2 AND state = 'approved'", tenant.0,
-        id.0,
-        &mac[..]
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// An approval that waits for its confirmation.
 #[derive(Debug)]
 pub struct Awaited {

@@ -3,7 +3,7 @@
 //! Whatever is written about polls is written to columns of its own, so that it can never undo a decision.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::SessionRow;

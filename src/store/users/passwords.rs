@@ -19,6 +19,10 @@ pub struct Credentials {
     pub failures: i32,
     /// The generation of the browsers that the account knows.
     pub browser_generation: i64,
+    /// Raised by every change of how the account signs in.
+    pub sign_in_version: i64,
+    /// Whether a code must follow the password.
+    pub has_second_factor: bool,
 }
 
 /// The user with this name, whatever its case.
@@ -28,9 +32,11 @@ pub async fn credentials(
     username: &str,
 ) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
-        "SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
-                tokens_not_before, password_hash, failed_sign_ins, browser_generation
-         FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)",
+        r#"SELECT id, username, display_name, email, email_verified, roles, enabled, locked_at,
+                tokens_not_before, password_hash, failed_sign_ins, browser_generation, sign_in_version,
+                EXISTS (SELECT FROM totp_secrets f WHERE f.tenant_id = $1 AND f.user_id = users.id
+                        AND f.confirmed_at IS NOT NULL) AS "has_second_factor!"
+         FROM users WHERE tenant_id = $1 AND lower(username) = lower($2)"#,
         tenant.0,
         username
     )
@@ -52,6 +58,8 @@ pub async fn credentials(
         password_hash: row.password_hash,
         failures: row.failed_sign_ins,
         browser_generation: row.browser_generation,
+        sign_in_version: row.sign_in_version,
+        has_second_factor: row.has_second_factor,
     }))
 }
 
@@ -76,16 +84,6 @@ pub async fn set_password(
     Ok(())
 }
 
-/// Counts a wrong password or code; how many there were in a row.
-pub async fn count_failure(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i32> {
-    Ok(sqlx::query_scalar!(
-        "UPDATE users SET failed_sign_ins = failed_sign_ins + 1 WHERE tenant_id = $1 AND id = $2 RETURNING failed_sign_ins", tenant.0,
-        user.0
-    )
-    .fetch_one(db)
-    .await?)
-}
-
 /// Puts `new` in the place of the password hash `checked`, or leaves it; whether `checked` is still the one that
 /// counts. Until the transaction ends, nobody else changes it.
 pub async fn renew_password_hash(
@@ -104,18 +102,6 @@ pub async fn renew_password_hash(
     .execute(db)
     .await?;
     Ok(held.rows_affected() == 1)
-}
-
-/// Forgets what was wrong before, after a whole sign-in.
-pub async fn forget_failures(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
-    sqlx::query!(
-        "UPDATE users SET failed_sign_ins = 0 WHERE tenant_id = $1 AND id = $2 AND failed_sign_ins > 0",
-        tenant.0,
-        user.0
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Returns the number of wrong passwords and codes in a row, and locks the account until the transaction ends.
@@ -144,6 +130,19 @@ pub async fn browser_generation(db: impl PgExecutor<'_>, tenant: TenantId, user:
 pub async fn begin_browser_generation(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
     sqlx::query!(
         "UPDATE users SET browser_generation = browser_generation + 1 WHERE tenant_id = $1 AND id = $2",
+        tenant.0,
+        user.0
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Begins a new version of how the account signs in, and locks the account until the transaction ends: a sign-in has
+/// either gone through before, or will not.
+pub async fn begin_sign_in_version(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
+    sqlx::query!(
+        "UPDATE users SET sign_in_version = sign_in_version + 1 WHERE tenant_id = $1 AND id = $2",
         tenant.0,
         user.0
     )

@@ -6,9 +6,9 @@ mod addresses;
 mod bodies;
 mod conflicts;
 mod credentials;
-mod document;
+pub mod document;
 mod parameters;
-mod world;
+pub mod world;
 
 use std::collections::BTreeSet;
 

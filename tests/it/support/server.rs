@@ -33,7 +33,7 @@ use super::clock::ManualClock;
 use super::device::{Proof, send};
 use super::patience::PATIENCE;
 use super::signer::{ClientKey, Signer};
-use super::{Answer, Device, Link, Person, database, until};
+use super::{Answer, Device, Link, Person, Wire, database, until};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -91,6 +91,23 @@ impl TestServer {
         let (link, over) = Link::to_database(database).await;
         let random = Random::system();
         (link, Box::pin(Self::on(over, ManualClock::new(), random, database::secrets(), change)).await)
+    }
+
+    /// A server whose round trips to the database are counted, and can be cut.
+    pub async fn on_a_wire(change: impl FnOnce(&mut Config)) -> (Wire, Self) {
+        let (wire, over) = Wire::to_database(&Box::pin(database::create()).await).await;
+        let random = Random::system();
+        (wire, Box::pin(Self::on(over, ManualClock::new(), random, database::secrets(), change)).await)
+    }
+
+    /// Another server on the same database, with the same clock and settings, whose round trips are counted.
+    pub async fn replica_on_a_wire(&self) -> (Wire, Self) {
+        let (wire, over) = Wire::to_database(&self.database).await;
+        let (mut config, issuer) = (self.app.config.clone(), self.base.parse().ok());
+        config.server.public_url = config.server.public_url.take().or(issuer);
+        let (clock, random) = (self.clock.clone(), Random::system());
+        let same = move |settings: &mut Config| *settings = config;
+        (wire, Box::pin(Self::on(over, clock, random, database::secrets(), same)).await)
     }
 
     /// Another server on the same database, with the same clock.
@@ -396,6 +413,8 @@ impl TestServer {
 
     /// Every row of every table, to see whether anything has changed.
     pub async fn rows(&self) -> BTreeMap<String, String> {
+        // Nobody waits until attempts at a guard are given back.
+        until("all is given back", async || self.app.settlements.are_done()).await;
         let tables: Vec<String> =
             // Seals come by themselves, whenever it is time.
             sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'

@@ -1,19 +1,19 @@
 //! The guards of passwords and second factors. A browser that the account knows has tries of its own; all others share
 //! those of their address by the rule of [`lane`].
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgConnection;
+use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{PaidAttempt, Payment, Quote, log_limit, pay, quote};
+use super::{PaidAttempt, Payment, Reservation, Reserved, longest};
 use crate::app::App;
 use crate::model::attempt_budget::{Exhausted, Guard, Refill};
 use crate::model::bearer_secret::SecretHash;
-use crate::model::guessing::{Lane, PATIENCE, Trier, Visit, lane};
+use crate::model::guessing::{PATIENCE, Trier, Visit, lane};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::known_browser;
 use crate::model::request_origin::RequestOrigin;
 use crate::store;
+use crate::store::attempt_budgets::{FIRST_WAY, Guarded, SECOND_WAY};
 
 const QUIET: Refill = Refill::AfterQuiet(TimeDelta::minutes(10));
 
@@ -113,87 +113,75 @@ struct Asked {
 
 impl Asked {
     async fn pay(&self, app: &App, tenant: TenantId, trier: Trier) -> store::Result<Payment> {
-        let now = app.clock.now();
-        let mut transaction = app.begin(tenant).await?;
-        let attempt = match trier {
+        let payment = match trier {
             Trier::SignedIn(session) => {
-                let costs = vec![(self.guards.session, session.to_string())];
-                match quote(&mut transaction, tenant, costs, now).await? {
-                    Ok(quotes) => Ok(pay(&mut transaction, tenant, quotes).await?),
-                    Err(exhausted) => Err(exhausted),
-                }
+                let guards = Guarded::default().and(self.guards.session, session.to_string(), FIRST_WAY);
+                let made = self.reservation(app, tenant, guards).make(app).await?;
+                made.map(|reserved| reserved.attempt).map_err(|quotes| longest(quotes.waits.iter().flatten()))
             }
-            Trier::Known(id) => self.pay_known(&mut transaction, tenant, id, now).await?,
-            Trier::Unknown(visit) => self.pay_unknown(&mut transaction, tenant, visit, now).await?,
+            Trier::Known(id) => self.pay_known(app, tenant, id).await?,
+            Trier::Unknown(visit) => self.pay_unknown(app, tenant, visit).await?,
         };
-        if attempt.is_ok() {
-            transaction.commit().await?;
-        } else {
-            log_limit(tenant, self.guards.name);
-        }
-        Ok(attempt)
+        Ok(payment.map(|attempt| match trier {
+            Trier::SignedIn(_) => attempt,
+            Trier::Known(_) | Trier::Unknown(_) => {
+                PaidAttempt { trier: attempt.trier.or(Some(trier)), ..attempt }
+            }
+        }))
+    }
+
+    fn reservation(&self, app: &App, tenant: TenantId, guards: Guarded) -> Reservation {
+        Reservation::new(app, tenant, self.guards.name, guards)
     }
 
     /// After too many wrong ones in a row a known browser is one like any other.
-    async fn pay_known(
-        &self,
-        db: &mut PgConnection,
-        tenant: TenantId,
-        id: Uuid,
-        now: DateTime<Utc>,
-    ) -> store::Result<Payment> {
-        let row = (self.guards.known_row, id.to_string());
-        let Ok(mut quotes) = quote(&mut *db, tenant, vec![row.clone()], now).await? else {
-            return self.pay_unknown(db, tenant, Visit { id, since: now - PATIENCE }, now).await;
-        };
-        match quote(&mut *db, tenant, vec![(self.guards.known, id.to_string())], now).await? {
-            Ok(more) => quotes.extend(more),
-            Err(exhausted) => return Ok(Err(exhausted)),
+    async fn pay_known(&self, app: &App, tenant: TenantId, id: Uuid) -> store::Result<Payment> {
+        let guards = Guarded::default().and(self.guards.known_row, id.to_string(), FIRST_WAY).and(
+            self.guards.known,
+            id.to_string(),
+            FIRST_WAY,
+        );
+        match self.reservation(app, tenant, guards).make(app).await? {
+            Ok(Reserved { attempt }) => {
+                let rows = vec![(self.guards.known_row.name, id.to_string())];
+                Ok(Ok(PaidAttempt { rows, ..attempt }))
+            }
+            Err(quotes) if quotes.waits.first().is_some_and(Option::is_some) => {
+                let visit = Visit { id, since: app.clock.now() - PATIENCE };
+                let payment = self.pay_unknown(app, tenant, visit).await?;
+                Ok(payment.map(|attempt| PaidAttempt { trier: Some(Trier::Unknown(visit)), ..attempt }))
+            }
+            Err(quotes) => Ok(Err(longest(quotes.waits.iter().flatten()))),
         }
-        let attempt = pay(db, tenant, quotes).await?;
-        Ok(Ok(PaidAttempt { rows: vec![row], trier: Some(Trier::Known(id)), ..attempt }))
     }
 
-    async fn pay_unknown(
-        &self,
-        db: &mut PgConnection,
-        tenant: TenantId,
-        visit: Visit,
-        now: DateTime<Utc>,
-    ) -> store::Result<Payment> {
-        let own = quote(&mut *db, tenant, vec![(self.guards.visit, visit.id.to_string())], now).await?;
-        let open = self.quote(&mut *db, tenant, Lane::Open, now).await?;
-        let patient = match &open {
-            Ok(_) => Err(Exhausted { retry_after: TimeDelta::zero() }),
-            Err(_) => self.quote(&mut *db, tenant, Lane::Patient, now).await?,
+    async fn pay_unknown(&self, app: &App, tenant: TenantId, visit: Visit) -> store::Result<Payment> {
+        let age = app.clock.now() - visit.since;
+        let patient = if age >= PATIENCE { SECOND_WAY } else { 0 };
+        let ([account, patient_account], [address, patient_address]) =
+            (self.guards.account, self.guards.address);
+        // Where both lanes have one guard, it stands once.
+        let is_shared = account.name == patient_account.name;
+        let mut guards = Guarded::default()
+            .and(self.guards.visit, visit.id.to_string(), FIRST_WAY | patient)
+            .and(account, &*self.account, if is_shared { FIRST_WAY | patient } else { FIRST_WAY })
+            .and(address, &*self.address, FIRST_WAY)
+            .and(patient_address, &*self.address, patient);
+        if !is_shared {
+            guards = guards.and(patient_account, &*self.account, patient);
+        }
+        let quotes = match self.reservation(app, tenant, guards).make(app).await? {
+            Ok(reserved) => return Ok(Ok(reserved.attempt)),
+            Err(quotes) => quotes,
         };
-        let free =
-            |quotes: &Result<Vec<Quote>, Exhausted>| quotes.as_ref().map(|_| ()).map_err(|refused| *refused);
-        let lane = match lane(free(&own), free(&open), free(&patient), now - visit.since) {
-            Ok(lane) => lane,
-            Err(exhausted) => return Ok(Err(exhausted)),
+        let asked = |at: usize| quotes.waits.get(at).and_then(Option::as_ref);
+        let room = |waits: &[Option<&TimeDelta>]| match waits.iter().flatten().max() {
+            Some(wait) => Err(Exhausted { retry_after: **wait }),
+            None => Ok(()),
         };
-        let of_address = match lane {
-            Lane::Open => open,
-            Lane::Patient => patient,
-        };
-        let quotes = own.into_iter().chain(of_address).flatten().collect();
-        let attempt = pay(db, tenant, quotes).await?;
-        Ok(Ok(PaidAttempt { trier: Some(Trier::Unknown(visit)), ..attempt }))
-    }
-
-    async fn quote(
-        &self,
-        db: &mut PgConnection,
-        tenant: TenantId,
-        lane: Lane,
-        now: DateTime<Utc>,
-    ) -> store::Result<Result<Vec<Quote>, Exhausted>> {
-        let nth = usize::from(lane == Lane::Patient);
-        let costs = vec![
-            (self.guards.account[nth], self.account.clone()),
-            (self.guards.address[nth], self.address.clone()),
-        ];
-        quote(db, tenant, costs, now).await
+        let (own, open) = (room(&[asked(0)]), room(&[asked(1), asked(2)]));
+        let patient = room(&[asked(if is_shared { 1 } else { 4 }), asked(3)]);
+        let refused = lane(own, open, patient, age).err();
+        Ok(Err(refused.unwrap_or_else(|| longest(quotes.waits.iter().flatten()))))
     }
 }

@@ -1,0 +1,127 @@
+//! Attempts that cost nothing and are yet to be given back: right ones, and those that were answered 503. Nobody waits
+//! for it. Whoever attempts again at this server brings along what was not written yet, so that it does not count.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+
+use crate::app::App;
+use crate::model::ids::TenantId;
+use crate::store::attempt_budgets::{self, GivenBack, Hold};
+use crate::store::{self, batches};
+
+/// How many are written in one statement, each guard by itself.
+const MOST_AT_ONCE: usize = 192;
+/// How many are remembered while the database is away. Those beyond lapse by themselves.
+const MOST: usize = 16_384;
+/// How long they are tried: after so many quiet minutes most guards have forgotten by themselves.
+const KEPT: TimeDelta = TimeDelta::minutes(10);
+
+/// One guard of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Settlement {
+    tenant: TenantId,
+    guard: String,
+    subject: String,
+    hold: uuid::Uuid,
+    ends_row: bool,
+    since: DateTime<Utc>,
+}
+
+/// What this server has to give back.
+#[derive(Debug, Default)]
+pub struct Settlements {
+    waiting: Mutex<Vec<Settlement>>,
+    news: Notify,
+}
+
+impl Settlements {
+    /// Adds an attempt, and the rows of wrong ones that it ends.
+    pub(super) fn add(&self, hold: &Hold, rows: &[(&'static str, String)]) {
+        let settle = |guard: &str, subject: &str, ends_row| Settlement {
+            tenant: hold.tenant,
+            guard: guard.to_owned(),
+            subject: subject.to_owned(),
+            hold: hold.id,
+            ends_row,
+            since: hold.at,
+        };
+        let is_row = |guard: &str| rows.iter().any(|(name, _)| *name == guard);
+        let mut waiting = self.lock();
+        waiting.extend(hold.guards.each().map(|(guard, subject)| settle(guard, subject, is_row(guard))));
+        let excess = waiting.len().saturating_sub(MOST);
+        waiting.drain(..excess);
+        drop(waiting);
+        self.news.notify_one();
+    }
+
+    /// Those of the same accounts, addresses and browsers.
+    pub(super) fn beside(&self, hold: &Hold) -> GivenBack {
+        let waiting = self.lock();
+        let is_same = |settlement: &&Settlement| {
+            settlement.tenant == hold.tenant
+                && hold.guards.each().any(|asked| asked == (&settlement.guard, &settlement.subject))
+        };
+        given_back(waiting.iter().filter(is_same).take(MOST_AT_ONCE))
+    }
+
+    /// Forgets those that were written.
+    pub(super) fn are_written(&self, tenant: TenantId, back: &GivenBack) {
+        if back.is_empty() {
+            return;
+        }
+        self.lock().retain(|settlement| {
+            settlement.tenant != tenant
+                || !back.contains(&settlement.guard, &settlement.subject, settlement.hold)
+        });
+    }
+
+    /// Whether everything is given back.
+    #[must_use]
+    pub fn are_done(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Waits until there is something to give back.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    fn oldest(&self, now: DateTime<Utc>) -> Vec<Settlement> {
+        let mut waiting = self.lock();
+        waiting.retain(|settlement| now - settlement.since < KEPT);
+        waiting.iter().take(MOST_AT_ONCE).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Settlement>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn given_back<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> GivenBack {
+    let mut back = GivenBack::default();
+    for Settlement { guard, subject, hold, ends_row, .. } in settlements {
+        back.add(guard, subject, *hold, *ends_row);
+    }
+    back
+}
+
+/// Gives back what waits, many at a time, a statement for each tenant.
+///
+/// # Errors
+/// What could not be written waits on.
+pub async fn write(app: &App) -> store::Result<()> {
+    loop {
+        let now = app.clock.now();
+        let oldest = app.settlements.oldest(now);
+        if oldest.is_empty() {
+            return Ok(());
+        }
+        for (tenant, settlements) in batches::by_tenant(oldest, |settlement| settlement.tenant) {
+            let back = given_back(&settlements);
+            attempt_budgets::give_back(&app.db, tenant, &back, now).await?;
+            app.settlements.are_written(tenant, &back);
+        }
+    }
+}
