@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::domain::audit_trail::seal::seal_waiting;
 use crate::domain::audit_trail::watch::Concern;
-use crate::store::connections::unattended;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -20,7 +19,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
 
 async fn seal(app: &App, stop: &CancellationToken) {
     while !rest(stop).await {
-        match unattended(seal_waiting(app)).await {
+        match seal_waiting(app).await {
             Ok(sealing) => {
                 metrics::counter!("latchkey_audit_events_sealed_total").increment(sealing.sealed as u64);
             }

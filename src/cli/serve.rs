@@ -96,7 +96,7 @@ async fn serve(ready: Ready, signals: StopSignals) -> Outcome {
         let (ended, ()) = tokio::join!(server.run(stop.clone()), operating);
         ended
     };
-    run_until_stopped(serving, stop.clone(), signals, database, cluster_settings).await
+    Box::pin(run_until_stopped(serving, stop.clone(), signals, database, cluster_settings)).await
 }
 
 /// Takes the address before anything else is started, so that a taken one costs nothing. With port 0 the

@@ -39,10 +39,10 @@ impl<K> Default for Looks<K> {
 
 impl<K: Copy + Eq + Hash> Looks<K> {
     /// Looks for a row from now on.
-    pub fn add(&self, row: K) {
+    pub fn add(&self, row: K, now: Instant) {
         let mut waiting = self.waiting();
         if waiting.len() < CAPACITY {
-            waiting.insert(row, Look { at: Instant::now(), before: 0 });
+            waiting.insert(row, Look { at: now, before: 0 });
         }
     }
 
@@ -54,14 +54,12 @@ impl<K: Copy + Eq + Hash> Looks<K> {
 
     /// Returns the rows whose turn it is.
     #[must_use]
-    pub fn due(&self) -> Vec<K> {
-        let now = Instant::now();
+    pub fn due(&self, now: Instant) -> Vec<K> {
         self.waiting().iter().filter_map(|(row, look)| (look.at <= now).then_some(*row)).collect()
     }
 
-    /// Notes that rows were looked for. Those that were found are done; so are those that were looked for often enough.
-    pub fn looked_for(&self, rows: &[K], is_found: impl Fn(&K) -> bool) {
-        let now = Instant::now();
+    /// Notes that rows that were due at `now` were looked for. Those that were found are done; so are those that were looked for often enough.
+    pub fn looked_for(&self, rows: &[K], now: Instant, is_found: impl Fn(&K) -> bool) {
         let mut waiting = self.waiting();
         for row in rows {
             let before = waiting.get(row).map_or(0, |look| look.before);
@@ -81,28 +79,27 @@ impl<K: Copy + Eq + Hash> Looks<K> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_row_is_looked_for_six_times_in_two_minutes() {
-        let looks = Looks::default();
-        looks.add(7);
-        let begin = Instant::now();
-        let mut times = 0;
+    #[test]
+    fn a_row_is_looked_for_six_times_in_two_minutes() {
+        let (looks, begin) = (Looks::default(), Instant::now());
+        looks.add(7, begin);
+        let (mut now, mut times) = (begin, 0);
         while looks.contains(&7) {
-            for row in looks.due() {
+            for row in looks.due(now) {
                 times += 1;
-                looks.looked_for(&[row], |_| false);
+                looks.looked_for(&[row], now, |_| false);
             }
-            tokio::time::advance(Duration::from_millis(100)).await;
+            now += Duration::from_millis(100);
         }
         assert_eq!(times, 6);
-        assert!((110..130).contains(&begin.elapsed().as_secs()));
+        assert!((110..130).contains(&(now - begin).as_secs()));
     }
 
-    #[tokio::test]
-    async fn what_was_found_is_not_looked_for_again() {
-        let looks = Looks::default();
-        looks.add(7);
-        looks.looked_for(&looks.due(), |_| true);
-        assert!(!looks.contains(&7) && looks.due().is_empty());
+    #[test]
+    fn what_was_found_is_not_looked_for_again() {
+        let (looks, now) = (Looks::default(), Instant::now());
+        looks.add(7, now);
+        looks.looked_for(&looks.due(now), now, |_| true);
+        assert!(!looks.contains(&7) && looks.due(now).is_empty());
     }
 }

@@ -9,6 +9,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
 
 use super::looks::Looks;
 use crate::app::App;
@@ -101,7 +102,8 @@ impl Drop for Delivery {
         if let Some((Generation { tenant, device, number }, sending)) = self.owed.take()
             && let Some(issued_at) = sending.give_up()
         {
-            self.lost.waiting.add(Unanswered { tenant, device, generation: number, issued_at });
+            let lost = Unanswered { tenant, device, generation: number, issued_at };
+            self.lost.waiting.add(lost, Instant::now());
         }
     }
 }
@@ -109,12 +111,12 @@ impl Drop for Delivery {
 /// Marks what waits. Returns the number of generations that are settled: marked, or not to be marked. All wait on if the
 /// database does not answer.
 pub async fn mark(app: &App) -> store::Result<usize> {
-    let waiting = &app.lost_answers.waiting;
+    let (waiting, now) = (&app.lost_answers.waiting, Instant::now());
     let mut count = 0;
-    for (tenant, of_tenant) in by_tenant(waiting.due(), |lost| lost.tenant) {
+    for (tenant, of_tenant) in by_tenant(waiting.due(now), |lost| lost.tenant) {
         let settled = unanswered::mark(&app.db, tenant, &of_tenant).await?;
         count += settled.len();
-        waiting.looked_for(&of_tenant, |lost| settled.contains(lost));
+        waiting.looked_for(&of_tenant, now, |lost| settled.contains(lost));
     }
     Ok(count)
 }

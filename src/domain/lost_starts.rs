@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::looks::Looks;
 use crate::app::App;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
@@ -44,20 +46,20 @@ impl Drop for Start {
         if let Some((tenant, id, sending)) = self.watched.take()
             && sending.give_up().is_some()
         {
-            self.lost.0.add((tenant, id));
+            self.lost.0.add((tenant, id), Instant::now());
         }
     }
 }
 
 /// Deletes what waits. Returns how many starts went. All wait on if the database does not answer.
 pub async fn discard(app: &App) -> store::Result<usize> {
-    let waiting = &app.lost_starts.0;
+    let (waiting, now) = (&app.lost_starts.0, Instant::now());
     let mut count = 0;
-    for (tenant, of_tenant) in by_tenant(waiting.due(), |(tenant, _)| *tenant) {
+    for (tenant, of_tenant) in by_tenant(waiting.due(now), |(tenant, _)| *tenant) {
         let ids: Vec<_> = of_tenant.iter().map(|(_, id)| *id).collect();
         let discarded = starts::discard(&app.db, tenant, &ids).await?;
         count += discarded.len();
-        waiting.looked_for(&of_tenant, |(_, id)| discarded.contains(id));
+        waiting.looked_for(&of_tenant, now, |(_, id)| discarded.contains(id));
     }
     Ok(count)
 }

@@ -66,7 +66,7 @@ impl Server {
         let grace = Duration::from_secs(self.app.config.server.shutdown_grace_seconds);
         let tasks = background::run(Arc::clone(&self.app), answered.clone());
         let answering = async {
-            let for_requests = grace - kept_for_tasks(grace);
+            let for_requests = grace.saturating_sub(kept_for_tasks(grace));
             let ended = tokio::join!(self.answer_all(stop.clone(), for_requests), deadline(&stop, grace));
             answered.cancel();
             ended

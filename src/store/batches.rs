@@ -160,7 +160,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
             Ok(connection) => connection,
             Err(error) => return refuse(batch.into_iter().map(|waiting| waiting.answer), &error),
         };
-        let (items, answers) = self.send(means, batch);
+        let (items, answers) = Self::send(means, batch);
         if items.is_empty() {
             return give_back(connection);
         }
@@ -192,7 +192,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
     }
 
     /// The items that somebody waits for, stamped.
-    fn send(&self, means: &Means, batch: Vec<Waiting<I, O>>) -> (Vec<I>, Vec<Answer<O>>) {
+    fn send(means: &Means, batch: Vec<Waiting<I, O>>) -> (Vec<I>, Vec<Answer<O>>) {
         let now = (means.now)();
         batch
             .into_iter()

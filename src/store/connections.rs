@@ -119,8 +119,8 @@ fn in_words(limits: Limits) -> String {
     )
 }
 
-/// Whether the limits hold although each statement may go over another connection of a pooler (PgBouncer in transaction
-/// mode), where a session's settings are not kept: they must then be the database user's own.
+/// Whether the limits hold although each statement may go over another connection of a pooler (`PgBouncer` in
+/// transaction mode), where a session's settings are not kept: they must then be the database user's own.
 pub async fn limits_hold(db: &PgPool) -> Result<bool> {
     let (mut first, mut second) = (db.acquire().await?, db.acquire().await?);
     let pid = "SELECT pg_backend_pid()";

@@ -34,7 +34,7 @@ impl Reachability {
 
     /// The database did not answer somebody.
     pub fn doubt(&self) {
-        self.0.send_if_modified(|given| std::mem::take(given));
+        self.0.send_if_modified(std::mem::take);
     }
 
     /// The database has answered.

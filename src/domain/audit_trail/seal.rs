@@ -9,6 +9,7 @@ use crate::domain::mac_keys::audit_keys::{AuditKeys, is_same};
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
 use crate::model::ids::TenantId;
 use crate::store::audit_events::StoredEvent;
+use crate::store::connections::unattended;
 use crate::store::{self, audit_seals};
 
 /// The most events that are sealed in one transaction.
@@ -38,19 +39,30 @@ pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
 }
 
 async fn seal_waiting_of(app: &App, tenant: TenantId, done: &mut Sealing) -> store::Result<()> {
-    let mut after = Uuid::nil();
-    loop {
-        let mut transaction = audit_seals::begin(&app.db).await?;
-        let events = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
-        let Some(last) = events.last() else { return Ok(()) };
-        after = last.id;
-        let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
-        let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(&keys, event));
-        seal(app, &mut transaction, tenant, &keys, &genuine).await?;
-        transaction.commit().await?;
-        done.sealed += genuine.len();
-        done.refused += refused.len();
+    let mut after = Some(Uuid::nil());
+    while let Some(last) = after {
+        after = unattended(seal_batch(app, tenant, last, done)).await?;
     }
+    Ok(())
+}
+
+/// Seals the events of a tenant that follow the event `after`, as many as one seal takes. Returns the last of them.
+async fn seal_batch(
+    app: &App,
+    tenant: TenantId,
+    after: Uuid,
+    done: &mut Sealing,
+) -> store::Result<Option<Uuid>> {
+    let mut transaction = audit_seals::begin(&app.db).await?;
+    let events = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
+    let Some(last) = events.last() else { return Ok(None) };
+    let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
+    let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(&keys, event));
+    seal(app, &mut transaction, tenant, &keys, &genuine).await?;
+    transaction.commit().await?;
+    done.sealed += genuine.len();
+    done.refused += refused.len();
+    Ok(Some(last.id))
 }
 
 /// Returns `true` if a server wrote the event as it is.

@@ -178,9 +178,9 @@ impl TestServer {
         let mut config = Config::default();
         // Many tests share few cores: only a test about waiting is impatient.
         config.database.acquire_timeout_milliseconds = 30_000;
-        config.database.lock_timeout_milliseconds = 30_000;
-        config.database.statement_timeout_milliseconds = 60_000;
-        config.database.idle_in_transaction_timeout_milliseconds = 60_000;
+        config.database.lock_timeout_milliseconds = 120_000;
+        config.database.statement_timeout_milliseconds = 240_000;
+        config.database.idle_in_transaction_timeout_milliseconds = 240_000;
         // Only a test about it has people of some roles set up an app first.
         config.sign_in.second_factor_for_roles = Vec::new();
         config.sessions.coherence = usual_coherence();
