@@ -65,7 +65,7 @@ pub fn pool_on(
         .acquire_timeout(acquire_timeout)
         .test_before_acquire(false)
         .before_acquire(move |connection, used| {
-            let standing = hosts.standing(used.age);
+            let standing = hosts.standing(used.age, used.idle_for);
             Box::pin(async move {
                 let may = async {
                     match standing {

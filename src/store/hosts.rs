@@ -87,14 +87,17 @@ impl Hosts {
         self.all.is_empty()
     }
 
-    /// What is known of a connection of this age.
+    /// What is known of a connection of this age that was not used for so long.
     #[must_use]
-    pub fn standing(&self, age: Duration) -> Standing {
-        match self.moved.borrow().map(|moved| moved.elapsed()) {
-            Some(since) if age > since => Standing::Outdated,
-            Some(since) if age + ATTEMPT > since => Standing::Doubtful,
-            _ => Standing::Sound,
+    pub fn standing(&self, age: Duration, idle_for: Duration) -> Standing {
+        let Some(since) = self.moved.borrow().map(|moved| moved.elapsed()) else { return Standing::Sound };
+        if age > since {
+            return Standing::Outdated;
         }
+        let is_of_that_moment = age + ATTEMPT > since;
+        // Since then it is asked each time it is used.
+        let was_asked = idle_for + 2 * ATTEMPT < since;
+        if is_of_that_moment && !was_asked { Standing::Doubtful } else { Standing::Sound }
     }
 
     /// Tells when the pool moves.
@@ -261,12 +264,16 @@ mod tests {
     #[test]
     fn connections_from_before_a_move_are_outdated_and_those_of_that_moment_doubtful() {
         let hosts = Hosts::parse("postgres://a,b/c").unwrap();
-        let standing = |seconds| hosts.standing(Duration::from_secs(seconds));
-        assert_eq!(standing(3_600), Standing::Sound);
+        let standing = |age, idle| hosts.standing(Duration::from_secs(age), Duration::from_secs(idle));
+        assert_eq!(standing(3_600, 0), Standing::Sound);
         hosts.moved.send_replace(Instant::now().checked_sub(Duration::from_mins(1)));
-        for (age, expected) in [(61 + 60, Standing::Outdated), (58, Standing::Doubtful), (0, Standing::Sound)]
-        {
-            assert_eq!(standing(age), expected, "{age}");
+        for (age, idle, expected) in [
+            (121, 0, Standing::Outdated),
+            (58, 55, Standing::Doubtful),
+            (58, 40, Standing::Sound),
+            (0, 0, Standing::Sound),
+        ] {
+            assert_eq!(standing(age, idle), expected, "{age} {idle}");
         }
     }
 }
