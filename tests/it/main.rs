@@ -54,6 +54,7 @@ mod rfc9449_dpop;
 mod rfc9449_malformed_proofs;
 mod rfc9449_nonces;
 mod rfc9449_replay;
+mod row_budget;
 mod scopes_by_name_only;
 mod secrets_at_rest;
 mod sensitive_scopes;

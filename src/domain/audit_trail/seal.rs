@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::domain::mac_keys::audit_keys::{AuditKeys, is_same};
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
 use crate::model::ids::TenantId;
-use crate::store::audit_events::StoredEvent;
-use crate::store::{self, audit_seals};
+use crate::store;
+use crate::store::audit_events::{self, StoredEvent};
+use crate::store::audit_seals::{self, Place};
 
 /// The most events that are sealed in one transaction.
 const MAX_BATCH: i64 = 1_000;
@@ -38,15 +39,19 @@ pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
 }
 
 async fn seal_waiting_of(app: &App, tenant: TenantId, done: &mut Sealing) -> store::Result<()> {
-    let mut after = Uuid::nil();
+    let mut after = audit_seals::FIRST_PLACE.to_owned();
     loop {
         let mut transaction = audit_seals::begin(&app.db).await?;
-        let events = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
-        let Some(last) = events.last() else { return Ok(()) };
-        after = last.id;
+        let waiting = audit_seals::unsealed(&mut *transaction, tenant, &after, MAX_BATCH).await?;
+        let Some((_, last)) = waiting.last() else { return Ok(()) };
+        after.clone_from(last);
+        let ids: Vec<Uuid> = waiting.iter().map(|(id, _)| *id).collect();
+        let mut events = audit_events::with_ids(&mut *transaction, tenant, &ids).await?;
+        events.sort_unstable_by_key(|event| event.id);
         let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
         let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(&keys, event));
-        seal(app, &mut transaction, tenant, &keys, &genuine).await?;
+        let places: Vec<Place> = waiting.into_iter().map(|(_, place)| place).collect();
+        seal(app, &mut transaction, tenant, &keys, &genuine, &places).await?;
         transaction.commit().await?;
         done.sealed += genuine.len();
         done.refused += refused.len();
@@ -66,6 +71,7 @@ async fn seal(
     tenant_id: TenantId,
     keys: &AuditKeys,
     events: &[&StoredEvent],
+    places: &[Place],
 ) -> store::Result<()> {
     let Some(last_at) = events.iter().map(|event| event.at).max() else { return Ok(()) };
     let (before, mac_before) = match audit_seals::newest(&mut *db, tenant_id).await? {
@@ -80,7 +86,7 @@ async fn seal(
         events: events.iter().map(|event| (event.id, event.hash())).collect(),
     };
     match keys.code(&seal.message(&mac_before)) {
-        Some(mac) => audit_seals::insert(db, &seal, &mac).await,
+        Some(mac) => audit_seals::insert(db, &seal, &mac, places).await,
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::SessionRow;
+use super::{SessionRow, stored_half};
 use crate::model::approver::Approver;
 use crate::model::device::DeviceDescription;
 use crate::model::device_authorization::{CodeArrival, DeviceRequest};
@@ -46,7 +46,7 @@ pub async fn lock(
         "SELECT id, opened_count, opened_by, opened_at FROM device_authorizations
          WHERE tenant_id = $1 AND user_code_mac = $2 FOR NO KEY UPDATE",
         tenant.0,
-        &user_code_mac[..]
+        stored_half(&user_code_mac)
     )
     .fetch_optional(&mut *db)
     .await?
@@ -92,8 +92,8 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   trusted, chosen_lifetime_seconds, consumed_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
-                  linked_by
+                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by,
+                  coalesce(resources, '{}') AS "resources!", coalesce(linked_by, '{}') AS "linked_by!"
            FROM device_authorizations WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -171,7 +171,8 @@ pub async fn record(
     sqlx::query!(
         "UPDATE device_authorizations
          SET opened_by = $3, opened_count = opened_count + 1, opened_at = $4,
-             linked_by = CASE WHEN $5 AND NOT linked_by @> ARRAY[$6::uuid] THEN linked_by || $6 ELSE linked_by END
+             linked_by = CASE WHEN $5 AND (linked_by @> ARRAY[$6::uuid]) IS NOT TRUE THEN array_append(linked_by, $6)
+                              ELSE linked_by END
          WHERE tenant_id = $1 AND id = $2",
         approver.user.tenant_id.0,
         id.0,
