@@ -59,13 +59,13 @@ impl Random {
         text
     }
 
-    /// A new identifier that sorts by time of birth (RFC 9562 §5.7).
+    /// A new identifier that sorts by time of birth, to the microsecond (RFC 9562 §5.7 and, for what is less than a
+    /// millisecond, §6.2 method 3).
     #[must_use]
     pub fn uuid_v7(&self, now: chrono::DateTime<chrono::Utc>) -> Uuid {
-        let mut tail = [0_u8; 10];
+        let mut tail = [0_u8; 8];
         self.fill(&mut tail);
-        let millis = u64::try_from(now.timestamp_millis()).unwrap_or(0);
-        uuid::Builder::from_unix_timestamp_millis(millis, &tail).into_uuid()
+        uuid_v7_at(now, tail)
     }
 }
 
@@ -75,9 +75,41 @@ impl std::fmt::Debug for Random {
     }
 }
 
+/// The lowest identifier that [`Random::uuid_v7`] makes at an instant. It is above all those of earlier microseconds.
+#[must_use]
+pub fn first_uuid_v7_at(instant: chrono::DateTime<chrono::Utc>) -> Uuid {
+    uuid_v7_at(instant, [0; 8])
+}
+
+fn uuid_v7_at(instant: chrono::DateTime<chrono::Utc>, tail: [u8; 8]) -> Uuid {
+    const LAST: u64 = (1 << 48) - 1;
+    let millis = u64::try_from(instant.timestamp_millis()).unwrap_or(0).min(LAST);
+    // Twelve bits for a thousand microseconds: each has four values, the lowest of which is taken.
+    let micros = instant.timestamp_subsec_micros() % 1_000;
+    let [high, low] = u16::try_from(micros * 4).unwrap_or(0).to_be_bytes();
+    let mut bytes = [0; 10];
+    bytes[..2].copy_from_slice(&[high, low]);
+    bytes[2..].copy_from_slice(&tail);
+    uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+}
+
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
     use super::*;
+
+    #[test]
+    fn identifiers_are_in_the_order_of_microseconds() {
+        let instant = DateTime::from_timestamp_micros(1_767_225_600_123_998).unwrap();
+        let made = |after| Random::system().uuid_v7(instant + TimeDelta::microseconds(after));
+        for _ in 0..100 {
+            assert!(made(-1) < first_uuid_v7_at(instant));
+            assert!(made(0) >= first_uuid_v7_at(instant) && made(0) < made(1) && made(1) < made(2));
+        }
+        assert!(made(0) < first_uuid_v7_at(DateTime::<Utc>::MAX_UTC));
+        assert!(first_uuid_v7_at(DateTime::<Utc>::MIN_UTC) < made(0));
+    }
 
     #[test]
     fn every_character_is_equally_likely() {

@@ -75,6 +75,12 @@ impl Databases {
         self.postmaster
     }
 
+    /// Where the write-ahead log ends.
+    pub(crate) async fn log_position(&self) -> Result<i64, Fault> {
+        let position = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint";
+        Ok(sqlx::query_scalar(position).fetch_one(&self.served.pool).await?)
+    }
+
     /// Whether the cluster is the tool's own.
     pub(crate) fn is_private(&self) -> bool {
         self.cluster.is_some()

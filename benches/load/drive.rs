@@ -25,6 +25,27 @@ pub(crate) trait Work: 'static {
     fn judge(&mut self, subject: Self::Subject, answer: &Answer) -> Result<(), String>;
 }
 
+/// The next request of other work, and no more.
+#[derive(Debug)]
+pub(crate) struct Once<W> {
+    /// The work.
+    pub(crate) work: W,
+    /// Whether the request is still to be sent.
+    pub(crate) is_due: bool,
+}
+
+impl<W: Work> Work for Once<W> {
+    type Subject = W::Subject;
+
+    fn next(&mut self) -> Option<(Self::Subject, Form)> {
+        std::mem::take(&mut self.is_due).then(|| self.work.next()).flatten()
+    }
+
+    fn judge(&mut self, subject: Self::Subject, answer: &Answer) -> Result<(), String> {
+        self.work.judge(subject, answer)
+    }
+}
+
 /// How fast requests come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {

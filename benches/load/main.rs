@@ -101,6 +101,9 @@ async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> R
     if is_next(Scenario::Start, "start") {
         report.start = Some(scenarios::start::measure(stage).await?);
     }
+    if is_next(Scenario::Least, "the least") {
+        report.least = Some(scenarios::least::measure(stage)?);
+    }
     if is_next(Scenario::PendingPoll, "pending poll") {
         report.pending_poll = Some(scenarios::pending_poll::measure(stage).await?);
     }

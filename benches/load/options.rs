@@ -54,6 +54,8 @@ pub(crate) struct Options {
 pub(crate) enum Scenario {
     /// A device asks for codes.
     Start,
+    /// The least that a durable change and a signature cost, for the goals.
+    Least,
     /// A device asks again, and nobody has decided.
     PendingPoll,
     /// A device does not listen when it is told to slow down.

@@ -1,5 +1,7 @@
 //! The figures as a table for the README, and as JSON.
 
+mod goals;
+
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::figures::Cost;
 use crate::scenarios::Comparison;
 use crate::scenarios::introspection::Introspection;
+use crate::scenarios::least::Least;
 use crate::scenarios::login::Login;
 use crate::scenarios::replicas::Replicas;
 use crate::scenarios::waiting::Waiting;
@@ -19,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) circumstances: Vec<String>,
     /// What was measured, in order.
     pub(crate) start: Option<Comparison>,
+    /// What the goals are told by.
+    pub(crate) least: Option<Least>,
     /// A pending poll.
     pub(crate) pending_poll: Option<Comparison>,
     /// A poll that comes too early.
@@ -74,7 +79,7 @@ impl Report {
     }
 
     fn sentences(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines = goals::lines(self);
         if let Some(waiting) = self.waiting {
             lines.push(format!(
                 "{} waiting devices: {:.0} MB resident, {:.0} bytes for each; polls at {:.0}/s: p50 {:.2} ms, \
@@ -128,8 +133,14 @@ impl Report {
             entry["reference_us"] = json!(comparison.reference.whole_us());
             entry["sql_per_request"] = json!(comparison.sql);
             entry["rows_per_request"] = json!(comparison.rows);
+            entry["log_bytes_per_request"] = json!(comparison.log_bytes);
             entry["wrong_answers"] = json!(comparison.failed);
             all.insert(name.to_owned(), entry);
+        }
+        if let Some(Least { insert, update, signature_us }) = self.least {
+            let entry = json!({"insert_postgres_us": insert.postgres_us, "update_postgres_us": update.postgres_us,
+                "signature_us": signature_us});
+            all.insert("least".to_owned(), entry);
         }
         if let Some(introspection) = self.introspection {
             let mut entry = of_cost(&introspection.cost);

@@ -11,6 +11,7 @@ use crate::model::audit_mac::{Envelope, EventStamp, event_mac};
 use crate::model::audit_seal::{EventHash, Mac, hash_of};
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
+use crate::random::first_uuid_v7_at;
 
 /// Adds an event, in the transaction of the change it tells of.
 pub async fn insert(
@@ -134,7 +135,7 @@ impl StoredEvent {
     /// Where the list goes on after this event.
     #[must_use]
     pub const fn position(&self) -> Position {
-        (self.at, self.id)
+        self.id
     }
 
     /// What the server that wrote it knew of it before. Returns `None` for an address that no server writes.
@@ -216,9 +217,9 @@ pub struct Filter {
 }
 
 /// Where a list is to go on: after this event.
-pub type Position = (DateTime<Utc>, Uuid);
+pub type Position = Uuid;
 
-/// A tenant's events, newest first, no more than `limit`.
+/// A tenant's events, newest first, no more than `limit`. Their IDs are in the order of time.
 pub async fn list(
     db: &PgPool,
     tenant: TenantId,
@@ -233,14 +234,19 @@ pub async fn list(
     );
     query.push_bind(tenant.0);
     for (column, value) in [
-        (" AND actor_id = ", &filter.actor),
-        (" AND action = ", &filter.action),
-        (" AND outcome = ", &filter.outcome),
-        (" AND target_kind = ", &filter.target_kind),
-        (" AND target_id = ", &filter.target_id),
+        ("actor_id", &filter.actor),
+        ("action", &filter.action),
+        ("outcome", &filter.outcome),
+        ("target_kind", &filter.target_kind),
+        ("target_id", &filter.target_id),
     ] {
-        if let Some(value) = value {
-            query.push(column).push_bind(value);
+        let Some(value) = value else { continue };
+        query.push(" AND ").push(column).push(" = ").push_bind(value);
+        if ["actor_id", "target_id"].contains(&column) {
+            // The same as the indexes have it.
+            query.push(" AND hashtextextended(").push(column);
+            query.push(", uuid_hash_extended(tenant_id, 0)) = hashtextextended(").push_bind(value);
+            query.push(", uuid_hash_extended(").push_bind(tenant.0).push(", 0))");
         }
     }
     if let Some(request) = filter.request_id {
@@ -248,14 +254,16 @@ pub async fn list(
     }
     if let Some(from) = filter.from {
         query.push(" AND at >= ").push_bind(from);
+        query.push(" AND id >= ").push_bind(first_uuid_v7_at(from));
     }
     if let Some(to) = filter.to {
         query.push(" AND at < ").push_bind(to);
+        query.push(" AND id < ").push_bind(first_uuid_v7_at(to));
     }
-    if let Some((at, id)) = after {
-        query.push(" AND (at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+    if let Some(after) = after {
+        query.push(" AND id < ").push_bind(after);
     }
-    query.push(" ORDER BY at DESC, id DESC LIMIT ").push_bind(limit);
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
     let mut list = connections::begin_list(db).await?;
     Ok(query.build_query_as().persistent(false).fetch_all(&mut *list).await?)
 }

@@ -5,7 +5,6 @@ use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool, PgTransaction};
 use uuid::Uuid;
 
 use super::Result;
-use super::audit_events::StoredEvent;
 use crate::model::audit_seal::{AuditSeal, Mac};
 use crate::model::ids::TenantId;
 
@@ -43,26 +42,31 @@ pub async fn with_unsealed(db: impl PgExecutor<'_>) -> Result<Vec<TenantId>> {
     Ok(tenants.fetch_all(db).await?.into_iter().map(TenantId).collect())
 }
 
-/// The oldest events of a tenant that are in no seal yet and have higher IDs than `after`.
+/// The place of a row in the list of events without a seal (the `tid` of PostgreSQL, as text).
+pub type Place = String;
+
+/// Before all rows.
+pub const FIRST_PLACE: &str = "(0,0)";
+
+/// Events of a tenant that are in no seal yet: those after a place in the list, with the place of each. Only whoever
+/// has the lock removes rows from the list, so places stay what they are meanwhile.
 pub async fn unsealed(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
-    after: Uuid,
+    after: &str,
     limit: i64,
-) -> Result<Vec<StoredEvent>> {
-    Ok(sqlx::query_as!(
-        StoredEvent,
-        r#"SELECT e.id, e.tenant_id, e.at, e.action, e.outcome, e.actor_kind, e.actor_id, e.target_kind, e.target_id,
-                  host(e.ip_address) AS ip_address, e.request_id, e.details::text AS "details!", e.mac
-           FROM audit_unsealed u JOIN audit_events e ON e.tenant_id = u.tenant_id AND e.id = u.event_id
-           WHERE u.tenant_id = $1 AND u.event_id > $2
-           ORDER BY u.event_id LIMIT $3"#,
+) -> Result<Vec<(Uuid, Place)>> {
+    // Without ORDER BY, which would sort all that is left: a range of places is read in their order.
+    let rows = sqlx::query!(
+        r#"SELECT event_id, ctid::text AS "place!" FROM audit_unsealed
+           WHERE tenant_id = $1 AND ctid > $2::text::tid LIMIT $3"#,
         tenant.0,
         after,
         limit
     )
     .fetch_all(db)
-    .await?)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.event_id, row.place)).collect())
 }
 
 /// The number and code of a tenant's newest seal.
@@ -76,8 +80,8 @@ pub async fn newest(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<
     .map(|row| (row.number, row.mac)))
 }
 
-/// Adds a seal, and takes its events off the list of those that have none.
-pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac) -> Result<()> {
+/// Adds a seal, and takes its events, which have some of these places, off the list of those that have none.
+pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac, places: &[Place]) -> Result<()> {
     let ids: Vec<Uuid> = seal.events.iter().map(|(id, _)| *id).collect();
     let hashes: Vec<u8> = seal.events.iter().flat_map(|(_, hash)| *hash).collect();
     sqlx::query!(
@@ -94,9 +98,10 @@ pub async fn insert(db: &mut PgConnection, seal: &AuditSeal, mac: &Mac) -> Resul
     .execute(&mut *db)
     .await?;
     sqlx::query!(
-        "DELETE FROM audit_unsealed WHERE tenant_id = $1 AND event_id = ANY($2)",
+        "DELETE FROM audit_unsealed WHERE tenant_id = $1 AND ctid = ANY($3::text[]::tid[]) AND event_id = ANY($2)",
         seal.tenant_id.0,
-        &ids
+        &ids,
+        places
     )
     .execute(db)
     .await?;

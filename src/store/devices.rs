@@ -40,7 +40,7 @@ pub async fn page_of_user(
              AND d.revoked_at IS NULL
              AND d.created_at >= coalesce(
                      greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
-           ORDER BY d.created_at DESC, d.id DESC OFFSET $3 LIMIT $4"#,
+           ORDER BY d.created_at DESC OFFSET $3 LIMIT $4"#,
         tenant.0,
         user.0,
         offset,

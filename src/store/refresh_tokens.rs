@@ -58,7 +58,7 @@ pub async fn find(
         r#"SELECT asked.nth AS "nth!", d.generation, d.exchanged_at, d.exchanged_from, d.unanswered, d.foreign_repeats,
                   d.foreign_repeats_since, coalesce(d.idle_expires_at, d.expires_at) AS "idle_expires_at!", d.locked_at, d.trusted, d.trusted_jkt,
                   d.id AS device_id, d.user_id, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.dpop_jkt,
-                  d.resources, d.created_at, d.expires_at, d.revoked_at,
+                  coalesce(d.resources, '{}') AS "resources!", d.created_at, d.expires_at, d.revoked_at,
                   u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
                   u.locked_at AS user_locked_at, u.tokens_not_before
            FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS asked (device, token_hash, nth)

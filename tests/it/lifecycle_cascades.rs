@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use latchkey::domain::audit::By;
+use latchkey::domain::housekeeping::ended_devices;
 use latchkey::domain::token_families::Ending;
 use latchkey::domain::tokens_not_before::{self, RaiseError, Subject};
 use latchkey::domain::{clients, devices, tenants, users};
@@ -170,7 +171,7 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     house.must_be_worthless(&house.tokens).await;
     house.must_bring_nothing(&house.tokens.string("refresh_token"), "invalid_grant").await;
     assert!(!house.ada.visit("/device").await.says("Sign out"));
-    for table in ["users", "devices", "browser_sessions"] {
+    for table in ["users", "devices", "browser_sessions", "device_authorizations"] {
         let sql = format!("SELECT count(*) FROM {table}");
         let left: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&house.server.app.db).await.unwrap();
         assert_eq!(left, 0, "{table}");
@@ -183,6 +184,24 @@ async fn a_deleted_person_leaves_nothing_but_the_audit_trail() {
     let nobody =
         users::delete(&house.server.app, DEFAULT_TENANT, "nobody", &MeantFor::Any, &By::OPERATOR).await;
     assert!(matches!(nobody, Err(users::UserError::NoSuchUser)), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn what_a_person_decided_is_erased_with_them_whatever_became_of_it() {
+    let house = House::build().await;
+    let (server, tv, ada) = (&house.server, &house.tv, &house.ada);
+    ada.deny(&tv.start(OFFLINE).await.user_code).await;
+    // Housekeeping may take a device sooner than what was decided.
+    let redeemed = tv.connect(ada, OFFLINE).await;
+    let revoked = tv.post("/oauth/revoke", &[("token", &redeemed.string("refresh_token"))]).await;
+    assert_eq!(revoked.status, 200, "{revoked:?}");
+    let sooner = server.replica_with(|config| config.housekeeping.ended_devices_days = 1).await;
+    server.clock.advance(2.0 * 86_400.0);
+    assert_eq!(ended_devices::CHORE.clear_batch(&sooner.app).await.expect("the database answers"), 1);
+    let decided = "SELECT count(*) FROM device_authorizations WHERE decided_by_user_id IS NOT NULL";
+    assert_eq!(server.count(decided).await, 3);
+    users::delete(&server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.unwrap();
+    assert_eq!(server.count("SELECT count(*) FROM device_authorizations").await, 0);
 }
 
 #[tokio::test]

@@ -59,6 +59,7 @@ mod rfc9449_malformed_proofs;
 mod rfc9449_nonces;
 mod rfc9449_replay;
 mod round_trips;
+mod row_budget;
 mod scopes_by_name_only;
 mod secrets_at_rest;
 mod sensitive_scopes;

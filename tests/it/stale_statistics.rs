@@ -44,10 +44,10 @@ async fn rows_read(plans: &str) -> Vec<(String, i64)> {
     // And as many devices of somebody whom the statistics know to have none.
     server
         .execute(
-            "INSERT INTO devices (id, tenant_id, user_id, client_id, name, declared_name, metadata, created_at, updated_at,
+            "INSERT INTO devices (id, tenant_id, user_id, client_id, name, metadata, created_at, updated_at,
                                   last_login_at, last_seen_at, granted_scopes, resources, auth_time, amr, expires_at,
                                   token_hash, exchanged_at, idle_expires_at)
-             SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, d.name, d.declared_name, d.metadata, d.created_at,
+             SELECT gen_random_uuid(), d.tenant_id, u.id, d.client_id, d.name, d.metadata, d.created_at,
                     d.updated_at, d.last_login_at, d.last_seen_at, d.granted_scopes, d.resources, d.auth_time, d.amr,
                     d.expires_at, sha256(n::text::bytea), d.exchanged_at, d.idle_expires_at
              FROM devices d, users u, generate_series(1, 4000) AS n WHERE u.username = 'bob'",

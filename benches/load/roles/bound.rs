@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use latchkey::clock::Clock;
 use latchkey::model::database_limits::Limits;
+use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use latchkey::random::Random;
 use latchkey::store::batches::Means;
 use latchkey::store::queues::Queues;
@@ -21,6 +22,7 @@ use crate::accounting;
 use crate::database::seed;
 
 mod exchange;
+mod least;
 mod starting;
 
 /// How many families are refreshed in turn.
@@ -35,6 +37,12 @@ pub(crate) enum Work {
     Redemption,
     /// Look-up and rotation.
     Refresh,
+    /// The least insert.
+    LeastInsert,
+    /// The least update.
+    LeastUpdate,
+    /// ES256 signatures, without a database.
+    Signature,
 }
 
 /// What a bound process is told.
@@ -110,8 +118,35 @@ pub(crate) async fn run(instructions: BoundInstructions) -> Result<(), Fault> {
             let meter = Meter::read(instructions.postmaster);
             meter.measure(spread(tasks, limit, move || exchange::refresh(Arc::clone(&codes)))).await
         }
+        Work::LeastInsert => {
+            let table = least::Table::open(bench).await?;
+            let meter = Meter::read(instructions.postmaster);
+            meter.measure(spread(tasks, limit, move || least::insert_next(Arc::clone(&table)))).await
+        }
+        Work::LeastUpdate => {
+            let table = least::Table::open(bench).await?;
+            let meter = Meter::read(instructions.postmaster);
+            meter.measure(spread(tasks, limit, move || least::update_next(Arc::clone(&table)))).await
+        }
+        Work::Signature => {
+            let algorithm = SigningAlgorithm::Es256;
+            let pair = SigningPair::read(algorithm, &NewKeyPair::generate(algorithm)?.private_der)?;
+            let meter = Meter::read(instructions.postmaster);
+            meter.measure(async { sign(&pair, instructions.operations, limit) }).await
+        }
     }?;
     say(&bound)
+}
+
+/// Signs tokens of the usual size; how many.
+fn sign(pair: &SigningPair, operations: usize, limit: Duration) -> Result<usize, Fault> {
+    let (token, end) = ([b'x'; 600], Instant::now() + limit);
+    let mut done = 0;
+    while done < operations && Instant::now() < end {
+        pair.sign(&token)?;
+        done += 1;
+    }
+    Ok(done)
 }
 
 /// Whether there was anything left to do.

@@ -2,6 +2,7 @@
 
 pub(crate) mod early_poll;
 pub(crate) mod introspection;
+pub(crate) mod least;
 pub(crate) mod login;
 pub(crate) mod pending_poll;
 pub(crate) mod redemption;
@@ -18,8 +19,8 @@ use crate::Fault;
 use crate::child::{Process, Server};
 use crate::database::counters::{self, Counts, Method, PerRequest};
 use crate::database::{Databases, seed};
-use crate::drive::{Pace, Tally, Work, drive};
-use crate::figures::{Cost, Reference, Round};
+use crate::drive::{Once, Pace, Tally, Work, drive};
+use crate::figures::{Cost, Reference, Round, median};
 use crate::options::{Extent, Role};
 use crate::roles::bound::{self, Bound, BoundInstructions};
 use crate::roles::serve::ServeInstructions;
@@ -27,6 +28,9 @@ use crate::roles::serve::ServeInstructions;
 /// The interval of sessions that are polled as fast as it goes: with one second no poll is ever too early, for the
 /// tolerance for jitter is as long.
 pub(crate) const UNHURRIED: u32 = 1;
+
+/// How many requests are made to find out how much log one writes.
+pub(crate) const LOGGED: usize = 31;
 
 /// What scenarios share: the databases, and what an earlier one leaves to a later one.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub(crate) struct Comparison {
     pub(crate) sql: f64,
     /// Rows written for each request.
     pub(crate) rows: f64,
+    /// Bytes of write-ahead log for each request, where they were measured.
+    pub(crate) log_bytes: Option<f64>,
     /// Connections.
     pub(crate) connections: usize,
     /// Wrong answers.
@@ -95,6 +101,30 @@ impl Stage {
         let used = servers.iter().zip(before).map(|(server, before)| server.cpu().micros_since(before));
         complain(&tally);
         Ok((work, Round { tally, server_us: used.sum(), postgres_us }))
+    }
+
+    /// The bytes of write-ahead log that one request writes, one at a time: the median, for the pages have been written
+    /// since the last checkpoint and most requests write no whole page. `None` on a cluster that is not the tool's own.
+    pub(crate) async fn log_bytes<W: Work>(
+        &self,
+        server: &Server,
+        mut work: W,
+    ) -> Result<(W, Option<f64>), Fault> {
+        if !self.databases.is_private() {
+            return Ok((work, None));
+        }
+        let mut bytes = Vec::new();
+        for _ in 0..LOGGED {
+            let before = self.databases.log_position().await?;
+            let once = Once { work, is_due: true };
+            let (once, tally) =
+                drive(&[server.address], Pace::Closed(1), Duration::from_mins(1), once).await?;
+            complain(&tally);
+            work = once.work;
+            #[expect(clippy::cast_precision_loss, reason = "some hundred bytes")]
+            bytes.push((self.databases.log_position().await? - before) as f64);
+        }
+        Ok((work, Some(median(bytes))))
     }
 
     /// One round of the database bound.
@@ -165,6 +195,7 @@ pub(crate) fn compare(
         reference,
         sql: counted.statements,
         rows: counted.rows,
+        log_bytes: None,
         connections,
         failed: rounds.iter().map(|round| round.tally.failed()).sum(),
     }

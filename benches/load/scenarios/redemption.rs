@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Comparison, Stage, compare, start};
+use super::{Comparison, LOGGED, Stage, compare, start};
 use crate::Fault;
 use crate::connection::{Answer, Form};
 use crate::database::seed;
@@ -37,7 +37,7 @@ impl Work for Redemptions {
 pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
     let (supply, count) = (stage.extent.supply, stage.extent.rounds);
     let server = stage.server(5)?;
-    let started = start::many(&server, supply * count + supply / 10).await?;
+    let started = start::many(&server, supply * count + supply / 10 + LOGGED).await?;
     let ids = seed::authorizations(&started)?;
     seed::approve(&stage.databases.served.pool, &ids).await?;
     let mut codes = VecDeque::from(started);
@@ -56,9 +56,14 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
             bounds.push(stage.bound_round(bound::Work::Redemption, supply, tasks)?);
         }
     }
+    let work = Redemptions { codes, ..Redemptions::default() };
+    let (work, log_bytes) = stage.log_bytes(&server, work).await?;
+    redeemed += work.refresh_tokens.len();
+    stage.refresh_tokens.extend(work.refresh_tokens);
     server.stop()?;
     let counted = stage.counts().await?.since(before).over(redeemed);
-    Ok(compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace))
+    let comparison = compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace);
+    Ok(Comparison { log_bytes, ..comparison })
 }
 
 /// Redeems so many sessions, for what comes after.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Comparison, Stage, compare, redemption, start};
+use super::{Comparison, LOGGED, Stage, compare, redemption, start};
 use crate::Fault;
 use crate::connection::{Answer, Form};
 use crate::device;
@@ -55,7 +55,10 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
             bounds.push(stage.bound_round(bound::Work::Refresh, usize::MAX, tasks)?);
         }
     }
+    let (_, log_bytes) = stage.log_bytes(&server, work).await?;
+    refreshed += LOGGED;
     server.stop()?;
     let counted = stage.counts().await?.since(before).over(refreshed);
-    Ok(compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace))
+    let comparison = compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace);
+    Ok(Comparison { log_bytes, ..comparison })
 }

@@ -68,9 +68,14 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
         rounds.push(round);
         bounds.push(stage.bound_round(bound::Work::Start, usize::MAX, tasks)?);
     }
+    let work = Starts { left: usize::MAX, codes: Vec::new(), refusals: Refusals::AreLost };
+    let (work, log_bytes) = stage.log_bytes(&server, work).await?;
+    started += work.codes.len();
+    stage.codes.extend(work.codes);
     server.stop()?;
     let counted = stage.counts().await?.since(before).over(started);
-    Ok(compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace))
+    let comparison = compare(&rounds, Reference::of(&bounds), Cost::whole_us, counted, pace);
+    Ok(Comparison { log_bytes, ..comparison })
 }
 
 /// Starts so many sessions, as fast as it goes; their device codes.

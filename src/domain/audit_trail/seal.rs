@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::domain::mac_keys::audit_keys::{AuditKeys, is_same};
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
 use crate::model::ids::TenantId;
-use crate::store::audit_events::StoredEvent;
+use crate::store;
+use crate::store::audit_events::{self, StoredEvent};
+use crate::store::audit_seals::{self, Place};
 use crate::store::connections::unattended;
-use crate::store::{self, audit_seals};
 
 /// The most events that are sealed in one transaction.
 const MAX_BATCH: i64 = 1_000;
@@ -39,30 +40,34 @@ pub async fn seal_waiting(app: &App) -> store::Result<Sealing> {
 }
 
 async fn seal_waiting_of(app: &App, tenant: TenantId, done: &mut Sealing) -> store::Result<()> {
-    let mut after = Some(Uuid::nil());
-    while let Some(last) = after {
-        after = unattended(seal_batch(app, tenant, last, done)).await?;
+    let mut after = Some(audit_seals::FIRST_PLACE.to_owned());
+    while let Some(place) = after {
+        after = unattended(seal_batch(app, tenant, &place, done)).await?;
     }
     Ok(())
 }
 
-/// Seals the events of a tenant that follow the event `after`, as many as one seal takes. Returns the last of them.
+/// Seals the events of a tenant after a place in the list of those without a seal, as many as one seal takes. Returns the
+/// last place.
 async fn seal_batch(
     app: &App,
     tenant: TenantId,
-    after: Uuid,
+    after: &str,
     done: &mut Sealing,
-) -> store::Result<Option<Uuid>> {
+) -> store::Result<Option<Place>> {
     let mut transaction = audit_seals::begin(&app.db).await?;
-    let events = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
-    let Some(last) = events.last() else { return Ok(None) };
+    let waiting = audit_seals::unsealed(&mut *transaction, tenant, after, MAX_BATCH).await?;
+    let (ids, places): (Vec<Uuid>, Vec<Place>) = waiting.into_iter().unzip();
+    let Some(last) = places.last().cloned() else { return Ok(None) };
+    let mut events = audit_events::with_ids(&mut *transaction, tenant, &ids).await?;
+    events.sort_unstable_by_key(|event| event.id);
     let keys = AuditKeys::read(app, &mut *transaction, tenant).await?;
     let (genuine, refused): (Vec<_>, Vec<_>) = events.iter().partition(|event| is_genuine(&keys, event));
-    seal(app, &mut transaction, tenant, &keys, &genuine).await?;
+    seal(app, &mut transaction, tenant, &keys, &genuine, &places).await?;
     transaction.commit().await?;
     done.sealed += genuine.len();
     done.refused += refused.len();
-    Ok(Some(last.id))
+    Ok(Some(last))
 }
 
 /// Returns `true` if a server wrote the event as it is.
@@ -78,6 +83,7 @@ async fn seal(
     tenant_id: TenantId,
     keys: &AuditKeys,
     events: &[&StoredEvent],
+    places: &[Place],
 ) -> store::Result<()> {
     let Some(last_at) = events.iter().map(|event| event.at).max() else { return Ok(()) };
     let (before, mac_before) = match audit_seals::newest(&mut *db, tenant_id).await? {
@@ -92,7 +98,7 @@ async fn seal(
         events: events.iter().map(|event| (event.id, event.hash())).collect(),
     };
     match keys.code(&seal.message(&mac_before)) {
-        Some(mac) => audit_seals::insert(db, &seal, &mac).await,
+        Some(mac) => audit_seals::insert(db, &seal, &mac, places).await,
         None => Ok(()),
     }
 }

@@ -10,5 +10,9 @@ pub const CHORE: Chore = Chore { name: "decided_authorizations", clear_batch: |a
 
 async fn clear(app: &App) -> store::Result<u64> {
     let expired_before = days_ago(app, app.config.housekeeping.decided_sessions_days);
-    endings::delete_decided(&app.db, expired_before).await
+    let mut gone = 0;
+    for tenant in endings::tenants_with_decided(&app.db, expired_before).await? {
+        gone += endings::delete_decided(&app.db, tenant, expired_before).await?;
+    }
+    Ok(gone)
 }

@@ -1,8 +1,10 @@
 //! The end of sessions: they are deleted, in batches that one server takes and others pass over.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
+use crate::model::ids::TenantId;
+use crate::random::first_uuid_v7_at;
 use crate::store::Result;
 use crate::store::due_rows::for_each_due_tenant;
 
@@ -30,21 +32,36 @@ pub async fn delete_undecided(db: &PgPool, before: DateTime<Utc>, free_at: DateT
     )
 }
 
-/// Deletes a batch of decided authorizations that expired before `before`.
-pub async fn delete_decided(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
-    for_each_due_tenant!(
-        db,
-        r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
-           FROM (SELECT tenant_id, expires_at AS at FROM device_authorizations WHERE expires_at < $1 AND state IN ('denied', 'consumed')
-                 ORDER BY expires_at LIMIT 1000) AS oldest
-           GROUP BY tenant_id"#,
-        [before],
-        "DELETE FROM device_authorizations WHERE tenant_id = $1 AND id IN (
-             SELECT id FROM device_authorizations WHERE tenant_id = $1 AND expires_at BETWEEN $2 AND $3
-               AND state IN ('denied', 'consumed')
-             ORDER BY expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-        [],
+/// The tenants that have decided authorizations that expired before `before`. What expired earlier was started earlier
+/// as well, so they are among the first by ID.
+pub async fn tenants_with_decided(db: impl PgExecutor<'_>, before: DateTime<Utc>) -> Result<Vec<TenantId>> {
+    let tenants = sqlx::query_scalar!(
+        "SELECT t.id FROM tenants t
+         WHERE (SELECT true FROM device_authorizations s
+                WHERE s.tenant_id = t.id AND s.id < $2 AND s.expires_at < $1 AND s.state IN ('denied', 'consumed')
+                ORDER BY s.id LIMIT 1)",
+        before,
+        first_uuid_v7_at(before)
     )
+    .fetch_all(db)
+    .await?;
+    Ok(tenants.into_iter().map(TenantId).collect())
+}
+
+/// Deletes a batch of a tenant's decided authorizations that expired before `before`.
+pub async fn delete_decided(db: impl PgExecutor<'_>, tenant: TenantId, before: DateTime<Utc>) -> Result<u64> {
+    let gone = sqlx::query!(
+        "DELETE FROM device_authorizations WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM device_authorizations
+             WHERE tenant_id = $1 AND id < $3 AND expires_at < $2 AND state IN ('denied', 'consumed')
+             ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+        tenant.0,
+        before,
+        first_uuid_v7_at(before)
+    )
+    .execute(db)
+    .await?;
+    Ok(gone.rows_affected())
 }
 
 /// Deletes a batch of user codes that can be issued again since `before`.

@@ -1,7 +1,8 @@
-//! Administrators list sessions, newest first.
+//! Administrators list sessions, newest first: in the order of identifiers, which is that of the table's key.
 //!
-//! Each list is the merge of one part for each state, and each part is read from an index that begins with tenant and
-//! state and goes on by time. So what a page costs depends on its size, not on how many sessions there are.
+//! No index is there for the lists alone, but for that of what was denied. A list of one state, client or user is the
+//! merge of one part for each state, and each part is read from an index that serves something else: what waits by its
+//! source, what was approved by who approved, and what was redeemed by the devices that came of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use crate::model::device_authorization::{DeviceRequest, MAX_CODE_LIFETIME, Polli
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
+use crate::random::first_uuid_v7_at;
 use crate::store::{Result, connections, host};
 
 /// A session, with all that is shown of it.
@@ -36,7 +38,7 @@ impl Listed {
     /// Where the list goes on after this session.
     #[must_use]
     pub fn position(&self) -> Position {
-        (self.request.created_at, self.request.session.id.0)
+        self.request.session.id.0
     }
 }
 
@@ -55,8 +57,8 @@ pub struct Filter {
     pub created_before: Option<DateTime<Utc>>,
 }
 
-/// Where a list goes on: after the session that was started then.
-pub type Position = (DateTime<Utc>, Uuid);
+/// Where a list goes on: after this session.
+pub type Position = Uuid;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +71,14 @@ pub struct Part {
     pub limit: i64,
 }
 
-/// One state of the table, and which of its sessions have the status that is looked for.
-type Branch = (&'static str, Ageing);
+/// A part of a list.
+#[derive(Clone, Copy)]
+enum Branch {
+    /// Sessions of every state.
+    All,
+    /// One state of the table, and which of its sessions have the status that is looked for.
+    Of(&'static str, Ageing),
+}
 
 #[derive(Clone, Copy)]
 enum Ageing {
@@ -83,30 +91,32 @@ enum Ageing {
 }
 
 /// What there is most of comes first: a count that has found enough looks no further.
-const fn branches(status: Option<DeviceAuthorizationStatus>) -> &'static [Branch] {
-    match status {
+const fn branches(filter: &Filter) -> &'static [Branch] {
+    use Branch::{All, Of};
+    match filter.status {
+        None if filter.client.is_none() && filter.user.is_none() => &[All],
         None => &[
-            ("consumed", Ageing::Any),
-            ("denied", Ageing::Any),
-            ("approved", Ageing::Any),
-            ("confirming", Ageing::Any),
-            ("pending", Ageing::Any),
+            Of("consumed", Ageing::Any),
+            Of("denied", Ageing::Any),
+            Of("approved", Ageing::Any),
+            Of("confirming", Ageing::Any),
+            Of("pending", Ageing::Any),
         ],
         Some(DeviceAuthorizationStatus::Pending) => {
-            &[("pending", Ageing::Live), ("confirming", Ageing::Live)]
+            &[Of("pending", Ageing::Live), Of("confirming", Ageing::Live)]
         }
-        Some(DeviceAuthorizationStatus::Approved) => &[("approved", Ageing::Live)],
+        Some(DeviceAuthorizationStatus::Approved) => &[Of("approved", Ageing::Live)],
         Some(DeviceAuthorizationStatus::Expired) => {
-            &[("pending", Ageing::Over), ("confirming", Ageing::Over), ("approved", Ageing::Over)]
+            &[Of("pending", Ageing::Over), Of("confirming", Ageing::Over), Of("approved", Ageing::Over)]
         }
-        Some(DeviceAuthorizationStatus::Denied) => &[("denied", Ageing::Any)],
-        Some(DeviceAuthorizationStatus::Consumed) => &[("consumed", Ageing::Any)],
+        Some(DeviceAuthorizationStatus::Denied) => &[Of("denied", Ageing::Any)],
+        Some(DeviceAuthorizationStatus::Consumed) => &[Of("consumed", Ageing::Any)],
     }
 }
 
 const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, decided_by_user_id, granted_scopes,
-    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, linked_by, user_code_sealed, requested_scopes, resources, device, ip_address,
-    place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
+    auth_time, amr, trusted, chosen_lifetime_seconds, consumed_at, coalesce(linked_by, '{}') AS linked_by, user_code_sealed, requested_scopes,
+    coalesce(resources, '{}') AS resources, device, ip_address, place, user_agent, created_at, interval_seconds, last_polled_at, poll_count";
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
 pub async fn list(
@@ -120,21 +130,20 @@ pub async fn list(
     // Whole sessions are read only once it is known which: those that a page lies behind are passed over by index.
     let mut query = QueryBuilder::<Postgres>::new("SELECT ");
     query.push(COLUMNS).push(" FROM (SELECT id AS listed_id FROM (");
-    for (index, branch) in branches(filter.status).iter().enumerate() {
-        query.push(if index == 0 { "(SELECT created_at, id" } else { " UNION ALL (SELECT created_at, id" });
-        query.push(" FROM device_authorizations");
+    for (index, branch) in branches(filter).iter().enumerate() {
+        query.push(if index == 0 { "(SELECT s.id" } else { " UNION ALL (SELECT s.id" });
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
-        if let Some((at, id)) = part.after {
-            query.push(" AND (created_at, id) < (").push_bind(at).push(", ").push_bind(id).push(")");
+        if let Some(after) = part.after {
+            query.push(" AND s.id < ").push_bind(after);
         }
-        query.push(" ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.offset + part.limit).push(")");
+        query.push(" ORDER BY s.id DESC LIMIT ").push_bind(part.offset + part.limit).push(")");
     }
-    query.push(") AS found ORDER BY created_at DESC, id DESC LIMIT ").push_bind(part.limit);
+    query.push(") AS found ORDER BY id DESC LIMIT ").push_bind(part.limit);
     query.push(" OFFSET ").push_bind(part.offset);
     query
         .push(") AS listed JOIN device_authorizations ON id = listed_id AND tenant_id = ")
         .push_bind(tenant.0);
-    query.push(" ORDER BY created_at DESC, id DESC");
+    query.push(" ORDER BY id DESC");
     let mut list = connections::begin_list(db).await?;
     let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
     Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
@@ -163,9 +172,8 @@ pub async fn count(
     lifetime: TimeDelta,
 ) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1 FROM (");
-    for (index, branch) in branches(filter.status).iter().enumerate() {
-        query.push(if index == 0 { "(SELECT 1 FROM" } else { " UNION ALL (SELECT 1 FROM" });
-        query.push(" device_authorizations");
+    for (index, branch) in branches(filter).iter().enumerate() {
+        query.push(if index == 0 { "(SELECT 1" } else { " UNION ALL (SELECT 1" });
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
         query.push(" LIMIT ").push_bind(limit).push(")");
     }
@@ -183,60 +191,81 @@ pub async fn estimate(
     lifetime: TimeDelta,
 ) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("EXPLAIN (FORMAT JSON) ");
-    for (index, branch) in branches(filter.status).iter().enumerate() {
-        query.push(if index == 0 { "SELECT 1 FROM" } else { " UNION ALL SELECT 1 FROM" });
-        query.push(" device_authorizations");
+    for (index, branch) in branches(filter).iter().enumerate() {
+        query.push(if index == 0 { "SELECT 1" } else { " UNION ALL SELECT 1" });
         push_conditions(&mut query, tenant, filter, *branch, now, lifetime);
     }
     let plan: serde_json::Value = query.build_query_scalar().persistent(false).fetch_one(db).await?;
     Ok(plan.pointer("/0/Plan/Plan Rows").and_then(serde_json::Value::as_i64).unwrap_or_default())
 }
 
+/// The tables of a part, and which of their rows belong to it.
 fn push_conditions(
     query: &mut QueryBuilder<Postgres>,
     tenant: TenantId,
     filter: &Filter,
-    (state, ageing): Branch,
+    branch: Branch,
     now: DateTime<Utc>,
     lifetime: TimeDelta,
 ) {
-    query.push(" WHERE tenant_id = ").push_bind(tenant.0).push(" AND state = ").push_bind(state);
+    let state = match branch {
+        Branch::Of(state, _) => state,
+        Branch::All => "",
+    };
+    query.push(" FROM device_authorizations s");
+    // What was redeemed is found by the devices that came of it.
+    let by_device = state == "consumed" && (filter.client.is_some() || filter.user.is_some());
+    if by_device {
+        query.push(" JOIN devices d ON d.id = s.id AND d.tenant_id = ").push_bind(tenant.0);
+    }
+    query.push(" WHERE s.tenant_id = ").push_bind(tenant.0);
+    if !state.is_empty() {
+        query.push(" AND s.state = '").push(state).push("'");
+    }
+    if matches!(state, "confirming" | "approved") {
+        // This, too, is what the index holds.
+        query.push(" AND s.decided_by_user_id IS NOT NULL");
+    }
     // The same as `DeviceAuthorization::phase`.
-    match ageing {
-        Ageing::Any => {}
-        Ageing::Live => {
-            push_end(query, state).push(" > ").push_bind(now).push(") IS TRUE");
-            // The same about its beginning, which the indexes go by.
-            query.push(" AND created_at > ").push_bind(now - MAX_CODE_LIFETIME - REDEMPTION_WINDOW);
+    if let Branch::Of(state, ageing @ (Ageing::Live | Ageing::Over)) = branch {
+        let (is_live, compare) = match ageing {
+            Ageing::Live => (true, ">"),
+            _ => (false, "<="),
+        };
+        if state == "approved" {
+            query.push(" AND greatest(s.expires_at, s.decided_at + ").push_bind(REDEMPTION_WINDOW);
+            query.push(") ").push(compare).push(" ").push_bind(now);
+        } else {
+            query.push(" AND s.expires_at ").push(compare).push(" ").push_bind(now);
         }
-        Ageing::Over => {
-            push_end(query, state).push(" <= ").push_bind(now).push(") IS TRUE");
-            // Without this, all that still wait would be passed over one by one.
-            query.push(" AND created_at <= ").push_bind(now - lifetime);
-        }
+        // The same about its beginning, which the order goes by.
+        let began = if is_live { now - MAX_CODE_LIFETIME - REDEMPTION_WINDOW } else { now - lifetime };
+        query.push(" AND s.created_at ").push(compare).push(" ").push_bind(began);
+        query.push(" AND s.id ").push(if is_live { ">= " } else { "< " });
+        query.push_bind(first_uuid_v7_at(if is_live { began } else { began + TimeDelta::microseconds(1) }));
     }
     if let Some(client) = &filter.client {
-        query.push(" AND client_id = ").push_bind(client.clone());
+        query.push(if by_device { " AND d.client_id = " } else { " AND s.client_id = " });
+        query.push_bind(client.clone());
     }
     if let Some(user) = filter.user {
-        query.push(" AND decided_by_user_id = ").push_bind(user.0);
+        query.push(if by_device { " AND d.user_id = " } else { " AND s.decided_by_user_id = " });
+        query.push_bind(user.0);
+    }
+    if by_device {
+        // Devices outlive the authorizations that they came from.
+        query
+            .push(" AND d.id >= (SELECT id FROM device_authorizations WHERE tenant_id = ")
+            .push_bind(tenant.0);
+        query.push(" ORDER BY id LIMIT 1)");
     }
     if let Some(after) = filter.created_after {
-        query.push(" AND created_at >= ").push_bind(after);
+        query.push(" AND s.created_at >= ").push_bind(after);
+        query.push(" AND s.id >= ").push_bind(first_uuid_v7_at(after));
     }
     if let Some(before) = filter.created_before {
-        query.push(" AND created_at < ").push_bind(before);
-    }
-}
-
-/// Begins a comparison with the end of a session. It ends with `IS TRUE`, which keeps the planner from looking the end up
-/// in an index of its own: the sessions would then have to be sorted, all that wait.
-fn push_end<'a>(query: &'a mut QueryBuilder<Postgres>, state: &str) -> &'a mut QueryBuilder<Postgres> {
-    match state {
-        "approved" => {
-            query.push(" AND (greatest(expires_at, decided_at + ").push_bind(REDEMPTION_WINDOW).push(")")
-        }
-        _ => query.push(" AND (expires_at"),
+        query.push(" AND s.created_at < ").push_bind(before);
+        query.push(" AND s.id < ").push_bind(first_uuid_v7_at(before));
     }
 }
 

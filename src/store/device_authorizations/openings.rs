@@ -6,7 +6,7 @@ use sqlx::PgExecutor;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::SessionRow;
+use super::{SessionRow, stored_half};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::LAPSE;
 use crate::model::device::DeviceDescription;
@@ -99,7 +99,7 @@ pub async fn find_for_attempt(
         &back.subjects,
         &back.holds,
         &back.ends_row,
-        &user_code_mac[..],
+        stored_half(&user_code_mac),
         now - idle
     )
     .fetch_one(db)
@@ -129,14 +129,14 @@ pub async fn find_for_attempt(
             session: session.into_session(hold.tenant),
             user_code_sealed: row.user_code_sealed?,
             requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
-            resources: row.resources?,
+            resources: row.resources.unwrap_or_default(),
             device: row.device?.0,
             ip_address: host(row.ip_address),
             place: row.place.map(|place| place.0),
             user_agent: row.user_agent,
             created_at: row.created_at?,
             opened_by: row.opened_by.map(ApproverId),
-            linked_by: row.linked_by?.into_iter().map(UserId).collect(),
+            linked_by: row.linked_by.unwrap_or_default().into_iter().map(UserId).collect(),
         };
         Some(Opening { request, opened_count: row.opened_count?, held_by })
     };
@@ -152,8 +152,8 @@ pub async fn find(
     let row = sqlx::query!(
         r#"SELECT id, client_id, expires_at, state, decided_at, decided_by_user_id, granted_scopes, auth_time, amr,
                   trusted, chosen_lifetime_seconds, consumed_at, dpop_jkt, user_code_sealed, requested_scopes, device AS "device: Json<DeviceDescription>",
-                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by, resources,
-                  linked_by
+                  ip_address, place AS "place: Json<Place>", user_agent, created_at, opened_by,
+                  coalesce(resources, '{}') AS "resources!", coalesce(linked_by, '{}') AS "linked_by!"
            FROM device_authorizations WHERE id = $2 AND tenant_id = $1"#,
         tenant.0,
         id.0
@@ -226,7 +226,8 @@ pub async fn record(
         r#"WITH opened AS (
                UPDATE device_authorizations
                SET opened_by = $14, opened_count = opened_count + 1, opened_at = $3,
-                   linked_by = CASE WHEN $15 AND NOT linked_by @> ARRAY[$16::uuid] THEN linked_by || $16 ELSE linked_by END
+                   linked_by = CASE WHEN $15 AND (linked_by @> ARRAY[$16::uuid]) IS NOT TRUE
+                                    THEN array_append(linked_by, $16) ELSE linked_by END
                WHERE tenant_id = $2 AND id = $17 AND state = 'pending' AND expires_at > $3 AND opened_count = $18
                  AND opened_by IS NOT DISTINCT FROM $19
                RETURNING id

@@ -56,7 +56,8 @@ pub async fn find(
     let ids: Vec<Uuid> = names.iter().map(|(_, (id, _))| id.0).collect();
     let codes: Vec<Vec<u8>> = names.iter().map(|(_, (_, code))| code.0.to_vec()).collect();
     let rows = sqlx::query!(
-        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt, s.resources, s.nonce, s.expires_at, s.state, s.decided_at,
+        r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt,
+                  coalesce(s.resources, '{}') AS "resources!", s.nonce, s.expires_at, s.state, s.decided_at,
                   s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
                   s.consumed_at, d.unanswered AS "unanswered?",
                   s.interval_seconds, s.last_polled_at, s.poll_count,

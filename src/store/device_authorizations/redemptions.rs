@@ -134,7 +134,7 @@ pub fn queue() -> RedemptionQueue {
 /// event.
 ///
 /// The users are locked against change: whoever disables one either comes first, and nothing is redeemed, or comes
-/// afterwards, and finds the new device to revoke.
+/// afterwards, and finds the new device to revoke. The clients are locked against deletion in the same way.
 #[expect(clippy::too_many_lines, reason = "one statement")]
 async fn redeem(
     db: impl PgExecutor<'_>,
@@ -171,11 +171,12 @@ async fn redeem(
                -- Nothing but the ID may lead to an authorization (OFFSET 0 sees to it here, and what is written without
                -- `=` below): where statistics are from before people began to approve, the planner takes an index of what
                -- is approved, or of what a user has, to hold next to nothing, and reads it from end to end.
-               CROSS JOIN LATERAL (SELECT s.decided_by_user_id FROM device_authorizations s
+               CROSS JOIN LATERAL (SELECT s.decided_by_user_id, s.client_id FROM device_authorizations s
                                    WHERE s.id = asked.id AND s.tenant_id = $1 OFFSET 0) AS s
                JOIN users u ON u.id = s.decided_by_user_id AND u.tenant_id = $1 AND u.enabled AND u.locked_at IS NULL
+               JOIN clients c ON c.tenant_id = $1 AND c.client_id = s.client_id AND c.enabled
                -- Two servers that redeem the same codes come to them in the same order.
-               ORDER BY u.id, asked.id FOR SHARE OF u
+               ORDER BY u.id, asked.id FOR SHARE OF u FOR KEY SHARE OF c
            ), consumed AS (
                UPDATE device_authorizations s
                SET state = 'consumed', consumed_at = active.at, dpop_jkt = coalesce(s.dpop_jkt, active.jkt)
@@ -183,7 +184,6 @@ async fn redeem(
                WHERE s.id = active.id AND s.tenant_id = $1 AND s.device_code_hash = active.code
                  AND s.decided_by_user_id IS NOT DISTINCT FROM active.user_id
                  AND s.state IS NOT DISTINCT FROM 'approved' AND s.consumed_at IS NULL
-                 AND (SELECT c.enabled FROM clients c WHERE c.tenant_id = $1 AND c.client_id = s.client_id)
                  AND (SELECT t.enabled FROM tenants t WHERE t.id = $1)
                  AND (active.judged_user = active.user_id
                       OR active.judged_user IS NULL AND s.client_id = active.plain_client AND s.dpop_jkt IS NULL
@@ -204,7 +204,7 @@ async fn redeem(
                                     last_login_at, last_seen_at, granted_scopes, resources, auth_time, amr, dpop_jkt,
                                     expires_at, token_hash, exchanged_at, exchanged_from, idle_expires_at)
                SELECT id, $1, user_id, client_id, coalesce(chosen_name, device ->> 'name'),
-                      device ->> 'name', device ->> 'os', device ->> 'hostname', device ->> 'client_version',
+                      CASE WHEN chosen_name IS NOT NULL THEN device ->> 'name' END, device ->> 'os', device ->> 'hostname', device ->> 'client_version',
                       coalesce(device -> 'metadata', '{}'), ip_address, place, user_agent, is_trusted,
                       CASE WHEN is_trusted THEN used_jkt END, at, at, at, at, granted, resources, auth_time, amr, jkt,
                       ends_at, token_hash, at, collected_from, CASE WHEN idle_end < ends_at THEN idle_end
@@ -218,11 +218,11 @@ async fn redeem(
                       audit_event_mac(audit_key, 'client', client_id, 'device_authorization', id::text, details)
                FROM consumed
                CROSS JOIN LATERAL (SELECT jsonb_build_object(
-                   'device_id', id, 'user_id', user_id, 'scopes', granted, 'trusted', is_trusted) AS details) AS told
+                   'user_id', user_id, 'scopes', granted, 'trusted', is_trusted) AS details OFFSET 0) AS told
            )
            SELECT nth AS "nth!", user_id AS "user_id!", username AS "username!", display_name,
                   email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!", locked_at,
-                  tokens_not_before, granted AS "granted!", resources AS "resources!", nonce, auth_time AS "auth_time!",
+                  tokens_not_before, granted AS "granted!", coalesce(resources, '{}') AS "resources!", nonce, auth_time AS "auth_time!",
                   amr AS "amr!", ends_at AS "ends_at!"
            FROM consumed"#,
         tenant.0,

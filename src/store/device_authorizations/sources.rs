@@ -59,7 +59,7 @@ pub async fn waiting_like(
     let (first, last) = ends(network);
     let key = request.session.dpop_key.map(|key| key.0.to_vec());
     let rows = sqlx::query!(
-        r#"SELECT id, dpop_jkt, user_agent, linked_by @> ARRAY[$7::uuid] AS "is_linked!"
+        r#"SELECT id, dpop_jkt, user_agent, coalesce(linked_by @> ARRAY[$7::uuid], false) AS "is_linked!"
            FROM device_authorizations
            WHERE tenant_id = $1 AND client_id = $2 AND ip_address BETWEEN $3 AND $4 AND state = 'pending'
              AND id <> $5 AND (dpop_jkt = $6 OR linked_by @> ARRAY[$7])
@@ -148,7 +148,7 @@ pub async fn take_back_approved(
     let ended = sqlx::query_scalar!(
         "UPDATE device_authorizations SET state = 'denied', decided_at = $5
          WHERE tenant_id = $1 AND ip_address BETWEEN $2 AND $3 AND created_at >= $4
-           AND state IN ('confirming', 'approved')
+           AND state IN ('confirming', 'approved') AND decided_by_user_id IS NOT NULL
          RETURNING id",
         tenant.0,
         first,

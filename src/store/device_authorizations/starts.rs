@@ -10,6 +10,7 @@ use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
+use super::stored_half;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::Client;
 use crate::model::device::DeviceDescription;
@@ -96,7 +97,13 @@ async fn store(
     tenant: TenantId,
     sessions: &[NewDeviceAuthorization],
 ) -> Result<Vec<Stored>> {
-    let stored = insert(db, tenant, sessions).await?;
+    let stored = match insert(db, tenant, sessions).await {
+        // At this very moment. Of many sessions, each is stored for itself then.
+        Err(error) if sessions.len() == 1 && error.violates("device_authorizations_user_code_key") => {
+            HashSet::new()
+        }
+        stored => stored?,
+    };
     let outcome = |session: &NewDeviceAuthorization| {
         if stored.contains(&session.id.0) { Stored::Yes } else { Stored::UserCodeTaken }
     };
@@ -115,7 +122,10 @@ async fn insert(
     // An array of arrays cannot be taken apart by unnest; neither a scope nor a URI holds a space.
     let scopes: Vec<Option<String>> =
         sessions.iter().map(|session| session.requested_scopes.as_ref().map(ToString::to_string)).collect();
-    let resources: Vec<String> = sessions.iter().map(|session| session.resources.join(" ")).collect();
+    let resources: Vec<Option<String>> = sessions
+        .iter()
+        .map(|session| (!session.resources.is_empty()).then(|| session.resources.join(" ")))
+        .collect();
     let nonces: Vec<Option<String>> = sessions.iter().map(|session| session.nonce.clone()).collect();
     let dpop_keys: Vec<Option<Vec<u8>>> =
         sessions.iter().map(|session| session.dpop_key.map(|key| key.0.to_vec())).collect();
@@ -134,23 +144,27 @@ async fn insert(
         "INSERT INTO device_authorizations (id, tenant_id, client_id, device_code_hash, user_code_mac, user_code_sealed,
                                       requested_scopes, device, ip_address, user_agent, created_at, expires_at,
                                       interval_seconds, resources, dpop_jkt, place, nonce)
-         SELECT id, $2, client_id, code, mac, sealed, string_to_array(scopes, ' '), device, address, agent,
+         -- The tenant is its client's, so that a database that distributes rows by tenant stores them in one place.
+         SELECT new.id, c.tenant_id, c.client_id, code, mac, sealed, string_to_array(new.scopes, ' '), device, address, agent,
                 created, expires, seconds, string_to_array(resources, ' '), jkt, place, nonce
          FROM unnest($1::uuid[], $3::text[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[],
                      $8::jsonb[], $9::inet[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::int[],
                      $14::text[], $15::bytea[], $16::jsonb[], $17::text[])
               AS new (id, client_id, code, mac, sealed, scopes, device, address, agent, created, expires,
                       seconds, resources, jkt, place, nonce)
-         WHERE NOT EXISTS (SELECT FROM spent_user_codes spent
-                           WHERE spent.tenant_id = $2 AND spent.user_code_mac = new.mac
-                             AND spent.free_at > new.created)
-         ON CONFLICT (user_code_mac, tenant_id) DO NOTHING
+         JOIN clients c ON c.tenant_id = $2 AND c.client_id = new.client_id
+         -- Each is looked up by its key, whatever the statistics say. An insert that expects conflicts writes each row twice.
+         WHERE (SELECT true FROM spent_user_codes spent
+                WHERE spent.tenant_id = $2 AND spent.user_code_mac = new.mac AND spent.free_at > new.created
+                LIMIT 1) IS NULL
+           AND (SELECT true FROM device_authorizations taken
+                WHERE taken.tenant_id = $2 AND taken.user_code_mac = new.mac LIMIT 1) IS NULL
          RETURNING id",
         &ids,
         tenant.0,
         &clients,
         &column(|session| session.device_code_hash.0.to_vec()),
-        &column(|session| session.user_code_mac.to_vec()),
+        &column(|session| stored_half(&session.user_code_mac).to_vec()),
         &column(|session| session.user_code_sealed.clone()),
         &scopes as &[Option<String>],
         &devices as _,
@@ -159,7 +173,7 @@ async fn insert(
         &created,
         &expiring,
         &intervals,
-        &resources,
+        &resources as &[Option<String>],
         &dpop_keys as &[Option<Vec<u8>>],
         &places as _,
         &nonces as &[Option<String>]

@@ -91,22 +91,29 @@ pub async fn tenants_with_ended(
     Ok(tenants.into_iter().map(TenantId).collect())
 }
 
-/// Deletes a batch of a tenant's devices that expired or were revoked before `ended_before`.
+/// Deletes a batch of a tenant's devices that expired or were revoked before `ended_before`, with the authorizations that
+/// they came from: only a device tells whose a redeemed authorization is, when the user is deleted.
 pub async fn delete_ended(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     ended_before: DateTime<Utc>,
 ) -> Result<u64> {
-    let gone = sqlx::query!(
-        "DELETE FROM devices WHERE tenant_id = $1 AND id IN (
-             SELECT id FROM devices WHERE tenant_id = $1 AND ended_at < $2
-             ORDER BY ended_at LIMIT 500 FOR UPDATE SKIP LOCKED)",
+    let gone = sqlx::query_scalar!(
+        r#"WITH gone AS (
+             DELETE FROM devices WHERE tenant_id = $1 AND id IN (
+                 SELECT id FROM devices WHERE tenant_id = $1 AND ended_at < $2
+                 ORDER BY ended_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+             RETURNING id
+           ), forgotten AS (
+             DELETE FROM device_authorizations WHERE tenant_id = $1 AND id = ANY(ARRAY(SELECT id FROM gone))
+           )
+           SELECT count(*) AS "count!" FROM gone"#,
         tenant.0,
         ended_before
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(gone.rows_affected())
+    Ok(u64::try_from(gone).unwrap_or_default())
 }
 
 /// Revokes the devices that asked from this network since then. Returns them with their users. It reads all of the

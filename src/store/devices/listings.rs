@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::DeviceRow;
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::{DeviceId, TenantId, UserId};
+use crate::random::first_uuid_v7_at;
 use crate::store::{Result, connections};
 
 /// Which devices are looked for; all that is given must fit.
@@ -154,33 +155,6 @@ fn push_conditions(
     if let Some(before) = filter.last_seen_before {
         query.push(" AND d.last_seen_at < ").push_bind(before);
         // Nothing is seen before it is made, so the newer ones need not be looked at.
-        query.push(" AND d.id < ").push_bind(first_made_after(before));
-    }
-}
-
-/// Below all identifiers of what was made later than this (RFC 9562 §5.7).
-fn first_made_after(instant: DateTime<Utc>) -> Uuid {
-    const LAST: u128 = (1 << 48) - 1;
-    let millis = u128::try_from(instant.timestamp_millis() + 1).unwrap_or(0);
-    Uuid::from_u128(millis.min(LAST) << 80)
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::*;
-    use crate::random::Random;
-
-    #[test]
-    fn whatever_was_made_up_to_an_instant_is_below_its_bound_and_nothing_later() {
-        let instant = DateTime::from_timestamp_millis(1_767_225_600_123).unwrap();
-        let made = |after| Random::system().uuid_v7(instant + TimeDelta::milliseconds(after));
-        for _ in 0..100 {
-            assert!(made(0) < first_made_after(instant) && made(-1) < first_made_after(instant));
-            assert!(made(1) >= first_made_after(instant));
-        }
-        assert!(first_made_after(DateTime::<Utc>::MAX_UTC) > made(0));
-        assert!(first_made_after(DateTime::<Utc>::MIN_UTC) < made(0));
+        query.push(" AND d.id < ").push_bind(first_uuid_v7_at(before));
     }
 }

@@ -193,11 +193,13 @@ async fn exchange(
                                                         CASE family(former_address) WHEN 4 THEN 24 ELSE 48 END))
                            THEN jsonb_build_object('other_network', true) ELSE '{}' END
                    || CASE WHEN trust_loss IS NOT NULL THEN jsonb_build_object('trust_lost', trust_loss) ELSE '{}' END
-                   AS details) AS told
+                   AS details
+                   -- Computed once; the code of the event has it too.
+                   OFFSET 0) AS told
                WHERE is_audited OR details <> '{}'
            )
            SELECT nth AS "nth!", granted_scopes AS "granted_scopes!", auth_time AS "auth_time!", amr AS "amr!",
-                  resources AS "resources!", expires_at AS "expires_at!", user_id AS "user_id!", username AS "username!",
+                  coalesce(resources, '{}') AS "resources!", expires_at AS "expires_at!", user_id AS "user_id!", username AS "username!",
                   display_name, email, email_verified AS "email_verified!", roles AS "roles!", enabled AS "enabled!",
                   tokens_not_before
            FROM exchanged"#,

@@ -52,9 +52,9 @@ pub async fn record(db: impl PgExecutor<'_>, repeat: &Repeat<'_>) -> Result<bool
     let recorded = sqlx::query_scalar!(
         r#"WITH counted AS (
                SELECT d.id, CASE WHEN d.foreign_repeats_since > $6 THEN d.foreign_repeats ELSE 0 END AS foreign_before,
-                      CASE $3 - d.repeated_generation
+                      CASE $3 - coalesce(d.repeated_generation, 0)
                            WHEN 0 THEN d.repeats_in_a_row WHEN 1 THEN d.repeats_in_a_row + 1 ELSE 1 END AS in_a_row,
-                      $3 > d.repeated_generation AS is_first
+                      $3 > coalesce(d.repeated_generation, 0) AS is_first
                FROM devices d
                WHERE d.id = $2 AND d.tenant_id = $1 AND d.token_hash = $4 AND d.generation > $3
                  AND (NOT $17 OR d.generation = $3 + 1)
@@ -67,7 +67,7 @@ pub async fn record(db: impl PgExecutor<'_>, repeat: &Repeat<'_>) -> Result<bool
                    foreign_repeats_since = CASE WHEN $5 AND counted.foreign_before = 0 THEN $7
                                                 ELSE d.foreign_repeats_since END,
                    repeated_generation = greatest(d.repeated_generation, $3),
-                   repeats_in_a_row = CASE WHEN $3 >= d.repeated_generation THEN counted.in_a_row
+                   repeats_in_a_row = CASE WHEN $3 >= coalesce(d.repeated_generation, 0) THEN counted.in_a_row
                                            ELSE d.repeats_in_a_row END,
                    unusual_at = CASE WHEN $5 OR counted.is_first AND counted.in_a_row >= $9 THEN $7
                                      ELSE d.unusual_at END

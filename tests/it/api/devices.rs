@@ -171,7 +171,7 @@ async fn the_list_is_read_by_its_index() {
     sqlx::query("SET enable_sort = off").execute(&mut *connection).await.unwrap();
     let plan: Vec<String> = sqlx::query_scalar(
         "EXPLAIN SELECT d.id FROM devices d
-         WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.revoked_at IS NULL ORDER BY d.created_at DESC, d.id DESC LIMIT 100",
+         WHERE d.tenant_id = $1 AND d.user_id = $2 AND d.revoked_at IS NULL ORDER BY d.created_at DESC LIMIT 100",
     )
     .bind(DEFAULT_TENANT.0)
     .bind(user.0)

@@ -1,5 +1,6 @@
 //! RFC 8628 §3.2: the codes and what comes with them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -117,6 +118,25 @@ async fn a_user_code_that_is_taken_is_drawn_again() {
     for started in [&one, &two] {
         tv.poll(started).await.must_be_error("authorization_pending");
     }
+}
+
+#[tokio::test]
+async fn of_starts_at_once_that_draw_the_same_user_code_each_gets_one_of_its_own() {
+    const STARTS: usize = 16;
+    let draws = Arc::new(AtomicUsize::new(0));
+    let (counter, system) = (Arc::clone(&draws), Random::system());
+    let random = Random::from_fn(move |bytes| {
+        system.fill(bytes);
+        if bytes.len() == 64 && counter.fetch_add(1, Ordering::SeqCst) < STARTS {
+            bytes.fill(0);
+        }
+    });
+    let server = TestServer::with_random(random, |_| ()).await;
+    let tv = server.tv().await;
+    let started = futures_util::future::join_all((0..STARTS).map(|_| tv.start("openid"))).await;
+    let codes: BTreeSet<_> = started.iter().map(|started| started.user_code.as_str()).collect();
+    assert_eq!(codes.len(), STARTS, "{codes:?}");
+    assert!(codes.contains("BBBB-BBBB"), "{codes:?}");
 }
 
 #[tokio::test]

@@ -107,7 +107,8 @@ async fn drop_leftovers(admin: &mut PgConnection) {
     }
 }
 
-async fn migrate(options: PgConnectOptions) {
+/// Makes a database ready: its tables, the default tenant and its signing keys.
+pub async fn migrate(options: PgConnectOptions) {
     let db = pool(options, Duration::from_secs(30));
     schema::migrate(&db).await.expect("the migrations run");
     let app = App::new(Config::default(), Clock::system(), Random::system(), secrets(), db.clone());

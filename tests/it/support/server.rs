@@ -78,6 +78,13 @@ impl TestServer {
         Box::pin(Self::on(database, ManualClock::new(), random, database::secrets(), change)).await
     }
 
+    /// A server on a database of the test's own, which is made ready for it.
+    pub async fn on_database(database: PgConnectOptions, change: impl FnOnce(&mut Config)) -> Self {
+        Box::pin(database::migrate(database.clone())).await;
+        let random = Random::system();
+        Box::pin(Self::on(database, ManualClock::new(), random, database::secrets(), change)).await
+    }
+
     /// A server that reaches its database over a link.
     pub async fn behind_a_link(change: impl FnOnce(&mut Config)) -> (Link, Self) {
         Self::behind_a_link_to(&Box::pin(database::create()).await, change).await

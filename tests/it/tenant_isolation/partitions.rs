@@ -10,8 +10,12 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use crate::support::TestServer;
 
 /// Statements that cross tenants, by a piece of their text, and why they may.
-const CROSS_TENANTS: [(&str, &str); 10] = [
+const CROSS_TENANTS: [(&str, &str); 11] = [
     ("SELECT t.id FROM tenants t WHERE EXISTS", "which tenants have devices to delete"),
+    (
+        "SELECT t.id FROM tenants t WHERE (SELECT true FROM device_authorizations",
+        "which tenants have decided ones",
+    ),
     (r#"min(at) AS "first!", max(at) AS "last!" FROM (SELECT"#, "which tenants have rows to clear away"),
     ("FROM approval_notices WHERE due_at <= $1 GROUP BY tenant_id", "which tenants have due messages"),
     (
@@ -109,7 +113,8 @@ fn sample(kind: &str) -> String {
         "boolean" => "true".to_owned(),
         "interval" => "'1 second'::interval".to_owned(),
         "timestamp with time zone" => "'2026-01-01 00:00Z'::timestamptz".to_owned(),
-        "text" => "'x'".to_owned(),
+        // Also the place of a row.
+        "text" => "'(0,1)'".to_owned(),
         number => format!("1::{number}"),
     }
 }

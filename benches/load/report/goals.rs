@@ -1,0 +1,95 @@
+//! What was measured beside what it may cost.
+
+use super::Report;
+use crate::scenarios::Comparison;
+
+/// What a deed may cost.
+struct Goal {
+    name: &'static str,
+    /// PostgreSQL: so many times so many least updates and inserts.
+    times_least: f64,
+    updates: f64,
+    inserts: f64,
+    /// The server: so many times the smallest handler, and so many signatures.
+    times_handler: f64,
+    signatures: f64,
+    log_bytes: f64,
+}
+
+const START: Goal = Goal {
+    name: "start",
+    times_least: 1.6,
+    updates: 0.0,
+    inserts: 1.0,
+    times_handler: 3.0,
+    signatures: 0.0,
+    log_bytes: 800.0,
+};
+const REDEMPTION: Goal = Goal {
+    name: "redemption",
+    times_least: 2.0,
+    updates: 1.0,
+    inserts: 2.0,
+    times_handler: 3.0,
+    signatures: 2.0,
+    log_bytes: 1_900.0,
+};
+const REFRESH: Goal = Goal {
+    name: "refresh",
+    times_least: 1.5,
+    updates: 1.0,
+    inserts: 1.0,
+    times_handler: 3.0,
+    signatures: 2.0,
+    log_bytes: 900.0,
+};
+
+/// A sentence for each deed that was measured.
+pub(super) fn lines(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(least) = &report.least {
+        let micros =
+            |figure: Option<f64>| figure.map_or_else(|| "not seen".to_owned(), |us| format!("{us:.1} µs"));
+        lines.push(format!(
+            "the least: an insert of 200 bytes costs PostgreSQL {}, a HOT update {}; an ES256 signature {:.1} µs",
+            micros(least.insert.postgres_us),
+            micros(least.update.postgres_us),
+            least.signature_us
+        ));
+    }
+    for (goal, comparison) in
+        [(START, report.start), (REDEMPTION, report.redemption), (REFRESH, report.refresh)]
+    {
+        let told = comparison.map(|comparison| goal.tell(report, &comparison)).unwrap_or_default();
+        if !told.is_empty() {
+            lines.push(format!("{}: {}", goal.name, told.join("; ")));
+        }
+    }
+    lines
+}
+
+impl Goal {
+    fn tell(&self, report: &Report, comparison: &Comparison) -> Vec<String> {
+        let mut told = Vec::new();
+        let least = report.least.and_then(|least| {
+            Some(self.updates * least.update.postgres_us? + self.inserts * least.insert.postgres_us?)
+        });
+        if let Some((postgres, least)) = comparison.cost.postgres_us.zip(least) {
+            let times = postgres / least;
+            told.push(format!("PostgreSQL {times:.2} times the least (goal {})", self.times_least));
+        }
+        if let Some((handler, least)) = report.pending_poll.zip(report.least) {
+            let handler = handler.reference.own_us;
+            let times = (comparison.cost.server_us - self.signatures * least.signature_us) / handler;
+            let beside = if self.signatures > 0.0 { " beside its signatures" } else { "" };
+            told.push(format!(
+                "server {times:.2} times the smallest handler{beside} (goal {})",
+                self.times_handler
+            ));
+        }
+        if let Some(bytes) = comparison.log_bytes {
+            told.push(format!("{bytes:.0} bytes of log (goal {})", self.log_bytes));
+        }
+        told
+    }
+}
