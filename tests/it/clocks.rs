@@ -32,7 +32,7 @@ async fn pair(off: i64) -> (TestServer, TestServer) {
 
 /// Whether somebody is signed in at this browser.
 async fn is_signed_in(person: &Person) -> bool {
-    person.visit("/account").await.says("Sign out")
+    person.visit("/device").await.says("Sign out")
 }
 
 async fn claims(server: &TestServer, token: &str) -> Value {

@@ -166,6 +166,8 @@ async fn a_full_disk_is_said_and_the_database_is_back_when_there_is_room() {
     until("the server is not ready", async || status_of(&server, "/health/ready").await == 503).await;
     server.wait_for_line("is full: make room");
     assert_eq!(status_of(&server, "/health/live").await, 200);
+    // Until it is closed, it takes the room.
+    drop(file);
     fs::remove_file(&ballast).expect("there is room");
     until("the server is ready again", async || status_of(&server, "/health/ready").await == 200).await;
     let (status, log) = server.stop(Signal::TERM);
