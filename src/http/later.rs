@@ -26,6 +26,7 @@ pub(super) fn later(coming: impl Future<Output = Response> + Send + 'static) -> 
 }
 
 /// Takes what comes later; the answer itself where nothing does.
+#[expect(clippy::result_large_err, reason = "the answer is what most requests get, and is not moved twice")]
 pub(super) fn take(mut response: Response) -> Result<Awaited, Response> {
     let Some(Later(coming)) = response.extensions_mut().remove::<Later>() else { return Err(response) };
     let Some(coming) = coming.lock().unwrap_or_else(PoisonError::into_inner).take() else {

@@ -14,7 +14,7 @@ use crate::model::ids::TenantId;
 pub struct Hold {
     /// The tenant.
     pub tenant: TenantId,
-    /// Its identifier: a UUIDv7.
+    /// Its identifier, a UUID of version 7 (RFC 9562 §5.7).
     pub id: Uuid,
     /// When it was made.
     pub at: DateTime<Utc>,

@@ -76,6 +76,7 @@ pub(crate) struct Bound {
 /// What the loops need.
 struct Bench {
     db: PgPool,
+    means: Means,
     queues: Arc<Queues>,
     random: Random,
     clock: Clock,
@@ -96,7 +97,7 @@ pub(crate) async fn run(instructions: BoundInstructions) -> Result<(), Fault> {
     for worker in queues.workers(&means, &CancellationToken::new()) {
         workers.spawn(worker);
     }
-    let bench = Arc::new(Bench { db, queues, random: Random::system(), clock: Clock::system() });
+    let bench = Arc::new(Bench { db, means, queues, random: Random::system(), clock: Clock::system() });
     let (limit, tasks) = (instructions.limit, instructions.tasks);
     let bound = match instructions.work {
         Work::Start => {

@@ -282,7 +282,7 @@ pub async fn decide_on_code(
         };
         let consent = Consent { arrival: consent.arrival.or(arrival), ..consent };
         let answer = Answer { decision, typed: retyped, language };
-        let mut entry = Some(attempt);
+        let mut entry = Some(*attempt);
         let decided = decide_on(app, tenant, approver, &consent, answer, &mut entry, origin).await;
         // The code was right, whatever else was wrong.
         if let Some(attempt) = entry {

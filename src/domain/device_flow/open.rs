@@ -66,7 +66,7 @@ pub(super) struct Found {
 /// What came of opening a code.
 pub(super) enum Entered {
     /// The approver has it open. The attempt is yet to be settled.
-    Open(PaidAttempt),
+    Open(Box<PaidAttempt>),
     /// It has changed since it was looked up.
     Changed,
 }
@@ -173,7 +173,7 @@ pub(super) async fn enter(
                 Err(error) => Err(error),
             };
             match recorded {
-                Ok(true) => Ok(Entered::Open(attempt)),
+                Ok(true) => Ok(Entered::Open(Box::new(attempt))),
                 Ok(false) => {
                     attempt.give_back(app);
                     Ok(Entered::Changed)

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use latchkey::model::ids::TenantId;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::batches::{BatchQueue, Outcomes};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgExecutor};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ impl Table {
                 let worked = Arc::downgrade(&table);
                 workers.spawn(async move {
                     while let Some(table) = worked.upgrade() {
-                        pick(&table).carry_out_next(&table.bench.db).await;
+                        pick(&table).carry_out_next(&table.bench.means).await;
                     }
                 });
             }
@@ -67,7 +67,7 @@ impl Table {
     }
 }
 
-fn insert_all<'a>(db: &'a PgPool, _: TenantId, items: &'a [(TenantId, Uuid)]) -> Outcomes<'a, ()> {
+fn insert_all<'a>(db: &'a mut PgConnection, _: TenantId, items: &'a [(TenantId, Uuid)]) -> Outcomes<'a, ()> {
     Box::pin(async move {
         let ids: Vec<Uuid> = items.iter().map(|(_, id)| *id).collect();
         insert(db, &ids).await?;
@@ -75,13 +75,13 @@ fn insert_all<'a>(db: &'a PgPool, _: TenantId, items: &'a [(TenantId, Uuid)]) ->
     })
 }
 
-async fn insert(db: &PgPool, ids: &[Uuid]) -> sqlx::Result<()> {
+async fn insert(db: impl PgExecutor<'_>, ids: &[Uuid]) -> sqlx::Result<()> {
     let sql =
         "INSERT INTO least (id, filler) SELECT id, repeat('x', 200) FROM unnest($1::uuid[]) AS new (id)";
     sqlx::query(sql).bind(ids).execute(db).await.map(drop)
 }
 
-fn update_all<'a>(db: &'a PgPool, _: TenantId, items: &'a [(TenantId, Uuid)]) -> Outcomes<'a, ()> {
+fn update_all<'a>(db: &'a mut PgConnection, _: TenantId, items: &'a [(TenantId, Uuid)]) -> Outcomes<'a, ()> {
     Box::pin(async move {
         let ids: Vec<Uuid> = items.iter().map(|(_, id)| *id).collect();
         let sql = "UPDATE least SET changes = changes + 1 FROM unnest($1::uuid[]) AS asked (id)
