@@ -23,8 +23,8 @@ fn faults(sql: &str) -> Vec<String> {
     let is_new = |table: &str| {
         let table = table.trim_end_matches('(');
         statements.iter().any(|one| {
-            one.split(' ').zip(one.split(' ').skip(2)).any(|(create, name)| {
-                create == "create" && one.starts_with("create") && name.trim_end_matches('(') == table
+            one.split(' ').zip(one.split(' ').skip(1)).any(|(word, name)| {
+                word == "table" && one.starts_with("create") && name.trim_end_matches('(') == table
             })
         })
     };
@@ -77,6 +77,7 @@ fn no_migration_locks_a_table_that_exists_already() {
 fn what_locks_a_table_is_noticed() {
     for good in [
         "CREATE TABLE a (b int);\nCREATE INDEX a_b ON a (b);",
+        "CREATE UNLOGGED TABLE a (b int);\nCREATE INDEX a_b ON a (b);",
         "-- no-transaction\n-- oldest program: 1\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS a_b ON a (b);",
         "ALTER TABLE a ADD COLUMN c int;",
         "ALTER TABLE a ADD CONSTRAINT c CHECK (b > 0) NOT VALID;",

@@ -127,7 +127,8 @@ async fn questions(server: &TestServer) -> Named {
     let trusting = eve.open(&camera.ask(&details).await.string("user_code")).await;
     let nameless = [("decision", "approve"), ("device_name", "a\u{202e}b")];
     let name_refused = eve.submit(&trusting, "/device/consent", &nameless).await;
-    let form = name_refused.form("/device/consent").into_iter();
+    let scopes = eve.open(&camera.start("email profile").await.user_code).await;
+    let form = scopes.form("/device/consent").into_iter();
     let mut none = form.filter(|(name, _)| !name.starts_with("scope:")).collect::<Vec<_>>();
     none.push(("decision".to_owned(), "approve".to_owned()));
     let none: Vec<_> = none.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -1,7 +1,5 @@
 //! A network link between two programs that delays, goes dark, and comes back on new paths.
 
-#![allow(dead_code, reason = "not every state has its test yet")]
-
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
