@@ -22,7 +22,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             match written {
                 Ok(()) => app.settlements.news().await,
                 Err(error) => {
-                    tracing::warn!(%error, "attempts not given back; will retry");
+                    tracing::warn!(%error, "attempts not refunded; will retry");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }

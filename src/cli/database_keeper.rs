@@ -105,7 +105,7 @@ async fn keep(mut cluster: Cluster, settings: &ClusterSettings, stop: &Cancellat
                 Some(Err(error)) => return Kept { cluster: None, error: Some(error) },
             }
         };
-        tracing::info!(pid = cluster.pid(), "embedded database runs again");
+        tracing::info!(pid = cluster.pid(), "embedded database restarted");
     }
 }
 

@@ -135,7 +135,7 @@ async fn tell_limits(app: &App) -> Outcome {
             idle_in_transaction = ?limits.idle_in_transaction,
             lock = ?limits.lock,
             statement = ?limits.statement,
-            "time limits do not hold behind a transaction pooler; set them on the database user: \
+            "time limits do not hold behind a transaction pooler; set them for the database user: \
              ALTER ROLE … SET idle_in_transaction_session_timeout, lock_timeout and statement_timeout"
         );
     }

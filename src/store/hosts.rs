@@ -33,7 +33,9 @@ pub enum HostsError {
     #[error("must be a connection string: {0}")]
     Unreadable(#[from] sqlx::Error),
     /// It wants sessions that cannot write.
-    #[error("target_session_attrs={0} does not fit: Latchkey writes; leave it out, or set it to read-write")]
+    #[error(
+        "target_session_attrs={0} is not supported, since Latchkey writes: leave it out, or set it to read-write"
+    )]
     WantsNoPrimary(String),
 }
 
