@@ -127,7 +127,7 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
     }
 }
 
-/// Warns where a pooler keeps the time limits of the settings from the connections behind it.
+/// Warns if a pooler keeps the time limits of the settings from reaching the connections behind it.
 async fn tell_limits(app: &App) -> Outcome {
     let limits = app.config.database.limits();
     if limits != Limits::NONE && !connections::limits_hold(&app.db).await? {

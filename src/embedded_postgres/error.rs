@@ -173,9 +173,9 @@ pub enum Error {
     ClusterOfAnotherUser {
         /// The directory of the cluster.
         dir: PathBuf,
-        /// What in it belongs to somebody else.
+        /// What in it belongs to another user.
         path: PathBuf,
-        /// Whom it belongs to.
+        /// Its owner's uid.
         owner: u32,
         /// The account.
         account: String,
@@ -193,7 +193,7 @@ pub enum Error {
         /// The postmaster.
         pid: u32,
     },
-    /// A process of PostgreSQL works in the cluster, and nothing tells which.
+    /// A PostgreSQL process works in the cluster, and its pid file is unreadable.
     #[error(
         "PostgreSQL (process {pid}) is still running in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
         .dir.display()
