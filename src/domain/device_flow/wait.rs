@@ -198,9 +198,9 @@ impl Waiting {
 pub enum Ended {
     /// Somebody has decided, or the code has expired.
     ByDecision,
-    /// The time is over, and no one has decided.
+    /// No one has decided: the time is over, or the server stops.
     ByTime,
-    /// Announcements are not heard, so it does not wait.
+    /// It cannot wait: a decision would not be noticed.
     AtOnce,
 }
 
