@@ -109,13 +109,13 @@ pub struct App {
     pub refusal_buckets: RequestBuckets,
     /// How the sealing of the audit trail goes.
     pub audit_sealing: SealingWatch,
-    /// Attempts that are yet to be given back.
+    /// Attempts that still have to be refunded.
     pub settlements: Settlements,
     /// Where passwords are hashed.
     pub hashing: HashingPlaces,
     /// Tokens whose answers were lost.
     pub lost_answers: Arc<LostAnswers>,
-    /// Codes that nobody was told.
+    /// Codes that no one received.
     pub lost_starts: Arc<LostStarts>,
 }
 

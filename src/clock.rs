@@ -1,20 +1,19 @@
 //! The one place that asks what time it is. Rules are given `now`; tests hold the clock still.
 //!
-//! Servers on one database must agree about the time, and their computers need not. So there are two times:
+//! Servers on one database must agree about the time even if their computers do not. So there are two times:
 //!
-//! - **The database's time**, [`Clock::now`]. Whatever is written into a row or compared with one, and whatever servers
-//!   do together: windows, intervals, lifetimes, nonces, sealed cookies, the audit trail, identifiers. Each server
-//!   measures how far the database's clock is from its own computer's, and counts on from there with a clock that nobody
-//!   can set.
-//! - **The computer's own time**, [`Clock::own_now`]. Whatever others compare with their clocks, or made by theirs: `iat`,
-//!   `exp` and `auth_time` in the tokens that it signs, the times in proofs (RFC 9449) and assertions (RFC 7523),
-//!   one-time passwords (RFC 6238), the signatures of webhooks, the date of a letter. A database whose clock is wrong
-//!   does not make tokens that nobody takes.
+//! - **The database's time**, [`Clock::now`]: for everything that is written into a row or compared with one, and that
+//!   servers share: windows, intervals, lifetimes, nonces, sealed cookies, the audit log, IDs. Each server measures how
+//!   far the database's clock is from its own computer's, and counts on from there with a clock that no one can set.
+//! - **The computer's own time**, [`Clock::own_now`]: for everything that others compare with their clocks or create by
+//!   them: `iat`, `exp` and `auth_time` in the tokens that it signs, the times in proofs (RFC 9449) and assertions
+//!   (RFC 7523), one-time passwords (RFC 6238), the signatures of webhooks, the date of an email. So a database whose
+//!   clock is wrong does not lead to tokens that everyone rejects.
 //!
-//! Where both meet, a time is translated: what stands in a row goes into a token by [`Clock::to_own`], and what came from
-//! others is kept until [`Clock::over_by_both`]. Access tokens that come back are judged by the database's time: their
+//! Where both meet, a time is translated: a time from a row goes into a token by [`Clock::to_own`], and what came from
+//! others is stored until [`Clock::over_by_both`]. Access tokens that come back are judged by the database's time: their
 //! `jti` tells it (see [`AccessToken`](crate::model::access_token::AccessToken)), so that no server takes another's token
-//! for one from the future. Proofs, assertions and one-time passwords are taken if they are fresh by either time: one of
+//! for one from the future. Proofs, assertions and one-time passwords are accepted if fresh by either time: one of
 //! them may be wrong, and the client knows neither.
 
 use std::sync::Arc;
@@ -33,16 +32,16 @@ type Source = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 struct Works {
     /// The computer's clock.
     own: Source,
-    /// Microseconds since some moment. Nobody sets it.
+    /// Microseconds since an arbitrary moment. No one can set it.
     steady: Box<dyn Fn() -> i64 + Send + Sync>,
-    /// The database's time in microseconds since 1970 less `steady`.
+    /// The database's time in microseconds since 1970, minus `steady`.
     database_ahead: AtomicI64,
     /// Instead of the database's clock.
     reference: Option<Source>,
 }
 
 impl Clock {
-    /// The computer's clock. Until it is compared with the database's, that is taken to show the same.
+    /// The computer's clock. Until both are compared, the database's clock is assumed to show the same time.
     #[must_use]
     pub fn system() -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -109,14 +108,14 @@ impl Clock {
         moment + TimeDelta::seconds(rounded_seconds(-self.lead()).max(0))
     }
 
-    /// What is taken for the database's time instead of the database's own clock, if anything.
+    /// The time that replaces the database's own clock, if any.
     #[must_use]
     pub fn reference(&self) -> Option<DateTime<Utc>> {
         self.0.reference.as_ref().map(|source| source())
     }
 
-    /// Goes by the database's clock from now on, as the quickest of these answers has it. What lies within the time that
-    /// an answer took is no difference.
+    /// Follows the database's clock from now on, according to the quickest of these answers. A difference that lies within
+    /// the time that the answer took is ignored.
     pub fn correct(&self, answers: &[Sample]) {
         let quickest = answers.iter().min_by_key(|answer| answer.took());
         let correction = quickest.map_or(0, |answer| answer.correction());
@@ -130,7 +129,7 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-/// One answer of the database to the question what time it is.
+/// One answer of the database to a question for its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// When it was asked, by [`Clock::now`].

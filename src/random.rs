@@ -59,7 +59,7 @@ impl Random {
         text
     }
 
-    /// A new identifier that sorts by time of birth, to the microsecond (RFC 9562 §5.7 and, for what is less than a
+    /// A new identifier that sorts by creation time, to the microsecond (RFC 9562 §5.7 and, for what is less than a
     /// millisecond, §6.2 method 3).
     #[must_use]
     pub fn uuid_v7(&self, now: chrono::DateTime<chrono::Utc>) -> Uuid {

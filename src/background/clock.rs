@@ -1,4 +1,4 @@
-//! Compares the computer's clock with the database's twice a minute, and at once when the computer's was set or the
+//! Compares the computer's clock with the database's twice a minute, and immediately when the computer's was set or the
 //! machine was asleep.
 
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use crate::app::App;
 use crate::domain::clock_difference::{Gravity, gravity, measure, sentence};
 
 const EVERY: Duration = Duration::from_secs(30);
-/// How often to look whether the clock was set; nobody is asked for that.
+/// How often to check whether the clock was set; that needs no query.
 const LOOK: Duration = Duration::from_secs(1);
-/// A difference that comes between two looks only if a clock was set, and a change that the log says.
+/// A difference between two checks that only a set clock explains, and a change that the log reports.
 const LEAP: TimeDelta = TimeDelta::seconds(1);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -38,7 +38,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Says in the log when the difference has become another one.
+/// Logs that the difference has changed.
 fn tell(app: &App, said: &mut TimeDelta) {
     let lead = app.clock.lead();
     metrics::gauge!("latchkey_clock_lead_seconds").set(lead.as_seconds_f64());

@@ -12,7 +12,7 @@ use crate::store::announcements::{Announcement, Ear};
 
 /// How long to wait before the next attempt to listen.
 const RETRY: Duration = Duration::from_millis(200);
-/// How often the log says the same.
+/// The minimum time between two equal log lines.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -22,7 +22,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             let mut moves = app.hosts.moves();
             tokio::select! {
                 () = listen_until_lost(&app, &mut told) => {}
-                // Whatever happens now happens on another host.
+                // Announcements now arrive on another host.
                 _ = moves.changed() => distrust(&app),
             }
             tokio::time::sleep(RETRY).await;
@@ -45,8 +45,7 @@ async fn listen_until_lost(app: &App, told: &mut Option<Instant>) {
     distrust(app);
 }
 
-/// Trusts nothing that is remembered, and takes the database for unreachable before anybody reads it: most likely it is
-/// away.
+/// Trusts nothing that is cached, and assumes the database to be away before anyone reads from it: most likely it is.
 fn distrust(app: &App) {
     app.reachability.doubt();
     app.sessions.distrust();

@@ -1,5 +1,5 @@
-//! Marks tokens whose answers were lost and deletes codes that nobody was told, ten times a second while the database
-//! works.
+//! Marks tokens whose answers were lost and deletes codes that no one received, ten times a second while the database
+//! answers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Finds out whether the database is away as soon as somebody doubts that it answers, and when it is back.
+//! Checks whether the database is away as soon as a call raises doubt, and when it is back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Gives attempts back that cost nothing, as soon as there are some.
+//! Refunds attempts that cost nothing, as soon as there are any.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::domain::guards::settlements;
 
-/// The pause after a failure. Until then whoever attempts again brings along what concerns them.
+/// The pause after a failure. Until then a further attempt carries along the refunds that concern it.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
@@ -22,7 +22,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             match written {
                 Ok(()) => app.settlements.news().await,
                 Err(error) => {
-                    tracing::warn!(%error, "attempts not given back; will retry");
+                    tracing::warn!(%error, "attempts not refunded; will retry");
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
             }

@@ -1,5 +1,5 @@
-//! Keeps the embedded database running beside the server, on a thread of its own: to find PostgreSQL's programs, to look
-//! at files and to wait for a slow start must never hold up an answer, least of all `/health/live`.
+//! Keeps the embedded database running beside the server, on a thread of its own: finding PostgreSQL's programs, reading
+//! files and waiting for a slow start must never hold up an answer, least of all `/health/live`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embedded_postgres::{Cluster, ClusterSettings, Error};
 
-/// A database that ran for this long is started again at once when it ends.
+/// A database that ran for this long is started again immediately when it ends.
 const STEADY: Duration = Duration::from_secs(30);
 /// The first pause before the next attempt; each further one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
@@ -40,7 +40,7 @@ impl Keeper {
         let (sender, kept) = oneshot::channel();
         let (runtime, stopped) = (Handle::current(), stop.clone());
         std::thread::Builder::new().name("embedded-postgres".to_owned()).spawn(move || {
-            // Nobody waits for it any more where the server has ended.
+            // No one waits for it any more if the server has ended.
             let _ = sender.send(runtime.block_on(keep(cluster, &settings, &stopped)));
         })?;
         Ok(Self { stop, kept })
@@ -62,7 +62,7 @@ impl Keeper {
         self.stop.cancel();
         match timeout(PATIENCE, self.kept).await {
             Ok(Ok(Kept { cluster, .. })) => stop(cluster).await,
-            // Starting, it is left to the next start, which takes it over.
+            // If it is still starting, it is left to the next start, which takes it over.
             Ok(Err(_)) | Err(_) => Ok(()),
         }
     }
@@ -75,8 +75,8 @@ async fn stop(cluster: Option<Cluster>) -> Result<(), Error> {
     }
 }
 
-/// Starts the database again whenever it ends: more and more seldom while it does not stay. Ends when it is told to stop,
-/// or with an error that time does not mend.
+/// Starts the database again whenever it ends, with growing pauses while it does not stay up. Returns when it is told to
+/// stop, or with an error that time does not mend.
 async fn keep(mut cluster: Cluster, settings: &ClusterSettings, stop: &CancellationToken) -> Kept {
     let mut pause = Duration::ZERO;
     loop {
@@ -88,7 +88,7 @@ async fn keep(mut cluster: Cluster, settings: &ClusterSettings, stop: &Cancellat
         }
         pause = if started.elapsed() >= STEADY { Duration::ZERO } else { longer(pause) };
         let known = cluster.known();
-        // Gives the lock back.
+        // Releases the lock.
         drop(cluster);
         cluster = loop {
             let attempt = async {
@@ -105,7 +105,7 @@ async fn keep(mut cluster: Cluster, settings: &ClusterSettings, stop: &Cancellat
                 Some(Err(error)) => return Kept { cluster: None, error: Some(error) },
             }
         };
-        tracing::info!(pid = cluster.pid(), "embedded database runs again");
+        tracing::info!(pid = cluster.pid(), "embedded database restarted");
     }
 }
 

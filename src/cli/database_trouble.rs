@@ -85,9 +85,9 @@ pub(super) fn schema(state: SchemaState) -> Option<String> {
 /// What is wrong with a pooler that loses prepared statements.
 pub(super) fn old_pooler(options: &PgConnectOptions) -> String {
     format!(
-        "the pooler at {} pools by transaction and loses prepared statements: PgBouncer 1.21 or newer with \
-         max_prepared_statements above 0 keeps them (200 is a good number); or set pool_mode = session there, or connect \
-         to PostgreSQL itself in database.url",
+        "the pooler at {} pools by transaction and loses prepared statements: use PgBouncer 1.21 or newer with \
+         max_prepared_statements above 0 (200 is a good value), or set pool_mode = session there, or name PostgreSQL \
+         itself in database.url",
         hosts::place(options)
     )
 }
@@ -107,9 +107,11 @@ pub(super) fn migrating(error: &MigrateError) -> String {
             "the database user may not create tables ({message}): make it the owner with \
              `ALTER DATABASE name OWNER TO user`"
         ),
-        Some((code, _)) if code == "55P03" => "the schema was not brought up to date: another session holds a lock for \
-            too long; pg_stat_activity shows which, by its xact_start; end it and run `latchkey migrate` again"
-            .to_owned(),
+        Some((code, _)) if code == "55P03" => {
+            "the schema was not brought up to date: another session held a lock for \
+            too long; find it in pg_stat_activity by xact_start, end it, and run `latchkey migrate` again"
+                .to_owned()
+        }
         _ => format!("the schema was not brought up to date: {error}"),
     }
 }

@@ -23,9 +23,9 @@ use crate::config;
 /// [`GaveUp`].
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A server has stopped before everything was finished that it had begun. The exit code is [`GaveUp::EXIT_CODE`].
+/// A server stopped before it had finished everything that it had begun. The exit code is [`GaveUp::EXIT_CODE`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("stopped before everything was finished: server.shutdown_grace_seconds were over")]
+#[error("stopped before everything was finished: server.shutdown_grace_seconds ran out")]
 pub struct GaveUp;
 
 impl GaveUp {

@@ -127,7 +127,7 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
     }
 }
 
-/// Warns where a pooler keeps the time limits of the settings from the connections behind it.
+/// Warns if a pooler keeps the time limits of the settings from reaching the connections behind it.
 async fn tell_limits(app: &App) -> Outcome {
     let limits = app.config.database.limits();
     if limits != Limits::NONE && !connections::limits_hold(&app.db).await? {
@@ -135,7 +135,7 @@ async fn tell_limits(app: &App) -> Outcome {
             idle_in_transaction = ?limits.idle_in_transaction,
             lock = ?limits.lock,
             statement = ?limits.statement,
-            "time limits do not hold behind a transaction pooler; set them on the database user: \
+            "time limits do not hold behind a transaction pooler; set them for the database user: \
              ALTER ROLE … SET idle_in_transaction_session_timeout, lock_timeout and statement_timeout"
         );
     }

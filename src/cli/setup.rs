@@ -67,7 +67,7 @@ impl Database {
     /// left to the end of the process.
     pub(super) async fn close(self) -> Result<(), Error> {
         if timeout(CLOSING, self.pool.close()).await.is_err() {
-            tracing::warn!("the database does not take its connections back; left open");
+            tracing::warn!("database connections not closed in time; left open");
         }
         if let Some(cluster) = self.cluster {
             cluster.stop().await?;
@@ -151,7 +151,7 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
         SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
         SchemaState::NewerButCompatible { version } => tracing::warn!(
             version,
-            "schema of a newer Latchkey, which says that this one can run on it; upgrade this server, too"
+            "schema of a newer Latchkey, compatible with this one; upgrade this server, too"
         ),
         _ => {}
     }
@@ -177,7 +177,7 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     let app = App::new(config, Clock::system(), random, secrets, database.pool.clone());
     let app = Arc::new(app.on_hosts(Arc::clone(&database.hosts)));
     if let Err(error) = clock_difference::measure(&app).await {
-        tracing::warn!(%error, "clock of the database not read; this server's counts until it can be");
+        tracing::warn!(%error, "database clock not read; using this server's clock until it can be");
     }
     Ok(app)
 }

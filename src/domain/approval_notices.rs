@@ -20,7 +20,7 @@ pub(super) fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 
-/// Returns the message that is laid by with an approval, if mail is on and the person's address is known to be theirs.
+/// Returns the message that is queued with an approval, if mail is on and the person's address is known to be theirs.
 /// `device_name` is the name they gave the device, if they gave one.
 pub(super) fn of_approval(
     app: &App,

@@ -64,7 +64,7 @@ pub async fn record(
     audit_events::insert(db, &stamp, tenant, event, now).await
 }
 
-/// Returns the event for a statement that does what it tells of.
+/// Returns the event for a statement that also does what the event records.
 pub async fn prepare<'a>(app: &App, tenant: TenantId, event: AuditEvent<'a>) -> store::Result<NewEvent<'a>> {
     prepare_at(app, tenant, event, app.clock.now()).await
 }
@@ -114,7 +114,7 @@ pub async fn stamp(
     Ok(stamp_with(&key, app, tenant, action, outcome, origin, at))
 }
 
-/// Returns a new ID for an event that is written soon after `at`, with what its code is made of then.
+/// Returns a new ID for an event that is written soon after `at`, with the inputs of its MAC.
 ///
 /// # Errors
 /// If the tenant's audit key is not in memory and cannot be read.

@@ -1,7 +1,7 @@
-//! How far this computer's clock is from the database's. Servers agree all the same, since each goes by the database's
-//! time; what a wrong clock of the computer spoils is what others judge by theirs, such as the tokens that it signs.
+//! How far this computer's clock is from the database's. Servers agree all the same, since each follows the database's
+//! time. A wrong clock of the computer affects only what others judge by theirs, such as the tokens that it signs.
 //!
-//! It is never a reason not to serve: if the database's clock is the wrong one, every server finds a difference.
+//! A difference never stops a server: if the database's clock is the wrong one, every server finds a difference.
 
 use std::time::Duration;
 
@@ -12,27 +12,27 @@ use crate::app::App;
 use crate::clock::Sample;
 use crate::store::{self, database_clock};
 
-/// From here on the log says it.
+/// From here on the log reports it.
 const NOTABLE: TimeDelta = TimeDelta::seconds(1);
 /// Above, verifiers and devices notice, too.
 const SERIOUS: TimeDelta = TimeDelta::seconds(60);
-/// How often the database is asked in one measurement.
+/// The number of questions in one measurement.
 const QUESTIONS: usize = 3;
-/// How long one measurement may take. An answer that comes so late says little.
+/// How long one measurement may take. A later answer is of little use.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How bad a difference is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {
-    /// Nobody notices.
+    /// No one notices.
     None,
     /// Worth a line in the log.
     Notable,
-    /// Operators must know: tokens and proofs are refused.
+    /// Operators must know: tokens and proofs are rejected.
     Serious,
 }
 
-/// The rule: how bad it is that the computer's clock is so far ahead of the database's, or behind.
+/// The rule: how bad it is if the computer's clock is this far ahead of the database's, or behind it.
 #[must_use]
 pub fn gravity(lead: TimeDelta) -> Gravity {
     match lead.abs() {
@@ -42,14 +42,14 @@ pub fn gravity(lead: TimeDelta) -> Gravity {
     }
 }
 
-/// What operators must know of a serious difference.
+/// Returns a warning for operators if the difference is serious.
 #[must_use]
 pub fn concern(app: &App) -> Option<String> {
     let lead = app.clock.lead();
     (gravity(lead) == Gravity::Serious).then(|| sentence(lead))
 }
 
-/// Says the difference in words.
+/// Describes the difference in words.
 #[must_use]
 pub fn sentence(lead: TimeDelta) -> String {
     let (seconds, direction) =
@@ -57,8 +57,8 @@ pub fn sentence(lead: TimeDelta) -> String {
     format!("this server's clock is {seconds:.1} s {direction} the database's; synchronize both with NTP")
 }
 
-/// Compares this computer's clock with the database's, and goes by that from now on. If it fails, the time goes on as
-/// it was last measured.
+/// Compares this computer's clock with the database's, and follows the latter from now on. If that fails, the last
+/// measurement stays in use.
 pub async fn measure(app: &App) -> store::Result<()> {
     let answers = match app.clock.reference() {
         Some(database) => vec![Sample { asked: app.clock.now(), database, answered: app.clock.now() }],
@@ -71,7 +71,7 @@ pub async fn measure(app: &App) -> store::Result<()> {
 }
 
 async fn ask(app: &App) -> store::Result<Vec<Sample>> {
-    // Whoever waits for a connection does not measure the round trip.
+    // Waiting for a connection must not count as part of the round trip.
     let mut connection = app.db.acquire().await?;
     let mut answers = Vec::with_capacity(QUESTIONS);
     for _ in 0..QUESTIONS {

@@ -1,5 +1,5 @@
-//! Rows that may have been stored although whoever asked for them was told otherwise, or nothing: a statement may commit
-//! after its connection was lost. They are looked for as soon as the database works, and again for two minutes.
+//! Rows that may have been stored although their caller got an error or no answer: a statement may commit after its
+//! connection was lost. They are looked up as soon as the database answers, and again for two minutes.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most rows that are looked for.
+/// The maximum number of rows to look up.
 const CAPACITY: usize = 100_000;
-/// The pauses before each further look for a row that is not stored yet.
+/// The pauses between the look-ups of a row that is not stored yet.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
@@ -19,15 +19,15 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(90),
 ];
 
-/// Rows to look for.
+/// Rows to look up.
 #[derive(Debug)]
 pub struct Looks<K>(Mutex<HashMap<K, Look>>);
 
-/// When a row is looked for next.
+/// When a row is looked up next.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// The number of looks before.
+    /// The number of look-ups so far.
     before: usize,
 }
 
@@ -38,7 +38,7 @@ impl<K> Default for Looks<K> {
 }
 
 impl<K: Copy + Eq + Hash> Looks<K> {
-    /// Looks for a row from now on.
+    /// Adds a row to look up from now on.
     pub fn add(&self, row: K, now: Instant) {
         let mut waiting = self.waiting();
         if waiting.len() < CAPACITY {
@@ -46,19 +46,20 @@ impl<K: Copy + Eq + Hash> Looks<K> {
         }
     }
 
-    /// Whether a row is being looked for.
+    /// Returns `true` if a row is being looked up.
     #[must_use]
     pub fn contains(&self, row: &K) -> bool {
         self.waiting().contains_key(row)
     }
 
-    /// Returns the rows whose turn it is.
+    /// Returns the rows that are due.
     #[must_use]
     pub fn due(&self, now: Instant) -> Vec<K> {
         self.waiting().iter().filter_map(|(row, look)| (look.at <= now).then_some(*row)).collect()
     }
 
-    /// Notes that rows that were due at `now` were looked for. Those that were found are done; so are those that were looked for often enough.
+    /// Notes that the rows that were due at `now` were looked up. Removes those that were found and those that were looked
+    /// up often enough.
     pub fn looked_for(&self, rows: &[K], now: Instant, is_found: impl Fn(&K) -> bool) {
         let mut waiting = self.waiting();
         for row in rows {

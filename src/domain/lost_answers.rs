@@ -1,8 +1,8 @@
-//! Answers with tokens that did not reach their callers. The device's row is marked as soon as the database works, so
+//! Answers with tokens that did not reach their callers. The device's row is marked as soon as the database answers, so
 //! that the caller gets the same tokens when it asks again, however much later. Until it is marked, this server knows.
 //!
 //! A caller may be gone before its generation is stored, and a statement may commit after its connection was lost. So
-//! what is not stored yet is looked for again ([`Looks`]).
+//! what is not stored yet is looked up again ([`Looks`]).
 //!
 //! What this server knows is lost with it; then the time for repeats decides.
 
@@ -19,7 +19,7 @@ use crate::store::batches::by_tenant;
 use crate::store::refresh_tokens::unanswered::{self, Unanswered};
 use crate::store::sending::Sending;
 
-/// How long after trouble with the database it is not taken to be well.
+/// How long after trouble the database is not yet assumed to be well.
 const CONVALESCENCE: TimeDelta = TimeDelta::seconds(60);
 /// How long trouble with the database may go unnoticed: as long as a request.
 const UNNOTICED: TimeDelta = TimeDelta::seconds(15);
@@ -69,8 +69,8 @@ impl LostAnswers {
         *last = Some(Trouble { since, until: now });
     }
 
-    /// Whether the answer with what was issued then may be lost without anybody knowing yet: as far as this server knows,
-    /// the database was in trouble then or soon afterwards, and has not been well for a minute since.
+    /// Returns `true` if the answer with what was issued then may be lost and no one knows it yet: as far as this server
+    /// knows, the database was in trouble then or soon afterwards, and has not been well for a minute since.
     #[must_use]
     pub fn may_be_lost(&self, issued_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let last = *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner);

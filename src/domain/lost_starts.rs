@@ -1,7 +1,7 @@
-//! Starts that were refused for want of the database, and may be stored all the same. Nobody has their codes, so they are
-//! deleted as soon as the database works, and count against nobody's quota.
+//! Starts that were refused because the database did not answer, and may be stored all the same. No one has their codes,
+//! so they are deleted as soon as the database answers, and count against no quota.
 //!
-//! What this server knows is lost with it; then they go with their lifetime.
+//! What this server knows is lost with it; then they are deleted after their lifetime.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// It is known whether it is stored.
+    /// Notes that it is known whether it is stored.
     pub fn is_settled(mut self) {
         self.watched = None;
     }
@@ -51,7 +51,7 @@ impl Drop for Start {
     }
 }
 
-/// Deletes what waits. Returns how many starts went. All wait on if the database does not answer.
+/// Deletes what waits. Returns the number of starts deleted. All stay queued if the database does not answer.
 pub async fn discard(app: &App) -> store::Result<usize> {
     let (waiting, now) = (&app.lost_starts.0, Instant::now());
     let mut count = 0;

@@ -154,7 +154,7 @@ const fn locked() -> OAuthError {
     )
 }
 
-/// A word that ends the connection would be too much, as long as the database does not tell lost answers from theft.
+/// Refuses without ending the device's access: the database cannot yet tell a lost answer from theft.
 fn unsettled() -> OAuthError {
     let description = "The database was not available a moment ago; try again later.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)

@@ -170,7 +170,7 @@ pub async fn issue_with(
     grant: &Grant<'_>,
     refresh_token: Option<BearerSecret>,
 ) -> Result<IssuedTokens, OAuthError> {
-    // By our computer's clock, which is what those who verify tokens have, too.
+    // By the computer's clock, since verifiers compare it with theirs.
     let (now, connection_ends_at) = (app.clock.own_now(), app.clock.to_own(grant.ends_at));
     let auth_time = app.clock.to_own(grant.authentication.auth_time).timestamp();
     let issuer = tenants::issuer(app, grant.tenant);

@@ -246,8 +246,8 @@ fn prepare(settings: &ClusterSettings) -> Result<(Layout, Account), Error> {
     Ok((layout, account))
 }
 
-/// Fails where our cluster is no longer in its directory. The record is then left behind, so that no later start, such as
-/// a supervisor's, takes the place for an empty one.
+/// Fails if our cluster is no longer in its directory. The record is then left behind, so that no later start, such as a
+/// supervisor's, mistakes the directory for an empty one.
 fn check_data(identity: Identity, layout: &Layout, account: &Account) -> Result<(), Error> {
     identity.check(layout).inspect_err(|_| {
         let left = directory::prepare(layout, account).and_then(|()| identity.record(layout, account));

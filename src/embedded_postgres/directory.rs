@@ -44,8 +44,8 @@ pub(super) fn prepare(layout: &Layout, account: &Account) -> Result<(), Error> {
     Ok(())
 }
 
-/// Fails where the account does not own the cluster, as when `cp` made a copy for somebody else. A cluster that is open to
-/// others, which PostgreSQL refuses, is closed to them.
+/// Fails if the account does not own the cluster, as after `cp` by another user. A cluster that is open to others, which
+/// PostgreSQL refuses, is closed to them.
 pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Error> {
     let dir = &layout.cluster_dir;
     for path in [dir.clone(), dir.join("PG_VERSION"), dir.join("global/pg_control")] {

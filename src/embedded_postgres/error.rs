@@ -167,22 +167,22 @@ pub enum Error {
     },
     /// The cluster's files belong to another account than the one that PostgreSQL runs as.
     #[error(
-        "{} belongs to the user number {owner}, and PostgreSQL runs as `{account}`, which must own it: run `chown -R {account} {}`",
+        "{} belongs to uid {owner}, but PostgreSQL runs as `{account}`, which must own it: run `chown -R {account} {}`",
         .path.display(), .dir.display()
     )]
     ClusterOfAnotherUser {
         /// The directory of the cluster.
         dir: PathBuf,
-        /// What in it belongs to somebody else.
+        /// What in it belongs to another user.
         path: PathBuf,
-        /// Whom it belongs to.
+        /// Its owner's uid.
         owner: u32,
         /// The account.
         account: String,
     },
     /// PostgreSQL was started while the directory had another name, and still runs.
     #[error(
-        "{} was moved while PostgreSQL (process {pid}) was running on it, and that one still does: move it back to {}, or stop that PostgreSQL with `kill -INT {pid}`; then start again",
+        "{} was moved while PostgreSQL (process {pid}) was running in it, and that process still runs: move it back to {}, or stop the process with `kill -INT {pid}`; then start again",
         .dir.display(), .before.display()
     )]
     MovedWhileRunning {
@@ -193,9 +193,9 @@ pub enum Error {
         /// The postmaster.
         pid: u32,
     },
-    /// A process of PostgreSQL works in the cluster, and nothing tells which.
+    /// A PostgreSQL process works in the cluster, and its pid file is unreadable.
     #[error(
-        "PostgreSQL (process {pid}) still works in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
+        "PostgreSQL (process {pid}) is still running in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
         .dir.display()
     )]
     StillAtWork {
@@ -206,7 +206,7 @@ pub enum Error {
     },
     /// There is no room left.
     #[error(
-        "the disk that holds {} is full: make room, and PostgreSQL goes on where it was",
+        "the disk that holds {} is full: make room, and PostgreSQL resumes",
         .path.display()
     )]
     DiskFull {

@@ -1,4 +1,4 @@
-//! Whether a request can be answered at all: it says once, and legibly, which host it is for and what its body is.
+//! Whether a request can be answered at all: it must say, once and legibly, which host it is for and what its body is.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::site;
 
-/// Why a request cannot be answered; `None` where it can.
+/// Returns why a request cannot be answered, or `None` if it can.
 pub(super) fn refusal<B>(peer: IpAddr, request: &Request<B>, trusted: &[IpNet]) -> Option<&'static str> {
     let headers = request.headers();
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
@@ -21,8 +21,8 @@ pub(super) fn refusal<B>(peer: IpAddr, request: &Request<B>, trusted: &[IpNet]) 
     Some("The request does not say which host it is for.")
 }
 
-/// Whether the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1). One of HTTP/1.0 need not, as the checks of some
-/// balancers do not.
+/// Whether the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1). An HTTP/1.0 request need not, since the
+/// health checks of some balancers do not.
 pub(super) fn names_its_host<B>(request: &Request<B>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, another) = (hosts.next(), hosts.next());
@@ -43,7 +43,7 @@ pub(super) fn names_its_host<B>(request: &Request<B>) -> bool {
     }
 }
 
-/// Whether this is one host with or without a port, and nothing else (RFC 9110 §7.2). A comma is what joins two.
+/// Whether this is one host with or without a port, and nothing else (RFC 9110 §7.2). A comma joins two.
 fn is_authority(text: &str) -> bool {
     if text.contains(['@', ',']) {
         return false;

@@ -1,5 +1,5 @@
-//! An answer that comes later. While it is waited for, nothing is left of the request and of those who handled it but
-//! what they have put by: a server has many thousands that wait.
+//! An answer that comes later. Until then, only what its handlers have put aside is left of the request: a server has
+//! many thousands that wait.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::connections::Coming;
 
-/// What the answer in its place carries.
+/// What the placeholder answer carries.
 #[derive(Clone)]
 struct Later(Arc<Mutex<Option<Coming>>>);
 
@@ -18,14 +18,14 @@ pub(super) struct Awaited {
     headers: Box<[(HeaderName, HeaderValue)]>,
 }
 
-/// Returns an answer in place of the one that comes later.
+/// Returns a placeholder for the answer that comes later.
 pub(super) fn later(coming: impl Future<Output = Response> + Send + 'static) -> Response {
     let mut response = ().into_response();
     response.extensions_mut().insert(Later(Arc::new(Mutex::new(Some(Box::pin(coming))))));
     response
 }
 
-/// Takes what comes later; the answer itself where nothing does.
+/// Takes what comes later, or returns the answer itself if nothing does.
 #[expect(clippy::result_large_err, reason = "the answer is what most requests get, and is not moved twice")]
 pub(super) fn take(mut response: Response) -> Result<Awaited, Response> {
     let Some(Later(coming)) = response.extensions_mut().remove::<Later>() else { return Err(response) };

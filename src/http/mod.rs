@@ -75,8 +75,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// Answers one request, and writes its line in the log. Whoever waits for the answer holds no more than a pointer to
-/// what finds it out: what is large is gone before anybody waits for long.
+/// Answers one request, and writes its line in the log. A caller that waits for the answer holds only a pointer
+/// to the work: what is large is freed before anyone waits for long.
 pub fn answer(
     app: Arc<App>,
     router: Router,

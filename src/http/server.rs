@@ -22,12 +22,12 @@ pub enum Stopped {
     GaveUp,
 }
 
-/// What of the grace period is kept for the background tasks, which write down what requests have left.
+/// The part of the grace period that is reserved for the background tasks, which write what requests have left.
 fn kept_for_tasks(grace: Duration) -> Duration {
     (grace / 4).min(Duration::from_secs(2))
 }
 
-/// When the grace period ends that begins as soon as `stop` is cancelled.
+/// Returns the end of the grace period, which begins when `stop` is cancelled.
 async fn deadline(stop: &CancellationToken, grace: Duration) -> Instant {
     stop.cancelled().await;
     Instant::now() + grace

@@ -1,7 +1,7 @@
 //! How many wrong guesses are allowed (RFC 8628 §5.1, NIST SP 800-63B-4 §3.2.2).
 //!
-//! Each attempt is reserved before it is judged, so that a hundred at once cannot all pass. A wrong one is spent. A
-//! right one, and one that was not answered, costs nothing; success does not reset what others spent.
+//! Each attempt is reserved before it is judged, so that a hundred concurrent ones cannot all pass. A wrong one is
+//! spent. A right one, and one that was not answered, costs nothing; success does not reset what others spent.
 //!
 //! The database counts by the same rule, in `reserve_attempt` of the migrations; [`Guard::pay`] is for what one server
 //! counts in memory.
@@ -9,7 +9,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// How long an attempt is reserved whose outcome nobody tells, because its server died or lost the database.
+/// How long an attempt stays reserved that is never settled, because its server died or lost the database.
 pub const LAPSE: TimeDelta = TimeDelta::seconds(30);
 
 /// What is guarded, and how.

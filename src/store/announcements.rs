@@ -61,7 +61,7 @@ pub async fn announce(db: impl PgExecutor<'_>, announcement: Announcement) -> Re
     Ok(())
 }
 
-/// Announces several things at once.
+/// Announces several things in one statement.
 pub async fn announce_all(db: impl PgExecutor<'_>, announcements: &[Announcement]) -> Result<()> {
     let written: Vec<_> = announcements.iter().map(|announcement| announcement.write()).collect();
     sqlx::query!("SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said", CHANNEL, &written)
@@ -109,7 +109,7 @@ impl Ear {
     /// for a second asks whether its connection lives, and one that hears nothing for five sends itself a notice.
     ///
     /// # Errors
-    /// If the connection is lost, or its network has died without a word, or announcements do not arrive on it.
+    /// If the connection is lost, its network has died silently, or announcements do not arrive on it.
     pub async fn hear(&mut self) -> Result<Option<Announcement>> {
         loop {
             match timeout(QUIET, self.listener.try_recv()).await {
@@ -141,7 +141,7 @@ impl Ear {
     }
 }
 
-/// To listen once more changes nothing.
+/// Listening again changes nothing.
 const SIGN_OF_LIFE: &str = "LISTEN latchkey";
 /// The same with what an ear sends itself. Other ears hear it, too, and no version understands it.
 const OWN_NOTICE: &str = "LISTEN latchkey; NOTIFY latchkey, 'ear'";

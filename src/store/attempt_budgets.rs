@@ -1,4 +1,4 @@
-//! `attempt_budgets` and `attempt_holds`: what is spent of the guards against guessing, and what may yet be.
+//! `attempt_budgets` and `attempt_holds`: what is spent of the guards against guessing, and what is reserved.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgExecutor, PgPool};
@@ -84,7 +84,7 @@ impl Guarded {
     }
 }
 
-/// Attempts that are given back: a guard and a subject for each hold.
+/// Attempts to refund: a guard and a subject for each hold.
 #[derive(Clone, Debug, Default)]
 pub struct GivenBack {
     pub(in crate::store) guards: Vec<String>,
@@ -102,7 +102,7 @@ impl GivenBack {
         self.ends_row.push(ends_row);
     }
 
-    /// Whether there is nothing to give back.
+    /// Returns `true` if there is nothing to refund.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.holds.is_empty()
@@ -116,7 +116,7 @@ impl GivenBack {
     }
 }
 
-/// What the guards said to an attempt.
+/// The guards' answer to an attempt.
 #[derive(Clone, Debug)]
 pub struct Quotes {
     /// The way on which it was reserved; 0: it was not.
@@ -181,7 +181,7 @@ pub async fn charge(db: impl PgExecutor<'_>, hold: &Hold) -> Result<()> {
     Ok(())
 }
 
-/// Gives attempts back that were right, or that were not answered. Doing it twice is like doing it once.
+/// Refunds attempts that were right, or that were not answered. Doing it twice has the same effect as once.
 pub async fn give_back(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

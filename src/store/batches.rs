@@ -1,9 +1,9 @@
 //! Batched statements: items that arrive while one runs share the next round trip and commit. Alone, no item waits for
 //! company. A statement contains items of one tenant only.
 //!
-//! An item is sent only while somebody waits for its outcome: what was answered 503 is not done afterwards. It is stamped
-//! when it is sent. A statement that is not answered in time is given up, and its connection closed; it may have been
-//! carried out, or be carried out later.
+//! An item is sent only while its caller waits for the outcome: what was answered 503 is not done afterwards. It gets
+//! its time when it is sent. A statement that is not answered in time is given up, and its connection closed; it may
+//! have been carried out, or be carried out later.
 
 use std::fmt;
 use std::pin::Pin;
@@ -82,7 +82,7 @@ struct Waiting<I, O> {
     answer: Answer<O>,
 }
 
-/// The way back to whoever waits for an outcome.
+/// The way back to the caller that waits for an outcome.
 type Answer<O> = oneshot::Sender<Result<O>>;
 
 impl<I, O> fmt::Debug for BatchQueue<I, O> {
@@ -100,7 +100,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
     }
 
     /// Adds an item to the next statement and waits for its outcome. The item is then as durable as after a statement
-    /// of its own. Whoever stops waiting before the item is sent withdraws it.
+    /// of its own. A caller that stops waiting before the item is sent withdraws it.
     ///
     /// # Errors
     /// Those of the statement; [`StoreError::Overloaded`] if too many items wait; [`StoreError::TookTooLong`] if it is

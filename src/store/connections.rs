@@ -23,27 +23,27 @@ const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seq
 /// is found by its index, what is common by time.
 pub(super) const PLAN_EACH_TIME: &str = "SET LOCAL plan_cache_mode = force_custom_plan";
 
-/// Has PostgreSQL notice by itself that the other end of a connection is gone: within some twenty seconds while nothing
-/// is sent, and within ten while something is.
+/// Makes PostgreSQL notice on its own that the other end of a connection is gone: within about twenty seconds while
+/// nothing is sent, and within ten while something is.
 const PEERS: &str =
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 3; SET tcp_keepalives_count = 3;
                      SET tcp_user_timeout = 10000";
 
-/// Has PostgreSQL look whether whoever waits for a statement is still there, so that one that was given up lets go of its
-/// rows. Not every operating system can tell.
+/// Makes PostgreSQL check whether the client that waits for a statement is still there, so that a statement that was
+/// given up releases its rows. Not every operating system supports it.
 const LOOK_FOR_CLIENT: &str = "SET client_connection_check_interval = 1000";
 
-/// How long an idle connection is taken to live without asking. A database that was restarted in a quiet hour is not
-/// noticed by whoever comes next; under load nobody asks.
+/// How long an idle connection is trusted without a check. So no request notices that the database was restarted in a
+/// quiet hour, and under load no checks are made.
 const TRUSTED: Duration = Duration::from_secs(1);
 
-/// The longest a connection may take to answer that it lives. Whoever finds that it does not must have time left for
-/// another one, so it is at most half of the time to wait for a connection.
+/// The longest a connection may take to answer a check. If it fails, there must be time left for another connection, so
+/// it is at most half of the time to wait for one.
 const LONGEST_PING: Duration = Duration::from_secs(3);
 
-/// A pool of at most so many connections with these limits; whoever finds none free waits so long. A connection whose
-/// statement or transaction was given up is rolled back before anybody gets it, or closed if that takes too long: its
-/// network may have died without a word.
+/// Returns a pool with these limits; if no connection is free, callers wait for `acquire_timeout`. A connection whose
+/// statement or transaction was given up is rolled back before it is used again, or closed if that takes too long: its
+/// network may have died silently.
 #[must_use]
 pub fn pool(max_connections: u32, acquire_timeout: Duration, limits: Limits) -> PgPoolOptions {
     pool_on(&Arc::default(), max_connections, acquire_timeout, limits)
@@ -92,11 +92,11 @@ pub fn pool_on(
         })
 }
 
-/// The longest that work which nobody waits for asks for a statement: over a network that has died without a word nothing
-/// ever comes back. No statement of this kind takes nearly as long.
+/// The longest that background work waits for a statement: over a network that has died silently nothing ever comes
+/// back. No statement of this kind takes nearly as long.
 const LONGEST_WORK: Duration = Duration::from_secs(15);
 
-/// Does something in the database that nobody waits for, or gives it up.
+/// Does background work in the database, or gives it up.
 ///
 /// # Errors
 /// Those of `work`; [`StoreError::TookTooLong`] after fifteen seconds. It may have been done all the same.

@@ -5,7 +5,7 @@ use sqlx::PgExecutor;
 
 use super::Result;
 
-/// Reads what it shows at this moment, also within a transaction.
+/// Reads its current time, not that of the transaction's start.
 pub async fn read(db: impl PgExecutor<'_>) -> Result<DateTime<Utc>> {
     Ok(sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(db).await?)
 }

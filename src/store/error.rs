@@ -130,7 +130,7 @@ fn is_condition_of_server(code: &str) -> bool {
 }
 
 /// SQLSTATEs of [`is_condition_of_server`] that end a statement or a transaction: rollbacks such as deadlocks (40), a
-/// lock that was not got in time (55P03), and a statement that was cancelled, as by its time limit (57014).
+/// lock that was not available in time (55P03), and a statement that was canceled, as by its time limit (57014).
 fn is_of_statement(code: &str) -> bool {
     code.starts_with("40") || ["55P03", "57014"].contains(&code)
 }

@@ -1,4 +1,4 @@
-//! What the code of an audit event is made of as soon as it is known when the event is written.
+//! The inputs of an audit event's MAC, which is computed as soon as the time of the event is known.
 
 use std::sync::Arc;
 

@@ -23,28 +23,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// Pause between two rounds of attempts at the start.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How often an outage is told again.
+/// How often an outage is logged again.
 const TELL_EVERY: Duration = Duration::from_secs(30);
 
 /// Why `database.url` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HostsError {
-    /// It is none.
+    /// It is not a connection string.
     #[error("must be a connection string: {0}")]
     Unreadable(#[from] sqlx::Error),
-    /// It wants sessions that cannot write.
-    #[error("target_session_attrs={0} does not fit: Latchkey writes; leave it out, or set it to read-write")]
+    /// It asks for sessions that cannot write.
+    #[error(
+        "target_session_attrs={0} is not supported, since Latchkey writes: leave it out, or set it to read-write"
+    )]
     WantsNoPrimary(String),
 }
 
-/// The hosts, and when the pool last moved from one to another. None: the database is not watched.
+/// The hosts, and when the pool last moved from one to another. Without hosts the database is not watched.
 #[derive(Debug, Default)]
 pub struct Hosts {
     all: Vec<PgConnectOptions>,
     moved: watch::Sender<Option<Instant>>,
 }
 
-/// What is known of a pool's connection by its age.
+/// What the age of a pool's connection says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It leads to the host that takes writes.
@@ -55,7 +57,7 @@ pub enum Standing {
     Outdated,
 }
 
-/// Why a host is of no use now.
+/// Why a host cannot be used now.
 #[derive(Debug)]
 pub enum Trouble {
     /// No connection can be opened.
@@ -75,19 +77,19 @@ impl Hosts {
         Ok(Self { all: all.collect::<Result<_, sqlx::Error>>()?, ..Self::default() })
     }
 
-    /// The same, each connected to in another way.
+    /// Returns the same hosts with changed options.
     #[must_use]
     pub fn with(self, change: impl FnMut(PgConnectOptions) -> PgConnectOptions) -> Self {
         Self { all: self.all.into_iter().map(change).collect(), ..self }
     }
 
-    /// Whether there are any to watch.
+    /// Returns `true` if there are none to watch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// What is known of a connection of this age that was not used for so long.
+    /// Returns what is known of a connection of this age that was idle for this long.
     #[must_use]
     pub fn standing(&self, age: Duration, idle_for: Duration) -> Standing {
         let Some(since) = self.moved.borrow().map(|moved| moved.elapsed()) else { return Standing::Sound };
@@ -95,19 +97,19 @@ impl Hosts {
             return Standing::Outdated;
         }
         let is_of_that_moment = age + ATTEMPT > since;
-        // Since then it is asked each time it is used.
+        // Since then it is checked each time it is used.
         let was_asked = idle_for + 2 * ATTEMPT < since;
         if is_of_that_moment && !was_asked { Standing::Doubtful } else { Standing::Sound }
     }
 
-    /// Tells when the pool moves.
+    /// Returns a receiver that changes when the pool moves.
     #[must_use]
     pub fn moves(&self) -> watch::Receiver<Option<Instant>> {
         self.moved.subscribe()
     }
 
-    /// Finds the host that takes writes: each is tried in turn, and all again for as long as `patience` if one of them may
-    /// be there soon. Fails with what is wrong with each.
+    /// Finds the host that takes writes: tries each in turn, and all again for as long as `patience` if one of them may
+    /// soon be available. Fails with what is wrong with each.
     pub async fn find(
         &self,
         patience: Duration,
@@ -118,7 +120,7 @@ impl Hosts {
             for options in &self.all {
                 match try_once(options).await {
                     Ok(connection) => {
-                        // It has told what it was opened for.
+                        // It has served its purpose.
                         let _ = connection.close().await;
                         return Ok(options.clone());
                     }
@@ -185,7 +187,7 @@ async fn try_once(options: &PgConnectOptions) -> Result<PgConnection, Trouble> {
     }
 }
 
-/// An outage that the log knows of.
+/// An outage, and when it was last logged.
 #[derive(Default)]
 struct Outage(Option<Instant>);
 

@@ -1,5 +1,5 @@
-//! What pools connections in front of the database, such as PgBouncer. One that pools by transaction gives each transaction
-//! another of its own connections, and must know which of them knows a statement that was prepared: PgBouncer does since
+//! Connection poolers in front of the database, such as PgBouncer. One that pools by transaction gives each transaction
+//! another of its own connections, and must track on which of them a statement was prepared. PgBouncer does so since
 //! version 1.21, with `max_prepared_statements` above zero.
 
 use std::time::Duration;
@@ -8,10 +8,10 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row};
 use tokio::time::timeout;
 
-/// What is between this program and the database.
+/// The pooler between this program and the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooler {
-    /// Nothing that pools by transaction, as far as can be told.
+    /// None that pools by transaction, as far as can be detected.
     None,
     /// One that keeps prepared statements.
     KeepsStatements,
@@ -19,14 +19,14 @@ pub enum Pooler {
     LosesStatements,
 }
 
-/// How long an answer may take. A pooler with one connection alone has none for the question.
+/// How long an answer may take. A pooler with a single connection has none left for the question.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PID: &str = "SELECT pg_backend_pid()";
 /// `invalid_sql_statement_name` and `duplicate_prepared_statement`.
 const LOST: [&str; 2] = ["26000", "42P05"];
 
-/// Finds out: two connections that get the same one of the database are pooled. While the second keeps it, the first
-/// repeats a statement that it has prepared there.
+/// Detects the pooler. Two connections that get the same connection of the database are pooled. While the second holds
+/// it, the first repeats a statement that it has prepared there.
 pub async fn find_out(options: &PgConnectOptions) -> Pooler {
     timeout(PATIENCE, ask(options)).await.ok().and_then(Result::ok).unwrap_or(Pooler::None)
 }

@@ -1,8 +1,8 @@
-//! Whether the database can be reached, as far as this server knows. While it cannot, whatever memory may answer is
-//! answered from memory at once; the rest tries all the same, once.
+//! Whether the database can be reached, as far as this server knows. While it cannot, everything that memory can answer
+//! is answered from memory immediately; the rest still tries once.
 //!
-//! It is no more than a suspicion: one connection that breaks is enough for it. A background task asks at once whether
-//! it is true ([`answers`]), and again until the database answers.
+//! It is only a suspicion: one broken connection is enough for it. A background task checks it immediately ([`answers`]),
+//! and again until the database answers.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Result, StoreError};
 
-/// How long whoever can do without the database waits for it.
+/// How long callers that can do without the database wait for it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What one server knows.
@@ -26,29 +26,29 @@ impl Default for Reachability {
 }
 
 impl Reachability {
-    /// Returns `true` unless the database is taken to be away.
+    /// Returns `true` unless the database is assumed to be away.
     #[must_use]
     pub fn is_given(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// The database did not answer somebody.
+    /// Notes that the database did not answer a call.
     pub fn doubt(&self) {
         self.0.send_if_modified(std::mem::take);
     }
 
-    /// The database has answered.
+    /// Notes that the database has answered.
     pub fn confirm(&self) {
         self.0.send_if_modified(|given| !std::mem::replace(given, true));
     }
 
-    /// Resolves as soon as the database is taken to be away.
+    /// Resolves as soon as the database is assumed to be away.
     pub async fn doubted(&self) {
         // The sender is `self`, so the channel is open.
         let _ = self.0.subscribe().wait_for(|given| !given).await;
     }
 
-    /// Doubts, if a call failed for want of the database.
+    /// Raises doubt if a call failed because the database did not answer.
     pub fn observe<T>(&self, outcome: Result<T>) -> Result<T> {
         if outcome.as_ref().is_err_and(StoreError::is_of_connection) {
             self.doubt();
@@ -56,11 +56,11 @@ impl Reachability {
         outcome
     }
 
-    /// Does `work` as long as the database is taken to answer, for whoever can do without.
+    /// Does `work` while the database is assumed to answer, for callers that can do without it.
     ///
     /// # Errors
-    /// Those of `work`; [`StoreError::Unreachable`] as soon as the database is taken to be away, which it also is if it
-    /// takes more than three seconds.
+    /// Those of `work`; [`StoreError::Unreachable`] as soon as the database is assumed to be away, which it also is if
+    /// `work` takes more than three seconds.
     pub async fn unless_doubted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
@@ -72,7 +72,7 @@ impl Reachability {
     }
 }
 
-/// Whether the database answers on a connection of its own within `limit`.
+/// Returns `true` if the database answers on a new connection within `limit`.
 pub async fn answers(db: &PgPool, limit: Duration) -> bool {
     let asking = async {
         let mut connection = db.connect_options().connect().await?;

@@ -1,10 +1,10 @@
-//! The schema: `migrations/`, brought in order, beside servers that work.
+//! The schema: applies `migrations/` in order, while servers are running.
 //!
-//! - A migration that changes a table waits for its lock for a moment only, or everybody else would wait behind it: then it
-//!   is tried again.
+//! - A migration that changes a table waits only briefly for its lock, since everyone else waits behind it; then it is
+//!   tried again.
 //! - An index on a table that exists already is built by a migration of its own that begins with `-- no-transaction` and is
 //!   one `CREATE INDEX CONCURRENTLY IF NOT EXISTS`. What an interrupted attempt has left of it is dropped first.
-//! - A migration that the release before can live with says so: `-- oldest program: 20261130000000` names the newest
+//! - A migration that the previous release can run on says so: `-- oldest program: 20261130000000` names the newest
 //!   migration of the oldest program that runs on what it makes. Such programs are not refused, so that servers can be
 //!   upgraded one after the other, and back.
 
@@ -22,18 +22,18 @@ static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
 const TABLE: &str = "_sqlx_migrations";
 /// What begins the line of a migration that names the oldest program.
 const OLDEST_PROGRAM: &str = "-- oldest program:";
-/// How long a migration waits for a lock; whoever comes after it waits as long.
+/// How long a migration waits for a lock; everyone behind it waits as long.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
-/// To build an index concurrently is to wait for whoever uses the table, and nobody waits behind it.
+/// Building an index concurrently waits for all users of the table, and no one waits behind it.
 const NO_LOCK_TIMEOUT: &str = "SET lock_timeout = 0";
 /// The pause before the next attempt: time for those who had to wait.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// How often a lock is tried for.
+/// The number of attempts to get a lock.
 const ATTEMPTS: u32 = 100;
 /// How often to look whether another server has finished.
 const TURN_PAUSE: Duration = Duration::from_millis(100);
 
-/// Brings the schema up to date, and makes the role of [`tenant_transactions`] where that is allowed. Several servers may
+/// Brings the schema up to date, and creates the role of [`tenant_transactions`] if that is allowed. Several servers may
 /// start together: one works while the others wait, and then find nothing left to do.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     apply(pool, &MIGRATOR).await?;
@@ -42,7 +42,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
 
 /// Applies the migrations that are missing.
 pub async fn apply(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
-    // What is set on it must not come back to the pool.
+    // Its session settings must not come back to the pool.
     let mut connection = pool.acquire().await?.detach();
     let outcome = apply_over(&mut connection, migrator).await;
     // The lock goes with it, too.
@@ -127,7 +127,7 @@ fn is_named_in(sql: &str, name: &str) -> bool {
     sql.split(|character: char| !character.is_alphanumeric() && character != '_').any(|word| word == name)
 }
 
-/// A lock was not to be had (55P03), or two waited for each other (40P01).
+/// A lock was not available in time (55P03), or there was a deadlock (40P01).
 fn is_about_locks(error: &MigrateError) -> bool {
     let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
         return false;
@@ -155,7 +155,7 @@ pub enum SchemaState {
     Behind,
     /// Exactly the known migrations were applied.
     Current,
-    /// A migration was applied that this program does not know, and that it can live with.
+    /// A migration was applied that this program does not know but is compatible with.
     NewerButCompatible {
         /// The newest of those.
         version: i64,

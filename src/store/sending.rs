@@ -1,16 +1,16 @@
-//! Whether something was sent to the database, and when: shared by what sends it and by whoever waits for its outcome.
+//! Whether an item was sent to the database, and when: shared by the code that sends it and the code that waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Utc};
 
-/// Nobody has sent it, and somebody waits for it.
+/// Not sent yet; someone waits for it.
 const WAITING: i64 = i64::MIN;
-/// Nobody has sent it, and nobody will.
+/// Not sent, and it will not be.
 const GIVEN_UP: i64 = i64::MAX;
 
-/// What becomes of one item of a batch. It is either sent or given up, never both.
+/// The state of one item of a batch. It is either sent or given up, never both.
 #[derive(Clone, Debug)]
 pub struct Sending(Arc<AtomicI64>);
 
@@ -21,7 +21,7 @@ impl Default for Sending {
 }
 
 impl Sending {
-    /// Something that was sent at this time.
+    /// An item that was sent at this time.
     #[must_use]
     pub fn at(time: DateTime<Utc>) -> Self {
         Self(Arc::new(AtomicI64::new(time.timestamp_micros())))
@@ -33,7 +33,7 @@ impl Sending {
         self.0.compare_exchange(WAITING, now.timestamp_micros(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Gives it up, if it was not sent. Returns when it was sent; then it may be stored, now or later.
+    /// Gives it up if it was not sent. Otherwise returns when it was sent: it may be stored, now or later.
     #[must_use]
     pub fn give_up(&self) -> Option<DateTime<Utc>> {
         match self.0.compare_exchange(WAITING, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire) {

@@ -1,7 +1,7 @@
-//! A sign-in goes through or is refused: one statement each, over all tables that it concerns.
+//! A sign-in succeeds or is refused by one statement over all tables that it concerns.
 //!
-//! What was read before is compared with the account as it is by then: its password, its `sign_in_version`, and how many
-//! wrong ones came in a row. So nothing is decided on what has changed meanwhile, and nothing is locked in between.
+//! The statement compares what was read before with the account as it is now: its password, its `sign_in_version`, and
+//! the number of wrong attempts in a row. So nothing is decided on outdated data, and nothing stays locked in between.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
@@ -17,18 +17,18 @@ use crate::model::ids::{BrowserSessionId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::TimeStep;
 
-/// On what a right password was judged.
+/// The data on which a right password was judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement<'a> {
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
     /// The hash that it was compared with.
     pub checked: &'a str,
-    /// A hash of today's strength, if that one was weaker.
+    /// A hash of the current strength, if the stored one was weaker.
     pub rehashed: Option<&'a str>,
     /// The account's version.
     pub sign_in_version: i64,
-    /// Whether it counts after however many wrong ones in a row.
+    /// Whether it is valid after any number of wrong attempts in a row.
     pub always: bool,
 }
 
@@ -37,7 +37,7 @@ pub struct Judgement<'a> {
 pub struct NewSession<'a> {
     /// The session.
     pub session: &'a BrowserSession,
-    /// Of its secret.
+    /// The hash of its secret.
     pub token: SecretHash,
     /// From where.
     pub origin: &'a RequestOrigin,
@@ -45,8 +45,8 @@ pub struct NewSession<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Begins a session by a password alone, in place of the one that the browser had before. The generation of the browsers
-/// that the account knows; `None` if the judgement is out of date.
+/// Begins a session by a password alone, in place of the one that the browser had before. Returns the generation of the
+/// browsers that the account knows, or `None` if the judgement is out of date.
 pub async fn by_password(
     db: impl PgExecutor<'_>,
     judgement: Judgement<'_>,
@@ -157,18 +157,18 @@ pub async fn half(
     Ok(begun.is_some())
 }
 
-/// What proves the second factor, and is used up by it.
+/// Proof of the second factor, which can be used once.
 #[derive(Clone, Copy, Debug)]
 pub enum SecondProof<'a> {
     /// A code of the authenticator app with this sealed key.
     App(&'a [u8], TimeStep),
-    /// A recovery code, by its MAC, and the event that tells of it, without how many are left.
+    /// A recovery code, by its MAC, and its audit event, without the number of codes left.
     Recovery([u8; 32], &'a NewEvent<'a>),
 }
 
-/// Begins a session by a second factor, after a half sign-in, which ends. The generation of the browsers that the account
-/// knows; `None` if the code is none or was used before, the half sign-in is over, or the account takes no sign-in from
-/// there any more. `always` as in [`Judgement`].
+/// Begins a session by a second factor and ends the half sign-in before it. Returns the generation of the browsers that
+/// the account knows, or `None` if the code is invalid or was used before, the half sign-in has ended, or the account no
+/// longer accepts a sign-in from there. `always` as in [`Judgement`].
 pub async fn by_second_factor(
     db: impl PgExecutor<'_>,
     half: SecretHash,
@@ -256,9 +256,9 @@ pub async fn by_second_factor(
     .await?)
 }
 
-/// Refuses a wrong password or code: adds the event, counts it in the account's row of wrong ones, and spends what its
-/// attempt has reserved. When the row becomes so long that unknown browsers are refused, the event `closed` says so, whose
-/// time, actor, target and origin are those of `new`.
+/// Refuses a wrong password or code: adds the event, counts it among the account's wrong attempts in a row, and spends
+/// what its attempt has reserved. When there are so many that unknown browsers are refused, adds the event `closed`, with
+/// the time, actor, target and origin of `new`.
 pub async fn refuse(
     db: impl PgExecutor<'_>,
     user: UserId,

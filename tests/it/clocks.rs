@@ -1,4 +1,4 @@
-//! Servers whose computers' clocks are wrong: they go by the database's, and agree.
+//! Servers whose computers' clocks are wrong: they follow the database's, and agree.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The guards against guessing as the database keeps them: for all servers together, whatever happens at a time.
+//! The guards against guessing as the database stores them: across all servers, whatever happens concurrently.
 
 use std::sync::Arc;
 

@@ -3,10 +3,10 @@
 use crate::support::TestServer;
 use crate::support::log_bytes::LogBytes;
 
-/// From the entry of the code to the decision. Nearly all of it are the two audit events and their index entries, and the
+/// From the entry of the code to the decision. Nearly all of it is the two audit events and their index entries, and the
 /// index entries of the device authorization, which is updated twice.
 const APPROVAL: i64 = 4_800;
-/// An approval is done so often, and the least counts: background tasks only add to it.
+/// The number of approvals. The smallest figure counts: background tasks only add to it.
 const TIMES: usize = 6;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Migrations beside servers that work: no table is locked for long, and what one release makes, the one before can live
+//! Migrations beside running servers: no table is locked for long, and what one release makes, the one before can live
 //! with.
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! How often each deed goes to the database and back. Each round trip is a wait for the person, the longer the farther
-//! the database is away; so each deed has a budget, and none passes it.
+//! How often each operation goes to the database and back. Each round trip is a wait for the user, and a longer one if
+//! the database is far away. So each operation has a budget, and none exceeds it.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ const OPERATIONS: [(&str, u64); 6] = [
 /// exactly, by the other tests.
 const USUAL: u64 = 40;
 
-/// A deed is done so often, and the least counts: other deeds of the server and cold memory only add to it.
+/// The number of repetitions. The smallest figure counts: other work of the server and a cold cache only add to it.
 const TIMES: usize = 3;
 
 /// The least round trips of each deed.

@@ -1,5 +1,5 @@
-//! What a deed writes: rows, index entries and bytes of the write-ahead log. All of it is read from the log itself, on a
-//! cluster where nobody else writes, with full-page writes off and one deed at a time.
+//! What an operation writes: rows, index entries and bytes of the write-ahead log. All of it is read from the log itself,
+//! on a cluster where no one else writes, with full-page writes off and one operation at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use sqlx::{Connection, FromRow, PgConnection};
 use crate::support::{Device, Person, Started, TestServer, database};
 
 const SCOPE: &str = "openid offline_access";
-/// How often each deed is done. The middle one counts: now and then a page is split or cleared up.
+/// How often each operation is done. The median counts: now and then a page is split or cleared up.
 const LOGINS: usize = 9;
 
 /// A cluster of the test's own.

@@ -126,7 +126,7 @@ async fn decide_on(
     let Answer { decision, typed, language } = answer;
     match decision {
         Decision::Approve(choices) => {
-            // What was enough to open the request may be too old by now, or the policy another.
+            // The sign-in that opened the request may be too old by now, or the policy may have changed.
             let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
             strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
             // What the page showed may be out of date, or never have been shown.

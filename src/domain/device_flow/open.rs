@@ -53,25 +53,25 @@ impl From<StoreError> for OpenRefused {
     }
 }
 
-/// How often a code is looked up anew that somebody else has opened at the same moment.
+/// How often a code is looked up again that someone else opened at the same moment.
 pub(super) const TRIES: u32 = 3;
 
-/// A code as somebody finds it who may look for codes, and whose attempt is reserved.
+/// A code as found by a user who may look up codes, and whose attempt is reserved.
 pub(super) struct Found {
     pub(super) attempt: PaidAttempt,
     pub(super) opening: Opening,
     pub(super) verdict: Verdict,
 }
 
-/// What came of opening a code.
+/// The outcome of opening a code.
 pub(super) enum Entered {
-    /// The approver has it open. The attempt is yet to be settled.
+    /// The approver has it open. The attempt still has to be settled.
     Open(Box<PaidAttempt>),
     /// It has changed since it was looked up.
     Changed,
 }
 
-/// Looks for the code that `input` spells. An attempt that finds nothing is charged.
+/// Looks up the code that `input` spells. An attempt that finds nothing is charged.
 pub(super) async fn find(
     app: &App,
     tenant: &Tenant,
@@ -197,7 +197,7 @@ pub(super) async fn enter(
             }
             Err(held_elsewhere(app, approver, attempt, left).await?)
         }
-        // Whoever has had it open does not guess: they ask once more, for they got no answer.
+        // A user who had it open before does not guess: they repeat a request that got no answer.
         Verdict::Unavailable if opening.request.opened_by == Some(approver.id) => {
             let recorded = audit::record(app, &app.db, tenant.id, &event).await;
             attempt.give_back(app);
@@ -282,7 +282,7 @@ pub async fn read(
     Ok(Consent { arrival: consent.arrival.or(arrival), ..consent })
 }
 
-/// Insists that what was found waits for this account. Nothing becomes of it otherwise.
+/// Requires that what was found waits for this account.
 pub(super) async fn must_wait(
     app: &App,
     tenant: &Tenant,

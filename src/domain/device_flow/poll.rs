@@ -155,7 +155,7 @@ pub(super) async fn ask_database(
     }
 }
 
-/// What the row does not tell yet of a lost answer, this server knows.
+/// Adds what this server knows of a lost answer and the row does not show yet.
 fn notice_loss(app: &App, mut found: FoundSession) -> FoundSession {
     let session = &found.session;
     if let (Some(first), State::Consumed(consumption)) = (&mut found.first_tokens, &session.state) {
@@ -271,7 +271,7 @@ pub(super) fn pending() -> OAuthError {
     OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
 }
 
-/// Whether the answer with the tokens of a code may be lost without anybody knowing yet.
+/// Returns `true` if the answer with the tokens of a code may be lost and no one knows it yet.
 fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
     match &found.session.state {
         State::Consumed(consumption) => app.lost_answers.may_be_lost(consumption.at, app.clock.now()),

@@ -226,7 +226,7 @@ async fn check_quotas(
             let counted = starts::count_pending_from(&app.db, tenant.id, &client.client_id, origin, now);
             app.observe(counted.await)
         };
-        // What nobody was told of does not count.
+        // Codes that no one received do not count.
         if count().await? >= most && (lost_starts::discard(app).await? == 0 || count().await? >= most) {
             return too_many(QUOTA_RETRY_AFTER);
         }

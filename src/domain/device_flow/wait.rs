@@ -123,11 +123,11 @@ pub enum Preference {
     Ignored,
 }
 
-/// What comes of a poll that is ready to wait.
+/// The outcome of a poll that is ready to wait.
 pub enum Polled {
     /// Its answer.
     Answered(Result<IssuedTokens, OAuthError>, Preference),
-    /// Nobody has decided yet: it waits.
+    /// No one has decided yet: it waits.
     Waits(Box<Waiting>),
 }
 
@@ -198,9 +198,9 @@ impl Waiting {
 pub enum Ended {
     /// Somebody has decided, or the code has expired.
     ByDecision,
-    /// Nobody has.
+    /// No one has decided: the time is over, or the server stops.
     ByTime,
-    /// A decision could not be heard of.
+    /// It cannot wait: a decision would not be noticed.
     AtOnce,
 }
 

@@ -1,10 +1,10 @@
 //! The guards against guessing: user codes (RFC 8628 §5.1), passwords and second factors. They are counted in the database,
 //! where all replicas see them, and close when it cannot be reached.
 //!
-//! An attempt is reserved by one statement before it is judged, outside the transaction of the deed, so that nobody
-//! waits for a stranger's deed. What becomes of it is told afterwards: a wrong one is charged with the refusal; a right
-//! one, and one that was answered 503, is given back in the background ([`settlements`]). One that nobody settles, because
-//! its server died, lapses in seconds.
+//! An attempt is reserved by one statement before it is judged, outside the transaction of the operation, so that no one
+//! waits for a stranger's operation. It is settled afterwards: a wrong attempt is charged together with its refusal; a
+//! right one, and one that was answered 503, is refunded in the background ([`settlements`]). One that is never settled,
+//! because its server died, lapses after 30 seconds.
 
 mod passwords;
 pub mod settlements;
@@ -35,12 +35,12 @@ const CODE_BY_ADDRESS: Guard =
 const HELD_CODE_BY_ACCOUNT: Guard =
     Guard { name: "held_code/account", capacity: 5.0, refill: Refill::AfterQuiet(TimeDelta::minutes(10)) };
 
-/// An attempt that is about to be reserved, together with what others of the same account and address get back.
+/// An attempt that is about to be reserved, together with the refunds of others of the same account and address.
 #[derive(Debug)]
 pub struct Reservation {
     /// What is reserved.
     pub hold: Hold,
-    /// What is given back before.
+    /// What is refunded before.
     pub back: GivenBack,
     name: &'static str,
 }
@@ -50,7 +50,7 @@ pub struct Reservation {
 #[must_use]
 pub struct PaidAttempt {
     hold: Hold,
-    /// The guards whose rows of wrong attempts a right one ends.
+    /// The guards whose series of wrong attempts a right one ends.
     rows: Vec<(&'static str, String)>,
     trier: Option<Trier>,
 }
@@ -58,7 +58,7 @@ pub struct PaidAttempt {
 /// An attempt that was reserved, or was not even looked at because there were too many wrong ones before it.
 pub type Payment = Result<PaidAttempt, Exhausted>;
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
     /// It was right: it costs nothing.
@@ -80,7 +80,7 @@ impl Reservation {
     /// Takes what the guards said.
     ///
     /// # Errors
-    /// The database failed. If the attempt is reserved all the same, it is given back.
+    /// If the database failed. If the attempt is reserved all the same, it is refunded.
     fn quoted(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Result<Reserved, Quotes>> {
         let Self { hold, back, name } = self;
         match quotes {
@@ -171,8 +171,8 @@ pub async fn pay_for_code_entry(
     reservation.paid(app, quotes)
 }
 
-/// Gives an attempt back that was right although another account has the code open. Only so often for each account, so
-/// that nobody watches what others do with a code. Returns `false`, and charges it, if it was too often.
+/// Refunds an attempt that was right although another account has the code open. Each account gets only a few such
+/// refunds, so that no one can watch what others do with a code. Returns `false`, and charges it, if it had too many.
 pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) -> store::Result<bool> {
     let guards = Guarded::default().and(HELD_CODE_BY_ACCOUNT, user.to_string(), FIRST_WAY);
     let asked = Reservation::new(app, attempt.hold.tenant, "held_code", guards).make(app).await;
@@ -194,13 +194,13 @@ fn log_limit(tenant: TenantId, guard: &'static str) {
 }
 
 impl PaidAttempt {
-    /// It was right: gives back what was reserved, and ends the rows of wrong attempts before it. Once the deed is done.
+    /// It was right: refunds what was reserved, and ends the series of wrong attempts before it. Comes after all else.
     pub fn give_back(self, app: &App) {
         app.settlements.add(&self.hold, &self.rows);
     }
 
-    /// It was not judged, or the answer is lost: gives back what was reserved, or spent by a statement of which nobody
-    /// knows whether it was done.
+    /// It was not judged, or the answer is lost: refunds what was reserved, or what was spent by a statement of unknown
+    /// outcome.
     pub fn refund(self, app: &App) {
         app.settlements.add(&self.hold, &[]);
     }

@@ -1,5 +1,5 @@
-//! Attempts that cost nothing and are yet to be given back: right ones, and those that were answered 503. Nobody waits
-//! for it. Whoever attempts again at this server brings along what was not written yet, so that it does not count.
+//! Attempts that cost nothing and still have to be refunded: right ones, and those that were answered 503. No one waits
+//! for the refund. A further attempt at this server carries along what was not written yet, so that it does not count.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +11,11 @@ use crate::model::ids::TenantId;
 use crate::store::attempt_budgets::{self, GivenBack, Hold};
 use crate::store::{self, batches};
 
-/// How many are written in one statement, each guard by itself.
+/// The maximum number written in one statement, counted per guard.
 const MOST_AT_ONCE: usize = 192;
-/// How many are remembered while the database is away. Those beyond lapse by themselves.
+/// The maximum number stored while the database is away. Further ones lapse on their own.
 const MOST: usize = 16_384;
-/// How long they are tried: after so many quiet minutes most guards have forgotten by themselves.
+/// How long they are tried: after this many quiet minutes most guards have reset on their own.
 const KEPT: TimeDelta = TimeDelta::minutes(10);
 
 /// One guard of an attempt.
@@ -29,7 +29,7 @@ struct Settlement {
     since: DateTime<Utc>,
 }
 
-/// What this server has to give back.
+/// What this server has to refund.
 #[derive(Debug, Default)]
 pub struct Settlements {
     waiting: Mutex<Vec<Settlement>>,
@@ -77,13 +77,13 @@ impl Settlements {
         });
     }
 
-    /// Whether everything is given back.
+    /// Returns `true` if everything is refunded.
     #[must_use]
     pub fn are_done(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// Waits until there is something to give back.
+    /// Waits until there is something to refund.
     pub async fn news(&self) {
         self.news.notified().await;
     }
@@ -107,10 +107,10 @@ fn given_back<'a>(settlements: impl IntoIterator<Item = &'a Settlement>) -> Give
     back
 }
 
-/// Gives back what waits, many at a time, a statement for each tenant.
+/// Refunds what waits, many at a time, with one statement for each tenant.
 ///
 /// # Errors
-/// What could not be written waits on.
+/// Those of the statements. What could not be written stays queued.
 pub async fn write(app: &App) -> store::Result<()> {
     loop {
         let now = app.clock.now();

@@ -25,7 +25,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::app::App;
 use crate::store;
 
-/// How far two servers may be apart about the database's time: what one takes for over, another may still ask for.
+/// How far two servers may differ about the database's time: what has ended for one, another may still ask for.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(1);
 
 /// Something to clear away.

@@ -55,7 +55,7 @@ impl<E: Into<OAuthError>> From<E> for SecondFactorRefused {
 pub(super) enum Shown {
     /// The app shows it in this step.
     App(TimeStep),
-    /// A recovery code, by its MAC. Whether the person has it, the database knows.
+    /// A recovery code, by its MAC. Only the database knows whether the user has it.
     Recovery([u8; 32]),
 }
 
@@ -173,7 +173,7 @@ async fn find(
     origin: &RequestOrigin,
 ) -> Result<Found, SecondFactorRefused> {
     let mut transaction = app.begin(user.tenant_id).await?;
-    // The account is locked first, as in every deed that changes how it signs in.
+    // The account is locked first, as in every operation that changes how it signs in.
     let failures = users::failures(&mut *transaction, user.tenant_id, user.id).await?;
     if !attempt.may_sign_in(failures) {
         return Ok(Found::NotTaken);

@@ -32,10 +32,10 @@ pub enum Entered {
     CodeNeeded(BearerSecret),
 }
 
-/// How often a right password is tried while how its account signs in changes.
+/// How often a right password is retried while the way its account signs in changes.
 const TRIES: u32 = 3;
 
-/// What somebody has entered, and where.
+/// What a user has entered, and where.
 struct Entry<'a> {
     app: &'a App,
     tenant: &'a Tenant,
@@ -74,7 +74,7 @@ impl Entry<'_> {
         password: Zeroizing<String>,
     ) -> Result<Entered, SignInRefused> {
         let is_taken = found.as_ref().is_some_and(|found| attempt.may_sign_in(found.failures));
-        // A password that is not taken is not compared either: nothing may tell a right one from a wrong one.
+        // A password that is not accepted is not compared either: nothing may tell a right one from a wrong one.
         let stored = found.as_ref().filter(|_| is_taken).map(|found| found.password_hash.clone());
         let checked = passwords::check(self.app, password, stored).await?;
         if !attempt.is_held(self.app) {
@@ -122,7 +122,7 @@ impl Entry<'_> {
             let again = users::credentials(&self.app.db, self.tenant.id, self.username).await?;
             match again {
                 Some(again) if again.password_hash == checked && again.user.is_active() => found = again,
-                // It was changed while we looked at it.
+                // It was changed while it was checked.
                 _ => {
                     attempt.charge(&self.app.db).await?;
                     return Err(SignInRefused::WrongCredentials);

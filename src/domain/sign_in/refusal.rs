@@ -10,9 +10,9 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
 use crate::store::{self, sign_ins};
 
-/// Writes a wrong password or code of an account down, and counts it. After too many in a row the account takes its
+/// Records a wrong password or code of an account, and counts it. After too many in a row the account takes its
 /// password from known browsers only; nothing that is signed in or connected is touched. Only a whole sign-in ends the
-/// row: a thief of the password must not clear the count of wrong codes with it.
+/// series: a thief of the password must not clear the count of wrong codes with it.
 pub(in crate::domain) async fn refuse(
     app: &App,
     attempt: &PaidAttempt,

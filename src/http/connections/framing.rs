@@ -1,15 +1,15 @@
-//! How the head of an HTTP/1.1 request says where its body ends. hyper goes by one of several statements and hides the
-//! others; whoever makes several may want to be understood in two ways by two servers (RFC 9112 §6.1, §11.2).
+//! How the head of an HTTP/1.1 request says where its body ends. hyper follows one of several statements and hides the
+//! others. A request that makes several may be an attempt to be read differently by two servers (RFC 9112 §6.1, §11.2).
 
 use axum::http::{HeaderMap, StatusCode, header};
 
-/// As much of a line as is kept until its end comes, in bytes: more than any that matters has.
+/// How much of an unfinished line is kept, in bytes: more than any line that matters has.
 const KEPT: usize = 128;
 
-/// What the lines of a head say of the body, as they come.
+/// What the lines of a head say about the body, read as they arrive.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
-    /// The beginning of a line whose end has not come.
+    /// The beginning of an unfinished line.
     line: Vec<u8>,
     part: Part,
     has_length: bool,
@@ -78,7 +78,7 @@ impl Framing {
             return;
         }
         self.part = Part::Head;
-        // Nearly all lines begin otherwise.
+        // Nearly all lines begin differently.
         if !matches!(line[0], b'c' | b'C' | b't' | b'T') {
             return;
         }
@@ -98,8 +98,8 @@ impl Framing {
         self.coding == Coding::Unknown
     }
 
-    /// With which status a request with such a head is refused, if it is. Of a head that came together with the request
-    /// before it nothing is known but the headers.
+    /// Returns the status with which a request with such a head is rejected, if it is. Of a head that arrived together
+    /// with the request before it, only the headers are known.
     pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<StatusCode> {
         let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
         let coding =

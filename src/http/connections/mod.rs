@@ -42,9 +42,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// The same while the server stops.
 const STOPPING_SWEEP: Duration = Duration::from_millis(200);
 /// How much longer a connection is kept than its answers say, so that a request sent at the last moment still arrives,
-/// by a slow network and however the peer counts.
+/// even over a slow network.
 const MARGIN: Duration = Duration::from_secs(2);
-/// How long a stop keeps a connection that was used a moment ago: a device that polls every five seconds gets one more
+/// How long a stop keeps a recently used connection: a device that polls every five seconds gets one more
 /// answer, which says that the connection closes.
 const FAREWELL: Duration = Duration::from_secs(7);
 /// What a peer gets for whom not even the reserve has room.
@@ -158,7 +158,7 @@ impl Connections {
         }
         // Before anybody who waits is told: their answers close their connections, too.
         self.stopping.store(true, Ordering::Relaxed);
-        // Whoever has connected has perhaps sent a request as well.
+        // A peer that has connected may have sent a request as well.
         let waiting = poll_fn(|context| {
             while let Poll::Ready(Ok((stream, peer))) = listener.poll_accept(context) {
                 self.admit(stream, peer.ip(), &answer);

@@ -1,6 +1,5 @@
-//! A connection of HTTP/1 whose answer comes later. Meanwhile it is nothing but a stream: the buffers and the state of
-//! hyper would take ten times the memory of what waits. To answer, hyper takes the stream up anew, and is told the request
-//! again, of which it needs to know little.
+//! An HTTP/1 connection whose answer comes later. Until then it is only a stream: the buffers and the state of hyper
+//! would take ten times the memory. To answer, hyper takes the stream again and reads a short copy of the request.
 
 use std::fmt;
 
@@ -9,17 +8,17 @@ use axum::http::{HeaderMap, Version, header};
 use super::Coming;
 use super::watch::UnderWay;
 
-/// What answers it.
+/// What is needed to answer it.
 pub(super) struct Parked {
     /// Its answer.
     pub(super) coming: Coming,
     /// It is under way.
     pub(super) under_way: UnderWay,
-    /// The head that hyper is told.
+    /// The head that hyper reads.
     pub(super) head: String,
 }
 
-/// What a request says of its connection.
+/// What a request says about its connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Persistence {
     closes: bool,
@@ -49,7 +48,7 @@ impl Persistence {
     }
 }
 
-/// Has hyper let go of the connection without an answer.
+/// The error that makes hyper release the connection without an answer.
 #[derive(Debug)]
 pub(super) struct Parks;
 

@@ -40,7 +40,7 @@ pub(super) struct TimeLimits {
     pub(super) kept: Duration,
 }
 
-/// What a connection is told.
+/// An order to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// Close as soon as nothing is under way: an answer says so, or GOAWAY.
@@ -66,7 +66,7 @@ impl Standing {
             (Phase::Opened, _) => cut(age > limits.opened),
             (Phase::Head, _) => cut(age > limits.head),
             (Phase::Kept, None) => (age > limits.kept).then_some(Order::Leave),
-            // It does not go by itself.
+            // It does not close on its own.
             (Phase::Kept, Some(left)) => cut(age > CLOSING && now.saturating_duration_since(left) > CLOSING),
             (Phase::Closing, _) => cut(age > CLOSING),
             // The request has its own limits.

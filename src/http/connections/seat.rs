@@ -33,14 +33,14 @@ pub(super) struct Seat {
     later: Mutex<Later>,
 }
 
-/// What is handed over between a connection and its requests where an answer comes later.
+/// What a connection and its requests hand over if an answer comes later.
 #[derive(Default)]
 enum Later {
     #[default]
     Nothing,
     /// The connection is to be parked.
     Parked(Parked),
-    /// The request that comes next is a parked one, told again, and this is its answer.
+    /// The next request is the copy of a parked one, and this is its answer.
     Ready(Response, UnderWay),
 }
 
@@ -143,7 +143,7 @@ impl Seat {
         }
     }
 
-    /// Holds the answer ready for a parked request, which is told again next.
+    /// Holds the answer ready for a parked request, whose copy comes next.
     pub(super) fn hold_ready(&self, response: Response, under_way: UnderWay) {
         self.hand_over(Later::Ready(response, under_way));
     }

@@ -1,4 +1,4 @@
-//! Looking after the open connections: closing what is overdue, and making room.
+//! Maintains the open connections: closes what is overdue, and makes room.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use super::{Connections, Open};
 
 /// The least time between two warnings that there is no room.
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
-/// The share of all connections that is closed at once to make room, so that a flood does not pay for a search each.
+/// The share of all connections that is closed at a time to make room, so that a flood does not cost a search each.
 const MADE_ROOM: usize = 64;
 /// The share of all connections that is left free by answers that close theirs, before any must be closed for room.
 const LEFT_FREE: usize = 16;

@@ -1,4 +1,4 @@
-//! What is known of a connection: what it is doing since when, and whether it was told to close.
+//! What is known of a connection: what it is doing, since when, and whether it was told to close.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,10 +34,10 @@ struct State {
     is_cut: bool,
 }
 
-/// Which protocol the first bytes speak.
+/// The protocol that the first bytes belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
-    /// So many bytes of the preface have come and no others.
+    /// Only this many bytes of the preface have arrived.
     Unknown(usize),
     Http1,
     Http2,

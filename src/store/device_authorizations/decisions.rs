@@ -27,7 +27,7 @@ pub struct ShapedGrant {
 }
 
 /// Approves a session that this approver has open, all of it in one statement: adds the event, tells the other servers,
-/// lays the message to the person by. With the MAC of a confirmation code the approval counts only once the device sends
+/// queues the message to the user. With the MAC of a confirmation code the approval counts only once the device sends
 /// that code; to others nothing has changed yet. Returns `true` if it was still waiting.
 pub async fn approve(
     db: impl PgExecutor<'_>,

@@ -171,8 +171,8 @@ pub struct Written {
     pub is_pending: bool,
 }
 
-/// Writes many sessions' polls at once, raised intervals with them, but for those that somebody holds at this moment: whoever decides or redeems
-/// them does not wait for their counters, nor two of these statements for each other.
+/// Writes many sessions' polls and raised intervals in one statement, except for those that are locked at this moment:
+/// decisions and redemptions do not wait for their counters, nor do two of these statements wait for each other.
 pub async fn write(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

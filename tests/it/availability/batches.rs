@@ -1,4 +1,4 @@
-//! Batched statements on a database that answers late: what nobody waits for is not sent.
+//! Batched statements on a database that answers late: items that no one waits for are not sent.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The network to the database goes dark without a word to anybody, and comes back on new paths.
+//! The network to the database fails silently, and comes back on new paths.
 
 use latchkey::config::Coherence;
 

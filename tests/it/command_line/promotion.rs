@@ -1,4 +1,4 @@
-//! `database.url` with several hosts: the primary takes no writes any more, and the standby is promoted.
+//! `database.url` with several hosts: the primary no longer takes writes, and the standby is promoted.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -1,4 +1,4 @@
-//! The embedded database in trouble: each is mended or said, and what needs no database is answered meanwhile.
+//! The embedded database in trouble: each fault is repaired or reported, and what needs no database is still answered.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

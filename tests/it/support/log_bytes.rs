@@ -1,4 +1,4 @@
-//! How many bytes of write-ahead log a deed costs, whatever else the cluster does meanwhile.
+//! How many bytes of write-ahead log an operation costs, whatever else the cluster does meanwhile.
 
 use sqlx::PgPool;
 

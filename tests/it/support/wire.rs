@@ -1,8 +1,8 @@
-//! A wire between a server and its database that understands PostgreSQL's messages as far as it must: it counts round
-//! trips, and cuts the connection at the one that is asked for.
+//! A wire between a server and its database that understands as much of PostgreSQL's messages as it needs: it counts
+//! round trips, and cuts the connection at a given one.
 //!
 //! A round trip is a statement that the server sends and waits for: `BEGIN` and `COMMIT` are such, too. The pool's own
-//! questions whether a connection lives are none, nor is the preparation of a statement, once for each connection.
+//! checks whether a connection lives do not count, nor does preparing a statement, once for each connection.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub enum Break {
     /// The statement does not reach the database.
     Before,
-    /// The database has done the statement, and the server does not hear of it.
+    /// The database has carried out the statement, and the server does not get the answer.
     After,
 }
 
