@@ -1,6 +1,7 @@
 //! The composition root: everything a request needs, put together once.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub struct App {
     pub waiting_polls: WaitingPolls,
     /// Cancelled when the server begins to stop: nobody is to be kept waiting.
     pub stopping: CancellationToken,
+    /// Whether something was still to be written down when the server stopped.
+    left_unwritten: AtomicBool,
     /// DPoP proofs that were seen lately.
     pub recent_proofs: RecentProofs,
     /// How many codes wait in each tenant, as last counted.
@@ -170,6 +173,7 @@ impl App {
             queues: Arc::default(),
             waiting_polls,
             stopping: CancellationToken::new(),
+            left_unwritten: AtomicBool::new(false),
             recent_proofs,
             pending_counts: PendingCounts::default(),
             start_buckets: RequestBuckets::default(),
@@ -186,6 +190,17 @@ impl App {
     #[must_use]
     pub fn on_hosts(self, hosts: Arc<Hosts>) -> Self {
         Self { hosts, ..self }
+    }
+
+    /// Notes whether a background task that ends could not write down what it had.
+    pub fn note_unwritten(&self, unwritten: bool) {
+        self.left_unwritten.fetch_or(unwritten, Ordering::Relaxed);
+    }
+
+    /// Whether a background task that has ended could not write down what it had.
+    #[must_use]
+    pub fn has_left_something_unwritten(&self) -> bool {
+        self.left_unwritten.load(Ordering::Relaxed)
     }
 
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.

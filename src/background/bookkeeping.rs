@@ -25,11 +25,13 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             app.sessions.line_up_all();
         }
         let outcome = write(&app, if stopping { usize::MAX } else { budget }).await;
-        let pause = if outcome.is_ok() { EVERY } else { AFTER_FAILURE };
+        let failed = outcome.is_err();
+        let pause = if failed { AFTER_FAILURE } else { EVERY };
         if let Err(error) = outcome {
             tracing::warn!(%error, "poll counts not saved; will retry");
         }
         if stopping {
+            app.note_unwritten(failed);
             break;
         }
         tokio::select! {

@@ -26,6 +26,7 @@ pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {
             }
         };
         if stopping {
+            app.note_unwritten(pause == AFTER_FAILURE);
             break;
         }
         tokio::select! {

@@ -21,7 +21,7 @@ use crate::store::sending::Sending;
 
 /// How long after trouble the database is not yet assumed to be well.
 const CONVALESCENCE: TimeDelta = TimeDelta::seconds(60);
-/// How long trouble with the database may go unnoticed: as long as a request.
+/// How long trouble with the database may go unnoticed: longer than a statement for an exchange may take.
 const UNNOTICED: TimeDelta = TimeDelta::seconds(15);
 
 /// Generations that wait to be marked, and the last trouble with the database.

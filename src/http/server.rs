@@ -62,6 +62,7 @@ impl Server {
     /// tasks run beside it and a little longer; should one of them end by itself, so does the server. What has not
     /// ended within `server.shutdown_grace_seconds` is given up.
     pub async fn run(self, stop: CancellationToken) -> Result<Stopped, TaskEnded> {
+        let app = Arc::clone(&self.app);
         let answered = CancellationToken::new();
         let grace = Duration::from_secs(self.app.config.server.shutdown_grace_seconds);
         let tasks = background::run(Arc::clone(&self.app), answered.clone());
@@ -81,7 +82,11 @@ impl Server {
             return Ok(Stopped::GaveUp);
         };
         ended?;
-        Ok(if all_answered { Stopped::Completely } else { Stopped::GaveUp })
+        Ok(if all_answered && !app.has_left_something_unwritten() {
+            Stopped::Completely
+        } else {
+            Stopped::GaveUp
+        })
     }
 
     /// Returns `false` if requests under way were aborted.

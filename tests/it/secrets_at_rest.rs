@@ -107,8 +107,9 @@ async fn a_user_code_cannot_be_found_again_by_hashing_all_of_them() {
     let (other, _) = server.tenant("acme").await;
     let mac =
         async |tenant| codes::user_code(&server.app, tenant, &parsed).await.expect("the database answers");
-    assert!(dump.contains(&hex::encode(mac(tenant).await)));
-    assert!(!dump.contains(&hex::encode(mac(other).await)));
+    let stored = |mac: [u8; 32]| hex::encode(&mac[..16]);
+    assert!(dump.contains(&stored(mac(tenant).await)));
+    assert!(!dump.contains(&stored(mac(other).await)));
 }
 
 #[tokio::test]

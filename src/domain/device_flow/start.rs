@@ -23,6 +23,7 @@ use crate::model::policy::approval::{ApprovalPolicy, ReverseConfirmation, Switch
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::{self, UserCode};
+use crate::store::clients;
 use crate::store::device_authorizations::memory::PendingSession;
 use crate::store::device_authorizations::starts::{self, NewDeviceAuthorization, Stored};
 use crate::store::sending::Sending;
@@ -135,6 +136,9 @@ pub async fn start(
             return Ok(started(app, tenant, id, device_code, user_code, policy.reverse_confirmation));
         }
         user_code = UserCode::sample(length, &app.random);
+    }
+    if clients::find(&app.db, tenant.id, client.client_id.as_str()).await?.is_none() {
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "This client was deleted."));
     }
     Err(OAuthError::fault("no free user code was found"))
 }

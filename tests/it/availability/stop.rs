@@ -1,11 +1,13 @@
 //! A stop while the database does not answer.
 
+use latchkey::config::Coherence;
 use rustix::process::Signal;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::database_takes_connections;
 use crate::command_line::process::SharedDatabase;
-use crate::support::{Link, until};
+use crate::support::{Link, TestServer, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_gives_up_what_a_dark_database_keeps_and_says_so() {
@@ -35,4 +37,20 @@ async fn a_stop_gives_up_what_a_dark_database_keeps_and_says_so() {
     assert_eq!(status.code(), Some(3), "{log:#?}");
     assert!(log.iter().any(|line| line.contains("shutdown grace period ended")), "{log:#?}");
     assert!(log.iter().any(|line| line.contains("stopped before everything was finished")), "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_stop_without_a_database_says_that_polls_were_not_written() {
+    let server = TestServer::with(|config| {
+        config.sessions.coherence = Coherence::Notify;
+        config.sessions.bookkeeping_rows_per_second = 0;
+        config.database.acquire_timeout_milliseconds = 200;
+    })
+    .await;
+    let tv = server.tv().await;
+    tv.poll(&tv.start("openid").await).await.must_be_error("authorization_pending");
+    assert!(!server.app.has_left_something_unwritten());
+    database_takes_connections(&server, false).await;
+    server.stop();
+    until("it is noted", async || server.app.has_left_something_unwritten()).await;
 }

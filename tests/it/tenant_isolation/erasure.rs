@@ -13,8 +13,9 @@ use super::{operations, two_estates};
 const KEPT: [&str; 2] = ["audit_events", "mac_keys"];
 
 /// What the tenant has nothing in, and why: each comes of something that nobody does here.
-const NOTHING_IN: [(&str, &str); 8] = [
+const NOTHING_IN: [(&str, &str); 9] = [
     ("approval_notices", "no mail is sent"),
+    ("attempt_budgets", "nobody guesses wrong"),
     ("expiries_counted", "no code expires"),
     ("first_administrator_links", "the tenant was made without one"),
     ("frozen_sources", "nobody phishes"),

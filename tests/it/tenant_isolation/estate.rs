@@ -12,7 +12,7 @@ use super::Operation;
 use super::requests::{Body, Case, Who};
 use crate::api::id_of;
 use crate::support::device::{Proof, Started, send};
-use crate::support::{Answer, Person, TestServer};
+use crate::support::{Answer, Person, TestServer, until};
 
 const DEVICE: &str = "openid offline_access devices device:approve clients";
 
@@ -192,6 +192,8 @@ impl Estate {
 
     /// Every row that is this tenant's, but for the seals, which come by themselves.
     pub async fn rows(&self, server: &TestServer) -> BTreeMap<String, String> {
+        // Nobody waits until attempts at a guard are given back.
+        until("all is given back", async || server.app.settlements.are_done()).await;
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT c.table_name::text FROM information_schema.columns c
              JOIN information_schema.tables t USING (table_schema, table_name)
