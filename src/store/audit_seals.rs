@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool, PgTransaction};
 use uuid::Uuid;
 
-use super::Result;
+use super::{Result, transactions};
 use crate::model::audit_seal::{AuditSeal, Mac};
 use crate::model::ids::TenantId;
 
@@ -31,7 +31,7 @@ const LOCK_TIMEOUT: &str = "5s";
 /// Passing, if another session does not release the lock in time.
 pub async fn begin(db: &PgPool) -> Result<PgTransaction<'static>> {
     let sql = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
-    let mut transaction = db.begin_with(AssertSqlSafe(sql)).await?;
+    let mut transaction = transactions::begin(db, AssertSqlSafe(sql)).await?;
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(&mut *transaction).await?;
     Ok(transaction)
 }

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, PgPool, PgTransactio
 use tokio::time::timeout;
 
 use super::hosts::{Hosts, Standing};
-use super::{Result, StoreError};
+use super::{Result, StoreError, transactions};
 use crate::model::database_limits::Limits;
 
 /// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
@@ -69,6 +69,7 @@ pub fn pool_on(
             Box::pin(async move {
                 let may = async {
                     match standing {
+                        _ if transactions::is_doubted(used.age) => Ok(false),
                         Standing::Outdated => Ok(false),
                         Standing::Doubtful => Ok(may_write(connection).await? == MayWrite::Yes),
                         Standing::Sound if used.idle_for < TRUSTED => Ok(true),
@@ -168,5 +169,5 @@ pub async fn open_all(db: &PgPool) {
 
 /// Begins a transaction for a list, with [`PLAN_EACH_TIME`].
 pub(super) async fn begin_list(db: &PgPool) -> Result<PgTransaction<'static>> {
-    Ok(db.begin_with(AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
+    Ok(transactions::begin(db, AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
 }

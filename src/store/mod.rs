@@ -48,6 +48,7 @@ pub mod standings;
 pub mod tenant_transactions;
 pub mod tenants;
 pub mod totp_secrets;
+pub mod transactions;
 pub mod used_jtis;
 pub mod users;
 pub mod verified_tokens;

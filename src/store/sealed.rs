@@ -91,7 +91,7 @@ macro_rules! sealed_column {
             ) -> Result<u64> {
                 let keys: Vec<$key_type> = read.iter().map(|value| value.key.clone()).collect();
                 let old: Vec<Vec<u8>> = read.iter().map(|value| value.sealed.clone()).collect();
-                let mut transaction = db.begin().await?;
+                let mut transaction = crate::store::transactions::begin(db, "BEGIN").await?;
                 $($lock(&mut transaction, tenant, &keys).await?;)?
                 let replaced = sqlx::query!(
                     "UPDATE " + $table + " AS kept SET " + $column + " = renewed.new FROM unnest($2::" + $sql_type

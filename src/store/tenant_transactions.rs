@@ -8,7 +8,7 @@
 
 use sqlx::{AssertSqlSafe, PgPool, PgTransaction};
 
-use super::Result;
+use super::{Result, transactions};
 use crate::model::ids::TenantId;
 
 /// What transactions of one tenant run as.
@@ -73,7 +73,7 @@ pub async fn find_out(db: &PgPool) -> sqlx::Result<RowSecurity> {
 
 /// Whether the user can become the role, which is tried, and the role has its privileges.
 async fn has_what_it_needs(db: &PgPool) -> sqlx::Result<bool> {
-    let mut transaction = db.begin().await?;
+    let mut transaction = transactions::begin(db, "BEGIN").await?;
     if sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {ROLE}")))
         .execute(&mut *transaction)
         .await
@@ -105,5 +105,5 @@ pub async fn begin(
         RowSecurity::AsUser | RowSecurity::Off => String::new(),
     };
     let sql = format!("BEGIN; SET LOCAL latchkey.tenant = '{}'{role}", tenant.0.as_hyphenated());
-    Ok(db.begin_with(AssertSqlSafe(sql)).await?)
+    Ok(transactions::begin(db, AssertSqlSafe(sql)).await?)
 }

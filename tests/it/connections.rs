@@ -364,3 +364,50 @@ async fn two_thousand_silent_connections_do_not_stop_the_server() {
     let (status, log) = server.stop(rustix::process::Signal::TERM);
     assert!(status.success(), "{log:#?}");
 }
+
+/// A poll that waits for a second.
+fn waiting_poll(started: &Started) -> String {
+    let body = format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=tv&device_code={}",
+        started.device_code
+    );
+    format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=1\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn nothing_is_lost_of_what_comes_behind_polls_that_wait() {
+    const EACH: usize = 400;
+    let server = TestServer::start().await;
+    let tv = server.tv().await;
+    let (first, second) = (tv.start("openid").await, tv.start("openid").await);
+    let third = tv.start("openid").await;
+    let many = LIVE.repeat(EACH);
+    let last = LIVE.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let polls = [waiting_poll(&first), waiting_poll(&second), waiting_poll(&third)];
+    let answers = server.raw(format!("{}{many}{}{}{many}{last}", polls[0], polls[1], polls[2])).await;
+    assert_eq!(answers.matches("authorization_pending").count(), 3);
+    assert_eq!(answers.matches(r#"{"status":"live"}"#).count(), 2 * EACH + 1);
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), 2 * EACH + 4);
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_after_a_poll_of_two_lengths_wherever_it_comes() {
+    let server = TestServer::start().await;
+    let started = server.tv().await.start("openid").await;
+    let poll = waiting_poll(&started);
+    let (head, body) = poll.split_once("\r\n\r\n").expect("a head");
+    let chunked = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let head = head.replace(
+        &format!("Content-Length: {}", body.len()),
+        &format!("Content-Length: {}\r\nTransfer-Encoding: chunked", chunked.len() + LIVE.len()),
+    );
+    for before in ["", LIVE] {
+        let answers = server.raw(format!("{before}{head}\r\n\r\n{chunked}{LIVE}")).await;
+        let live = answers.matches(r#"{"status":"live"}"#).count();
+        assert_eq!(live, usize::from(!before.is_empty()), "{answers}");
+    }
+}

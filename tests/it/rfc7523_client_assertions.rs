@@ -162,10 +162,10 @@ async fn a_jti_is_the_clients_own_and_is_forgotten_when_it_cannot_be_used_again(
     let kept = server.rows().await.remove("used_jtis").expect("the table");
     assert!(!kept.contains("same"), "only hashes are kept: {kept}");
 
-    // Another server's own clock may be ten minutes behind.
-    server.clock.advance(600.0 + 179.0);
+    server.clock.advance(179.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 0);
-    server.clock.advance(62.0);
+    // Another server's own clock may be ten minutes behind.
+    server.clock.advance(600.0 + 62.0);
     assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 2);
 }
 

@@ -9,7 +9,7 @@ use crate::roles::bound;
 /// What each costs, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Least {
-    /// A row of 200 bytes inserted by a UUIDv7 key.
+    /// A row of 200 bytes inserted by a `UUIDv7` key.
     pub(crate) insert: Reference,
     /// A change of such a row by its key that writes no index.
     pub(crate) update: Reference,

@@ -13,7 +13,7 @@ use crate::domain::mac_keys::audit_keys::AuditKeys;
 use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
 use crate::model::ids::TenantId;
 use crate::store::audit_seals::StoredSeal;
-use crate::store::{self, audit_events, audit_seals};
+use crate::store::{self, audit_events, audit_seals, transactions};
 
 /// Seals that are read at once.
 const PAGE: i64 = 50;
@@ -88,7 +88,8 @@ pub async fn verify(
     tenant: Option<TenantId>,
     remembered: Option<&Head>,
 ) -> store::Result<Vec<Verdict>> {
-    let mut transaction = app.db.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let mut transaction =
+        transactions::begin(&app.db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     let tenants = match tenant {
         Some(tenant) => vec![tenant],
         None => audit_seals::tenants(&mut *transaction).await?,

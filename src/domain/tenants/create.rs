@@ -17,7 +17,7 @@ use crate::model::scope::Scope;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
 use crate::model::user::Role;
-use crate::store::{self, StoreError, scopes, tenants};
+use crate::store::{self, StoreError, scopes, tenants, transactions};
 
 /// Makes the default tenant, if it is not there yet.
 pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
@@ -98,7 +98,7 @@ pub async fn create_with_administrator(
     let password = password_links::unknown_password(app);
     let account = users::fit(app, id, administrator, password.expose()).await?;
     let tenant = new(id, slug, name);
-    let mut transaction = app.db.begin().await.map_err(StoreError::from)?;
+    let mut transaction = transactions::begin(&app.db, "BEGIN").await.map_err(StoreError::from)?;
     if !insert(app, &mut transaction, &tenant, by).await? {
         return Err(CreateRefused::SlugTaken);
     }
@@ -117,7 +117,7 @@ async fn create_with_id(
     name: &str,
     by: &By<'_>,
 ) -> store::Result<bool> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
     if !insert(app, &mut transaction, &new(id, slug, name), by).await? {
         return Ok(false);
     }

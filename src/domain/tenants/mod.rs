@@ -16,7 +16,7 @@ use crate::model::ids::TenantId;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
 use crate::model::version::{MeantFor, Stale};
-use crate::store::{StoreError, tenants};
+use crate::store::{StoreError, tenants, transactions};
 
 pub use create::{Administered, CreateRefused, create, create_with_administrator, ensure_default};
 
@@ -114,7 +114,7 @@ pub async fn change(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Tenant, TenantError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
     let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
     meant_for.check(found.version)?;
     let before = found.value;
@@ -169,7 +169,7 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), TenantError> {
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
     let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
     meant_for.check(found.version)?;
     let tenant = found.value;

@@ -92,6 +92,11 @@ impl Framing {
         }
     }
 
+    /// Whether the whole head was seen: it has not arrived together with the request before it.
+    pub(super) fn is_known(&self) -> bool {
+        self.part == Part::Body
+    }
+
     /// Whether the body has a coding that this server does not understand, which hyper calls a bad request where it is
     /// the last one (RFC 9112 §6.1: 501).
     pub(super) fn is_unknown(&self) -> bool {

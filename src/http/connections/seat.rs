@@ -70,11 +70,15 @@ impl Seat {
         let version = request.version();
         let persistence = Persistence::of(request.headers());
         let mut room = Crowding::Free;
+        // hyper alone knows what it makes of a head that came together with the request before, and whether it has written
+        // the answer to that one: such a connection is not parked.
+        let mut may_park = version != Version::HTTP_2;
         let (way, under_way, rest) = match self.take_later() {
             Later::Ready(response, under_way) => (Way::Ready(response), under_way, None),
             Later::Nothing | Later::Parked(_) => {
                 let (under_way, framing) = self.watch.begin();
                 let refusal = framing.refusal(request.headers());
+                may_park &= framing.is_known() && !self.watch.owes();
                 if self.place == Place::Reserve && self.connections.is_full() {
                     room = Crowding::Full;
                 }
@@ -102,7 +106,7 @@ impl Seat {
             };
             let response = match answered {
                 Answered::Now(response) => response,
-                Answered::Later(coming) if version == Version::HTTP_2 || !read => coming.await,
+                Answered::Later(coming) if !may_park || !read => coming.await,
                 Answered::Later(coming) => {
                     let head = persistence.head(version);
                     seat.hand_over(Later::Parked(Parked { coming, under_way, head }));

@@ -17,6 +17,8 @@ pub(super) struct Watch {
     state: Mutex<State>,
     /// Whether bytes were written since the last sweep: a peer that still reads is not idle.
     wrote: AtomicBool,
+    /// Whether the peer has yet to take what was to be written to it.
+    owes: AtomicBool,
     /// Whether the peer may still send the body of a refused request (RFC 9112 §9.6).
     lingers: AtomicBool,
     orders: Notify,
@@ -68,7 +70,13 @@ impl Watch {
             left: None,
             is_cut: false,
         };
-        Self { state: state.into(), wrote: false.into(), lingers: false.into(), orders: Notify::new() }
+        Self {
+            state: state.into(),
+            wrote: false.into(),
+            owes: false.into(),
+            lingers: false.into(),
+            orders: Notify::new(),
+        }
     }
 
     /// Marks the beginning of a request; it is under way until the first of what is returned is dropped. The second is
@@ -93,6 +101,16 @@ impl Watch {
     /// Notes that bytes were written.
     pub(super) fn wrote(&self) {
         self.wrote.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes whether the peer has yet to take what was to be written to it.
+    pub(super) fn owe(&self, owes: bool) {
+        self.owes.store(owes, Ordering::Relaxed);
+    }
+
+    /// Whether the peer has yet to take what was to be written to it.
+    pub(super) fn owes(&self) -> bool {
+        self.owes.load(Ordering::Relaxed)
     }
 
     /// Whether the connection discards what still comes when it is closed.

@@ -51,9 +51,9 @@ impl Watched {
         Ok(self.watch.protocol())
     }
 
-    /// Has these bytes read before anything that comes.
+    /// Has these bytes read before anything else.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
-        self.ahead = bytes;
+        self.ahead = if self.ahead.is_empty() { bytes } else { [&bytes[..], &self.ahead].concat().into() };
     }
 
     /// The same for what goes before bytes that were put back already.
@@ -136,7 +136,9 @@ impl AsyncWrite for Watched {
     ) -> Poll<io::Result<usize>> {
         let corrected = self.corrected(bytes);
         let bytes = corrected.as_deref().unwrap_or(bytes);
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch.owe(outcome.is_pending());
+        let written = ready!(outcome)?;
         self.watch.wrote();
         Poll::Ready(Ok(written))
     }
@@ -149,7 +151,9 @@ impl AsyncWrite for Watched {
         if let Some(first) = slices.first().and_then(|first| self.corrected(first)) {
             return Pin::new(&mut self.stream).poll_write(context, &first);
         }
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.watch.owe(outcome.is_pending());
+        let written = ready!(outcome)?;
         self.watch.wrote();
         Poll::Ready(Ok(written))
     }

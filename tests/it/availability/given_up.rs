@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use latchkey::config::Config;
-use latchkey::store::connections;
+use latchkey::store::{connections, transactions};
 use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
 
 use super::{in_earnest, must_be_unavailable};
 use crate::support::{Answer, Device, Link, Person, Started, TestServer, database, until};
@@ -205,4 +206,43 @@ async fn codes_that_nobody_was_told_go_and_count_against_nobody() {
         told += 1;
     }
     until("the others are gone", async || count(&mut stage.direct, stored).await == told).await;
+}
+
+#[tokio::test]
+async fn whoever_gives_up_while_a_transaction_begins_leaves_none_open() {
+    let mut stage = Stage::with(in_earnest).await;
+    stage.move_away().await;
+    let db = stage.server.app.db.clone();
+    for _ in 0..db.size() {
+        // The request is on its way, and the answer is not.
+        let beginning = transactions::begin(&db, "BEGIN");
+        assert!(timeout(DISTANCE, beginning).await.is_err(), "nothing is as fast");
+    }
+    stage.link.delay(Duration::ZERO);
+    until("all connections are back", async || {
+        db.num_idle() == usize::try_from(db.size()).unwrap_or_default()
+    })
+    .await;
+    // What is answered is stored, whatever the connection.
+    for _ in 0..2 * db.size() {
+        stage.tv.start("openid").await;
+    }
+    let stored = stage.count("SELECT count(*) FROM device_authorizations").await;
+    assert_eq!(stored, i64::from(2 * db.size()));
+}
+
+#[tokio::test]
+async fn a_connection_in_a_failed_transaction_is_not_used_for_long() {
+    let stage = Stage::with(in_earnest).await;
+    let db = stage.server.app.db.clone();
+    // Nobody should do this; should somebody do it all the same, it heals.
+    for _ in 0..db.options().get_max_connections() {
+        let mut connection = db.acquire().await.expect("a connection");
+        let _ = sqlx::raw_sql("BEGIN; SELECT 1 / 0").execute(&mut *connection).await;
+    }
+    until("starts are answered again", async || stage.tv.ask(&[("scope", "openid")]).await.status == 200)
+        .await;
+    for _ in 0..10 {
+        stage.tv.start("openid").await;
+    }
 }

@@ -1,4 +1,4 @@
-//! The least that a durable change can cost: a row of 200 bytes inserted by a UUIDv7 key, and a change of such a row by
+//! The least that a durable change can cost: a row of 200 bytes inserted by a `UUIDv7` key, and a change of such a row by
 //! its key that writes no index. Both go through the product's own batches.
 
 use std::collections::VecDeque;
