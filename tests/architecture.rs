@@ -65,7 +65,7 @@ const OF_NO_TENANT: [&str; 2] = ["src/domain/tenants/create.rs", "src/domain/ten
 fn transactions_name_their_tenant() {
     let nameless: Vec<_> = rust_files(PathBuf::from("src/domain"))
         .into_iter()
-        .filter(|file| fs::read_to_string(file).unwrap().contains("db.begin()"))
+        .filter(|file| fs::read_to_string(file).unwrap().contains("transactions::begin(&app.db, \"BEGIN\")"))
         .collect();
     let expected: Vec<_> = OF_NO_TENANT.iter().map(PathBuf::from).collect();
     assert!(

@@ -1,5 +1,6 @@
 //! A server that freezes in the middle of a change, with rows that others need.
 
+use latchkey::store::transactions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
@@ -22,7 +23,7 @@ async fn a_frozen_server_lets_go_of_what_others_need() {
     let tv = tv.at(&second.base);
     let token = tv.connect(&ada, OFFLINE).await.string("refresh_token");
     // What the frozen server was about to do.
-    let mut deed = frozen.app.db.begin().await.expect("the database answers");
+    let mut deed = transactions::begin(&frozen.app.db, "BEGIN").await.expect("the database answers");
     sqlx::query("UPDATE devices SET name = 'frozen'").execute(&mut *deed).await.expect("it is done");
     until("the device is refreshed", async || {
         let answer = tv.refresh(&token).await;
@@ -43,7 +44,7 @@ async fn a_transaction_that_is_given_up_lets_go_of_its_rows() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     tv.connect(&ada, OFFLINE).await;
     // A request is given up in the middle of a statement of its transaction.
-    let mut deed = server.app.db.begin().await.expect("the database answers");
+    let mut deed = transactions::begin(&server.app.db, "BEGIN").await.expect("the database answers");
     sqlx::query("UPDATE devices SET name = 'given up'").execute(&mut *deed).await.expect("it is done");
     let hanging = sqlx::query("SELECT pg_sleep(3600)").execute(&mut *deed);
     assert!(tokio::time::timeout(std::time::Duration::from_millis(10), hanging).await.is_err());

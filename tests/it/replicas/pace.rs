@@ -5,6 +5,7 @@ use latchkey::model::ids::DeviceAuthorizationId;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::device_authorizations::memory::UnwrittenPolls;
 use latchkey::store::device_authorizations::polls;
+use latchkey::store::transactions;
 
 use crate::support::patience::in_time;
 use crate::support::{TestServer, until};
@@ -133,7 +134,7 @@ async fn polls_are_counted_across_servers() {
 async fn polls_of_a_session_that_somebody_holds_wait_for_the_next_time() {
     let server = TestServer::start().await;
     server.tv().await.start("openid").await;
-    let mut holder = server.app.db.begin().await.unwrap();
+    let mut holder = transactions::begin(&server.app.db, "BEGIN").await.unwrap();
     let held =
         sqlx::query_scalar("SELECT id FROM device_authorizations FOR UPDATE").fetch_one(&mut *holder).await;
     let polls = UnwrittenPolls {
