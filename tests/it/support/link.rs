@@ -24,9 +24,42 @@ enum State {
 
 /// Where a link leads.
 #[derive(Clone, Debug)]
-enum End {
+pub(super) enum End {
     Tcp(SocketAddr),
     Unix(PathBuf),
+}
+
+impl End {
+    /// Where the database is.
+    pub(super) async fn of_database(options: &PgConnectOptions) -> Self {
+        let file = format!(".s.PGSQL.{}", options.get_port());
+        match options.get_socket() {
+            Some(directory) => Self::Unix(directory.join(file)),
+            None if options.get_host().starts_with('/') => {
+                Self::Unix(PathBuf::from(options.get_host()).join(file))
+            }
+            None => {
+                let host = (options.get_host(), options.get_port());
+                let found =
+                    tokio::net::lookup_host(host).await.expect("the database's host has an address").next();
+                Self::Tcp(found.expect("an address"))
+            }
+        }
+    }
+}
+
+/// The options that lead to the same database by another address.
+pub(super) fn over(options: &PgConnectOptions, address: SocketAddr) -> PgConnectOptions {
+    // A socket directory, once set, goes before the host; so everything but it is carried over.
+    let over = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(address.port())
+        .username(options.get_username())
+        .ssl_mode(sqlx::postgres::PgSslMode::Disable);
+    match options.get_database() {
+        Some(name) => over.database(name),
+        None => over,
+    }
 }
 
 /// The wires: what is changed while connections are open.
@@ -54,28 +87,8 @@ impl Link {
 
     /// A link to a database, and the options that lead over it.
     pub async fn to_database(options: &PgConnectOptions) -> (Self, PgConnectOptions) {
-        let end = match options.get_socket() {
-            Some(directory) => End::Unix(directory.join(format!(".s.PGSQL.{}", options.get_port()))),
-            None if options.get_host().starts_with('/') => {
-                End::Unix(PathBuf::from(options.get_host()).join(format!(".s.PGSQL.{}", options.get_port())))
-            }
-            None => {
-                let host = (options.get_host(), options.get_port());
-                let found =
-                    tokio::net::lookup_host(host).await.expect("the database's host has an address").next();
-                End::Tcp(found.expect("an address"))
-            }
-        };
-        let link = Self::leading(end).await;
-        // A socket directory, once set, goes before the host; so everything but it is carried over.
-        let mut over = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(link.address.port())
-            .username(options.get_username())
-            .ssl_mode(sqlx::postgres::PgSslMode::Disable);
-        if let Some(name) = options.get_database() {
-            over = over.database(name);
-        }
+        let link = Self::leading(End::of_database(options).await).await;
+        let over = over(options, link.address);
         (link, over)
     }
 

@@ -4,8 +4,6 @@
 //! A round trip is a statement that the server sends and waits for: `BEGIN` and `COMMIT` are such, too. The pool's own
 //! checks whether a connection lives do not count, nor does preparing a statement, once for each connection.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -14,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::link::{End, over};
 
 /// Where a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +40,7 @@ pub struct Wire {
 impl Wire {
     /// A wire to a database, and the options that lead over it.
     pub async fn to_database(options: &PgConnectOptions) -> (Self, PgConnectOptions) {
-        let file = format!(".s.PGSQL.{}", options.get_port());
-        let socket = match options.get_socket() {
-            Some(directory) => Some(directory.join(&file)),
-            None if options.get_host().starts_with('/') => {
-                Some(PathBuf::from(options.get_host()).join(&file))
-            }
-            None => None,
-        };
-        let host = (options.get_host().to_owned(), options.get_port());
+        let end = End::of_database(options).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let plan = Arc::new(Plan::default());
@@ -56,17 +48,22 @@ impl Wire {
         #[expect(clippy::disallowed_methods, reason = "it ends with the wire")]
         let accepting = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let (plan, socket, host) = (Arc::clone(&of_connections), socket.clone(), host.clone());
+                let (plan, end) = (Arc::clone(&of_connections), end.clone());
                 #[expect(clippy::disallowed_methods, reason = "it ends with its connection")]
                 tokio::spawn(async move {
-                    if let Some(path) = socket {
-                        if let Ok(far) = UnixStream::connect(path).await {
-                            let (read, write) = far.into_split();
-                            plan.carry(near, read, write).await;
+                    match end {
+                        End::Unix(path) => {
+                            if let Ok(far) = UnixStream::connect(path).await {
+                                let (read, write) = far.into_split();
+                                plan.carry(near, read, write).await;
+                            }
                         }
-                    } else if let Ok(far) = TcpStream::connect(host).await {
-                        let (read, write) = far.into_split();
-                        plan.carry(near, read, write).await;
+                        End::Tcp(address) => {
+                            if let Ok(far) = TcpStream::connect(address).await {
+                                let (read, write) = far.into_split();
+                                plan.carry(near, read, write).await;
+                            }
+                        }
                     }
                 });
             }
@@ -87,19 +84,6 @@ impl Wire {
     /// Cuts nothing any more; whether the cut was still to come.
     pub fn mend(&self) -> bool {
         self.plan.lock().take().is_some()
-    }
-}
-
-fn over(options: &PgConnectOptions, address: SocketAddr) -> PgConnectOptions {
-    // A socket directory, once set, goes before the host; so everything but it is carried over.
-    let over = PgConnectOptions::new_without_pgpass()
-        .host("127.0.0.1")
-        .port(address.port())
-        .username(options.get_username())
-        .ssl_mode(sqlx::postgres::PgSslMode::Disable);
-    match options.get_database() {
-        Some(name) => over.database(name),
-        None => over,
     }
 }
 
