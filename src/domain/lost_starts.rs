@@ -36,7 +36,7 @@ pub struct Start {
 
 impl Start {
     /// Notes that it is known whether it is stored.
-    pub fn is_settled(mut self) {
+    pub fn settle(mut self) {
         self.watched = None;
     }
 }

@@ -44,14 +44,6 @@ pub struct Consent {
     pub offer: Offer,
 }
 
-impl Consent {
-    /// The names of the rights.
-    #[must_use]
-    pub fn scope_names(&self) -> ScopeSet {
-        self.scopes.iter().map(|scope| scope.name.clone()).collect()
-    }
-}
-
 /// What this approver has open, if it still waits for a decision. Reading changes nothing.
 pub async fn opened(app: &App, tenant: &Tenant, approver: &Approver) -> Result<Option<Consent>, OAuthError> {
     match openings::held_by(&app.db, tenant.id, approver.id, app.clock.now()).await? {

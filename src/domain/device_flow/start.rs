@@ -127,7 +127,7 @@ pub async fn start(
         session.sending = Sending::default();
         let watched = app.lost_starts.watch(tenant.id, id, session.sending.clone());
         let stored = app.observe(app.queues.starts.submit(session.clone()).await)?;
-        watched.is_settled();
+        watched.settle();
         if stored == Stored::Yes {
             client.repeat_in_flow(app, device_code.hash()).await?;
             app.pending_counts.add(tenant.id);
