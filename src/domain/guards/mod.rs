@@ -81,7 +81,7 @@ impl Reservation {
     ///
     /// # Errors
     /// If the database failed. If the attempt is reserved all the same, it is refunded.
-    fn quoted(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Result<Reserved, Quotes>> {
+    fn quoted(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Result<PaidAttempt, Quotes>> {
         let Self { hold, back, name } = self;
         match quotes {
             Ok(quotes) => {
@@ -91,7 +91,7 @@ impl Reservation {
                     return Ok(Err(quotes));
                 }
                 let hold = Hold { guards: hold.guards.of_way(quotes.way), ..hold };
-                Ok(Ok(Reserved { attempt: PaidAttempt { hold, rows: Vec::new(), trier: None } }))
+                Ok(Ok(PaidAttempt { hold, rows: Vec::new(), trier: None }))
             }
             Err(error) => {
                 app.settlements.add(&hold, &[]);
@@ -100,30 +100,16 @@ impl Reservation {
         }
     }
 
-    /// The same, where the longest wait is the one that counts.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn paid(self, app: &App, quotes: store::Result<Quotes>) -> store::Result<Payment> {
-        Ok(match self.quoted(app, quotes)? {
-            Ok(reserved) => Ok(reserved.attempt),
-            Err(quotes) => Err(longest(quotes.waits.iter().flatten())),
-        })
-    }
-
-    async fn make(self, app: &App) -> store::Result<Result<Reserved, Quotes>> {
+    async fn make(self, app: &App) -> store::Result<Result<PaidAttempt, Quotes>> {
         let quotes = attempt_budgets::reserve(&app.db, &self.hold, &self.back).await;
         self.quoted(app, quotes)
     }
 }
 
-/// A reservation that was made.
-struct Reserved {
-    attempt: PaidAttempt,
-}
-
-fn longest<'a>(waits: impl IntoIterator<Item = &'a TimeDelta>) -> Exhausted {
-    Exhausted { retry_after: waits.into_iter().max().copied().unwrap_or_default() }
+/// Of all guards, the longest wait is the one that counts.
+#[expect(clippy::needless_pass_by_value, reason = "it is what becomes of a refusal")]
+fn exhausted(quotes: Quotes) -> Exhausted {
+    Exhausted { retry_after: quotes.waits.iter().flatten().max().copied().unwrap_or_default() }
 }
 
 /// Prepares the entry of a user code: by account, by address (IPv6: /64) and by tenant.
@@ -156,7 +142,7 @@ pub async fn enter_code(
     let found = openings::find_for_attempt(&app.db, hold, back, mac, sign_in::idle_limit(app)).await;
     let (quotes, opening) =
         found.map_or_else(|error| (Err(error), None), |(quotes, found)| (Ok(quotes), found));
-    Ok(reservation.paid(app, quotes)?.map(|attempt| (attempt, opening)))
+    Ok(reservation.quoted(app, quotes)?.map(|attempt| (attempt, opening)).map_err(exhausted))
 }
 
 /// Reserves the entry of a user code that is not looked up.
@@ -166,9 +152,7 @@ pub async fn pay_for_code_entry(
     user: UserId,
     origin: &RequestOrigin,
 ) -> store::Result<Payment> {
-    let reservation = code_entry(app, tenant, user, origin);
-    let quotes = attempt_budgets::reserve(&app.db, &reservation.hold, &reservation.back).await;
-    reservation.paid(app, quotes)
+    Ok(code_entry(app, tenant, user, origin).make(app).await?.map_err(exhausted))
 }
 
 /// Refunds an attempt that was right although another account has the code open. Each account gets only a few such
@@ -177,7 +161,7 @@ pub async fn forgive_held_code(app: &App, user: UserId, attempt: PaidAttempt) ->
     let guards = Guarded::default().and(HELD_CODE_BY_ACCOUNT, user.to_string(), FIRST_WAY);
     let asked = Reservation::new(app, attempt.hold.tenant, "held_code", guards).make(app).await;
     let charged = match asked {
-        Ok(Ok(Reserved { attempt: own })) => own.charge(&app.db).await.map(|()| true),
+        Ok(Ok(own)) => own.charge(&app.db).await.map(|()| true),
         Ok(Err(_)) => attempt.charge(&app.db).await.map(|()| false),
         Err(error) => Err(error),
     };

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::{PaidAttempt, Payment, Reservation, Reserved, longest};
+use super::{PaidAttempt, Payment, Reservation, exhausted};
 use crate::app::App;
 use crate::model::attempt_budget::{Exhausted, Guard, Refill};
 use crate::model::bearer_secret::SecretHash;
@@ -116,8 +116,7 @@ impl Asked {
         let payment = match trier {
             Trier::SignedIn(session) => {
                 let guards = Guarded::default().and(self.guards.session, session.to_string(), FIRST_WAY);
-                let made = self.reservation(app, tenant, guards).make(app).await?;
-                made.map(|reserved| reserved.attempt).map_err(|quotes| longest(quotes.waits.iter().flatten()))
+                self.reservation(app, tenant, guards).make(app).await?.map_err(exhausted)
             }
             Trier::Known(id) => self.pay_known(app, tenant, id).await?,
             Trier::Unknown(visit) => self.pay_unknown(app, tenant, visit).await?,
@@ -142,7 +141,7 @@ impl Asked {
             FIRST_WAY,
         );
         match self.reservation(app, tenant, guards).make(app).await? {
-            Ok(Reserved { attempt }) => {
+            Ok(attempt) => {
                 let rows = vec![(self.guards.known_row.name, id.to_string())];
                 Ok(Ok(PaidAttempt { rows, ..attempt }))
             }
@@ -151,7 +150,7 @@ impl Asked {
                 let payment = self.pay_unknown(app, tenant, visit).await?;
                 Ok(payment.map(|attempt| PaidAttempt { trier: Some(Trier::Unknown(visit)), ..attempt }))
             }
-            Err(quotes) => Ok(Err(longest(quotes.waits.iter().flatten()))),
+            Err(quotes) => Ok(Err(exhausted(quotes))),
         }
     }
 
@@ -171,7 +170,7 @@ impl Asked {
             guards = guards.and(patient_account, &*self.account, patient);
         }
         let quotes = match self.reservation(app, tenant, guards).make(app).await? {
-            Ok(reserved) => return Ok(Ok(reserved.attempt)),
+            Ok(attempt) => return Ok(Ok(attempt)),
             Err(quotes) => quotes,
         };
         let asked = |at: usize| quotes.waits.get(at).and_then(Option::as_ref);
@@ -182,6 +181,6 @@ impl Asked {
         let (own, open) = (room(&[asked(0)]), room(&[asked(1), asked(2)]));
         let patient = room(&[asked(if is_shared { 1 } else { 4 }), asked(3)]);
         let refused = lane(own, open, patient, age).err();
-        Ok(Err(refused.unwrap_or_else(|| longest(quotes.waits.iter().flatten()))))
+        Ok(Err(refused.unwrap_or_else(|| exhausted(quotes))))
     }
 }
