@@ -72,7 +72,7 @@ async fn lost_answers_are_repeated_by_the_other_server_and_thefts_are_noticed() 
         wrong.hear_all().await;
         for (here, there) in [(&right, &wrong), (&wrong, &right)] {
             let (here, there) = (tv.at(&here.base), tv.at(&there.base));
-            let first = here.connect(&ada, OFFLINE).await.string("refresh_token");
+            let first = here.connect(&ada.at(&here.base), OFFLINE).await.string("refresh_token");
             let second = here.refresh(&first).await.must_be_tokens().string("refresh_token");
             right.clock.advance(40.0);
             assert_eq!(there.refresh(&first).await.must_be_tokens().string("refresh_token"), second);
@@ -89,7 +89,7 @@ async fn a_token_of_one_server_counts_at_the_other_for_as_long_as_at_its_own() {
         let (tv, ada, api) = (right.tv().await, right.ada().await, right.api().await);
         wrong.hear_all().await;
         for (here, there) in [(&right, &wrong), (&wrong, &right)] {
-            let tokens = tv.at(&here.base).connect(&ada, OFFLINE).await;
+            let tokens = tv.at(&here.base).connect(&ada.at(&here.base), OFFLINE).await;
             let token = tokens.string("access_token");
             for server in [here, there] {
                 api.at(&server.base).introspect(&token).await.must_be_active();
@@ -112,7 +112,7 @@ async fn a_token_says_the_time_of_the_computer_that_signed_it() {
         let (right, wrong) = pair(off).await;
         let (tv, ada) = (right.tv().await, right.ada().await);
         wrong.hear_all().await;
-        let tokens = tv.at(&wrong.base).connect(&ada, OFFLINE).await;
+        let tokens = tv.at(&wrong.base).connect(&ada.at(&wrong.base), OFFLINE).await;
         let own_now = right.clock.now().timestamp() + off;
         for name in ["access_token", "id_token"] {
             let claims = claims(&right, &tokens.string(name)).await;
@@ -177,7 +177,7 @@ async fn proofs_and_one_time_passwords_of_honest_devices_hold_at_a_server_that_i
         wrong.hear_all().await;
         let tv = tv.with_key(&key);
         for server in [&right, &wrong] {
-            tv.at(&server.base).connect_bound(&ada, OFFLINE).await;
+            tv.at(&server.base).connect_bound(&ada.at(&server.base), OFFLINE).await;
         }
         let proof = key.proof("/oauth/device-authorization");
         let start = async |server: &TestServer| start_with(&tv.at(&server.base), &[&proof]).await;

@@ -256,12 +256,12 @@ async fn a_server_that_missed_an_announcement_finds_out_by_itself() {
     deaf.app.cached.trust();
     let (tv, ada) = (first.tv().await, first.ada().await);
     let at_deaf = tv.at(&deaf.base);
-    let old = kid(&at_deaf.connect(&ada, "openid").await);
+    let old = kid(&at_deaf.connect(&ada.at(&deaf.base), "openid").await);
     let new = rotate_es256(&first, TakeOver::AtOnce).await.kid;
-    assert_eq!(kid(&at_deaf.connect(&ada, "openid").await), old);
+    assert_eq!(kid(&at_deaf.connect(&ada.at(&deaf.base), "openid").await), old);
     forget_retired(&deaf.app).await.expect("the database answers");
     assert!(!deaf.app.key_ring.kids().iter().any(|(_, kid)| *kid == old));
-    assert_eq!(kid(&at_deaf.connect(&ada, "openid").await), new);
+    assert_eq!(kid(&at_deaf.connect(&ada.at(&deaf.base), "openid").await), new);
     assert!(published(&deaf, &deaf.base).await.contains(&new));
 }
 
@@ -271,8 +271,8 @@ async fn without_announcements_the_next_request_obeys() {
     let second = first.replica().await;
     let (tv, ada) = (first.tv().await, first.ada().await);
     let at_second = tv.at(&second.base);
-    at_second.connect(&ada, "openid").await;
+    at_second.connect(&ada.at(&second.base), "openid").await;
     let new = rotate_es256(&first, TakeOver::AtOnce).await.kid;
-    assert_eq!(kid(&at_second.connect(&ada, "openid").await), new);
+    assert_eq!(kid(&at_second.connect(&ada.at(&second.base), "openid").await), new);
     assert!(published(&second, &second.base).await.contains(&new));
 }

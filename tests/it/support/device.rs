@@ -103,20 +103,25 @@ impl Device {
 
     /// Asks for codes, has `person` approve, and collects the tokens.
     pub async fn connect(&self, person: &Person, scope: &str) -> Answer {
-        let started = self.start(scope).await;
-        person.approve(&started.user_code).await;
-        let tokens = self.poll(&started).await;
+        let tokens = self.approved_by(person, scope).await;
         tokens.must_be_tokens();
         tokens
     }
 
     /// The same for a device that proves to hold a key.
     pub async fn connect_bound(&self, person: &Person, scope: &str) -> Answer {
-        let started = self.start(scope).await;
-        person.approve(&started.user_code).await;
-        let tokens = self.poll(&started).await;
+        let tokens = self.approved_by(person, scope).await;
         tokens.must_be_bound_tokens();
         tokens
+    }
+
+    /// Asks once, right after the person has approved: at the same server, since another one hears of it later.
+    async fn approved_by(&self, person: &Person, scope: &str) -> Answer {
+        let port = |base: &str| base.parse().ok().and_then(|base: reqwest::Url| base.port());
+        assert_eq!(port(&person.base), port(&self.base), "the person and the device are at two servers");
+        let started = self.start(scope).await;
+        person.approve(&started.user_code).await;
+        self.poll(&started).await
     }
 
     /// The same without naming a scope.
