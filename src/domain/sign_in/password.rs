@@ -66,7 +66,8 @@ pub async fn enter(
 }
 
 impl Entry<'_> {
-    /// Signs in or refuses, which charges the attempt.
+    /// Signs in or refuses, which charges the attempt. What follows the check is boxed: many wait for a slot to be
+    /// checked in, and should be small.
     async fn judge(
         &self,
         attempt: &PaidAttempt,
@@ -86,10 +87,10 @@ impl Entry<'_> {
         };
         match checked {
             Checked::Right { rehashed } if found.user.is_active() => {
-                self.go_on(attempt, found, rehashed.as_deref()).await
+                Box::pin(self.go_on(attempt, found, rehashed.as_deref())).await
             }
-            Checked::Wrong if !is_taken => self.turn_away(attempt, &found.user).await,
-            checked => self.refuse(attempt, &found.user, &checked).await,
+            Checked::Wrong if !is_taken => Box::pin(self.turn_away(attempt, &found.user)).await,
+            checked => Box::pin(self.refuse(attempt, &found.user, &checked)).await,
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) async fn sign_in(
         }
         Ok(Entered::SignedIn(signed_in)) => {
             browser.begin_session(*signed_in);
-            return go_on(&app, browser).await;
+            return Box::pin(go_on(&app, browser)).await;
         }
         Err(SignInRefused::WrongCredentials) => {
             (StatusCode::BAD_REQUEST, language.t("sign-in-error-wrong"), None)
