@@ -17,6 +17,10 @@ test *arguments:
 test-read-through only="rfc replicas phishing availability lifecycle plain_case stale_statistics tenant_ pages::decision":
     LATCHKEY_TEST_COHERENCE=read_through cargo test --locked --test it -- {{ only }}
 
+# The tests of chance in full: 200 rounds of each number of racers, 1,000 exchanges cut off in each way
+test-long rounds="100":
+    LATCHKEY_TEST_ROUNDS={{ rounds }} cargo test --locked --test it -- --show-output racers cut_off redemption_races
+
 # Renew openapi/openapi.json
 openapi:
     cargo run --locked --quiet -- openapi > openapi/openapi.json

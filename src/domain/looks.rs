@@ -19,16 +19,20 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(90),
 ];
 
+/// How long a row is remembered after it was found: longer than a request takes that had read it before, and now asks.
+const REMEMBERED: Duration = Duration::from_mins(1);
+
 /// Rows to look up.
 #[derive(Debug)]
 pub struct Looks<K>(Mutex<HashMap<K, Look>>);
 
-/// When a row is looked up next.
+/// What is to be done about a row.
 #[derive(Clone, Copy, Debug)]
-struct Look {
-    at: Instant,
-    /// The number of look-ups so far.
-    before: usize,
+enum Look {
+    /// It is looked up then. `before`: the number of look-ups so far.
+    Due { at: Instant, before: usize },
+    /// It was found, and is forgotten then.
+    Found { until: Instant },
 }
 
 impl<K> Default for Looks<K> {
@@ -40,38 +44,53 @@ impl<K> Default for Looks<K> {
 impl<K: Copy + Eq + Hash> Looks<K> {
     /// Adds a row to look up from now on.
     pub fn add(&self, row: K, now: Instant) {
-        let mut waiting = self.waiting();
-        if waiting.len() < CAPACITY {
-            waiting.insert(row, Look { at: now, before: 0 });
+        let mut rows = self.rows();
+        if rows.len() >= CAPACITY {
+            rows.retain(|_, look| matches!(look, Look::Due { .. }));
+        }
+        if rows.len() < CAPACITY {
+            rows.insert(row, Look::Due { at: now, before: 0 });
         }
     }
 
-    /// Returns `true` if a row is being looked up.
+    /// Returns `true` if a row is being looked up, or was found a moment ago: whoever read it before it was changed
+    /// learns of it here.
     #[must_use]
     pub fn contains(&self, row: &K) -> bool {
-        self.waiting().contains_key(row)
+        self.rows().contains_key(row)
     }
 
     /// Returns the rows that are due.
     #[must_use]
     pub fn due(&self, now: Instant) -> Vec<K> {
-        self.waiting().iter().filter_map(|(row, look)| (look.at <= now).then_some(*row)).collect()
+        let mut rows = self.rows();
+        rows.retain(|_, look| !matches!(look, Look::Found { until } if *until <= now));
+        let is_due = |look: &Look| matches!(look, Look::Due { at, .. } if *at <= now);
+        rows.iter().filter_map(|(row, look)| is_due(look).then_some(*row)).collect()
     }
 
-    /// Notes that the rows that were due at `now` were looked up. Removes those that were found and those that were looked
-    /// up often enough.
-    pub fn looked_for(&self, rows: &[K], now: Instant, is_found: impl Fn(&K) -> bool) {
-        let mut waiting = self.waiting();
-        for row in rows {
-            let before = waiting.get(row).map_or(0, |look| look.before);
-            match PAUSES.get(before).filter(|_| !is_found(row)) {
-                Some(pause) => waiting.insert(*row, Look { at: now + *pause, before: before + 1 }),
-                None => waiting.remove(row),
+    /// Notes that the rows that were due at `now` were looked up. Those that were found are looked up no more, and those
+    /// that were looked up often enough are removed.
+    pub fn looked_for(&self, looked_up: &[K], now: Instant, is_found: impl Fn(&K) -> bool) {
+        let mut rows = self.rows();
+        for row in looked_up {
+            let before = match rows.get(row) {
+                Some(Look::Due { before, .. }) => *before,
+                Some(Look::Found { .. }) | None => 0,
+            };
+            let next = if is_found(row) {
+                Some(Look::Found { until: now + REMEMBERED })
+            } else {
+                PAUSES.get(before).map(|pause| Look::Due { at: now + *pause, before: before + 1 })
+            };
+            match next {
+                Some(look) => rows.insert(*row, look),
+                None => rows.remove(row),
             };
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<K, Look>> {
+    fn rows(&self) -> MutexGuard<'_, HashMap<K, Look>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -101,6 +120,8 @@ mod tests {
         let (looks, now) = (Looks::default(), Instant::now());
         looks.add(7, now);
         looks.looked_for(&looks.due(now), now, |_| true);
-        assert!(!looks.contains(&7) && looks.due(now).is_empty());
+        assert!(looks.due(now + REMEMBERED / 2).is_empty());
+        assert!(looks.contains(&7), "somebody may have read the row before");
+        assert!(looks.due(now + REMEMBERED).is_empty() && !looks.contains(&7));
     }
 }

@@ -56,7 +56,7 @@ impl LostAnswers {
         Delivery { lost: Arc::clone(self), owed: Some((generation, sending)) }
     }
 
-    /// Returns `true` if the answer with this generation is known to be lost, and its row is not marked yet.
+    /// Returns `true` if the answer with this generation is known to be lost, and its row was not marked when it was read.
     #[must_use]
     pub fn is_lost(&self, generation: &Unanswered) -> bool {
         self.waiting.contains(generation)

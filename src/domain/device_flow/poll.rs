@@ -156,7 +156,7 @@ pub(super) async fn ask_database(
 }
 
 /// Adds what this server knows of a lost answer and the row does not show yet.
-fn notice_loss(app: &App, mut found: FoundSession) -> FoundSession {
+pub(super) fn notice_loss(app: &App, mut found: FoundSession) -> FoundSession {
     let session = &found.session;
     if let (Some(first), State::Consumed(consumption)) = (&mut found.first_tokens, &session.state) {
         first.unanswered |= app.lost_answers.is_lost(&Unanswered {
@@ -272,14 +272,14 @@ pub(super) fn pending() -> OAuthError {
 }
 
 /// Returns `true` if the answer with the tokens of a code may be lost and no one knows it yet.
-fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
+pub(super) fn may_be_unanswered(app: &App, found: &FoundSession) -> bool {
     match &found.session.state {
         State::Consumed(consumption) => app.lost_answers.may_be_lost(consumption.at, app.clock.now()),
         _ => false,
     }
 }
 
-fn unsettled() -> OAuthError {
+pub(super) fn unsettled() -> OAuthError {
     let description = "The database was not available a moment ago; try again later.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }

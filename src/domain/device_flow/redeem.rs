@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::poll::{PollRequest, name, unknown};
+use super::poll::{PollRequest, may_be_unanswered, name, notice_loss, unknown, unsettled};
 use crate::app::App;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
@@ -60,10 +60,17 @@ pub async fn redeem(
     }
     delivery.is_not_owed();
     let again = app.queues.polls.submit(name(collection.tenant, collection.code)).await?;
-    Err(match again.map(|found| found.session.state) {
-        Some(State::Approved(_)) => something_changed(),
+    Err(match again.map(|found| notice_loss(app, found)) {
+        Some(found) if matches!(found.session.state, State::Approved(_)) => something_changed(),
+        // A request that was given up may have redeemed it while this one waited. The device is to ask again.
+        Some(found) if is_unanswered(app, &found) => unsettled(),
         _ => OAuthError::invalid_grant("The device code was used already."),
     })
+}
+
+/// Returns `true` if the answer with the tokens of a code is lost, or may be.
+fn is_unanswered(app: &App, found: &FoundSession) -> bool {
+    found.first_tokens.is_some_and(|first| first.unanswered) || may_be_unanswered(app, found)
 }
 
 /// Issues the tokens of a redemption again, because the answer with them was lost: the same refresh token, and new access

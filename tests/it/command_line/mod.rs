@@ -2,6 +2,7 @@
 
 mod admin;
 mod crash;
+mod cut_off;
 mod demo;
 mod log;
 mod lost_data;

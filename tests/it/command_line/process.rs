@@ -100,6 +100,11 @@ impl SharedDatabase {
         Self(database::create().await)
     }
 
+    /// This one, migrated.
+    pub const fn at(options: PgConnectOptions) -> Self {
+        Self(options)
+    }
+
     /// A new one without tables.
     pub async fn empty() -> Self {
         Self(database::create_empty().await)

@@ -1,6 +1,8 @@
 //! RFC 8628 §3.5, the answer with the tokens is lost on its way: a device that proves to be the same gets the same tokens
 //! again, and so does each whose answer is known to be lost.
 
+use std::cell::Cell;
+
 use latchkey::model::client::AuthMethod;
 use sqlx::{Connection, PgConnection};
 
@@ -159,6 +161,44 @@ async fn a_caller_that_hangs_up_while_its_collection_is_stored_gets_the_tokens_l
     server.clock.advance(300.0);
     let token = tv.poll(&started).await.must_be_tokens().string("refresh_token");
     tv.refresh(&token).await.must_be_tokens();
+    assert_eq!(server.count(LIVE).await, 1);
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_behind_a_collection_that_was_given_up_gets_its_tokens() {
+    let server = TestServer::start().await;
+    let impatient = server.replica_with(|config| config.server.request_timeout_seconds = 3).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    // The code of a device that proves a key is looked up first, and so is found approved.
+    let tv = tv.with_key(&DpopKey::new(&server));
+    let started = approved(&tv, &ada).await;
+    let tv = tv.at(&impatient.base);
+    let mut database = PgConnection::connect_with(&server.database).await.expect("the database answers");
+    let mut holder = database.begin().await.expect("a transaction");
+    let lock = "SELECT FROM device_authorizations FOR UPDATE";
+    sqlx::query(lock).execute(&mut *holder).await.expect("the row");
+    assert_eq!(tv.poll(&started).await.status, 503);
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let answered = Cell::new(false);
+    let polling = async {
+        let answer = tv.poll(&started).await;
+        answered.set(true);
+        answer
+    };
+    let freeing = async {
+        let both_wait = async || answered.get() || server.count(waiting).await == 2;
+        until("both collections wait for the row", both_wait).await;
+        holder.commit().await.expect("the row is free");
+    };
+    let (mut answer, ()) = tokio::join!(polling, freeing);
+    until("the database is well", async || {
+        if answer.status == 503 {
+            answer = tv.poll(&started).await;
+        }
+        answer.status != 503
+    })
+    .await;
+    tv.refresh(&answer.string("refresh_token")).await.must_be_bound_tokens();
     assert_eq!(server.count(LIVE).await, 1);
 }
 

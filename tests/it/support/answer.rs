@@ -17,9 +17,14 @@ pub struct Answer {
 impl Answer {
     /// Reads a response to its end.
     pub async fn read(response: reqwest::Response) -> Self {
+        Self::try_read(response).await.expect("the body arrives")
+    }
+
+    /// The same where the body may break off.
+    pub async fn try_read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.expect("the body arrives");
-        Self { status, headers, json: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        let text = response.text().await?;
+        Ok(Self { status, headers, json: serde_json::from_str(&text).unwrap_or(Value::Null), text })
     }
 
     /// The `error` member, or "" when there is none.

@@ -158,8 +158,18 @@ impl Device {
         self.post("/oauth/token", parameters).await
     }
 
+    /// Calls the token endpoint of a server that may end before it has answered.
+    pub async fn try_token(&self, parameters: &[(&str, &str)]) -> reqwest::Result<Answer> {
+        Answer::try_read(self.form("/oauth/token", parameters).send().await?).await
+    }
+
     /// Posts a form to one of the tenant's endpoints, as this client.
     pub async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Answer {
+        send(self.form(path, parameters)).await
+    }
+
+    /// A form for one of the tenant's endpoints, with what shows that it is this client's.
+    fn form(&self, path: &str, parameters: &[(&str, &str)]) -> RequestBuilder {
         let mut form: Vec<(&str, &str)> = parameters.to_vec();
         let mut request = self.request(path);
         let assertion;
@@ -179,7 +189,7 @@ impl Device {
         if let Some(key) = &self.key {
             request = request.header("dpop", key.proof(path));
         }
-        send(request.form(&form)).await
+        request.form(&form)
     }
 
     /// The same program, proving to hold a key.
