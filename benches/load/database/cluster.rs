@@ -44,13 +44,13 @@ impl PrivateCluster {
     /// Stops it and removes what it has on disk.
     pub(crate) async fn destroy(self) -> Result<(), Fault> {
         self.cluster.stop().await?;
-        drop(self.undertaker);
+        self.undertaker.dismiss()?;
         Ok(std::fs::remove_dir_all(&self.data_dir)?)
     }
 }
 
-/// A shell that waits for the end of this process, however it comes, and then stops the cluster and removes its
-/// folder. One that is dropped does nothing more.
+/// A shell that waits until it is dropped, or this process ends, however that comes; then it stops the cluster and removes
+/// its folder.
 #[derive(Debug)]
 struct Undertaker {
     shell: Child,
@@ -73,14 +73,11 @@ impl Undertaker {
         let lifeline = shell.stdin.take();
         Ok(Self { shell, _lifeline: lifeline })
     }
-}
 
-impl Drop for Undertaker {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
+    /// Has nothing more to do.
+    fn dismiss(mut self) -> Result<(), Fault> {
+        self.shell.kill()?;
+        self.shell.wait()?;
+        Ok(())
     }
 }
