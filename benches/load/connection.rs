@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
+use hyper::http::request::Builder;
 use hyper::{HeaderMap, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -58,13 +59,17 @@ impl Connection {
 
     /// Sends a form and reads the answer whole.
     pub(crate) async fn send(&mut self, form: &Form) -> Result<Answer, Fault> {
-        let mut request = Request::post(form.path)
-            .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request =
+            Request::post(form.path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(seconds) = form.wait_seconds {
             request = request.header("prefer", format!("wait={seconds}"));
         }
-        let request = request.body(Full::new(form.body.clone()))?;
+        self.ask(request, form.body.clone()).await
+    }
+
+    /// Sends any request and reads the answer whole.
+    pub(crate) async fn ask(&mut self, request: Builder, body: Bytes) -> Result<Answer, Fault> {
+        let request = request.header(header::HOST, &self.host).body(Full::new(body))?;
         self.sender.ready().await?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
