@@ -37,7 +37,7 @@ impl Process {
     pub(crate) fn start(role: Role, instructions: &impl Serialize) -> Result<Self, Fault> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--role", role.as_str()])
-            .args(cores::for_servers().map(|core| format!("--core={core}")))
+            .args(cores::for_servers().iter().map(|core| format!("--core={core}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -3,6 +3,7 @@
 
 mod cluster;
 pub(crate) mod counters;
+pub(crate) mod people;
 pub(crate) mod seed;
 
 use std::str::FromStr;
@@ -47,7 +48,7 @@ impl Databases {
             let options = PgConnectOptions::from_str(url)?;
             (options.clone(), options, None)
         } else {
-            let cluster = PrivateCluster::start().await?;
+            let cluster = PrivateCluster::start("load").await?;
             (cluster.superuser(), cluster.user(), Some(cluster))
         };
         let mut connection = admin.connect().await?;

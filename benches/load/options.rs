@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench load --")]
 pub(crate) struct Options {
-    /// Short rounds and 20 000 waiting devices: the whole run in under a minute.
+    /// Short rounds and 20 000 waiting devices: the whole run in little more than a minute.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Also write the figures to this file, as JSON.
@@ -43,9 +43,9 @@ pub(crate) struct Options {
     /// What a process is that the tool started itself.
     #[arg(long, hide = true, value_enum)]
     pub(crate) role: Option<Role>,
-    /// Where it runs.
+    /// Where it runs; may be repeated.
     #[arg(long, hide = true, requires = "role")]
-    pub(crate) core: Option<usize>,
+    pub(crate) core: Vec<usize>,
 }
 
 /// What is measured.
@@ -72,6 +72,8 @@ pub(crate) enum Scenario {
     WaitingPoll,
     /// Two servers on one database.
     Replicas,
+    /// People approve at two servers, at several distances from the database.
+    Approvals,
     /// Very many devices wait.
     Waiting,
 }
@@ -101,6 +103,8 @@ impl Role {
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Extent {
+    /// Whether all of it is to take little time.
+    pub(crate) is_quick: bool,
     /// How often the sides of a comparison take turns.
     pub(crate) rounds: usize,
     /// How long a round lasts.
@@ -133,6 +137,7 @@ impl Options {
             (5, 4.0, 10_000, 100_000, 1_000_000, 500)
         };
         Extent {
+            is_quick: self.quick,
             rounds: self.rounds.unwrap_or(rounds).max(1),
             round: Duration::from_secs_f64(self.seconds.unwrap_or(seconds).clamp(0.1, 120.0)),
             supply,

@@ -1,5 +1,6 @@
 //! The figures as a table for the README, and as JSON.
 
+mod approvals;
 mod goals;
 
 use std::fmt::Write as _;
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::Cost;
 use crate::scenarios::Comparison;
+use crate::scenarios::approvals::Approvals;
 use crate::scenarios::introspection::Introspection;
 use crate::scenarios::least::Least;
 use crate::scenarios::login::Login;
@@ -40,6 +42,8 @@ pub(crate) struct Report {
     pub(crate) waiting_poll: Option<WaitingPoll>,
     /// Two servers.
     pub(crate) replicas: Option<Replicas>,
+    /// Approvals by distance.
+    pub(crate) approvals: Option<Approvals>,
     /// Very many devices.
     pub(crate) waiting: Option<Waiting>,
 }
@@ -70,6 +74,9 @@ impl Report {
         }
         if let Some(Login { cost, counted, connections }) = self.login {
             text += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
+        }
+        if let Some(approvals) = &self.approvals {
+            text += &approvals::table(approvals);
         }
         for line in self.sentences() {
             let _ = write!(text, "\n- {line}");
@@ -153,6 +160,9 @@ impl Report {
             let mut entry = of_cost(&login.cost);
             entry["sql_per_request"] = json!(login.counted.statements);
             all.insert("login".to_owned(), entry);
+        }
+        if let Some(approvals) = &self.approvals {
+            all.insert("approvals".to_owned(), approvals::json(approvals));
         }
         if let Some(waiting) = self.waiting {
             let entry = json!({

@@ -1,6 +1,5 @@
 //! A durable PostgreSQL of the run's own, as `latchkey serve` would run it.
 
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
@@ -12,23 +11,26 @@ use crate::Fault;
 #[derive(Debug)]
 pub(crate) struct PrivateCluster {
     cluster: Cluster,
-    data_dir: PathBuf,
+    settings: ClusterSettings,
     undertaker: Undertaker,
 }
 
 impl PrivateCluster {
-    /// Makes and starts it in a temporary folder.
-    pub(crate) async fn start() -> Result<Self, Fault> {
-        let data_dir = std::env::temp_dir().join(format!("latchkey-load-{}", std::process::id()));
+    /// Makes and starts it in a temporary folder with this in its name.
+    pub(crate) async fn start(name: &str) -> Result<Self, Fault> {
+        let data_dir = std::env::temp_dir().join(format!("latchkey-{name}-{}", std::process::id()));
         let settings = ClusterSettings {
-            data_dir: data_dir.clone(),
+            data_dir,
             bin_dir: None,
-            max_connections: 96,
+            max_connections: 160,
             durability: Durability::Durable,
         };
-        let cluster = Cluster::start(&settings).await?;
-        let undertaker = Undertaker::hire(cluster.pid(), &data_dir)?;
-        Ok(Self { cluster, data_dir, undertaker })
+        Self::around(Cluster::start(&settings).await?, settings)
+    }
+
+    fn around(cluster: Cluster, settings: ClusterSettings) -> Result<Self, Fault> {
+        let undertaker = Undertaker::hire(cluster.pid(), &settings.data_dir)?;
+        Ok(Self { cluster, settings, undertaker })
     }
 
     /// The database user that servers have.
@@ -45,7 +47,7 @@ impl PrivateCluster {
     pub(crate) async fn destroy(self) -> Result<(), Fault> {
         self.cluster.stop().await?;
         self.undertaker.dismiss()?;
-        Ok(std::fs::remove_dir_all(&self.data_dir)?)
+        Ok(std::fs::remove_dir_all(&self.settings.data_dir)?)
     }
 }
 
@@ -60,8 +62,7 @@ struct Undertaker {
 
 impl Undertaker {
     fn hire(postmaster: u32, data_dir: &std::path::Path) -> Result<Self, Fault> {
-        let script =
-            "trap '' INT TERM HUP; cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"";
+        let script = "trap '' INT TERM HUP; cat; kill -CONT $0; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .arg(postmaster.to_string())

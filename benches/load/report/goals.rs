@@ -2,6 +2,7 @@
 
 use super::Report;
 use crate::scenarios::Comparison;
+use crate::scenarios::approvals::Approvals;
 
 /// What a deed may cost.
 struct Goal {
@@ -65,7 +66,38 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
             lines.push(format!("{}: {}", goal.name, told.join("; ")));
         }
     }
+    lines.extend(report.approvals.as_ref().map(approvals));
     lines
+}
+
+/// What approvals of one tenant are to reach: a round trip to the database in milliseconds, and how many a second.
+const APPROVALS: [(u64, f64); 2] = [(0, 1_000.0), (10, 500.0)];
+/// How long no deed may take, and at which round trip to the database, in milliseconds.
+const LONGEST_DEED_MS: (u64, f64) = (200, 2_000.0);
+/// From the entry to the decision.
+const APPROVAL_LOG_BYTES: f64 = 2_048.0;
+
+fn approvals(approvals: &Approvals) -> String {
+    let at = |distance: u64| approvals.distances.iter().find(|at| at.round_trip_ms == distance);
+    let mut told = Vec::new();
+    for (distance, goal) in APPROVALS {
+        if let Some(at) = at(distance) {
+            told.push(format!("{:.0} a second at {distance} ms (goal {goal})", at.per_second));
+        }
+    }
+    let (distance, goal) = LONGEST_DEED_MS;
+    if let Some(at) = at(distance) {
+        let longest = at.longest_ms();
+        told.push(format!(
+            "the longest sign-in, entry or decision at {distance} ms took {longest:.0} ms (goal {goal})"
+        ));
+    }
+    if let Some(bytes) = approvals.log_bytes {
+        told.push(format!(
+            "{bytes:.0} bytes of log from the entry to the decision (goal {APPROVAL_LOG_BYTES})"
+        ));
+    }
+    format!("approvals: {}", told.join("; "))
 }
 
 impl Goal {

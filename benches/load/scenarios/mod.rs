@@ -1,5 +1,6 @@
 //! What is measured, one file each.
 
+pub(crate) mod approvals;
 pub(crate) mod early_poll;
 pub(crate) mod introspection;
 pub(crate) mod least;
@@ -72,7 +73,8 @@ impl Stage {
     /// Starts a server on the run's database.
     pub(crate) fn server(&self, poll_interval_seconds: u32) -> Result<Server, Fault> {
         let database_url = self.databases.served.url.clone();
-        Server::start(Role::Serve, &ServeInstructions { database_url, poll_interval_seconds })
+        let instructions = ServeInstructions { database_url, poll_interval_seconds, max_connections: None };
+        Server::start(Role::Serve, &instructions)
     }
 
     /// The pace that was asked for, or closed loops over so many connections.
