@@ -107,6 +107,11 @@ impl Server {
         accounting::of_process(self.process.pid())
     }
 
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Its memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
         accounting::resident_bytes(self.process.pid()).unwrap_or(0)

@@ -1,7 +1,7 @@
 //! The databases of a run: one for the servers, one for the database bound, on a private cluster or on a
 //! PostgreSQL that was given. Both are thrown away afterwards.
 
-mod cluster;
+pub(crate) mod cluster;
 pub(crate) mod counters;
 pub(crate) mod people;
 pub(crate) mod seed;

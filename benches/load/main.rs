@@ -11,6 +11,7 @@ mod database;
 mod device;
 mod drive;
 mod figures;
+mod frozen;
 mod household;
 mod link;
 mod options;
@@ -32,6 +33,7 @@ use database::counters::{self, Method};
 use options::{Options, Scenario};
 use report::Report;
 use scenarios::Stage;
+use scenarios::outage::Outage;
 
 /// That of the program, for every role.
 #[global_allocator]
@@ -136,6 +138,10 @@ async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> R
     }
     if is_next(Scenario::Waiting, "waiting devices") {
         report.waiting = Some(scenarios::waiting::measure(stage).await?);
+    }
+    if is_next(Scenario::Outage, "outage") {
+        let found = report.outage.insert(Outage::default());
+        scenarios::outage::measure(&stage.extent, found).await?;
     }
     eprintln!("[{:5.1} s] done", begin.elapsed().as_secs_f64());
     Ok(())

@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// How often the two sides of a comparison take turns.
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<usize>,
-    /// How many devices wait in the `waiting` scenario.
+    /// How many devices wait in the `waiting` scenario, or ask for tokens in each stall of `outage`.
     #[arg(long, value_name = "N")]
     pub(crate) devices: Option<usize>,
     /// Keep the servers' database on this PostgreSQL, whose user may create databases, instead of on a private
@@ -76,6 +76,8 @@ pub(crate) enum Scenario {
     Approvals,
     /// Very many devices wait.
     Waiting,
+    /// Only when it is named, for it takes eight minutes: the database, or another server, fails for a while.
+    Outage,
 }
 
 /// The processes beside the one that measures.
@@ -115,6 +117,8 @@ pub(crate) struct Extent {
     pub(crate) pollers: usize,
     /// How many devices wait in the `waiting` scenario.
     pub(crate) devices: usize,
+    /// How many devices ask for tokens in each stall of the `outage` scenario.
+    pub(crate) asking: usize,
     /// How often an approval is measured.
     pub(crate) approvals: usize,
     /// Connections, where the scenario does not need more.
@@ -126,7 +130,8 @@ pub(crate) struct Extent {
 impl Options {
     /// Whether the scenario was asked for.
     pub(crate) fn includes(&self, scenario: Scenario) -> bool {
-        self.scenario.is_empty() || self.scenario.contains(&scenario)
+        let is_asked = self.scenario.contains(&scenario);
+        is_asked || (self.scenario.is_empty() && scenario != Scenario::Outage)
     }
 
     /// How much is measured.
@@ -143,6 +148,7 @@ impl Options {
             supply,
             pollers,
             devices: self.devices.unwrap_or(devices).clamp(1_000, 1_900_000),
+            asking: self.devices.unwrap_or(if self.quick { 200 } else { 1_000 }).clamp(2, 2_000),
             approvals,
             connections: self.closed.map(|connections| connections.clamp(1, 4_096)),
             rate: self.rate,

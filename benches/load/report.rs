@@ -2,6 +2,7 @@
 
 mod approvals;
 mod goals;
+mod outage;
 
 use std::fmt::Write as _;
 
@@ -13,6 +14,7 @@ use crate::scenarios::approvals::Approvals;
 use crate::scenarios::introspection::Introspection;
 use crate::scenarios::least::Least;
 use crate::scenarios::login::Login;
+use crate::scenarios::outage::Outage;
 use crate::scenarios::replicas::Replicas;
 use crate::scenarios::waiting::Waiting;
 use crate::scenarios::waiting_poll::WaitingPoll;
@@ -46,6 +48,8 @@ pub(crate) struct Report {
     pub(crate) approvals: Option<Approvals>,
     /// Very many devices.
     pub(crate) waiting: Option<Waiting>,
+    /// The database or a server fails.
+    pub(crate) outage: Option<Outage>,
 }
 
 const HEAD: &str = "\
@@ -77,6 +81,9 @@ impl Report {
         }
         if let Some(approvals) = &self.approvals {
             text += &approvals::table(approvals);
+        }
+        if let Some(outage) = &self.outage {
+            text += &outage::tables(outage);
         }
         for line in self.sentences() {
             let _ = write!(text, "\n- {line}");
@@ -182,6 +189,9 @@ impl Report {
             let entry = json!({"poll_scale": replicas.poll_scale, "races": replicas.races,
                 "issued_twice": replicas.twice, "issued_never": replicas.never});
             all.insert("replicas".to_owned(), entry);
+        }
+        if let Some(outage) = &self.outage {
+            all.insert("outage".to_owned(), outage::json(outage));
         }
         Value::Object(all)
     }

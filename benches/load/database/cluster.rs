@@ -2,7 +2,7 @@
 
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
+use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, Known};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Fault;
@@ -12,6 +12,14 @@ use crate::Fault;
 pub(crate) struct PrivateCluster {
     cluster: Cluster,
     settings: ClusterSettings,
+    undertaker: Undertaker,
+}
+
+/// A cluster that is stopped and keeps its data.
+#[derive(Debug)]
+pub(crate) struct StoppedCluster {
+    settings: ClusterSettings,
+    known: Known,
     undertaker: Undertaker,
 }
 
@@ -33,6 +41,19 @@ impl PrivateCluster {
         Ok(Self { cluster, settings, undertaker })
     }
 
+    /// Stops it, to start it again.
+    pub(crate) async fn stop(self) -> Result<StoppedCluster, Fault> {
+        let Self { cluster, settings, undertaker } = self;
+        let known = cluster.known();
+        cluster.stop().await?;
+        Ok(StoppedCluster { settings, known, undertaker })
+    }
+
+    /// The postmaster's process number.
+    pub(crate) fn postmaster(&self) -> u32 {
+        self.cluster.pid()
+    }
+
     /// The database user that servers have.
     pub(crate) fn user(&self) -> PgConnectOptions {
         self.cluster.connect_options()
@@ -48,6 +69,16 @@ impl PrivateCluster {
         self.cluster.stop().await?;
         self.undertaker.dismiss()?;
         Ok(std::fs::remove_dir_all(&self.settings.data_dir)?)
+    }
+}
+
+impl StoppedCluster {
+    /// Starts it again.
+    pub(crate) async fn start(self) -> Result<PrivateCluster, Fault> {
+        let Self { settings, known, undertaker } = self;
+        let cluster = Cluster::start_again(&settings, known).await?;
+        undertaker.dismiss()?;
+        PrivateCluster::around(cluster, settings)
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct ServeInstructions {
     pub(crate) poll_interval_seconds: u32,
     /// `database.max_connections`, if it is not the usual one.
     pub(crate) max_connections: Option<u32>,
+    /// Whether its neighbours fail, so that what it says of failures is no news.
+    pub(crate) is_in_trouble: bool,
 }
 
 /// The settings.
@@ -65,7 +67,8 @@ pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, 
 
 /// Serves until `stop` is cancelled.
 pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken) -> Result<(), Fault> {
-    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new("error")?);
+    let level = if instructions.is_in_trouble { "off" } else { "error" };
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?);
     lines.with_writer(std::io::stderr).init();
     let mut config = config(instructions.poll_interval_seconds);
     config.database.max_connections = instructions.max_connections.unwrap_or(config.database.max_connections);

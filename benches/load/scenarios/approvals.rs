@@ -145,6 +145,7 @@ impl Site {
             database_url: url.to_owned(),
             poll_interval_seconds: 5,
             max_connections: Some(connections),
+            is_in_trouble: false,
         };
         let servers: Result<Vec<_>, _> =
             (0..SERVERS).map(|_| Server::start(Role::Serve, &instructions)).collect();

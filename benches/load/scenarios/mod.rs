@@ -5,6 +5,7 @@ pub(crate) mod early_poll;
 pub(crate) mod introspection;
 pub(crate) mod least;
 pub(crate) mod login;
+pub(crate) mod outage;
 pub(crate) mod pending_poll;
 pub(crate) mod redemption;
 pub(crate) mod refresh;
@@ -73,7 +74,12 @@ impl Stage {
     /// Starts a server on the run's database.
     pub(crate) fn server(&self, poll_interval_seconds: u32) -> Result<Server, Fault> {
         let database_url = self.databases.served.url.clone();
-        let instructions = ServeInstructions { database_url, poll_interval_seconds, max_connections: None };
+        let instructions = ServeInstructions {
+            database_url,
+            poll_interval_seconds,
+            max_connections: None,
+            is_in_trouble: false,
+        };
         Server::start(Role::Serve, &instructions)
     }
 
