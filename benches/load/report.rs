@@ -60,7 +60,7 @@ const HEAD: &str = "\
 impl Report {
     /// The table and the sentences under it.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = String::from(HEAD);
+        let mut costs = String::new();
         for (name, comparison) in [
             ("start", self.start),
             ("pending poll", self.pending_poll),
@@ -71,14 +71,15 @@ impl Report {
             let Some(comparison) = comparison else { continue };
             let Comparison { cost, sql, rows, connections, reference, ratio, .. } = comparison;
             let reference = format!("{} | {ratio:.2}", reference.words());
-            text += &row(name, connections, &cost, sql, rows, &reference);
+            costs += &row(name, connections, &cost, sql, rows, &reference);
         }
         if let Some(Introspection { cost, counted, connections, .. }) = self.introspection {
-            text += &row("introspection", connections, &cost, counted.statements, counted.rows, "– | –");
+            costs += &row("introspection", connections, &cost, counted.statements, counted.rows, "– | –");
         }
         if let Some(Login { cost, counted, connections }) = self.login {
-            text += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
+            costs += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
         }
+        let mut text = if costs.is_empty() { costs } else { format!("{HEAD}{costs}") };
         if let Some(approvals) = &self.approvals {
             text += &approvals::table(approvals);
         }
