@@ -43,8 +43,13 @@ pub(crate) fn of_process(pid: u32) -> Ticks {
 /// What a process and all its children have used, those that have ended as well.
 pub(crate) fn of_family(pid: u32) -> Ticks {
     let Some(parent) = stat(pid) else { return Ticks::default() };
-    let children: u64 = processes().filter_map(stat).filter(|child| child.parent == pid).map(|c| c.own).sum();
+    let children: u64 = children(pid).into_iter().filter_map(stat).map(|child| child.own).sum();
     Ticks(parent.own + parent.of_ended_children + children)
+}
+
+/// The children of a process.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    processes().filter(|pid| stat(*pid).is_some_and(|stat| stat.parent == parent)).collect()
 }
 
 /// The parent of a process, if it can be seen from here.

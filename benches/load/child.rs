@@ -37,7 +37,7 @@ impl Process {
     pub(crate) fn start(role: Role, instructions: &impl Serialize) -> Result<Self, Fault> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--role", role.as_str()])
-            .args(cores::for_servers().map(|core| format!("--core={core}")))
+            .args(cores::for_servers().iter().map(|core| format!("--core={core}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -105,6 +105,11 @@ impl Server {
     /// The processor time it has used.
     pub(crate) fn cpu(&self) -> Ticks {
         accounting::of_process(self.process.pid())
+    }
+
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
     }
 
     /// Its memory, in bytes.

@@ -1,8 +1,9 @@
 //! The databases of a run: one for the servers, one for the database bound, on a private cluster or on a
 //! PostgreSQL that was given. Both are thrown away afterwards.
 
-mod cluster;
+pub(crate) mod cluster;
 pub(crate) mod counters;
+pub(crate) mod people;
 pub(crate) mod seed;
 
 use std::str::FromStr;
@@ -47,7 +48,7 @@ impl Databases {
             let options = PgConnectOptions::from_str(url)?;
             (options.clone(), options, None)
         } else {
-            let cluster = PrivateCluster::start().await?;
+            let cluster = PrivateCluster::start("load").await?;
             (cluster.superuser(), cluster.user(), Some(cluster))
         };
         let mut connection = admin.connect().await?;

@@ -9,8 +9,11 @@ use crate::database::seed::CLIENT_ID;
 
 /// What a device gets from a start.
 #[derive(Debug, Deserialize)]
-struct Codes {
-    device_code: String,
+pub(crate) struct Codes {
+    /// Its own.
+    pub(crate) device_code: String,
+    /// Its person's.
+    pub(crate) user_code: String,
 }
 
 /// What it gets from a redemption or a refresh.
@@ -49,10 +52,14 @@ pub(crate) fn refresh(refresh_token: &str) -> Form {
     Form { path: "/oauth/token", body: Bytes::from(body), wait_seconds: None }
 }
 
-/// The device code in the answer to a start.
+/// The codes in the answer to a start.
+pub(crate) fn codes(answer: &Answer) -> Result<Codes, String> {
+    serde_json::from_slice(&answer.body).map_err(|_| unexpected(answer))
+}
+
+/// The device code of them.
 pub(crate) fn device_code(answer: &Answer) -> Result<String, String> {
-    let codes: Option<Codes> = serde_json::from_slice(&answer.body).ok();
-    codes.map(|codes| codes.device_code).ok_or_else(|| unexpected(answer))
+    codes(answer).map(|codes| codes.device_code)
 }
 
 /// The refresh token in an answer that has all three tokens.
@@ -76,7 +83,7 @@ pub(crate) fn still_pending(answer: &Answer) -> Result<(), String> {
 }
 
 /// An answer nobody expected, in words that hold no secret.
-fn unexpected(answer: &Answer) -> String {
+pub(crate) fn unexpected(answer: &Answer) -> String {
     if answer.status == StatusCode::OK {
         return "200 without what was expected".to_owned();
     }

@@ -11,7 +11,11 @@ mod database;
 mod device;
 mod drive;
 mod figures;
+mod frozen;
+mod household;
+mod link;
 mod options;
+mod refusal;
 mod report;
 mod roles;
 mod scenarios;
@@ -29,6 +33,7 @@ use database::counters::{self, Method};
 use options::{Options, Scenario};
 use report::Report;
 use scenarios::Stage;
+use scenarios::outage::Outage;
 
 /// That of the program, for every role.
 #[global_allocator]
@@ -40,7 +45,7 @@ pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
-        Some(role) => roles::play(role, options.core),
+        Some(role) => roles::play(role, &options.core),
         None => measure_all(&options),
     };
     match outcome {
@@ -128,8 +133,15 @@ async fn measure(options: &Options, stage: &mut Stage, report: &mut Report) -> R
     if is_next(Scenario::Replicas, "replicas") {
         report.replicas = Some(scenarios::replicas::measure(stage).await?);
     }
+    if is_next(Scenario::Approvals, "approvals") {
+        report.approvals = Some(scenarios::approvals::measure(stage).await?);
+    }
     if is_next(Scenario::Waiting, "waiting devices") {
         report.waiting = Some(scenarios::waiting::measure(stage).await?);
+    }
+    if is_next(Scenario::Outage, "outage") {
+        let found = report.outage.insert(Outage::default());
+        scenarios::outage::measure(&stage.extent, found).await?;
     }
     eprintln!("[{:5.1} s] done", begin.elapsed().as_secs_f64());
     Ok(())
@@ -149,8 +161,8 @@ fn circumstances(machine: String, stage: &Stage) -> Vec<String> {
     vec![
         machine,
         format!("PostgreSQL {}: {place}; statements are counted {counted}", stage.databases.version),
-        "servers, the ceiling and the database bound run on the first core; processor time is /proc/{pid}/stat's, \
-         background tasks are part of it; medians of interleaved rounds"
+        "servers, the ceiling and the database bound run on the first core, but for approvals, where all have all cores; \
+         processor time is /proc/{pid}/stat's, background tasks are part of it; medians of interleaved rounds"
             .to_owned(),
         "reference: for a pending poll the smallest axum handler with the same answer (server CPU); for an early poll \
          a patient one; otherwise the same SQL without a server (client and PostgreSQL CPU)"

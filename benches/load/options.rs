@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "cargo bench --bench load --")]
 pub(crate) struct Options {
-    /// Short rounds and 20 000 waiting devices: the whole run in under a minute.
+    /// Short rounds and 20 000 waiting devices: the whole run in little more than a minute.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Also write the figures to this file, as JSON.
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// How often the two sides of a comparison take turns.
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<usize>,
-    /// How many devices wait in the `waiting` scenario.
+    /// How many devices wait in the `waiting` scenario, or ask for tokens in each stall of `outage`.
     #[arg(long, value_name = "N")]
     pub(crate) devices: Option<usize>,
     /// Keep the servers' database on this PostgreSQL, whose user may create databases, instead of on a private
@@ -43,9 +43,9 @@ pub(crate) struct Options {
     /// What a process is that the tool started itself.
     #[arg(long, hide = true, value_enum)]
     pub(crate) role: Option<Role>,
-    /// Where it runs.
+    /// Where it runs; may be repeated.
     #[arg(long, hide = true, requires = "role")]
-    pub(crate) core: Option<usize>,
+    pub(crate) core: Vec<usize>,
 }
 
 /// What is measured.
@@ -72,8 +72,12 @@ pub(crate) enum Scenario {
     WaitingPoll,
     /// Two servers on one database.
     Replicas,
+    /// People approve at two servers, at several distances from the database.
+    Approvals,
     /// Very many devices wait.
     Waiting,
+    /// Only when it is named, for it takes eight minutes: the database, or another server, fails for a while.
+    Outage,
 }
 
 /// The processes beside the one that measures.
@@ -101,6 +105,8 @@ impl Role {
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Extent {
+    /// Whether all of it is to take little time.
+    pub(crate) is_quick: bool,
     /// How often the sides of a comparison take turns.
     pub(crate) rounds: usize,
     /// How long a round lasts.
@@ -111,6 +117,8 @@ pub(crate) struct Extent {
     pub(crate) pollers: usize,
     /// How many devices wait in the `waiting` scenario.
     pub(crate) devices: usize,
+    /// How many devices ask for tokens in each stall of the `outage` scenario.
+    pub(crate) asking: usize,
     /// How often an approval is measured.
     pub(crate) approvals: usize,
     /// Connections, where the scenario does not need more.
@@ -122,7 +130,8 @@ pub(crate) struct Extent {
 impl Options {
     /// Whether the scenario was asked for.
     pub(crate) fn includes(&self, scenario: Scenario) -> bool {
-        self.scenario.is_empty() || self.scenario.contains(&scenario)
+        let is_asked = self.scenario.contains(&scenario);
+        is_asked || (self.scenario.is_empty() && scenario != Scenario::Outage)
     }
 
     /// How much is measured.
@@ -133,11 +142,13 @@ impl Options {
             (5, 4.0, 10_000, 100_000, 1_000_000, 500)
         };
         Extent {
+            is_quick: self.quick,
             rounds: self.rounds.unwrap_or(rounds).max(1),
             round: Duration::from_secs_f64(self.seconds.unwrap_or(seconds).clamp(0.1, 120.0)),
             supply,
             pollers,
             devices: self.devices.unwrap_or(devices).clamp(1_000, 1_900_000),
+            asking: self.devices.unwrap_or(if self.quick { 200 } else { 1_000 }).clamp(2, 2_000),
             approvals,
             connections: self.closed.map(|connections| connections.clamp(1, 4_096)),
             rate: self.rate,

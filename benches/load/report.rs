@@ -1,6 +1,8 @@
 //! The figures as a table for the README, and as JSON.
 
+mod approvals;
 mod goals;
+mod outage;
 
 use std::fmt::Write as _;
 
@@ -8,9 +10,11 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::Cost;
 use crate::scenarios::Comparison;
+use crate::scenarios::approvals::Approvals;
 use crate::scenarios::introspection::Introspection;
 use crate::scenarios::least::Least;
 use crate::scenarios::login::Login;
+use crate::scenarios::outage::Outage;
 use crate::scenarios::replicas::Replicas;
 use crate::scenarios::waiting::Waiting;
 use crate::scenarios::waiting_poll::WaitingPoll;
@@ -40,8 +44,12 @@ pub(crate) struct Report {
     pub(crate) waiting_poll: Option<WaitingPoll>,
     /// Two servers.
     pub(crate) replicas: Option<Replicas>,
+    /// Approvals by distance.
+    pub(crate) approvals: Option<Approvals>,
     /// Very many devices.
     pub(crate) waiting: Option<Waiting>,
+    /// The database or a server fails.
+    pub(crate) outage: Option<Outage>,
 }
 
 const HEAD: &str = "\
@@ -52,7 +60,7 @@ const HEAD: &str = "\
 impl Report {
     /// The table and the sentences under it.
     pub(crate) fn markdown(&self) -> String {
-        let mut text = String::from(HEAD);
+        let mut costs = String::new();
         for (name, comparison) in [
             ("start", self.start),
             ("pending poll", self.pending_poll),
@@ -63,13 +71,20 @@ impl Report {
             let Some(comparison) = comparison else { continue };
             let Comparison { cost, sql, rows, connections, reference, ratio, .. } = comparison;
             let reference = format!("{} | {ratio:.2}", reference.words());
-            text += &row(name, connections, &cost, sql, rows, &reference);
+            costs += &row(name, connections, &cost, sql, rows, &reference);
         }
         if let Some(Introspection { cost, counted, connections, .. }) = self.introspection {
-            text += &row("introspection", connections, &cost, counted.statements, counted.rows, "– | –");
+            costs += &row("introspection", connections, &cost, counted.statements, counted.rows, "– | –");
         }
         if let Some(Login { cost, counted, connections }) = self.login {
-            text += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
+            costs += &row("whole login", connections, &cost, counted.statements, counted.rows, "– | –");
+        }
+        let mut text = if costs.is_empty() { costs } else { format!("{HEAD}{costs}") };
+        if let Some(approvals) = &self.approvals {
+            text += &approvals::table(approvals);
+        }
+        if let Some(outage) = &self.outage {
+            text += &outage::tables(outage);
         }
         for line in self.sentences() {
             let _ = write!(text, "\n- {line}");
@@ -154,6 +169,9 @@ impl Report {
             entry["sql_per_request"] = json!(login.counted.statements);
             all.insert("login".to_owned(), entry);
         }
+        if let Some(approvals) = &self.approvals {
+            all.insert("approvals".to_owned(), approvals::json(approvals));
+        }
         if let Some(waiting) = self.waiting {
             let entry = json!({
                 "devices": waiting.devices, "resident_mb": waiting.resident_mb,
@@ -172,6 +190,9 @@ impl Report {
             let entry = json!({"poll_scale": replicas.poll_scale, "races": replicas.races,
                 "issued_twice": replicas.twice, "issued_never": replicas.never});
             all.insert("replicas".to_owned(), entry);
+        }
+        if let Some(outage) = &self.outage {
+            all.insert("outage".to_owned(), outage::json(outage));
         }
         Value::Object(all)
     }

@@ -1,9 +1,8 @@
 //! A durable PostgreSQL of the run's own, as `latchkey serve` would run it.
 
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
+use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, Known};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::Fault;
@@ -12,23 +11,47 @@ use crate::Fault;
 #[derive(Debug)]
 pub(crate) struct PrivateCluster {
     cluster: Cluster,
-    data_dir: PathBuf,
+    settings: ClusterSettings,
+    undertaker: Undertaker,
+}
+
+/// A cluster that is stopped and keeps its data.
+#[derive(Debug)]
+pub(crate) struct StoppedCluster {
+    settings: ClusterSettings,
+    known: Known,
     undertaker: Undertaker,
 }
 
 impl PrivateCluster {
-    /// Makes and starts it in a temporary folder.
-    pub(crate) async fn start() -> Result<Self, Fault> {
-        let data_dir = std::env::temp_dir().join(format!("latchkey-load-{}", std::process::id()));
+    /// Makes and starts it in a temporary folder with this in its name.
+    pub(crate) async fn start(name: &str) -> Result<Self, Fault> {
+        let data_dir = std::env::temp_dir().join(format!("latchkey-{name}-{}", std::process::id()));
         let settings = ClusterSettings {
-            data_dir: data_dir.clone(),
+            data_dir,
             bin_dir: None,
-            max_connections: 96,
+            max_connections: 160,
             durability: Durability::Durable,
         };
-        let cluster = Cluster::start(&settings).await?;
-        let undertaker = Undertaker::hire(cluster.pid(), &data_dir)?;
-        Ok(Self { cluster, data_dir, undertaker })
+        Self::around(Cluster::start(&settings).await?, settings)
+    }
+
+    fn around(cluster: Cluster, settings: ClusterSettings) -> Result<Self, Fault> {
+        let undertaker = Undertaker::hire(cluster.pid(), &settings.data_dir)?;
+        Ok(Self { cluster, settings, undertaker })
+    }
+
+    /// Stops it, to start it again.
+    pub(crate) async fn stop(self) -> Result<StoppedCluster, Fault> {
+        let Self { cluster, settings, undertaker } = self;
+        let known = cluster.known();
+        cluster.stop().await?;
+        Ok(StoppedCluster { settings, known, undertaker })
+    }
+
+    /// The postmaster's process number.
+    pub(crate) fn postmaster(&self) -> u32 {
+        self.cluster.pid()
     }
 
     /// The database user that servers have.
@@ -44,13 +67,23 @@ impl PrivateCluster {
     /// Stops it and removes what it has on disk.
     pub(crate) async fn destroy(self) -> Result<(), Fault> {
         self.cluster.stop().await?;
-        drop(self.undertaker);
-        Ok(std::fs::remove_dir_all(&self.data_dir)?)
+        self.undertaker.dismiss()?;
+        Ok(std::fs::remove_dir_all(&self.settings.data_dir)?)
     }
 }
 
-/// A shell that waits for the end of this process, however it comes, and then stops the cluster and removes its
-/// folder. One that is dropped does nothing more.
+impl StoppedCluster {
+    /// Starts it again.
+    pub(crate) async fn start(self) -> Result<PrivateCluster, Fault> {
+        let Self { settings, known, undertaker } = self;
+        let cluster = Cluster::start_again(&settings, known).await?;
+        undertaker.dismiss()?;
+        PrivateCluster::around(cluster, settings)
+    }
+}
+
+/// A shell that waits until it is dropped, or this process ends, however that comes; then it stops the cluster and removes
+/// its folder.
 #[derive(Debug)]
 struct Undertaker {
     shell: Child,
@@ -60,8 +93,7 @@ struct Undertaker {
 
 impl Undertaker {
     fn hire(postmaster: u32, data_dir: &std::path::Path) -> Result<Self, Fault> {
-        let script =
-            "trap '' INT TERM HUP; cat; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"";
+        let script = "trap '' INT TERM HUP; cat; kill -CONT $0; kill -QUIT $0; while kill -0 $0; do sleep 0.1; done; rm -rf \"$1\"";
         let mut shell = Command::new("sh")
             .args(["-c", script])
             .arg(postmaster.to_string())
@@ -73,14 +105,11 @@ impl Undertaker {
         let lifeline = shell.stdin.take();
         Ok(Self { shell, _lifeline: lifeline })
     }
-}
 
-impl Drop for Undertaker {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let _ = self.shell.kill();
-        let _ = self.shell.wait();
+    /// Has nothing more to do.
+    fn dismiss(mut self) -> Result<(), Fault> {
+        self.shell.kill()?;
+        self.shell.wait()?;
+        Ok(())
     }
 }

@@ -17,12 +17,14 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use super::{Database, counters};
+use super::{Database, counters, people};
 use crate::Fault;
 use crate::roles::serve;
 
 /// The client that all devices are.
 pub(crate) const CLIENT_ID: &str = "tv";
+/// With what all users sign in.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// What they ask for.
 pub(crate) const SCOPE: &str = "openid offline_access";
 /// The most sessions in one statement of the tool's own.
@@ -42,12 +44,13 @@ pub(crate) async fn prepare(options: PgConnectOptions) -> Result<Database, Fault
         email_verified: false,
         roles: vec![],
     };
-    users::create(&app, DEFAULT_TENANT, ada, "correct horse battery staple", &By::OPERATOR).await?;
+    users::create(&app, DEFAULT_TENANT, ada, PASSWORD, &By::OPERATOR).await?;
     sqlx::query(
         "INSERT INTO users (id, tenant_id, username, password_hash, created_at, updated_at)
          SELECT lpad(to_hex(number), 32, '0')::uuid, tenant_id, 'user' || number, password_hash, created_at, updated_at
-         FROM users, generate_series(0, 999) AS number",
+         FROM users, generate_series(0, $1 - 1) AS number",
     )
+    .bind(i32::try_from(people::USERS)?)
     .execute(&database.pool)
     .await?;
     Ok(database)

@@ -2,6 +2,8 @@
 
 use super::Report;
 use crate::scenarios::Comparison;
+use crate::scenarios::approvals::Approvals;
+use crate::scenarios::outage::{Endured, Outage};
 
 /// What a deed may cost.
 struct Goal {
@@ -64,6 +66,83 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         if !told.is_empty() {
             lines.push(format!("{}: {}", goal.name, told.join("; ")));
         }
+    }
+    lines.extend(report.approvals.as_ref().map(approvals));
+    lines.extend(report.outage.iter().flat_map(outage));
+    lines
+}
+
+/// What approvals of one tenant are to reach: a round trip to the database in milliseconds, and how many a second.
+const APPROVALS: [(u64, f64); 2] = [(0, 1_000.0), (10, 500.0)];
+/// How long no deed may take, and at which round trip to the database, in milliseconds.
+const LONGEST_DEED_MS: (u64, f64) = (200, 2_000.0);
+/// From the entry to the decision.
+const APPROVAL_LOG_BYTES: f64 = 2_048.0;
+
+fn approvals(approvals: &Approvals) -> String {
+    let at = |distance: u64| approvals.distances.iter().find(|at| at.round_trip_ms == distance);
+    let mut told = Vec::new();
+    for (distance, goal) in APPROVALS {
+        if let Some(at) = at(distance) {
+            told.push(format!("{:.0} a second at {distance} ms (goal {goal})", at.per_second));
+        }
+    }
+    let (distance, goal) = LONGEST_DEED_MS;
+    if let Some(at) = at(distance) {
+        let longest = at.longest_ms();
+        told.push(format!(
+            "the longest sign-in, entry or decision at {distance} ms took {longest:.0} ms (goal {goal})"
+        ));
+    }
+    if let Some(bytes) = approvals.log_bytes {
+        told.push(format!(
+            "{bytes:.0} bytes of log from the entry to the decision (goal {APPROVAL_LOG_BYTES})"
+        ));
+    }
+    format!("approvals: {}", told.join("; "))
+}
+
+/// While the database is away, polls that wait are answered so soon, in milliseconds.
+const POLL_IN_OUTAGE_MS: f64 = 50.0;
+/// Everything works again so many seconds after the database does.
+const WELL_AFTER_SECONDS: f64 = 5.0;
+/// A server that stands still holds up the others for so many milliseconds.
+const HELD_UP_MS: f64 = 6_000.0;
+
+fn outage(outage: &Outage) -> Vec<String> {
+    let Outage { faults, neighbour, stalls } = outage;
+    let mut lines = Vec::new();
+    if !faults.is_empty() {
+        let longest = |figure: fn(&Endured) -> f64| faults.iter().map(figure).fold(0.0, f64::max);
+        let other: usize = faults.iter().map(|endured| endured.polls - endured.pending).sum();
+        let lost: usize = faults.iter().map(|endured| endured.lost).sum();
+        lines.push(format!(
+            "the database is away: polls of waiting codes p99 {:.2} ms (goal {POLL_IN_OUTAGE_MS}), {other} of them not \
+             answered as pending (goal 0); all works {:.1} s after it is back (goal {WELL_AFTER_SECONDS}); {lost} devices \
+             or people refused for good (goal 0)",
+            longest(|endured| endured.poll_p99_ms),
+            longest(Endured::well_for_good_after)
+        ));
+    }
+    if let Some(neighbour) = neighbour {
+        lines.push(format!(
+            "a server stood still {} times for {} s: beside it the longest start took {:.0} ms, the longest entry or \
+             decision {:.0} ms (goal {HELD_UP_MS}), and {} of {} answers were 503; at the one that stood still {} were; {} \
+             deeds refused for good (goal 0)",
+            neighbour.freezes,
+            neighbour.seconds,
+            neighbour.longest_start_ms,
+            neighbour.longest_approval_ms,
+            neighbour.refused,
+            neighbour.done + neighbour.refused,
+            neighbour.refused_at_frozen,
+            neighbour.lost
+        ));
+    }
+    if !stalls.is_empty() {
+        let lost: usize = stalls.iter().map(|stall| stall.lost).sum();
+        let thefts: i64 = stalls.iter().map(|stall| stall.thefts).sum();
+        lines.push(format!("stalls: {lost} devices lost (goal 0), {thefts} taken for thieves (goal 0)"));
     }
     lines
 }

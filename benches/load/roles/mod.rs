@@ -14,9 +14,11 @@ use crate::Fault;
 use crate::cores;
 use crate::options::Role;
 
-/// Does what the role asks, on its core, until the parent's pipe closes.
-pub(crate) fn play(role: Role, core: Option<usize>) -> Result<(), Fault> {
-    core.map(cores::pin).transpose()?;
+/// Does what the role asks, on its cores, until the parent's pipe closes.
+pub(crate) fn play(role: Role, on: &[usize]) -> Result<(), Fault> {
+    if !on.is_empty() {
+        cores::pin(on)?;
+    }
     // The same runtime as the product's.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match role {

@@ -32,6 +32,10 @@ pub(crate) struct ServeInstructions {
     pub(crate) database_url: String,
     /// `device_flow.poll_interval_seconds`
     pub(crate) poll_interval_seconds: u32,
+    /// `database.max_connections`, if it is not the usual one.
+    pub(crate) max_connections: Option<u32>,
+    /// Whether its neighbours fail, so that what it says of failures is no news.
+    pub(crate) is_in_trouble: bool,
 }
 
 /// The settings.
@@ -63,9 +67,11 @@ pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, 
 
 /// Serves until `stop` is cancelled.
 pub(crate) async fn run(instructions: ServeInstructions, stop: CancellationToken) -> Result<(), Fault> {
-    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new("error")?);
+    let level = if instructions.is_in_trouble { "off" } else { "error" };
+    let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?);
     lines.with_writer(std::io::stderr).init();
-    let config = config(instructions.poll_interval_seconds);
+    let mut config = config(instructions.poll_interval_seconds);
+    config.database.max_connections = instructions.max_connections.unwrap_or(config.database.max_connections);
     let db = pool(&instructions.database_url, &config).await?;
     connections::open_all(&db).await;
     let app = app(config, db);

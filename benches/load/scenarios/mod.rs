@@ -1,9 +1,11 @@
 //! What is measured, one file each.
 
+pub(crate) mod approvals;
 pub(crate) mod early_poll;
 pub(crate) mod introspection;
 pub(crate) mod least;
 pub(crate) mod login;
+pub(crate) mod outage;
 pub(crate) mod pending_poll;
 pub(crate) mod redemption;
 pub(crate) mod refresh;
@@ -12,14 +14,14 @@ pub(crate) mod start;
 pub(crate) mod waiting;
 pub(crate) mod waiting_poll;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::Fault;
 use crate::child::{Process, Server};
 use crate::database::counters::{self, Counts, Method, PerRequest};
 use crate::database::{Databases, seed};
-use crate::drive::{Once, Pace, Tally, Work, drive};
+use crate::drive::{Once, Pace, Work, drive};
 use crate::figures::{Cost, Reference, Round, median};
 use crate::options::{Extent, Role};
 use crate::roles::bound::{self, Bound, BoundInstructions};
@@ -72,7 +74,13 @@ impl Stage {
     /// Starts a server on the run's database.
     pub(crate) fn server(&self, poll_interval_seconds: u32) -> Result<Server, Fault> {
         let database_url = self.databases.served.url.clone();
-        Server::start(Role::Serve, &ServeInstructions { database_url, poll_interval_seconds })
+        let instructions = ServeInstructions {
+            database_url,
+            poll_interval_seconds,
+            max_connections: None,
+            is_in_trouble: false,
+        };
+        Server::start(Role::Serve, &instructions)
     }
 
     /// The pace that was asked for, or closed loops over so many connections.
@@ -99,7 +107,7 @@ impl Stage {
         let postgres_us =
             self.databases.cpu().zip(postgres).map(|(after, before)| after.micros_since(before));
         let used = servers.iter().zip(before).map(|(server, before)| server.cpu().micros_since(before));
-        complain(&tally);
+        complain(&tally.failures);
         Ok((work, Round { tally, server_us: used.sum(), postgres_us }))
     }
 
@@ -119,7 +127,7 @@ impl Stage {
             let once = Once { work, is_due: true };
             let (once, tally) =
                 drive(&[server.address], Pace::Closed(1), Duration::from_mins(1), once).await?;
-            complain(&tally);
+            complain(&tally.failures);
             work = once.work;
             #[expect(clippy::cast_precision_loss, reason = "some hundred bytes")]
             bytes.push((self.databases.log_position().await? - before) as f64);
@@ -202,8 +210,8 @@ pub(crate) fn compare(
 }
 
 /// Wrong answers are told at once: figures with many of them mean nothing.
-fn complain(tally: &Tally) {
-    for (words, count) in tally.failures.iter().take(5) {
+fn complain(failures: &BTreeMap<String, usize>) {
+    for (words, count) in failures.iter().take(5) {
         eprintln!("  {count} wrong answers: {words}");
     }
 }

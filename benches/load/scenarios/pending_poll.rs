@@ -56,7 +56,7 @@ pub(crate) async fn acquaint(server: &Server, codes: Vec<String>) -> Result<Vec<
     let count = codes.len();
     let work = Polls::new(codes).limited(count);
     let (work, tally) = drive(&[server.address], Pace::Closed(64), Duration::from_mins(5), work).await?;
-    super::complain(&tally);
+    super::complain(&tally.failures);
     Ok(work.into_codes())
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::{Comparison, LOGGED, Stage, compare, start};
 use crate::Fault;
+use crate::child::Server;
 use crate::connection::{Answer, Form};
 use crate::database::seed;
 use crate::device;
-use crate::drive::{Pace, Work};
+use crate::drive::{Pace, Work, drive};
 use crate::figures::{Cost, Reference};
 use crate::roles::bound;
 
@@ -70,8 +71,14 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Comparison, Fault> {
 pub(crate) async fn many(stage: &mut Stage, count: usize) -> Result<(), Fault> {
     let codes = stage.approved_codes(count).await?;
     let server = stage.server(5)?;
-    let work = Redemptions { codes, ..Redemptions::default() };
-    let (work, _) = stage.round(&[&server], Pace::Closed(16), Duration::from_mins(5), work).await?;
-    stage.refresh_tokens.extend(work.refresh_tokens);
+    stage.refresh_tokens.extend(collect(&server, codes).await?);
     server.stop()
+}
+
+/// Redeems these codes, and returns the refresh tokens.
+pub(crate) async fn collect(server: &Server, codes: VecDeque<String>) -> Result<Vec<String>, Fault> {
+    let work = Redemptions { codes, ..Redemptions::default() };
+    let (work, tally) = drive(&[server.address], Pace::Closed(16), Duration::from_mins(5), work).await?;
+    super::complain(&tally.failures);
+    Ok(work.refresh_tokens)
 }

@@ -91,7 +91,7 @@ pub(crate) async fn one_by_one(server: &Server, count: usize) -> Result<Vec<Stri
 async fn all(server: &Server, count: usize, pace: Pace) -> Result<Vec<String>, Fault> {
     let work = Starts { left: count, codes: Vec::with_capacity(count), refusals: Refusals::AreRepeated };
     let (work, tally) = drive(&[server.address], pace, Duration::from_mins(8), work).await?;
-    super::complain(&tally);
+    super::complain(&tally.failures);
     if work.codes.len() < count {
         return Err(format!("only {} of {count} sessions could be started", work.codes.len()).into());
     }

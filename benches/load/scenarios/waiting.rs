@@ -62,7 +62,7 @@ pub(crate) async fn measure(stage: &mut Stage) -> Result<Waiting, Fault> {
     let pace = Pace::Fixed(rate as u32, 64);
     let limit = stage.extent.round * 2;
     let (_, tally) = drive(&[server.address], pace, limit, work).await?;
-    super::complain(&tally);
+    super::complain(&tally.failures);
 
     let begin = std::time::Instant::now();
     let another = stage.server(INTERVAL_SECONDS)?;
