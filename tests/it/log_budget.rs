@@ -5,7 +5,7 @@ use crate::support::log_bytes::LogBytes;
 
 /// From the entry of the code to the decision. Nearly all of it is the two audit events and their index entries, and the
 /// index entries of the device authorization, which is updated twice.
-const APPROVAL: i64 = 4_800;
+const APPROVAL: i64 = 3_400;
 /// The number of approvals. The smallest figure counts: background tasks only add to it.
 const TIMES: usize = 6;
 
