@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, PgPool, PgTransaction, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, Row};
 use tokio::time::timeout;
 
+use super::db::Db;
 use super::hosts::{Hosts, Standing};
+use super::transactions::Transaction;
 use super::{Result, StoreError, transactions};
 use crate::model::database_limits::Limits;
 
@@ -69,7 +71,6 @@ pub fn pool_on(
             Box::pin(async move {
                 let may = async {
                     match standing {
-                        _ if transactions::is_doubted(used.age) => Ok(false),
                         Standing::Outdated => Ok(false),
                         Standing::Doubtful => Ok(may_write(connection).await? == MayWrite::Yes),
                         Standing::Sound if used.idle_for < TRUSTED => Ok(true),
@@ -122,7 +123,7 @@ fn in_words(limits: Limits) -> String {
 
 /// Whether the limits hold although each statement may go over another connection of a pooler (`PgBouncer` in
 /// transaction mode), where a session's settings are not kept: they must then be the database user's own.
-pub async fn limits_hold(db: &PgPool) -> Result<bool> {
+pub async fn limits_hold(db: &Db) -> Result<bool> {
     let (mut first, mut second) = (db.acquire().await?, db.acquire().await?);
     let pid = "SELECT pg_backend_pid()";
     let before: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
@@ -159,7 +160,7 @@ pub async fn may_write(db: impl PgExecutor<'_>) -> sqlx::Result<MayWrite> {
 
 /// Opens as many connections as the pool may have, so that nobody waits for them once everybody comes. The pool closes
 /// those that are not used. If the database gives fewer, the pool does with fewer.
-pub async fn open_all(db: &PgPool) {
+pub async fn open_all(db: &Db) {
     let connections = join_all((0..db.options().get_max_connections()).map(|_| db.acquire())).await;
     let refused = connections.iter().filter(|connection| connection.is_err()).count();
     if let Some(Err(error)) = connections.into_iter().find(Result::is_err) {
@@ -168,6 +169,6 @@ pub async fn open_all(db: &PgPool) {
 }
 
 /// Begins a transaction for a list, with [`PLAN_EACH_TIME`].
-pub(super) async fn begin_list(db: &PgPool) -> Result<PgTransaction<'static>> {
+pub(super) async fn begin_list(db: &Db) -> Result<Transaction> {
     Ok(transactions::begin(db, AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
 }
