@@ -19,8 +19,7 @@ use crate::domain::first_administrator::{self, Invitation};
 use crate::embedded_postgres::ClusterSettings;
 use crate::http::operations;
 use crate::http::server::{Server, Stopped};
-use crate::model::database_limits::Limits;
-use crate::store::connections;
+use crate::store::connections::{self, Unkept};
 use crate::store::tenant_transactions::{self, RowSecurity};
 
 /// Run the server.
@@ -129,14 +128,16 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
 
 /// Warns if a pooler keeps the time limits of the settings from reaching the connections behind it.
 async fn tell_limits(app: &App) -> Outcome {
-    let limits = app.config.database.limits();
-    if limits != Limits::NONE && !connections::limits_hold(&app.db).await? {
+    for Unkept { name, asked, is } in
+        connections::unkept_limits(&app.db, app.config.database.limits()).await?
+    {
         tracing::warn!(
-            idle_in_transaction = ?limits.idle_in_transaction,
-            lock = ?limits.lock,
-            statement = ?limits.statement,
-            "time limits do not hold behind a transaction pooler; set them for the database user: \
-             ALTER ROLE … SET idle_in_transaction_session_timeout, lock_timeout and statement_timeout"
+            limit = name,
+            asked = ?asked,
+            is = %if is.is_zero() { "none".to_owned() } else { format!("{is:?}") },
+            "time limit does not hold behind a transaction pooler; set it for the database user: \
+             ALTER ROLE … SET {name} = {}",
+            asked.as_millis()
         );
     }
     Ok(())

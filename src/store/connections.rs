@@ -121,24 +121,50 @@ fn in_words(limits: Limits) -> String {
     )
 }
 
-/// Whether the limits hold although each statement may go over another connection of a pooler (`PgBouncer` in
-/// transaction mode), where a session's settings are not kept: they must then be the database user's own.
-pub async fn limits_hold(db: &Db) -> Result<bool> {
+/// A limit that the database does not keep for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unkept {
+    /// PostgreSQL's name for it.
+    pub name: &'static str,
+    /// What the settings ask.
+    pub asked: Duration,
+    /// What it is for the database user; zero means none.
+    pub is: Duration,
+}
+
+/// The limits that do not hold, where each statement may go over another connection of a pooler (`PgBouncer` in
+/// transaction mode): a session's settings are not kept there, so they must be the database user's own.
+pub async fn unkept_limits(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
+    if keeps_sessions(db).await? { Ok(Vec::new()) } else { limits_over_own(db, limits).await }
+}
+
+/// Whether each of our connections is one of the database's, and no other's.
+async fn keeps_sessions(db: &Db) -> Result<bool> {
     let (mut first, mut second) = (db.acquire().await?, db.acquire().await?);
     let pid = "SELECT pg_backend_pid()";
     let before: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
     let other: i32 = sqlx::query_scalar(pid).fetch_one(&mut *second).await?;
     let after: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
-    if before == after && before != other {
-        return Ok(true);
+    Ok(before == after && before != other)
+}
+
+/// The limits that are longer, or none, for the database user, whatever a session sets.
+pub async fn limits_over_own(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
+    let Limits { idle_in_transaction, lock, statement } = limits;
+    let mut unkept = Vec::new();
+    for (name, asked) in [
+        ("idle_in_transaction_session_timeout", idle_in_transaction),
+        ("lock_timeout", lock),
+        ("statement_timeout", statement),
+    ] {
+        let sql = "SELECT reset_val::bigint FROM pg_settings WHERE name = $1";
+        let millis: i64 = sqlx::query_scalar(sql).bind(name).fetch_one(db).await?;
+        let is = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+        if !asked.is_zero() && (is.is_zero() || is > asked) {
+            unkept.push(Unkept { name, asked, is });
+        }
     }
-    let own: bool = sqlx::query_scalar(
-        "SELECT bool_and(reset_val <> '0') FROM pg_settings
-         WHERE name IN ('idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout')",
-    )
-    .fetch_one(&mut *first)
-    .await?;
-    Ok(own)
+    Ok(unkept)
 }
 
 /// Whether a connection may write.
