@@ -146,6 +146,10 @@ impl App {
         let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
         let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
         let reachability = Arc::<Reachability>::default();
+        let lost_answers = LostAnswers::new(
+            Duration::from_secs(config.server.request_timeout_seconds),
+            config.database.limits().of_batch(),
+        );
         Self {
             config,
             unlisted_proxy: OnceLock::new(),
@@ -182,7 +186,7 @@ impl App {
             audit_sealing: SealingWatch::default(),
             settlements: Settlements::default(),
             hashing,
-            lost_answers: Arc::default(),
+            lost_answers: Arc::new(lost_answers),
             lost_starts: Arc::default(),
         }
     }
