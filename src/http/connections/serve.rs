@@ -48,6 +48,7 @@ impl Connections {
                 Left::Parked(Parked { coming, under_way, head }) => {
                     let response = tokio::select! {
                         response = coming => response,
+                        // Whoever has closed its side has given up: what is written to it may reach nobody.
                         () = stream.hung_up() => return,
                     };
                     stream.put_before(&head);
