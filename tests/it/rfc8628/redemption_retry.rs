@@ -164,7 +164,8 @@ async fn a_caller_that_hangs_up_while_its_collection_is_stored_gets_the_tokens_l
 
 #[tokio::test]
 async fn while_the_database_was_unwell_a_collected_code_hears_503() {
-    let server = TestServer::start().await;
+    // Trouble is noticed within 15 seconds.
+    let server = TestServer::with(|config| config.database.lock_timeout_milliseconds = 3_000).await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = approved(&tv, &ada).await;
     let token = tv.poll(&started).await.must_be_tokens().string("refresh_token");
