@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::{PgPool, PgTransaction};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +31,7 @@ use crate::secrets::Secrets;
 use crate::store;
 use crate::store::activity::tallies::Tallies;
 use crate::store::cached::Cached;
+use crate::store::db::Db;
 use crate::store::device_authorizations::memory::{CountedPolls, SessionMemory};
 use crate::store::device_authorizations::owners::Owners;
 use crate::store::device_authorizations::pending_counts::PendingCounts;
@@ -41,6 +41,7 @@ use crate::store::reachability::Reachability;
 use crate::store::recent_proofs::RecentProofs;
 use crate::store::request_buckets::RequestBuckets;
 use crate::store::tenant_transactions::{self, RowSecurity};
+use crate::store::transactions::Transaction;
 use crate::store::verified_tokens::VerifiedTokens;
 use crate::themes::Themes;
 
@@ -60,7 +61,7 @@ pub struct App {
     /// The keys.
     pub secrets: Secrets,
     /// The database.
-    pub db: PgPool,
+    pub db: Db,
     /// Where it may be, if that is watched.
     pub hosts: Arc<Hosts>,
     /// Whether it can be reached.
@@ -125,7 +126,7 @@ pub struct App {
 impl App {
     /// Puts the program together.
     #[must_use]
-    pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: PgPool) -> Self {
+    pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: impl Into<Db>) -> Self {
         let sign_in = &config.sign_in;
         let hashing = HashingPlaces::new(sign_in.concurrent_password_checks, sign_in.queued_password_checks);
         let sessions = SessionMemory::new(config.sessions.capacity);
@@ -145,6 +146,10 @@ impl App {
         let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
         let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
         let reachability = Arc::<Reachability>::default();
+        let lost_answers = LostAnswers::new(
+            Duration::from_secs(config.server.request_timeout_seconds),
+            config.database.limits().of_batch(),
+        );
         Self {
             config,
             unlisted_proxy: OnceLock::new(),
@@ -152,7 +157,7 @@ impl App {
             clock,
             random,
             secrets,
-            db,
+            db: db.into(),
             hosts: Arc::default(),
             row_security: OnceCell::new(),
             cached: Cached::over(Arc::clone(&reachability)),
@@ -181,7 +186,7 @@ impl App {
             audit_sealing: SealingWatch::default(),
             settlements: Settlements::default(),
             hashing,
-            lost_answers: Arc::default(),
+            lost_answers: Arc::new(lost_answers),
             lost_starts: Arc::default(),
         }
     }
@@ -204,7 +209,7 @@ impl App {
     }
 
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
-    pub async fn begin(&self, tenant: TenantId) -> store::Result<PgTransaction<'static>> {
+    pub async fn begin(&self, tenant: TenantId) -> store::Result<Transaction> {
         // Audit events need it. Read inside the transaction, it would take a second connection.
         mac_keys::audit(self, tenant).await?;
         tenant_transactions::begin(&self.db, self.row_security().await?, tenant).await

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use latchkey::model::database_limits::Limits;
 use latchkey::store::connections;
+use latchkey::store::db::Db;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::Fault;
 use crate::accounting::{self, Ticks};
@@ -24,7 +25,7 @@ pub(crate) struct Database {
     /// How a server reaches it.
     pub(crate) url: String,
     /// How the tool itself does.
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Db,
 }
 
 /// Where the databases are.
@@ -108,7 +109,7 @@ impl Database {
     pub(crate) async fn connect(options: PgConnectOptions) -> Result<Self, Fault> {
         let url = options.to_url_lossy().to_string();
         let pool = connections::pool(4, Duration::from_secs(30), Limits::NONE).connect_with(options).await?;
-        Ok(Self { url, pool })
+        Ok(Self { url, pool: pool.into() })
     }
 }
 

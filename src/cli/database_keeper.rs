@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::embedded_postgres::{Cluster, ClusterSettings, Error};
+use crate::embedded_postgres::{Cluster, ClusterSettings, Ending, Error};
 
 /// A database that ran for this long is started again immediately when it ends.
 const STEADY: Duration = Duration::from_secs(30);
@@ -50,28 +50,24 @@ impl Keeper {
     pub(super) async fn failed(&mut self) -> Box<dyn std::error::Error + Send + Sync> {
         match (&mut self.kept).await {
             Ok(Kept { cluster, error }) => {
-                let stopped = stop(cluster).await;
+                let stopped = match cluster {
+                    Some(cluster) => cluster.stop().await.map(drop),
+                    None => Ok(()),
+                };
                 error.or(stopped.err()).map_or_else(|| "the embedded database was stopped".into(), Into::into)
             }
             Err(_) => "the thread of the embedded database ended".into(),
         }
     }
 
-    /// Stops the database.
-    pub(super) async fn stop(self) -> Result<(), Error> {
+    /// Stops the database, by then at the latest.
+    pub(super) async fn stop_by(self, until: Instant) -> Result<Ending, Error> {
         self.stop.cancel();
         match timeout(PATIENCE, self.kept).await {
-            Ok(Ok(Kept { cluster, .. })) => stop(cluster).await,
+            Ok(Ok(Kept { cluster: Some(cluster), .. })) => cluster.stop_by(until).await,
             // If it is still starting, it is left to the next start, which takes it over.
-            Ok(Err(_)) | Err(_) => Ok(()),
+            Ok(Ok(Kept { cluster: None, .. }) | Err(_)) | Err(_) => Ok(Ending::Orderly),
         }
-    }
-}
-
-async fn stop(cluster: Option<Cluster>) -> Result<(), Error> {
-    match cluster {
-        Some(cluster) => cluster.stop().await,
-        None => Ok(()),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::database_keeper::Keeper;
@@ -16,11 +18,10 @@ use crate::background::TaskEnded;
 use crate::config::{Coherence, Config};
 use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
-use crate::embedded_postgres::ClusterSettings;
+use crate::embedded_postgres::{ClusterSettings, Ending};
 use crate::http::operations;
 use crate::http::server::{Server, Stopped};
-use crate::model::database_limits::Limits;
-use crate::store::connections;
+use crate::store::connections::{self, Unkept};
 use crate::store::tenant_transactions::{self, RowSecurity};
 
 /// Run the server.
@@ -86,6 +87,11 @@ async fn make_ready(args: &ServeArgs, mut config: Config, descriptors: Descripto
 async fn serve(ready: Ready, signals: StopSignals) -> Outcome {
     let Ready { app, server, operations, database, cluster_settings } = ready;
     let stop = CancellationToken::new();
+    let grace = Duration::from_secs(app.config.server.shutdown_grace_seconds);
+    let server = match &cluster_settings {
+        Some(_) => server.leaving(kept_for_database(grace)),
+        None => server,
+    };
     let operating = async {
         match operations {
             Some(listener) => operations::run(listener, Arc::clone(&app), stop.clone()).await,
@@ -96,7 +102,12 @@ async fn serve(ready: Ready, signals: StopSignals) -> Outcome {
         let (ended, ()) = tokio::join!(server.run(stop.clone()), operating);
         ended
     };
-    Box::pin(run_until_stopped(serving, stop.clone(), signals, database, cluster_settings)).await
+    Box::pin(run_until_stopped(serving, stop.clone(), signals, database, cluster_settings, grace)).await
+}
+
+/// The part of the grace period that is reserved for the end of the embedded database, which most often takes much less.
+fn kept_for_database(grace: Duration) -> Duration {
+    (grace / 10).min(Duration::from_secs(4))
 }
 
 /// Takes the address before anything else is started, so that a taken one costs nothing. With port 0 the
@@ -129,14 +140,16 @@ fn tell_room(app: &App, descriptors: DescriptorLimit) {
 
 /// Warns if a pooler keeps the time limits of the settings from reaching the connections behind it.
 async fn tell_limits(app: &App) -> Outcome {
-    let limits = app.config.database.limits();
-    if limits != Limits::NONE && !connections::limits_hold(&app.db).await? {
+    for Unkept { name, asked, is } in
+        connections::unkept_limits(&app.db, app.config.database.limits()).await?
+    {
         tracing::warn!(
-            idle_in_transaction = ?limits.idle_in_transaction,
-            lock = ?limits.lock,
-            statement = ?limits.statement,
-            "time limits do not hold behind a transaction pooler; set them for the database user: \
-             ALTER ROLE … SET idle_in_transaction_session_timeout, lock_timeout and statement_timeout"
+            limit = name,
+            asked = ?asked,
+            is = %if is.is_zero() { "none".to_owned() } else { format!("{is:?}") },
+            "time limit does not hold behind a transaction pooler; set it for the database user: \
+             ALTER ROLE … SET {name} = {}",
+            asked.as_millis()
         );
     }
     Ok(())
@@ -209,6 +222,7 @@ async fn run_until_stopped(
     mut signals: StopSignals,
     mut database: Database,
     settings: Option<ClusterSettings>,
+    grace: Duration,
 ) -> Outcome {
     tokio::pin!(serving);
     let mut keeper = match (database.cluster.take(), settings) {
@@ -217,7 +231,7 @@ async fn run_until_stopped(
     };
     let outcome = tokio::select! {
         ended = &mut serving => {
-            stop_keeping(keeper).await?;
+            let _ = stop_keeping(keeper, Instant::now() + grace).await?;
             return Ok(ended.map(drop)?);
         }
         signal = signals.received() => {
@@ -231,21 +245,25 @@ async fn run_until_stopped(
             Err(error)
         }
     };
+    let deadline = Instant::now() + grace;
     stop.cancel();
     let stopped = serving.await?;
     let closed = database.close().await;
-    let kept = stop_keeping(keeper).await;
-    outcome.and(closed).and(kept)?;
-    match stopped {
-        Stopped::Completely => Ok(()),
-        Stopped::GaveUp => Err(GaveUp.into()),
+    let kept = stop_keeping(keeper, deadline).await;
+    match (outcome.and(closed).and(kept)?, stopped) {
+        (Ending::Orderly, Stopped::Completely) => Ok(()),
+        (Ending::Forced, _) => {
+            tracing::warn!("shutdown grace period ended; embedded database ended hard");
+            Err(GaveUp.into())
+        }
+        (_, Stopped::GaveUp) => Err(GaveUp.into()),
     }
 }
 
-async fn stop_keeping(keeper: Option<Keeper>) -> Outcome {
+async fn stop_keeping(keeper: Option<Keeper>, until: Instant) -> Outcome<Ending> {
     match keeper {
-        Some(keeper) => Ok(keeper.stop().await?),
-        None => Ok(()),
+        Some(keeper) => Ok(keeper.stop_by(until).await?),
+        None => Ok(Ending::Orderly),
     }
 }
 

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
@@ -20,6 +19,7 @@ use crate::model::database_limits::Limits;
 use crate::random::Random;
 use crate::secrets::{MasterKeys, Secrets};
 use crate::store::connections;
+use crate::store::db::Db;
 use crate::store::hosts::Hosts;
 use crate::store::poolers::{self, Pooler};
 use crate::store::schema::{self, SchemaState};
@@ -55,7 +55,7 @@ pub(super) enum Hold {
 
 /// A database within reach.
 pub(super) struct Database {
-    pub(super) pool: PgPool,
+    pub(super) pool: Db,
     /// Where it may be, when it is not an embedded one.
     hosts: Arc<Hosts>,
     /// The embedded cluster, when the database is one.
@@ -70,7 +70,8 @@ impl Database {
             tracing::warn!("database connections not closed in time; left open");
         }
         if let Some(cluster) = self.cluster {
-            cluster.stop().await?;
+            // Nothing committed is lost, whatever the ending.
+            let _ = cluster.stop().await?;
         }
         Ok(())
     }
@@ -114,7 +115,7 @@ pub(super) async fn open_database(
         .connect_with(options.application_name("latchkey"))
         .await
         .map_err(|error| format!("the database cannot be reached: {error}"))?;
-    Ok(Database { pool, hosts, cluster })
+    Ok(Database { pool: pool.into(), hosts, cluster })
 }
 
 fn install_if_missing(settings: &ClusterSettings, missing: MissingPostgres) -> Result<(), Error> {

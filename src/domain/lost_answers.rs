@@ -7,6 +7,7 @@
 //! What this server knows is lost with it; then the time for repeats decides.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -21,13 +22,15 @@ use crate::store::sending::Sending;
 
 /// How long after trouble the database is not yet assumed to be well.
 const CONVALESCENCE: TimeDelta = TimeDelta::seconds(60);
-/// How long trouble with the database may go unnoticed: longer than a statement for an exchange may take.
-const UNNOTICED: TimeDelta = TimeDelta::seconds(15);
+/// How much longer trouble with the database may go unnoticed than a request or its statement may take.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// Generations that wait to be marked, and the last trouble with the database.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LostAnswers {
     waiting: Looks<Unanswered>,
+    /// How long trouble with the database may go unnoticed.
+    unnoticed: TimeDelta,
     last_trouble: Mutex<Option<Trouble>>,
 }
 
@@ -50,6 +53,14 @@ pub struct Generation {
 }
 
 impl LostAnswers {
+    /// Knows nothing yet. An answer may be owed for as long as a request and a statement may take.
+    #[must_use]
+    pub fn new(longest_request: Duration, longest_statement: Duration) -> Self {
+        let unnoticed = longest_request.max(longest_statement) + MARGIN;
+        let unnoticed = TimeDelta::from_std(unnoticed).unwrap_or(TimeDelta::MAX);
+        Self { waiting: Looks::default(), unnoticed, last_trouble: Mutex::default() }
+    }
+
     /// Watches the answer with a generation whose statement is about to be sent.
     #[must_use]
     pub fn watch(self: &Arc<Self>, generation: Generation, sending: Sending) -> Delivery {
@@ -74,7 +85,7 @@ impl LostAnswers {
     #[must_use]
     pub fn may_be_lost(&self, issued_at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         let last = *self.last_trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|last| now - last.until <= CONVALESCENCE && issued_at >= last.since - UNNOTICED)
+        last.is_some_and(|last| now - last.until <= CONVALESCENCE && last.since - issued_at <= self.unnoticed)
     }
 }
 
@@ -119,4 +130,20 @@ pub async fn mark(app: &App) -> store::Result<usize> {
         waiting.looked_for(&of_tenant, now, |lost| settled.contains(lost));
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_goes_unnoticed_for_as_long_as_requests_and_statements_may_take() {
+        let (at, seconds) = (DateTime::UNIX_EPOCH, TimeDelta::seconds);
+        for (request, statement, longest) in [(10, 4, 15), (60, 4, 65), (5, 9, 14)] {
+            let lost = LostAnswers::new(Duration::from_secs(request), Duration::from_secs(statement));
+            lost.note_trouble(at);
+            assert!(lost.may_be_lost(at - seconds(longest), at), "{request} {statement}");
+            assert!(!lost.may_be_lost(at - seconds(longest + 1), at), "{request} {statement}");
+        }
+    }
 }

@@ -47,6 +47,12 @@ pub enum ErrorCode {
     },
     /// The body is larger than any honest one.
     TooLarge,
+    /// The head is larger than any honest one.
+    HeadTooLarge,
+    /// The address is longer than any honest one.
+    TargetTooLong,
+    /// The body has a transfer coding that is not understood.
+    NotImplemented,
     /// The body's media type is none of those understood.
     UnsupportedMediaType,
     /// The method is none of those the endpoint has.
@@ -73,6 +79,9 @@ impl ErrorCode {
         match self {
             Self::InvalidRequest
             | Self::TooLarge
+            | Self::HeadTooLarge
+            | Self::TargetTooLong
+            | Self::NotImplemented
             | Self::UnsupportedMediaType
             | Self::MethodNotAllowed
             | Self::NotFound => "invalid_request",

@@ -15,7 +15,7 @@ use super::{
     lock::Lock,
     log_file,
     pid_file::PidFile,
-    postmaster::{self, Postmaster},
+    postmaster::{self, Ending, LONGEST_STOP, Postmaster},
     readiness, server_settings,
 };
 
@@ -150,9 +150,14 @@ impl Cluster {
     }
 
     /// Stops an owned cluster and waits for its end: open transactions are rolled back. An attached one is left alone.
-    pub async fn stop(mut self) -> Result<(), Error> {
+    pub async fn stop(self) -> Result<Ending, Error> {
+        self.stop_by(Instant::now() + LONGEST_STOP).await
+    }
+
+    /// The same, by then at the latest.
+    pub async fn stop_by(mut self, until: Instant) -> Result<Ending, Error> {
         // The lock is let go only after the postmaster is gone.
-        if self.lock.is_some() { self.postmaster.stop().await } else { Ok(()) }
+        if self.lock.is_some() { self.postmaster.stop(until).await } else { Ok(Ending::Orderly) }
     }
 
     fn check_data(&self) -> Result<(), Error> {
@@ -169,7 +174,8 @@ impl Cluster {
         match Self::follow(&layout, &account, Holding::Adopted).await {
             Ok(Some(mut cluster)) if !server_settings::are_running(settings, &layout) => {
                 tracing::info!(pid = cluster.pid(), "PostgreSQL restarting with new settings");
-                cluster.postmaster.stop().await?;
+                // How it ends makes no difference to the start that follows.
+                let _ = cluster.postmaster.stop(Instant::now() + LONGEST_STOP).await?;
             }
             Ok(Some(mut cluster)) => {
                 tracing::info!(pid = cluster.pid(), "running PostgreSQL taken over");

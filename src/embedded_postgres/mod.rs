@@ -28,6 +28,7 @@ pub use client::{ClientProgram, client_command};
 pub use cluster::{Cluster, Holding, Known};
 pub use directory::default_data_dir;
 pub use error::Error;
+pub use postmaster::Ending;
 pub use status::{Status, status};
 
 /// Where the cluster is kept and how it is run.

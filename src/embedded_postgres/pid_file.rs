@@ -67,9 +67,14 @@ pub(super) fn serves(pid: Pid, cluster_dir: &Path) -> bool {
         .is_ok_and(|output| output.stdout.windows(dir.len()).any(|window| window == dir))
 }
 
-/// A process of PostgreSQL that works in `cluster_dir`, whatever the directory was called when it was started: each has
-/// it as its working directory. `None` also where the system does not tell.
+/// The oldest process of PostgreSQL that works in `cluster_dir`. `None` also where the system does not tell.
 pub(super) fn at_work_in(cluster_dir: &Path) -> Option<Pid> {
+    all_at_work_in(cluster_dir).into_iter().next()
+}
+
+/// The processes of PostgreSQL that work in `cluster_dir`, whatever the directory was called when they were started: each
+/// has it as its working directory. None also where the system does not tell.
+pub(super) fn all_at_work_in(cluster_dir: &Path) -> Vec<Pid> {
     let mut pids: Vec<Pid> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
@@ -84,7 +89,7 @@ pub(super) fn at_work_in(cluster_dir: &Path) -> Option<Pid> {
         .collect();
     // The postmaster is older than those that it has started.
     pids.sort_unstable_by_key(|pid| pid.as_raw_nonzero());
-    pids.into_iter().next()
+    pids
 }
 
 fn parse(text: &str) -> Option<PidFile> {

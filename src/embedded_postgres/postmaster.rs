@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use super::{
@@ -22,17 +22,30 @@ use super::{
     server_settings,
 };
 
-/// How long a fast shutdown may take; it ends with writing everything to disk.
-const FAST_SHUTDOWN: Duration = Duration::from_mins(1);
+/// How long a stop may take that nobody waits for: it ends with writing everything to disk.
+pub(super) const LONGEST_STOP: Duration = Duration::from_secs(70);
 
-/// How long an immediate shutdown may take.
+/// The most and the least of a stop that is left to an immediate shutdown.
 const IMMEDIATE_SHUTDOWN: Duration = Duration::from_secs(10);
+const SHORTEST_IMMEDIATE_SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How long killed processes may take to be gone.
+const KILLED: Duration = Duration::from_secs(2);
 
 /// How long the processes of a killed postmaster may take to end.
 const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How often a postmaster that is not our child is looked for while it stops.
 const STOP_POLL: Duration = Duration::from_millis(20);
+
+/// How PostgreSQL has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything is written to disk.
+    Orderly,
+    /// It was ended hard, because its time was over: nothing committed is lost, and the next start recovers it from the log.
+    Forced,
+}
 
 /// A postmaster and what is needed to follow it.
 #[derive(Debug)]
@@ -95,20 +108,48 @@ impl Postmaster {
         "its process is gone".to_owned()
     }
 
-    /// Stops it: rolling back what is open, and writing everything to disk.
-    pub(super) async fn stop(&mut self) -> Result<(), Error> {
-        for (signal, patience) in [(Signal::INT, FAST_SHUTDOWN), (Signal::QUIT, IMMEDIATE_SHUTDOWN)] {
+    /// Stops it by then: rolling back what is open, and writing everything to disk. If that takes too long, without writing
+    /// (immediate shutdown); and if even that does, as where it is frozen, by killing all its processes.
+    pub(super) async fn stop(&mut self, until: Instant) -> Result<Ending, Error> {
+        let begun = Instant::now();
+        let immediate = (until.saturating_duration_since(begun) / 4)
+            .clamp(SHORTEST_IMMEDIATE_SHUTDOWN, IMMEDIATE_SHUTDOWN);
+        let fast_until = until.checked_sub(immediate).unwrap_or(begun).max(begun);
+        let ways = [
+            (Signal::INT, fast_until, Ending::Orderly),
+            (Signal::QUIT, fast_until + immediate, Ending::Forced),
+        ];
+        for (signal, until, ending) in ways {
             if !self.is_running() {
-                return Ok(());
+                return Ok(Ending::Orderly);
             }
             self.send(signal);
-            if timeout(patience, self.ended(STOP_POLL)).await.is_ok() {
-                return Ok(());
+            if timeout_at(until, self.ended(STOP_POLL)).await.is_ok() {
+                return Ok(ending);
             }
             tracing::warn!(pid = self.pid(), ?signal, "PostgreSQL did not stop on signal");
         }
-        let seconds = (FAST_SHUTDOWN + IMMEDIATE_SHUTDOWN).as_secs();
-        Err(Error::NotStopped { pid: self.pid(), seconds })
+        match timeout(KILLED, self.kill()).await {
+            Ok(()) => Ok(Ending::Forced),
+            Err(_) => Err(Error::NotStopped { pid: self.pid(), seconds: begun.elapsed().as_secs() }),
+        }
+    }
+
+    /// Kills it and what it has started, and waits until they are gone.
+    async fn kill(&mut self) {
+        self.send(Signal::KILL);
+        self.ended(STOP_POLL).await;
+        loop {
+            let left = pid_file::all_at_work_in(&self.layout.cluster_dir);
+            if left.is_empty() {
+                return;
+            }
+            for pid in left {
+                // It may have ended with its postmaster.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            sleep(STOP_POLL).await;
+        }
     }
 
     /// Asks for a fast shutdown without waiting for it.

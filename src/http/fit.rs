@@ -6,7 +6,25 @@ use axum::http::uri::Authority;
 use axum::http::{Request, Version, header};
 use ipnet::IpNet;
 
+use super::connections::Unreadable;
 use super::site;
+use crate::domain::oauth_error::{ErrorCode, OAuthError};
+
+/// Says why a request cannot be read.
+pub(super) fn unreadable(why: Unreadable) -> OAuthError {
+    let (code, words) = match why {
+        Unreadable::Head => (ErrorCode::InvalidRequest, "The head of the request cannot be read."),
+        Unreadable::LongTarget => (ErrorCode::TargetTooLong, "The address is too long."),
+        Unreadable::LargeHead => (ErrorCode::HeadTooLarge, "The head of the request is too large."),
+        Unreadable::TransferCoding => {
+            (ErrorCode::NotImplemented, "The only transfer coding of a body is chunked, once.")
+        }
+        Unreadable::TwoLengths => {
+            (ErrorCode::InvalidRequest, "Send Content-Length or Transfer-Encoding, not both.")
+        }
+    };
+    OAuthError::new(code, words)
+}
 
 /// Returns why a request cannot be answered, or `None` if it can.
 pub(super) fn refusal<B>(peer: IpAddr, request: &Request<B>, trusted: &[IpNet]) -> Option<&'static str> {

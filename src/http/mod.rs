@@ -48,7 +48,7 @@ use crate::model::tenant::TenantSlug;
 use crate::noted;
 use address::Address;
 use connections::Crowding;
-pub use connections::{Answered, Coming, Peer};
+pub use connections::{Answered, Coming, Peer, Unreadable};
 use oauth::OAuthRefusal;
 use origin::Scheme;
 use pages::languages::Language;
@@ -116,14 +116,17 @@ async fn respond(
     mut request: Request<Body>,
     origin: RequestOrigin,
 ) -> Response {
-    let Peer { address: peer, room } = peer;
+    let Peer { address: peer, room, unreadable } = peer;
     let (settings, id) = (&app.config.server, origin.request_id);
     let in_the_clear = app.config.is_https()
         && origin::scheme(peer, request.headers(), &settings.trusted_proxies) == Scheme::Plain;
     let host = site::asked_host(peer, &request, &settings.trusted_proxies);
     let patience = Duration::from_secs(settings.request_timeout_seconds);
     let turned_away = room == Crowding::Full && !no_room::is_kept_for(request.uri().path());
-    let unfit = fit::refusal(peer, &request, &settings.trusted_proxies);
+    let mut unfit = match unreadable {
+        Some(why) => Some(fit::unreadable(why)),
+        None => fit::refusal(peer, &request, &settings.trusted_proxies).map(OAuthError::invalid_request),
+    };
     let found = if turned_away || unfit.is_some() {
         Some(Ok(None))
     } else {
@@ -139,9 +142,7 @@ async fn respond(
         noted::tenant(slug);
     }
     let mut response = match found {
-        _ if let Some(words) = unfit => {
-            Reader::of(request.uri().path()).refuse(OAuthError::invalid_request(words))
-        }
+        _ if let Some(error) = unfit.take() => Reader::of(request.uri().path()).refuse(error),
         // About the server, not about an address on it (RFC 9110 §9.3.7).
         _ if request.method() == Method::OPTIONS && request.uri().path() == "*" => {
             StatusCode::NO_CONTENT.into_response()
@@ -265,6 +266,10 @@ impl Reader {
         let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
         let path = address::without_api_prefix(below_tenant.unwrap_or(path));
         let is_below = |start: &&str| path.strip_prefix(*start).is_some_and(|rest| rest.starts_with('/'));
+        // Nothing is known of it but that a program made it.
+        if path == "*" {
+            return Self::RestClient;
+        }
         if path == "/devices" || ["/devices", "/admin", "/account/oauth"].iter().any(is_below) {
             return Self::RestClient;
         }
@@ -318,6 +323,7 @@ mod tests {
             ("/oauth/token", Reader::OAuthClient),
             ("/t/acme/.well-known/x", Reader::OAuthClient),
             ("/api/v1/nothing", Reader::OAuthClient),
+            ("*", Reader::RestClient),
             ("/devices", Reader::RestClient),
             ("/devices/x/y", Reader::RestClient),
             ("/t/NO TENANT/devices", Reader::RestClient),

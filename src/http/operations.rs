@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Request, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -13,11 +13,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::connections::{Answered, Connections};
-use super::fit::names_its_host;
-use super::health;
+use super::connections::{Answered, Connections, Peer};
+use super::fit::{self, names_its_host};
+use super::{health, oauth};
 use crate::app::App;
 use crate::descriptors::Room;
+use crate::domain::oauth_error::OAuthError;
 
 /// The connections that this listener has for itself.
 const ROOM: Room = Room { connections: 64, reserve: 8, waiting_polls: 0 };
@@ -38,11 +39,16 @@ pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) 
     LazyLock::force(&FIGURES);
     let connections = Connections::new("operations", &app.config.server, ROOM);
     let router = Router::new().route("/metrics", get(show)).merge(health::router()).with_state(app);
-    let answering = move |request: Request<Body>, _| {
+    let answering = move |request: Request<Body>, peer: Peer| {
         let router = router.clone();
         async move {
-            if !names_its_host(&request) {
-                return Answered::Now(StatusCode::BAD_REQUEST.into_response());
+            let unfit = match peer.unreadable {
+                Some(why) => Some(fit::unreadable(why)),
+                None if names_its_host(&request) => None,
+                None => Some(OAuthError::invalid_request("The request does not say which host it is for.")),
+            };
+            if let Some(error) = unfit {
+                return Answered::Now((oauth::status(error.code), error.description).into_response());
             }
             let Ok(response) = router.oneshot(request).await;
             Answered::Now(response)

@@ -38,19 +38,27 @@ async fn deadline(stop: &CancellationToken, grace: Duration) -> Instant {
 pub struct Server {
     listener: TcpListener,
     app: Arc<App>,
+    /// The part of the grace period that is not its own.
+    left: Duration,
 }
 
 impl Server {
     /// Takes the address in `server.listen`; port 0 takes any free one.
     pub async fn bind(app: Arc<App>) -> std::io::Result<Self> {
         let listener = TcpListener::bind(app.config.server.listen).await?;
-        Ok(Self { listener, app })
+        Ok(Self::on(listener, app))
     }
 
     /// A server on a listener that somebody else has opened.
     #[must_use]
     pub fn on(listener: TcpListener, app: Arc<App>) -> Self {
-        Self { listener, app }
+        Self { listener, app, left: Duration::ZERO }
+    }
+
+    /// The same, which leaves this much of the grace period to what is stopped after it.
+    #[must_use]
+    pub fn leaving(self, left: Duration) -> Self {
+        Self { left, ..self }
     }
 
     /// The address it listens on.
@@ -65,6 +73,7 @@ impl Server {
         let app = Arc::clone(&self.app);
         let answered = CancellationToken::new();
         let grace = Duration::from_secs(self.app.config.server.shutdown_grace_seconds);
+        let grace = grace.saturating_sub(self.left);
         let tasks = background::run(Arc::clone(&self.app), answered.clone());
         let answering = async {
             let for_requests = grace.saturating_sub(kept_for_tasks(grace));

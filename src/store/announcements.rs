@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
-use sqlx::{Executor, PgExecutor, PgPool};
+use sqlx::{Executor, PgExecutor};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
+use super::db::Db;
 use super::{Result, StoreError};
 use crate::model::ids::DeviceAuthorizationId;
 
@@ -91,7 +92,7 @@ impl Ear {
     ///
     /// # Errors
     /// If the database does not answer in time.
-    pub async fn open(db: &PgPool) -> Result<Self> {
+    pub async fn open(db: &Db) -> Result<Self> {
         let own = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
         let own = own.idle_timeout(None).max_lifetime(None).test_before_acquire(false);
         let own = own.connect_lazy_with((*db.connect_options()).clone());

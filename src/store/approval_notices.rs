@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgExecutor;
 use sqlx::types::Json;
-use sqlx::{PgExecutor, PgPool};
 
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use super::tenants::host_of;
 use super::{Result, host};
@@ -227,7 +228,7 @@ pub async fn disown(
 }
 
 /// Deletes a batch of messages whose links expired before `before`.
-pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_expired(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

@@ -1,10 +1,11 @@
 //! `attempt_budgets` and `attempt_holds`: what is spent of the guards against guessing, and what is reserved.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::attempt_budget::{Guard, LAPSE, Refill, holds_until};
 use crate::model::ids::TenantId;
@@ -204,7 +205,7 @@ pub async fn give_back(
 
 /// Deletes a batch of budgets that were not used since `before`, when all attempts are restored. Rows of consecutive
 /// failures are kept until `rows_before`.
-pub async fn delete_untouched(db: &PgPool, before: DateTime<Utc>, rows_before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_untouched(db: &Db, before: DateTime<Utc>, rows_before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
@@ -221,7 +222,7 @@ pub async fn delete_untouched(db: &PgPool, before: DateTime<Utc>, rows_before: D
 }
 
 /// Deletes a batch of the rows where nothing was reserved since `before`, which is long ago.
-pub async fn delete_lapsed(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_lapsed(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

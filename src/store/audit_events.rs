@@ -1,10 +1,11 @@
 //! `audit_events`: only ever added to, and cleared away with their seals when they are old.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::attempt_budgets::Hold;
+use super::db::Db;
 use super::{Result, connections};
 use crate::model::audit_event::AuditEvent;
 use crate::model::audit_mac::{Envelope, EventStamp, event_mac};
@@ -221,7 +222,7 @@ pub type Position = Uuid;
 
 /// A tenant's events, newest first, no more than `limit`. Their IDs are in the order of time.
 pub async fn list(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     after: Option<Position>,

@@ -1,9 +1,11 @@
 //! `audit_seals` and `audit_unsealed`
 
 use chrono::{DateTime, Utc};
-use sqlx::{AssertSqlSafe, PgConnection, PgExecutor, PgPool, PgTransaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 use uuid::Uuid;
 
+use super::db::Db;
+use super::transactions::Transaction;
 use super::{Result, transactions};
 use crate::model::audit_seal::{AuditSeal, Mac};
 use crate::model::ids::TenantId;
@@ -29,7 +31,7 @@ const LOCK_TIMEOUT: &str = "5s";
 ///
 /// # Errors
 /// Passing, if another session does not release the lock in time.
-pub async fn begin(db: &PgPool) -> Result<PgTransaction<'static>> {
+pub async fn begin(db: &Db) -> Result<Transaction> {
     let sql = format!("BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'");
     let mut transaction = transactions::begin(db, AssertSqlSafe(sql)).await?;
     sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK).execute(&mut *transaction).await?;

@@ -13,11 +13,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::PgConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::db::{Db, Lease};
 use super::reachability::Reachability;
 use super::{Result, StoreError};
 use crate::model::ids::TenantId;
@@ -26,9 +26,6 @@ use crate::model::ids::TenantId;
 const MAX_BATCH: usize = 256;
 /// The maximum number of items that wait.
 const QUEUE_LENGTH: usize = 4096;
-/// How long a connection may take to go back to the pool. One that takes longer is closed.
-const RETURN: Duration = Duration::from_secs(3);
-
 /// An item of a batch.
 pub trait OfTenant {
     /// Returns the tenant whose rows the statement reads and writes for this item.
@@ -55,7 +52,7 @@ pub type Outcomes<'a, O> = Pin<Box<dyn Future<Output = Result<Vec<O>>> + Send + 
 #[derive(Clone)]
 pub struct Means {
     /// The database.
-    pub db: PgPool,
+    pub db: Db,
     /// Whether it can be reached.
     pub reachability: Arc<Reachability>,
     /// How long a statement may take to be answered.
@@ -148,7 +145,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
     async fn carry_out(
         &self,
         means: &Means,
-        connection: Option<PoolConnection<Postgres>>,
+        connection: Option<Lease>,
         tenant: TenantId,
         batch: Vec<Waiting<I, O>>,
     ) {
@@ -162,7 +159,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
         };
         let (items, answers) = Self::send(means, batch);
         if items.is_empty() {
-            return give_back(connection);
+            return;
         }
         let mut is_lost = false;
         match self.run(means, &mut connection, tenant, &items).await {
@@ -185,9 +182,7 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
                 .for_each(|(answer, outcome)| answer_one(answer, Ok(vec![outcome]))),
         }
         if is_lost {
-            connection.close_on_drop();
-        } else {
-            give_back(connection);
+            connection.condemn();
         }
     }
 
@@ -206,23 +201,13 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
     async fn run(
         &self,
         means: &Means,
-        connection: &mut PoolConnection<Postgres>,
+        connection: &mut Lease,
         tenant: TenantId,
         items: &[I],
     ) -> Result<Vec<O>> {
         let outcome = timeout(means.limit, (self.statement)(&mut *connection, tenant, items)).await;
         means.reachability.observe(outcome.unwrap_or(Err(StoreError::TookTooLong)))
     }
-}
-
-/// Gives a connection back to the pool; nobody waits for it to be looked at.
-fn give_back(mut connection: PoolConnection<Postgres>) {
-    let returning = connection.return_to_pool();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it ends by itself, and the pool does the same without a limit"
-    )]
-    tokio::spawn(timeout(RETURN, returning));
 }
 
 /// Tells all of them the same.

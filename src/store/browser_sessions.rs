@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::PgExecutor;
 use sqlx::types::Json;
-use sqlx::{PgExecutor, PgPool};
 
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use super::users::UserRow;
 use super::{Result, host};
@@ -119,7 +120,7 @@ pub async fn end(
 }
 
 /// Deletes a batch of sessions that ended before `before`.
-pub async fn delete_ended(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_ended(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

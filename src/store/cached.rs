@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hashbrown::{Equivalent, HashMap};
-use sqlx::PgPool;
 
+use super::db::Db;
 use super::frozen_sources::FrozenSource;
 use super::reachability::Reachability;
 use super::signing_keys::PublishedKey;
@@ -93,7 +93,7 @@ impl Cached {
     }
 
     /// The tenant with this slug.
-    pub async fn tenant(&self, db: &PgPool, slug: &TenantSlug) -> Result<Option<Arc<Tenant>>> {
+    pub async fn tenant(&self, db: &Db, slug: &TenantSlug) -> Result<Option<Arc<Tenant>>> {
         if let Some(known) = self.known(&self.tenants, slug) {
             return Ok(Some(known));
         }
@@ -101,7 +101,7 @@ impl Cached {
     }
 
     /// Which tenant is at this host.
-    pub async fn tenant_at(&self, db: &PgPool, host: &TenantHost) -> Result<Option<TenantSlug>> {
+    pub async fn tenant_at(&self, db: &Db, host: &TenantHost) -> Result<Option<TenantSlug>> {
         if let Some(known) = self.known(&self.hosts, &()) {
             return Ok(known.get(host).cloned());
         }
@@ -111,7 +111,7 @@ impl Cached {
     }
 
     /// The client with this identifier.
-    pub async fn client(&self, db: &PgPool, tenant: TenantId, id: &str) -> Result<Option<Arc<Client>>> {
+    pub async fn client(&self, db: &Db, tenant: TenantId, id: &str) -> Result<Option<Arc<Client>>> {
         if let Some(known) = self.known(&self.clients, &ClientName(tenant, id)) {
             return Ok(Some(known));
         }
@@ -119,7 +119,7 @@ impl Cached {
     }
 
     /// The tenant's scope catalogue.
-    pub async fn scopes(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Scope>>> {
+    pub async fn scopes(&self, db: &Db, tenant: TenantId) -> Result<Arc<Vec<Scope>>> {
         if let Some(known) = self.known(&self.scopes, &tenant) {
             return Ok(known);
         }
@@ -128,7 +128,7 @@ impl Cached {
     }
 
     /// The services that the tenant knows.
-    pub async fn resources(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<Resource>>> {
+    pub async fn resources(&self, db: &Db, tenant: TenantId) -> Result<Arc<Vec<Resource>>> {
         if let Some(known) = self.known(&self.resources, &tenant) {
             return Ok(known);
         }
@@ -137,7 +137,7 @@ impl Cached {
     }
 
     /// The sources of codes that are frozen in the tenant.
-    pub async fn frozen_sources(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<FrozenSource>>> {
+    pub async fn frozen_sources(&self, db: &Db, tenant: TenantId) -> Result<Arc<Vec<FrozenSource>>> {
         if let Some(known) = self.known(&self.frozen_sources, &tenant) {
             return Ok(known);
         }
@@ -148,7 +148,7 @@ impl Cached {
     /// The key that signs for the tenant with this algorithm.
     pub async fn signing_key(
         &self,
-        db: &PgPool,
+        db: &Db,
         tenant: TenantId,
         algorithm: SigningAlgorithm,
     ) -> Result<Option<Arc<SealedSigningKey>>> {
@@ -160,7 +160,7 @@ impl Cached {
     }
 
     /// The public keys that verify the tenant's tokens, oldest first.
-    pub async fn published_keys(&self, db: &PgPool, tenant: TenantId) -> Result<Arc<Vec<PublishedKey>>> {
+    pub async fn published_keys(&self, db: &Db, tenant: TenantId) -> Result<Arc<Vec<PublishedKey>>> {
         if let Some(known) = self.known(&self.published_keys, &tenant) {
             return Ok(known);
         }

@@ -4,9 +4,10 @@ mod row;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::announcements::{Announcement, announce};
+use super::db::Db;
 use super::{Result, connections, policy_changes};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId, UserId};
@@ -60,7 +61,7 @@ pub struct Filter {
 
 /// A tenant's clients by identifier, `limit` of them after the first `offset`.
 pub async fn list(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     offset: i64,
@@ -94,7 +95,7 @@ pub async fn list(
 }
 
 /// How many clients fit.
-pub async fn count(db: &PgPool, tenant: TenantId, filter: &Filter) -> Result<i64> {
+pub async fn count(db: &Db, tenant: TenantId, filter: &Filter) -> Result<i64> {
     let mut list = connections::begin_list(db).await?;
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM clients

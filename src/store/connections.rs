@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, PgPool, PgTransaction, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgExecutor, Row};
 use tokio::time::timeout;
 
+use super::db::Db;
 use super::hosts::{Hosts, Standing};
+use super::transactions::Transaction;
 use super::{Result, StoreError, transactions};
 use crate::model::database_limits::Limits;
 
@@ -69,7 +71,6 @@ pub fn pool_on(
             Box::pin(async move {
                 let may = async {
                     match standing {
-                        _ if transactions::is_doubted(used.age) => Ok(false),
                         Standing::Outdated => Ok(false),
                         Standing::Doubtful => Ok(may_write(connection).await? == MayWrite::Yes),
                         Standing::Sound if used.idle_for < TRUSTED => Ok(true),
@@ -120,24 +121,50 @@ fn in_words(limits: Limits) -> String {
     )
 }
 
-/// Whether the limits hold although each statement may go over another connection of a pooler (`PgBouncer` in
-/// transaction mode), where a session's settings are not kept: they must then be the database user's own.
-pub async fn limits_hold(db: &PgPool) -> Result<bool> {
+/// A limit that the database does not keep for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unkept {
+    /// PostgreSQL's name for it.
+    pub name: &'static str,
+    /// What the settings ask.
+    pub asked: Duration,
+    /// What it is for the database user; zero means none.
+    pub is: Duration,
+}
+
+/// The limits that do not hold, where each statement may go over another connection of a pooler (`PgBouncer` in
+/// transaction mode): a session's settings are not kept there, so they must be the database user's own.
+pub async fn unkept_limits(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
+    if keeps_sessions(db).await? { Ok(Vec::new()) } else { limits_over_own(db, limits).await }
+}
+
+/// Whether each of our connections is one of the database's, and no other's.
+async fn keeps_sessions(db: &Db) -> Result<bool> {
     let (mut first, mut second) = (db.acquire().await?, db.acquire().await?);
     let pid = "SELECT pg_backend_pid()";
     let before: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
     let other: i32 = sqlx::query_scalar(pid).fetch_one(&mut *second).await?;
     let after: i32 = sqlx::query_scalar(pid).fetch_one(&mut *first).await?;
-    if before == after && before != other {
-        return Ok(true);
+    Ok(before == after && before != other)
+}
+
+/// The limits that are longer, or none, for the database user, whatever a session sets.
+pub async fn limits_over_own(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
+    let Limits { idle_in_transaction, lock, statement } = limits;
+    let mut unkept = Vec::new();
+    for (name, asked) in [
+        ("idle_in_transaction_session_timeout", idle_in_transaction),
+        ("lock_timeout", lock),
+        ("statement_timeout", statement),
+    ] {
+        let sql = "SELECT reset_val::bigint FROM pg_settings WHERE name = $1";
+        let millis: i64 = sqlx::query_scalar(sql).bind(name).fetch_one(db).await?;
+        let is = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+        if !asked.is_zero() && (is.is_zero() || is > asked) {
+            unkept.push(Unkept { name, asked, is });
+        }
     }
-    let own: bool = sqlx::query_scalar(
-        "SELECT bool_and(reset_val <> '0') FROM pg_settings
-         WHERE name IN ('idle_in_transaction_session_timeout', 'lock_timeout', 'statement_timeout')",
-    )
-    .fetch_one(&mut *first)
-    .await?;
-    Ok(own)
+    Ok(unkept)
 }
 
 /// Whether a connection may write.
@@ -159,7 +186,7 @@ pub async fn may_write(db: impl PgExecutor<'_>) -> sqlx::Result<MayWrite> {
 
 /// Opens as many connections as the pool may have, so that nobody waits for them once everybody comes. The pool closes
 /// those that are not used. If the database gives fewer, the pool does with fewer.
-pub async fn open_all(db: &PgPool) {
+pub async fn open_all(db: &Db) {
     let connections = join_all((0..db.options().get_max_connections()).map(|_| db.acquire())).await;
     let refused = connections.iter().filter(|connection| connection.is_err()).count();
     if let Some(Err(error)) = connections.into_iter().find(Result::is_err) {
@@ -168,6 +195,6 @@ pub async fn open_all(db: &PgPool) {
 }
 
 /// Begins a transaction for a list, with [`PLAN_EACH_TIME`].
-pub(super) async fn begin_list(db: &PgPool) -> Result<PgTransaction<'static>> {
+pub(super) async fn begin_list(db: &Db) -> Result<Transaction> {
     Ok(transactions::begin(db, AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
 }

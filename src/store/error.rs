@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
 
-use super::transactions;
+use super::db::IN_FAILED_TRANSACTION;
 use crate::secrets::{KeyName, Unsealable};
 
 /// The outcome of a store function.
@@ -113,10 +113,7 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(Arc::new(error)),
             sqlx::Error::Database(database) => match (database.constraint(), database.code().as_deref()) {
                 (Some(name), _) => Self::Constraint { name: name.to_owned() },
-                (None, Some(transactions::IN_FAILED_TRANSACTION)) => {
-                    transactions::doubt_connections();
-                    Self::Unavailable(Arc::new(error))
-                }
+                (None, Some(IN_FAILED_TRANSACTION)) => Self::Unavailable(Arc::new(error)),
                 (None, Some(code)) if is_condition_of_server(code) => Self::Unavailable(Arc::new(error)),
                 _ => Self::Fault(Arc::new(error)),
             },

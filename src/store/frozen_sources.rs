@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
 use super::announcements::{Announcement, announce};
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use super::source_accounts::Signs;
 use crate::model::ids::TenantId;
@@ -81,7 +82,7 @@ pub async fn release(
 }
 
 /// Deletes a batch of those that thawed, or were released, before `before`.
-pub async fn delete_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_old(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

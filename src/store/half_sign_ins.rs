@@ -1,9 +1,10 @@
 //! `half_sign_ins`
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use super::totp_secrets::StoredTotp;
 use super::users::UserRow;
@@ -83,7 +84,7 @@ pub async fn end_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId
 }
 
 /// Deletes a batch of those that expired before `before`.
-pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_expired(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

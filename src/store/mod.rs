@@ -15,6 +15,7 @@ pub mod cached;
 pub mod clients;
 pub mod connections;
 pub mod database_clock;
+pub mod db;
 pub mod device_authorizations;
 pub mod device_trust;
 pub mod devices;

@@ -1,9 +1,10 @@
 //! `revoked_access_tokens`
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::ids::TenantId;
 
@@ -27,7 +28,7 @@ pub async fn insert(
 }
 
 /// Deletes a batch of tokens that expired before `before`.
-pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_expired(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

@@ -14,6 +14,7 @@ use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio::time::sleep;
 
+use super::db::Db;
 use super::tenant_transactions;
 
 static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -35,15 +36,15 @@ const TURN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Brings the schema up to date, and creates the role of [`tenant_transactions`] if that is allowed. Several servers may
 /// start together: one works while the others wait, and then find nothing left to do.
-pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
+pub async fn migrate(pool: &Db) -> Result<(), MigrateError> {
     apply(pool, &MIGRATOR).await?;
     Ok(tenant_transactions::make_role(pool).await?)
 }
 
 /// Applies the migrations that are missing.
-pub async fn apply(pool: &PgPool, migrator: &Migrator) -> Result<(), MigrateError> {
+pub async fn apply(pool: &Db, migrator: &Migrator) -> Result<(), MigrateError> {
     // Its session settings must not come back to the pool.
-    let mut connection = pool.acquire().await?.detach();
+    let mut connection = PgPool::acquire(pool).await?.detach();
     let outcome = apply_over(&mut connection, migrator).await;
     // The lock goes with it, too.
     let _ = connection.close().await;
@@ -168,12 +169,12 @@ pub enum SchemaState {
 }
 
 /// Whether every migration this program knows was applied to the database.
-pub async fn is_current(pool: &PgPool) -> super::Result<bool> {
+pub async fn is_current(pool: &Db) -> super::Result<bool> {
     Ok(!matches!(state(pool).await?, SchemaState::Empty | SchemaState::Behind))
 }
 
 /// Reads the state of the schema.
-pub async fn state(pool: &PgPool) -> super::Result<SchemaState> {
+pub async fn state(pool: &Db) -> super::Result<SchemaState> {
     let known: Vec<i64> = MIGRATOR.iter().map(|migration| migration.version).collect();
     let table_exists =
         sqlx::query_scalar!(r#"SELECT to_regclass('_sqlx_migrations') IS NOT NULL AS "exists!""#)

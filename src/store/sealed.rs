@@ -1,10 +1,11 @@
 //! Everything that is sealed with a master key, to be sealed with another: which values there are, and new ones in their
 //! place. Each begins with the name of its key.
 
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::Result;
+use super::db::Db;
 use crate::model::ids::TenantId;
 use crate::secrets::KeyName;
 
@@ -84,7 +85,7 @@ macro_rules! sealed_column {
 
             /// Puts `new` values in the place of the ones that were read, unless these have changed. Returns the number.
             pub async fn replace(
-                db: &PgPool,
+                db: &Db,
                 tenant: TenantId,
                 read: &[Sealed<$key_type>],
                 new: &[Vec<u8>],

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::ids::{TenantId, UserId};
 
@@ -172,7 +173,7 @@ pub async fn suspected(
 }
 
 /// Deletes a batch of those last seen before `before`.
-pub async fn delete_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_old(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

@@ -6,8 +6,10 @@
 //! who is not the owner is held as it is. Where neither can be, composite keys and the tenant in each statement are
 //! what keeps tenants apart.
 
-use sqlx::{AssertSqlSafe, PgPool, PgTransaction};
+use sqlx::AssertSqlSafe;
 
+use super::db::Db;
+use super::transactions::Transaction;
 use super::{Result, transactions};
 use crate::model::ids::TenantId;
 
@@ -31,7 +33,7 @@ pub enum RowSecurity {
 }
 
 /// Makes [`ROLE`] and gives it what it needs, if the database user may do that and it was not done yet.
-pub(super) async fn make_role(db: &PgPool) -> sqlx::Result<()> {
+pub(super) async fn make_role(db: &Db) -> sqlx::Result<()> {
     if find_out(db).await? == RowSecurity::AsRole {
         return Ok(());
     }
@@ -60,7 +62,7 @@ pub(super) async fn make_role(db: &PgPool) -> sqlx::Result<()> {
 }
 
 /// What holds transactions of one tenant, on this database and for this database user.
-pub async fn find_out(db: &PgPool) -> sqlx::Result<RowSecurity> {
+pub async fn find_out(db: &Db) -> sqlx::Result<RowSecurity> {
     let sql = format!("SELECT coalesce(pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}), false)");
     let may_become: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(db).await?;
     if may_become && has_what_it_needs(db).await? {
@@ -72,7 +74,7 @@ pub async fn find_out(db: &PgPool) -> sqlx::Result<RowSecurity> {
 }
 
 /// Whether the user can become the role, which is tried, and the role has its privileges.
-async fn has_what_it_needs(db: &PgPool) -> sqlx::Result<bool> {
+async fn has_what_it_needs(db: &Db) -> sqlx::Result<bool> {
     let mut transaction = transactions::begin(db, "BEGIN").await?;
     if sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {ROLE}")))
         .execute(&mut *transaction)
@@ -93,11 +95,7 @@ async fn has_what_it_needs(db: &PgPool) -> sqlx::Result<bool> {
 /// tables tells its shards of that alone. What is sent with `BEGIN` must not fail, for the connection
 /// would go back to the pool with a failed transaction in it; so a membership that was taken away meanwhile is asked
 /// for once more.
-pub async fn begin(
-    db: &PgPool,
-    row_security: RowSecurity,
-    tenant: TenantId,
-) -> Result<PgTransaction<'static>> {
+pub async fn begin(db: &Db, row_security: RowSecurity, tenant: TenantId) -> Result<Transaction> {
     let role = match row_security {
         RowSecurity::AsRole => format!(
             "; SELECT set_config('role', CASE WHEN pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}) THEN '{ROLE}' ELSE 'none' END, true)"

@@ -1,9 +1,10 @@
 //! `used_jtis`
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::TenantId;
@@ -71,7 +72,7 @@ pub async fn bind(
 }
 
 /// Deletes a batch of used proofs that expired before `before`.
-pub async fn delete_expired(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_expired(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

@@ -1,10 +1,11 @@
 //! `webhook_deliveries`: messages that wait to be sent, queued by a trigger on the audit trail.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::Result;
+use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::ids::{TenantId, WebhookId};
 
@@ -180,7 +181,7 @@ pub async fn give_up(db: impl PgExecutor<'_>, tenant: TenantId, webhook: Webhook
 }
 
 /// Cancels a batch of messages created before `before` that still wait.
-pub async fn give_up_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn give_up_old(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
@@ -196,7 +197,7 @@ pub async fn give_up_old(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
 }
 
 /// Deletes a batch of messages created before `before` that were delivered or canceled.
-pub async fn delete_over(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_over(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

@@ -282,7 +282,7 @@ async fn every_event_of_a_device_that_connects_and_refreshes_is_sealed() {
 #[tokio::test]
 async fn a_server_that_cannot_seal_for_a_minute_warns_operators() {
     let server = sealed_history().await;
-    let mut thief = server.app.db.acquire().await.expect("a connection");
+    let mut thief = sqlx::PgPool::acquire(&server.app.db).await.expect("a connection");
     sqlx::query("SELECT pg_advisory_lock(x'6c617463686b6579'::bigint)").execute(&mut *thief).await.unwrap();
     server.person("ada", &[]).await;
     assert!(seal_waiting(&server.app).await.is_err());

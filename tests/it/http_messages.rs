@@ -162,6 +162,70 @@ async fn a_transfer_coding_that_is_not_understood_is_refused() {
 }
 
 #[tokio::test]
+async fn a_head_that_cannot_be_read_is_refused_in_the_shape_of_its_endpoint() {
+    let server = TestServer::start().await;
+    let long = "a".repeat(70_000);
+    let large = format!("X-Large: {}\r\n", "a".repeat(17_000));
+    let (oauth, rest, page) = ("\"error\":\"invalid_request\"", "application/problem+json", "text/html");
+    for (path, shape) in [("/oauth/token", oauth), ("/devices", rest), ("/sign-in", page)] {
+        for (request, expected) in [
+            (post(path, "Transfer-Encoding: gzip\r\n", "0\r\n\r\n"), "501"),
+            (post(path, "Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), "501"),
+            (post(path, "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), "400"),
+            (post(path, "Content-Length: 1\r\nContent-Length: 2\r\n", "ab"), "400"),
+            (post(path, "No colon\r\n", ""), "400"),
+            (post(path, &large, ""), "431"),
+            (format!("GET {path}?{long} HTTP/1.1\r\nHost: localhost\r\n\r\n"), "431"),
+            (format!("GET {path} HTTP/9.9\r\nHost: localhost\r\n\r\n"), "400"),
+        ] {
+            let answer = server.raw(&request).await;
+            must_be_a_refusal(&answer, expected, shape);
+        }
+    }
+    // Of these nothing is known.
+    for request in ["\u{16}\u{3}\u{1}\u{2}\u{0} hello\r\n\r\n", "GET\r\n\r\n"] {
+        must_be_a_refusal(&server.raw(request).await, "400", rest);
+    }
+}
+
+#[track_caller]
+fn must_be_a_refusal(answer: &str, expected: &str, shape: &str) {
+    assert_eq!(status(answer), expected, "{answer}");
+    assert_eq!(answers(answer), 1, "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    assert!(answer.contains(shape), "{shape}: {answer}");
+    for header in ["connection: close", &format!("content-length: {}", body.len()), "x-request-id: "] {
+        assert!(head.contains(header), "{header}: {answer}");
+    }
+    assert!(!head.contains("keep-alive") && !body.is_empty(), "{answer}");
+}
+
+#[tokio::test]
+async fn a_refusal_behind_other_requests_is_the_same() {
+    let server = TestServer::start().await;
+    let live = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (headers, expected) in [
+        ("Transfer-Encoding: gzip\r\n", "501"),
+        ("Transfer-Encoding: gzip, chunked\r\n", "501"),
+        ("No colon\r\n", "400"),
+    ] {
+        let refused = post("/oauth/token", headers, "0\r\n\r\n");
+        for before in 1..=3 {
+            let answer = server.raw(format!("{}{refused}{live}", live.repeat(before))).await;
+            assert_eq!(answers(&answer), before + 1, "{answer}");
+            let last = answer.rfind("HTTP/1.1 ").expect("answers");
+            assert_eq!(status(&answer[last..]), expected, "{headers}: {answer}");
+            assert!(
+                answer[last..].contains("\"error\":\"invalid_request\"")
+                    || answer[last..].contains("problem+json"),
+                "{answer}"
+            );
+            assert_eq!(answer.matches("\"live\"").count(), before, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_statements_of_a_body_s_length_are_refused_however_the_head_comes() {
     let server = TestServer::start().await;
     let tv = server.tv().await;

@@ -10,9 +10,9 @@ use latchkey::model::database_limits::Limits;
 use latchkey::model::signing_key::{NewKeyPair, SigningAlgorithm, SigningPair};
 use latchkey::random::Random;
 use latchkey::store::batches::Means;
+use latchkey::store::db::Db;
 use latchkey::store::queues::Queues;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ pub(crate) struct Bound {
 
 /// What the loops need.
 struct Bench {
-    db: PgPool,
+    db: Db,
     means: Means,
     queues: Arc<Queues>,
     random: Random,

@@ -10,8 +10,8 @@ use latchkey::http::server::Server;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
 use latchkey::store::connections;
+use latchkey::store::db::Db;
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -52,17 +52,17 @@ pub(crate) fn config(poll_interval_seconds: u32) -> Config {
 }
 
 /// The program on a database.
-pub(crate) fn app(config: Config, db: PgPool) -> Arc<App> {
+pub(crate) fn app(config: Config, db: Db) -> Arc<App> {
     let secrets = Secrets::derive(&MasterKey::from_bytes([7; 32]).into());
     Arc::new(App::new(config, Clock::system(), Random::system(), secrets, db))
 }
 
 /// The pool that `latchkey serve` makes.
-pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<PgPool, Fault> {
+pub(crate) async fn pool(database_url: &str, config: &Config) -> Result<Db, Fault> {
     let options = database_url.parse::<PgConnectOptions>()?.application_name("latchkey");
     let database = &config.database;
     let pool = connections::pool(database.max_connections, database.acquire_timeout(), database.limits());
-    Ok(pool.connect_with(options).await?)
+    Ok(pool.connect_with(options).await?.into())
 }
 
 /// Serves until `stop` is cancelled.

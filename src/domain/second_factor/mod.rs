@@ -5,7 +5,6 @@ pub mod recovery_codes;
 pub mod remove;
 
 use serde_json::json;
-use sqlx::{Postgres, Transaction};
 
 use super::guards::{Judged, PaidAttempt, Payment};
 use super::oauth_error::OAuthError;
@@ -22,6 +21,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::{TimeStep, TotpSecret};
 use crate::model::user::User;
 use crate::store::totp_secrets::StoredTotp;
+use crate::store::transactions::Transaction;
 use crate::store::{self, totp_secrets, users};
 
 /// Why something about a second factor is not done.
@@ -63,7 +63,7 @@ pub(super) enum Shown {
 #[must_use]
 pub(super) struct Proven {
     /// The transaction in which it is used up.
-    pub(super) transaction: Transaction<'static, Postgres>,
+    pub(super) transaction: Transaction,
     attempt: PaidAttempt,
 }
 
@@ -160,7 +160,7 @@ async fn prove(
 }
 
 enum Found {
-    Right(Transaction<'static, Postgres>),
+    Right(Transaction),
     Wrong,
     NotTaken,
 }

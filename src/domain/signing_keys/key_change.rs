@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::{Postgres, Transaction};
 
 use super::sealing_context;
 use crate::app::App;
@@ -12,6 +11,7 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState};
+use crate::store::transactions::Transaction;
 use crate::store::{self, signing_keys};
 
 /// A new key pair and its sealed form, not yet stored.
@@ -46,7 +46,7 @@ pub(super) struct KeyChange<'a> {
     by: &'a By<'a>,
     /// When it happens.
     pub(super) now: DateTime<Utc>,
-    transaction: Transaction<'static, Postgres>,
+    transaction: Transaction,
     done: Vec<(Action, SigningAlgorithm, String)>,
 }
 

@@ -12,8 +12,6 @@ pub mod rotate;
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
-
 use super::audit::By;
 use super::oauth_error::OAuthError;
 use crate::app::App;
@@ -23,6 +21,7 @@ use crate::model::signing_key_life::KeyState;
 use crate::model::tenant::DEFAULT_TENANT;
 use crate::secrets::Secrets;
 use crate::store;
+use crate::store::db::Db;
 use crate::store::signing_keys::PublishedKey;
 use key_change::{KeyChange, NewKey};
 pub use key_ring::{KeyRing, SigningKey, forget_retired};
@@ -52,7 +51,7 @@ pub async fn signing(
 }
 
 /// A private half that the master key must open, of the default tenant. `None` if no key was made yet.
-pub async fn any_sealed(db: &PgPool) -> store::Result<Option<SealedSigningKey>> {
+pub async fn any_sealed(db: &Db) -> store::Result<Option<SealedSigningKey>> {
     for algorithm in SigningAlgorithm::ALL {
         let sealed = store::signing_keys::signing(db, DEFAULT_TENANT, algorithm).await?;
         if sealed.is_some() {

@@ -15,6 +15,7 @@ use crate::model::user::User;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
 use crate::store::devices::endings;
+use crate::store::transactions::Transaction;
 use crate::store::{self, browser_sessions, users};
 
 /// Ends all that is connected in a person's name: every device, every browser, and what was approved but not yet
@@ -41,7 +42,7 @@ pub async fn sign_out_oneself_everywhere(
 
 async fn end_everything(
     app: &App,
-    mut transaction: sqlx::PgTransaction<'_>,
+    mut transaction: Transaction,
     user: &User,
     by: &By<'_>,
 ) -> store::Result<()> {

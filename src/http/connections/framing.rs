@@ -1,9 +1,12 @@
 //! How the head of an HTTP/1.1 request says where its body ends. hyper follows one of several statements and hides the
 //! others. A request that makes several may be an attempt to be read differently by two servers (RFC 9112 §6.1, §11.2).
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, Uri, header};
 
-/// How much of an unfinished line is kept, in bytes: more than any line that matters has.
+use super::Unreadable;
+
+/// How much of a line is kept, in bytes: more than any line that matters has.
 const KEPT: usize = 128;
 
 /// What the lines of a head say about the body, read as they arrive.
@@ -11,6 +14,8 @@ const KEPT: usize = 128;
 pub(super) struct Framing {
     /// The beginning of an unfinished line.
     line: Vec<u8>,
+    /// The beginning of the first line.
+    first: Vec<u8>,
     part: Part,
     has_length: bool,
     coding: Coding,
@@ -77,7 +82,11 @@ impl Framing {
             }
             return;
         }
-        self.part = Part::Head;
+        if self.part == Part::Before {
+            self.part = Part::Head;
+            self.first = line[..line.len().min(KEPT)].into();
+            return;
+        }
         // Nearly all lines begin differently.
         if !matches!(line[0], b'c' | b'C' | b't' | b'T') {
             return;
@@ -97,21 +106,30 @@ impl Framing {
         self.part == Part::Body
     }
 
-    /// Whether the body has a coding that this server does not understand, which hyper calls a bad request where it is
-    /// the last one (RFC 9112 §6.1: 501).
-    pub(super) fn is_unknown(&self) -> bool {
-        self.coding == Coding::Unknown
+    /// Returns what is known of a request whose head cannot be read: its method and its target, or `*`.
+    pub(super) fn request(&self) -> Request<Body> {
+        let line = if self.part == Part::Before { &self.line } else { &self.first };
+        let line = String::from_utf8_lossy(line);
+        let mut words = line.split(' ');
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = words.next().and_then(|word| word.parse().ok()).unwrap_or(Method::GET);
+        *request.uri_mut() = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .filter(|target: &Uri| target.path().starts_with('/'))
+            .unwrap_or_else(|| Uri::from_static("*"));
+        request
     }
 
-    /// Returns the status with which a request with such a head is rejected, if it is. Of a head that arrived together
-    /// with the request before it, only the headers are known.
-    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<StatusCode> {
+    /// Returns why a request with such a head is refused, if it is. Of a head that arrived together with the request
+    /// before it, only the headers are known.
+    pub(super) fn refusal(&self, headers: &HeaderMap) -> Option<Unreadable> {
         let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
         let coding =
             codings.fold(Coding::None, |known, value| known.and(value.to_str().unwrap_or("unreadable")));
         match coding {
-            Coding::Unknown => Some(StatusCode::NOT_IMPLEMENTED),
-            Coding::Chunked if self.has_length => Some(StatusCode::BAD_REQUEST),
+            Coding::Unknown => Some(Unreadable::TransferCoding),
+            Coding::Chunked if self.has_length => Some(Unreadable::TwoLengths),
             Coding::Chunked | Coding::None => None,
         }
     }
@@ -121,7 +139,7 @@ impl Framing {
 mod tests {
     use super::*;
 
-    fn refusal(lines: &[&str]) -> Option<u16> {
+    fn refusal(lines: &[&str]) -> Option<Unreadable> {
         let head = format!(
             "POST /token: HTTP/1.1\r\nHost: a\r\n{}\r\n\r\nContent-Length: 1\r\n",
             lines.join("\r\n")
@@ -136,7 +154,7 @@ mod tests {
         let refused = |size: usize| {
             let mut framing = Framing::default();
             head.as_bytes().chunks(size).for_each(|chunk| framing.read(chunk));
-            framing.refusal(&headers).map(|status| status.as_u16())
+            framing.refusal(&headers)
         };
         let whole = refused(head.len());
         assert!([1, 7, 40].into_iter().all(|size| refused(size) == whole), "{lines:?}");
@@ -146,32 +164,40 @@ mod tests {
     #[test]
     fn one_statement_of_where_the_body_ends_is_enough_and_two_are_too_many() {
         let long = format!("X-Long: {}", "a".repeat(500));
-        for (lines, status) in [
+        for (lines, expected) in [
             (&["Content-Length: 5"][..], None),
             (&["Transfer-Encoding: chunked"], None),
             (&["transfer-encoding: Chunked"], None),
             (&[&long, "Transfer-Encoding: chunked"], None),
-            (&["Content-Length: 5", "Transfer-Encoding: chunked"], Some(400)),
-            (&["Transfer-Encoding: chunked", &long, "content-length: 5"], Some(400)),
-            (&["Transfer-Encoding: gzip, chunked"], Some(501)),
-            (&["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], Some(501)),
-            (&["Transfer-Encoding: chunked, chunked"], Some(501)),
+            (&["Content-Length: 5", "Transfer-Encoding: chunked"], Some(Unreadable::TwoLengths)),
+            (&["Transfer-Encoding: chunked", &long, "content-length: 5"], Some(Unreadable::TwoLengths)),
+            (&["Transfer-Encoding: gzip, chunked"], Some(Unreadable::TransferCoding)),
+            (&["Transfer-Encoding: gzip", "Transfer-Encoding: chunked"], Some(Unreadable::TransferCoding)),
+            (&["Transfer-Encoding: chunked, chunked"], Some(Unreadable::TransferCoding)),
         ] {
-            assert_eq!(refusal(lines), status, "{lines:?}");
+            assert_eq!(refusal(lines), expected, "{lines:?}");
         }
     }
 
     #[test]
-    fn an_unknown_coding_is_known_before_the_head_is_understood() {
-        for (head, unknown) in [
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", true),
-            ("\r\nPOST / HTTP/1.1\r\nTransfer-Encoding:gzip\r\n\r\n", true),
-            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", false),
-            ("POST / HTTP/1.1\r\n\r\nTransfer-Encoding: gzip\r\n", false),
+    fn method_and_target_are_told_of_a_head_that_cannot_be_read() {
+        let long = format!("GET /device/{} HTTP/1.1\r\n\r\n", "a".repeat(500));
+        for (head, method, path) in [
+            ("POST /oauth/token?a=b HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", "POST", "/oauth/token"),
+            ("\r\nPOST /devices HTTP/1.1\r\n: b\r\n\r\n", "POST", "/devices"),
+            ("GET http://a.example/devices HTTP/1.1\r\n\r\n", "GET", "/devices"),
+            ("G@T /devices HTTP/9.9\r\n", "GET", "/devices"),
+            ("GET /oauth/jwks", "GET", "/oauth/jwks"),
+            (&long, "GET", &format!("/device/{}", "a".repeat(KEPT - 12))),
+            ("\u{16}\u{3}\u{1} no HTTP", "GET", "*"),
+            ("", "GET", "*"),
         ] {
-            let mut framing = Framing::default();
-            framing.read(head.as_bytes());
-            assert_eq!(framing.is_unknown(), unknown, "{head}");
+            for size in [1, head.len().max(1)] {
+                let mut framing = Framing::default();
+                head.as_bytes().chunks(size).for_each(|chunk| framing.read(chunk));
+                let request = framing.request();
+                assert_eq!((request.method().as_str(), request.uri().path()), (method, path), "{head}");
+            }
         }
     }
 }

@@ -58,6 +58,23 @@ pub struct Peer {
     pub address: IpAddr,
     /// Whether the request is answered as usual.
     pub room: Crowding,
+    /// Why the request cannot be read, if it cannot: of such a request only a part is known.
+    pub unreadable: Option<Unreadable>,
+}
+
+/// Why a request cannot be read. Its connection is closed after the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its head is no head of HTTP (RFC 9112 §2.2).
+    Head,
+    /// Its target is too long (RFC 9110 §15.5.15).
+    LongTarget,
+    /// Its head is too large (RFC 6585 §5).
+    LargeHead,
+    /// Its body has a transfer coding that this server does not understand (RFC 9112 §6.1).
+    TransferCoding,
+    /// It says in two ways where its body ends (RFC 9112 §6.1).
+    TwoLengths,
 }
 
 /// Whether there is room for a request.

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, Version, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::body::Incoming;
 
 use super::parked::{Parked, Parks, Persistence};
 use super::watch::{UnderWay, Watch};
-use super::{Answered, Connections, Crowding, Peer, rest_of_body};
+use super::{Answered, Connections, Crowding, Peer, Unreadable, rest_of_body};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -40,14 +40,23 @@ enum Later {
     Nothing,
     /// The connection is to be parked.
     Parked(Parked),
-    /// The next request is the copy of a parked one, and this is its answer.
-    Ready(Response, UnderWay),
+    /// The next request stands for one whose answer is this.
+    Ready(Ready),
+}
+
+/// An answer that only needs to be sent.
+pub(super) struct Ready {
+    /// The answer.
+    pub(super) response: Response,
+    /// Its request is under way.
+    pub(super) under_way: UnderWay,
+    /// Whether the request was read to its end; the connection is closed otherwise.
+    pub(super) is_read: bool,
 }
 
 /// How a request is answered.
 enum Way<F> {
     Ready(Response),
-    Refused(StatusCode),
     Answering(F),
 }
 
@@ -73,36 +82,33 @@ impl Seat {
         // hyper alone knows what it makes of a head that came together with the request before, and whether it has written
         // the answer to that one: such a connection is not parked.
         let mut may_park = version != Version::HTTP_2;
-        let (way, under_way, rest) = match self.take_later() {
-            Later::Ready(response, under_way) => (Way::Ready(response), under_way, None),
+        let (way, under_way, rest, is_read) = match self.take_later() {
+            Later::Ready(Ready { response, under_way, is_read }) => {
+                (Way::Ready(response), under_way, None, is_read)
+            }
             Later::Nothing | Later::Parked(_) => {
                 let (under_way, framing) = self.watch.begin();
-                let refusal = framing.refusal(request.headers());
+                let unreadable = framing.refusal(request.headers());
                 may_park &= framing.is_known() && !self.watch.owes();
                 if self.place == Place::Reserve && self.connections.is_full() {
                     room = Crowding::Full;
                 }
                 let (request, rest) = rest_of_body::lend(request);
-                let way = match refusal {
-                    Some(status) => Way::Refused(status),
-                    None => Way::Answering(answer(request, Peer { address: self.peer, room })),
-                };
-                (way, under_way, rest)
+                let peer = Peer { address: self.peer, room, unreadable };
+                // Nobody knows where the body of one that cannot be read ends.
+                let rest = rest.filter(|_| unreadable.is_none());
+                (Way::Answering(answer(request, peer)), under_way, rest, unreadable.is_none())
             }
         };
         let seat = Arc::clone(self);
         async move {
             let answered = match way {
                 Way::Ready(response) => Answered::Now(response),
-                Way::Refused(status) => {
-                    seat.watch.linger();
-                    return Ok((status, [(header::CONNECTION, CLOSE)]).into_response());
-                }
                 Way::Answering(answering) => answering.await,
             };
             let read = match rest {
                 Some(rest) => Box::pin(rest.read_on()).await,
-                None => true,
+                None => is_read,
             };
             let response = match answered {
                 Answered::Now(response) => response,
@@ -143,13 +149,28 @@ impl Seat {
     pub(super) fn take_parked(&self) -> Option<Parked> {
         match self.take_later() {
             Later::Parked(parked) => Some(parked),
-            Later::Nothing | Later::Ready(..) => None,
+            Later::Nothing | Later::Ready(_) => None,
         }
     }
 
-    /// Holds the answer ready for a parked request, whose copy comes next.
-    pub(super) fn hold_ready(&self, response: Response, under_way: UnderWay) {
-        self.hand_over(Later::Ready(response, under_way));
+    /// Holds an answer ready, for a request that stands for its own comes next.
+    pub(super) fn hold_ready(&self, ready: Ready) {
+        self.hand_over(Later::Ready(ready));
+    }
+
+    /// Answers a request that hyper could not read.
+    pub(super) async fn refuse<A, F>(&self, unreadable: Unreadable, answer: &A) -> Ready
+    where
+        A: Fn(Request<Body>, Peer) -> F,
+        F: Future<Output = Answered> + Send,
+    {
+        let (under_way, framing) = self.watch.begin();
+        let peer = Peer { address: self.peer, room: Crowding::Free, unreadable: Some(unreadable) };
+        let response = match answer(framing.request(), peer).await {
+            Answered::Now(response) => response,
+            Answered::Later(coming) => coming.await,
+        };
+        Ready { response, under_way, is_read: false }
     }
 
     fn hand_over(&self, later: Later) {

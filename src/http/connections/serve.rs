@@ -10,10 +10,21 @@ use hyper_util::rt::TokioIo;
 
 use super::parked::Parked;
 use super::phase::Order;
-use super::seat::Seat;
+use super::seat::{Ready, Seat};
 use super::watch::{Protocol, Watch};
 use super::watched::Watched;
-use super::{Answered, Connections, Peer};
+use super::{Answered, Connections, Peer, Unreadable};
+
+/// What hyper reads where it has refused what came.
+const REFUSED: &str = "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";
+
+/// Why hyper has left a connection that goes on.
+enum Left {
+    /// The answer comes later.
+    Parked(Parked),
+    /// What came cannot be read.
+    Refused(Unreadable),
+}
 
 impl Connections {
     /// Answers what comes by a connection until it ends.
@@ -32,20 +43,29 @@ impl Connections {
             Ok(_) => {}
         }
         // Boxed, for it is gone while the connection is parked.
-        while let Some((mut stream, parked)) = Box::pin(self.http_1(io, &seat, &answer)).await {
-            let Parked { coming, under_way, head } = parked;
-            let response = tokio::select! {
-                response = coming => response,
-                () = stream.hung_up() => return,
+        while let Some((mut stream, left)) = Box::pin(self.http_1(io, &seat, &answer)).await {
+            let ready = match left {
+                Left::Parked(Parked { coming, under_way, head }) => {
+                    let response = tokio::select! {
+                        response = coming => response,
+                        // Whoever has closed its side has given up: what is written to it may reach nobody.
+                        () = stream.hung_up() => return,
+                    };
+                    stream.put_before(&head);
+                    Ready { response, under_way, is_read: true }
+                }
+                Left::Refused(unreadable) => {
+                    stream.put_instead(REFUSED);
+                    Box::pin(seat.refuse(unreadable, &*answer)).await
+                }
             };
-            stream.put_before(&head);
             io = stream;
-            seat.hold_ready(response, under_way);
+            seat.hold_ready(ready);
         }
     }
 
-    /// Answers requests of HTTP/1 until the connection ends. Returns what is left of it where it parks.
-    async fn http_1<A, F>(&self, io: Watched, seat: &Arc<Seat>, answer: &Arc<A>) -> Option<(Watched, Parked)>
+    /// Answers requests of HTTP/1 until the connection ends. Returns what is left of it where it goes on.
+    async fn http_1<A, F>(&self, io: Watched, seat: &Arc<Seat>, answer: &Arc<A>) -> Option<(Watched, Left)>
     where
         A: Fn(Request<Body>, Peer) -> F + Send + Sync + 'static,
         F: Future<Output = Answered> + Send + 'static,
@@ -63,11 +83,14 @@ impl Connections {
             let http1::Parts { io, read_buf, .. } = connection.into_parts();
             let mut io = io.into_inner();
             io.put_back(read_buf);
-            return Some((io, parked));
+            return Some((io, Left::Parked(parked)));
         }
-        if let Err(error) = ended {
-            tracing::trace!(%error, "connection closed with error");
+        let Err(error) = ended else { return None };
+        let mut io = connection.into_parts().io.into_inner();
+        if let Some(status) = io.take_refusal() {
+            return Some((io, Left::Refused(unreadable(status, &error))));
         }
+        tracing::trace!(%error, "connection closed with error");
         None
     }
 
@@ -89,6 +112,16 @@ impl Connections {
                 }
             }
         }
+    }
+}
+
+/// Why hyper has refused a head, which it says in words only where the status is the same.
+fn unreadable(status: u16, error: &hyper::Error) -> Unreadable {
+    match status {
+        414 => Unreadable::LongTarget,
+        431 => Unreadable::LargeHead,
+        _ if error.to_string().contains("invalid transfer-encoding") => Unreadable::TransferCoding,
+        _ => Unreadable::Head,
     }
 }
 

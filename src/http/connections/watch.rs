@@ -171,11 +171,6 @@ impl Watch {
         })
     }
 
-    /// Whether a head has come that says of its body what this server does not understand, and no request of it.
-    pub(super) fn refuses_coding(&self) -> bool {
-        self.change(|state| state.standing.phase == Phase::Head && state.framing.is_unknown())
-    }
-
     pub(super) fn received(&self, bytes: &[u8]) {
         self.change(|state| {
             state.protocol = state.protocol.after(bytes);

@@ -14,10 +14,8 @@ use tokio::net::TcpStream;
 
 use super::watch::{Protocol, Watch};
 
-/// How hyper begins the answer to a head that it does not understand, and how that to an unknown transfer coding must
-/// begin (RFC 9112 §6.1). The phrase is free, and the length must not change (RFC 9112 §4).
-const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request";
-const NOT_IMPLEMENTED: &[u8] = b"HTTP/1.1 501 Unsupported";
+/// What hyper's own answers have beside their first line. Ours have more.
+const OWN_HEADERS: [&str; 3] = ["connection", "content-length", "date"];
 /// How much is read at first, in bytes: most requests whole.
 const FIRST_READ: usize = 2_048;
 /// The most that is discarded of a refused body before the connection is closed, in bytes.
@@ -30,11 +28,13 @@ pub(super) struct Watched {
     /// What is read before anything that comes.
     ahead: Bytes,
     discarded: usize,
+    /// The status with which hyper has refused a head. It was not sent: the answer is to say more.
+    refused: Option<u16>,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { stream, watch, ahead: Bytes::new(), discarded: 0 }
+        Self { stream, watch, ahead: Bytes::new(), discarded: 0, refused: None }
     }
 
     /// Reads as far as it takes to know the protocol; what was read is read again. An error where the peer has gone.
@@ -61,18 +61,21 @@ impl Watched {
         self.ahead = [head.as_bytes(), &self.ahead].concat().into();
     }
 
+    /// Takes the status with which hyper has refused a head, if it has.
+    pub(super) fn take_refusal(&mut self) -> Option<u16> {
+        self.refused.take()
+    }
+
+    /// Has this read next, and nothing that came before.
+    pub(super) fn put_instead(&mut self, head: &'static str) {
+        self.ahead = Bytes::from_static(head.as_bytes());
+    }
+
     /// Waits until the peer has closed its side. One that has sent more than one request seems to stay.
     pub(super) async fn hung_up(&self) {
         if let Ok(1..) = self.stream.peek(&mut [0]).await {
             std::future::pending::<()>().await;
         }
-    }
-
-    /// What is to be written instead of these bytes, if they are hyper's refusal of a head whose transfer coding it does
-    /// not understand.
-    fn corrected(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let rest = bytes.strip_prefix(BAD_REQUEST)?;
-        self.watch.refuses_coding().then(|| [NOT_IMPLEMENTED, rest].concat())
     }
 
     /// Discards what comes until the peer closes its side too, or there is too much of it.
@@ -121,6 +124,18 @@ impl AsyncRead for Watched {
     }
 }
 
+/// What comes before hyper's own refusal of a head, if these bytes end with one, and its status.
+fn before_refusal(bytes: &[u8]) -> Option<(&[u8], u16)> {
+    const VERSION: &[u8] = b"HTTP/1.";
+    let rest = bytes.strip_suffix(b"\r\n\r\n")?;
+    let start = rest.windows(VERSION.len()).rposition(|part| part == VERSION)?;
+    let mut lines = std::str::from_utf8(&rest[start..]).ok()?.split("\r\n");
+    let status =
+        lines.next()?.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
+    let is_own = lines.all(|line| line.split_once(':').is_some_and(|(name, _)| OWN_HEADERS.contains(&name)));
+    is_own.then_some((&bytes[..start], status))
+}
+
 /// Whether nothing is there to be read, not even what the runtime has yet to hear of.
 fn nothing_has_come(stream: &TcpStream) -> bool {
     let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -134,8 +149,15 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let corrected = self.corrected(bytes);
-        let bytes = corrected.as_deref().unwrap_or(bytes);
+        let bytes = match before_refusal(bytes) {
+            // Kept back.
+            Some((&[], status)) => {
+                self.refused = Some(status);
+                return Poll::Ready(Ok(bytes.len()));
+            }
+            Some((answers, _)) => answers,
+            None => bytes,
+        };
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch.owe(outcome.is_pending());
         let written = ready!(outcome)?;
@@ -148,8 +170,8 @@ impl AsyncWrite for Watched {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if let Some(first) = slices.first().and_then(|first| self.corrected(first)) {
-            return Pin::new(&mut self.stream).poll_write(context, &first);
+        if let Some(first) = slices.first().filter(|first| before_refusal(first).is_some()) {
+            return self.poll_write(context, first);
         }
         let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch.owe(outcome.is_pending());
@@ -167,6 +189,10 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused.is_some() {
+            // The answer is still to come.
+            return Poll::Ready(Ok(()));
+        }
         ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
         if !self.watch.lingers() {
             return Poll::Ready(Ok(()));
@@ -181,7 +207,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_corrected_refusal_is_as_long_as_the_other() {
-        assert_eq!(BAD_REQUEST.len(), NOT_IMPLEMENTED.len());
+    fn a_refusal_of_hyper_s_own_is_told_from_an_answer_with_the_same_status() {
+        let own = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: now\r\n\r\n";
+        let answer = "HTTP/1.1 400 Bad Request\r\nx-request-id: a\r\ncontent-length: 0\r\n\r\n";
+        let behind = format!("{answer}{own}");
+        assert_eq!(before_refusal(own.as_bytes()), Some((&b""[..], 400)));
+        assert_eq!(before_refusal(behind.as_bytes()), Some((answer.as_bytes(), 400)));
+        for other in [answer, &own[..40], "HTTP/1.1 100 Continue\r\n\r\n", "\r\n\r\n", ""] {
+            assert_eq!(before_refusal(other.as_bytes()), None, "{other}");
+        }
     }
 }

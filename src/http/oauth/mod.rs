@@ -172,10 +172,14 @@ impl IntoResponse for OAuthRefusal {
     }
 }
 
-fn status(code: ErrorCode) -> StatusCode {
+/// The status of an answer with this error.
+pub(in crate::http) fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::UnauthenticatedClient => StatusCode::UNAUTHORIZED,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ErrorCode::TargetTooLong => StatusCode::URI_TOO_LONG,
+        ErrorCode::NotImplemented => StatusCode::NOT_IMPLEMENTED,
         ErrorCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,

@@ -9,6 +9,7 @@ use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
 use super::{assets, html, try_again_after, words};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
+use crate::http::oauth;
 use crate::themes::Theme;
 
 /// A notice, not yet in any language: as an answer it is empty until [`put_into_words`] writes it in the
@@ -23,6 +24,8 @@ pub(in crate::http) enum BareNotice {
     ForeignForm,
     /// The request cannot be read.
     Unreadable,
+    /// The head of the request cannot be read.
+    UnreadableHead(StatusCode),
     /// The form is larger than any honest one.
     TooLarge,
     /// It is too early.
@@ -46,6 +49,9 @@ impl From<OAuthError> for BareNotice {
             ErrorCode::TemporarilyUnavailable => Self::Unavailable,
             ErrorCode::ServerError => Self::Fault,
             ErrorCode::TooLarge => Self::TooLarge,
+            ErrorCode::HeadTooLarge | ErrorCode::TargetTooLong | ErrorCode::NotImplemented => {
+                Self::UnreadableHead(oauth::status(error.code))
+            }
             ErrorCode::TooManyRequests { retry_after } => Self::TooMany { retry_after },
             _ => Self::Unreadable,
         }
@@ -59,6 +65,7 @@ impl BareNotice {
             Self::NotPossible => StatusCode::METHOD_NOT_ALLOWED,
             Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::UnreadableHead(status) => status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -73,7 +80,9 @@ impl BareNotice {
             Self::NotFound => (t.t("notice-not-found-title"), t.t("notice-not-found")),
             Self::NotPossible => (t.t("notice-not-possible-title"), t.t("notice-not-possible")),
             Self::ForeignForm => (t.t("notice-foreign-form-title"), t.t("notice-foreign-form")),
-            Self::Unreadable => (t.t("notice-unreadable-title"), t.t("notice-unreadable")),
+            Self::Unreadable | Self::UnreadableHead(_) => {
+                (t.t("notice-unreadable-title"), t.t("notice-unreadable"))
+            }
             Self::TooLarge => (t.t("notice-too-large-title"), t.t("notice-too-large")),
             Self::TooMany { retry_after } => {
                 let wait = words::wait(language, retry_after);

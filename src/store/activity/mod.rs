@@ -3,11 +3,12 @@
 pub mod tallies;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use crate::model::activity::{Figures, beginning};
 use crate::model::ids::TenantId;
 use crate::store::Result;
+use crate::store::db::Db;
 use crate::store::due_rows::for_each_due_tenant;
 
 /// How finely one looks.
@@ -75,7 +76,7 @@ pub async fn with_uncounted_expiries(db: impl PgExecutor<'_>, until: DateTime<Ut
 
 /// Adds the codes of a tenant that expired undecided by `until` and are not counted yet, each where it expired. An
 /// expired code is never decided, so each is counted once, by whichever instance comes first.
-pub async fn add_expiries(db: &PgPool, tenant: TenantId, until: DateTime<Utc>) -> Result<()> {
+pub async fn add_expiries(db: &Db, tenant: TenantId, until: DateTime<Utc>) -> Result<()> {
     sqlx::query!(
         "INSERT INTO expiries_counted (tenant_id, until) SELECT $1, '-infinity' FROM tenants WHERE id = $1
          ON CONFLICT (tenant_id) DO NOTHING",
@@ -142,7 +143,7 @@ pub async fn since(
 }
 
 /// Deletes a batch of figures of this grain older than `before`.
-pub async fn delete_old(db: &PgPool, grain: Grain, before: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_old(db: &Db, grain: Grain, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

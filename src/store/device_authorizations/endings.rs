@@ -1,16 +1,17 @@
 //! The end of sessions: they are deleted, in batches that one server takes and others pass over.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use crate::model::ids::TenantId;
 use crate::random::first_uuid_v7_at;
 use crate::store::Result;
+use crate::store::db::Db;
 use crate::store::due_rows::for_each_due_tenant;
 
 /// Deletes a batch of undecided authorizations that expired before `before`. Their user codes are not issued again until
 /// `free_at`. Approved ones that were not confirmed or redeemed count as undecided.
-pub async fn delete_undecided(db: &PgPool, before: DateTime<Utc>, free_at: DateTime<Utc>) -> Result<u64> {
+pub async fn delete_undecided(db: &Db, before: DateTime<Utc>, free_at: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"
@@ -65,7 +66,7 @@ pub async fn delete_decided(db: impl PgExecutor<'_>, tenant: TenantId, before: D
 }
 
 /// Deletes a batch of user codes that can be issued again since `before`.
-pub async fn release_user_codes(db: &PgPool, before: DateTime<Utc>) -> Result<u64> {
+pub async fn release_user_codes(db: &Db, before: DateTime<Utc>) -> Result<u64> {
     for_each_due_tenant!(
         db,
         r#"SELECT tenant_id AS "tenant_id!", min(at) AS "first!", max(at) AS "last!"

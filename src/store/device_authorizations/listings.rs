@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::SessionRow;
@@ -17,6 +17,7 @@ use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::random::first_uuid_v7_at;
+use crate::store::db::Db;
 use crate::store::{Result, connections, host};
 
 /// A session, with all that is shown of it.
@@ -120,7 +121,7 @@ const COLUMNS: &str = "id, client_id, dpop_jkt, expires_at, state, decided_at, d
 
 /// A tenant's sessions, newest first. `lifetime` is that of codes: nothing younger has expired.
 pub async fn list(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     part: Part,
@@ -164,7 +165,7 @@ pub async fn find(
 
 /// How many sessions there are, counted no further than `limit`.
 pub async fn count(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     limit: i64,

@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use sqlx::PgPool;
 
 use super::starts::count_pending;
 use crate::model::ids::TenantId;
 use crate::store::Result;
+use crate::store::db::Db;
 
 /// A server that has just started counts no further, so that its first start need not wait until a million are
 /// counted. With as many as this, codes are as long as with two million.
@@ -34,7 +34,7 @@ enum Count {
 impl PendingCounts {
     /// How many codes wait, at most `cap`. A count may be two seconds old, and older where counting is dear:
     /// a second more for each 20 000 codes. The first one of a server may fall short.
-    pub async fn get(&self, db: &PgPool, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Result<u64> {
+    pub async fn get(&self, db: &Db, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Result<u64> {
         if let Some(first) = self.first(db, tenant, cap, now) {
             let count = first.await?;
             // In one that is known already, starts of our own may be counted.
@@ -52,7 +52,7 @@ impl PendingCounts {
     }
 
     /// The first count of a tenant, if it is under way or to be begun.
-    fn first(&self, db: &PgPool, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Option<Shared<Counting>> {
+    fn first(&self, db: &Db, tenant: TenantId, cap: u64, now: DateTime<Utc>) -> Option<Shared<Counting>> {
         let mut counts = self.lock();
         let under_way = match counts.get(&tenant) {
             Some(Count::Known(..)) => return None,

@@ -2,13 +2,14 @@
 //! the order is that of an index, and what a page costs does not depend on how many devices there are.
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgConnection, PgPool, Postgres, QueryBuilder};
+use sqlx::{Executor, PgConnection, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::DeviceRow;
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::{DeviceId, TenantId, UserId};
 use crate::random::first_uuid_v7_at;
+use crate::store::db::Db;
 use crate::store::{Result, connections};
 
 /// Which devices are looked for; all that is given must fit.
@@ -41,7 +42,7 @@ impl Filter {
 
 /// A tenant's devices, newest first: those after the device `after`, `limit` at most.
 pub async fn list(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     after: Option<DeviceId>,
@@ -71,7 +72,7 @@ pub async fn list(
 }
 
 /// How many devices there are.
-pub async fn count(db: &PgPool, tenant: TenantId, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
+pub async fn count(db: &Db, tenant: TenantId, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*)");
     push_conditions(&mut query, tenant, filter, now);
     let mut list = connections::begin_list(db).await?;
@@ -80,7 +81,7 @@ pub async fn count(db: &PgPool, tenant: TenantId, filter: &Filter, now: DateTime
 
 /// How many devices there are, counted no further than `limit`.
 pub async fn count_up_to(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     limit: i64,

@@ -1,13 +1,14 @@
 //! Accounts as administrators see and change them.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::UserRow;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
 use crate::model::version::Version;
+use crate::store::db::Db;
 use crate::store::{Result, connections};
 
 /// A user as administrators see them.
@@ -68,7 +69,7 @@ pub struct Filter {
 
 /// A tenant's accounts, newest first, after the one named, no more than `limit`.
 pub async fn list(
-    db: &PgPool,
+    db: &Db,
     tenant: TenantId,
     filter: &Filter,
     after: Option<UserId>,

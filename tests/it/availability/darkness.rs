@@ -1,9 +1,17 @@
 //! The network to the database fails silently, and comes back on new paths.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use latchkey::config::Coherence;
+use latchkey::model::database_limits::Limits;
+use latchkey::store::connections;
+use latchkey::store::db::Db;
+use tokio::time::timeout;
 
 use super::{in_earnest, must_be_unavailable};
-use crate::support::{TestServer, until};
+use crate::support::patience::{PATIENCE, in_time};
+use crate::support::{Link, TestServer, database, until};
 
 #[tokio::test]
 async fn what_memory_knows_is_answered_for_as_long_as_the_network_is_dark() {
@@ -60,4 +68,24 @@ async fn an_ear_whose_path_has_died_hears_again() {
     ada.approve(&next.user_code).await;
     until("the decision is heard", async || second.app.sessions.is_decided(&id)).await;
     at_second.poll(&next).await.must_be_tokens();
+}
+
+#[tokio::test]
+async fn connections_that_go_back_while_the_network_dies_are_replaced() {
+    const ALL: u32 = 3;
+    let (link, over) = Link::to_database(&database::create_empty().await).await;
+    let pool = connections::pool(ALL, PATIENCE, Limits::NONE).connect_with(over);
+    let db = Db::from(pool.await.expect("the database answers"));
+    let lend_all = async || join_all((0..ALL).map(|_| db.acquire())).await;
+    let lent = lend_all().await;
+    assert!(lent.iter().all(Result::is_ok), "{lent:?}");
+    // Each is looked at before the next one may have it, and is not heard.
+    link.delay(Duration::from_secs(1));
+    drop(lent);
+    link.go_dark();
+    assert!(timeout(Duration::from_secs(1), db.acquire()).await.is_err(), "nothing comes over");
+    link.delay(Duration::ZERO);
+    link.come_back_on_new_paths();
+    let lent = in_time("all are lent again", lend_all()).await;
+    assert!(lent.iter().all(Result::is_ok), "{lent:?}");
 }

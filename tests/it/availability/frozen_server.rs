@@ -1,10 +1,14 @@
 //! A server that freezes in the middle of a change, with rows that others need.
 
-use latchkey::store::transactions;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, PgConnection};
+use std::time::Duration;
 
-use crate::support::{TestServer, until};
+use latchkey::model::database_limits::Limits;
+use latchkey::store::{connections, transactions};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
+use crate::support::patience::PATIENCE;
+use crate::support::{TestServer, database, until};
 
 const OFFLINE: &str = "openid offline_access";
 
@@ -47,7 +51,7 @@ async fn a_transaction_that_is_given_up_lets_go_of_its_rows() {
     let mut deed = transactions::begin(&server.app.db, "BEGIN").await.expect("the database answers");
     sqlx::query("UPDATE devices SET name = 'given up'").execute(&mut *deed).await.expect("it is done");
     let hanging = sqlx::query("SELECT pg_sleep(3600)").execute(&mut *deed);
-    assert!(tokio::time::timeout(std::time::Duration::from_millis(10), hanging).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(10), hanging).await.is_err());
     drop(deed);
     let mut other = direct(&server.database).await;
     sqlx::query("UPDATE devices SET name = 'free'").execute(&mut other).await.expect("nobody holds the row");
@@ -75,4 +79,32 @@ async fn every_connection_that_serves_requests_has_limits() {
     let others: String =
         sqlx::query_scalar("SHOW lock_timeout").fetch_one(&mut other).await.expect("a setting");
     assert_eq!(others, "0");
+}
+
+#[tokio::test]
+async fn limits_that_a_pooler_does_not_pass_on_must_be_the_database_user_s_own_and_not_longer() {
+    let seconds = Duration::from_secs;
+    let limits = Limits { idle_in_transaction: seconds(5), lock: Duration::ZERO, statement: seconds(8) };
+    let options = database::create_empty().await;
+    let name = options.get_database().expect("the test's database has a name").to_owned();
+    for (idle, statement, unkept) in [
+        ("0", "0", &[("idle_in_transaction_session_timeout", 0), ("statement_timeout", 0)][..]),
+        ("5s", "8001ms", &[("statement_timeout", 8_001)]),
+        ("1min", "1s", &[("idle_in_transaction_session_timeout", 60_000)]),
+        ("5s", "8s", &[]),
+    ] {
+        let sql = format!(
+            "ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '{idle}';
+             ALTER DATABASE {name} SET statement_timeout = '{statement}'"
+        );
+        let mut admin = direct(&options).await;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.expect("they are set");
+        // What sessions set for themselves is not asked.
+        let db = database::pool_with(options.clone(), PATIENCE, limits);
+        let found = connections::limits_over_own(&db, limits).await.expect("the database answers");
+        let found: Vec<_> = found.iter().map(|limit| (limit.name, limit.is.as_millis())).collect();
+        assert_eq!(found, unkept, "{idle} {statement}");
+        // Without a pooler the session's own hold.
+        assert_eq!(connections::unkept_limits(&db, limits).await.expect("the database answers"), []);
+    }
 }

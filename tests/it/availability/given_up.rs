@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use latchkey::config::Config;
+use latchkey::store::db::Db;
 use latchkey::store::{connections, transactions};
 use sqlx::{Connection, PgConnection};
-use tokio::time::timeout;
 
 use super::{in_earnest, must_be_unavailable};
+use crate::support::patience::PATIENCE;
 use crate::support::{Answer, Device, Link, Person, Started, TestServer, database, until};
 
 const OFFLINE: &str = "openid offline_access";
@@ -208,27 +209,52 @@ async fn codes_that_nobody_was_told_go_and_count_against_nobody() {
     until("the others are gone", async || count(&mut stage.direct, stored).await == told).await;
 }
 
+/// The transactions that wait for their next statement.
+const OPEN: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                    AND state = 'idle in transaction'";
+
 #[tokio::test]
 async fn whoever_gives_up_while_a_transaction_begins_leaves_none_open() {
     let mut stage = Stage::with(in_earnest).await;
     stage.move_away().await;
     let db = stage.server.app.db.clone();
-    for _ in 0..db.size() {
-        // The request is on its way, and the answer is not.
-        let beginning = transactions::begin(&db, "BEGIN");
-        assert!(timeout(DISTANCE, beginning).await.is_err(), "nothing is as fast");
+    let all = db.options().get_max_connections();
+    // Each has begun, and its answer is on the way.
+    let beginning = join_all((0..all).map(|_| transactions::begin(&db, "BEGIN")));
+    let direct = &mut stage.direct;
+    let begun = until("transactions begin", async || count(direct, OPEN).await > 0);
+    tokio::select! {
+        _ = beginning => {}
+        () = begun => {}
     }
     stage.link.delay(Duration::ZERO);
-    until("all connections are back", async || {
-        db.num_idle() == usize::try_from(db.size()).unwrap_or_default()
-    })
-    .await;
+    until("none is open", async || count(&mut stage.direct, OPEN).await == 0).await;
     // What is answered is stored, whatever the connection.
-    for _ in 0..2 * db.size() {
+    for _ in 0..2 * all {
         stage.tv.start("openid").await;
     }
     let stored = stage.count("SELECT count(*) FROM device_authorizations").await;
-    assert_eq!(stored, i64::from(2 * db.size()));
+    assert_eq!(stored, i64::from(2 * all));
+}
+
+#[tokio::test]
+async fn a_transaction_that_does_not_begin_costs_its_connection_and_no_other() {
+    let options = database::create_empty().await;
+    let pool = || database::pool(options.clone(), PATIENCE);
+    let (db, other) = (pool(), pool());
+    let pid = async |db: &Db| -> i32 {
+        sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(db).await.expect("the database answers")
+    };
+    let elsewhere = pid(&other).await;
+    let (first, second) = (db.acquire().await.expect("a connection"), db.acquire().await.expect("another"));
+    drop((first, second));
+    until("both are back", async || db.num_idle() == 2).await;
+    assert!(transactions::begin(&db, "BEGIN; SELECT 1 / 0").await.is_err());
+    until("the one is closed", async || (db.size(), db.num_idle()) == (1, 1)).await;
+    pid(&db).await;
+    until("it is back", async || db.num_idle() == 1).await;
+    assert_eq!(db.size(), 1, "the other one was used");
+    assert_eq!(pid(&other).await, elsewhere);
 }
 
 #[tokio::test]

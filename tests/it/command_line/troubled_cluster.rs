@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use latchkey::embedded_postgres::finder;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use super::process::{DataDir, Served, refusal};
+use super::process::{DataDir, Served, refusal, run};
 use crate::support::until;
 
 fn serve(data: &DataDir) -> Command {
@@ -172,4 +172,41 @@ async fn a_full_disk_is_said_and_the_database_is_back_when_there_is_room() {
     until("the server is ready again", async || status_of(&server, "/health/ready").await == 200).await;
     let (status, log) = server.stop(Signal::TERM);
     assert!(status.success(), "{log:#?}");
+}
+
+/// The processes of the PostgreSQL that runs in this directory.
+fn processes(data: &DataDir) -> Vec<Pid> {
+    let directory = fs::canonicalize(data.path().join("postgres")).expect("a cluster");
+    let numbers = fs::read_dir("/proc").expect("processes").flatten().filter_map(|entry| {
+        let works_there = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd == directory);
+        works_there.then(|| entry.file_name().to_str()?.parse().ok()).flatten()
+    });
+    numbers.filter_map(Pid::from_raw).collect()
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_frozen_cluster_within_its_grace_and_loses_nothing() {
+    for is_whole in [true, false] {
+        let data = DataDir::new();
+        let server = data.serve_with(&[("LATCHKEY__SERVER__SHUTDOWN_GRACE_SECONDS", "4")]);
+        let make_tv =
+            || run(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code"]));
+        assert!(make_tv().status.success());
+        let postmaster = data.postmaster().expect("it runs");
+        let frozen = if is_whole { processes(&data) } else { vec![postmaster] };
+        assert!(!is_whole || frozen.len() > 1, "{frozen:?}");
+        for process in frozen {
+            // Some come and go.
+            let _ = kill_process(process, Signal::STOP);
+        }
+        let (status, log) = server.stop(Signal::TERM);
+        assert_eq!(status.code(), Some(3), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("embedded database ended hard")), "{log:#?}");
+        assert!(test_kill_process(postmaster).is_err(), "it is gone");
+        assert_eq!(processes(&data), []);
+        let server = data.serve();
+        assert_eq!(make_tv().status.code(), Some(1), "there is one");
+        let (status, log) = server.stop(Signal::TERM);
+        assert!(status.success(), "{log:#?}");
+    }
 }

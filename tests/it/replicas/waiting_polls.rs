@@ -1,5 +1,7 @@
 //! Polls that wait for the decision (RFC 7240 §4.3, `Prefer: wait=N`).
 
+use std::time::Duration;
+
 use latchkey::config::Coherence;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -163,6 +165,33 @@ async fn a_device_that_hangs_up_gives_its_place_back() {
         () = parked(&server, 1) => {}
     }
     until("the place is free again", async || server.app.waiting_polls.is_empty()).await;
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+#[tokio::test]
+async fn a_device_that_closes_its_side_has_given_up_whether_its_request_waits_or_not() {
+    let server = TestServer::hearing().await;
+    let started = server.tv().await.start("openid").await;
+    let body = format!("client_id=tv&grant_type={DEVICE_GRANT}&device_code={}", started.device_code);
+    let head = format!("POST /oauth/token HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=60\r\n{FORM}");
+    let mut waiting = sent(&server, &head, &body).await;
+    parked(&server, 1).await;
+    waiting.shutdown().await.expect("it can still read");
+    until("the place is free again", async || server.app.waiting_polls.is_empty()).await;
+    // A request that takes its time at a distant database.
+    let (link, distant) = TestServer::behind_a_link(|_| ()).await;
+    distant.tv().await;
+    link.delay(Duration::from_secs(1));
+    let head = format!("POST /oauth/device-authorization HTTP/1.1\r\nHost: localhost\r\n{FORM}");
+    let mut other = sent(&distant, &head, "client_id=tv&scope=openid").await;
+    other.shutdown().await.expect("it can still read");
+    // An answer might be for nobody: whoever goes away closes its side first.
+    for connection in [&mut waiting, &mut other] {
+        let mut answer = Vec::new();
+        let read = in_time("the connection is closed", connection.read_to_end(&mut answer)).await;
+        assert!(answer.is_empty(), "{read:?}: {}", String::from_utf8_lossy(&answer));
+    }
 }
 
 /// A request on a connection of its own, which is kept.

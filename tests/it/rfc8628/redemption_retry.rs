@@ -204,7 +204,8 @@ async fn a_poll_that_waits_behind_a_collection_that_was_given_up_gets_its_tokens
 
 #[tokio::test]
 async fn while_the_database_was_unwell_a_collected_code_hears_503() {
-    let server = TestServer::start().await;
+    // Trouble is noticed within 15 seconds.
+    let server = TestServer::with(|config| config.database.lock_timeout_milliseconds = 3_000).await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = approved(&tv, &ada).await;
     let token = tv.poll(&started).await.must_be_tokens().string("refresh_token");

@@ -17,9 +17,10 @@ use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability, finder, 
 use latchkey::model::database_limits::Limits;
 use latchkey::random::Random;
 use latchkey::secrets::{MasterKey, Secrets};
+use latchkey::store::db::Db;
 use latchkey::store::{connections, schema};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
 /// Where databases are made.
@@ -64,13 +65,13 @@ pub async fn create_empty() -> PgConnectOptions {
 /// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
 /// busy machine does not keep an impatient server from starting. Idle connections are asked at once whether they live,
 /// and not after a second, so that no test depends on how long it took.
-pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> PgPool {
+pub fn pool(options: PgConnectOptions, acquire_timeout: Duration) -> Db {
     pool_with(options, acquire_timeout, Limits::NONE)
 }
 
 /// The same with limits.
-pub fn pool_with(options: PgConnectOptions, acquire_timeout: Duration, limits: Limits) -> PgPool {
-    connections::pool(8, acquire_timeout, limits).test_before_acquire(true).connect_lazy_with(options)
+pub fn pool_with(options: PgConnectOptions, acquire_timeout: Duration, limits: Limits) -> Db {
+    connections::pool(8, acquire_timeout, limits).test_before_acquire(true).connect_lazy_with(options).into()
 }
 
 impl Server {

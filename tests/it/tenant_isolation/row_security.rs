@@ -1,9 +1,10 @@
 //! Below the statements: whatever a transaction of a tenant runs, it sees and changes no other tenant's rows.
 
 use latchkey::model::ids::TenantId;
+use latchkey::store::db::Db;
 use latchkey::store::tenant_transactions::{self, RowSecurity};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::two_estates;
 use crate::support::TestServer;
@@ -105,7 +106,8 @@ async fn a_transaction_leaves_nothing_of_its_tenant_on_the_connection() {
     let server = TestServer::start().await;
     let (ours, _) = server.tenant("wombat").await;
     let options = server.app.db.connect_options().as_ref().clone();
-    let one = PgPoolOptions::new().max_connections(1).connect_with(options).await.expect("a connection");
+    let one =
+        Db::from(PgPoolOptions::new().max_connections(1).connect_with(options).await.expect("a connection"));
     for commits in [true, false] {
         let transaction = tenant_transactions::begin(&one, RowSecurity::AsRole, ours).await.expect("begins");
         if commits { transaction.commit().await } else { transaction.rollback().await }.expect("ends");
@@ -116,9 +118,9 @@ async fn a_transaction_leaves_nothing_of_its_tenant_on_the_connection() {
 
 /// A database user of a test, who is gone with it.
 struct DatabaseUser {
-    admin: PgPool,
+    admin: Db,
     name: String,
-    pool: PgPool,
+    pool: Db,
 }
 
 impl DatabaseUser {
@@ -134,7 +136,7 @@ impl DatabaseUser {
             Box::pin(async move { sqlx::raw_sql(sql).execute(connection).await.map(drop) })
         });
         let pool = pool.connect_with(options).await.expect("a connection");
-        Self { admin, name, pool }
+        Self { admin, name, pool: pool.into() }
     }
 
     async fn drop(self) {

@@ -6,6 +6,7 @@ mod house;
 mod java;
 mod javascript;
 mod journeys;
+mod kept_connections;
 mod kubernetes;
 pub mod oauth2_crate;
 mod program;

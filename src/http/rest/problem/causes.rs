@@ -42,6 +42,19 @@ impl From<OAuthError> for Problem {
                 "See `Allow`, and the API's description at /docs.",
             ),
             ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send less at once."),
+            ErrorCode::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "head_too_large",
+                "Send fewer and shorter headers.",
+            ),
+            ErrorCode::TargetTooLong => {
+                (StatusCode::URI_TOO_LONG, "target_too_long", "Send a shorter address.")
+            }
+            ErrorCode::NotImplemented => (
+                StatusCode::NOT_IMPLEMENTED,
+                "not_implemented",
+                "Send the body with Content-Length, or with Transfer-Encoding: chunked.",
+            ),
             ErrorCode::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",

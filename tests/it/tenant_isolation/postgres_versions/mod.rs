@@ -8,12 +8,13 @@ use std::time::Duration;
 use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
 use latchkey::model::database_limits::Limits;
 use latchkey::model::ids::TenantId;
+use latchkey::store::db::Db;
 use latchkey::store::tenant_transactions::{self, RowSecurity};
 use latchkey::store::{connections, schema};
 use serde_json::Value;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::process::Command;
 use uuid::Uuid;
 
@@ -81,7 +82,7 @@ async fn execute(db: &PgConnectOptions, statements: &[impl AsRef<str>]) {
 }
 
 /// What connects as this user, who owns the database of the same name.
-async fn pool_of(superuser: &PgConnectOptions, user: &'static str) -> PgPool {
+async fn pool_of(superuser: &PgConnectOptions, user: &'static str) -> Db {
     let pool =
         connections::pool(4, Duration::from_secs(30), Limits::NONE).after_connect(move |connection, _| {
             Box::pin(async move {
@@ -89,7 +90,7 @@ async fn pool_of(superuser: &PgConnectOptions, user: &'static str) -> PgPool {
                 sqlx::raw_sql(sql).execute(connection).await.map(drop)
             })
         });
-    pool.connect_with(superuser.clone().database(user)).await.expect("the database answers")
+    pool.connect_with(superuser.clone().database(user)).await.expect("the database answers").into()
 }
 
 async fn count(db: impl sqlx::PgExecutor<'_>, condition: &str) -> i64 {
@@ -98,7 +99,7 @@ async fn count(db: impl sqlx::PgExecutor<'_>, condition: &str) -> i64 {
 }
 
 /// Migrates the database as `latchkey migrate` does, and proves that a transaction of a tenant reaches that tenant only.
-async fn prove_the_wall(db: &PgPool, what: &str) {
+async fn prove_the_wall(db: &Db, what: &str) {
     schema::migrate(db).await.unwrap_or_else(|error| panic!("{what}: {error}"));
     let found = tenant_transactions::find_out(db).await.expect("the database answers");
     assert_eq!(found, RowSecurity::AsRole, "{what}");

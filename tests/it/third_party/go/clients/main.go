@@ -41,10 +41,11 @@ type Outcome struct {
 type Flow func(ctx context.Context, told Told, show func(userCode, deviceCode string)) (Outcome, error)
 
 var flows = map[string]Flow{
-	"cli/oauth":    cliOAuth,
-	"kubelogin":    kubelogin,
-	"x/oauth2":     xOAuth2,
-	"zitadel/oidc": zitadelOIDC,
+	"cli/oauth":      cliOAuth,
+	"kubelogin":      kubelogin,
+	"x/oauth2":       xOAuth2,
+	"x/oauth2 alone": xOAuth2Alone,
+	"zitadel/oidc":   zitadelOIDC,
 }
 
 func main() {

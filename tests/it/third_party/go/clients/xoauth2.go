@@ -36,6 +36,27 @@ func xOAuth2(ctx context.Context, told Told, show func(userCode, deviceCode stri
 	return useTokens(ctx, told, provider, config, token, rawIDToken, nonce)
 }
 
+// xOAuth2Alone uses golang.org/x/oauth2 and nothing else, up to the tokens.
+func xOAuth2Alone(ctx context.Context, told Told, show func(userCode, deviceCode string)) (Outcome, error) {
+	config := &oauth2.Config{
+		ClientID: told.ClientID,
+		Endpoint: oauth2.Endpoint{
+			DeviceAuthURL: told.Issuer + "/oauth/device-authorization",
+			TokenURL:      told.Issuer + "/oauth/token",
+		},
+		Scopes: told.Scopes,
+	}
+	started, err := config.DeviceAuth(ctx)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("start: %w", err)
+	}
+	show(started.UserCode, started.DeviceCode)
+	if _, err := config.DeviceAccessToken(ctx, started); err != nil {
+		return refused(err)
+	}
+	return Outcome{}, nil
+}
+
 // discovered returns what go-oidc finds at the issuer, and the configuration for x/oauth2.
 func discovered(ctx context.Context, told Told) (*oidc.Provider, *oauth2.Config, error) {
 	provider, err := oidc.NewProvider(ctx, told.Issuer)
