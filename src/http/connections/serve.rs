@@ -82,7 +82,7 @@ impl Connections {
         if let Some(parked) = seat.take_parked() {
             let http1::Parts { io, read_buf, .. } = connection.into_parts();
             let mut io = io.into_inner();
-            io.put_back(read_buf);
+            io.put_back(&read_buf);
             return Some((io, Left::Parked(parked)));
         }
         let Err(error) = ended else { return None };

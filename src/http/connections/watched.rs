@@ -47,13 +47,16 @@ impl Watched {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        self.put_back(start.into());
+        self.put_back(&start);
         Ok(self.watch.protocol())
     }
 
-    /// Has these bytes read before anything else.
-    pub(super) fn put_back(&mut self, bytes: Bytes) {
-        self.ahead = if self.ahead.is_empty() { bytes } else { [&bytes[..], &self.ahead].concat().into() };
+    /// Has these bytes read before anything else. They are copied: they may be the least part of a buffer of hyper's,
+    /// which would live as long as they do.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.ahead = [bytes, &self.ahead].concat().into();
+        }
     }
 
     /// The same for what goes before bytes that were put back already.
