@@ -51,8 +51,9 @@ const OPERATIONS: [(&str, u64); 6] = [
 /// exactly, by the other tests.
 const USUAL: u64 = 40;
 
-/// The number of repetitions. The smallest figure counts: other work of the server and a cold cache only add to it.
-const TIMES: usize = 3;
+/// The most repetitions while an operation exceeds its budget. The smallest figure counts: other work of the server and a
+/// cold cache only add to it.
+const TIMES: usize = 8;
 
 /// The least round trips of each deed.
 struct Counts<'a> {
@@ -63,8 +64,12 @@ struct Counts<'a> {
 
 impl<'a> Counts<'a> {
     async fn add<T>(&mut self, deed: &str, doing: impl Future<Output = T>) -> T {
-        // What the deed before has left to be given back is nobody's round trip: nobody waits for it.
-        until("all is given back", async || self.server.app.settlements.are_done()).await;
+        // What the deed before has left to be given back or rolled back is nobody's round trip: nobody waits for it.
+        let app = &self.server.app;
+        until("all is given back", async || {
+            app.settlements.are_done() && u32::try_from(app.db.num_idle()) == Ok(app.db.size())
+        })
+        .await;
         let before = self.wire.trips();
         let done = doing.await;
         let trips = self.wire.trips() - before;
@@ -116,6 +121,7 @@ async fn no_deed_at_a_page_makes_more_round_trips_than_its_budget() {
     let (wire, server) = TestServer::on_a_wire(|config| config.rate_limits.enabled = false).await;
     let (tv, ada, eve) = (server.tv().await, server.ada().await, server.person("eve", &[]).await);
     let mut counts = Counts::of(&wire, &server);
+    let budgets: BTreeMap<_, _> = PAGES.into_iter().collect();
     ada.sign_in().await;
     eve.sign_in().await;
     let enrolled = eve.set_up_authenticator(&server.clock).await;
@@ -179,8 +185,10 @@ async fn no_deed_at_a_page_makes_more_round_trips_than_its_budget() {
         let out = bob.visit("/device").await;
         let out = form(&server, &bob, (&out, "/sign-out"), &[]);
         counts.add("sign out", send(out, 303, "")).await;
+        if counts.beyond(|deed| budgets.get(deed).copied()).is_empty() {
+            break;
+        }
     }
-    let budgets: BTreeMap<_, _> = PAGES.into_iter().collect();
     let beyond = counts.beyond(|deed| budgets.get(deed).copied());
     assert!(beyond.is_empty(), "{}", beyond.join("\n"));
     assert_eq!(counts.least.len(), budgets.len(), "each budget was tried: {:?}", counts.least);
@@ -193,6 +201,8 @@ async fn no_operation_makes_more_round_trips_than_its_budget() {
     let document = Document(world.server.get("/openapi.json").await.json);
     let operations = document.operations();
     let mut counts = Counts::of(&wire, &counted);
+    let budget =
+        |id: &str| OPERATIONS.iter().find(|(named, _)| *named == id).map_or(USUAL, |(_, budget)| *budget);
     for described in &operations {
         for case in cases(&described.operation, &world.estate).expect("somebody has thought of it") {
             let times = if described.operation.method.is_safe() { TIMES } else { 1 };
@@ -200,11 +210,12 @@ async fn no_operation_makes_more_round_trips_than_its_budget() {
                 let ask = world.ask_as_at(&counted.base, Ask::of(described, &case), case.who);
                 let answer = counts.add(described.id(), ask).await;
                 assert!(answer.status.is_success(), "{} {answer:?}", described.id());
+                if counts.least[described.id()] <= budget(described.id()) {
+                    break;
+                }
             }
         }
     }
-    let budget =
-        |id: &str| OPERATIONS.iter().find(|(named, _)| *named == id).map_or(USUAL, |(_, budget)| *budget);
     let beyond = counts.beyond(|id| Some(budget(id)));
     assert!(beyond.is_empty(), "{}", beyond.join("\n"));
     let known = |id: &str| operations.iter().any(|described| described.id() == id);
@@ -218,6 +229,7 @@ async fn no_deed_of_a_device_makes_more_round_trips_than_its_budget() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let front_end = server.front_end(&ada).await;
     let mut counts = Counts::of(&wire, &server);
+    let budgets = BTreeMap::from([("start", 2), ("poll", 1), ("collect", 3), ("refresh", 2)]);
     for _ in 0..TIMES {
         let started = counts.add("start", tv.start("openid offline_access")).await;
         counts.add("poll", tv.poll(&started)).await.must_be_error("authorization_pending");
@@ -228,8 +240,10 @@ async fn no_deed_of_a_device_makes_more_round_trips_than_its_budget() {
         tokens.must_be_tokens();
         let refresh = tokens.string("refresh_token");
         counts.add("refresh", tv.refresh(&refresh)).await.must_be_tokens();
+        if counts.beyond(|deed| budgets.get(deed).copied()).is_empty() {
+            break;
+        }
     }
-    let budgets = BTreeMap::from([("start", 2), ("poll", 1), ("collect", 3), ("refresh", 2)]);
     let beyond = counts.beyond(|deed| budgets.get(deed).copied());
     assert!(beyond.is_empty(), "{}", beyond.join("\n"));
 }
