@@ -563,10 +563,12 @@ CREATE TABLE device_authorizations (
 -- administrators.
 CREATE INDEX device_authorizations_undecided_expiry ON device_authorizations (expires_at)
     WHERE state IN ('pending', 'confirming', 'approved');
--- The limits of pending codes for each client and IP address, and the end of all codes of a frozen source.
+-- The limits of pending codes for each client and IP address, and the end of all codes of a frozen source. The second
+-- condition is always true. It keeps the planner from this index where a query does not name client_id: with old statistics
+-- it would read all pending codes of the tenant to find the one that a browser has open.
 CREATE INDEX device_authorizations_pending_source
     ON device_authorizations (tenant_id, client_id, ip_address, expires_at)
-    WHERE state = 'pending';
+    WHERE state = 'pending' AND client_id IS NOT NULL;
 -- The code that a browser has open.
 CREATE INDEX device_authorizations_opened ON device_authorizations (opened_by)
     WHERE state = 'pending' AND opened_by IS NOT NULL;

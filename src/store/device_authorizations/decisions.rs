@@ -48,7 +48,9 @@ pub async fn approve(
                    wrong_confirmations = 0, decided_at = $3, decided_by_user_id = $15, decided_in_session_id = $16,
                    granted_scopes = $17, auth_time = $18, amr = $19, trusted = $20, chosen_name = $21,
                    chosen_lifetime_seconds = $22
-               WHERE tenant_id = $2 AND id = $23 AND state = 'pending' AND expires_at > $3 AND opened_by = $16
+               -- Not `=`, which an index of all that wait would fit (see `openings::record`).
+               WHERE tenant_id = $2 AND id = $23 AND state IS NOT DISTINCT FROM 'pending' AND expires_at > $3
+                 AND opened_by = $16
                RETURNING id
            ), notice AS (
                INSERT INTO approval_notices (device_authorization_id, tenant_id, user_id, token_hash, token_sealed,
@@ -120,7 +122,9 @@ pub async fn deny(
         r#"WITH denied AS (
                UPDATE device_authorizations
                SET state = 'denied', decided_at = $3, decided_by_user_id = $14, decided_in_session_id = $15
-               WHERE tenant_id = $2 AND id = $16 AND state = 'pending' AND expires_at > $3 AND opened_by = $15
+               -- Not `=`, which an index of all that wait would fit (see `openings::record`).
+               WHERE tenant_id = $2 AND id = $16 AND state IS NOT DISTINCT FROM 'pending' AND expires_at > $3
+                 AND opened_by = $15
                RETURNING id
            )
            SELECT true AS "denied!" FROM denied
