@@ -16,6 +16,8 @@ use super::watch::{Protocol, Watch};
 
 /// What hyper's own answers have beside their first line. Ours have more.
 const OWN_HEADERS: [&str; 3] = ["connection", "content-length", "date"];
+/// Longer than any of hyper's own answers, in bytes: where answers are written, only so much of their end is looked at.
+const OWN_LENGTH: usize = 192;
 /// How much is read at first, in bytes: most requests whole.
 const FIRST_READ: usize = 2_048;
 /// The most that is discarded of a refused body before the connection is closed, in bytes.
@@ -131,7 +133,8 @@ impl AsyncRead for Watched {
 fn before_refusal(bytes: &[u8]) -> Option<(&[u8], u16)> {
     const VERSION: &[u8] = b"HTTP/1.";
     let rest = bytes.strip_suffix(b"\r\n\r\n")?;
-    let start = rest.windows(VERSION.len()).rposition(|part| part == VERSION)?;
+    let looked_at = rest.len().saturating_sub(OWN_LENGTH);
+    let start = looked_at + rest[looked_at..].windows(VERSION.len()).rposition(|part| part == VERSION)?;
     let mut lines = std::str::from_utf8(&rest[start..]).ok()?.split("\r\n");
     let status =
         lines.next()?.split(' ').nth(1)?.parse().ok().filter(|status| (400..500).contains(status))?;
