@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use asked::Asked;
 
-use super::authenticate_client::AuthenticatedClient;
+use super::authenticate_client::{AuthenticatedClient, unproven};
 use super::dpop::Proof;
 use super::oauth_error::{ErrorCode, OAuthError};
 use super::token_families::Ending;
@@ -96,6 +96,9 @@ pub(super) fn is_proven(client: &Client, dpop_key: Option<KeyThumbprint>) -> boo
         || client.credentials_per_installation
 }
 
+/// How often one request reads its row when others keep changing it.
+const MOST_READINGS: usize = 16;
+
 /// Exchanges a refresh token for the next generation and an access token, or repeats an exchange whose answer was lost.
 ///
 /// Nearly always there is nothing to judge, and one statement does it. Where it finds anything else, it changes
@@ -115,8 +118,11 @@ pub async fn refresh(
         return Ok(tokens);
     }
     let mut proof = request.proof.as_ref();
-    loop {
+    for _ in 0..MOST_READINGS {
         let held = asked.held().await?;
+        if !held.client_enabled {
+            return Err(unproven());
+        }
         if !belongs_to(&held.family, &client.client_id, request.dpop_key()) {
             return Err(dead());
         }
@@ -144,6 +150,7 @@ pub async fn refresh(
         }
         // The row has changed since it was read. What is true now?
     }
+    Err(unsettled())
 }
 
 /// Clients throw their tokens away on `invalid_grant`; they keep them on this.

@@ -53,6 +53,8 @@ pub struct HeldToken {
     pub trust: Option<Trust>,
     /// Whose it is.
     pub user: User,
+    /// Whether its client and its tenant are enabled, as the database says: what a server remembers of them may be old.
+    pub client_enabled: bool,
     /// Its family.
     pub family: TokenFamily,
 }

@@ -60,7 +60,9 @@ pub async fn find(
                   d.id AS device_id, d.user_id, d.client_id, d.granted_scopes, d.auth_time, d.amr, d.dpop_jkt,
                   coalesce(d.resources, '{}') AS "resources!", d.created_at, d.expires_at, d.revoked_at,
                   u.username, u.display_name, u.email, u.email_verified, u.roles, u.enabled,
-                  u.locked_at AS user_locked_at, u.tokens_not_before
+                  u.locked_at AS user_locked_at, u.tokens_not_before,
+                  (SELECT c.enabled FROM clients c WHERE c.tenant_id = $1 AND c.client_id = d.client_id)
+                  AND (SELECT t.enabled FROM tenants t WHERE t.id = $1) AS "client_enabled!"
            FROM unnest($2::uuid[], $3::bytea[]) WITH ORDINALITY AS asked (device, token_hash, nth)
            JOIN devices d ON d.id = asked.device AND d.tenant_id = $1 AND d.token_hash = asked.token_hash
            JOIN users u ON u.id = d.user_id AND u.tenant_id = $1"#,
@@ -106,6 +108,7 @@ struct HeldRow {
     enabled: bool,
     user_locked_at: Option<DateTime<Utc>>,
     tokens_not_before: Option<DateTime<Utc>>,
+    client_enabled: bool,
 }
 
 impl HeldRow {
@@ -134,6 +137,7 @@ impl HeldRow {
                 tokens_not_before: self.tokens_not_before,
             }
             .into_user(tenant),
+            client_enabled: self.client_enabled,
             family: TokenFamily {
                 device_id: DeviceId(self.device_id),
                 tenant_id: tenant,

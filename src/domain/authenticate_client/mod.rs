@@ -160,9 +160,12 @@ async fn prove(
             })
         }
     };
-    client.filter(|_| proven).map(|client| AuthenticatedClient { client, place, repeatable }).ok_or(
-        OAuthError::new(ErrorCode::InvalidClient, "The client is unknown or its authentication failed."),
-    )
+    client.filter(|_| proven).map(|client| AuthenticatedClient { client, place, repeatable }).ok_or_else(unproven)
+}
+
+/// Of a client that is unknown, disabled or somebody else (RFC 6749 §5.2).
+pub(super) fn unproven() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, "The client is unknown or its authentication failed.")
 }
 
 /// Returns `true` if the client may show its secret in this place: in either, unless its policy, or its tenant's,

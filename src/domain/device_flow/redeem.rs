@@ -80,6 +80,9 @@ pub async fn repeat(app: &App, collection: &Collection<'_>) -> Result<IssuedToke
     let token = RefreshToken::first(code);
     let name = TokenName { tenant: tenant.id, device: token.device(), hash: token.hash() };
     let held = app.queues.refresh_tokens.submit(name).await?.ok_or_else(unknown)?;
+    if !held.client_enabled {
+        return Err(something_changed());
+    }
     let family = &held.family;
     let is_void = granting::is_void(family.created_at, tenant, &held.user, client);
     let is_theirs = family.dpop_key.is_none_or(|key| key.is(request.dpop_key()));

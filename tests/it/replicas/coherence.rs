@@ -138,6 +138,21 @@ async fn a_disabled_client_is_refused_everywhere_at_once() {
 }
 
 #[tokio::test]
+async fn a_server_that_has_not_heard_of_a_disabled_client_refuses_its_refreshes_at_once() {
+    let server = TestServer::with(|config| config.sessions.coherence = Coherence::Notify).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let token = tv.connect(&ada, "openid offline_access").await.string("refresh_token");
+    let newer = tv.refresh(&token).await.string("refresh_token");
+    // Nobody announces it.
+    server.execute("UPDATE clients SET enabled = false").await;
+    for token in [&newer, &token] {
+        tv.refresh(token).await.must_be_error("invalid_client");
+    }
+    server.execute("UPDATE clients SET enabled = true").await;
+    tv.refresh(&newer).await.must_be_tokens();
+}
+
+#[tokio::test]
 async fn a_killed_servers_unwritten_polls_cost_counters_only() {
     let (first, second, tv, ada) = two_servers().await;
     let started: Started = tv.start("openid").await;
