@@ -43,10 +43,11 @@ impl DataDir {
         Pid::from_raw(record.lines().next()?.trim().parse().ok()?)
     }
 
-    /// The program with this directory as its `data_dir`.
+    /// The program with this directory as its `data_dir`. Its database has as long as it needs to end, on a busy machine
+    /// too.
     pub fn latchkey(&self, arguments: &[&str]) -> Command {
         let mut command = latchkey(arguments);
-        command.env("LATCHKEY__DATA_DIR", &self.0);
+        command.env("LATCHKEY__DATA_DIR", &self.0).env("LATCHKEY__SERVER__SHUTDOWN_GRACE_SECONDS", "100");
         command
     }
 
