@@ -14,7 +14,7 @@ use super::{Result, StoreError};
 use crate::model::ids::DeviceAuthorizationId;
 
 /// The channel.
-const CHANNEL: &str = "latchkey";
+pub(super) const CHANNEL: &str = "latchkey";
 
 /// One announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +28,13 @@ pub enum Announcement {
 }
 
 impl Announcement {
-    fn write(self) -> String {
+    /// The payload on the [`CHANNEL`].
+    pub(super) fn write(self) -> String {
         match self {
             Self::Decided(id) => format!("decided {id}"),
             Self::Raised(id, seconds) => format!("raised {id} {seconds}"),
             Self::DirectoryChanged => "directory".to_owned(),
         }
-    }
-
-    /// Channel and payload, for a statement that announces what it does.
-    pub(super) fn as_parameters(self) -> (&'static str, String) {
-        (CHANNEL, self.write())
     }
 
     fn read(payload: &str) -> Option<Self> {

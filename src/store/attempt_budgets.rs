@@ -79,6 +79,21 @@ impl Guarded {
         }
     }
 
+    /// Adds those of another attempt.
+    pub(in crate::store) fn append(&mut self, other: &Self) {
+        self.names.extend_from_slice(&other.names);
+        self.subjects.extend_from_slice(&other.subjects);
+        self.capacities.extend_from_slice(&other.capacities);
+        self.refills.extend_from_slice(&other.refills);
+        self.all_together.extend_from_slice(&other.all_together);
+        self.ways.extend_from_slice(&other.ways);
+    }
+
+    /// How many there are.
+    pub(in crate::store) const fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// Returns guard and subject of each.
     pub fn each(&self) -> impl Iterator<Item = (&str, &str)> {
         self.names.iter().map(String::as_str).zip(self.subjects.iter().map(String::as_str))
@@ -101,6 +116,16 @@ impl GivenBack {
         self.subjects.push(subject.to_owned());
         self.holds.push(hold);
         self.ends_row.push(ends_row);
+    }
+
+    /// Adds those of another attempt that are not among these.
+    pub(in crate::store) fn append(&mut self, other: &Self) {
+        let each = other.guards.iter().zip(&other.subjects).zip(&other.holds).zip(&other.ends_row);
+        for (((guard, subject), hold), ends_row) in each {
+            if !self.contains(guard, subject, *hold) {
+                self.add(guard, subject, *hold, *ends_row);
+            }
+        }
     }
 
     /// Returns `true` if there is nothing to refund.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::batches::{BatchQueue, Means, OfTenant};
+use super::device_authorizations::decisions::{self, DecisionQueue};
+use super::device_authorizations::openings::{self, ClaimQueue, EntryQueue};
 use super::device_authorizations::polls::{self, PollQueue};
 use super::device_authorizations::redemptions::{self, RedemptionQueue};
 use super::device_authorizations::starts::{self, StartQueue};
@@ -22,6 +24,12 @@ pub struct Queues {
     pub starts: StartQueue,
     /// Device codes that wait to be looked up.
     pub polls: PollQueue,
+    /// User codes that wait to be looked up.
+    pub entries: EntryQueue,
+    /// Openings of codes that wait to be stored.
+    pub claims: ClaimQueue,
+    /// Decisions that wait to be stored.
+    pub decisions: DecisionQueue,
     /// Redemptions that wait to be stored.
     pub redemptions: RedemptionQueue,
     /// Refresh tokens that wait to be looked up.
@@ -35,6 +43,9 @@ impl Default for Queues {
         Self {
             starts: starts::queue(),
             polls: polls::queue(),
+            entries: openings::entries(),
+            claims: openings::claims(),
+            decisions: decisions::queue(),
             redemptions: redemptions::queue(),
             refresh_tokens: refresh_tokens::queue(),
             exchanges: exchanges::queue(),
@@ -53,6 +64,9 @@ impl Queues {
         for _ in 0..AT_ONCE {
             workers.push(self.worker(|queues| &queues.starts, means, stop));
             workers.push(self.worker(|queues| &queues.polls, means, stop));
+            workers.push(self.worker(|queues| &queues.entries, means, stop));
+            workers.push(self.worker(|queues| &queues.claims, means, stop));
+            workers.push(self.worker(|queues| &queues.decisions, means, stop));
             workers.push(self.worker(|queues| &queues.redemptions, means, stop));
             workers.push(self.worker(|queues| &queues.refresh_tokens, means, stop));
             workers.push(self.worker(|queues| &queues.exchanges, means, stop));

@@ -26,6 +26,7 @@ mod openid_id_tokens;
 mod openid_userinfo;
 mod own_api_audience;
 mod pages;
+mod people_at_once;
 mod phishing;
 mod places;
 mod plain_case;

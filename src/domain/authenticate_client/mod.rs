@@ -160,7 +160,10 @@ async fn prove(
             })
         }
     };
-    client.filter(|_| proven).map(|client| AuthenticatedClient { client, place, repeatable }).ok_or_else(unproven)
+    client
+        .filter(|_| proven)
+        .map(|client| AuthenticatedClient { client, place, repeatable })
+        .ok_or_else(unproven)
 }
 
 /// Of a client that is unknown, disabled or somebody else (RFC 6749 §5.2).

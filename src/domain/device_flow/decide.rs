@@ -15,14 +15,13 @@ use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::domain::{activity, approval_notices, audit, mac_keys};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::confirmation_code::ConfirmationCode;
 use crate::model::device_authorization::CodeArrival;
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::StoreError;
-use crate::store::device_authorizations::decisions::{self, ShapedGrant};
+use crate::store::device_authorizations::decisions::{self, NewApproval, ShapedGrant};
 
 /// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,13 +164,11 @@ async fn approve(
         "risk": assessment,
         "to_be_confirmed": confirmation.is_some(),
     });
-    let event = event(Action::DeviceAuthorizationApproved, approver, id, details, origin);
-    let new = audit::prepare(app, tenant.id, event).await?;
     let notice =
         approval_notices::of_approval(app, approver, consent, grant.device_name.as_deref(), language);
-    if !decisions::approve(&app.db, id, approver, grant, mac, notice.as_ref(), &new).await? {
-        return Err(DecisionRefused::AlreadyHandled);
-    }
+    let authentication = approver.authentication.clone();
+    let approval = NewApproval { grant: grant.clone(), authentication, confirmation: mac, notice };
+    take(app, tenant, approver, (id, Some(approval)), details, origin).await?;
     activity::count_approval(app, tenant.id);
     if let Some(characters) = confirmation {
         // To the device nothing has changed yet.
@@ -190,32 +187,35 @@ async fn deny(
 ) -> Result<Decided, DecisionRefused> {
     let id = consent.request.session.id;
     let details = json!({"client_id": consent.client.client_id.as_str()});
-    let event = event(Action::DeviceAuthorizationDenied, approver, id, details, origin);
-    let new = audit::prepare(app, tenant.id, event).await?;
-    if !decisions::deny(&app.db, id, approver, &new).await? {
-        return Err(DecisionRefused::AlreadyHandled);
-    }
+    take(app, tenant, approver, (id, None), details, origin).await?;
     activity::count_denials(app, tenant.id, 1);
     app.sessions.decided(&id);
     Ok(Decided::Done)
 }
 
-fn event<'a>(
-    action: Action,
+/// Stores what was decided.
+async fn take(
+    app: &App,
+    tenant: &Tenant,
     approver: &Approver,
-    id: DeviceAuthorizationId,
+    (id, approval): (DeviceAuthorizationId, Option<NewApproval>),
     details: Value,
-    origin: &'a RequestOrigin,
-) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: Actor::User(approver.user.id),
-        target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
-        origin: Some(origin),
+    origin: &RequestOrigin,
+) -> Result<(), DecisionRefused> {
+    let at = app.clock.now();
+    let decision = decisions::Decision {
+        tenant: tenant.id,
+        id,
+        approver: approver.id,
+        user: approver.user.id,
+        approval: approval.map(Box::new),
+        audit: audit::event_key(app, tenant.id, at).await?,
         details,
-    }
+        origin: origin.clone(),
+        at,
+    };
+    let taken = app.observe(app.queues.decisions.submit(decision).await)?;
+    taken.ok_or(DecisionRefused::AlreadyHandled)
 }
 
 /// Returns the grant of these choices.

@@ -14,15 +14,15 @@ use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::device_authorization::{CodeArrival, DeviceRequest};
 use crate::model::ids::DeviceAuthorizationId;
-use crate::model::request_origin::RequestOrigin;
+use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::StoreError;
 use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
-use crate::store::device_authorizations::openings::{self, Opening};
+use crate::store::device_authorizations::openings::{Claim, Opening};
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
@@ -168,10 +168,7 @@ pub(super) async fn enter(
     };
     match verdict {
         Verdict::Open if is_opened => {
-            let recorded = match audit::prepare(app, tenant.id, event).await {
-                Ok(new) => openings::record(&app.db, &opening, approver, arrival, &new).await,
-                Err(error) => Err(error),
-            };
+            let recorded = claim_code(app, tenant, approver, &opening, arrival, event.details, origin).await;
             match recorded {
                 Ok(true) => Ok(Entered::Open(Box::new(attempt))),
                 Ok(false) => {
@@ -218,6 +215,34 @@ pub(super) async fn enter(
             Err(OpenRefused::NoSuchCode)
         }
     }
+}
+
+/// Notes that the approver has it open. Returns `false` if it is not as it was found any more.
+async fn claim_code(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    opening: &Opening,
+    arrival: CodeArrival,
+    details: Value,
+    origin: &RequestOrigin,
+) -> Result<bool, StoreError> {
+    let (request, at) = (&opening.request, app.clock.now());
+    let claim = Claim {
+        tenant: tenant.id,
+        id: request.session.id,
+        opened_count: opening.opened_count,
+        opened_by: request.opened_by,
+        asked_from: request.ip_address.map(limit_unit),
+        approver: approver.id,
+        user: approver.user.id,
+        arrival,
+        audit: audit::event_key(app, tenant.id, at).await?,
+        details,
+        origin: origin.clone(),
+        at,
+    };
+    Ok(app.queues.claims.submit(claim).await?.is_some())
 }
 
 /// Denies a code that was opened too often. Returns `true` if it was still waiting.

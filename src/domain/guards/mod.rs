@@ -22,8 +22,8 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::user_code::GUESSES_PER_LIFETIME;
 use crate::noted;
 use crate::store::attempt_budgets::{self, FIRST_WAY, GivenBack, Guarded, Hold, Quotes};
-use crate::store::device_authorizations::openings::{self, Opening};
-use crate::store::{self, audit_events};
+use crate::store::device_authorizations::openings::{Entry, Opening};
+use crate::store::{self, StoreError, audit_events};
 
 pub use passwords::{pay_for_password, pay_for_second_factor};
 
@@ -139,9 +139,11 @@ pub async fn enter_code(
 ) -> store::Result<Result<(PaidAttempt, Option<Opening>), Exhausted>> {
     let reservation = code_entry(app, tenant, user, origin);
     let Reservation { hold, back, .. } = &reservation;
-    let found = openings::find_for_attempt(&app.db, hold, back, mac, sign_in::idle_limit(app)).await;
+    let (hold, back, idle) = (hold.clone(), back.clone(), sign_in::idle_limit(app));
+    let entered = app.queues.entries.submit(Entry { hold, back, user_code_mac: mac, idle }).await;
+    let entered = entered.and_then(|found| found.ok_or(StoreError::Overloaded));
     let (quotes, opening) =
-        found.map_or_else(|error| (Err(error), None), |(quotes, found)| (Ok(quotes), found));
+        entered.map_or_else(|error| (Err(error), None), |(quotes, found)| (Ok(quotes), found));
     Ok(reservation.quoted(app, quotes)?.map(|attempt| (attempt, opening)).map_err(exhausted))
 }
 

@@ -1,17 +1,23 @@
-//! A person says yes or no (RFC 8628 §3.3). Both are one compare-and-set from *pending*.
+//! A person says yes or no (RFC 8628 §3.3). Both are one compare-and-set from *pending*. Decisions that arrive together
+//! are stored together.
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
+use serde_json::{Value, json};
 use sqlx::PgExecutor;
-use sqlx::types::Json;
+use uuid::Uuid;
 
-use crate::model::approver::Approver;
-use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
+use crate::model::audit_event::{Action, Outcome};
+use crate::model::audit_seal::Mac;
+use crate::model::device_authorization::Authentication;
+use crate::model::ids::{ApproverId, DeviceAuthorizationId, TenantId, UserId};
+use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
 use crate::store::Result;
-use crate::store::announcements::Announcement;
+use crate::store::announcements::{Announcement, CHANNEL};
 use crate::store::approval_notices::NewNotice;
-use crate::store::audit_events::NewEvent;
+use crate::store::batches::{BatchQueue, OfTenant, in_order};
+use crate::store::event_keys::EventKey;
 
 /// What a person granted, and in which shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,132 +32,220 @@ pub struct ShapedGrant {
     pub lifetime_seconds: Option<u32>,
 }
 
-/// Approves a session that this approver has open, all of it in one statement: adds the event, tells the other servers,
-/// queues the message to the user. With the MAC of a confirmation code the approval counts only once the device sends
-/// that code; to others nothing has changed yet. Returns `true` if it was still waiting.
-pub async fn approve(
-    db: impl PgExecutor<'_>,
-    id: DeviceAuthorizationId,
-    approver: &Approver,
-    grant: &ShapedGrant,
-    confirmation: Option<[u8; 32]>,
-    notice: Option<&NewNotice>,
-    new: &NewEvent<'_>,
-) -> Result<bool> {
-    let event = &new.event;
-    let told = notice.map(|notice| &notice.approved);
-    let (channel, decided) = Announcement::Decided(id).as_parameters();
-    let taken = sqlx::query_scalar!(
-        r#"WITH decided AS (
-               UPDATE device_authorizations
-               SET state = CASE WHEN $14::bytea IS NULL THEN 'approved' ELSE 'confirming' END, confirmation_mac = $14,
-                   wrong_confirmations = 0, decided_at = $3, decided_by_user_id = $15, decided_in_session_id = $16,
-                   granted_scopes = $17, auth_time = $18, amr = $19, trusted = $20, chosen_name = $21,
-                   chosen_lifetime_seconds = $22
-               -- Not `=`, which an index of all that wait would fit (see `openings::record`).
-               WHERE tenant_id = $2 AND id = $23 AND state IS NOT DISTINCT FROM 'pending' AND expires_at > $3
-                 AND opened_by = $16
-               RETURNING id
+/// A decision about to be stored.
+#[derive(Debug)]
+pub struct Decision {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// What is decided.
+    pub id: DeviceAuthorizationId,
+    /// What has it open.
+    pub approver: ApproverId,
+    /// Who decides.
+    pub user: UserId,
+    /// How. `None`: no.
+    pub approval: Option<Box<NewApproval>>,
+    /// What the audit event's code is made of.
+    pub audit: EventKey,
+    /// What else the event tells.
+    pub details: Value,
+    /// From where.
+    pub origin: RequestOrigin,
+    /// When. It becomes the time at which it is sent.
+    pub at: DateTime<Utc>,
+}
+
+/// A yes about to be stored.
+#[derive(Debug)]
+pub struct NewApproval {
+    /// What is granted.
+    pub grant: ShapedGrant,
+    /// How the person had proved who they are.
+    pub authentication: Authentication,
+    /// The MAC of a confirmation code. With one, the approval counts only once the device sends that code; to others
+    /// nothing has changed yet.
+    pub confirmation: Option<[u8; 32]>,
+    /// The message to the user.
+    pub notice: Option<NewNotice>,
+}
+
+impl Decision {
+    const fn action(&self) -> Action {
+        match self.approval {
+            Some(_) => Action::DeviceAuthorizationApproved,
+            None => Action::DeviceAuthorizationDenied,
+        }
+    }
+
+    /// The state after it.
+    fn state(&self) -> &'static str {
+        match &self.approval {
+            None => "denied",
+            Some(approval) if approval.confirmation.is_some() => "confirming",
+            Some(_) => "approved",
+        }
+    }
+
+    /// The key of its audit event.
+    fn event_key(&self) -> Mac {
+        self.audit.stamp(self.tenant, (self.action(), Outcome::Success), Some(&self.origin), self.at).key
+    }
+
+    fn grant(&self) -> Option<&ShapedGrant> {
+        self.approval.as_ref().map(|approval| &approval.grant)
+    }
+
+    fn authentication(&self) -> Option<&Authentication> {
+        self.approval.as_ref().map(|approval| &approval.authentication)
+    }
+
+    fn confirmation(&self) -> Option<Vec<u8>> {
+        self.approval.as_ref().and_then(|approval| approval.confirmation).map(|mac| mac.to_vec())
+    }
+
+    fn notice(&self) -> Option<&NewNotice> {
+        self.approval.as_ref().and_then(|approval| approval.notice.as_ref())
+    }
+}
+
+impl OfTenant for Decision {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn is_sent(&mut self, now: DateTime<Utc>) -> bool {
+        self.at = now;
+        true
+    }
+}
+
+/// Decisions that wait to be stored. `None`: nothing was changed, because the authorization does not wait any more, or
+/// somebody else has it open. Announcements stand in one line at their commit, for as long as it takes; decisions
+/// together stand in it once.
+pub type DecisionQueue = BatchQueue<Decision, Option<()>>;
+
+/// A queue of decisions.
+#[must_use]
+pub fn queue() -> DecisionQueue {
+    BatchQueue::new(|db, tenant, decisions| Box::pin(take(db, tenant, decisions)))
+}
+
+/// Takes decisions of a tenant on what their approvers have open, all of it in one statement: adds the events, tells the
+/// other servers, queues the messages to the users.
+#[expect(clippy::too_many_lines, reason = "one statement")]
+async fn take(db: impl PgExecutor<'_>, tenant: TenantId, decisions: &[Decision]) -> Result<Vec<Option<()>>> {
+    let ids = |pick: fn(&Decision) -> Uuid| decisions.iter().map(pick).collect::<Vec<_>>();
+    let announcement = |decision: &Decision| {
+        decision.confirmation().is_none().then(|| Announcement::Decided(decision.id).write())
+    };
+    let lifetime = |grant: &ShapedGrant| {
+        grant.lifetime_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX))
+    };
+    let rows = sqlx::query_scalar!(
+        r#"WITH asked AS MATERIALIZED (
+               SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[], $7::text[], $8::timestamptz[],
+                                    $9::text[], $10::boolean[], $11::text[], $12::integer[], $13::uuid[], $14::text[],
+                                    $15::inet[], $16::uuid[], $17::jsonb[], $18::bytea[], $19::timestamptz[], $20::text[],
+                                    $21::bytea[], $22::bytea[], $23::text[], $24::text[], $25::text[], $26::text[],
+                                    $27::text[], $28::inet[], $29::jsonb[], $30::timestamptz[])
+                    WITH ORDINALITY
+                    AS asked (id, approver, user_id, state, mac, scopes, signed_in_at, amr, is_trusted, chosen_name,
+                              chosen_lifetime, audit_id, action, address, request_id, details, audit_key, at, told,
+                              notice_hash, notice_sealed, recipient, language, client_id, client_name, device_name,
+                              asked_from, place, notice_end, nth)
+               -- Two servers that decide on the same codes come to them in the same order.
+               ORDER BY id
+           ), decided AS (
+               UPDATE device_authorizations d
+               SET state = asked.state, confirmation_mac = asked.mac, wrong_confirmations = 0, decided_at = asked.at,
+                   decided_by_user_id = asked.user_id, decided_in_session_id = asked.approver,
+                   granted_scopes = string_to_array(asked.scopes, ' '), auth_time = asked.signed_in_at,
+                   amr = string_to_array(asked.amr, ' '), trusted = asked.is_trusted, chosen_name = asked.chosen_name,
+                   chosen_lifetime_seconds = asked.chosen_lifetime
+               FROM asked
+               -- Not `=`, which an index of all that wait, or of what somebody has open, would fit (see
+               -- `openings::record`).
+               WHERE d.tenant_id = $1 AND d.id = asked.id AND d.state IS NOT DISTINCT FROM 'pending'
+                 AND d.expires_at > asked.at AND d.opened_by IS NOT DISTINCT FROM asked.approver
+               RETURNING asked.*
            ), notice AS (
                INSERT INTO approval_notices (device_authorization_id, tenant_id, user_id, token_hash, token_sealed,
                                              recipient, language, client_id, client_name, device_name, ip_address, place,
                                              approved_at, expires_at, due_at)
-               SELECT decided.id, $2, $15, $24::bytea, $25::bytea, $26::text, $27::text, $28::text, $29::text, $30::text,
-                      $31::inet, $32::jsonb, $3, $33::timestamptz,
-                      greatest($3, (SELECT max(other.due_at) FROM approval_notices other
-                                    WHERE other.tenant_id = $2 AND other.recipient = $26 AND other.due_at IS NOT NULL
-                                      AND other.postponed))
-               FROM decided WHERE $24::bytea IS NOT NULL
+               SELECT id, $1, user_id, notice_hash, notice_sealed, recipient, language, client_id, client_name,
+                      device_name, asked_from, place, at, notice_end,
+                      greatest(at, (SELECT max(other.due_at) FROM approval_notices other
+                                    WHERE other.tenant_id = $1 AND other.recipient = decided.recipient
+                                      AND other.due_at IS NOT NULL AND other.postponed))
+               FROM decided WHERE notice_hash IS NOT NULL
                ON CONFLICT (device_authorization_id, tenant_id) DO NOTHING
+           ), audited AS (
+               INSERT INTO audit_events (id, tenant_id, at, action, outcome, actor_kind, actor_id,
+                                         target_kind, target_id, ip_address, request_id, details, mac)
+               SELECT audit_id, $1, at, action, $31, 'user', user_id::text, 'device_authorization', id::text, address,
+                      request_id, details,
+                      audit_event_mac(audit_key, 'user', user_id::text, 'device_authorization', id::text, details)
+               FROM decided
            )
-           SELECT true AS "taken!" FROM decided
-           CROSS JOIN LATERAL add_audit_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS event
-           CROSS JOIN LATERAL (SELECT CASE WHEN $14::bytea IS NULL THEN pg_notify($34, $35) END) AS told"#,
-        new.stamp.id,
-        new.tenant.0,
-        new.at,
-        event.action.as_str(),
-        event.outcome.as_str(),
-        event.actor.kind(),
-        event.actor.id(),
-        event.target_kind,
-        event.target_id,
-        new.ip_network(),
-        new.request_id(),
-        event.details,
-        &new.stamp.key[..],
-        confirmation.as_ref().map(|mac| &mac[..]) as Option<&[u8]>,
-        approver.user.id.0,
-        approver.id.0,
-        &grant.scopes.to_vec(),
-        approver.authentication.auth_time,
-        &approver.authentication.amr,
-        grant.trusted,
-        grant.device_name,
-        grant.lifetime_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
-        id.0,
-        notice.map(|notice| &notice.token_hash.0[..]) as Option<&[u8]>,
-        notice.map(|notice| &notice.token_sealed[..]) as Option<&[u8]>,
-        notice.map(|notice| &*notice.recipient) as Option<&str>,
-        notice.map(|notice| &*notice.language) as Option<&str>,
-        notice.map(|notice| notice.client_id.as_str()) as Option<&str>,
-        told.map(|told| &*told.client_name) as Option<&str>,
-        told.and_then(|told| told.device_name.as_deref()) as Option<&str>,
-        told.and_then(|told| told.ip_address).map(IpNet::from) as Option<IpNet>,
-        told.and_then(|told| told.place.as_ref()).map(Json) as _,
-        notice.map(|notice| notice.expires_at) as Option<DateTime<Utc>>,
-        channel,
-        decided
+           SELECT nth AS "nth!" FROM decided
+           CROSS JOIN LATERAL (SELECT CASE WHEN told IS NOT NULL THEN pg_notify($32, told) END) AS announced"#,
+        tenant.0,
+        &ids(|decision| decision.id.0),
+        &ids(|decision| decision.approver.0),
+        &ids(|decision| decision.user.0),
+        &each(decisions, |decision| decision.state().to_owned()),
+        &each(decisions, Decision::confirmation) as &[Option<Vec<u8>>],
+        // An array of arrays cannot be taken apart by unnest; a scope holds no space, and neither does a method.
+        &each(decisions, |decision| decision.grant().map(|grant| grant.scopes.to_string())) as &[Option<String>],
+        &each(decisions, |decision| decision.authentication().map(|proven| proven.auth_time))
+            as &[Option<DateTime<Utc>>],
+        &each(decisions, |decision| decision.authentication().map(|proven| proven.amr.join(" ")))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.grant().is_some_and(|grant| grant.trusted)),
+        &each(decisions, |decision| decision.grant().and_then(|grant| grant.device_name.clone()))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.grant().and_then(lifetime)) as &[Option<i32>],
+        &ids(|decision| decision.audit.id),
+        &each(decisions, |decision| decision.action().as_str().to_owned()),
+        &each(decisions, |decision| decision.origin.ip_network()),
+        &ids(|decision| decision.origin.request_id.0),
+        &each(decisions, |decision| decision.details.clone()),
+        &each(decisions, |decision| decision.event_key().to_vec()),
+        &each(decisions, |decision| decision.at),
+        &each(decisions, announcement) as &[Option<String>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.token_hash.0.to_vec()))
+            as &[Option<Vec<u8>>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.token_sealed.clone()))
+            as &[Option<Vec<u8>>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.recipient.clone()))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.language.clone()))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.client_id.to_string()))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.approved.client_name.clone()))
+            as &[Option<String>],
+        &each(decisions, |decision| decision.notice().and_then(|notice| notice.approved.device_name.clone()))
+            as &[Option<String>],
+        &each(decisions, |decision| {
+            decision.notice().and_then(|notice| notice.approved.ip_address).map(IpNet::from)
+        }) as &[Option<IpNet>],
+        &each(decisions, |decision| {
+            decision.notice().and_then(|notice| notice.approved.place.as_ref()).map(|place| json!(place))
+        }) as &[Option<Value>],
+        &each(decisions, |decision| decision.notice().map(|notice| notice.expires_at))
+            as &[Option<DateTime<Utc>>],
+        Outcome::Success.as_str(),
+        CHANNEL
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await?;
-    Ok(taken.is_some())
+    Ok(in_order(rows, decisions.len(), |nth| (nth, ())))
 }
 
-/// Refuses a session that this approver has open, adds the event, and tells the other servers. Returns `true` if it was
-/// still waiting.
-pub async fn deny(
-    db: impl PgExecutor<'_>,
-    id: DeviceAuthorizationId,
-    approver: &Approver,
-    new: &NewEvent<'_>,
-) -> Result<bool> {
-    let event = &new.event;
-    let (channel, decided) = Announcement::Decided(id).as_parameters();
-    let denied = sqlx::query_scalar!(
-        r#"WITH denied AS (
-               UPDATE device_authorizations
-               SET state = 'denied', decided_at = $3, decided_by_user_id = $14, decided_in_session_id = $15
-               -- Not `=`, which an index of all that wait would fit (see `openings::record`).
-               WHERE tenant_id = $2 AND id = $16 AND state IS NOT DISTINCT FROM 'pending' AND expires_at > $3
-                 AND opened_by = $15
-               RETURNING id
-           )
-           SELECT true AS "denied!" FROM denied
-           CROSS JOIN LATERAL add_audit_event($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS event
-           CROSS JOIN LATERAL pg_notify($17, $18) AS told"#,
-        new.stamp.id,
-        new.tenant.0,
-        new.at,
-        event.action.as_str(),
-        event.outcome.as_str(),
-        event.actor.kind(),
-        event.actor.id(),
-        event.target_kind,
-        event.target_id,
-        new.ip_network(),
-        new.request_id(),
-        event.details,
-        &new.stamp.key[..],
-        approver.user.id.0,
-        approver.id.0,
-        id.0,
-        channel,
-        decided
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(denied.is_some())
+/// One column of a statement for many.
+fn each<T>(decisions: &[Decision], pick: impl Fn(&Decision) -> T) -> Vec<T> {
+    decisions.iter().map(pick).collect()
 }
 
 /// Ends a waiting session that nobody decided. Returns `true` if it was still waiting.
