@@ -242,23 +242,29 @@ $$;
 CREATE FUNCTION give_back_attempts(
     of_tenant uuid, at timestamptz, guards text[], subjects text[], given uuid[], ends_row boolean[]) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+    one record;
 BEGIN
     PERFORM lock_attempts(of_tenant, guards, subjects, at);
     UPDATE attempt_budgets b SET spent = greatest(b.spent - back.number, 0)
     FROM (SELECT a.guard, a.subject, count(*) AS number
           FROM unnest(guards, subjects, given) AS a (guard, subject, hold)
-          JOIN attempt_holds h ON h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject
+          -- By the whole key, whatever the planner believes of the table: OFFSET 0 keeps this subquery apart.
+          CROSS JOIN LATERAL (SELECT held.charged FROM attempt_holds held
+                              WHERE held.tenant_id = of_tenant AND held.guard = a.guard AND held.subject = a.subject
+                              OFFSET 0) AS h
           WHERE a.hold = ANY (h.charged)
           GROUP BY a.guard, a.subject) AS back
     WHERE b.tenant_id = of_tenant AND b.guard = back.guard AND b.subject = back.subject;
     DELETE FROM attempt_budgets b USING unnest(guards, subjects, ends_row) AS a (guard, subject, is_over)
     WHERE a.is_over AND b.tenant_id = of_tenant AND b.guard = a.guard AND b.subject = a.subject;
-    UPDATE attempt_holds h
-    SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id <> ALL (given)),
-        charged = ARRAY(SELECT gone.id FROM unnest(h.charged) AS gone (id) WHERE gone.id <> ALL (given))
-    FROM (SELECT DISTINCT * FROM unnest(guards, subjects) AS u (guard, subject)) AS a
-    WHERE h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject
-      AND (h.holds && given OR h.charged && given);
+    FOR one IN SELECT DISTINCT * FROM unnest(guards, subjects) AS u (guard, subject) LOOP
+        UPDATE attempt_holds h
+        SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id <> ALL (given)),
+            charged = ARRAY(SELECT gone.id FROM unnest(h.charged) AS gone (id) WHERE gone.id <> ALL (given))
+        WHERE h.tenant_id = of_tenant AND h.guard = one.guard AND h.subject = one.subject
+          AND (h.holds && given OR h.charged && given);
+    END LOOP;
 END $$;
 
 -- Reserves an attempt under the identifier `hold`, at all guards of one way or at none. A guard can belong to several
@@ -323,6 +329,7 @@ DECLARE
     first_at timestamptz := (SELECT min(a.at) FROM unnest(ats) AS a (at));
     last_at timestamptz := (SELECT max(a.at) FROM unnest(ats) AS a (at));
     first_lapsed uuid := (SELECT a.lapsed FROM unnest(lapses) AS a (lapsed) ORDER BY a.lapsed LIMIT 1);
+    one record;
 BEGIN
     PERFORM lock_attempts(of_tenant, guards || back_guards, subjects || back_subjects, last_at);
     IF cardinality(back_holds) > 0 THEN
@@ -335,8 +342,13 @@ BEGIN
               FROM unnest(guards, subjects, capacities, refills, all_together)
                    AS u (guard, subject, capacity, refill, all_together)
               GROUP BY u.guard, u.subject) AS a
-        LEFT JOIN attempt_holds h ON h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject
-        LEFT JOIN attempt_budgets b ON b.tenant_id = of_tenant AND b.guard = a.guard AND b.subject = a.subject
+        -- As in give_back_attempts.
+        LEFT JOIN LATERAL (SELECT of_key.holds FROM attempt_holds of_key
+                           WHERE of_key.tenant_id = of_tenant AND of_key.guard = a.guard AND of_key.subject = a.subject
+                           OFFSET 0) AS h ON true
+        LEFT JOIN LATERAL (SELECT of_key.spent, of_key.updated_at FROM attempt_budgets of_key
+                           WHERE of_key.tenant_id = of_tenant AND of_key.guard = a.guard AND of_key.subject = a.subject
+                           OFFSET 0) AS b ON true
         WHERE attempts_owed(b.spent, b.updated_at, first_at, a.refill, a.all_together)
               + (SELECT count(*) FROM unnest(h.holds) AS held (id) WHERE held.id > first_lapsed)
               + a.number > a.capacity + 1e-9
@@ -357,13 +369,16 @@ BEGIN
         END LOOP;
         RETURN;
     END IF;
-    UPDATE attempt_holds h
-    SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id > first_lapsed) || a.holds,
-        touched_at = date_trunc('hour', last_at)
-    FROM (SELECT u.guard, u.subject, array_agg(asked_holds[u.hold]) AS holds
-          FROM unnest(of_hold, guards, subjects) AS u (hold, guard, subject)
-          GROUP BY u.guard, u.subject) AS a
-    WHERE h.tenant_id = of_tenant AND h.guard = a.guard AND h.subject = a.subject;
+    FOR one IN
+        SELECT u.guard, u.subject, array_agg(asked_holds[u.hold]) AS holds
+        FROM unnest(of_hold, guards, subjects) AS u (hold, guard, subject)
+        GROUP BY u.guard, u.subject
+    LOOP
+        UPDATE attempt_holds h
+        SET holds = ARRAY(SELECT held.id FROM unnest(h.holds) AS held (id) WHERE held.id > first_lapsed) || one.holds,
+            touched_at = date_trunc('hour', last_at)
+        WHERE h.tenant_id = of_tenant AND h.guard = one.guard AND h.subject = one.subject;
+    END LOOP;
     RETURN QUERY
     SELECT u.hold, 1, array_agg(NULL::double precision)
     FROM unnest(of_hold) AS u (hold)
@@ -639,6 +654,48 @@ CREATE INDEX device_authorizations_denied ON device_authorizations (tenant_id, i
 -- user.
 CREATE INDEX device_authorizations_decided_by ON device_authorizations (decided_by_user_id, tenant_id, id)
     WHERE decided_by_user_id IS NOT NULL AND state <> 'consumed';
+
+-- For statements that do the same to many rows: each is found by its whole key. In a join, a planner that takes the table
+-- to be nearly empty would read all rows of the tenant instead. Not `=` where an index of what is pending or open would
+-- fit, for the same reason.
+
+-- Notes that `approver` has a code open and no other one, if the code is still as it was seen; returns whether it was.
+-- `by_link` is the user who came by a link, null if they typed the code.
+CREATE FUNCTION open_device_authorization(
+    of_tenant uuid, of_id uuid, seen_count integer, seen_opened_by uuid, approver uuid, by_link uuid, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE device_authorizations d
+    SET opened_by = approver, opened_count = d.opened_count + 1, opened_at = at,
+        linked_by = CASE WHEN by_link IS NOT NULL AND (d.linked_by @> ARRAY[by_link]) IS NOT TRUE
+                         THEN array_append(d.linked_by, by_link) ELSE d.linked_by END
+    WHERE d.tenant_id = of_tenant AND d.id = of_id AND d.state IS NOT DISTINCT FROM 'pending' AND d.expires_at > at
+      AND d.opened_count = seen_count AND d.opened_by IS NOT DISTINCT FROM seen_opened_by;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    UPDATE device_authorizations d SET opened_by = NULL
+    WHERE d.tenant_id = of_tenant AND d.opened_by = approver AND d.id <> of_id AND d.state = 'pending';
+    RETURN true;
+END $$;
+
+-- Decides on a code that `approver` has open, if it still waits; returns whether it did. `scopes` and `methods` are lists
+-- with spaces: an array that passes through a variable is stored in another form than one read from a row, so that the next
+-- update of the row would log all that comes after it.
+CREATE FUNCTION decide_device_authorization(
+    of_tenant uuid, of_id uuid, approver uuid, user_id uuid, new_state text, new_confirmation_mac bytea, scopes text,
+    signed_in_at timestamptz, methods text, is_trusted boolean, new_name text, new_lifetime integer, at timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE device_authorizations d
+    SET state = new_state, confirmation_mac = new_confirmation_mac, wrong_confirmations = 0, decided_at = at,
+        decided_by_user_id = user_id, decided_in_session_id = approver, granted_scopes = string_to_array(scopes, ' '),
+        auth_time = signed_in_at, amr = string_to_array(methods, ' '), trusted = is_trusted, chosen_name = new_name,
+        chosen_lifetime_seconds = new_lifetime
+    WHERE d.tenant_id = of_tenant AND d.id = of_id AND d.state IS NOT DISTINCT FROM 'pending' AND d.expires_at > at
+      AND d.opened_by IS NOT DISTINCT FROM approver;
+    RETURN FOUND;
+END $$;
 
 -- User codes of deleted device authorizations that must not be issued again yet.
 CREATE TABLE spent_user_codes (

@@ -132,7 +132,6 @@ pub fn queue() -> DecisionQueue {
 
 /// Takes decisions of a tenant on what their approvers have open, all of it in one statement: adds the events, tells the
 /// other servers, queues the messages to the users.
-#[expect(clippy::too_many_lines, reason = "one statement")]
 async fn take(db: impl PgExecutor<'_>, tenant: TenantId, decisions: &[Decision]) -> Result<Vec<Option<()>>> {
     let ids = |pick: fn(&Decision) -> Uuid| decisions.iter().map(pick).collect::<Vec<_>>();
     let announcement = |decision: &Decision| {
@@ -155,19 +154,10 @@ async fn take(db: impl PgExecutor<'_>, tenant: TenantId, decisions: &[Decision])
                               asked_from, place, notice_end, nth)
                -- Two servers that decide on the same codes come to them in the same order.
                ORDER BY id
-           ), decided AS (
-               UPDATE device_authorizations d
-               SET state = asked.state, confirmation_mac = asked.mac, wrong_confirmations = 0, decided_at = asked.at,
-                   decided_by_user_id = asked.user_id, decided_in_session_id = asked.approver,
-                   granted_scopes = string_to_array(asked.scopes, ' '), auth_time = asked.signed_in_at,
-                   amr = string_to_array(asked.amr, ' '), trusted = asked.is_trusted, chosen_name = asked.chosen_name,
-                   chosen_lifetime_seconds = asked.chosen_lifetime
-               FROM asked
-               -- Not `=`, which an index of all that wait, or of what somebody has open, would fit (see
-               -- `openings::record`).
-               WHERE d.tenant_id = $1 AND d.id = asked.id AND d.state IS NOT DISTINCT FROM 'pending'
-                 AND d.expires_at > asked.at AND d.opened_by IS NOT DISTINCT FROM asked.approver
-               RETURNING asked.*
+           ), decided AS MATERIALIZED (
+               SELECT asked.* FROM asked
+               WHERE decide_device_authorization($1, id, approver, user_id, state, mac, scopes, signed_in_at, amr,
+                                                 is_trusted, chosen_name, chosen_lifetime, at)
            ), notice AS (
                INSERT INTO approval_notices (device_authorization_id, tenant_id, user_id, token_hash, token_sealed,
                                              recipient, language, client_id, client_name, device_name, ip_address, place,

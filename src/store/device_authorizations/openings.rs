@@ -320,22 +320,10 @@ async fn claim(db: impl PgExecutor<'_>, tenant: TenantId, claims: &[Claim]) -> R
                               request_id, details, audit_key, at, nth)
                -- Two servers that open the same codes come to them in the same order.
                ORDER BY id
-           ), opened AS (
-               UPDATE device_authorizations d
-               SET opened_by = asked.approver, opened_count = d.opened_count + 1, opened_at = asked.at,
-                   linked_by = CASE WHEN asked.is_link AND (d.linked_by @> ARRAY[asked.user_id]) IS NOT TRUE
-                                    THEN array_append(d.linked_by, asked.user_id) ELSE d.linked_by END
-               FROM asked
-               -- Not `=`: where statistics are from before codes waited, the planner would take an index of those that do
-               -- to hold next to nothing, and read it from end to end.
-               WHERE d.tenant_id = $1 AND d.id = asked.id AND d.state IS NOT DISTINCT FROM 'pending'
-                 AND d.expires_at > asked.at AND d.opened_count = asked.opened_before
-                 AND d.opened_by IS NOT DISTINCT FROM asked.opened_by_before
-               RETURNING asked.*
-           ), put_down AS (
-               UPDATE device_authorizations d SET opened_by = NULL
-               FROM opened
-               WHERE d.tenant_id = $1 AND d.opened_by = opened.approver AND d.id <> opened.id AND d.state = 'pending'
+           ), opened AS MATERIALIZED (
+               SELECT asked.* FROM asked
+               WHERE open_device_authorization($1, id, opened_before, opened_by_before, approver,
+                                               CASE WHEN is_link THEN user_id END, at)
            ), met AS (
                INSERT INTO source_accounts AS a (tenant_id, source, user_id, first_seen_at, last_seen_at, far_weight,
                                                  report_weight)
