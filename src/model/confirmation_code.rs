@@ -6,7 +6,6 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 
 use super::user_code::ALPHABET;
-use crate::random::Random;
 
 /// How many characters one has. With [`MAX_WRONG_CONFIRMATIONS`] guesses, the chance to hit it is 3 / 20³, one in
 /// 2 600, for each approval that somebody was talked into.
@@ -21,10 +20,18 @@ const MAX_INPUT_CHARS: usize = 16;
 pub struct ConfirmationCode(String);
 
 impl ConfirmationCode {
-    /// A new one.
+    /// The code that a MAC stands for. A MAC is longer than the code by so much that each code is as likely as any other.
     #[must_use]
-    pub fn sample(random: &Random) -> Self {
-        Self(random.characters(ALPHABET, LENGTH))
+    pub fn of_mac(mac: [u8; 32]) -> Self {
+        let radix = ALPHABET.len() as u64;
+        let [b0, b1, b2, b3, b4, b5, b6, b7, ..] = mac;
+        let mut number = u64::from_be_bytes([b0, b1, b2, b3, b4, b5, b6, b7]);
+        let characters = (0..LENGTH).map(|_| {
+            let digit = usize::try_from(number % radix).unwrap_or_default();
+            number /= radix;
+            char::from(ALPHABET.get(digit).copied().unwrap_or(b'?'))
+        });
+        Self(characters.collect())
     }
 
     /// What a device sent: case, spaces and dashes do not matter. Whatever else it is, it is a wrong one.
@@ -60,9 +67,11 @@ mod tests {
 
     #[test]
     fn a_code_is_three_unambiguous_characters_however_it_is_typed() {
-        let code = ConfirmationCode::sample(&Random::system());
-        assert_eq!(code.as_str().len(), LENGTH);
-        assert!(code.as_str().bytes().all(|byte| ALPHABET.contains(&byte)));
+        for filling in 0..=u8::MAX {
+            let code = ConfirmationCode::of_mac([filling; 32]);
+            assert_eq!(code.as_str().len(), LENGTH);
+            assert!(code.as_str().bytes().all(|byte| ALPHABET.contains(&byte)), "{filling}");
+        }
         for typed in ["bdj", " B D J ", "b-d-j\n", "BDJ"] {
             assert_eq!(ConfirmationCode::read(typed).as_str(), "BDJ", "{typed:?}");
         }

@@ -31,6 +31,7 @@ mod phishing;
 mod places;
 mod plain_case;
 mod proxies;
+mod repeated_decisions;
 mod replicas;
 mod resource_servers;
 mod rfc6749_client_authentication;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::choices::{ChoiceRefused, Choices};
 use super::consent::{Consent, asked_of, consent};
-use super::open::{self, Entered, OpenRefused};
+use super::open::{self, Entered, Found, OpenRefused};
 use super::precautions::{leave_something, require};
+use super::repetition;
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::guards::PaidAttempt;
@@ -107,8 +108,19 @@ pub async fn decide(
     answer: Answer<'_>,
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
-    let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
-    decide_on(app, tenant, approver, &consent, answer, &mut None, origin).await
+    let found = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    if let Some(decided) = repetition::outcome(app, tenant, approver, &found, &answer.decision).await? {
+        return Ok(decided);
+    }
+    let decision = answer.decision.clone();
+    let decided = decide_on(app, tenant, approver, &found, answer, &mut None, origin).await;
+    if !matches!(decided, Err(DecisionRefused::AlreadyHandled)) {
+        return decided;
+    }
+    // Another request may have decided since it was read: the same one, sent before.
+    let found = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+    let repeated = repetition::outcome(app, tenant, approver, &found, &decision).await?;
+    repeated.ok_or(DecisionRefused::AlreadyHandled)
 }
 
 /// Takes the decision on what the person has open. `entry` is the attempt by which they entered the code, if that is not
@@ -148,7 +160,10 @@ async fn approve(
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
     let id = consent.request.session.id;
-    let confirmation = assessment.needs(Step::Confirm).then(|| ConfirmationCode::sample(&app.random));
+    let confirmation = match assessment.needs(Step::Confirm) {
+        true => Some(mac_keys::codes::confirmation_code_for(app, tenant.id, id, approver.id).await?),
+        false => None,
+    };
     let mac = match &confirmation {
         Some(characters) => Some(mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?),
         None => None,
@@ -219,7 +234,7 @@ async fn take(
 }
 
 /// Returns the grant of these choices.
-fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
+pub(super) fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
     let Consent { offer, beyond_token, .. } = consent;
     let asks_beyond_token = match &choices.scopes {
         Some(scopes) => scopes.iter().any(|name| beyond_token.contains(name)),
@@ -256,6 +271,19 @@ pub async fn decide_on_code(
     let NamedCode { input, arrival, retyped } = code;
     for _ in 0..open::TRIES {
         let mut found = open::find(app, tenant, approver, input, origin).await?;
+        if found.opening.request.opened_by == Some(approver.id) {
+            match repeated(app, tenant, approver, &found, &decision).await {
+                Ok(None) => {}
+                Ok(Some(decided)) => {
+                    found.attempt.give_back(app);
+                    return Ok(decided);
+                }
+                Err(error) => {
+                    found.attempt.refund(app);
+                    return Err(error.into());
+                }
+            }
+        }
         if matches!(decision, Decision::Approve(_)) {
             found = open::must_wait(app, tenant, approver, found, origin).await?;
         }
@@ -291,4 +319,18 @@ pub async fn decide_on_code(
         return decided;
     }
     Err(StoreError::Overloaded.into())
+}
+
+/// The outcome of a decision that this approver has taken before.
+async fn repeated(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    found: &Found,
+    decision: &Decision,
+) -> Result<Option<Decided>, OAuthError> {
+    match asked_of(app, tenant, approver, found.opening.request.clone()).await? {
+        Some(consent) => repetition::outcome(app, tenant, approver, &consent, decision).await,
+        None => Ok(None),
+    }
 }

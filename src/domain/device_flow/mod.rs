@@ -25,6 +25,7 @@ pub mod open;
 pub mod poll;
 mod precautions;
 pub mod redeem;
+mod repetition;
 pub mod report;
 pub mod start;
 pub mod wait;

@@ -10,7 +10,7 @@ use crate::domain::campaigns::{self, EndedCodes, Testimony};
 use crate::domain::{activity, audit, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::device_authorization::CodeArrival;
+use crate::model::device_authorization::{CodeArrival, State};
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
@@ -44,7 +44,7 @@ fn is_same_attempt(reported: Mark<'_>, other: Mark<'_>) -> bool {
 }
 
 /// Ends what this approver has open, or has just approved, together with the other waiting codes of the same attempt, and
-/// remembers it against the source.
+/// records it against the source. A request that was declined before, or whose report got no answer, can be reported.
 pub async fn report(
     app: &App,
     tenant: &Tenant,
@@ -56,10 +56,12 @@ pub async fn report(
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
     let mut transaction = app.begin(tenant.id).await?;
-    if !sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await? {
+    let is_ended = sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await?;
+    if is_ended {
+        announce(&mut *transaction, Announcement::Decided(id)).await?;
+    } else if !matches!(request.session.state, State::Denied) {
         return Err(DecisionRefused::AlreadyHandled);
     }
-    announce(&mut *transaction, Announcement::Decided(id)).await?;
     let siblings = end_siblings(&mut transaction, tenant, approver, &consent, now).await?;
     let mut frozen = None;
     if let Some(asker) = request.ip_address {
@@ -85,7 +87,7 @@ pub async fn report(
     transaction.commit().await?;
     app.sessions.decided(&id);
     siblings.tell_memory(app);
-    let mut refused = 1 + siblings.len();
+    let mut refused = usize::from(is_ended) + siblings.len();
     if let Some(codes) = frozen {
         app.cached.renew();
         codes.tell_memory(app);

@@ -3,7 +3,7 @@
 use super::current;
 use crate::app::App;
 use crate::model::confirmation_code::ConfirmationCode;
-use crate::model::ids::{DeviceAuthorizationId, TenantId};
+use crate::model::ids::{ApproverId, DeviceAuthorizationId, TenantId};
 use crate::model::mac_key::MacPurpose;
 use crate::model::recovery_code::RecoveryCode;
 use crate::model::user::User;
@@ -13,6 +13,18 @@ use crate::store;
 /// Returns the MAC of a user code.
 pub async fn user_code(app: &App, tenant: TenantId, code: &UserCode) -> store::Result<[u8; 32]> {
     code_of(app, tenant, &[b"user code\0", code.as_str().as_bytes()]).await
+}
+
+/// Returns the confirmation code that this approver is shown once they have approved a device authorization. It is the
+/// same as often as it is asked for, so that an approver whose answer was lost is shown it again.
+pub async fn confirmation_code_for(
+    app: &App,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+    approver: ApproverId,
+) -> store::Result<ConfirmationCode> {
+    let parts: [&[u8]; 3] = [b"confirmation code for\0", id.0.as_bytes(), approver.0.as_bytes()];
+    Ok(ConfirmationCode::of_mac(code_of(app, tenant, &parts).await?))
 }
 
 /// Returns the MAC of a confirmation code.

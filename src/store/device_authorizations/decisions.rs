@@ -233,6 +233,62 @@ async fn take(db: impl PgExecutor<'_>, tenant: TenantId, decisions: &[Decision])
     Ok(in_order(rows, decisions.len(), |nth| (nth, ())))
 }
 
+/// A decision that was stored, and what it has led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredDecision {
+    /// A yes that still holds.
+    Approved(ShapedGrant),
+    /// A yes that holds once the device has sent a confirmation code.
+    Confirming {
+        /// What it grants.
+        grant: ShapedGrant,
+        /// The MAC of the confirmation code.
+        confirmation: Vec<u8>,
+    },
+    /// A no.
+    Denied,
+}
+
+/// Returns what this approver has decided on a device authorization. A yes that was taken
+/// back, or whose device was revoked, is none.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn by_approver(
+    db: impl PgExecutor<'_>,
+    tenant: TenantId,
+    id: DeviceAuthorizationId,
+    approver: ApproverId,
+) -> Result<Option<StoredDecision>> {
+    let row = sqlx::query!(
+        "SELECT state, granted_scopes, trusted, chosen_name, chosen_lifetime_seconds, confirmation_mac
+         FROM device_authorizations WHERE tenant_id = $1 AND id = $2 AND decided_in_session_id = $3
+           AND (state <> 'consumed'
+                OR EXISTS (SELECT FROM devices v WHERE v.tenant_id = $1 AND v.id = $2 AND v.revoked_at IS NULL))",
+        tenant.0,
+        id.0,
+        approver.0
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.and_then(|row| {
+        let grant = row.granted_scopes.map(|names| ShapedGrant {
+            scopes: names.into_iter().collect(),
+            trusted: row.trusted,
+            device_name: row.chosen_name,
+            lifetime_seconds: row.chosen_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
+        });
+        match (row.state.as_str(), grant) {
+            ("approved" | "consumed", Some(grant)) => Some(StoredDecision::Approved(grant)),
+            ("confirming", Some(grant)) => {
+                Some(StoredDecision::Confirming { grant, confirmation: row.confirmation_mac? })
+            }
+            ("denied", None) => Some(StoredDecision::Denied),
+            _ => None,
+        }
+    }))
+}
+
 /// One column of a statement for many.
 fn each<T>(decisions: &[Decision], pick: impl Fn(&Decision) -> T) -> Vec<T> {
     decisions.iter().map(pick).collect()

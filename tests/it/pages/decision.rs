@@ -22,15 +22,53 @@ fn must_be_out_of_date(page: &Page) {
 }
 
 #[tokio::test]
-async fn an_approval_sent_twice_counts_once() {
+async fn a_decision_that_is_sent_again_gets_the_same_answer_and_counts_once() {
     let server = TestServer::start().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let started = tv.start("openid").await;
     let consent = ada.open(&started.user_code).await;
-    assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
-    must_be_handled_already(&ada.decide(&consent, "approve").await);
+    for _ in 0..2 {
+        assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
+    }
     assert_eq!(server.audited("device_authorization.approved", "success").await, 1);
     tv.poll(&started).await.must_be_tokens();
+    assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
+
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    for _ in 0..2 {
+        assert!(ada.decide(&consent, "deny").await.says("Declined"));
+    }
+    assert_eq!(server.audited("device_authorization.denied", "success").await, 1);
+    tv.poll(&started).await.must_be_error("access_denied");
+}
+
+#[tokio::test]
+async fn an_approval_sent_again_in_another_shape_or_from_elsewhere_is_handled_already() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let started = tv.start("openid offline_access").await;
+    let consent = ada.open(&started.user_code).await;
+    let approve = async |consent: &Page, name: &str| {
+        ada.submit(consent, "/device/consent", &[("decision", "approve"), ("device_name", name)]).await
+    };
+    assert!(approve(&consent, "Kitchen").await.says("Your device is connected"));
+    must_be_handled_already(&approve(&consent, "Cellar").await);
+    assert!(approve(&consent, "Kitchen").await.says("Your device is connected"));
+    let elsewhere = ada.at_another_browser();
+    elsewhere.sign_in().await;
+    assert_eq!(elsewhere.decide(&consent, "approve").await.status, 403);
+    // What was taken back, or revoked, does not hold, however often it is sent.
+    let tokens = tv.poll(&started).await;
+    let refresh_token = tokens.must_be_tokens().string("refresh_token");
+    assert_eq!(tv.post("/oauth/revoke", &[("token", &refresh_token)]).await.status, 200);
+    must_be_handled_already(&approve(&consent, "Kitchen").await);
+    let disowned = tv.start("openid").await;
+    let consent = ada.open(&disowned.user_code).await;
+    ada.decide(&consent, "approve").await;
+    assert_eq!(ada.submit(&consent, "/device/report", &[]).await.status, 200);
+    must_be_handled_already(&ada.decide(&consent, "approve").await);
+    must_be_handled_already(&ada.decide(&consent, "deny").await);
 }
 
 #[tokio::test]
@@ -155,9 +193,7 @@ async fn a_late_decision_wakes_no_session_that_is_over() {
     let consent = ada.open(&started.user_code).await;
     ada.decide(&consent, "approve").await;
     tv.poll(&started).await.must_be_tokens();
-    for decision in ["approve", "deny"] {
-        must_be_handled_already(&ada.decide(&consent, decision).await);
-    }
+    must_be_handled_already(&ada.decide(&consent, "deny").await);
     assert_eq!(sessions_in(&server, "consumed").await, 1);
     tv.poll(&started).await.must_be_error("invalid_grant");
 
@@ -187,7 +223,11 @@ async fn approvals_denials_and_polls_at_once_end_in_one_state() {
     polls.push(tv.poll(&started).await);
     let taken: Vec<_> = decisions.iter().filter(|(_, status)| *status == 200).collect();
     let tokens = polls.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(taken.len(), 1, "{decisions:?}");
+    let of_one_kind = taken.iter().all(|(decision, _)| *decision == taken[0].0);
+    assert!(!taken.is_empty() && of_one_kind, "{decisions:?}");
+    let counted = server.audited("device_authorization.approved", "success").await
+        + server.audited("device_authorization.denied", "success").await;
+    assert_eq!(counted, 1, "{decisions:?}");
     assert!(decisions.iter().all(|(_, status)| [200, 409].contains(status)), "{decisions:?}");
     let (collected, state) = if taken[0].0 == "approve" { (1, "consumed") } else { (0, "denied") };
     assert_eq!((tokens, sessions_in(&server, state).await), (collected, 1), "{decisions:?} {polls:?}");

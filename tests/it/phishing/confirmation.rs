@@ -44,6 +44,19 @@ async fn the_right_characters_bring_the_tokens_with_the_same_poll() {
 }
 
 #[tokio::test]
+async fn an_approval_that_is_sent_again_shows_the_same_code_until_the_device_has_sent_it() {
+    let server = TestServer::start().await;
+    let (tv, ada) = (always(&server).await, server.ada().await);
+    let started = tv.start("openid").await;
+    let consent = ada.open(&started.user_code).await;
+    let shown = characters(&ada.decide(&consent, "approve").await);
+    assert_eq!(characters(&ada.decide(&consent, "approve").await), shown);
+    assert_eq!(server.audited("device_authorization.approved", "success").await, 1);
+    confirm(&tv, &started, &shown).await.must_be_tokens();
+    assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
+}
+
+#[tokio::test]
 async fn three_wrong_ones_deny() {
     let server = TestServer::start().await;
     let (tv, ada) = (always(&server).await, server.ada().await);
