@@ -139,7 +139,7 @@ fn stamp_with(
 fn log_failed_sign_in(tenant: TenantId, event: &AuditEvent<'_>) {
     tracing::info!(
         %tenant,
-        user_id = event.target_id,
+        user_id = event.target.id(),
         step = event.action.as_str(),
         reason = event.details["reason"].as_str(),
         source = event.origin.map(|origin| origin.ip_address.to_string()),

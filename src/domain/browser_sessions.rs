@@ -5,7 +5,7 @@ use serde_json::json;
 use super::audit;
 use super::devices::Owner;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::ids::BrowserSessionId;
 use crate::store::{self, browser_sessions};
 
@@ -21,8 +21,7 @@ pub async fn end(app: &App, owner: Owner<'_>, id: BrowserSessionId) -> store::Re
         action: Action::BrowserSessionEnded,
         outcome: Outcome::Success,
         actor: Actor::User(owner.user),
-        target_kind: "browser_session",
-        target_id: Some(id.to_string()),
+        target: Target::BrowserSession(id),
         origin: Some(owner.origin),
         details: json!({}),
     };

@@ -17,7 +17,7 @@ use super::testimony::{self, Witness};
 use super::token_families::{Ending, record_end};
 use super::{activity, audit};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
@@ -298,8 +298,7 @@ fn event(
         action,
         outcome,
         actor,
-        target_kind: "source",
-        target_id: Some(source.to_string()),
+        target: Target::Source(source),
         origin: None,
         details,
     }

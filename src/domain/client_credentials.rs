@@ -9,7 +9,7 @@ use super::own_audiences::OwnAudiences;
 use super::tokens::{self, IssuedTokens};
 use super::{audit, granting, refusals};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::client::GrantType;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
@@ -106,8 +106,7 @@ async fn record(
         action: Action::TokenIssuedToClient,
         outcome,
         actor: Actor::Client(client.client_id.clone()),
-        target_kind: "client",
-        target_id: Some(client.client_id.to_string()),
+        target: Target::Client(client.client_id.clone()),
         origin: Some(origin),
         details,
     };

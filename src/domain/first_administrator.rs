@@ -10,7 +10,7 @@ use super::sign_in;
 use super::tenants;
 use super::users::{self, NewUser, UserError};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
@@ -60,8 +60,7 @@ pub async fn invite(app: &App) -> store::Result<Invitation> {
         action: Action::FirstAdministratorInvited,
         outcome: Outcome::Success,
         actor: Actor::Server,
-        target_kind: "tenant",
-        target_id: Some(tenant.to_string()),
+        target: Target::Tenant(tenant),
         origin: None,
         details: json!({"expires_at": expires_at}),
     };

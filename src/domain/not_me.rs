@@ -9,7 +9,7 @@ use super::token_families::{Ending, record_end};
 use super::{activity, audit, policies};
 use crate::app::App;
 use crate::model::approval_notice::Approved;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
@@ -55,8 +55,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
         action: Action::DeviceAuthorizationDisowned,
         outcome: Outcome::Success,
         actor: Actor::Anyone,
-        target_kind: "device_authorization",
-        target_id: Some(session.to_string()),
+        target: Target::DeviceAuthorization(session),
         origin: Some(origin),
         details: json!({"user_id": user, "device_id": revoked.then_some(device), "collected": !taken_back,
                         "source": disowned.ip_address.map(limit_unit), "source_frozen": frozen.is_some()}),

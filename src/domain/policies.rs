@@ -5,7 +5,7 @@ use serde_json::json;
 use super::audit::{self, By};
 use crate::app::App;
 use crate::config::Config;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::client::Client;
 use crate::model::policy::members::{self, Member};
 use crate::model::policy::{InvalidPolicy, MergedNull, Policy, PolicyChanges};
@@ -144,7 +144,7 @@ pub async fn edit_for_client(
     let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
     clients::update(&mut transaction, &client, app.clock.now()).await?;
-    let event = event(by, "client", client.client_id.to_string(), &before, &client.policy);
+    let event = event(by, Target::Client(client.client_id.clone()), &before, &client.policy);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
@@ -183,7 +183,7 @@ pub async fn edit_for_tenant(
         }
     }
     tenants::set_policy(&mut transaction, tenant.id, &changes).await?;
-    let event = event(by, "tenant", tenant.id.to_string(), &found.value.policy, &changes);
+    let event = event(by, Target::Tenant(tenant.id), &found.value.policy, &changes);
     audit::record(app, &mut *transaction, tenant.id, &event).await?;
     transaction.commit().await?;
     app.cached.renew();
@@ -192,8 +192,7 @@ pub async fn edit_for_tenant(
 
 fn event<'a>(
     by: &By<'a>,
-    target_kind: &'static str,
-    target: String,
+    target: Target,
     before: &PolicyChanges,
     changes: &PolicyChanges,
 ) -> AuditEvent<'a> {
@@ -201,8 +200,7 @@ fn event<'a>(
         action: Action::PolicyChanged,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind,
-        target_id: Some(target),
+        target,
         origin: by.origin,
         details: json!({"before": before, "changes": changes}),
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::audit;
 use crate::app::App;
 use crate::model::attempt_budget::{Guard, Refill};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::store;
@@ -47,8 +47,7 @@ pub async fn record(
         action: Action::AdministrationRefused,
         outcome: Outcome::Refused,
         actor: refusal.actor,
-        target_kind: "endpoint",
-        target_id: Some(refusal.attempt.chars().take(256).collect()),
+        target: Target::Endpoint(refusal.attempt.chars().take(256).collect()),
         origin: Some(origin),
         details: json!({"status": refusal.status, "error": refusal.error}),
     };

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::audit::{self, By};
 use super::{approval_notices, device_flow, second_factor, signing_keys, webhooks};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId, WebhookId};
 use crate::model::mac_key::SealedMacKey;
 use crate::model::tenant::DEFAULT_TENANT;
@@ -60,8 +60,7 @@ pub async fn reseal(app: &App, by: &By<'_>) -> store::Result<Resealed> {
             action: Action::SecretsResealed,
             outcome: Outcome::Success,
             actor: by.actor.clone(),
-            target_kind: "master_key",
-            target_id: Some(name.to_string()),
+            target: Target::MasterKey(name.to_string()),
             origin: by.origin,
             details: json!(done.values),
         };

@@ -6,7 +6,7 @@ use super::audit::{self, By};
 use super::own_audiences::own_api;
 use super::tenants;
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::device::displayable;
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
@@ -131,8 +131,7 @@ fn event<'a>(action: Action, uri: String, details: serde_json::Value, by: &By<'a
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "resource",
-        target_id: Some(uri),
+        target: Target::Resource(uri),
         origin: by.origin,
         details,
     }

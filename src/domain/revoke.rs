@@ -12,7 +12,7 @@ use super::token_families::{Ending, record_end};
 use super::{audit, mac_keys, tenants};
 use crate::app::App;
 use crate::model::access_token::AccessToken;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -84,8 +84,7 @@ async fn revoke_access_token(
             action: Action::AccessTokenRevoked,
             outcome: Outcome::Success,
             actor: Actor::Client(client.client_id.clone()),
-            target_kind: "access_token",
-            target_id: Some(token.jti.clone()),
+            target: Target::AccessToken(token.jti.clone()),
             origin: Some(origin),
             details: json!({}),
         };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
@@ -171,8 +171,7 @@ fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> Audi
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "scope",
-        target_id: Some(scope.name.clone()),
+        target: Target::Scope(scope.name.clone()),
         origin: by.origin,
         details,
     }

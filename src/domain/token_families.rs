@@ -6,7 +6,7 @@ use sqlx::PgExecutor;
 use super::audit;
 use super::authenticate_client::AuthenticatedClient;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
@@ -69,8 +69,7 @@ pub async fn record_end(
         action: Action::TokenFamilyRevoked,
         outcome: Outcome::Success,
         actor,
-        target_kind: "device",
-        target_id: Some(device.to_string()),
+        target: Target::Device(device),
         origin,
         details,
     };

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::audit;
 use super::sign_in::{self, Change};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
-use crate::model::ids::TenantId;
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::ids::{ClientId, TenantId};
 use crate::store::{StoreError, clients, password_links, tenants, users};
 
 /// Whose tokens.
@@ -57,30 +57,29 @@ pub async fn raise(
         return Err(RaiseError::InTheFuture);
     }
     let mut transaction = app.begin(tenant).await?;
-    let (in_force, target_kind, target_id) = match subject {
+    let (in_force, target) = match subject {
         Subject::Tenant => {
             let raised = tenants::raise_tokens_not_before(&mut transaction, tenant, instant).await?;
             password_links::end_of_tenant(&mut *transaction, tenant).await?;
-            (raised, "tenant", tenant.to_string())
+            (raised, Target::Tenant(tenant))
         }
         Subject::User(username) => {
             let found = users::credentials(&mut *transaction, tenant, username).await?;
             let user = found.ok_or(RaiseError::NoSuchSubject)?.user.id;
             let raised = users::raise_tokens_not_before(&mut *transaction, tenant, user, instant).await?;
             sign_in::has_changed(&mut transaction, tenant, user, Change::Factors).await?;
-            (raised, "user", user.to_string())
+            (raised, Target::User(Some(user)))
         }
         Subject::Client(id) => {
             let raised = clients::raise_tokens_not_before(&mut transaction, tenant, id, instant).await?;
-            (raised.ok_or(RaiseError::NoSuchSubject)?, "client", id.clone())
+            (raised.ok_or(RaiseError::NoSuchSubject)?, Target::Client(ClientId::from_known(id.clone())))
         }
     };
     let event = AuditEvent {
         action: Action::TokensNotBeforeRaised,
         outcome: Outcome::Success,
         actor: Actor::Operator,
-        target_kind,
-        target_id: Some(target_id),
+        target,
         origin: None,
         details: json!({"asked": instant, "in_force": in_force}),
     };

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::{Client, ClientKeys};
 use crate::model::key_set::UnfitKeySet;
@@ -228,8 +228,7 @@ async fn record(
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "client",
-        target_id: Some(client.client_id.to_string()),
+        target: Target::Client(client.client_id.clone()),
         origin: by.origin,
         details,
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::domain::audit::{self, By};
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::device::displayable;
 use crate::model::ids::{RegistrationTokenId, TenantId};
@@ -102,8 +102,7 @@ fn event<'a>(action: Action, id: RegistrationTokenId, details: Value, by: &By<'a
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "registration_token",
-        target_id: Some(id.to_string()),
+        target: Target::RegistrationToken(id),
         origin: by.origin,
         details,
     }

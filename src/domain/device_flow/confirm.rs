@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
 use crate::domain::{activity, audit, mac_keys};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
 use crate::model::device_authorization::State;
 use crate::store::announcements::{Announcement, announce};
@@ -64,8 +64,7 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
         action,
         outcome,
         actor: Actor::Client(client.client_id.clone()),
-        target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
+        target: Target::DeviceAuthorization(id),
         origin: Some(origin),
         details: json!({"confirmation": format!("{verdict:?}")}),
     };

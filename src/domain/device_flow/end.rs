@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::domain::activity;
 use crate::domain::audit::{self, By};
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::StoreError;
@@ -53,8 +53,7 @@ pub async fn end(
         action: Action::DeviceAuthorizationDenied,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
+        target: Target::DeviceAuthorization(id),
         origin: by.origin,
         details: json!({
             "client_id": session.client_id.as_str(),

@@ -11,7 +11,7 @@ use crate::domain::sign_in::strength::{self, Shortfall};
 use crate::domain::{activity, audit, guards, mac_keys};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device_authorization::{CodeArrival, DeviceRequest};
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
@@ -154,8 +154,7 @@ pub(super) async fn enter(
         action,
         outcome,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_authorization",
-        target_id: Some(opening.request.session.id.to_string()),
+        target: Target::DeviceAuthorization(opening.request.session.id),
         origin: Some(origin),
         details: json!({
             "verdict": verdict.as_str(),
@@ -354,8 +353,7 @@ pub(super) fn refusal<'a>(approver: &Approver, origin: &'a RequestOrigin, reason
         action: Action::UserCodeEntered,
         outcome: Outcome::Refused,
         actor: Actor::User(approver.user.id),
-        target_kind: "user_code",
-        target_id: None,
+        target: Target::UserCode,
         origin: Some(origin),
         details: json!({"reason": reason}),
     }

@@ -14,7 +14,7 @@ use crate::domain::guards::PaidAttempt;
 use crate::domain::sign_in::strength::Shortfall;
 use crate::domain::{activity, audit, campaigns, guards, policies};
 use crate::model::approver::Approver;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::policy::approval::Verdict;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -152,8 +152,7 @@ async fn forbid(
         action: Action::DeviceAuthorizationApproved,
         outcome: Outcome::Refused,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
+        target: Target::DeviceAuthorization(id),
         origin: Some(origin),
         details: json!({"client_id": consent.client.client_id.as_str(), reason: details}),
     };

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::domain::campaigns::{self, EndedCodes, Testimony};
 use crate::domain::{activity, audit, policies};
 use crate::model::approver::Approver;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device_authorization::{CodeArrival, State};
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -73,8 +73,7 @@ pub async fn report(
         action: Action::DeviceAuthorizationReported,
         outcome: Outcome::Success,
         actor: Actor::User(approver.user.id),
-        target_kind: "device_authorization",
-        target_id: Some(id.to_string()),
+        target: Target::DeviceAuthorization(id),
         origin: Some(origin),
         details: json!({
             "client_id": consent.client.client_id.as_str(),

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use crate::app::App;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::{audit, policies};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -51,8 +51,7 @@ pub(super) async fn take_trust(
         action: Action::DeviceDistrusted,
         outcome: Outcome::Success,
         actor,
-        target_kind: "device",
-        target_id: Some(device.to_string()),
+        target: Target::Device(device),
         origin,
         details: json!({}),
     };

@@ -8,7 +8,7 @@ use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::device_flow::claim::left_of_claim;
 use crate::domain::{audit, guards, mac_keys};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::device_authorization::{DeviceRequest, Phase};
 use crate::model::ids::{DeviceId, UserId};
@@ -105,8 +105,7 @@ fn refusal<'a>(owner: Owner<'a>, reason: &str) -> AuditEvent<'a> {
         action: Action::UserCodeEntered,
         outcome: Outcome::Refused,
         actor: Actor::User(owner.user),
-        target_kind: "user_code",
-        target_id: None,
+        target: Target::UserCode,
         origin: Some(owner.origin),
         details: json!({"reason": reason}),
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use revoke::revoke;
 
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device::{TooMuchMetadata, UnfitForDisplay};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
@@ -87,8 +87,7 @@ impl<'a> Owner<'a> {
             action,
             outcome: Outcome::Success,
             actor: self.actor(),
-            target_kind: "device",
-            target_id: Some(device.to_string()),
+            target: Target::Device(device),
             origin: Some(self.origin),
             details,
         }

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::new_key;
 use crate::app::App;
 use crate::domain::audit::{self, By};
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::audit_seal::{Mac, clearing_message};
 use crate::model::ids::TenantId;
 use crate::model::mac_key::MacPurpose;
@@ -62,8 +62,7 @@ async fn announce(
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "tenant",
-        target_id: Some(tenant.to_string()),
+        target: Target::Tenant(tenant),
         origin: by.origin,
         details: json!({}),
     };

@@ -20,7 +20,7 @@ use super::audit;
 use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::guessing::Trier;
@@ -99,8 +99,7 @@ pub(super) fn event<'a>(
         action,
         outcome,
         actor: Actor::User(user.id),
-        target_kind: "user",
-        target_id: Some(user.id.to_string()),
+        target: Target::User(Some(user.id)),
         origin: Some(origin),
         details,
     }

@@ -10,7 +10,7 @@ use crate::domain::guards::PaidAttempt;
 use crate::domain::hashing::Busy;
 use crate::domain::passwords::{self, Checked};
 use crate::domain::{audit, guards};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_authorization::Authentication;
@@ -197,8 +197,7 @@ impl Entry<'_> {
             action: Action::SignIn,
             outcome: Outcome::Refused,
             actor: Actor::Anyone,
-            target_kind: "user",
-            target_id: None,
+            target: Target::User(None),
             origin: Some(self.origin),
             details: json!({"reason": "unknown user"}),
         }

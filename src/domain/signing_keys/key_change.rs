@@ -7,7 +7,7 @@ use super::sealing_context;
 use crate::app::App;
 use crate::domain::audit::{self, By};
 use crate::domain::oauth_error::OAuthError;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState};
@@ -141,8 +141,7 @@ impl<'a> KeyChange<'a> {
             action,
             outcome: Outcome::Success,
             actor: self.by.actor.clone(),
-            target_kind: "signing_key",
-            target_id: Some(kid.to_owned()),
+            target: Target::SigningKey(kid.to_owned()),
             origin: self.by.origin,
             details: json!({"alg": algorithm.as_str()}),
         };

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::audit::{self, By};
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::change::Change;
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
@@ -193,8 +193,7 @@ fn event<'a>(action: Action, tenant: TenantId, details: serde_json::Value, by: &
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "tenant",
-        target_id: Some(tenant.to_string()),
+        target: Target::Tenant(tenant),
         origin: by.origin,
         details,
     }

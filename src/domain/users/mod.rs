@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 
 use super::audit::By;
 use super::passwords::UnfitPassword;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device::displayable;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, User};
@@ -183,8 +183,7 @@ pub(in crate::domain) fn event<'a>(
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "user",
-        target_id: Some(user.to_string()),
+        target: Target::User(Some(user)),
         origin: by.origin,
         details,
     }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::audit::{self, By};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome};
+use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{MAX_ACTIONS, SECRET_PREFIX, Webhook};
 use crate::outbound::ForbiddenAddress;
@@ -109,8 +109,7 @@ fn event<'a>(action: Action, id: WebhookId, by: &By<'a>, details: serde_json::Va
         action,
         outcome: Outcome::Success,
         actor: by.actor.clone(),
-        target_kind: "webhook",
-        target_id: Some(id.to_string()),
+        target: Target::Webhook(id),
         origin: by.origin,
         details,
     }
