@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use sqlx::PgExecutor;
 
 use crate::app::App;
 use crate::domain::mac_keys;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::audit_mac::EventStamp;
-use crate::model::ids::{TenantId, UserId};
+use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::secrets::MacKey;
 use crate::store::audit_events::NewEvent;
 use crate::store::event_keys::EventKey;
-use crate::store::{self, audit_events};
+use crate::store::{self, Executor, audit_events};
 
 /// Who brings a change about, and from where.
 #[derive(Clone, Debug)]
@@ -31,6 +30,18 @@ impl<'a> By<'a> {
     pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
     /// The server itself, because it is time.
     pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
+
+    /// Somebody unknown.
+    #[must_use]
+    pub const fn anyone(origin: &'a RequestOrigin) -> Self {
+        Self { actor: Actor::Anyone, origin: Some(origin) }
+    }
+
+    /// A client that has proved who it is, or whose token was presented.
+    #[must_use]
+    pub fn client(client: &ClientId, origin: &'a RequestOrigin) -> Self {
+        Self { actor: Actor::Client(client.clone()), origin: Some(origin) }
+    }
 
     /// A signed-in person.
     #[must_use]
@@ -55,7 +66,7 @@ pub fn difference(before: &Value, after: &Value) -> Value {
 /// Writes an event; give it the transaction of the change it tells of.
 pub async fn record(
     app: &App,
-    db: impl PgExecutor<'_>,
+    db: impl Executor<'_>,
     tenant: TenantId,
     event: &AuditEvent<'_>,
 ) -> store::Result<()> {

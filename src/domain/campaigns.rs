@@ -10,64 +10,26 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use serde_json::json;
-use sqlx::PgConnection;
 
 use super::approval::{Proximity, network_of};
+use super::audit::By;
+use super::change::Change;
 use super::testimony::{self, Witness};
 use super::token_families::{Ending, record_end};
-use super::{activity, audit};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Actor, Outcome, Target};
 use crate::model::ids::{DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::policy::approval::{ApprovalPolicy, CampaignPolicy, Mode};
 use crate::model::request_origin::limit_unit;
 use crate::model::token_family::RevocationReason;
-use crate::store;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::sources;
 use crate::store::devices::endings;
 use crate::store::frozen_sources::{self, FrozenSource};
 use crate::store::source_accounts::{self, Contact, Signs, SuspectedSource};
+use crate::store::{self, Connection};
 
 /// How many codes are ended with one statement.
 const BATCH: i64 = 1000;
-
-/// Codes that were ended in a transaction: once it is committed, our own memory need not wait for the announcement.
-#[derive(Debug, Default)]
-#[must_use]
-pub struct EndedCodes(Vec<DeviceAuthorizationId>);
-
-impl EndedCodes {
-    /// Tells every server, when the transaction commits.
-    pub(super) async fn announced(
-        codes: Vec<DeviceAuthorizationId>,
-        db: &mut PgConnection,
-    ) -> store::Result<Self> {
-        for code in &codes {
-            announce(&mut *db, Announcement::Decided(*code)).await?;
-        }
-        Ok(Self(codes))
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// To be called after the commit.
-    pub(super) fn tell_memory(&self, app: &App) {
-        for code in &self.0 {
-            app.sessions.decided(code);
-        }
-    }
-}
 
 /// Whether a source is to be frozen that so much speaks against.
 fn is_campaign(policy: &CampaignPolicy, signs: Signs) -> bool {
@@ -94,20 +56,19 @@ pub(super) struct Testimony {
     pub(super) browser: IpAddr,
 }
 
-/// Notes what speaks against a source, and freezes the source if that makes it a campaign: its waiting codes die. `None`:
-/// it is none, or may not be frozen.
+/// Notes what speaks against a source, and freezes the source if that makes it a campaign: its waiting codes are denied.
+/// Returns `true` if it was frozen.
 pub(super) async fn note(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     tenant: TenantId,
     testimony: Testimony,
     policy: &ApprovalPolicy,
-) -> store::Result<Option<EndedCodes>> {
-    let (now, campaign) = (app.clock.now(), &policy.campaign);
+) -> store::Result<bool> {
+    let (now, campaign) = (change.app().clock.now(), &policy.campaign);
     let Testimony { user, contact, asker, browser } = testimony;
     let (source, network) = (limit_unit(asker), network_of(asker));
     let since = now - TimeDelta::seconds(campaign.window_seconds.into());
-    let known = source_accounts::known(&mut *db, tenant, user, (source, network), since).await?;
+    let known = source_accounts::known(&mut **change, tenant, user, (source, network), since).await?;
     let weight = testimony::weight(Witness {
         age: now - known.created_at,
         proximity: Proximity::of(Some(asker), browser),
@@ -115,51 +76,53 @@ pub(super) async fn note(
         other_sources: known.other_sources,
     });
     if weight == 0 {
-        return Ok(None);
+        return Ok(false);
     }
-    source_accounts::note(&mut *db, tenant, source, user, (contact, weight), now).await?;
+    source_accounts::note(&mut **change, tenant, source, user, (contact, weight), now).await?;
     if is_trusted(campaign, source) {
-        return Ok(None);
+        return Ok(false);
     }
-    let signs = source_accounts::signs(&mut *db, tenant, source, since).await?;
+    let signs = source_accounts::signs(&mut **change, tenant, source, since).await?;
     if !is_campaign(campaign, signs) {
-        return Ok(None);
+        return Ok(false);
     }
     if policy.mode == Mode::ReportOnly {
         let details = json!({"signs": told(signs), "mode": policy.mode});
-        let event = event(Action::SourceFrozen, Outcome::Refused, Actor::Server, source, details);
-        audit::record(app, db, tenant, &event).await?;
-        return Ok(None);
+        let done = (Action::SourceFrozen, Outcome::Refused);
+        change.audit_by(&By::SERVER, done, Target::Source(source), details).await?;
+        return Ok(false);
     }
     let until = now + TimeDelta::seconds(campaign.freeze_seconds.into());
-    freeze(app, db, tenant, FrozenSource { source, until }, signs, Actor::Server).await.map(Some)
+    freeze(change, tenant, FrozenSource { source, until }, signs, &By::SERVER).await?;
+    Ok(true)
 }
 
+/// Returns the number of codes that were denied.
 async fn freeze(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     tenant: TenantId,
     frozen: FrozenSource,
     signs: Signs,
-    actor: Actor,
-) -> store::Result<EndedCodes> {
-    let (now, source) = (app.clock.now(), frozen.source);
-    let is_new = frozen_sources::freeze(&mut *db, tenant, frozen, actor.kind(), signs, now).await?;
-    let codes = refuse_waiting(&mut *db, tenant, source, now).await?;
-    let codes = EndedCodes::announced(codes, &mut *db).await?;
+    by: &By<'_>,
+) -> store::Result<usize> {
+    let (now, source) = (change.app().clock.now(), frozen.source);
+    let is_new = frozen_sources::freeze(&mut **change, tenant, frozen, by.actor.kind(), signs, now).await?;
+    let codes = refuse_waiting(change, tenant, source, now).await?;
+    change.denied(&codes).await?;
+    change.renews();
     if is_new {
         let details = json!({"signs": told(signs), "until": frozen.until, "codes": codes.len()});
-        let event = event(Action::SourceFrozen, Outcome::Success, actor, source, details);
-        audit::record(app, db, tenant, &event).await?;
+        let done = (Action::SourceFrozen, Outcome::Success);
+        change.audit_by(by, done, Target::Source(source), details).await?;
         metrics::counter!("latchkey_sources_frozen_total").increment(1);
         tracing::warn!(tenant = %tenant, source = %source, ?signs, "source frozen");
     }
-    Ok(codes)
+    Ok(codes.len())
 }
 
 /// Ends the codes of a source that wait for a decision.
 async fn refuse_waiting(
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     source: IpNet,
     now: DateTime<Utc>,
@@ -214,43 +177,35 @@ pub async fn revoke(
     since: DateTime<Utc>,
     actor: Actor,
 ) -> store::Result<Campaign> {
-    let (now, mut transaction) = (app.clock.now(), app.begin(tenant).await?);
+    let by = By { actor, origin: None };
+    let (now, mut change) = (app.clock.now(), Change::begin(app, tenant, &by).await?);
     let freeze_seconds = app.config.policy.approval.campaign.freeze_seconds;
     let until = now + TimeDelta::seconds(freeze_seconds.into());
-    let signs = source_accounts::signs(&mut *transaction, tenant, source, since).await?;
-    let undone = undo(&mut transaction, tenant, source, since, now).await?;
-    let frozen = FrozenSource { source, until };
-    let waiting = freeze(app, &mut transaction, tenant, frozen, signs, actor.clone()).await?;
+    let signs = source_accounts::signs(&mut *change, tenant, source, since).await?;
+    let undone = undo(&mut change, tenant, source, since, now).await?;
+    let waiting = freeze(&mut change, tenant, FrozenSource { source, until }, signs, &by).await?;
     for (device, _) in &undone.devices {
         let reason = RevocationReason::CampaignRevoked;
-        let details = json!({"source": source});
-        let ending = Ending { actor: actor.clone(), reason, origin: None, details };
-        record_end(app, &mut *transaction, tenant, *device, ending).await?;
+        record_end(&mut change, *device, Ending { reason, details: json!({"source": source}) }).await?;
     }
-    let campaign = undone.campaign(waiting.len());
+    let campaign = undone.campaign(waiting);
     let details = json!({"since": since, "devices": campaign.devices, "accounts": campaign.accounts,
                          "codes": campaign.codes});
-    let event = event(Action::CampaignRevoked, Outcome::Success, actor, source, details);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    let taken_back = EndedCodes::announced(undone.taken_back, &mut transaction).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    waiting.tell_memory(app);
-    taken_back.tell_memory(app);
-    activity::count_denials(app, tenant, waiting.len());
+    change.audit(Action::CampaignRevoked, Target::Source(source), details).await?;
+    change.decided(&undone.taken_back).await?;
+    change.commit().await?;
     Ok(campaign)
 }
 
 /// Lets a source go on before its time. Whether it was frozen.
 pub async fn release(app: &App, tenant: TenantId, source: IpNet, actor: Actor) -> store::Result<bool> {
-    let mut transaction = app.begin(tenant).await?;
-    if !frozen_sources::release(&mut transaction, tenant, source, app.clock.now()).await? {
+    let mut change = Change::begin(app, tenant, &By { actor, origin: None }).await?;
+    if !frozen_sources::release(&mut change, tenant, source, app.clock.now()).await? {
         return Ok(false);
     }
-    let event = event(Action::SourceReleased, Outcome::Success, actor, source, json!({}));
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    change.audit(Action::SourceReleased, Target::Source(source), json!({})).await?;
+    change.renews();
+    change.commit().await?;
     Ok(true)
 }
 
@@ -270,7 +225,7 @@ impl Undone {
 }
 
 async fn undo(
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     source: IpNet,
     since: DateTime<Utc>,
@@ -285,23 +240,6 @@ async fn undo(
 fn told(signs: Signs) -> serde_json::Value {
     json!({"far_approvals": signs.far_approvals, "reports": signs.reports, "far_quarters": signs.far_weight,
            "report_quarters": signs.report_weight})
-}
-
-fn event(
-    action: Action,
-    outcome: Outcome,
-    actor: Actor,
-    source: IpNet,
-    details: serde_json::Value,
-) -> AuditEvent<'static> {
-    AuditEvent {
-        action,
-        outcome,
-        actor,
-        target: Target::Source(source),
-        origin: None,
-        details,
-    }
 }
 
 #[cfg(test)]

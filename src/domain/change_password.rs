@@ -3,16 +3,17 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::audit::By;
+use super::change::Change;
 use super::guards::{Judged, PaidAttempt};
 use super::hashing::Busy;
 use super::oauth_error::OAuthError;
 use super::passwords::{self, Checked, UnfitPassword};
-use super::sign_in::Change;
 use super::sign_in::strength::{self, Shortfall};
-use super::{audit, guards, sign_in, users};
+use super::{guards, sign_in, users};
 use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Outcome};
+use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
 use crate::model::known_browser::KnownBrowser;
@@ -85,11 +86,7 @@ pub async fn change(
         Err(_) => Judged::Charged,
     };
     attempt.settle(app, judged);
-    let (changed, ended) = changed?;
-    if let Some(ended) = ended {
-        ended.tell_memory(app);
-    }
-    Ok(changed)
+    changed
 }
 
 /// Changes it or refuses, which charges the attempt unless the present password is right.
@@ -101,7 +98,7 @@ async fn judge(
     new: &str,
     also: AlsoEnd,
     origin: &RequestOrigin,
-) -> Result<(Changed, Option<users::Ended>), ChangeRefused> {
+) -> Result<Changed, ChangeRefused> {
     let user = &session.user;
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
@@ -117,34 +114,31 @@ async fn judge(
     }
     let chosen = passwords::choose(app, new, &user.username).await.map_err(ChangeRefused::Unfit)?;
     let stored = stored.unwrap_or_default();
-    let mut transaction = app.begin(user.tenant_id).await?;
-    if !store::users::renew_password_hash(&mut *transaction, user.tenant_id, user.id, &stored, Some(&chosen))
+    let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
+    if !store::users::renew_password_hash(&mut *change, user.tenant_id, user.id, &stored, Some(&chosen))
         .await?
     {
         // It was changed while we looked at it.
-        attempt.charge(&mut *transaction).await?;
-        transaction.commit().await?;
+        attempt.charge(&mut *change).await?;
+        change.commit().await?;
         return Err(ChangeRefused::WrongPassword);
     }
     // A sign-in with the old password either has its session by now, and it ends here, or will not get one.
-    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Password).await?;
-    let mark = sign_in::mark(app, &mut transaction, user.tenant_id, user.id).await?;
+    sign_in::has_changed(&mut change, user.tenant_id, user.id, sign_in::Change::Password).await?;
+    let mark = sign_in::mark(app, &mut change, user.tenant_id, user.id).await?;
     let mut browsers = 0;
     if also.other_browsers {
         let now = app.clock.now();
         browsers =
-            browser_sessions::end_others(&mut *transaction, user.tenant_id, user.id, session.id, now).await?;
+            browser_sessions::end_others(&mut *change, user.tenant_id, user.id, session.id, now).await?;
     }
-    let mut ended = None;
+    let mut devices = 0;
     if also.devices {
-        let reason = RevocationReason::PasswordChanged;
-        ended = Some(users::end_devices(app, &mut transaction, user, reason).await?);
+        devices = users::end_devices(&mut change, user, RevocationReason::PasswordChanged).await?.devices;
     }
-    let secret = sign_in::renew(app, &mut transaction, session, &session.authentication).await?;
-    let devices = ended.as_ref().map_or(0, |ended| ended.devices);
+    let secret = sign_in::renew(app, &mut change, session, &session.authentication).await?;
     let details = json!({"ended": {"browsers": browsers, "devices": devices}});
-    let event = sign_in::event(Action::PasswordChanged, Outcome::Success, user, origin, details);
-    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
-    transaction.commit().await?;
-    Ok((Changed { secret, mark }, ended))
+    change.audit(Action::PasswordChanged, Target::User(Some(user.id)), details).await?;
+    change.commit().await?;
+    Ok(Changed { secret, mark })
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::clock::Sample;
-use crate::store::{self, database_clock};
+use crate::store::{self, StoreError, database_clock};
 
 /// From here on the log reports it.
 const NOTABLE: TimeDelta = TimeDelta::seconds(1);
@@ -62,9 +62,7 @@ pub fn sentence(lead: TimeDelta) -> String {
 pub async fn measure(app: &App) -> store::Result<()> {
     let answers = match app.clock.reference() {
         Some(database) => vec![Sample { asked: app.clock.now(), database, answered: app.clock.now() }],
-        None => {
-            timeout(PATIENCE, ask(app)).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))?
-        }
+        None => timeout(PATIENCE, ask(app)).await.unwrap_or(Err(StoreError::TookTooLong))?,
     };
     app.clock.correct(&answers);
     Ok(())

@@ -5,12 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::audit::{self, By};
+use super::audit::By;
+use super::change::Change;
 use super::sign_in;
 use super::tenants;
 use super::users::{self, NewUser, UserError};
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
@@ -46,26 +47,19 @@ pub async fn invite(app: &App) -> store::Result<Invitation> {
     let (tenant, now) = (DEFAULT_TENANT, app.clock.now());
     let secret = BearerSecret::generate(SecretKind::FirstAdministrator, &app.random);
     let expires_at = now + LIFETIME;
-    let mut transaction = app.begin(tenant).await?;
-    if store::users::has_with_role(&mut *transaction, tenant, &Role::Admin).await? {
+    let mut change = Change::begin(app, tenant, &By::SERVER).await?;
+    if store::users::has_with_role(&mut *change, tenant, &Role::Admin).await? {
         return Ok(Invitation::Needless);
     }
-    if !links::put(&mut *transaction, tenant, secret.hash(), expires_at, now).await? {
-        let expires_at = links::good_until(&mut *transaction, tenant, now).await?;
+    if !links::put(&mut *change, tenant, secret.hash(), expires_at, now).await? {
+        let expires_at = links::good_until(&mut *change, tenant, now).await?;
         return Ok(
             expires_at.map_or(Invitation::Needless, |expires_at| Invitation::MadeBefore { expires_at })
         );
     }
-    let event = AuditEvent {
-        action: Action::FirstAdministratorInvited,
-        outcome: Outcome::Success,
-        actor: Actor::Server,
-        target: Target::Tenant(tenant),
-        origin: None,
-        details: json!({"expires_at": expires_at}),
-    };
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
+    let details = json!({"expires_at": expires_at});
+    change.audit(Action::FirstAdministratorInvited, Target::Tenant(tenant), details).await?;
+    change.commit().await?;
     let address = tenants::address(app, &TenantSlug::root(), None);
     let url = Zeroizing::new(format!("{address}/first-administrator?token={}", secret.expose()));
     Ok(Invitation::Made { url, expires_at })
@@ -94,16 +88,15 @@ pub async fn create(
         return Err(UserError::NoSuchUser);
     }
     let account = users::fit(app, tenant.id, of_name(username), &password).await?;
-    let by = By { actor: Actor::Anyone, origin: Some(origin) };
-    let mut transaction = app.begin(tenant.id).await?;
-    let is_first = links::take(&mut *transaction, tenant.id, secret.hash(), app.clock.now()).await?
-        && !store::users::has_with_role(&mut *transaction, tenant.id, &Role::Admin).await?;
+    let mut change = Change::begin(app, tenant.id, &By::anyone(origin)).await?;
+    let is_first = links::take(&mut *change, tenant.id, secret.hash(), app.clock.now()).await?
+        && !store::users::has_with_role(&mut *change, tenant.id, &Role::Admin).await?;
     if !is_first {
         return Err(UserError::NoSuchUser);
     }
-    account.insert(app, &mut transaction, &by).await?;
-    let mark = sign_in::mark(app, &mut transaction, tenant.id, account.id()).await?;
-    transaction.commit().await?;
+    account.insert(&mut change).await?;
+    let mark = sign_in::mark(app, &mut change, tenant.id, account.id()).await?;
+    change.commit().await?;
     Ok(mark)
 }
 

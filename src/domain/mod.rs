@@ -11,6 +11,7 @@ pub mod audit_trail;
 pub mod authenticate_client;
 pub mod browser_sessions;
 pub mod campaigns;
+mod change;
 pub mod change_password;
 pub mod client_credentials;
 pub mod client_keys;

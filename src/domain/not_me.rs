@@ -2,20 +2,20 @@
 //! message may: it went to an address that is the person's, and all it can do is to end a connection.
 
 use serde_json::json;
-use sqlx::PgConnection;
 
-use super::campaigns::{self, EndedCodes, Testimony};
-use super::token_families::{Ending, record_end};
-use super::{activity, audit, policies};
+use super::audit::By;
+use super::campaigns::{self, Testimony};
+use super::change::Change;
+use super::policies;
+use super::token_families::record_end;
 use crate::app::App;
 use crate::model::approval_notice::Approved;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::model::token_family::RevocationReason;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::approval_notices::Disowned;
 use crate::store::device_authorizations::decisions;
 use crate::store::devices::endings;
@@ -32,44 +32,28 @@ pub async fn find(app: &App, tenant: TenantId, token: &str) -> store::Result<Opt
 /// never will be. Whether the link was good.
 pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOrigin) -> store::Result<bool> {
     let Some(token) = BearerSecret::parse(SecretKind::NotMe, token) else { return Ok(false) };
-    let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
-    let disowned = approval_notices::disown(&mut *transaction, tenant.id, token.hash(), now).await?;
+    let (now, by) = (app.clock.now(), By::anyone(origin));
+    let mut change = Change::begin(app, tenant.id, &by).await?;
+    let disowned = approval_notices::disown(&mut *change, tenant.id, token.hash(), now).await?;
     let Some(disowned) = disowned else { return Ok(false) };
     let (session, user) = (disowned.session_id, disowned.user_id);
     // In this order: a device that collects at this moment either finds the session dead, or has made by now what
     // is revoked next.
-    let taken_back = decisions::take_one_back(&mut *transaction, tenant.id, session, now).await?;
+    let taken_back = decisions::take_one_back(&mut *change, tenant.id, session, now).await?;
     if taken_back {
-        announce(&mut *transaction, Announcement::Decided(session)).await?;
+        change.decided(&[session]).await?;
     }
-    let reason = RevocationReason::Disowned;
-    let device = DeviceId(session.0);
-    let revoked = endings::revoke(&mut *transaction, tenant.id, device, reason, now).await?;
+    let (reason, device) = (RevocationReason::Disowned, DeviceId(session.0));
+    let revoked = endings::revoke(&mut *change, tenant.id, device, reason, now).await?;
     if revoked {
-        let ending = Ending { actor: Actor::Anyone, reason, origin: Some(origin), details: json!({}) };
-        record_end(app, &mut *transaction, tenant.id, device, ending).await?;
+        record_end(&mut change, device, reason.into()).await?;
     }
-    let frozen = speak_against_source(app, &mut transaction, tenant, &disowned, origin).await?;
-    let event = AuditEvent {
-        action: Action::DeviceAuthorizationDisowned,
-        outcome: Outcome::Success,
-        actor: Actor::Anyone,
-        target: Target::DeviceAuthorization(session),
-        origin: Some(origin),
-        details: json!({"user_id": user, "device_id": revoked.then_some(device), "collected": !taken_back,
-                        "source": disowned.ip_address.map(limit_unit), "source_frozen": frozen.is_some()}),
-    };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    if taken_back {
-        app.sessions.decided(&session);
-    }
-    if let Some(codes) = frozen {
-        app.cached.renew();
-        codes.tell_memory(app);
-        activity::count_denials(app, tenant.id, codes.len());
-    }
+    let is_frozen = speak_against_source(&mut change, tenant, &disowned, origin).await?;
+    let details = json!({"user_id": user, "device_id": revoked.then_some(device), "collected": !taken_back,
+                         "source": disowned.ip_address.map(limit_unit), "source_frozen": is_frozen});
+    let target = Target::DeviceAuthorization(session);
+    change.audit(Action::DeviceAuthorizationDisowned, target, details).await?;
+    change.commit().await?;
     metrics::counter!("latchkey_device_authorizations_disowned_total").increment(1);
     tracing::warn!(%session, %user, "approval disowned by email link");
     Ok(true)
@@ -77,13 +61,13 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
 
 /// Remembers it against the source of the code, as if the person had said at once that they had not started it.
 async fn speak_against_source(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     tenant: &Tenant,
     disowned: &Disowned,
     origin: &RequestOrigin,
-) -> store::Result<Option<EndedCodes>> {
-    let Some(asker) = disowned.ip_address else { return Ok(None) };
+) -> store::Result<bool> {
+    let app = change.app();
+    let Some(asker) = disowned.ip_address else { return Ok(false) };
     let client = match &disowned.client_id {
         Some(client) => app.cached.client(&app.db, tenant.id, client.as_str()).await?,
         None => None,
@@ -92,5 +76,5 @@ async fn speak_against_source(
         .map_or_else(|| policies::of_tenant(app, tenant), |client| policies::effective(app, tenant, &client));
     let (user, browser) = (disowned.user_id, origin.ip_address);
     let testimony = Testimony { user, contact: Contact::Reported, asker, browser };
-    campaigns::note(app, db, tenant.id, testimony, &policy.approval).await
+    campaigns::note(change, tenant.id, testimony, &policy.approval).await
 }

@@ -198,9 +198,3 @@ impl From<Busy> for OAuthError {
         Self::new(ErrorCode::TemporarilyUnavailable, "Too many people sign in at the moment; try again.")
     }
 }
-
-impl From<sqlx::Error> for OAuthError {
-    fn from(error: sqlx::Error) -> Self {
-        StoreError::from(error).into()
-    }
-}

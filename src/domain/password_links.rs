@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::PgConnection;
 use zeroize::Zeroizing;
 
-use super::audit::{self, By};
+use super::audit::By;
+use super::change::Change;
 use super::passwords;
-use super::sign_in::{self, Change};
+use super::sign_in;
 use super::tenants;
-use super::users::{UserError, Which, event, find};
+use super::users::{UserError, Which, find};
 use crate::app::App;
-use crate::model::audit_event::Action;
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::UserId;
 use crate::model::known_browser::KnownBrowser;
@@ -34,26 +34,25 @@ pub struct PasswordLink {
 
 /// Makes a link for a person. The one before is void; the password stays until the link is used.
 pub async fn start(app: &App, tenant: &Tenant, user: UserId, by: &By<'_>) -> Result<PasswordLink, UserError> {
-    let mut transaction = app.begin(tenant.id).await?;
-    find(&mut transaction, tenant.id, Which::WithId(user)).await?;
-    let link = put(app, &mut transaction, tenant, user, by).await?;
-    transaction.commit().await?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
+    find(&mut change, tenant.id, Which::WithId(user)).await?;
+    let link = put(&mut change, tenant, user).await?;
+    change.commit().await?;
     Ok(link)
 }
 
 /// The same in a transaction, for an account that is there.
 pub(super) async fn put(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     tenant: &Tenant,
     user: UserId,
-    by: &By<'_>,
 ) -> store::Result<PasswordLink> {
+    let app = change.app();
     let secret = BearerSecret::generate(SecretKind::PasswordLink, &app.random);
     let expires_at = app.clock.now() + LIFETIME;
-    password_links::put(&mut *db, tenant.id, user, secret.hash(), expires_at).await?;
-    let event = event(Action::PasswordResetStarted, user, by, json!({"expires_at": expires_at}));
-    audit::record(app, db, tenant.id, &event).await?;
+    password_links::put(&mut **change, tenant.id, user, secret.hash(), expires_at).await?;
+    let details = json!({"expires_at": expires_at});
+    change.audit(Action::PasswordResetStarted, Target::User(Some(user)), details).await?;
     let url = format!("{}/set-password?token={}", tenants::issuer(app, tenant), secret.expose());
     Ok(PasswordLink { url: Zeroizing::new(url), expires_at })
 }
@@ -88,19 +87,18 @@ pub async fn choose(
     // Before anything is hashed, which takes its time.
     let person = owner(app, tenant, token).await?.ok_or(UserError::NoSuchUser)?;
     let password_hash = passwords::choose(app, &password, &person.username).await?;
-    let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
+    let (now, by) = (app.clock.now(), By::user(person.id, origin));
+    let mut change = Change::begin(app, tenant.id, &by).await?;
     // The account is locked first, as in every deed that changes how it signs in.
-    users::lock(&mut *transaction, tenant.id, person.id).await?;
-    let used_by = password_links::take(&mut *transaction, tenant.id, secret.hash(), now).await?;
+    users::lock(&mut *change, tenant.id, person.id).await?;
+    let used_by = password_links::take(&mut *change, tenant.id, secret.hash(), now).await?;
     let user = used_by.ok_or(UserError::NoSuchUser)?;
-    users::set_password(&mut *transaction, tenant.id, user, &password_hash, now).await?;
-    sign_in::has_changed(&mut transaction, tenant.id, user, Change::Password).await?;
-    let browsers = browser_sessions::end_of_user(&mut *transaction, tenant.id, user, now).await?;
-    let by = By::user(user, origin);
-    let event = event(Action::PasswordChosen, user, &by, json!({"ended": {"browsers": browsers}}));
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    let mark = sign_in::mark(app, &mut transaction, tenant.id, user).await?;
-    transaction.commit().await?;
+    users::set_password(&mut *change, tenant.id, user, &password_hash, now).await?;
+    sign_in::has_changed(&mut change, tenant.id, user, sign_in::Change::Password).await?;
+    let browsers = browser_sessions::end_of_user(&mut *change, tenant.id, user, now).await?;
+    let details = json!({"ended": {"browsers": browsers}});
+    change.audit(Action::PasswordChosen, Target::User(Some(user)), details).await?;
+    let mark = sign_in::mark(app, &mut change, tenant.id, user).await?;
+    change.commit().await?;
     Ok(mark)
 }

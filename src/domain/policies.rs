@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
-use super::audit::{self, By};
+use super::audit::By;
+use super::change::Change;
 use crate::app::App;
 use crate::config::Config;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::client::Client;
 use crate::model::policy::members::{self, Member};
 use crate::model::policy::{InvalidPolicy, MergedNull, Policy, PolicyChanges};
 use crate::model::tenant::Tenant;
 use crate::model::version::{MeantFor, Stale};
-use crate::store::{StoreError, clients, tenants};
+use crate::store::{self, StoreError, clients, tenants};
 
 /// What to do with changes to a policy.
 #[derive(Clone, Debug)]
@@ -74,12 +75,6 @@ pub enum PolicyError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for PolicyError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// The policy for the devices of a client.
 ///
 /// Changes are checked when they are written. When other settings make nonsense of them afterwards, the settings alone
@@ -133,9 +128,9 @@ pub async fn edit_for_client(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Changed, PolicyError> {
-    let mut transaction = app.begin(tenant.id).await?;
-    clients::lock(&mut *transaction, client).await?;
-    let found = clients::find_stored(&mut *transaction, tenant.id, client.client_id.as_str()).await?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
+    clients::lock(&mut *change, client).await?;
+    let found = clients::find_stored(&mut *change, tenant.id, client.client_id.as_str()).await?;
     let found = found.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
     let mut client = found.value;
@@ -143,11 +138,9 @@ pub async fn edit_for_client(
     let after = app.config.policy.changed_by(&[&tenant.policy, &changes])?;
     let outcome = Changed { before: effective(app, tenant, &client), after };
     let before = std::mem::replace(&mut client.policy, changes);
-    clients::update(&mut transaction, &client, app.clock.now()).await?;
-    let event = event(by, Target::Client(client.client_id.clone()), &before, &client.policy);
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    clients::update(&mut change, &client, app.clock.now()).await?;
+    record(&mut change, Target::Client(client.client_id.clone()), &before, &client.policy).await?;
+    change.commit().await?;
     Ok(outcome)
 }
 
@@ -171,37 +164,29 @@ pub async fn edit_for_tenant(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Changed, PolicyError> {
-    let mut transaction = app.begin(tenant.id).await?;
-    let found = tenants::hold(&mut *transaction, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
+    let found = tenants::hold(&mut *change, &tenant.slug).await?.ok_or(PolicyError::NotFound)?;
     meant_for.check(found.version)?;
     let changes = edit.apply(&app.config.policy, &found.value.policy, MergedNull::Removes)?;
     let after = app.config.policy.changed_by(&[&changes])?;
     let outcome = Changed { before: of_tenant(app, &found.value), after };
-    for (client, own) in clients::policies(&mut *transaction, tenant.id).await? {
+    for (client, own) in clients::policies(&mut *change, tenant.id).await? {
         if let Err(problem) = app.config.policy.changed_by(&[&changes, &own]) {
             return Err(PolicyError::DoesNotFitClient { client: client.to_string(), problem });
         }
     }
-    tenants::set_policy(&mut transaction, tenant.id, &changes).await?;
-    let event = event(by, Target::Tenant(tenant.id), &found.value.policy, &changes);
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    tenants::set_policy(&mut change, tenant.id, &changes).await?;
+    record(&mut change, Target::Tenant(tenant.id), &found.value.policy, &changes).await?;
+    change.commit().await?;
     Ok(outcome)
 }
 
-fn event<'a>(
-    by: &By<'a>,
+async fn record(
+    change: &mut Change<'_>,
     target: Target,
     before: &PolicyChanges,
     changes: &PolicyChanges,
-) -> AuditEvent<'a> {
-    AuditEvent {
-        action: Action::PolicyChanged,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target,
-        origin: by.origin,
-        details: json!({"before": before, "changes": changes}),
-    }
+) -> store::Result<()> {
+    change.renews();
+    change.audit(Action::PolicyChanged, target, json!({"before": before, "changes": changes})).await
 }

@@ -6,10 +6,10 @@ use chrono::TimeDelta;
 
 use asked::Asked;
 
+use super::audit::By;
 use super::authenticate_client::{AuthenticatedClient, unproven};
 use super::dpop::Proof;
 use super::oauth_error::{ErrorCode, OAuthError};
-use super::token_families::Ending;
 use super::tokens::IssuedTokens;
 use super::{granting, mac_keys, token_families};
 use crate::app::App;
@@ -139,8 +139,9 @@ pub async fn refresh(
             Verdict::Locked => return Err(locked()),
             Verdict::Reused if asked.may_be_unanswered(&held) => return Err(unsettled()),
             Verdict::Reused => {
-                let ending = Ending::by_client(client, RevocationReason::RefreshTokenReused, origin);
-                token_families::revoke_stolen(app, tenant.id, held.family.device_id, ending).await?;
+                let (reason, by) =
+                    (RevocationReason::RefreshTokenReused, By::client(&client.client_id, origin));
+                token_families::revoke_stolen(app, tenant.id, held.family.device_id, reason, &by).await?;
                 return Err(dead());
             }
         };

@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::audit::{self, By};
+use super::change::Change;
 use super::own_audiences::own_api;
 use super::tenants;
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::device::displayable;
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
@@ -42,12 +43,6 @@ pub enum ResourceError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for ResourceError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Makes a resource known: from now on clients may ask for tokens for it.
 pub async fn create(
     app: &App,
@@ -58,23 +53,24 @@ pub async fn create(
     resource.name = fit_name(&resource.name)?;
     let now = app.clock.now();
     let id = ResourceId(app.random.uuid_v7(now));
-    let mut transaction = app.begin(tenant.id).await?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
     // Some verifiers overlook a slash at the end, and case does not matter in most of it.
     let issuer = tenants::issuer(app, tenant);
     let is_issuer = resource.uri.trim_end_matches('/').eq_ignore_ascii_case(&issuer);
-    if is_issuer || clients::find(&mut *transaction, tenant.id, &resource.uri).await?.is_some() {
+    if is_issuer || clients::find(&mut *change, tenant.id, &resource.uri).await?.is_some() {
         return Err(ResourceError::IssuerOrClient);
     }
     if resource.uri == own_api(app, tenant) {
         return Err(ResourceError::OwnApi);
     }
-    if !resources::insert(&mut transaction, tenant.id, id, &resource, now).await? {
+    if !resources::insert(&mut change, tenant.id, id, &resource, now).await? {
         return Err(ResourceError::UriTaken);
     }
-    let event = event(Action::ResourceCreated, resource.uri, json!({"name": resource.name}), by);
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    change
+        .audit(Action::ResourceCreated, Target::Resource(resource.uri), json!({"name": resource.name}))
+        .await?;
+    change.renews();
+    change.commit().await?;
     Ok(id)
 }
 
@@ -88,17 +84,14 @@ pub async fn rename(
     by: &By<'_>,
 ) -> Result<(), ResourceError> {
     let name = fit_name(name)?;
-    let mut transaction = app.begin(tenant).await?;
-    let before =
-        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let before = resources::hold(&mut *change, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
-    resources::rename(&mut transaction, tenant, id, &name).await?;
+    resources::rename(&mut change, tenant, id, &name).await?;
     let details = audit::difference(&json!({"name": before.value.name}), &json!({"name": name}));
-    let event = event(Action::ResourceChanged, before.value.uri, details, by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::ResourceChanged, Target::Resource(before.value.uri), details).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
 /// Forgets a resource: from now on nobody can ask for tokens for it. What was approved for it before goes on.
@@ -109,30 +102,16 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), ResourceError> {
-    let mut transaction = app.begin(tenant).await?;
-    let before =
-        resources::hold(&mut *transaction, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let before = resources::hold(&mut *change, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
-    resources::delete(&mut transaction, tenant, id).await?;
+    resources::delete(&mut change, tenant, id).await?;
     let details = json!({"name": before.value.name});
-    let event = event(Action::ResourceDeleted, before.value.uri, details, by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::ResourceDeleted, Target::Resource(before.value.uri), details).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
 fn fit_name(name: &str) -> Result<String, ResourceError> {
     displayable(name).ok().filter(|name| !name.is_empty()).ok_or(ResourceError::UnfitName)
-}
-
-fn event<'a>(action: Action, uri: String, details: serde_json::Value, by: &By<'a>) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::Resource(uri),
-        origin: by.origin,
-        details,
-    }
 }

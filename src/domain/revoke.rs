@@ -6,13 +6,15 @@
 use serde_json::json;
 
 use super::access_tokens::{self, Signed};
+use super::audit::By;
 use super::authenticate_client::AuthenticatedClient;
+use super::change::Change;
 use super::oauth_error::{ErrorCode, OAuthError};
-use super::token_families::{Ending, record_end};
-use super::{audit, mac_keys, tenants};
+use super::token_families::record_end;
+use super::{mac_keys, tenants};
 use crate::app::App;
 use crate::model::access_token::AccessToken;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::refresh_token::RefreshToken;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
@@ -32,13 +34,12 @@ pub async fn revoke(
     let key = mac_keys::tokens(app, tenant.id).await?;
     if let Some(token) = RefreshToken::read(tenant.id, &key, token) {
         let (device, reason, now) = (token.device(), RevocationReason::RevokedByClient, app.clock.now());
-        let mut transaction = app.begin(tenant.id).await?;
-        let (db, client_id) = (&mut *transaction, &client.client_id);
+        let mut change = Change::begin(app, tenant.id, &By::client(&client.client_id, origin)).await?;
+        let (db, client_id) = (&mut *change, &client.client_id);
         // A token that was exchanged a moment ago still tells which device is meant.
         if endings::revoke_by_token(db, tenant.id, device, token.hash(), client_id, reason, now).await? {
-            let ending = Ending::by_client(client, reason, origin);
-            record_end(app, &mut *transaction, tenant.id, device, ending).await?;
-            transaction.commit().await?;
+            record_end(&mut change, device, reason.into()).await?;
+            change.commit().await?;
         }
         return Ok(());
     }
@@ -67,28 +68,20 @@ async fn revoke_access_token(
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
+    let mut change = Change::begin(app, tenant.id, &By::client(&client.client_id, origin)).await?;
     if let Some(device) = token.device_id {
         let reason = RevocationReason::RevokedByClient;
-        if !endings::revoke(&mut *transaction, tenant.id, device, reason, now).await? {
+        if !endings::revoke(&mut *change, tenant.id, device, reason, now).await? {
             return Ok(());
         }
-        let ending = Ending::by_client(client, reason, origin);
-        record_end(app, &mut *transaction, tenant.id, device, ending).await?;
+        record_end(&mut change, device, reason.into()).await?;
     } else {
         let expires_at = token.ends_at();
-        if !revoked_access_tokens::insert(&mut *transaction, tenant.id, &token.jti, expires_at).await? {
+        if !revoked_access_tokens::insert(&mut *change, tenant.id, &token.jti, expires_at).await? {
             return Ok(());
         }
-        let event = AuditEvent {
-            action: Action::AccessTokenRevoked,
-            outcome: Outcome::Success,
-            actor: Actor::Client(client.client_id.clone()),
-            target: Target::AccessToken(token.jti.clone()),
-            origin: Some(origin),
-            details: json!({}),
-        };
-        audit::record(app, &mut *transaction, tenant.id, &event).await?;
+        let target = Target::AccessToken(token.jti.clone());
+        change.audit(Action::AccessTokenRevoked, target, json!({})).await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(change.commit().await?)
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::audit::{self, By};
+use super::change::Change;
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
@@ -52,27 +53,19 @@ pub enum ScopeError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for ScopeError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Adds a scope to the catalogue.
 pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) -> Result<(), ScopeError> {
     check(&mut scope)?;
-    let mut transaction = app.begin(tenant).await?;
-    if !scopes::insert(&mut transaction, tenant, &scope, app.clock.now()).await? {
+    let mut change = Change::begin(app, tenant, by).await?;
+    if !scopes::insert(&mut change, tenant, &scope, app.clock.now()).await? {
         return Err(ScopeError::NameTaken);
     }
-    let event = event(Action::ScopeCreated, &scope, described(&scope), by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::ScopeCreated, Target::Scope(scope.name.clone()), described(&scope)).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
-/// Changes a scope as `change` says; with a new description and no new translations, those it had go. Who
+/// Changes a scope as `edit` says; with a new description and no new translations, those it had go. Who
 /// may not grant it any more, and which device has no key that it needs, loses it with the next tokens.
 pub async fn change(
     app: &App,
@@ -80,25 +73,23 @@ pub async fn change(
     name: &str,
     meant_for: &MeantFor,
     by: &By<'_>,
-    change: impl FnOnce(&mut Scope) + Send,
+    edit: impl FnOnce(&mut Scope) + Send,
 ) -> Result<(), ScopeError> {
-    let mut transaction = app.begin(tenant).await?;
-    let before = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let before = scopes::hold(&mut *change, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(before.version)?;
     let mut after = before.value.clone();
-    change(&mut after);
+    edit(&mut after);
     check(&mut after)?;
     // Words that were translated from others are not true any more.
     if after.description != before.value.description && after.translations == before.value.translations {
         after.translations = Translations::default();
     }
-    scopes::update(&mut transaction, tenant, &after).await?;
+    scopes::update(&mut change, tenant, &after).await?;
     let details = audit::difference(&described(&before.value), &described(&after));
-    let event = event(Action::ScopeChanged, &after, details, by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::ScopeChanged, Target::Scope(after.name.clone()), details).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
 /// Takes a scope out of the catalogue and from every client that is registered for it. Devices lose it with their next
@@ -113,18 +104,16 @@ pub async fn delete(
     if STANDARD.iter().any(|(standard, ..)| *standard == name) {
         return Err(ScopeError::IsStandard);
     }
-    let mut transaction = app.begin(tenant).await?;
-    let found = scopes::hold(&mut *transaction, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let found = scopes::hold(&mut *change, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(found.version)?;
-    scopes::delete(&mut transaction, tenant, name).await?;
-    let clients = clients::take_scope(&mut transaction, tenant, name, app.clock.now()).await?;
+    scopes::delete(&mut change, tenant, name).await?;
+    let clients = clients::take_scope(&mut change, tenant, name, app.clock.now()).await?;
     let mut details = described(&found.value);
     details["clients"] = json!(clients);
-    let event = event(Action::ScopeDeleted, &found.value, details, by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::ScopeDeleted, Target::Scope(found.value.name.clone()), details).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
 fn check(scope: &mut Scope) -> Result<(), ScopeError> {
@@ -164,17 +153,6 @@ fn described(scope: &Scope) -> Value {
         "requires_dpop": scope.requires_dpop,
         "max_lifetime_seconds": scope.max_lifetime_seconds,
     })
-}
-
-fn event<'a>(action: Action, scope: &Scope, details: Value, by: &By<'a>) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::Scope(scope.name.clone()),
-        origin: by.origin,
-        details,
-    }
 }
 
 #[cfg(test)]

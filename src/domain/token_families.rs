@@ -1,41 +1,28 @@
 //! The end of a token family before its time, and how it is written down.
 
 use serde_json::{Value, json};
-use sqlx::PgExecutor;
 
-use super::audit;
-use super::authenticate_client::AuthenticatedClient;
+use super::audit::By;
+use super::change::Change;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::ids::{DeviceId, TenantId};
-use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::store;
 use crate::store::devices::endings;
 
-/// Who ended a family, why, and from where.
+/// Why a family ends, and what else is worth knowing of it.
 #[derive(Debug)]
-pub struct Ending<'a> {
-    /// Who.
-    pub actor: Actor,
+pub struct Ending {
     /// Why.
     pub reason: RevocationReason,
-    /// From where; `None` for the command line.
-    pub origin: Option<&'a RequestOrigin>,
-    /// What else is worth knowing: an object.
+    /// What else the audit event tells: an object.
     pub details: Value,
 }
 
-impl<'a> Ending<'a> {
-    /// An ending by what a client did.
-    #[must_use]
-    pub fn by_client(
-        client: &AuthenticatedClient,
-        reason: RevocationReason,
-        origin: &'a RequestOrigin,
-    ) -> Self {
-        let actor = Actor::Client(client.client_id.clone());
-        Self { actor, reason, origin: Some(origin), details: json!({}) }
+impl From<RevocationReason> for Ending {
+    fn from(reason: RevocationReason) -> Self {
+        Self { reason, details: json!({}) }
     }
 }
 
@@ -44,36 +31,39 @@ pub async fn revoke_stolen(
     app: &App,
     tenant: TenantId,
     device: DeviceId,
-    ending: Ending<'_>,
+    reason: RevocationReason,
+    by: &By<'_>,
 ) -> store::Result<()> {
-    let (reason, mut transaction) = (ending.reason, app.begin(tenant).await?);
-    if endings::revoke(&mut *transaction, tenant, device, reason, app.clock.now()).await? {
-        record_end(app, &mut *transaction, tenant, device, ending).await?;
-        transaction.commit().await?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    if endings::revoke(&mut *change, tenant, device, reason, app.clock.now()).await? {
+        record_end(&mut change, device, reason.into()).await?;
+        change.commit().await?;
         tracing::warn!(device_id = %device, reason = reason.as_str(), "token family revoked");
     }
     Ok(())
 }
 
 /// Writes down that a family was revoked, in the transaction that revokes it.
-pub async fn record_end(
-    app: &App,
-    db: impl PgExecutor<'_>,
-    tenant: TenantId,
+pub(super) async fn record_end(
+    change: &mut Change<'_>,
     device: DeviceId,
-    ending: Ending<'_>,
+    ending: Ending,
 ) -> store::Result<()> {
-    let Ending { actor, reason, origin, mut details } = ending;
+    let by = change.by().clone();
+    record_end_by(change, &by, device, ending).await
+}
+
+/// The same where the family ends as a consequence of what somebody else did.
+pub(super) async fn record_end_by(
+    change: &mut Change<'_>,
+    by: &By<'_>,
+    device: DeviceId,
+    ending: Ending,
+) -> store::Result<()> {
+    let Ending { reason, mut details } = ending;
     details["reason"] = json!(reason.as_str());
-    let event = AuditEvent {
-        action: Action::TokenFamilyRevoked,
-        outcome: Outcome::Success,
-        actor,
-        target: Target::Device(device),
-        origin,
-        details,
-    };
-    audit::record(app, db, tenant, &event).await?;
+    let done = (Action::TokenFamilyRevoked, Outcome::Success);
+    change.audit_by(by, done, Target::Device(device), details).await?;
     metrics::counter!("latchkey_token_families_revoked_total", "reason" => reason.as_str()).increment(1);
     Ok(())
 }

@@ -7,10 +7,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::audit;
-use super::sign_in::{self, Change};
+use super::audit::By;
+use super::change::Change;
+use super::sign_in;
 use crate::app::App;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{ClientId, TenantId};
 use crate::store::{StoreError, clients, password_links, tenants, users};
 
@@ -39,12 +40,6 @@ pub enum RaiseError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for RaiseError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Raises the instant; the one that is in force afterwards, which may be a later one that was set before: lowering it
 /// would bring dead tokens back.
 pub async fn raise(
@@ -56,35 +51,28 @@ pub async fn raise(
     if instant > app.clock.now() {
         return Err(RaiseError::InTheFuture);
     }
-    let mut transaction = app.begin(tenant).await?;
+    let mut change = Change::begin(app, tenant, &By::OPERATOR).await?;
     let (in_force, target) = match subject {
         Subject::Tenant => {
-            let raised = tenants::raise_tokens_not_before(&mut transaction, tenant, instant).await?;
-            password_links::end_of_tenant(&mut *transaction, tenant).await?;
+            let raised = tenants::raise_tokens_not_before(&mut change, tenant, instant).await?;
+            password_links::end_of_tenant(&mut *change, tenant).await?;
             (raised, Target::Tenant(tenant))
         }
         Subject::User(username) => {
-            let found = users::credentials(&mut *transaction, tenant, username).await?;
+            let found = users::credentials(&mut *change, tenant, username).await?;
             let user = found.ok_or(RaiseError::NoSuchSubject)?.user.id;
-            let raised = users::raise_tokens_not_before(&mut *transaction, tenant, user, instant).await?;
-            sign_in::has_changed(&mut transaction, tenant, user, Change::Factors).await?;
+            let raised = users::raise_tokens_not_before(&mut *change, tenant, user, instant).await?;
+            sign_in::has_changed(&mut change, tenant, user, sign_in::Change::Factors).await?;
             (raised, Target::User(Some(user)))
         }
         Subject::Client(id) => {
-            let raised = clients::raise_tokens_not_before(&mut transaction, tenant, id, instant).await?;
+            let raised = clients::raise_tokens_not_before(&mut change, tenant, id, instant).await?;
             (raised.ok_or(RaiseError::NoSuchSubject)?, Target::Client(ClientId::from_known(id.clone())))
         }
     };
-    let event = AuditEvent {
-        action: Action::TokensNotBeforeRaised,
-        outcome: Outcome::Success,
-        actor: Actor::Operator,
-        target,
-        origin: None,
-        details: json!({"asked": instant, "in_force": in_force}),
-    };
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    let details = json!({"asked": instant, "in_force": in_force});
+    change.audit(Action::TokensNotBeforeRaised, target, details).await?;
+    change.renews();
+    change.commit().await?;
     Ok(in_force)
 }

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 pub use super::audit_action::Action;
 use super::ids::{
-    BrowserSessionId, ClientId, DeviceAuthorizationId, DeviceId, RegistrationTokenId, TenantId, UserId, WebhookId,
+    BrowserSessionId, ClientId, DeviceAuthorizationId, DeviceId, RegistrationTokenId, TenantId, UserId,
+    WebhookId,
 };
 use super::request_origin::RequestOrigin;
 

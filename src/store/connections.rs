@@ -196,5 +196,5 @@ pub async fn open_all(db: &Db) {
 
 /// Begins a transaction for a list, with [`PLAN_EACH_TIME`].
 pub(super) async fn begin_list(db: &Db) -> Result<Transaction> {
-    Ok(transactions::begin(db, AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await?)
+    transactions::begin(db, AssertSqlSafe(format!("BEGIN; {PLAN_EACH_TIME}"))).await
 }

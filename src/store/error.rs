@@ -42,6 +42,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A row that is always there is not.
+    #[must_use]
+    pub fn missing_row() -> Self {
+        sqlx::Error::RowNotFound.into()
+    }
+
     /// Whether the constraint `name` stood against it.
     #[must_use]
     pub fn violates(&self, name: &str) -> bool {

@@ -57,6 +57,10 @@ pub mod webhook_deliveries;
 pub mod webhooks;
 
 pub use error::{Result, StoreError};
+/// A connection, most often in a transaction.
+pub use sqlx::PgConnection as Connection;
+/// What carries out a statement: the pool, or a connection.
+pub use sqlx::PgExecutor as Executor;
 
 use std::net::IpAddr;
 

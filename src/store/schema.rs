@@ -38,7 +38,8 @@ const TURN_PAUSE: Duration = Duration::from_millis(100);
 /// start together: one works while the others wait, and then find nothing left to do.
 pub async fn migrate(pool: &Db) -> Result<(), MigrateError> {
     apply(pool, &MIGRATOR).await?;
-    Ok(tenant_transactions::make_role(pool).await?)
+    let made = tenant_transactions::make_role(pool).await;
+    made.map_err(|error| MigrateError::Execute(sqlx::Error::AnyDriverError(Box::new(error))))
 }
 
 /// Applies the migrations that are missing.

@@ -33,7 +33,7 @@ pub enum RowSecurity {
 }
 
 /// Makes [`ROLE`] and gives it what it needs, if the database user may do that and it was not done yet.
-pub(super) async fn make_role(db: &Db) -> sqlx::Result<()> {
+pub(super) async fn make_role(db: &Db) -> Result<()> {
     if find_out(db).await? == RowSecurity::AsRole {
         return Ok(());
     }
@@ -62,7 +62,7 @@ pub(super) async fn make_role(db: &Db) -> sqlx::Result<()> {
 }
 
 /// What holds transactions of one tenant, on this database and for this database user.
-pub async fn find_out(db: &Db) -> sqlx::Result<RowSecurity> {
+pub async fn find_out(db: &Db) -> Result<RowSecurity> {
     let sql = format!("SELECT coalesce(pg_has_role(to_regrole('{ROLE}'), {PRIVILEGE}), false)");
     let may_become: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(db).await?;
     if may_become && has_what_it_needs(db).await? {
@@ -74,7 +74,7 @@ pub async fn find_out(db: &Db) -> sqlx::Result<RowSecurity> {
 }
 
 /// Whether the user can become the role, which is tried, and the role has its privileges.
-async fn has_what_it_needs(db: &Db) -> sqlx::Result<bool> {
+async fn has_what_it_needs(db: &Db) -> Result<bool> {
     let mut transaction = transactions::begin(db, "BEGIN").await?;
     if sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {ROLE}")))
         .execute(&mut *transaction)
@@ -83,12 +83,13 @@ async fn has_what_it_needs(db: &Db) -> sqlx::Result<bool> {
     {
         return Ok(false);
     }
-    sqlx::query_scalar!(
+    let has_all = sqlx::query_scalar!(
         r#"SELECT coalesce(bool_and(has_table_privilege(polrelid, 'INSERT')), false) AS "has_all!"
            FROM pg_policy WHERE polname = 'rows_of_tenant'"#
     )
     .fetch_one(&mut *transaction)
-    .await
+    .await?;
+    Ok(has_all)
 }
 
 /// Begins a transaction of one tenant, in one round trip. `SET LOCAL` names the tenant, for a database that distributes
@@ -103,5 +104,5 @@ pub async fn begin(db: &Db, row_security: RowSecurity, tenant: TenantId) -> Resu
         RowSecurity::AsUser | RowSecurity::Off => String::new(),
     };
     let sql = format!("BEGIN; SET LOCAL latchkey.tenant = '{}'{role}", tenant.0.as_hyphenated());
-    Ok(transactions::begin(db, AssertSqlSafe(sql)).await?)
+    transactions::begin(db, AssertSqlSafe(sql)).await
 }

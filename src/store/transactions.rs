@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{PgConnection, SqlSafeStr};
 
+use super::Result;
 use super::db::{Db, Lease};
 
 /// A transaction, rolled back if it is dropped before it is committed.
@@ -19,7 +20,7 @@ impl Transaction {
     ///
     /// # Errors
     /// If the database does not say that it did; it may have done so all the same.
-    pub async fn commit(mut self) -> sqlx::Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
         sqlx::raw_sql("COMMIT").execute(&mut *self.0).await?;
         self.0.owe_rollback(false);
         Ok(())
@@ -29,7 +30,7 @@ impl Transaction {
     ///
     /// # Errors
     /// If the database does not say that it did; the connection is then closed.
-    pub async fn rollback(mut self) -> sqlx::Result<()> {
+    pub async fn rollback(mut self) -> Result<()> {
         sqlx::raw_sql("ROLLBACK").execute(&mut *self.0).await?;
         self.0.owe_rollback(false);
         Ok(())
@@ -54,7 +55,7 @@ impl DerefMut for Transaction {
 ///
 /// # Errors
 /// If there is no connection in time, or the database does not begin it.
-pub async fn begin(db: &Db, statement: impl SqlSafeStr) -> sqlx::Result<Transaction> {
+pub async fn begin(db: &Db, statement: impl SqlSafeStr) -> Result<Transaction> {
     let mut lease = db.acquire().await?;
     let statement = statement.into_sql_str();
     let beginning = async move {
@@ -65,7 +66,7 @@ pub async fn begin(db: &Db, statement: impl SqlSafeStr) -> sqlx::Result<Transact
             }
             Err(error) => {
                 lease.condemn();
-                Err(error)
+                Err(error.into())
             }
         }
     };
@@ -73,5 +74,5 @@ pub async fn begin(db: &Db, statement: impl SqlSafeStr) -> sqlx::Result<Transact
         clippy::disallowed_methods,
         reason = "it ends with one statement, and whoever waits for it sees how"
     )]
-    tokio::spawn(beginning).await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    tokio::spawn(beginning).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
 }

@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 use latchkey::domain::audit::By;
 use latchkey::domain::housekeeping::ended_devices;
-use latchkey::domain::token_families::Ending;
 use latchkey::domain::tokens_not_before::{self, RaiseError, Subject};
 use latchkey::domain::{clients, devices, tenants, users};
 use latchkey::model::audit_event::Actor;
@@ -13,7 +12,6 @@ use latchkey::model::tenant::{DEFAULT_TENANT, TenantSlug, TenantStanding};
 use latchkey::model::token_family::RevocationReason;
 use latchkey::model::user::Standing;
 use latchkey::model::version::MeantFor;
-use serde_json::json;
 use sqlx::AssertSqlSafe;
 
 use crate::support::{Answer, Device, Person, Started, TestServer, jwt};
@@ -297,19 +295,14 @@ async fn a_removed_device_dies_alone() {
     let (_, claims) = jwt::verify(&house.server, &house.server.base, &house.access()).await;
     let device: DeviceId = serde_json::from_value(claims["device_id"].clone()).unwrap();
     let user = house.server.user_id("ada").await;
-    let ending = || Ending {
-        actor: Actor::User(user),
-        reason: RevocationReason::DeviceRemoved,
-        origin: None,
-        details: json!({}),
-    };
+    let (reason, by) = (RevocationReason::DeviceRemoved, By { actor: Actor::User(user), origin: None });
     let (elsewhere, _) = house.server.tenant("acme").await;
-    assert!(!devices::revoke(&house.server.app, elsewhere, device, ending()).await.unwrap());
+    assert!(!devices::revoke(&house.server.app, elsewhere, device, reason, &by).await.unwrap());
     house.must_live(&house.tokens).await;
-    assert!(devices::revoke(&house.server.app, DEFAULT_TENANT, device, ending()).await.unwrap());
+    assert!(devices::revoke(&house.server.app, DEFAULT_TENANT, device, reason, &by).await.unwrap());
     house.must_be_worthless(&house.tokens).await;
     house.tv.refresh(&house.tokens.string("refresh_token")).await.must_be_error("invalid_grant");
-    assert!(!devices::revoke(&house.server.app, DEFAULT_TENANT, device, ending()).await.unwrap());
+    assert!(!devices::revoke(&house.server.app, DEFAULT_TENANT, device, reason, &by).await.unwrap());
     assert_eq!(house.server.audited("token_family.revoked", "success").await, 1);
     house.must_live(&sibling).await;
     house.tv.refresh(&sibling.string("refresh_token")).await.must_be_tokens();

@@ -7,8 +7,8 @@ use super::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::scopes;
-use crate::model::change::Change;
 use crate::model::ids::TenantId;
+use crate::model::patch::Patch;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::scope_translations::{Translations, UnfitTranslation};
 use crate::model::user::Role;
@@ -76,12 +76,12 @@ pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> 
     let SetScope { name, description, translations: words, requires_dpop, .. } = change;
     let translations = if words.is_empty() { None } else { Some(translations(&words)?) };
     let max_lifetime = match change.max_lifetime_seconds {
-        Some(seconds) => Change::Set(seconds),
-        None if change.no_max_lifetime => Change::Clear,
-        None => Change::Leave,
+        Some(seconds) => Patch::Set(seconds),
+        None if change.no_max_lifetime => Patch::Clear,
+        None => Patch::Keep,
     };
     let asks_for_words = description.is_some() || translations.is_some();
-    if !asks_for_words && requires_dpop.is_none() && !max_lifetime.is_asked_for() {
+    if !asks_for_words && requires_dpop.is_none() && !max_lifetime.is_change() {
         return Err("nothing to change: see latchkey admin set-scope --help".into());
     }
     scopes::change(app, tenant, &name, &MeantFor::Any, &By::OPERATOR, |scope| {

@@ -8,7 +8,7 @@ use super::confirmation::Confirmation;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::tenants::{self, TenantChange};
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::tenant::{TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
 use crate::model::version::MeantFor;
@@ -60,9 +60,9 @@ pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
         _ => TenantStanding::Suspended,
     });
     let host = match &change.host {
-        Some(host) => Change::Set(TenantHost::parse(host)?),
-        None if change.no_host => Change::Clear,
-        None => Change::Leave,
+        Some(host) => Patch::Set(TenantHost::parse(host)?),
+        None if change.no_host => Patch::Clear,
+        None => Patch::Keep,
     };
     let slug = TenantSlug::parse(&change.slug)?;
     let asked = TenantChange { host, standing, ..TenantChange::default() };

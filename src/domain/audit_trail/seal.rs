@@ -1,17 +1,16 @@
 //! Events are sealed soon after they were committed, many at a time, by one server at a time. An event that does not
 //! carry the code a server gave it when it was written is refused: it stays unsealed, and operators are told.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::mac_keys::audit_keys::{AuditKeys, is_same};
 use crate::model::audit_seal::{AuditSeal, Mac, NOTHING_BEFORE};
 use crate::model::ids::TenantId;
-use crate::store;
 use crate::store::audit_events::{self, StoredEvent};
 use crate::store::audit_seals::{self, Place};
 use crate::store::connections::unattended;
+use crate::store::{self, Connection};
 
 /// The most events that are sealed in one transaction.
 const MAX_BATCH: i64 = 1_000;
@@ -79,7 +78,7 @@ pub(super) fn is_genuine(keys: &AuditKeys, event: &StoredEvent) -> bool {
 /// Seals events of one tenant. None are sealed if there is no key, for then none is genuine.
 async fn seal(
     app: &App,
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant_id: TenantId,
     keys: &AuditKeys,
     events: &[&StoredEvent],

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::seal::is_genuine;
@@ -13,7 +12,7 @@ use crate::domain::mac_keys::audit_keys::AuditKeys;
 use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
 use crate::model::ids::TenantId;
 use crate::store::audit_seals::StoredSeal;
-use crate::store::{self, audit_events, audit_seals, transactions};
+use crate::store::{self, Connection, audit_events, audit_seals, transactions};
 
 /// Seals that are read at once.
 const PAGE: i64 = 50;
@@ -103,7 +102,7 @@ pub async fn verify(
 
 async fn verify_tenant(
     app: &App,
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     remembered: Option<&Head>,
 ) -> store::Result<Verdict> {
@@ -142,7 +141,7 @@ async fn verify_tenant(
 /// Whether the events that wait to be sealed are there, and a server wrote them as they are.
 async fn check_waiting(
     app: &App,
-    db: &mut PgConnection,
+    db: &mut Connection,
     keys: &AuditKeys,
     verdict: &mut Verdict,
 ) -> store::Result<()> {
@@ -197,11 +196,7 @@ fn check_chain(keys: &AuditKeys, verdict: &mut Verdict, stored: &StoredSeal) {
 }
 
 /// Whether the events are there and as they were.
-async fn check_events(
-    db: &mut PgConnection,
-    verdict: &mut Verdict,
-    stored: &StoredSeal,
-) -> store::Result<()> {
+async fn check_events(db: &mut Connection, verdict: &mut Verdict, stored: &StoredSeal) -> store::Result<()> {
     let sealed = &stored.seal.events;
     let ids: Vec<Uuid> = sealed.iter().map(|(id, _)| *id).collect();
     let found = audit_events::with_ids(db, verdict.tenant, &ids).await?;

@@ -1,7 +1,5 @@
 //! What every client must be, whoever registers or changes it.
 
-use sqlx::PgConnection;
-
 use super::ClientError;
 use crate::app::App;
 use crate::domain::granting::{may_grant, may_hold};
@@ -9,10 +7,10 @@ use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType, OwnerRight
 use crate::model::device::displayable;
 use crate::model::key_set::KeySet;
 use crate::model::scope::Scope;
-use crate::store::{resources, scopes, tenants, users};
+use crate::store::{Connection, resources, scopes, tenants, users};
 
 /// Refuses an identifier that is the URI of this server or of a resource.
-pub(super) async fn check_id(app: &App, db: &mut PgConnection, client: &Client) -> Result<(), ClientError> {
+pub(super) async fn check_id(app: &App, db: &mut Connection, client: &Client) -> Result<(), ClientError> {
     let id = client.client_id.as_str();
     let host = tenants::host(&mut *db, client.tenant_id).await?;
     let is_own = id.starts_with(&app.config.public_origin())
@@ -28,7 +26,7 @@ pub(super) async fn check_id(app: &App, db: &mut PgConnection, client: &Client) 
 /// scope that its owner lost since stays registered, and counts for nothing.
 pub(super) async fn check(
     app: &App,
-    db: &mut PgConnection,
+    db: &mut Connection,
     before: Option<&Client>,
     client: &mut Client,
 ) -> Result<(), ClientError> {

@@ -7,11 +7,11 @@ pub mod registration_tokens;
 pub mod secrets;
 
 use serde_json::{Value, json};
-use sqlx::PgConnection;
 
 use super::audit::{self, By};
+use super::change::Change;
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::{Client, ClientKeys};
 use crate::model::key_set::UnfitKeySet;
@@ -19,7 +19,7 @@ use crate::model::policy::InvalidPolicy;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::version::{MeantFor, Stale};
 use crate::outbound::ForbiddenAddress;
-use crate::store::{StoreError, clients};
+use crate::store::{self, Connection, StoreError, clients};
 
 /// Why a client cannot be registered or changed.
 #[derive(Debug, thiserror::Error)]
@@ -103,38 +103,27 @@ pub enum ClientError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for ClientError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Registers a client. A confidential one gets a secret, which is shown this once; its hash is all that stays.
 pub async fn create(app: &App, client: Client, by: &By<'_>) -> Result<Option<BearerSecret>, ClientError> {
-    let mut transaction = app.begin(client.tenant_id).await?;
-    let secret = insert(app, &mut transaction, client, by).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    let mut change = Change::begin(app, client.tenant_id, by).await?;
+    let secret = insert(&mut change, client).await?;
+    change.commit().await?;
     Ok(secret)
 }
 
-async fn insert(
-    app: &App,
-    db: &mut PgConnection,
-    mut client: Client,
-    by: &By<'_>,
-) -> Result<Option<BearerSecret>, ClientError> {
-    fitness::check_id(app, db, &client).await?;
-    fitness::check(app, db, None, &mut client).await?;
+async fn insert(change: &mut Change<'_>, mut client: Client) -> Result<Option<BearerSecret>, ClientError> {
+    let app = change.app();
+    fitness::check_id(app, change, &client).await?;
+    fitness::check(app, change, None, &mut client).await?;
     let secret = client
         .auth_method
         .uses_secret()
         .then(|| BearerSecret::generate(SecretKind::ClientSecret, &app.random));
     client.secret_hash = secret.as_ref().map(BearerSecret::hash);
-    if !clients::insert(&mut *db, &client, app.clock.now()).await? {
+    if !clients::insert(&mut *change, &client, app.clock.now()).await? {
         return Err(ClientError::ClientIdTaken);
     }
-    record(app, db, Action::ClientCreated, &client, described(&client), by).await?;
+    record(change, Action::ClientCreated, &client, described(&client)).await?;
     Ok(secret)
 }
 
@@ -146,11 +135,11 @@ pub async fn change(
     client: &Client,
     meant_for: &MeantFor,
     by: &By<'_>,
-    change: impl FnOnce(&mut Client) + Send,
+    edit: impl FnOnce(&mut Client) + Send,
 ) -> Result<(), ClientError> {
     rewrite(app, client, meant_for, Action::ClientChanged, by, |client| {
         let before = client.clone();
-        change(client);
+        edit(client);
         if client.is_unverified() {
             let mut ceiling = before.ceiling.clone();
             ceiling.note(&before, client);
@@ -168,23 +157,21 @@ async fn rewrite(
     meant_for: &MeantFor,
     action: Action,
     by: &By<'_>,
-    change: impl FnOnce(&mut Client) -> Result<(), ClientError> + Send,
+    edit: impl FnOnce(&mut Client) -> Result<(), ClientError> + Send,
 ) -> Result<(), ClientError> {
-    let mut transaction = app.begin(client.tenant_id).await?;
-    let before = hold(&mut transaction, client, meant_for).await?;
+    let mut change = Change::begin(app, client.tenant_id, by).await?;
+    let before = hold(&mut change, client, meant_for).await?;
     let mut after = before.clone();
-    change(&mut after)?;
-    fitness::check(app, &mut transaction, Some(&before), &mut after).await?;
-    clients::update(&mut transaction, &after, app.clock.now()).await?;
+    edit(&mut after)?;
+    fitness::check(app, &mut change, Some(&before), &mut after).await?;
+    clients::update(&mut change, &after, app.clock.now()).await?;
     let details = audit::difference(&described(&before), &described(&after));
-    record(app, &mut transaction, action, &after, details, by).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    record(&mut change, action, &after, details).await?;
+    Ok(change.commit().await?)
 }
 
 /// The client as it is now, and as it stays until the transaction ends.
-async fn hold(db: &mut PgConnection, client: &Client, meant_for: &MeantFor) -> Result<Client, ClientError> {
+async fn hold(db: &mut Connection, client: &Client, meant_for: &MeantFor) -> Result<Client, ClientError> {
     clients::lock(&mut *db, client).await?;
     let found = clients::find_stored(&mut *db, client.tenant_id, client.client_id.as_str()).await?;
     let found = found.ok_or(ClientError::NoSuchClient)?;
@@ -199,13 +186,11 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), ClientError> {
-    let mut transaction = app.begin(client.tenant_id).await?;
-    let client = hold(&mut transaction, client, meant_for).await?;
-    clients::delete(&mut transaction, client.tenant_id, &client.client_id).await?;
-    record(app, &mut transaction, Action::ClientDeleted, &client, described(&client), by).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    let mut change = Change::begin(app, client.tenant_id, by).await?;
+    let client = hold(&mut change, client, meant_for).await?;
+    clients::delete(&mut change, client.tenant_id, &client.client_id).await?;
+    record(&mut change, Action::ClientDeleted, &client, described(&client)).await?;
+    Ok(change.commit().await?)
 }
 
 /// The keys by their thumbprints (RFC 7638), or where they are.
@@ -216,23 +201,15 @@ fn key_names(keys: &ClientKeys) -> Value {
     }
 }
 
+/// Records what was done to a client. Every server reads it again.
 async fn record(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     action: Action,
     client: &Client,
     details: Value,
-    by: &By<'_>,
-) -> Result<(), ClientError> {
-    let event = AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::Client(client.client_id.clone()),
-        origin: by.origin,
-        details,
-    };
-    Ok(audit::record(app, db, client.tenant_id, &event).await?)
+) -> store::Result<()> {
+    change.renews();
+    change.audit(action, Target::Client(client.client_id.clone()), details).await
 }
 
 /// What the audit trail tells of a client; never its secrets.

@@ -3,6 +3,7 @@
 use super::{ClientError, insert, rewrite};
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::model::audit_event::Action;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::{Client, OwnerRights};
@@ -22,10 +23,10 @@ pub async fn change(
     client: &Client,
     meant_for: &MeantFor,
     by: &By<'_>,
-    change: impl FnOnce(&mut Client) + Send,
+    edit: impl FnOnce(&mut Client) + Send,
 ) -> Result<(), ClientError> {
     rewrite(app, client, meant_for, Action::ClientChanged, by, |client| {
-        change(client);
+        edit(client);
         client.ceiling.exceeded_by(client).map_or(Ok(()), |field| Err(ClientError::AboveCeiling(field)))
     })
     .await
@@ -40,16 +41,15 @@ pub async fn create(
     by: &By<'_>,
 ) -> Result<Option<BearerSecret>, ClientError> {
     let quota = app.config.clients.owner_quota;
-    let mut transaction = app.begin(owner.tenant_id).await?;
+    let mut change = Change::begin(app, owner.tenant_id, by).await?;
     // Of several that one user makes at once, one comes after the other.
-    users::lock(&mut *transaction, owner.tenant_id, owner.id).await?;
-    if clients::count_owned(&mut *transaction, owner.tenant_id, owner.id).await? >= i64::from(quota) {
+    users::lock(&mut *change, owner.tenant_id, owner.id).await?;
+    if clients::count_owned(&mut *change, owner.tenant_id, owner.id).await? >= i64::from(quota) {
         return Err(ClientError::TooManyOwned(quota));
     }
     let rights = OwnerRights { is_active: owner.is_active(), roles: owner.roles.clone() };
     let client = Client { owner: Some(owner.id), owner_rights: Some(rights), ..client };
-    let secret = insert(app, &mut transaction, client, by).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    let secret = insert(&mut change, client).await?;
+    change.commit().await?;
     Ok(secret)
 }

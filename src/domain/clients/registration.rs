@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use super::{ClientError, delete, insert, rewrite};
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::audit_event::{Action, Actor};
@@ -45,12 +46,6 @@ impl From<StoreError> for RegistrationRefused {
     }
 }
 
-impl From<sqlx::Error> for RegistrationRefused {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Request(error.into())
-    }
-}
-
 /// A registration, with what is shown this once.
 #[derive(Debug)]
 pub struct Registered {
@@ -75,25 +70,25 @@ pub async fn register(
     let token = BearerSecret::parse(SecretKind::InitialAccess, initial_token);
     let token = token.ok_or(RegistrationRefused::Token)?;
     let now = app.clock.now();
-    let mut transaction = app.begin(tenant.id).await?;
+    let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
+    let client_id = ClientId::from_known(id);
+    let by = By { actor: Actor::Client(client_id.clone()), origin: Some(origin) };
+    let mut change = Change::begin(app, tenant.id, &by).await?;
     // A refused registration does not use it up.
-    registration_tokens::spend(&mut *transaction, tenant.id, token.hash(), now)
+    registration_tokens::spend(&mut *change, tenant.id, token.hash(), now)
         .await?
         .ok_or(RegistrationRefused::Token)?;
     let metadata = ClientMetadata::read(members).map_err(unfit)?;
     let access_token = BearerSecret::generate(SecretKind::RegistrationAccess, &app.random);
-    let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
-    let mut client = Client::public(tenant.id, ClientId::from_known(id));
+    let mut client = Client::public(tenant.id, client_id);
     client.registration =
         Some(DynamicRegistration { token_hash: Some(access_token.hash()), metadata: Map::new() });
     client.auth_method = metadata.auth_method;
     let scopes = open_scopes(app, tenant, &client, metadata.scopes.as_ref()).await?;
     let grants = open_grants(&client, metadata.grant_types.clone())?;
     apply(&mut client, metadata, grants, scopes);
-    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
-    let secret = insert(app, &mut transaction, client.clone(), &by).await.map_err(refusal)?;
-    transaction.commit().await?;
-    app.cached.renew();
+    let secret = insert(&mut change, client.clone()).await.map_err(refusal)?;
+    change.commit().await?;
     Ok(Registered { client, issued_at: now, secret, access_token })
 }
 

@@ -1,11 +1,12 @@
 //! Tokens that let somebody register clients (RFC 7591 §3, "initial access token"): made and deleted by operators.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::app::App;
-use crate::domain::audit::{self, By};
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::device::displayable;
 use crate::model::ids::{RegistrationTokenId, TenantId};
@@ -39,12 +40,6 @@ pub enum RegistrationTokenError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for RegistrationTokenError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Makes a token that is good for so many clients within `life`. Its secret is shown this once; its hash is all that
 /// stays.
 pub async fn create(
@@ -71,12 +66,11 @@ pub async fn create(
         expires_at: now + life,
     };
     let secret = BearerSecret::generate(SecretKind::InitialAccess, &app.random);
-    let mut transaction = app.begin(tenant).await?;
-    registration_tokens::insert(&mut *transaction, tenant, &token, secret.hash()).await?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    registration_tokens::insert(&mut *change, tenant, &token, secret.hash()).await?;
     let details = json!({"name": token.name, "uses": uses, "expires_at": token.expires_at});
-    let event = event(Action::RegistrationTokenCreated, token.id, details, by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
+    change.audit(Action::RegistrationTokenCreated, Target::RegistrationToken(token.id), details).await?;
+    change.commit().await?;
     Ok((token, secret))
 }
 
@@ -87,23 +81,10 @@ pub async fn delete(
     id: RegistrationTokenId,
     by: &By<'_>,
 ) -> Result<(), RegistrationTokenError> {
-    let mut transaction = app.begin(tenant).await?;
-    if !registration_tokens::delete(&mut *transaction, tenant, id).await? {
+    let mut change = Change::begin(app, tenant, by).await?;
+    if !registration_tokens::delete(&mut *change, tenant, id).await? {
         return Err(RegistrationTokenError::NoSuchToken);
     }
-    let event = event(Action::RegistrationTokenDeleted, id, json!({}), by);
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-fn event<'a>(action: Action, id: RegistrationTokenId, details: Value, by: &By<'a>) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::RegistrationToken(id),
-        origin: by.origin,
-        details,
-    }
+    change.audit(Action::RegistrationTokenDeleted, Target::RegistrationToken(id), json!({})).await?;
+    Ok(change.commit().await?)
 }

@@ -6,13 +6,14 @@ use serde_json::json;
 use super::poll::{name, pending, unknown};
 use super::redeem::{self, Collection};
 use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::domain::mac_keys;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::tokens::IssuedTokens;
-use crate::domain::{activity, audit, mac_keys};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::confirmation_code::{ConfirmationCode, MAX_WRONG_CONFIRMATIONS, is_same};
 use crate::model::device_authorization::State;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::confirmations::{self, Awaited};
 
 /// What becomes of what a device sent.
@@ -42,44 +43,33 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
     };
     let (id, now) = (found.session.id, app.clock.now());
     let sent = mac_keys::codes::confirmation_code(app, tenant.id, id, &ConfirmationCode::read(sent)).await?;
-    let mut transaction = app.begin(tenant.id).await?;
-    let Some(awaited) = confirmations::lock(&mut *transaction, tenant.id, id, now).await? else {
+    let by = By::client(&client.client_id, origin);
+    let mut change = Change::begin(app, tenant.id, &by).await?;
+    let Some(awaited) = confirmations::lock(&mut *change, tenant.id, id, now).await? else {
         // Another poll was faster; the next one learns what came of it.
         return Err(pending());
     };
     let verdict = judge(&awaited, &sent);
     match verdict {
-        Verdict::Right => confirmations::confirm(&mut *transaction, tenant.id, id).await?,
+        Verdict::Right => confirmations::confirm(&mut *change, tenant.id, id).await?,
         Verdict::Wrong { .. } => {
-            confirmations::count_wrong(&mut *transaction, tenant.id, id, awaited.wrong + 1).await?;
+            confirmations::count_wrong(&mut *change, tenant.id, id, awaited.wrong + 1).await?;
         }
-        Verdict::WrongOnceTooOften => confirmations::take_back(&mut *transaction, tenant.id, id, now).await?,
+        Verdict::WrongOnceTooOften => confirmations::take_back(&mut *change, tenant.id, id, now).await?,
     }
-    let (action, outcome) = match verdict {
+    let done = match verdict {
         Verdict::Right => (Action::DeviceAuthorizationConfirmed, Outcome::Success),
         Verdict::Wrong { .. } => (Action::DeviceAuthorizationConfirmed, Outcome::Refused),
         Verdict::WrongOnceTooOften => (Action::DeviceAuthorizationDenied, Outcome::Success),
     };
-    let event = AuditEvent {
-        action,
-        outcome,
-        actor: Actor::Client(client.client_id.clone()),
-        target: Target::DeviceAuthorization(id),
-        origin: Some(origin),
-        details: json!({"confirmation": format!("{verdict:?}")}),
-    };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    let is_over = !matches!(verdict, Verdict::Wrong { .. });
-    if is_over {
-        announce(&mut *transaction, Announcement::Decided(found.session.id)).await?;
+    let details = json!({"confirmation": format!("{verdict:?}")});
+    change.audit_by(&by, done, Target::DeviceAuthorization(id), details).await?;
+    match verdict {
+        Verdict::Right => change.decided(&[id]).await?,
+        Verdict::Wrong { .. } => {}
+        Verdict::WrongOnceTooOften => change.denied(&[id]).await?,
     }
-    transaction.commit().await?;
-    if is_over {
-        app.sessions.decided(&found.session.id);
-    }
-    if verdict == Verdict::WrongOnceTooOften {
-        activity::count_denials(app, tenant.id, 1);
-    }
+    change.commit().await?;
     let word = match verdict {
         Verdict::Right => "right",
         Verdict::Wrong { .. } => "wrong",

@@ -3,13 +3,12 @@
 use serde_json::json;
 
 use crate::app::App;
-use crate::domain::activity;
-use crate::domain::audit::{self, By};
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
 use crate::store::StoreError;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
 use crate::store::device_authorizations::listings::{self, Listed};
 
@@ -27,12 +26,6 @@ pub enum EndRefused {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for EndRefused {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Ends a pending session, on every server; what became of it.
 pub async fn end(
     app: &App,
@@ -41,30 +34,22 @@ pub async fn end(
     by: &By<'_>,
 ) -> Result<Listed, EndRefused> {
     let now = app.clock.now();
-    let mut transaction = app.begin(tenant).await?;
-    let ended = decisions::end(&mut *transaction, tenant, id, now).await?;
-    let found = listings::find(&mut *transaction, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let ended = decisions::end(&mut *change, tenant, id, now).await?;
+    let found = listings::find(&mut *change, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
     let session = &found.request.session;
     if !ended {
         return Err(EndRefused::NotPending(session.phase(now).into()));
     }
-    announce(&mut *transaction, Announcement::Decided(id)).await?;
-    let event = AuditEvent {
-        action: Action::DeviceAuthorizationDenied,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::DeviceAuthorization(id),
-        origin: by.origin,
-        details: json!({
-            "client_id": session.client_id.as_str(),
-            "by_administrator": true,
-            "before": {"status": DeviceAuthorizationStatus::Pending.as_str()},
-            "after": {"status": DeviceAuthorizationStatus::Denied.as_str()},
-        }),
-    };
-    audit::record(app, &mut *transaction, tenant, &event).await?;
-    transaction.commit().await?;
-    app.sessions.decided(&id);
-    activity::count_denials(app, tenant, 1);
+    change.denied(&[id]).await?;
+    let details = json!({
+        "client_id": session.client_id.as_str(),
+        "by_administrator": true,
+        "before": {"status": DeviceAuthorizationStatus::Pending.as_str()},
+        "after": {"status": DeviceAuthorizationStatus::Denied.as_str()},
+    });
+    let target = Target::DeviceAuthorization(id);
+    change.audit(Action::DeviceAuthorizationDenied, target, details).await?;
+    change.commit().await?;
     Ok(found)
 }

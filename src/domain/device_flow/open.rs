@@ -5,10 +5,12 @@
 use super::claim::{self, Verdict};
 use super::consent::{Consent, asked_of};
 use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::guards::{Judged, PaidAttempt};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::sign_in::strength::{self, Shortfall};
-use crate::domain::{activity, audit, guards, mac_keys};
+use crate::domain::{audit, guards, mac_keys};
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
@@ -18,7 +20,6 @@ use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
 use crate::store::StoreError;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
 use crate::store::device_authorizations::openings::{Claim, Opening};
 use chrono::TimeDelta;
@@ -205,12 +206,9 @@ pub(super) async fn enter(
             Err(OpenRefused::NoSuchCode)
         }
         Verdict::Kill => {
-            let killed = kill(app, tenant, &opening, &event, &attempt).await;
+            let killed = kill(app, tenant, &opening, event, &attempt).await;
             attempt.settle(app, if killed.is_ok() { Judged::Charged } else { Judged::Unanswered });
-            if killed? {
-                app.sessions.decided(&opening.request.session.id);
-                activity::count_denials(app, tenant.id, 1);
-            }
+            killed?;
             Err(OpenRefused::NoSuchCode)
         }
     }
@@ -244,24 +242,22 @@ async fn claim_code(
     Ok(app.queues.claims.submit(claim).await?.is_some())
 }
 
-/// Denies a code that was opened too often. Returns `true` if it was still waiting.
+/// Denies a code that was opened too often.
 async fn kill(
     app: &App,
     tenant: &Tenant,
     opening: &Opening,
-    event: &AuditEvent<'_>,
+    event: AuditEvent<'_>,
     attempt: &PaidAttempt,
-) -> Result<bool, StoreError> {
-    let id = opening.request.session.id;
-    let mut transaction = app.begin(tenant.id).await?;
-    let killed = decisions::kill(&mut *transaction, tenant.id, id, app.clock.now()).await?;
-    if killed {
-        announce(&mut *transaction, Announcement::Decided(id)).await?;
+) -> Result<(), StoreError> {
+    let (id, by) = (opening.request.session.id, By { actor: event.actor, origin: event.origin });
+    let mut change = Change::begin(app, tenant.id, &by).await?;
+    if decisions::kill(&mut *change, tenant.id, id, app.clock.now()).await? {
+        change.denied(&[id]).await?;
     }
-    audit::record(app, &mut *transaction, tenant.id, event).await?;
-    attempt.charge(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(killed)
+    change.audit_by(&by, (event.action, event.outcome), event.target, event.details).await?;
+    attempt.charge(&mut *change).await?;
+    change.commit().await
 }
 
 /// What a person is told who typed the right code while another account has it open. It costs them no guess, unless

@@ -9,17 +9,18 @@ use super::decide::DecisionRefused;
 use super::open::refusal;
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
+use crate::domain::audit::By;
 use crate::domain::campaigns::Testimony;
+use crate::domain::change::Change;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::sign_in::strength::Shortfall;
-use crate::domain::{activity, audit, campaigns, guards, policies};
+use crate::domain::{campaigns, guards, policies};
 use crate::model::approver::Approver;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::policy::approval::Verdict;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::user_code::UserCode;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::decisions;
 use crate::store::source_accounts::Contact;
 
@@ -104,17 +105,12 @@ async fn is_campaign(
     let facts = &assessment.facts;
     let is_strange = facts.is_far(policy.far_km) && !facts.has_known_key();
     let Some(asker) = consent.request.ip_address.filter(|_| is_strange) else { return Ok(false) };
-    let mut transaction = app.begin(tenant.id).await?;
+    let mut change = Change::begin(app, tenant.id, &By::user(approver.user.id, origin)).await?;
     let (user, browser) = (approver.user.id, origin.ip_address);
     let testimony = Testimony { user, contact: Contact::ApprovedFromFar, asker, browser };
-    let frozen = campaigns::note(app, &mut transaction, tenant.id, testimony, &policy).await?;
-    transaction.commit().await?;
-    if let Some(codes) = &frozen {
-        app.cached.renew();
-        codes.tell_memory(app);
-        activity::count_denials(app, tenant.id, codes.len());
-    }
-    Ok(frozen.is_some())
+    let is_frozen = campaigns::note(&mut change, tenant.id, testimony, &policy).await?;
+    change.commit().await?;
+    Ok(is_frozen)
 }
 
 /// Denies a request of which the approver may grant nothing: a device is not connected for nothing of what it wants.
@@ -143,24 +139,13 @@ async fn forbid(
     origin: &RequestOrigin,
 ) -> Result<(), DecisionRefused> {
     let id = consent.request.session.id;
-    let mut transaction = app.begin(tenant.id).await?;
-    let killed = decisions::kill(&mut *transaction, tenant.id, id, app.clock.now()).await?;
-    if killed {
-        announce(&mut *transaction, Announcement::Decided(id)).await?;
+    let by = By::user(approver.user.id, origin);
+    let mut change = Change::begin(app, tenant.id, &by).await?;
+    if decisions::kill(&mut *change, tenant.id, id, app.clock.now()).await? {
+        change.denied(&[id]).await?;
     }
-    let event = AuditEvent {
-        action: Action::DeviceAuthorizationApproved,
-        outcome: Outcome::Refused,
-        actor: Actor::User(approver.user.id),
-        target: Target::DeviceAuthorization(id),
-        origin: Some(origin),
-        details: json!({"client_id": consent.client.client_id.as_str(), reason: details}),
-    };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    if killed {
-        app.sessions.decided(&id);
-        activity::count_denials(app, tenant.id, 1);
-    }
-    Ok(())
+    let details = json!({"client_id": consent.client.client_id.as_str(), reason: details});
+    let refused = (Action::DeviceAuthorizationApproved, Outcome::Refused);
+    change.audit_by(&by, refused, Target::DeviceAuthorization(id), details).await?;
+    Ok(change.commit().await?)
 }

@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::poll::{PollRequest, may_be_unanswered, name, notice_loss, unknown, unsettled};
 use crate::app::App;
+use crate::domain::audit::By;
 use crate::domain::authenticate_client::AuthenticatedClient;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
 use crate::domain::lost_answers::{Delivery, Generation};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::own_audiences::OwnAudiences;
-use crate::domain::token_families::{Ending, revoke_stolen};
+use crate::domain::token_families::revoke_stolen;
 use crate::domain::tokens::{self, Grant, IssuedTokens};
 use crate::domain::{audit, granting, mac_keys, policies};
 use crate::model::audit_event::{Action, Outcome};
@@ -261,6 +262,6 @@ pub async fn revoke_replayed(
     client: &AuthenticatedClient,
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
-    let ending = Ending::by_client(client, RevocationReason::DeviceCodeReplayed, origin);
-    Ok(revoke_stolen(app, session.tenant_id, DeviceId(session.id.0), ending).await?)
+    let (reason, by) = (RevocationReason::DeviceCodeReplayed, By::client(&client.client_id, origin));
+    Ok(revoke_stolen(app, session.tenant_id, DeviceId(session.id.0), reason, &by).await?)
 }

@@ -6,17 +6,18 @@ use serde_json::json;
 use super::consent::{Consent, consent};
 use super::decide::DecisionRefused;
 use crate::app::App;
-use crate::domain::campaigns::{self, EndedCodes, Testimony};
-use crate::domain::{activity, audit, policies};
+use crate::domain::audit::By;
+use crate::domain::campaigns::{self, Testimony};
+use crate::domain::change::Change;
+use crate::domain::policies;
 use crate::model::approver::Approver;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::device_authorization::{CodeArrival, State};
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::model::request_origin::{RequestOrigin, limit_unit};
 use crate::model::tenant::Tenant;
 use crate::store;
-use crate::store::announcements::{Announcement, announce};
 use crate::store::device_authorizations::sources;
 use crate::store::source_accounts::Contact;
 
@@ -55,73 +56,59 @@ pub async fn report(
     let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
-    let mut transaction = app.begin(tenant.id).await?;
-    let is_ended = sources::disown(&mut *transaction, tenant.id, id, approver.id, now).await?;
-    if is_ended {
-        announce(&mut *transaction, Announcement::Decided(id)).await?;
+    let mut change = Change::begin(app, tenant.id, &By::user(approver.user.id, origin)).await?;
+    if sources::disown(&mut *change, tenant.id, id, approver.id, now).await? {
+        change.denied(&[id]).await?;
     } else if !matches!(request.session.state, State::Denied) {
         return Err(DecisionRefused::AlreadyHandled);
     }
-    let siblings = end_siblings(&mut transaction, tenant, approver, &consent, now).await?;
-    let mut frozen = None;
+    let siblings = end_siblings(&mut change, tenant, approver, &consent, now).await?;
+    let mut is_frozen = false;
     if let Some(asker) = request.ip_address {
         let (user, browser) = (approver.user.id, origin.ip_address);
         let testimony = Testimony { user, contact: Contact::Reported, asker, browser };
-        frozen = campaigns::note(app, &mut transaction, tenant.id, testimony, &policy).await?;
+        is_frozen = campaigns::note(&mut change, tenant.id, testimony, &policy).await?;
     }
-    let event = AuditEvent {
-        action: Action::DeviceAuthorizationReported,
-        outcome: Outcome::Success,
-        actor: Actor::User(approver.user.id),
-        target: Target::DeviceAuthorization(id),
-        origin: Some(origin),
-        details: json!({
-            "client_id": consent.client.client_id.as_str(),
-            "source": request.ip_address.map(limit_unit),
-            "siblings_ended": siblings.len(),
-            "source_frozen": frozen.is_some(),
-        }),
-    };
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    app.sessions.decided(&id);
-    siblings.tell_memory(app);
-    let mut refused = usize::from(is_ended) + siblings.len();
-    if let Some(codes) = frozen {
-        app.cached.renew();
-        codes.tell_memory(app);
-        refused += codes.len();
-    }
-    activity::count_denials(app, tenant.id, refused);
+    let details = json!({
+        "client_id": consent.client.client_id.as_str(),
+        "source": request.ip_address.map(limit_unit),
+        "siblings_ended": siblings,
+        "source_frozen": is_frozen,
+    });
+    let target = Target::DeviceAuthorization(id);
+    change.audit(Action::DeviceAuthorizationReported, target, details).await?;
+    change.commit().await?;
     metrics::counter!("latchkey_device_authorizations_reported_total").increment(1);
     tracing::warn!(session = %id, "request reported as not started by the user");
     Ok(())
 }
 
+/// Denies the other waiting codes of the attempt. Returns how many there were.
 async fn end_siblings(
-    db: &mut sqlx::PgConnection,
+    change: &mut Change<'_>,
     tenant: &Tenant,
     approver: &Approver,
     consent: &Consent,
     now: DateTime<Utc>,
-) -> store::Result<EndedCodes> {
+) -> store::Result<usize> {
     let request = &consent.request;
-    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(EndedCodes::default()) };
+    let Some(source) = request.ip_address.map(limit_unit) else { return Ok(0) };
     let reported = Mark {
         dpop_key: request.session.dpop_key,
         user_agent: request.user_agent.as_deref(),
         arrival: consent.arrival,
     };
     let user = approver.user.id;
-    let others = sources::waiting_like(&mut *db, tenant.id, request, source, user, MAX_SIBLINGS).await?;
+    let others = sources::waiting_like(&mut **change, tenant.id, request, source, user, MAX_SIBLINGS).await?;
     let same = others.iter().filter(|other| {
         let arrival = if other.is_linked { CodeArrival::Link } else { CodeArrival::Typed };
         let user_agent = other.user_agent.as_deref();
         is_same_attempt(reported, Mark { dpop_key: other.dpop_key, user_agent, arrival })
     });
     let ids: Vec<_> = same.map(|other| other.id).collect();
-    let codes = sources::kill(&mut *db, tenant.id, &ids, now).await?;
-    EndedCodes::announced(codes, db).await
+    let codes = sources::kill(&mut **change, tenant.id, &ids, now).await?;
+    change.denied(&codes).await?;
+    Ok(codes.len())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::change::DeviceChange;
 use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::token_families::{Ending, record_end};
 use crate::model::device::Device;
 use crate::model::ids::{DeviceId, UserId};
@@ -133,18 +134,13 @@ async fn revoke_batch(app: &App, administrator: Administrator<'_>, filter: &Filt
     let (tenant, now) = (administrator.tenant.id, app.clock.now());
     let by = By::user(administrator.user, administrator.origin);
     let reason = RevocationReason::DeviceRemoved;
-    let mut transaction = app.begin(tenant).await?;
-    let ids = listings::lock(&mut transaction, tenant, filter, BATCH, now).await?;
-    let ended = endings::revoke_all(&mut *transaction, tenant, &ids, reason, now).await?;
+    let mut change = Change::begin(app, tenant, &by).await?;
+    let ids = listings::lock(&mut change, tenant, filter, BATCH, now).await?;
+    let ended = endings::revoke_all(&mut *change, tenant, &ids, reason, now).await?;
     for device in &ended {
-        let ending = Ending {
-            actor: by.actor.clone(),
-            reason,
-            origin: by.origin,
-            details: json!({"device_id": device, "in_bulk": true}),
-        };
-        record_end(app, &mut *transaction, tenant, *device, ending).await?;
+        let details = json!({"device_id": device, "in_bulk": true});
+        record_end(&mut change, *device, Ending { reason, details }).await?;
     }
-    transaction.commit().await?;
+    change.commit().await?;
     Ok(i64::try_from(ended.len()).unwrap_or(i64::MAX))
 }

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::{DeviceError, Owner, distrust};
 use crate::app::App;
-use crate::domain::audit;
-use crate::model::audit_event::Action;
-use crate::model::change::Change;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::device::{Device, bounded, displayable};
 use crate::model::ids::DeviceId;
+use crate::model::patch::Patch;
 use crate::model::version::MeantFor;
 use crate::store::devices;
 
@@ -16,11 +16,11 @@ use crate::store::devices;
 #[derive(Debug, Default)]
 pub struct DeviceChange {
     /// The name people know it by.
-    pub name: Change<String>,
+    pub name: Patch<String>,
     /// What a program of the owner's keeps with it.
-    pub metadata: Change<Map<String, Value>>,
+    pub metadata: Patch<Map<String, Value>>,
     /// Whether it is trusted: that can be taken away, and only an approval gives it.
-    pub trusted: Change<bool>,
+    pub trusted: Patch<bool>,
 }
 
 /// Changes a device; what it is then. A change that asks for nothing new leaves its version as it was.
@@ -28,23 +28,23 @@ pub async fn change(
     app: &App,
     owner: Owner<'_>,
     id: DeviceId,
-    change: DeviceChange,
+    asked: DeviceChange,
     meant_for: &MeantFor,
 ) -> Result<Device, DeviceError> {
-    let takes_trust = may_take_trust(owner.device, id, &change.trusted)?;
+    let takes_trust = may_take_trust(owner.device, id, &asked.trusted)?;
     let now = app.clock.now();
-    let mut transaction = app.begin(owner.tenant.id).await?;
-    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
+    let mut change = Change::begin(app, owner.tenant.id, &owner.by()).await?;
+    devices::lock_row(&mut *change, owner.tenant.id, id).await?;
+    let device = devices::find(&mut *change, owner.tenant.id, owner.user, id, now).await?;
     let mut device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
     let before = device.description.clone();
-    let name = match change.name {
-        Change::Set(name) => Change::Set(displayable(&name)?),
+    let name = match asked.name {
+        Patch::Set(name) => Patch::Set(displayable(&name)?),
         other => other,
     };
     device.description.name = name.apply(before.name.clone()).filter(|name| !name.is_empty());
-    let metadata = change.metadata.apply(Some(before.metadata.clone())).unwrap_or_default();
+    let metadata = asked.metadata.apply(Some(before.metadata.clone())).unwrap_or_default();
     device.description.metadata = bounded(metadata)?;
     let is_described_anew = device.description != before;
     let takes_trust = takes_trust && device.trusted;
@@ -52,12 +52,11 @@ pub async fn change(
         return Ok(device);
     }
     if takes_trust {
-        let by = (owner.actor(), Some(owner.origin));
-        distrust::take_trust(app, &mut transaction, owner.tenant, id, Some(owner.user), by).await?;
+        distrust::take_trust(&mut change, owner.tenant, id, Some(owner.user)).await?;
     }
     if is_described_anew {
         let (name, metadata) = (&device.description.name, &device.description.metadata);
-        devices::describe(&mut *transaction, owner.tenant.id, id, name.as_deref(), metadata, now).await?;
+        devices::describe(&mut *change, owner.tenant.id, id, name.as_deref(), metadata, now).await?;
         let mut details = json!({});
         if *name != before.name {
             details["name"] = json!({"before": before.name, "after": name});
@@ -65,11 +64,10 @@ pub async fn change(
         if *metadata != before.metadata {
             details["metadata"] = json!("changed");
         }
-        let event = owner.event(Action::DeviceChanged, id, details);
-        audit::record(app, &mut *transaction, owner.tenant.id, &event).await?;
+        change.audit(Action::DeviceChanged, Target::Device(id), details).await?;
     }
-    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
-    transaction.commit().await?;
+    let device = devices::find(&mut *change, owner.tenant.id, owner.user, id, now).await?;
+    change.commit().await?;
     device.ok_or(DeviceError::NotFound)
 }
 
@@ -78,13 +76,13 @@ pub async fn change(
 fn may_take_trust(
     asking: Option<DeviceId>,
     device: DeviceId,
-    trusted: &Change<bool>,
+    trusted: &Patch<bool>,
 ) -> Result<bool, DeviceError> {
     match trusted {
-        Change::Leave => Ok(false),
-        Change::Set(true) => Err(DeviceError::TrustNotGiven),
-        Change::Set(false) | Change::Clear if asking == Some(device) => Err(DeviceError::OwnTrust),
-        Change::Set(false) | Change::Clear => Ok(true),
+        Patch::Keep => Ok(false),
+        Patch::Set(true) => Err(DeviceError::TrustNotGiven),
+        Patch::Set(false) | Patch::Clear if asking == Some(device) => Err(DeviceError::OwnTrust),
+        Patch::Set(false) | Patch::Clear => Ok(true),
     }
 }
 
@@ -98,14 +96,14 @@ mod tests {
     fn trust_is_taken_by_a_person_and_given_by_nobody() {
         let (tv, phone) = (DeviceId(Uuid::from_u128(1)), DeviceId(Uuid::from_u128(2)));
         for asking in [None, Some(phone)] {
-            assert!(may_take_trust(asking, tv, &Change::Set(false)).unwrap());
-            assert!(may_take_trust(asking, tv, &Change::Clear).unwrap());
-            assert!(!may_take_trust(asking, tv, &Change::Leave).unwrap());
+            assert!(may_take_trust(asking, tv, &Patch::Set(false)).unwrap());
+            assert!(may_take_trust(asking, tv, &Patch::Clear).unwrap());
+            assert!(!may_take_trust(asking, tv, &Patch::Keep).unwrap());
         }
         for asking in [None, Some(phone), Some(tv)] {
-            let given = may_take_trust(asking, tv, &Change::Set(true));
+            let given = may_take_trust(asking, tv, &Patch::Set(true));
             assert!(matches!(given, Err(DeviceError::TrustNotGiven)));
         }
-        assert!(matches!(may_take_trust(Some(tv), tv, &Change::Set(false)), Err(DeviceError::OwnTrust)));
+        assert!(matches!(may_take_trust(Some(tv), tv, &Patch::Set(false)), Err(DeviceError::OwnTrust)));
     }
 }

@@ -2,14 +2,14 @@
 //! long as any other device would.
 
 use serde_json::json;
-use sqlx::PgConnection;
 
 use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::connection_lifetimes::ConnectionLifetimes;
-use crate::domain::{audit, policies};
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::domain::policies;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{DeviceId, UserId};
-use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::store::{self, device_trust};
 
@@ -20,41 +20,30 @@ pub async fn distrust(
     tenant: &Tenant,
     device: DeviceId,
     owner: Option<UserId>,
-    actor: Actor,
-    origin: Option<&RequestOrigin>,
+    by: &By<'_>,
 ) -> store::Result<bool> {
-    let mut transaction = app.begin(tenant.id).await?;
-    let had_any = take_trust(app, &mut transaction, tenant, device, owner, (actor, origin)).await?;
-    transaction.commit().await?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
+    let had_any = take_trust(&mut change, tenant, device, owner).await?;
+    change.commit().await?;
     Ok(had_any)
 }
 
-/// The same within a transaction.
+/// The same within a change.
 pub(super) async fn take_trust(
-    app: &App,
-    db: &mut PgConnection,
+    change: &mut Change<'_>,
     tenant: &Tenant,
     device: DeviceId,
     owner: Option<UserId>,
-    (actor, origin): (Actor, Option<&RequestOrigin>),
 ) -> store::Result<bool> {
-    let now = app.clock.now();
-    let found = device_trust::lock(&mut *db, tenant.id, device, owner).await?;
+    let app = change.app();
+    let found = device_trust::lock(&mut **change, tenant.id, device, owner).await?;
     let Some(client) = found else { return Ok(false) };
     let Some(client) = app.cached.client(&app.db, tenant.id, client.as_str()).await? else {
         return Ok(false);
     };
     let policy = policies::effective(app, tenant, &client);
-    let lifetimes = ConnectionLifetimes::usual(&app.config.tokens, &policy);
-    device_trust::end(&mut *db, tenant.id, device, lifetimes.idle, lifetimes.absolute, now).await?;
-    let event = AuditEvent {
-        action: Action::DeviceDistrusted,
-        outcome: Outcome::Success,
-        actor,
-        target: Target::Device(device),
-        origin,
-        details: json!({}),
-    };
-    audit::record(app, db, tenant.id, &event).await?;
+    let (lifetimes, now) = (ConnectionLifetimes::usual(&app.config.tokens, &policy), app.clock.now());
+    device_trust::end(&mut **change, tenant.id, device, lifetimes.idle, lifetimes.absolute, now).await?;
+    change.audit(Action::DeviceDistrusted, Target::Device(device), json!({})).await?;
     Ok(true)
 }

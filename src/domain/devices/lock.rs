@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::{DeviceError, Owner};
 use crate::app::App;
-use crate::domain::audit;
-use crate::model::audit_event::Action;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::DeviceId;
 use crate::model::version::MeantFor;
@@ -40,9 +40,9 @@ async fn turn(
     action: Action,
 ) -> Result<Device, DeviceError> {
     let now = app.clock.now();
-    let mut transaction = app.begin(owner.tenant.id).await?;
-    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
+    let mut change = Change::begin(app, owner.tenant.id, &owner.by()).await?;
+    devices::lock_row(&mut *change, owner.tenant.id, id).await?;
+    let device = devices::find(&mut *change, owner.tenant.id, owner.user, id, now).await?;
     let device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
     let by_administrator = owner.administrator.is_some();
@@ -65,9 +65,9 @@ async fn turn(
         // There is nothing to lock about a device whose time is over.
         _ => return Ok(device),
     };
-    devices::set_lock(&mut *transaction, owner.tenant.id, id, lock, now).await?;
-    audit::record(app, &mut *transaction, owner.tenant.id, &owner.event(action, id, json!({}))).await?;
-    transaction.commit().await?;
+    devices::set_lock(&mut *change, owner.tenant.id, id, lock, now).await?;
+    change.audit(action, Target::Device(id), json!({})).await?;
+    change.commit().await?;
     let locked_by_administrator = lock.is_some_and(|lock| lock.by_administrator);
     Ok(Device { status, locked_by_administrator, updated_at: now, version: device.version + 1, ..device })
 }

@@ -9,12 +9,10 @@ pub mod lock;
 pub mod overview;
 pub mod revoke;
 
-use serde_json::Value;
-
 pub use revoke::revoke;
 
+use crate::domain::audit::By;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device::{TooMuchMetadata, UnfitForDisplay};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
@@ -69,27 +67,9 @@ pub enum DeviceError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for DeviceError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 impl<'a> Owner<'a> {
-    /// Who acts, as the audit trail names them.
-    fn actor(&self) -> Actor {
-        Actor::User(self.administrator.unwrap_or(self.user))
-    }
-
-    /// What the audit trail says of something that the owner did to one of their devices.
-    fn event(&self, action: Action, device: DeviceId, details: Value) -> AuditEvent<'a> {
-        AuditEvent {
-            action,
-            outcome: Outcome::Success,
-            actor: self.actor(),
-            target: Target::Device(device),
-            origin: Some(self.origin),
-            details,
-        }
+    /// Who acts, as the audit trail names them, and from where.
+    fn by(&self) -> By<'a> {
+        By::user(self.administrator.unwrap_or(self.user), self.origin)
     }
 }

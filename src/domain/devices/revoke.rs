@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::{DeviceError, Owner};
 use crate::app::App;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::token_families::{Ending, record_end};
 use crate::model::ids::{DeviceId, TenantId};
 use crate::model::token_family::RevocationReason;
@@ -12,20 +14,20 @@ use crate::model::version::MeantFor;
 use crate::store;
 use crate::store::devices::{self, endings};
 
-/// Ends a device's connection. Whether it was alive.
+/// Disconnects a device for this reason. Returns `true` if it was connected.
 pub async fn revoke(
     app: &App,
     tenant: TenantId,
     device: DeviceId,
-    ending: Ending<'_>,
+    reason: RevocationReason,
+    by: &By<'_>,
 ) -> store::Result<bool> {
-    let mut transaction = app.begin(tenant).await?;
-    let (reason, now) = (ending.reason, app.clock.now());
-    if !endings::revoke(&mut *transaction, tenant, device, reason, now).await? {
+    let mut change = Change::begin(app, tenant, by).await?;
+    if !endings::revoke(&mut *change, tenant, device, reason, app.clock.now()).await? {
         return Ok(false);
     }
-    record_end(app, &mut *transaction, tenant, device, ending).await?;
-    transaction.commit().await?;
+    record_end(&mut change, device, reason.into()).await?;
+    change.commit().await?;
     Ok(true)
 }
 
@@ -36,36 +38,30 @@ pub async fn revoke_own(
     id: DeviceId,
     meant_for: &MeantFor,
 ) -> Result<(), DeviceError> {
-    let now = app.clock.now();
-    let mut transaction = app.begin(owner.tenant.id).await?;
-    devices::lock_row(&mut *transaction, owner.tenant.id, id).await?;
-    let device = devices::find(&mut *transaction, owner.tenant.id, owner.user, id, now).await?;
+    let (tenant, now) = (owner.tenant.id, app.clock.now());
+    let mut change = Change::begin(app, tenant, &owner.by()).await?;
+    devices::lock_row(&mut *change, tenant, id).await?;
+    let device = devices::find(&mut *change, tenant, owner.user, id, now).await?;
     meant_for.check(device.ok_or(DeviceError::NotFound)?.version)?;
     let reason = RevocationReason::DeviceRemoved;
-    if !endings::revoke(&mut *transaction, owner.tenant.id, id, reason, now).await? {
+    if !endings::revoke(&mut *change, tenant, id, reason, now).await? {
         // Whoever ended it a moment ago has written it down.
         return Err(DeviceError::NotFound);
     }
-    record_end(app, &mut *transaction, owner.tenant.id, id, ending(owner, id)).await?;
-    Ok(transaction.commit().await?)
+    record_end(&mut change, id, removal(id)).await?;
+    Ok(change.commit().await?)
 }
 
 /// An owner disconnects all their devices but `spared`.
 pub async fn revoke_others(app: &App, owner: Owner<'_>, spared: Option<DeviceId>) -> store::Result<()> {
-    let (reason, now) = (RevocationReason::DeviceRemoved, app.clock.now());
-    let mut transaction = app.begin(owner.tenant.id).await?;
-    let (db, tenant) = (&mut *transaction, owner.tenant.id);
-    for device in endings::revoke_others(db, tenant, owner.user, spared, reason, now).await? {
-        record_end(app, &mut *transaction, tenant, device, ending(owner, device)).await?;
+    let (reason, now, tenant) = (RevocationReason::DeviceRemoved, app.clock.now(), owner.tenant.id);
+    let mut change = Change::begin(app, tenant, &owner.by()).await?;
+    for device in endings::revoke_others(&mut *change, tenant, owner.user, spared, reason, now).await? {
+        record_end(&mut change, device, removal(device)).await?;
     }
-    Ok(transaction.commit().await?)
+    change.commit().await
 }
 
-fn ending(owner: Owner<'_>, device: DeviceId) -> Ending<'_> {
-    Ending {
-        actor: owner.actor(),
-        reason: RevocationReason::DeviceRemoved,
-        origin: Some(owner.origin),
-        details: json!({"device_id": device}),
-    }
+fn removal(device: DeviceId) -> Ending {
+    Ending { reason: RevocationReason::DeviceRemoved, details: json!({"device_id": device}) }
 }

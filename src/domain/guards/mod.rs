@@ -10,7 +10,6 @@ mod passwords;
 pub mod settlements;
 
 use chrono::TimeDelta;
-use sqlx::PgExecutor;
 
 use crate::app::App;
 use crate::domain::{audit, sign_in};
@@ -23,7 +22,7 @@ use crate::model::user_code::GUESSES_PER_LIFETIME;
 use crate::noted;
 use crate::store::attempt_budgets::{self, FIRST_WAY, GivenBack, Guarded, Hold, Quotes};
 use crate::store::device_authorizations::openings::{Entry, Opening};
-use crate::store::{self, StoreError, audit_events};
+use crate::store::{self, Executor, StoreError, audit_events};
 
 pub use passwords::{pay_for_password, pay_for_second_factor};
 
@@ -193,7 +192,7 @@ impl PaidAttempt {
 
     /// It was wrong: spends what was reserved. Last in the transaction that says so. If that fails, it is
     /// [refunded](Self::refund).
-    pub async fn charge(&self, db: impl PgExecutor<'_>) -> store::Result<()> {
+    pub async fn charge(&self, db: impl Executor<'_>) -> store::Result<()> {
         attempt_budgets::charge(db, &self.hold).await
     }
 

@@ -1,14 +1,13 @@
 //! All keys that verify a tenant's audit log: the current one, and retired ones for what was written in their time.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgExecutor;
 
 use super::open;
 use crate::app::App;
 use crate::model::audit_seal::Mac;
 use crate::model::ids::TenantId;
 use crate::secrets::MacKey;
-use crate::store::{self, mac_keys};
+use crate::store::{self, Executor, mac_keys};
 
 /// How long after its retirement a key is still valid for new events: another instance learns of the retirement late,
 /// and its clock may be behind.
@@ -30,7 +29,7 @@ impl AuditKeys {
     ///
     /// # Errors
     /// Also if a key is sealed with a master key that this instance does not know.
-    pub async fn read(app: &App, db: impl PgExecutor<'_>, tenant: TenantId) -> store::Result<Self> {
+    pub async fn read(app: &App, db: impl Executor<'_>, tenant: TenantId) -> store::Result<Self> {
         let stored = mac_keys::audit_keys(db, tenant).await?;
         let opened = stored.into_iter().map(|(sealed, retired_at)| {
             let key = open(app, &sealed)?;

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::mac_key::{MacPurpose, SealedMacKey};
 use crate::secrets::MacKey;
-use crate::store::{self, mac_keys};
+use crate::store::{self, StoreError, mac_keys};
 
 /// Returns the key that authenticates the tenant's tokens. It is in memory, except after a change of the directory.
 ///
@@ -37,7 +37,7 @@ async fn current(app: &App, tenant: TenantId, purpose: MacPurpose) -> store::Res
     }
     mac_keys::insert(&app.db, &new_key(app, tenant, purpose), app.clock.now()).await?;
     let stored = mac_keys::current(&app.db, tenant, purpose).await?;
-    open(app, &stored.ok_or(sqlx::Error::RowNotFound)?)
+    open(app, &stored.ok_or_else(StoreError::missing_row)?)
 }
 
 fn new_key(app: &App, tenant_id: TenantId, purpose: MacPurpose) -> SealedMacKey {

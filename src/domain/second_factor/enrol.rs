@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, recovery_codes, sealing_context, step_of, unseal};
 use crate::app::App;
-use crate::domain::audit;
-use crate::domain::sign_in::{self, Change};
-use crate::model::audit_event::{Action, Outcome};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::domain::sign_in;
+use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_authorization::Authentication;
@@ -61,17 +62,16 @@ pub async fn confirm(
     // No guard: whoever guesses here has the key before their eyes.
     let step = step_of(app, &unseal(app, user, &waiting)?, input, None);
     let step = step.ok_or(SecondFactorRefused::WrongCode)?;
-    let mut transaction = app.begin(user.tenant_id).await?;
-    sign_in::has_changed(&mut transaction, user.tenant_id, user.id, Change::Factors).await?;
+    let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
+    sign_in::has_changed(&mut change, user.tenant_id, user.id, sign_in::Change::Factors).await?;
     let sealed = &waiting.secret_sealed;
-    if !totp_secrets::confirm(&mut *transaction, user.tenant_id, user.id, sealed, step, now).await? {
+    if !totp_secrets::confirm(&mut *change, user.tenant_id, user.id, sealed, step, now).await? {
         return Err(SecondFactorRefused::NotNow);
     }
-    let event = sign_in::event(Action::SecondFactorEnrolled, Outcome::Success, user, origin, json!({}));
-    audit::record(app, &mut *transaction, user.tenant_id, &event).await?;
-    let codes = recovery_codes::make(app, &mut transaction, user, origin).await?;
+    change.audit(Action::SecondFactorEnrolled, Target::User(Some(user.id)), json!({})).await?;
+    let codes = recovery_codes::make(app, &mut change, user, origin).await?;
     let authentication = Authentication::by_two_factors(session.authentication.auth_time);
-    let secret = sign_in::renew(app, &mut transaction, session, &authentication).await?;
-    transaction.commit().await?;
+    let secret = sign_in::renew(app, &mut change, session, &authentication).await?;
+    change.commit().await?;
     Ok(Enrolled { secret, recovery_codes: codes })
 }

@@ -11,7 +11,7 @@ use crate::model::browser_session::BrowserSession;
 use crate::model::recovery_code::{self, RecoveryCode};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
-use crate::store::{self, recovery_codes};
+use crate::store::{self, Connection, recovery_codes};
 
 /// Gives the person new codes for a right one, in place of all they had. To be shown this once.
 pub async fn renew(
@@ -28,7 +28,7 @@ pub async fn renew(
 
 async fn replace(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<Vec<RecoveryCode>> {
@@ -43,7 +43,7 @@ pub async fn left(app: &App, user: &User) -> store::Result<i64> {
 
 pub(super) async fn make(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<Vec<RecoveryCode>> {
@@ -61,7 +61,7 @@ pub(super) async fn make(
 /// Whether the code with this MAC is one of this person; then it is used up.
 pub(super) async fn spend(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     user: &User,
     mac: [u8; 32],
     origin: &RequestOrigin,

@@ -5,14 +5,15 @@ use serde_json::json;
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
 use crate::domain::audit::{self, By};
-use crate::domain::sign_in::{self, Change};
+use crate::domain::change::Change;
+use crate::domain::sign_in;
 use crate::domain::users::{self, UserError, Which};
-use crate::model::audit_event::{Action, Actor, Outcome};
+use crate::model::audit_event::{Action, Actor, Outcome, Target};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
-use crate::store::{self, recovery_codes, totp_secrets};
+use crate::store::{self, Connection, recovery_codes, totp_secrets};
 
 /// Removes the person's own, for a right code.
 pub async fn remove(
@@ -30,7 +31,7 @@ pub async fn remove(
 
 async fn remove_and_tell(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     user: &User,
     origin: &RequestOrigin,
 ) -> store::Result<()> {
@@ -47,22 +48,21 @@ pub async fn reset(
     which: impl Into<Which<'_>>,
     by: &By<'_>,
 ) -> Result<bool, UserError> {
-    let mut transaction = app.begin(tenant).await?;
-    let user = users::find(&mut transaction, tenant, which.into()).await?.user;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let user = users::find(&mut change, tenant, which.into()).await?.user;
     if matches!(by.actor, Actor::User(actor) if actor == user.id) {
         return Err(UserError::OwnAccount);
     }
-    let removed = forget(&mut transaction, &user).await?;
+    let removed = forget(&mut change, &user).await?;
     if removed {
-        let event = users::event(Action::SecondFactorRemoved, user.id, by, json!({}));
-        audit::record(app, &mut *transaction, tenant, &event).await?;
+        change.audit(Action::SecondFactorRemoved, Target::User(Some(user.id)), json!({})).await?;
     }
-    transaction.commit().await?;
+    change.commit().await?;
     Ok(removed)
 }
 
-async fn forget(db: &mut sqlx::PgConnection, user: &User) -> store::Result<bool> {
-    sign_in::has_changed(&mut *db, user.tenant_id, user.id, Change::Factors).await?;
+async fn forget(db: &mut Connection, user: &User) -> store::Result<bool> {
+    sign_in::has_changed(&mut *db, user.tenant_id, user.id, sign_in::Change::Factors).await?;
     recovery_codes::delete(&mut *db, user.tenant_id, user.id).await?;
     totp_secrets::delete(db, user.tenant_id, user.id).await
 }

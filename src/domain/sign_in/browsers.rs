@@ -8,7 +8,7 @@ use crate::model::ids::{TenantId, UserId};
 use crate::model::known_browser::KnownBrowser;
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
-use crate::store::{self, users};
+use crate::store::{self, Connection, users};
 
 /// What a browser brings along when somebody signs in with it.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl SigningBrowser {
 /// The mark for a browser in which the account signs in now.
 pub(in crate::domain) async fn mark(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     user: UserId,
 ) -> store::Result<KnownBrowser> {

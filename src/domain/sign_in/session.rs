@@ -12,7 +12,7 @@ use crate::model::known_browser::KnownBrowser;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::user::User;
 use crate::store::sign_ins::NewSession;
-use crate::store::{self, browser_sessions};
+use crate::store::{self, Connection, browser_sessions};
 
 /// A browser that is signed in now.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Draft {
 /// stays open.
 pub(in crate::domain) async fn renew(
     app: &App,
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     session: &BrowserSession,
     authentication: &Authentication,
 ) -> store::Result<BearerSecret> {

@@ -1,7 +1,7 @@
 //! What ends when it changes how an account signs in: whatever was begun by the way there was before.
 
 use crate::model::ids::{TenantId, UserId};
-use crate::store::{self, half_sign_ins, password_links, users};
+use crate::store::{self, Connection, half_sign_ins, password_links, users};
 
 /// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(in crate::domain) enum Change {
 /// signs in calls it, in its own transaction and before it ends browser sessions: the account is locked from here on,
 /// so a sign-in has either begun before, or sees what has changed.
 pub(in crate::domain) async fn has_changed(
-    db: &mut sqlx::PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     user: UserId,
     change: Change,

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::sealing_context;
 use crate::app::App;
-use crate::domain::audit::{self, By};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::oauth_error::OAuthError;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{NewKeyPair, SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState};
-use crate::store::transactions::Transaction;
 use crate::store::{self, signing_keys};
 
 /// A new key pair and its sealed form, not yet stored.
@@ -41,26 +41,25 @@ impl NewKey {
 
 /// The change, begun and not yet committed; dropped, nothing has happened.
 pub(super) struct KeyChange<'a> {
-    app: &'a App,
     tenant: TenantId,
-    by: &'a By<'a>,
     /// When it happens.
     pub(super) now: DateTime<Utc>,
-    transaction: Transaction,
+    change: Change<'a>,
     done: Vec<(Action, SigningAlgorithm, String)>,
 }
 
 impl<'a> KeyChange<'a> {
     /// Waits until nobody else changes the tenant's keys.
-    pub(super) async fn begin(app: &'a App, tenant: TenantId, by: &'a By<'a>) -> store::Result<Self> {
-        let mut transaction = app.begin(tenant).await?;
-        signing_keys::lock(&mut *transaction, tenant).await?;
-        Ok(Self { app, tenant, by, now: app.clock.now(), transaction, done: Vec::new() })
+    pub(super) async fn begin(app: &'a App, tenant: TenantId, by: &By<'a>) -> store::Result<Self> {
+        let mut change = Change::begin(app, tenant, by).await?;
+        signing_keys::lock(&mut *change, tenant).await?;
+        change.renews();
+        Ok(Self { tenant, now: app.clock.now(), change, done: Vec::new() })
     }
 
     /// All keys the tenant has or had.
     pub(super) async fn keys(&mut self) -> store::Result<Vec<KeyLife>> {
-        signing_keys::all(&mut *self.transaction, self.tenant).await
+        signing_keys::all(&mut *self.change, self.tenant).await
     }
 
     /// The key with this algorithm in one of the states that only one key at a time is in.
@@ -77,7 +76,7 @@ impl<'a> KeyChange<'a> {
     pub(super) async fn announce(&mut self, key: NewKey) -> Result<KeyLife, OAuthError> {
         let NewKey { pair, sealed } = key;
         let algorithm = pair.algorithm;
-        signing_keys::insert_announced(&mut self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        signing_keys::insert_announced(&mut self.change, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyAnnounced, algorithm, &pair.kid).await?;
         Ok(KeyLife {
             kid: pair.kid,
@@ -93,10 +92,10 @@ impl<'a> KeyChange<'a> {
     /// An announced key signs from now on, and the one that signed retires.
     pub(super) async fn take_over(&mut self, successor: &KeyLife) -> Result<KeyLife, OAuthError> {
         if let Some(key) = self.the(successor.algorithm, KeyState::Signing).await? {
-            signing_keys::retire(&mut self.transaction, self.tenant, &key.kid, self.now).await?;
+            signing_keys::retire(&mut self.change, self.tenant, &key.kid, self.now).await?;
             self.note(Action::SigningKeyRetired, key.algorithm, &key.kid).await?;
         }
-        signing_keys::activate(&mut self.transaction, self.tenant, &successor.kid, self.now).await?;
+        signing_keys::activate(&mut self.change, self.tenant, &successor.kid, self.now).await?;
         self.note(Action::SigningKeyActivated, successor.algorithm, &successor.kid).await?;
         Ok(KeyLife { state: KeyState::Signing, signing_since: Some(self.now), ..successor.clone() })
     }
@@ -112,21 +111,20 @@ impl<'a> KeyChange<'a> {
         if let Some(announced) = self.the(algorithm, KeyState::Announced).await? {
             return Ok(self.take_over(&announced).await?.kid);
         }
-        signing_keys::insert_signing(&mut self.transaction, &sealed, &pair.public_jwk, self.now).await?;
+        signing_keys::insert_signing(&mut self.change, &sealed, &pair.public_jwk, self.now).await?;
         self.note(Action::SigningKeyCreated, algorithm, &pair.kid).await?;
         Ok(pair.kid)
     }
 
     /// Removes a key, wherever in its life it is.
     pub(super) async fn remove(&mut self, key: &KeyLife) -> Result<(), OAuthError> {
-        signing_keys::remove(&mut self.transaction, self.tenant, &key.kid, self.now).await?;
+        signing_keys::remove(&mut self.change, self.tenant, &key.kid, self.now).await?;
         Ok(self.note(Action::SigningKeyRemoved, key.algorithm, &key.kid).await?)
     }
 
     /// Makes it so, on every server.
     pub(super) async fn commit(self) -> store::Result<()> {
-        self.transaction.commit().await?;
-        self.app.cached.renew();
+        self.change.commit().await?;
         for (action, algorithm, kid) in self.done {
             let (step, alg) = (action.as_str(), algorithm.as_str());
             metrics::counter!("latchkey_signing_key_steps_total", "step" => step, "alg" => alg).increment(1);
@@ -137,15 +135,8 @@ impl<'a> KeyChange<'a> {
     }
 
     async fn note(&mut self, action: Action, algorithm: SigningAlgorithm, kid: &str) -> store::Result<()> {
-        let event = AuditEvent {
-            action,
-            outcome: Outcome::Success,
-            actor: self.by.actor.clone(),
-            target: Target::SigningKey(kid.to_owned()),
-            origin: self.by.origin,
-            details: json!({"alg": algorithm.as_str()}),
-        };
-        audit::record(self.app, &mut *self.transaction, self.tenant, &event).await?;
+        let details = json!({"alg": algorithm.as_str()});
+        self.change.audit(action, Target::SigningKey(kid.to_owned()), details).await?;
         self.done.push((action, algorithm, kid.to_owned()));
         Ok(())
     }

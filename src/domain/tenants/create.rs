@@ -1,23 +1,22 @@
 //! A tenant is made.
 
 use serde_json::json;
-use sqlx::PgConnection;
 
-use super::event;
 use crate::app::App;
-use crate::domain::audit::{self, By};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::password_links::{self, PasswordLink};
 use crate::domain::signing_keys;
 use crate::domain::users::{self, NewUser, UserError};
-use crate::model::audit_event::Action;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::policy::PolicyChanges;
 use crate::model::scope::Scope;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug};
 use crate::model::user::Role;
-use crate::store::{self, StoreError, scopes, tenants, transactions};
+use crate::store::{self, StoreError, scopes, tenants};
 
 /// Makes the default tenant, if it is not there yet.
 pub async fn ensure_default(app: &App) -> Result<(), OAuthError> {
@@ -98,14 +97,13 @@ pub async fn create_with_administrator(
     let password = password_links::unknown_password(app);
     let account = users::fit(app, id, administrator, password.expose()).await?;
     let tenant = new(id, slug, name);
-    let mut transaction = transactions::begin(&app.db, "BEGIN").await.map_err(StoreError::from)?;
-    if !insert(app, &mut transaction, &tenant, by).await? {
+    let mut change = Change::begin_of_directory(app, id, by).await?;
+    if !insert(&mut change, &tenant).await? {
         return Err(CreateRefused::SlugTaken);
     }
-    account.insert(app, &mut transaction, by).await?;
-    let link = password_links::put(app, &mut transaction, &tenant, account.id(), by).await?;
-    transaction.commit().await.map_err(StoreError::from)?;
-    app.cached.renew();
+    account.insert(&mut change).await?;
+    let link = password_links::put(&mut change, &tenant, account.id()).await?;
+    change.commit().await?;
     signing_keys::ensure(app, id).await?;
     Ok(Administered { user: account.id(), link })
 }
@@ -117,12 +115,11 @@ async fn create_with_id(
     name: &str,
     by: &By<'_>,
 ) -> store::Result<bool> {
-    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
-    if !insert(app, &mut transaction, &new(id, slug, name), by).await? {
+    let mut change = Change::begin_of_directory(app, id, by).await?;
+    if !insert(&mut change, &new(id, slug, name)).await? {
         return Ok(false);
     }
-    transaction.commit().await?;
-    app.cached.renew();
+    change.commit().await?;
     Ok(true)
 }
 
@@ -139,16 +136,16 @@ fn new(id: TenantId, slug: TenantSlug, name: &str) -> Tenant {
 }
 
 /// Puts a tenant in place with its standard scopes; `false`: there is one already.
-async fn insert(app: &App, db: &mut PgConnection, tenant: &Tenant, by: &By<'_>) -> store::Result<bool> {
-    let now = app.clock.now();
-    if !tenants::insert(&mut *db, tenant, now).await? {
+async fn insert(change: &mut Change<'_>, tenant: &Tenant) -> store::Result<bool> {
+    let now = change.app().clock.now();
+    if !tenants::insert(&mut **change, tenant, now).await? {
         return Ok(false);
     }
     for scope in Scope::standard() {
-        scopes::insert(&mut *db, tenant.id, &scope, now).await?;
+        scopes::insert(&mut *change, tenant.id, &scope, now).await?;
     }
     let details = json!({"slug": tenant.slug.as_str(), "name": tenant.name});
-    let event = event(Action::TenantCreated, tenant.id, details, by);
-    audit::record(app, db, tenant.id, &event).await?;
+    change.renews();
+    change.audit(Action::TenantCreated, Target::Tenant(tenant.id), details).await?;
     Ok(true)
 }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::audit::{self, By};
+use super::change::Change;
 use super::oauth_error::{ErrorCode, OAuthError};
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
-use crate::model::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::device::displayable;
-use crate::model::ids::TenantId;
+use crate::model::patch::Patch;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
 use crate::model::version::{MeantFor, Stale};
-use crate::store::{StoreError, tenants, transactions};
+use crate::store::{StoreError, tenants};
 
 pub use create::{Administered, CreateRefused, create, create_with_administrator, ensure_default};
 
@@ -52,12 +52,6 @@ pub enum TenantError {
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl From<sqlx::Error> for TenantError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
 }
 
 /// The tenant a request is for; a disabled one looks like none.
@@ -101,7 +95,7 @@ pub struct TenantChange {
     /// Its name for people.
     pub name: Option<String>,
     /// The host that is its own.
-    pub host: Change<TenantHost>,
+    pub host: Patch<TenantHost>,
     /// Suspends it, or lets it go on. While it is suspended nothing of it answers, and none of its tokens counts.
     pub standing: Option<TenantStanding>,
 }
@@ -110,32 +104,29 @@ pub struct TenantChange {
 pub async fn change(
     app: &App,
     slug: &TenantSlug,
-    change: TenantChange,
+    asked: TenantChange,
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Tenant, TenantError> {
-    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
-    let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
-    meant_for.check(found.version)?;
-    let before = found.value;
+    let (mut change, before) = hold(app, slug, meant_for, by).await?;
     let mut after = before.clone();
-    if let Some(standing) = change.standing {
+    if let Some(standing) = asked.standing {
         after.enabled = standing == TenantStanding::Enabled;
         if before.id == DEFAULT_TENANT && !after.enabled {
             return Err(TenantError::DefaultStaysEnabled);
         }
-        tenants::set_standing(&mut transaction, before.id, standing).await?;
+        tenants::set_standing(&mut change, before.id, standing).await?;
     }
-    if let Some(name) = change.name {
+    if let Some(name) = asked.name {
         after.name = fit_name(&name)?;
-        tenants::rename(&mut transaction, before.id, &after.name).await?;
+        tenants::rename(&mut change, before.id, &after.name).await?;
     }
-    after.host = change.host.apply(before.host.clone());
+    after.host = asked.host.apply(before.host.clone());
     if after.host != before.host {
         if before.id == DEFAULT_TENANT || after.host.as_ref().is_some_and(|host| is_servers(app, host)) {
             return Err(TenantError::HostIsServers);
         }
-        if !tenants::set_host(&mut transaction, before.id, after.host.as_ref()).await? {
+        if !tenants::set_host(&mut change, before.id, after.host.as_ref()).await? {
             return Err(TenantError::HostTaken);
         }
     }
@@ -144,10 +135,9 @@ pub async fn change(
         json!({"name": tenant.name, "host": host, "enabled": tenant.enabled})
     };
     let details = audit::difference(&described(&before), &described(&after));
-    let event = event(Action::TenantChanged, before.id, details, by);
-    audit::record(app, &mut *transaction, before.id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
+    change.audit(Action::TenantChanged, Target::Tenant(before.id), details).await?;
+    change.renews();
+    change.commit().await?;
     Ok(after)
 }
 
@@ -169,32 +159,31 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), TenantError> {
-    let mut transaction = transactions::begin(&app.db, "BEGIN").await?;
-    let found = tenants::hold(&mut *transaction, slug).await?.ok_or(TenantError::NoSuchTenant)?;
-    meant_for.check(found.version)?;
-    let tenant = found.value;
+    let (mut change, tenant) = hold(app, slug, meant_for, by).await?;
     if tenant.id == DEFAULT_TENANT {
         return Err(TenantError::IsTheDefault);
     }
     if tenant.enabled {
         return Err(TenantError::IsEnabled);
     }
-    tenants::erase(&mut transaction, tenant.id).await?;
+    tenants::erase(&mut change, tenant.id).await?;
     let details = json!({"slug": slug.as_str(), "name": tenant.name});
-    let event = event(Action::TenantDeleted, tenant.id, details, by);
-    audit::record(app, &mut *transaction, tenant.id, &event).await?;
-    transaction.commit().await?;
-    app.cached.renew();
-    Ok(())
+    change.audit(Action::TenantDeleted, Target::Tenant(tenant.id), details).await?;
+    change.renews();
+    Ok(change.commit().await?)
 }
 
-fn event<'a>(action: Action, tenant: TenantId, details: serde_json::Value, by: &By<'a>) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::Tenant(tenant),
-        origin: by.origin,
-        details,
-    }
+/// Begins a change of a tenant that is as the caller saw it.
+async fn hold<'a>(
+    app: &'a App,
+    slug: &TenantSlug,
+    meant_for: &MeantFor,
+    by: &By<'a>,
+) -> Result<(Change<'a>, Tenant), TenantError> {
+    let found = tenants::find(&app.db, slug).await?.ok_or(TenantError::NoSuchTenant)?;
+    let mut change = Change::begin_of_directory(app, found.id, by).await?;
+    let held = tenants::hold(&mut *change, slug).await?.filter(|held| held.value.id == found.id);
+    let held = held.ok_or(TenantError::NoSuchTenant)?;
+    meant_for.check(held.version)?;
+    Ok((change, held.value))
 }

@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::end::end_connections;
-use super::{UserError, Which, check_admins, check_words, event, find, roles, shown};
+use super::{UserError, Which, check_admins, check_words, find, roles, shown};
 use crate::app::App;
-use crate::domain::audit::{self, By};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::sign_in;
-use crate::model::audit_event::Action;
-use crate::model::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::TenantId;
+use crate::model::patch::Patch;
 use crate::model::token_family::RevocationReason;
 use crate::model::user::{Role, Standing};
 use crate::model::version::MeantFor;
@@ -19,9 +20,9 @@ use crate::store::users::{self, Account};
 #[derive(Debug, Default)]
 pub struct UserChange {
     /// The name people know them by.
-    pub display_name: Change<String>,
+    pub display_name: Patch<String>,
     /// An e-mail address.
-    pub email: Change<String>,
+    pub email: Patch<String>,
     /// Whether the address is known to be theirs.
     pub email_verified: Option<bool>,
     /// What they may do, in place of what they could.
@@ -36,51 +37,46 @@ pub async fn change(
     app: &App,
     tenant: TenantId,
     which: impl Into<Which<'_>>,
-    change: UserChange,
+    asked: UserChange,
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<Account, UserError> {
     let now = app.clock.now();
-    let mut transaction = app.begin(tenant).await?;
-    let admins = users::lock_admins(&mut *transaction, tenant).await?;
-    let before = find(&mut transaction, tenant, which.into()).await?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let admins = users::lock_admins(&mut *change, tenant).await?;
+    let before = find(&mut change, tenant, which.into()).await?;
     meant_for.check(before.version)?;
     let mut after = before.user.clone();
-    after.display_name = change.display_name.apply(after.display_name);
-    after.email = change.email.apply(after.email);
+    after.display_name = asked.display_name.apply(after.display_name);
+    after.email = asked.email.apply(after.email);
     // Who proved the one address has not proved the other.
     let same_address = after.email == before.user.email;
     after.email_verified =
-        after.email.is_some() && change.email_verified.unwrap_or(same_address && before.user.email_verified);
-    after.roles = change.roles.unwrap_or(after.roles);
-    after.standing = change.standing.unwrap_or(after.standing);
+        after.email.is_some() && asked.email_verified.unwrap_or(same_address && before.user.email_verified);
+    after.roles = asked.roles.unwrap_or(after.roles);
+    after.standing = asked.standing.unwrap_or(after.standing);
     check_words(&after)?;
     let added: Vec<Role> =
         after.roles.iter().filter(|role| !before.user.roles.contains(role)).cloned().collect();
-    roles::check(app, &mut transaction, tenant, &added).await?;
+    roles::check(app, &mut change, tenant, &added).await?;
     check_admins(&admins, &before.user, Some(&after), by)?;
-    users::update(&mut transaction, &after, now).await?;
+    users::update(&mut change, &after, now).await?;
     let mut details = json!({"before": shown(&before.user), "after": shown(&after)});
-    let mut ended = None;
-    if change.standing.is_some() {
-        users::set_standing(&mut transaction, tenant, after.id, after.standing, now).await?;
+    if asked.standing.is_some() {
+        users::set_standing(&mut change, tenant, after.id, after.standing, now).await?;
         if after.standing != Standing::Good {
-            sign_in::has_changed(&mut transaction, tenant, after.id, sign_in::Change::Factors).await?;
+            sign_in::has_changed(&mut change, tenant, after.id, sign_in::Change::Factors).await?;
         }
     }
-    if after.standing == Standing::Disabled && change.standing.is_some() {
-        let of_user = end_connections(app, &mut transaction, &after, RevocationReason::UserDisabled).await?;
-        details["ended"] = of_user.counts();
-        ended = Some(of_user);
+    if after.standing == Standing::Disabled && asked.standing.is_some() {
+        let ended = end_connections(&mut change, &after, RevocationReason::UserDisabled).await?;
+        details["ended"] = ended.counts();
     }
-    audit::record(app, &mut *transaction, tenant, &event(Action::UserChanged, after.id, by, details)).await?;
-    let account = users::lock(&mut *transaction, tenant, after.id).await?.ok_or(UserError::NoSuchUser)?;
-    transaction.commit().await?;
+    change.audit(Action::UserChanged, Target::User(Some(after.id)), details).await?;
+    let account = users::lock(&mut *change, tenant, after.id).await?.ok_or(UserError::NoSuchUser)?;
     // Clients that are the user's own are known with what this account allows.
-    app.cached.renew();
-    if let Some(ended) = ended {
-        ended.tell_memory(app);
-    }
+    change.renews();
+    change.commit().await?;
     Ok(account)
 }
 

@@ -1,13 +1,12 @@
 //! An account is made.
 
-use sqlx::PgConnection;
-
-use super::{UserError, check_words, event, roles, shown};
+use super::{UserError, check_words, roles, shown};
 use crate::app::App;
-use crate::domain::audit::{self, By};
+use crate::domain::audit::By;
+use crate::domain::change::Change;
 use crate::domain::password_links::{self, PasswordLink};
 use crate::domain::passwords;
-use crate::model::audit_event::Action;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::tenant::Tenant;
 use crate::model::user::{Role, Standing, User};
@@ -43,9 +42,9 @@ pub async fn create(
     by: &By<'_>,
 ) -> Result<UserId, UserError> {
     let account = fit(app, tenant, new, password).await?;
-    let mut transaction = app.begin(tenant).await?;
-    account.insert(app, &mut transaction, by).await?;
-    transaction.commit().await?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    account.insert(&mut change).await?;
+    change.commit().await?;
     Ok(account.user.id)
 }
 
@@ -57,10 +56,10 @@ pub async fn invite(
     by: &By<'_>,
 ) -> Result<(UserId, PasswordLink), UserError> {
     let account = fit(app, tenant.id, new, password_links::unknown_password(app).expose()).await?;
-    let mut transaction = app.begin(tenant.id).await?;
-    account.insert(app, &mut transaction, by).await?;
-    let link = password_links::put(app, &mut transaction, tenant, account.id(), by).await?;
-    transaction.commit().await?;
+    let mut change = Change::begin(app, tenant.id, by).await?;
+    account.insert(&mut change).await?;
+    let link = password_links::put(&mut change, tenant, account.id()).await?;
+    change.commit().await?;
     Ok((account.id(), link))
 }
 
@@ -100,18 +99,12 @@ impl Fit {
     }
 
     /// Puts the account in place.
-    pub(in crate::domain) async fn insert(
-        &self,
-        app: &App,
-        db: &mut PgConnection,
-        by: &By<'_>,
-    ) -> Result<(), UserError> {
-        let Self { user, password_hash } = self;
-        roles::check(app, &mut *db, user.tenant_id, &user.roles).await?;
-        users::insert(&mut *db, user, password_hash, app.clock.now()).await.map_err(|error| {
+    pub(in crate::domain) async fn insert(&self, change: &mut Change<'_>) -> Result<(), UserError> {
+        let (Self { user, password_hash }, app) = (self, change.app());
+        roles::check(app, change, user.tenant_id, &user.roles).await?;
+        users::insert(&mut **change, user, password_hash, app.clock.now()).await.map_err(|error| {
             if error.violates("users_username_key") { UserError::UsernameTaken } else { error.into() }
         })?;
-        let event = event(Action::UserCreated, user.id, by, shown(user));
-        Ok(audit::record(app, db, user.tenant_id, &event).await?)
+        Ok(change.audit(Action::UserCreated, Target::User(Some(user.id)), shown(user)).await?)
     }
 }

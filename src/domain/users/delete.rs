@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::end::end_connections;
-use super::{UserError, Which, check_admins, event, find, shown};
+use super::{UserError, Which, check_admins, find, shown};
 use crate::app::App;
-use crate::domain::audit::{self, By};
-use crate::model::audit_event::Action;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::TenantId;
 use crate::model::token_family::RevocationReason;
 use crate::model::version::MeantFor;
@@ -21,13 +22,13 @@ pub async fn delete(
     meant_for: &MeantFor,
     by: &By<'_>,
 ) -> Result<(), UserError> {
-    let mut transaction = app.begin(tenant).await?;
-    let admins = users::lock_admins(&mut *transaction, tenant).await?;
-    let Account { user, version, .. } = find(&mut transaction, tenant, which.into()).await?;
+    let mut change = Change::begin(app, tenant, by).await?;
+    let admins = users::lock_admins(&mut *change, tenant).await?;
+    let Account { user, version, .. } = find(&mut change, tenant, which.into()).await?;
     meant_for.check(version)?;
     check_admins(&admins, &user, None, by)?;
-    let ended = end_connections(app, &mut transaction, &user, RevocationReason::UserDisabled).await?;
-    users::delete(&mut *transaction, tenant, user.id).await.map_err(|error| {
+    let ended = end_connections(&mut change, &user, RevocationReason::UserDisabled).await?;
+    users::delete(&mut *change, tenant, user.id).await.map_err(|error| {
         if error.violates("clients_tenant_id_owner_user_id_fkey") {
             UserError::OwnsClients
         } else {
@@ -35,8 +36,6 @@ pub async fn delete(
         }
     })?;
     let details = json!({"before": shown(&user), "ended": ended.counts()});
-    audit::record(app, &mut *transaction, tenant, &event(Action::UserDeleted, user.id, by, details)).await?;
-    transaction.commit().await?;
-    ended.tell_memory(app);
-    Ok(())
+    change.audit(Action::UserDeleted, Target::User(Some(user.id)), details).await?;
+    Ok(change.commit().await?)
 }

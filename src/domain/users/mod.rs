@@ -7,23 +7,22 @@ mod end;
 mod roles;
 
 use serde_json::{Value, json};
-use sqlx::PgConnection;
 
 use super::audit::By;
 use super::passwords::UnfitPassword;
-use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
+use crate::model::audit_event::Actor;
 use crate::model::device::displayable;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, User};
 use crate::model::version::Stale;
 use crate::store::users::Account;
-use crate::store::{StoreError, users};
+use crate::store::{Connection, StoreError, users};
 
 pub use change::{UserChange, change, set_standing};
 pub(super) use create::fit;
 pub use create::{NewUser, create, invite};
 pub use delete::delete;
-pub(super) use end::{Ended, end_devices};
+pub(super) use end::end_devices;
 pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};
 
 /// Which account.
@@ -97,15 +96,9 @@ pub enum UserError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for UserError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// The account, locked until the transaction ends.
 pub(in crate::domain) async fn find(
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     which: Which<'_>,
 ) -> Result<Account, UserError> {
@@ -171,22 +164,6 @@ fn check_admins(
         return Err(UserError::LastAdmin);
     }
     Ok(())
-}
-
-pub(in crate::domain) fn event<'a>(
-    action: Action,
-    user: UserId,
-    by: &By<'a>,
-    details: Value,
-) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::User(Some(user)),
-        origin: by.origin,
-        details,
-    }
 }
 
 #[cfg(test)]

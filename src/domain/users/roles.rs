@@ -1,18 +1,16 @@
 //! Which roles there are in a tenant: a role that nothing asks for is a typing error.
 
-use sqlx::PgConnection;
-
 use super::UserError;
 use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
 use crate::model::user::Role;
-use crate::store::{self, clients, scopes};
+use crate::store::{self, Connection, clients, scopes};
 
 /// Fails where one of `roles` is unknown in the tenant.
 pub(super) async fn check(
     app: &App,
-    db: &mut PgConnection,
+    db: &mut Connection,
     tenant: TenantId,
     roles: &[Role],
 ) -> Result<(), UserError> {
@@ -31,7 +29,7 @@ pub(super) async fn check(
 }
 
 /// The roles that Latchkey itself, a scope, a setting or a policy of a client asks for.
-async fn known(app: &App, db: &mut PgConnection, tenant: TenantId) -> store::Result<Vec<Role>> {
+async fn known(app: &App, db: &mut Connection, tenant: TenantId) -> store::Result<Vec<Role>> {
     let mut known = vec![Role::Admin, Role::Auditor];
     known.extend(app.config.clients.owner_role.clone());
     known.extend(app.config.sign_in.second_factor_for_roles.iter().cloned());

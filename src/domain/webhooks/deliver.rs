@@ -8,10 +8,11 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use url::Url;
 
-use super::{By, event, signature, signing_key};
+use super::{signature, signing_key};
 use crate::app::App;
-use crate::domain::audit;
-use crate::model::audit_event::Action;
+use crate::domain::audit::By;
+use crate::domain::change::Change;
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
@@ -171,12 +172,12 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
 
 /// Tells a webhook nothing more, as its receiver asks for.
 async fn disable(app: &App, delivery: &Delivery) -> store::Result<()> {
-    let mut transaction = app.begin(delivery.tenant_id).await?;
-    webhook_deliveries::give_up(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await?;
-    if webhooks::disable(&mut *transaction, delivery.tenant_id, delivery.webhook_id).await? {
+    let (tenant, webhook) = (delivery.tenant_id, delivery.webhook_id);
+    let mut change = Change::begin(app, tenant, &By::SERVER).await?;
+    webhook_deliveries::give_up(&mut *change, tenant, webhook).await?;
+    if webhooks::disable(&mut *change, tenant, webhook).await? {
         let details = json!({"reason": "the receiver answered 410 Gone"});
-        let event = event(Action::WebhookDisabled, delivery.webhook_id, &By::SERVER, details);
-        audit::record(app, &mut *transaction, delivery.tenant_id, &event).await?;
+        change.audit(Action::WebhookDisabled, Target::Webhook(webhook), details).await?;
     }
-    Ok(transaction.commit().await?)
+    change.commit().await
 }

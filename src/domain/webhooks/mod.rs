@@ -10,9 +10,10 @@ use serde_json::json;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::audit::{self, By};
+use super::audit::By;
+use super::change::Change;
 use crate::app::App;
-use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
+use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{MAX_ACTIONS, SECRET_PREFIX, Webhook};
 use crate::outbound::ForbiddenAddress;
@@ -42,12 +43,6 @@ pub enum WebhookError {
     Store(#[from] StoreError),
 }
 
-impl From<sqlx::Error> for WebhookError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 /// Makes a webhook that is told of these actions of the audit trail, or of all. Returns it with its secret, which is
 /// shown this once.
 pub async fn create(
@@ -71,26 +66,26 @@ pub async fn create(
     let sealed = app.secrets.database.seal(&secret[..], &sealing_context(tenant, id), &app.random);
     let webhook = Webhook { id, tenant_id: tenant, url, actions, enabled: true, held_until: None };
     let most = app.config.webhooks.per_tenant;
-    let mut transaction = app.begin(tenant).await?;
-    if webhooks::count_for_insert(&mut transaction, tenant).await? >= i64::from(most) {
+    let mut change = Change::begin(app, tenant, by).await?;
+    if webhooks::count_for_insert(&mut change, tenant).await? >= i64::from(most) {
         return Err(WebhookError::TooMany(most));
     }
     // First the event, of which the webhook itself is not told.
     let details = json!({"url": webhook.url.as_str(), "actions": webhook.actions});
-    audit::record(app, &mut *transaction, tenant, &event(Action::WebhookCreated, id, by, details)).await?;
-    webhooks::insert(&mut *transaction, &webhook, &sealed, now).await?;
-    transaction.commit().await?;
+    change.audit(Action::WebhookCreated, Target::Webhook(id), details).await?;
+    webhooks::insert(&mut *change, &webhook, &sealed, now).await?;
+    change.commit().await?;
     Ok((webhook, Zeroizing::new(format!("{SECRET_PREFIX}{}", STANDARD.encode(&secret[..])))))
 }
 
 /// Removes a webhook; messages that wait for it are not sent. Whether it was there.
 pub async fn delete(app: &App, tenant: TenantId, id: WebhookId, by: &By<'_>) -> store::Result<bool> {
-    let mut transaction = app.begin(tenant).await?;
-    if !webhooks::delete(&mut *transaction, tenant, id).await? {
+    let mut change = Change::begin(app, tenant, by).await?;
+    if !webhooks::delete(&mut *change, tenant, id).await? {
         return Ok(false);
     }
-    audit::record(app, &mut *transaction, tenant, &event(Action::WebhookDeleted, id, by, json!({}))).await?;
-    transaction.commit().await?;
+    change.audit(Action::WebhookDeleted, Target::Webhook(id), json!({})).await?;
+    change.commit().await?;
     Ok(true)
 }
 
@@ -102,15 +97,4 @@ fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Res
 
 pub(super) fn sealing_context(tenant: TenantId, id: WebhookId) -> String {
     format!("webhook {tenant} {id}")
-}
-
-fn event<'a>(action: Action, id: WebhookId, by: &By<'a>, details: serde_json::Value) -> AuditEvent<'a> {
-    AuditEvent {
-        action,
-        outcome: Outcome::Success,
-        actor: by.actor.clone(),
-        target: Target::Webhook(id),
-        origin: by.origin,
-        details,
-    }
 }

@@ -80,14 +80,14 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::model::change::Change;
+    use crate::model::patch::Patch;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Body {
         needed: u8,
         #[serde(default)]
-        name: Change<String>,
+        name: Patch<String>,
         #[serde(default)]
         list: Vec<Inner>,
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_right_is_read() {
         let body: Body = read(br#"{"needed":1,"name":null,"list":[{"size":2}]}"#).unwrap();
-        assert_eq!((body.needed, body.name, body.list.len()), (1, Change::Clear, 1));
+        assert_eq!((body.needed, body.name, body.list.len()), (1, Patch::Clear, 1));
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! A key that one of the person's own devices has proved before.
 
+use latchkey::domain::audit::By;
 use latchkey::domain::devices;
-use latchkey::domain::token_families::Ending;
-use latchkey::model::audit_event::Actor;
 use latchkey::model::ids::DeviceId;
 use latchkey::model::token_family::RevocationReason;
-use serde_json::json;
 
 use super::*;
 use crate::support::DpopKey;
@@ -54,13 +52,9 @@ async fn a_device_that_its_owner_removed_is_not_known_any_more() {
     laptop.connect_bound(&ada, "openid").await;
     let device: uuid::Uuid =
         sqlx::query_scalar("SELECT id FROM devices").fetch_one(&server.app.db).await.expect("a device");
-    let ending = Ending {
-        actor: Actor::Operator,
-        reason: RevocationReason::DeviceRemoved,
-        origin: None,
-        details: json!({}),
-    };
-    assert!(devices::revoke(&server.app, DEFAULT_TENANT, DeviceId(device), ending).await.expect("an answer"));
+    let (reason, device) = (RevocationReason::DeviceRemoved, DeviceId(device));
+    let revoked = devices::revoke(&server.app, DEFAULT_TENANT, device, reason, &By::OPERATOR).await;
+    assert!(revoked.expect("an answer"));
     let again = ada.open(&laptop.start("openid").await.user_code).await;
     assert!(again.says(NEVER_SEEN), "{again:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use latchkey::domain::audit::By;
 use latchkey::domain::devices::distrust::distrust;
 use latchkey::domain::policies;
 use latchkey::model::audit_event::Actor;
@@ -270,10 +271,8 @@ async fn its_owner_and_an_administrator_take_trust_away_and_nobody_else() {
     let tv = tv.with_key(&DpopKey::new(&server));
     let tenant = tenant(&server).await;
     let take = async |tokens: &Answer, owner: Option<UserId>| {
-        let actor = Actor::User(owner.unwrap_or(bob_id));
-        distrust(&server.app, &tenant, device_id(tokens), owner, actor, None)
-            .await
-            .expect("the database answers")
+        let by = By { actor: Actor::User(owner.unwrap_or(bob_id)), origin: None };
+        distrust(&server.app, &tenant, device_id(tokens), owner, &by).await.expect("the database answers")
     };
     for owner in [Some(ada_id), None] {
         let tokens = tv.poll(&trust(&front_end, &tv).await).await;
@@ -301,7 +300,7 @@ async fn trust_taken_away_does_not_come_back_with_a_lost_answer() {
     let started = trust(&front_end, &tv).await;
     let tokens = tv.poll(&started).await;
     let tenant = tenant(&server).await;
-    let taken = distrust(&server.app, &tenant, device_id(&tokens), None, Actor::Operator, None).await;
+    let taken = distrust(&server.app, &tenant, device_id(&tokens), None, &By::OPERATOR).await;
     assert!(taken.expect("the database answers"));
     server.clock.advance(6.0);
     tv.poll(&started).await.must_be_bound_tokens();

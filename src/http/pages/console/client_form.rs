@@ -3,9 +3,9 @@
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::fields::ClientFields;
 use crate::http::rest::problem::Problem;
-use crate::model::change::Change;
 use crate::model::client::{AuthMethod, Client, ClientKeys, GrantType};
 use crate::model::client_authentication::AssertionAllowance;
+use crate::model::patch::Patch;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::strict_json;
 
@@ -131,7 +131,7 @@ impl ClientForm {
     pub(super) fn changes(&self) -> Result<ClientFields, Problem> {
         let said = self.said()?;
         let jwks = match said.jwks {
-            Change::Leave if self.may_have_keys() && self.jwks_uri.is_empty() => Change::Clear,
+            Patch::Keep if self.may_have_keys() && self.jwks_uri.is_empty() => Patch::Clear,
             jwks => jwks,
         };
         Ok(ClientFields { jwks, ..said })
@@ -149,32 +149,32 @@ impl ClientForm {
     /// What a form of either kind says.
     fn said(&self) -> Result<ClientFields, Problem> {
         let jwks = match self.jwks.trim() {
-            "" => Change::Leave,
-            text => Change::Set(
+            "" => Patch::Keep,
+            text => Patch::Set(
                 strict_json::object(text.as_bytes())
                     .map_err(|_| Problem::invalid_field("jwks", "must be a JWK Set"))?,
             ),
         };
         let jwks_uri = match self.jwks_uri.as_str() {
-            "" => Change::Leave,
-            uri => Change::Set(uri.to_owned()),
+            "" => Patch::Keep,
+            uri => Patch::Set(uri.to_owned()),
         };
         let scopes = self.scopes.split_whitespace().map(ToOwned::to_owned).collect();
         Ok(ClientFields {
-            client_name: Change::Set(self.name.clone()),
+            client_name: Patch::Set(self.name.clone()),
             jwks,
             jwks_uri,
-            grant_types: Change::Set(self.grants.iter().map(|grant| grant.as_str().to_owned()).collect()),
-            scopes: Change::Set(scopes),
-            first_party: Change::Set(self.first_party),
-            enabled: Change::Set(self.enabled),
-            dpop_bound_access_tokens: Change::Set(self.bound),
-            credentials_per_installation: Change::Set(self.installations),
+            grant_types: Patch::Set(self.grants.iter().map(|grant| grant.as_str().to_owned()).collect()),
+            scopes: Patch::Set(scopes),
+            first_party: Patch::Set(self.first_party),
+            enabled: Patch::Set(self.enabled),
+            dpop_bound_access_tokens: Patch::Set(self.bound),
+            credentials_per_installation: Patch::Set(self.installations),
             id_token_signed_response_alg: match self.id_token_alg.as_str() {
-                "" => Change::Clear,
-                name => Change::Set(name.to_owned()),
+                "" => Patch::Clear,
+                name => Patch::Set(name.to_owned()),
             },
-            assertion_allowances: Change::Set(
+            assertion_allowances: Patch::Set(
                 self.allowances.iter().map(|allowance| allowance.as_str().to_owned()).collect(),
             ),
             ..ClientFields::default()

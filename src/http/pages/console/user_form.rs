@@ -17,7 +17,7 @@ use super::{Section, answer, nothing_here};
 use crate::app::App;
 use crate::domain::users::{self as domain, NewUser, UserChange, UserError};
 use crate::http::parameters::Parameters;
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::user::{InvalidRole, Role};
 use crate::model::version::{MeantFor, Version};
 use crate::store::users::{self, Account};
@@ -82,7 +82,7 @@ impl UserForm {
     }
 
     fn change(&self) -> Result<UserChange, InvalidRole> {
-        let to = |text: &String| filled(text).map_or(Change::Clear, Change::Set);
+        let to = |text: &String| filled(text).map_or(Patch::Clear, Patch::Set);
         Ok(UserChange {
             display_name: to(&self.display_name),
             email: to(&self.email),

@@ -23,7 +23,7 @@ use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::scope_translations::Translations;
 use crate::model::stored::Stored;
@@ -68,13 +68,13 @@ pub struct ScopeChange {
     /// The role a user needs to grant it; `null`: everyone may.
     #[schema(value_type = Option<String>, example = "editor")]
     #[serde(default)]
-    pub required_role: Change<String>,
+    pub required_role: Patch<String>,
     /// Whether only tokens that are bound to a key may have it (RFC 9449).
     pub requires_dpop: Option<bool>,
     /// How long a connection with it lasts at most; `null`: as long as any other.
     #[schema(value_type = Option<u32>, example = 86400, minimum = 60, maximum = 315_360_000)]
     #[serde(default)]
-    pub max_lifetime_seconds: Change<u32>,
+    pub max_lifetime_seconds: Patch<u32>,
 }
 
 /// A scope.
@@ -209,16 +209,16 @@ pub async fn update(
     IfMatch(meant_for): IfMatch,
     JsonBody(change): JsonBody<ScopeChange>,
 ) -> Result<Response, Problem> {
-    let changes_conditions = change.required_role.is_asked_for()
+    let changes_conditions = change.required_role.is_change()
         || change.requires_dpop.is_some()
-        || change.max_lifetime_seconds.is_asked_for();
+        || change.max_lifetime_seconds.is_change();
     if changes_conditions {
         insist(&app, &caller, Deed::Endanger)?;
     }
     let required_role = match change.required_role {
-        Change::Set(name) => Change::Set(role(&name)?),
-        Change::Clear => Change::Clear,
-        Change::Leave => Change::Leave,
+        Patch::Set(name) => Patch::Set(role(&name)?),
+        Patch::Clear => Patch::Clear,
+        Patch::Keep => Patch::Keep,
     };
     let translations = change.translations.map(translations).transpose()?;
     scopes::change(&app, caller.tenant.id, &name, &meant_for, &caller.by(), |scope| {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::domain::devices::change::DeviceChange;
 use crate::http::pages::{device_labels, languages::Language};
-use crate::model::change::Change;
 use crate::model::device::{Device, DeviceDescription, DeviceStatus};
 use crate::model::ids::DeviceId;
+use crate::model::patch::Patch;
 
 /// A device that a person connected, or that waits with a code.
 #[derive(Debug, Serialize, ToSchema)]
@@ -128,16 +128,16 @@ pub struct DevicePatch {
     /// The name people know it by: at most 128 characters, without control or direction characters or words of mixed alphabets.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128, example = "Living room TV")]
-    pub name: Change<String>,
+    pub name: Patch<String>,
     /// What is kept with it, as a whole: at most 4096 bytes of JSON.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
-    pub metadata: Change<Map<String, Value>>,
+    pub metadata: Patch<Map<String, Value>>,
     /// `false` takes the trust away for good: the device stays connected, for as long as any other. Only an approval
     /// gives trust, so `true` is refused; and a device does not change its own.
     #[serde(default)]
     #[schema(value_type = Option<bool>, example = false)]
-    pub trusted: Change<bool>,
+    pub trusted: Patch<bool>,
 }
 
 impl From<DevicePatch> for DeviceChange {

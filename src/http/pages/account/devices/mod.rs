@@ -23,8 +23,8 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::{browser_sessions, users};
 use crate::http::parameters::Parameters;
 use crate::model::browser_session::BrowserSession;
-use crate::model::change::Change;
 use crate::model::ids::{BrowserSessionId, DeviceId};
+use crate::model::patch::Patch;
 use crate::model::version::MeantFor;
 use views::DevicesPage;
 
@@ -76,7 +76,7 @@ async fn rename(
 ) -> Result<Response, PageRefusal> {
     let Some(session) = browser.session.clone() else { return Ok(sign_in_first(browser)) };
     let typed = form.take("name");
-    let name = typed.clone().map_or(Change::Clear, Change::Set);
+    let name = typed.clone().map_or(Patch::Clear, Patch::Set);
     let wanted = DeviceChange { name, ..DeviceChange::default() };
     let (device, offset) = (device(&mut form), offset(&mut form));
     let done = changed(&app, &browser, &session, device, wanted).await;
@@ -97,7 +97,7 @@ async fn distrust(
     CsrfChecked { browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let Some(session) = browser.session.clone() else { return Ok(sign_in_first(browser)) };
-    let wanted = DeviceChange { trusted: Change::Set(false), ..DeviceChange::default() };
+    let wanted = DeviceChange { trusted: Patch::Set(false), ..DeviceChange::default() };
     let done = changed(&app, &browser, &session, device(&mut form), wanted).await;
     answer(browser, offset(&mut form), done)
 }

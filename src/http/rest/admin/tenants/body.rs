@@ -10,7 +10,7 @@ use crate::domain::tenants::{self, Administered};
 use crate::domain::users::NewUser;
 use crate::http::rest::admin::clients::body::PolicyBody;
 use crate::http::rest::admin::user_passwords::SetPasswordLink;
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::stored::Stored;
 use crate::model::tenant::Tenant;
 
@@ -73,7 +73,7 @@ pub struct TenantFields {
     /// A host name of its own, at which it is then, with another issuer; `null` for none.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "login.acme.example")]
-    pub host: Change<String>,
+    pub host: Patch<String>,
     /// Whether it answers at all. While it does not, none of its tokens counts.
     #[schema(example = true)]
     pub enabled: Option<bool>,

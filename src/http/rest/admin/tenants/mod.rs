@@ -25,7 +25,7 @@ use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::policy::PolicyChanges;
 use crate::model::stored::Stored;
 use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
@@ -152,11 +152,11 @@ pub async fn update(
         .enabled
         .map(|enabled| if enabled { TenantStanding::Enabled } else { TenantStanding::Suspended });
     let host = match fields.host {
-        Change::Leave => Change::Leave,
-        Change::Clear => Change::Clear,
-        Change::Set(host) => {
+        Patch::Keep => Patch::Keep,
+        Patch::Clear => Patch::Clear,
+        Patch::Set(host) => {
             let host = TenantHost::parse(&host);
-            Change::Set(host.map_err(|error| Problem::invalid_field("host", error.to_string()))?)
+            Patch::Set(host.map_err(|error| Problem::invalid_field("host", error.to_string()))?)
         }
     };
     let change = TenantChange { name: fields.name, host, standing };

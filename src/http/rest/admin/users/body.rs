@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::http::rest::admin::time;
 use crate::http::rest::admin::user_passwords::SetPasswordLink;
 use crate::http::rest::problem::{FieldError, Problem};
-use crate::model::change::Change;
+use crate::model::patch::Patch;
 use crate::model::user::{Role, Standing};
 use crate::store::users::Account;
 
@@ -84,11 +84,11 @@ pub struct ChangeUser {
     /// 1 to 128 characters.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    pub(super) display_name: Change<String>,
+    pub(super) display_name: Patch<String>,
     /// An e-mail address. A new one counts as unverified unless `email_verified` says otherwise.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    pub(super) email: Change<String>,
+    pub(super) email: Patch<String>,
     /// Whether the address is known to be theirs.
     pub(super) email_verified: Option<bool>,
     /// In place of the roles there are.
