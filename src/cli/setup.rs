@@ -170,15 +170,15 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     let secrets = Secrets::derive(&master_keys);
     if sealed.is_some_and(|sealed| !signing_keys::opens(&secrets, &sealed)) {
         return Err(format!(
-            "the database was sealed with another master key than the one in {place}: put the right key there, \
-             from your copy or from a server that works"
+            "the database was encrypted with a different master key than the one in {place}: restore the \
+                right key from your backup or from a working instance"
         )
         .into());
     }
     let app = App::new(config, Clock::system(), random, secrets, database.pool.clone());
     let app = Arc::new(app.on_hosts(Arc::clone(&database.hosts)));
     if let Err(error) = clock_difference::measure(&app).await {
-        tracing::warn!(%error, "database clock not read; using this server's clock until it can be");
+        tracing::warn!(%error, "database clock not read; clock of this instance used until then");
     }
     Ok(app)
 }
@@ -233,7 +233,11 @@ pub(super) async fn require_current_schema(app: &App) -> Result<(), Error> {
 /// noticed, and here the cause may be told: whoever reads it runs the server.
 pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
     tenants::ensure_default(app).await.map_err(|error| match error.cause {
-        Some(cause) => format!("the default tenant's signing keys cannot be made or opened: {cause}").into(),
+        Some(cause) => format!(
+            "the signing keys of the default tenant could not be created or \
+            decrypted: {cause}"
+        )
+        .into(),
         None => error.into(),
     })
 }

@@ -86,7 +86,7 @@ impl Polled {
 fn classify(answer: &Answer) -> PollAnswer {
     let status = answer.status;
     if status.is_server_error() {
-        return PollAnswer::Unavailable(format!("the server answered {status}"));
+        return PollAnswer::Unavailable(format!("the server returned {status}"));
     }
     let error = oauth_error(answer);
     match error.as_ref().map(|error| error.code.as_str()) {
@@ -103,7 +103,7 @@ fn classify(answer: &Answer) -> PollAnswer {
     }
     // 408 and 429 speak of this request, not of the grant.
     if matches!(status.as_u16(), 408 | 429) {
-        return PollAnswer::Unavailable(format!("the server answered {status}"));
+        return PollAnswer::Unavailable(format!("the server returned {status}"));
     }
     if let Some(error) = error {
         return PollAnswer::Refused(error);

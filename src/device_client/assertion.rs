@@ -31,15 +31,15 @@ pub enum ClientKeyError {
         source: std::io::Error,
     },
     /// Others than the owner may read the file.
-    #[error("The key file {path} can be read by others; make it yours alone: chmod 600 {path}")]
+    #[error("The key file {path} is readable by other users. Run: chmod 600 {path}")]
     Open {
         /// Which file.
         path: String,
     },
     /// The file holds something else.
     #[error(
-        "The key file {path} holds no P-256, Ed25519 or RSA private key in PKCS #8 (PEM); convert another form with: \
-         openssl pkcs8 -topk8 -nocrypt -in {path}"
+        "The key file {path} contains no P-256, Ed25519 or RSA private key (PKCS #8, PEM). Convert \
+            another format with: openssl pkcs8 -topk8 -nocrypt -in {path}"
     )]
     NoKey {
         /// Which file.

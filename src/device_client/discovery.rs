@@ -61,7 +61,7 @@ impl Metadata {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     /// The issuer breaks RFC 8414 §2: an https URL without query and fragment.
-    #[error("{issuer} cannot be an issuer: {why}.")]
+    #[error("{issuer} is not a valid issuer: {why}.")]
     Issuer {
         /// What was given.
         issuer: String,
@@ -70,7 +70,8 @@ pub enum DiscoveryError {
     },
     /// An endpoint that was given is not protected.
     #[error(
-        "{endpoint} cannot be an endpoint: it must be a URL that starts with https:// (http:// is only for this machine itself)."
+        "{endpoint} is not a valid endpoint: it must be a URL that starts with https:// (http:// is \
+            allowed only for this machine)."
     )]
     Endpoint {
         /// What was given.
@@ -80,7 +81,7 @@ pub enum DiscoveryError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// Neither well-known address has a document.
-    #[error("{issuer} publishes no authorization server metadata ({url} answered {status}).")]
+    #[error("{issuer} publishes no authorization server metadata ({url} returned {status}).")]
     NotFound {
         /// Whose metadata was sought.
         issuer: String,
@@ -90,7 +91,7 @@ pub enum DiscoveryError {
         status: u16,
     },
     /// There is a document that says something else than RFC 8414 §3.2 asks for.
-    #[error("The metadata at {url} cannot be used: {why}.")]
+    #[error("The metadata at {url} is invalid: {why}.")]
     Unreadable {
         /// Where the document is.
         url: String,
@@ -108,7 +109,7 @@ pub enum DiscoveryError {
         found: String,
     },
     /// The server exists and has no device flow (RFC 8628 §4).
-    #[error("{issuer} does not offer the device flow: its metadata names no device_authorization_endpoint.")]
+    #[error("{issuer} does not support the device flow: its metadata has no device_authorization_endpoint.")]
     NoDeviceFlow {
         /// Whose metadata it is.
         issuer: String,
@@ -139,20 +140,23 @@ pub async fn discover(http: &Http, issuer: &str) -> Result<Metadata, DiscoveryEr
             Err(other) => failure = Some(other),
         }
     }
-    Err(failure.unwrap_or_else(|| refused(issuer, "it has no well-known address")))
+    Err(failure.unwrap_or_else(|| refused(issuer, "it has no well-known URL")))
 }
 
 /// Both addresses (RFC 8414 §3.1, OIDC Discovery §4.1).
 fn well_known(issuer: &str) -> Result<[Url; 2], DiscoveryError> {
     let base = Url::parse(issuer).map_err(|_| refused(issuer, "it is not a URL"))?;
     if !is_protected(&base) {
-        return Err(refused(issuer, "it must start with https:// (http:// is only for this machine itself)"));
+        return Err(refused(
+            issuer,
+            "it must start with https:// (http:// is allowed only for this machine)",
+        ));
     }
     if base.query().is_some() || base.fragment().is_some() {
         return Err(refused(issuer, "it must have no query and no fragment"));
     }
     if !base.username().is_empty() || base.password().is_some() {
-        return Err(refused(issuer, "it must not contain a user name or password"));
+        return Err(refused(issuer, "it must not contain a username or password"));
     }
     let path = base.path().strip_suffix('/').unwrap_or(base.path());
     let at = |path: String| {
@@ -184,14 +188,14 @@ fn read(issuer: &str, url: &Url, answer: &Answer) -> Result<Metadata, DiscoveryE
     let Some(device_authorization_endpoint) = document.device_authorization_endpoint else {
         return Err(DiscoveryError::NoDeviceFlow { issuer: printable(issuer) });
     };
-    let token_endpoint = document.token_endpoint.ok_or_else(|| unreadable("it names no token_endpoint"))?;
+    let token_endpoint = document.token_endpoint.ok_or_else(|| unreadable("it has no token_endpoint"))?;
     let protected = |endpoint: &str| {
         Url::parse(endpoint)
             .ok()
             .filter(|endpoint: &Url| {
                 is_protected(endpoint) && (endpoint.scheme() == "https" || url.scheme() == "http")
             })
-            .ok_or_else(|| unreadable(&format!("its endpoint {endpoint} is no https address")))
+            .ok_or_else(|| unreadable(&format!("its endpoint {endpoint} is not an https URL")))
     };
     Ok(Metadata {
         device_authorization_endpoint: protected(&device_authorization_endpoint)?,

@@ -36,10 +36,10 @@ pub struct DpopKey {
 #[derive(Debug, thiserror::Error)]
 pub enum DpopKeyError {
     /// The cryptographic library made none.
-    #[error("No key could be made.")]
+    #[error("Could not create a DPoP key.")]
     NotMade,
     /// The file cannot be read or written.
-    #[error("The key file {path} cannot be used: {source}.")]
+    #[error("The key file {path} could not be read or created: {source}.")]
     File {
         /// Which file.
         path: String,
@@ -47,13 +47,13 @@ pub enum DpopKeyError {
         source: io::Error,
     },
     /// Others than the owner may read the file.
-    #[error("The key file {path} can be read by others; make it yours alone: chmod 600 {path}")]
+    #[error("The key file {path} is readable by other users. Run: chmod 600 {path}")]
     Open {
         /// Which file.
         path: String,
     },
     /// The file holds something else.
-    #[error("The key file {path} holds no P-256 private key (PKCS #8, PEM).")]
+    #[error("The key file {path} contains no P-256 private key (PKCS #8, PEM).")]
     NoKey {
         /// Which file.
         path: String,

@@ -19,10 +19,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The HTTP client could not be set up, for example because the system has no root certificates.
-    #[error("HTTPS cannot be used on this machine: {0}.")]
+    #[error("Could not set up HTTPS: {0}.")]
     Setup(String),
     /// The server was not reached, or the connection broke or timed out (RFC 8628 §3.5).
-    #[error("No answer from {host}: {why}.")]
+    #[error("Could not reach {host}: {why}.")]
     Unreachable {
         /// Which host was asked.
         host: String,
@@ -30,7 +30,7 @@ pub enum TransportError {
         why: String,
     },
     /// The server's certificate is the trouble.
-    #[error("The certificate of {host} cannot be trusted: {why}.")]
+    #[error("The certificate of {host} is not trusted: {why}.")]
     Certificate {
         /// Which host was asked.
         host: String,
@@ -38,7 +38,7 @@ pub enum TransportError {
         why: String,
     },
     /// The body exceeds what any answer of RFC 8628 needs.
-    #[error("{0} answered with more than 64 KiB.")]
+    #[error("{0} returned more than 64 KiB.")]
     TooLong(String),
 }
 
@@ -135,7 +135,7 @@ fn setup(error: reqwest::Error) -> TransportError {
 /// The innermost reason; the layers above it repeat the URL.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it took too long".to_owned();
+        return "the request timed out".to_owned();
     }
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

@@ -201,7 +201,7 @@ async fn a_stop_ends_a_frozen_cluster_within_its_grace_and_loses_nothing() {
         }
         let (status, log) = server.stop(Signal::TERM);
         assert_eq!(status.code(), Some(3), "{log:#?}");
-        assert!(log.iter().any(|line| line.contains("embedded database ended hard")), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("embedded database killed")), "{log:#?}");
         assert!(test_kill_process(postmaster).is_err(), "it is gone");
         assert_eq!(processes(&data), []);
         let server = data.serve();
