@@ -14,7 +14,7 @@ pub(super) fn finding(troubles: &[(PgConnectOptions, Trouble)]) -> String {
         Trouble::Unreachable(error) => connecting(error, options),
         Trouble::ReadOnly => format!(
             "PostgreSQL at {} is read-only (a standby, or set so): promote it, or add the host of the \
-                primary to database.url (postgres://user@host1,host2/database)",
+             primary to database.url (postgres://user@host1,host2/database)",
             hosts::place(options)
         ),
     });
@@ -32,7 +32,7 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
         ),
         sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut => format!(
             "PostgreSQL at {place} did not respond in time: check host and port in database.url, and the \
-                firewall"
+             firewall"
         ),
         sqlx::Error::Io(error) => {
             format!("PostgreSQL cannot be reached at {place}: {error}; check host and port in database.url")
@@ -40,7 +40,7 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
         sqlx::Error::Tls(error) => {
             format!(
                 "TLS with PostgreSQL at {place} failed: {error}; check sslmode and sslrootcert in \
-                    database.url"
+                 database.url"
             )
         }
         sqlx::Error::Database(answer) => match answer.code().as_deref() {
@@ -49,7 +49,7 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
             ),
             Some("28000") => format!(
                 "PostgreSQL at {place} does not allow the user {user} to connect ({}): create the user, \
-                    allow it in pg_hba.conf, or correct database.url",
+                 allow it in pg_hba.conf, or correct database.url",
                 answer.message()
             ),
             Some("3D000") => format!(
@@ -72,13 +72,13 @@ pub(super) fn schema(state: SchemaState) -> Option<String> {
                 .to_owned(),
         ),
         SchemaState::Behind => Some(
-            "the database schema is out of date: run `latchkey migrate` or set database.migrate_on_start \
-                = true for `latchkey serve`"
+            "the database schema is out of date: run `latchkey migrate` or set database.migrate_on_start = \
+             true for `latchkey serve`"
                 .to_owned(),
         ),
         SchemaState::Newer { version } => Some(format!(
-            "the database schema is newer than this Latchkey {}, which does not know migration \
-                {version}: run the version that applied it, or a newer one",
+            "the database schema is newer than this Latchkey {}, which does not know migration {version}: \
+             run the version that applied it, or a newer one",
             env!("CARGO_PKG_VERSION")
         )),
     }
@@ -107,11 +107,11 @@ pub(super) fn migrating(error: &MigrateError) -> String {
     match answer.and_then(|answer| Some((answer.code()?, answer.message()))) {
         Some((code, message)) if code == "42501" => format!(
             "the database user cannot create tables ({message}): make it the owner with `ALTER DATABASE \
-                name OWNER TO user`"
+             name OWNER TO user`"
         ),
         Some((code, _)) if code == "55P03" => {
             "the database schema was not migrated: another session held a lock for too long; find it in \
-                pg_stat_activity by xact_start, end it, and run `latchkey migrate` again"
+             pg_stat_activity by xact_start, end it, and run `latchkey migrate` again"
                 .to_owned()
         }
         _ => format!("the database schema was not migrated: {error}"),

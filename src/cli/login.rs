@@ -205,7 +205,7 @@ pub enum LoginError {
     /// `--client-auth` names a method for which the credential is missing.
     #[error(
         "--client-auth does not match the credentials: client_secret_basic and client_secret_post need \
-            --client-secret-stdin, private_key_jwt needs --key."
+         --client-secret-stdin, private_key_jwt needs --key."
     )]
     NoCredential,
     /// Neither an issuer nor endpoints were given.
@@ -220,8 +220,8 @@ pub enum LoginError {
 const fn hint(error: &DiscoveryError) -> &'static str {
     match error {
         DiscoveryError::NotFound { .. } | DiscoveryError::NoDeviceFlow { .. } => {
-            "If it supports the device flow anyway, set --device-authorization-endpoint and \
-                --token-endpoint."
+            " If it supports the device flow anyway, set --device-authorization-endpoint and \
+             --token-endpoint."
         }
         _ => "",
     }
@@ -324,8 +324,8 @@ async fn connect_by<C: Clock>(
                     continue;
                 }
                 let left = authorization.expires_in.saturating_sub(clock.now().saturating_sub(started)).as_secs();
-                let trouble = if is_unreachable.load(Ordering::Relaxed) { "(server unreachable, \
-                    retrying)" } else { "" };
+                let is_unreachable = is_unreachable.load(Ordering::Relaxed);
+                let trouble = if is_unreachable { " (server unreachable, retrying)" } else { "" };
                 terminal.status(&format!("Waiting for approval, {}:{:02} left{trouble}", left / 60, left % 60))?;
             }
         }
@@ -348,12 +348,12 @@ fn lines_of_stdin(sender: UnboundedSender<String>) {
 const fn prompt(asked: Confirmation) -> &'static str {
     match asked {
         Confirmation::Required => {
-            "After you approve, the page shows a three-character confirmation code. Type it here and \
-                press Enter."
+            "After you approve, the page shows a three-character confirmation code. Type it here and press \
+             Enter."
         }
         _ => {
             "If the page shows a three-character confirmation code after you approve, type it here and \
-            press Enter."
+             press Enter."
         }
     }
 }

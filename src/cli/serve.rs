@@ -147,8 +147,8 @@ async fn tell_limits(app: &App) -> Outcome {
             limit = name,
             asked = ?asked,
             is = %if is.is_zero() { "none".to_owned() } else { format!("{is:?}") },
-            "time limit not effective behind a transaction pooler; set it for the database user: ALTER \
-                ROLE … SET {name} = {}",
+            "time limit not effective behind a transaction pooler; set it for the database user: ALTER ROLE \
+             … SET {name} = {}",
             asked.as_millis()
         );
     }
@@ -176,7 +176,7 @@ fn tell_coherence(app: &App) {
     if app.config.sessions.coherence == Coherence::ReadThrough {
         tracing::info!(
             "sessions.coherence = read_through: every poll reads the database; long polls are disabled \
-                (Prefer: wait is not applied)"
+             (Prefer: wait is not applied)"
         );
     }
 }
@@ -197,7 +197,7 @@ async fn invite_first_administrator(app: &App) -> Outcome {
             let until = expires_at.format("%H:%M UTC");
             let said = format!(
                 "There is no administrator yet. Open this link before {until} to create one; it works \
-                    once:\n{}\n",
+                 once:\n{}\n",
                 *url
             );
             // A server that nobody listens to serves all the same.
@@ -207,7 +207,7 @@ async fn invite_first_administrator(app: &App) -> Outcome {
             tracing::info!(
                 %expires_at,
                 "no administrator exists; a setup link was already shown and is still valid; `latchkey \
-                    admin create-user NAME --role admin --password-stdin` creates one, too"
+                 admin create-user NAME --role admin --password-stdin` creates one, too"
             );
         }
     }

@@ -171,7 +171,7 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     if sealed.is_some_and(|sealed| !signing_keys::opens(&secrets, &sealed)) {
         return Err(format!(
             "the database was encrypted with a different master key than the one in {place}: restore the \
-                right key from your backup or from a working instance"
+             right key from your backup or from a working instance"
         )
         .into());
     }
@@ -233,11 +233,10 @@ pub(super) async fn require_current_schema(app: &App) -> Result<(), Error> {
 /// noticed, and here the cause may be told: whoever reads it runs the server.
 pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
     tenants::ensure_default(app).await.map_err(|error| match error.cause {
-        Some(cause) => format!(
-            "the signing keys of the default tenant could not be created or \
-            decrypted: {cause}"
-        )
-        .into(),
+        Some(cause) => {
+            format!("the signing keys of the default tenant could not be created or decrypted: {cause}")
+                .into()
+        }
         None => error.into(),
     })
 }

@@ -38,8 +38,8 @@ pub enum ClientKeyError {
     },
     /// The file holds something else.
     #[error(
-        "The key file {path} contains no P-256, Ed25519 or RSA private key (PKCS #8, PEM). Convert \
-            another format with: openssl pkcs8 -topk8 -nocrypt -in {path}"
+        "The key file {path} contains no P-256, Ed25519 or RSA private key (PKCS #8, PEM). Convert another \
+         format with: openssl pkcs8 -topk8 -nocrypt -in {path}"
     )]
     NoKey {
         /// Which file.

@@ -41,7 +41,7 @@ fn words(reason: &CertificateError) -> String {
         }
         CertificateError::UnknownIssuer => {
             "its issuer is not trusted by this machine; add the issuer to the system's certificates, or \
-                name a file with it in SSL_CERT_FILE"
+             name a file with it in SSL_CERT_FILE"
                 .to_owned()
         }
         // What the verifier says of a certificate that signed itself.

@@ -70,8 +70,8 @@ pub enum DiscoveryError {
     },
     /// An endpoint that was given is not protected.
     #[error(
-        "{endpoint} is not a valid endpoint: it must be a URL that starts with https:// (http:// is \
-            allowed only for this machine)."
+        "{endpoint} is not a valid endpoint: it must be a URL that starts with https:// (http:// is allowed \
+         only for this machine)."
     )]
     Endpoint {
         /// What was given.

@@ -80,8 +80,8 @@ impl ClientAuth {
 /// The server takes none of the methods that the client can use.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The server accepts {offered} for client authentication, and this client has no credential for any \
-        of them; set --client-auth if the server accepts another method anyway."
+    "The server accepts {offered} for client authentication, and this client has no credential for any of \
+     them; set --client-auth if the server accepts another method anyway."
 )]
 pub struct NoClientAuth {
     /// What its metadata lists.

@@ -79,7 +79,7 @@ async fn grant(
 ) -> Result<Grant, OAuthError> {
     client.require(GrantType::ClientCredentials)?;
     if client.is_public() {
-        let description = "Only a client that proves who it is can act for itself.";
+        let description = "Only confidential clients can use client_credentials.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;

@@ -106,7 +106,7 @@ async fn ask(
 }
 
 fn unreachable_keys() -> OAuthError {
-    let description = "The keys of the client cannot be fetched at the moment; please try again.";
+    let description = "The keys of the client could not be fetched; try again later.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 

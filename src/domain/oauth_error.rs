@@ -152,7 +152,7 @@ impl OAuthError {
     pub fn fault(cause: impl fmt::Display) -> Self {
         Self {
             code: ErrorCode::ServerError,
-            description: "The server made a mistake; it was noted.",
+            description: "Internal server error; it has been logged.",
             cause: Some(cause.to_string()),
         }
     }
@@ -174,12 +174,12 @@ impl From<StoreError> for OAuthError {
             | StoreError::TookTooLong
             | StoreError::Unreachable => Self {
                 code: ErrorCode::TemporarilyUnavailable,
-                description: "The server cannot store anything at the moment; please try again.",
+                description: "The service is temporarily unavailable; try again later.",
                 cause: Some(error.to_string()),
             },
             StoreError::UnknownMasterKey(_) => Self {
                 code: ErrorCode::TemporarilyUnavailable,
-                description: "The server cannot read what is stored at the moment; please try again.",
+                description: "The service cannot read its stored data; try again later.",
                 cause: Some(error.to_string()),
             },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
@@ -195,7 +195,7 @@ impl From<Unsealable> for OAuthError {
 
 impl From<Busy> for OAuthError {
     fn from(_: Busy) -> Self {
-        Self::new(ErrorCode::TemporarilyUnavailable, "Too many people sign in at the moment; try again.")
+        Self::new(ErrorCode::TemporarilyUnavailable, "Too many users are signing in; try again later.")
     }
 }
 

@@ -157,7 +157,7 @@ pub async fn refresh(
 const fn locked() -> OAuthError {
     OAuthError::new(
         ErrorCode::Locked,
-        "The device or its account is locked; keep the token and try again later.",
+        "The device or its user is locked; keep the token and try again later.",
     )
 }
 
@@ -173,5 +173,5 @@ fn is_void(tenant: &Tenant, client: &AuthenticatedClient, held: &HeldToken) -> b
 }
 
 fn dead() -> OAuthError {
-    OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
+    OAuthError::invalid_grant("The refresh token is invalid, expired, revoked or already used.")
 }

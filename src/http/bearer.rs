@@ -79,9 +79,7 @@ impl FromRequest<Arc<App>> for AccessToken {
             None
         };
         match (in_header, in_form) {
-            (Some(_), Some(_)) => {
-                Err(BearerRefusal::Malformed("The access token is sent in more than one way."))
-            }
+            (Some(_), Some(_)) => Err(BearerRefusal::Malformed("Send the access token in only one way.")),
             (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
         }
     }
@@ -118,7 +116,7 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(BearerRefusal::Malformed("The Authorization header is given more than once."));
+        return Err(BearerRefusal::Malformed("Send only one Authorization header."));
     }
     let malformed = || BearerRefusal::Malformed("The Authorization header is malformed.");
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
@@ -177,13 +175,13 @@ impl From<TokenRefused> for Denial {
                 let reason = Reason {
                     scheme: Scheme::Bearer,
                     error: "insufficient_scope",
-                    description: "The access token does not allow this.",
+                    description: "The access token lacks the required scope.",
                     // RFC 6750 §3: the scope that is enough, and no more.
                     scope: needed.first().copied(),
                 };
                 return Self::new(StatusCode::FORBIDDEN, reason);
             }
-            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token needs a proof of its key."),
+            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token requires a DPoP proof."),
             TokenRefused::OtherAudience => {
                 invalid(Scheme::Bearer, "The access token was issued for another service.")
             }

@@ -219,24 +219,22 @@ fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
 /// Most likely the database hangs; whatever was begun there is rolled back.
 fn took_too_long(path: &str) -> Response {
     tracing::error!(path, "request timed out");
-    let error =
-        OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server took too long; please try again.");
+    let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "The request timed out; try again later.");
     Reader::of(path).refuse(error)
 }
 
 async fn not_found(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
         Reader::Person => pages::BareNotice::NotFound.into_response(),
-        reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.")),
+        reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.")),
     }
 }
 
 async fn method_not_allowed(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
         Reader::Person => pages::BareNotice::NotPossible.into_response(),
-        reader => {
-            reader.refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here."))
-        }
+        reader => reader
+            .refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "This URL does not support that method.")),
     }
 }
 

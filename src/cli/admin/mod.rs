@@ -188,11 +188,7 @@ async fn administer(args: AdminArgs, config: Config) -> Outcome {
         writeln!(out, "{sentence}")?;
     }
     counted.map_err(|error| {
-        format!(
-            "the command succeeded, but its activity counts were not saved: \
-        {error}"
-        )
-        .into()
+        format!("the command succeeded, but its activity counts were not saved: {error}").into()
     })
 }
 

@@ -34,8 +34,8 @@ fn sentence(done: &Resealed, names: &[KeyName]) -> String {
             (_, 0) => write!(text, "nothing in the database needs it; remove it from every instance"),
             (_, values) => write!(
                 text,
-                "{values} values, because an instance still encrypts with it: give every instance the \
-                    keys in this order, restart it, and run this again"
+                "{values} values, because an instance still encrypts with it: give every instance the keys \
+                 in this order, restart it, and run this again"
             ),
         };
     }

@@ -60,8 +60,8 @@ fn sentence(verdict: &Verdict) -> String {
     if *overdue > 0 {
         let _ = write!(
             text,
-            "\n  {overdue} events have not been sealed for more than a minute: no instance was able to \
-                seal them"
+            "\n  {overdue} events have not been sealed for more than a minute: no instance was able to seal \
+             them"
         );
     }
     if let Some(head) = head {

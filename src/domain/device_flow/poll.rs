@@ -260,7 +260,7 @@ fn refusal(known: Known) -> OAuthError {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
         Known::SlowDown => {
-            OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
+            OAuthError::new(ErrorCode::SlowDown, "Polling too fast; wait 5 seconds longer between polls.")
         }
     }
 }
@@ -268,7 +268,7 @@ fn refusal(known: Known) -> OAuthError {
 /// Nobody has decided, or the device has not confirmed: which of them is not told, for whoever polls may be the one
 /// who wants to know whether a person fell for it.
 pub(super) fn pending() -> OAuthError {
-    OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
+    OAuthError::new(ErrorCode::AuthorizationPending, "The user has not decided yet.")
 }
 
 /// Returns `true` if the answer with the tokens of a code may be lost and no one knows it yet.
@@ -290,9 +290,9 @@ fn gone(code: &DeviceCode, now: DateTime<Utc>) -> OAuthError {
 }
 
 fn expired() -> OAuthError {
-    OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired; start again.")
+    OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired; request a new one.")
 }
 
 pub(super) fn unknown() -> OAuthError {
-    OAuthError::invalid_grant("The device code is unknown, used, or another client's.")
+    OAuthError::invalid_grant("The device code is invalid, already used or was issued to another client.")
 }

@@ -64,7 +64,7 @@ pub async fn redeem(
         Some(found) if matches!(found.session.state, State::Approved(_)) => something_changed(),
         // A request that was given up may have redeemed it while this one waited. The device is to ask again.
         Some(found) if is_unanswered(app, &found) => unsettled(),
-        _ => OAuthError::invalid_grant("The device code was used already."),
+        _ => OAuthError::invalid_grant("The device code has already been used."),
     })
 }
 
@@ -149,7 +149,7 @@ pub(super) fn watch(app: &App, redemption: &Redemption) -> Delivery {
 
 /// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
 fn something_changed() -> OAuthError {
-    let description = "Something has changed in this moment; please try again.";
+    let description = "The request conflicted with another change; try again.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 
@@ -162,13 +162,13 @@ async fn prepare(
 ) -> Result<(IssuedTokens, Redemption), OAuthError> {
     let &Collection { tenant, client, code, found, request, origin } = collection;
     let gone = || {
-        OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
+        OAuthError::new(ErrorCode::AccessDenied, "The user who approved this request no longer has access.")
     };
     let user = found.decided_by.as_ref().filter(|user| user.is_active()).ok_or_else(gone)?;
     if granting::is_void(approval.at, tenant, user, client) {
         return Err(OAuthError::new(
             ErrorCode::ExpiredToken,
-            "The approval does not count any more; start again.",
+            "The approval is no longer valid; request a new device code.",
         ));
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;

@@ -183,7 +183,7 @@ async fn check_source(
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     if policy.device_grant == Switch::Off || !may_connect_from(policy, origin.ip_address) {
-        let description = "No devices are connected here.";
+        let description = "Devices cannot be connected here.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     let now = app.clock.now();
@@ -195,7 +195,7 @@ async fn check_source(
         Some(frozen) => {
             metrics::counter!("latchkey_frozen_source_starts_total").increment(1);
             let code = ErrorCode::TooManyRequests { retry_after: frozen.until - now };
-            Err(OAuthError::new(code, "There are no codes for this address at the moment."))
+            Err(OAuthError::new(code, "New codes are temporarily blocked for this address."))
         }
     }
 }
@@ -209,7 +209,7 @@ async fn check_quotas(
 ) -> Result<u64, OAuthError> {
     let too_many = |retry_after| {
         let code = ErrorCode::TooManyRequests { retry_after };
-        Err(OAuthError::new(code, "Too many codes were asked for; please wait."))
+        Err(OAuthError::new(code, "Too many device authorization requests; try again later."))
     };
     let now = app.clock.now();
     let limits = &app.config.rate_limits;

@@ -66,7 +66,7 @@ pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthErro
         .tenant(&app.db, slug)
         .await?
         .filter(|tenant| tenant.enabled)
-        .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))
+        .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL."))
 }
 
 /// The tenant that is at this host, if it is one's own.

@@ -192,5 +192,5 @@ impl FromRequest<Arc<App>> for Decided {
 }
 
 fn no_user_code() -> OAuthError {
-    OAuthError::invalid_request("user_code is missing.")
+    OAuthError::invalid_request("user_code is required.")
 }

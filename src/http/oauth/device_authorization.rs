@@ -146,7 +146,11 @@ fn nonce(text: Option<String>) -> Result<Option<String>, OAuthError> {
 /// Why a text is refused, with all that may be wrong with it.
 macro_rules! unfit {
     ($name:literal) => {
-        concat!($name, " must have at most 128 characters, no control or direction characters, no words of mixed alphabets.")
+        concat!(
+            $name,
+            " must have at most 128 characters, with no control or bidirectional characters and no mixed \
+             alphabets in a word."
+        )
     };
 }
 

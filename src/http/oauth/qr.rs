@@ -36,7 +36,7 @@ pub async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let refuse = || OAuthError::invalid_request("user_code is not a user code.");
+    let refuse = || OAuthError::invalid_request("user_code is not a valid user code.");
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(refuse)?;
     let code = UserCode::parse(&input).map_err(|_| refuse())?;
     let link = format!("{}/device?user_code={code}", tenants::issuer(&app, &tenant));

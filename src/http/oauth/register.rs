@@ -155,7 +155,7 @@ pub async fn delete(
 /// The tenant, where registration is on; where it is off there is nothing at this address.
 async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
     if !app.config.registration.enabled {
-        return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.").into());
+        return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.").into());
     }
     Ok(tenants::find(app, slug).await?)
 }
@@ -191,7 +191,7 @@ async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, V
     }
     let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
     strict_json::object(&body).map_err(|_| {
-        OAuthError::new(ErrorCode::InvalidClientMetadata, "The body is not one JSON object.").into()
+        OAuthError::new(ErrorCode::InvalidClientMetadata, "The body must be a single JSON object.").into()
     })
 }
 
@@ -258,7 +258,7 @@ impl IntoResponse for Refusal {
                 return OAuthRefusal::from(error).into_response();
             }
             Self::Registration(RegistrationRefused::Token) => {
-                let (error, description) = ("invalid_token", "The token is unknown, expired or used up.");
+                let (error, description) = ("invalid_token", "The token is invalid, expired or used up.");
                 let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
                 let body = BearerErrorBody { error: Some(error), error_description: Some(description) };
                 (challenge::bearer(Some(reason)), body)
