@@ -27,7 +27,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// An environment variable that is not read resembles a setting.
-    #[error("setting {name}: not the variable of a setting; write {right}")]
+    #[error("setting {name}: not a variable of a setting; use {right}")]
     Misspelled {
         /// The variable.
         name: String,
@@ -76,11 +76,10 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
                     path.push(name.clone());
                 }
                 match nearest(&path.join("."), &keys()) {
-                    Some(key) => format!(
-                        "there is no such setting; did you mean {key}, as variable {}?",
-                        variable(key)
-                    ),
-                    None => "there is no such setting; config/default.toml lists them all".to_owned(),
+                    Some(key) => {
+                        format!("no such setting; did you mean {key}, as variable {}?", variable(key))
+                    }
+                    None => "no such setting; config/default.toml lists all settings".to_owned(),
                 }
             }
             Kind::InvalidType(found, expected) => {
@@ -100,7 +99,7 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
 fn kind_of_value(expected: &str) -> &str {
     match expected {
         "bool" | "a boolean" => "true or false",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         other => other,

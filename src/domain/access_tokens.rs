@@ -61,13 +61,13 @@ pub enum TokenRefused {
     #[error("the access token is invalid")]
     Invalid,
     /// It is bound to a key, and nothing proves that the caller has it (RFC 9449 §7.1).
-    #[error("the access token's key was not proved")]
+    #[error("no proof of the access token's key")]
     Unproven,
     /// The proof that came with it does not hold.
     #[error("{0}")]
     WrongProof(OAuthError),
     /// It was issued for other services alone.
-    #[error("the access token is for another service")]
+    #[error("the access token is for another resource")]
     OtherAudience,
     /// It does not allow this.
     #[error("the access token lacks the scope {}", needed.join(" or "))]

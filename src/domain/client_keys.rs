@@ -92,7 +92,7 @@ async fn ask(
     let outbound = Arc::clone(&app.outbound);
     let asking = async move {
         let set = match outbound.get(&uri).await {
-            Ok(document) => KeySet::read(&document).ok_or("this is no JWK Set".to_owned()),
+            Ok(document) => KeySet::read(&document).ok_or("not a JWK Set".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(reason) = &set {

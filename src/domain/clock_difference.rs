@@ -54,7 +54,10 @@ pub fn concern(app: &App) -> Option<String> {
 pub fn sentence(lead: TimeDelta) -> String {
     let (seconds, direction) =
         (lead.abs().as_seconds_f64(), if lead < TimeDelta::zero() { "behind" } else { "ahead of" });
-    format!("this server's clock is {seconds:.1} s {direction} the database's; synchronize both with NTP")
+    format!(
+        "the clock of this instance is {seconds:.1} s {direction} the clock of the database; synchronize \
+         both with NTP"
+    )
 }
 
 /// Compares this computer's clock with the database's, and follows the latter from now on. If that fails, the last

@@ -47,13 +47,13 @@ const RUNS: [&str; 5] = [
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitPassword {
     /// Its length.
-    #[error("a password has 15 to 256 characters")]
+    #[error("a password must have 15 to 256 characters")]
     Length,
     /// It is the person's name.
-    #[error("a password is not the user name")]
+    #[error("the password must not be the username")]
     Username,
     /// It is among the first that guessers try.
-    #[error("this password is among the first that guessers try")]
+    #[error("this password is too easy to guess")]
     Common,
     /// Too many passwords wait to be hashed.
     #[error(transparent)]

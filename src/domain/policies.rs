@@ -56,7 +56,7 @@ pub enum PolicyError {
     #[error(transparent)]
     Invalid(#[from] InvalidPolicy),
     /// A client's own changes do not fit what its tenant would have.
-    #[error("the policy of client {client} would not fit: {problem}")]
+    #[error("the override of client {client} would conflict: {problem}")]
     DoesNotFitClient {
         /// The client.
         client: String,
@@ -67,7 +67,7 @@ pub enum PolicyError {
     #[error(transparent)]
     Stale(#[from] Stale),
     /// There is no such tenant or client.
-    #[error("there is no such tenant or client")]
+    #[error("tenant or client not found")]
     NotFound,
     /// The database failed.
     #[error(transparent)]

@@ -29,10 +29,10 @@ pub enum Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum RaiseError {
     /// There is no such user or client.
-    #[error("there is no such user or client")]
+    #[error("user or client not found")]
     NoSuchSubject,
     /// The instant lies ahead: nothing could be issued until then.
-    #[error("the instant lies in the future")]
+    #[error("the time must not be in the future")]
     InTheFuture,
     /// The database failed.
     #[error(transparent)]

@@ -140,7 +140,7 @@ impl Cluster {
                 let (pid, log) = (self.pid(), self.layout.log.display());
                 let tail = log_file::tail(&self.layout.log);
                 return Ok(format!(
-                    "PostgreSQL (process {pid}) ended ({outcome}), and {log} ends with: {tail}"
+                    "PostgreSQL (process {pid}) exited ({outcome}), and {log} ends with: {tail}"
                 ));
             }
             if self.lock.is_some() {

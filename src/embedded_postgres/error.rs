@@ -12,7 +12,8 @@ use super::{layout::Layout, log_file};
 pub enum Error {
     /// No usable Postgres programs on this machine.
     #[error(
-        "no PostgreSQL {minimum} or newer was found on this machine: {hint}, or run Latchkey with --install-postgres, which does it",
+        "PostgreSQL {minimum} or newer was not found on this machine: {hint}, or run again with \
+         --install-postgres",
         minimum = super::finder::MINIMUM_MAJOR
     )]
     ProgramsNotFound {
@@ -20,7 +21,7 @@ pub enum Error {
         hint: &'static str,
     },
     /// The configured directory holds no Postgres server.
-    #[error("database.postgres_bin_dir is {}, which holds no runnable `initdb` and `postgres`", .dir.display())]
+    #[error("database.postgres_bin_dir is {}, which contains no runnable `initdb` and `postgres`", .dir.display())]
     BinDirWithoutPrograms {
         /// The configured directory.
         dir: PathBuf,
@@ -38,14 +39,15 @@ pub enum Error {
         dir: PathBuf,
     },
     /// A client program is not installed beside the server.
-    #[error("{} is not there: install the PostgreSQL client programs of the same version", .path.display())]
+    #[error("{} not found: install the PostgreSQL client programs of the same version", .path.display())]
     ClientProgramMissing {
         /// Where the program was looked for.
         path: PathBuf,
     },
     /// The data was written by a major version of which no programs are installed.
     #[error(
-        "{} holds data of PostgreSQL {data}, but only PostgreSQL {programs} is installed: install PostgreSQL {data} again, or move the data with pg_upgrade or with pg_dump and psql",
+        "{} contains data of PostgreSQL {data}, but only PostgreSQL {programs} is installed: install \
+         PostgreSQL {data} again, or migrate the data with pg_upgrade or with pg_dump and psql",
         .dir.display()
     )]
     VersionMismatch {
@@ -58,7 +60,8 @@ pub enum Error {
     },
     /// The unprivileged account cannot reach a directory.
     #[error(
-        "PostgreSQL runs as the user `{account}`, which may not enter {}: set data_dir to a place that this user can reach, such as /var/lib/latchkey",
+        "PostgreSQL runs as the user `{account}`, which cannot access {}: set data_dir to a directory that \
+         this user can access, such as /var/lib/latchkey",
         .dir.display()
     )]
     DirectoryOutOfReach {
@@ -69,7 +72,8 @@ pub enum Error {
     },
     /// The unprivileged account cannot run the programs.
     #[error(
-        "PostgreSQL runs as the user `{account}`, which may not run the programs in {}: set database.postgres_bin_dir to a place that this user can reach",
+        "PostgreSQL runs as the user `{account}`, which cannot run the programs in {}: set \
+         database.postgres_bin_dir to a directory that this user can access",
         .dir.display()
     )]
     ProgramsOutOfReach {
@@ -79,14 +83,15 @@ pub enum Error {
         account: String,
     },
     /// The directory holds something else.
-    #[error("{} holds files that are not Latchkey's: set data_dir to a new or an empty directory", .dir.display())]
+    #[error("{} contains files that do not belong to Latchkey: set data_dir to a new or empty directory", .dir.display())]
     DirectoryNotOurs {
         /// The directory.
         dir: PathBuf,
     },
     /// The directory belongs to another user.
     #[error(
-        "{} belongs to another user (uid {owner}): run Latchkey as that user, or set data_dir to a directory of your own",
+        "{} belongs to another user (uid {owner}): run Latchkey as that user, or set data_dir to a \
+         directory of yours",
         .dir.display()
     )]
     DirectoryOfAnotherUser {
@@ -97,7 +102,8 @@ pub enum Error {
     },
     /// Something else has the name of the socket's directory.
     #[error(
-        "{} is to hold PostgreSQL's socket, but it is not a private directory of the user `{account}`: remove it, or set data_dir to a shorter path",
+        "{} must be a private directory of the user `{account}` to hold the PostgreSQL socket: remove it, \
+         or set data_dir to a shorter path",
         .dir.display()
     )]
     SocketDirNotOurs {
@@ -107,23 +113,22 @@ pub enum Error {
         account: String,
     },
     /// A user number without a name.
-    #[error(
-        "this system has no account for the uid {uid}, and PostgreSQL does not run without one: add it to /etc/passwd"
-    )]
+    #[error("this system has no user with uid {uid}, which PostgreSQL requires: add it to /etc/passwd")]
     AccountUnknown {
         /// The user number.
         uid: u32,
     },
     /// Neither `postgres` nor `nobody` exists.
     #[error(
-        "PostgreSQL does not run as root, and this system has neither a user `postgres` nor a user `nobody`: add one"
+        "PostgreSQL refuses to run as root, and this system has neither a user `postgres` nor a user \
+         `nobody`: add one"
     )]
     NoUnprivilegedAccount,
     /// No place for the data is known.
     #[error("neither XDG_DATA_HOME nor HOME is set: set data_dir")]
     NoHome,
     /// Another Latchkey holds the directory.
-    #[error("{} is in use by another Latchkey{}: stop that one, or set another data_dir", .dir.display(), pid_note(*.pid))]
+    #[error("{} is in use by another Latchkey{}: stop it, or set another data_dir", .dir.display(), pid_note(*.pid))]
     InUse {
         /// The directory.
         dir: PathBuf,
@@ -132,7 +137,7 @@ pub enum Error {
     },
     /// Another Latchkey holds the directory and its cluster does not answer.
     #[error(
-        "another Latchkey holds {}, but its PostgreSQL did not answer within {seconds} seconds: look at {}",
+        "another Latchkey is using {}, but its PostgreSQL did not respond within {seconds} seconds: see {}",
         .dir.display(),
         .log.display()
     )]
@@ -146,7 +151,8 @@ pub enum Error {
     },
     /// The record of a cluster is there, and the cluster is not.
     #[error(
-        "{} held a PostgreSQL cluster before, and it is missing: put it back, mount it or restore a backup; to begin with an empty database, remove {}",
+        "the PostgreSQL cluster in {} is missing: move it back, mount it or restore a backup; to start with \
+         an empty database, delete {}",
         .dir.display(),
         .record.display()
     )]
@@ -158,7 +164,7 @@ pub enum Error {
     },
     /// The cluster disappeared while it was in use.
     #[error(
-        "{} no longer holds the PostgreSQL cluster that Latchkey was using: put it back where it was and start again",
+        "the PostgreSQL cluster that Latchkey was using is no longer in {}: move it back and start again",
         .dir.display()
     )]
     DataGone {
@@ -195,7 +201,8 @@ pub enum Error {
     },
     /// A PostgreSQL process works in the cluster, and its pid file is unreadable.
     #[error(
-        "PostgreSQL (process {pid}) is still running in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
+        "PostgreSQL (process {pid}) is still running in {}, but its postmaster.pid is unreadable: stop it \
+         with `kill -INT {pid}`, then start again",
         .dir.display()
     )]
     StillAtWork {
@@ -206,7 +213,7 @@ pub enum Error {
     },
     /// There is no room left.
     #[error(
-        "the disk that holds {} is full: make room, and PostgreSQL resumes",
+        "the disk of {} is full: free some space, and PostgreSQL resumes",
         .path.display()
     )]
     DiskFull {
@@ -214,7 +221,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// `initdb` or the first set-up of the database failed.
-    #[error("a new PostgreSQL cluster could not be made in {}: {output}", .dir.display())]
+    #[error("a PostgreSQL cluster could not be created in {}: {output}", .dir.display())]
     NotInitialised {
         /// Where it was to be made.
         dir: PathBuf,
@@ -222,7 +229,7 @@ pub enum Error {
         output: String,
     },
     /// The server ended before it was ready.
-    #[error("PostgreSQL ended while it was starting, and {} ends with: {tail}", .log.display())]
+    #[error("PostgreSQL exited during startup; {} ends with: {tail}", .log.display())]
     EndedWhileStarting {
         /// The cluster's log.
         log: PathBuf,
@@ -230,7 +237,7 @@ pub enum Error {
         tail: String,
     },
     /// The server did not become ready in time.
-    #[error("PostgreSQL was not ready within {seconds} seconds: look at {}", .log.display())]
+    #[error("PostgreSQL was not ready within {seconds} seconds: see {}", .log.display())]
     NotReady {
         /// How long was waited, in seconds.
         seconds: u64,
@@ -238,7 +245,7 @@ pub enum Error {
         log: PathBuf,
     },
     /// The server answered with an error.
-    #[error("PostgreSQL on the socket in {} refuses the connection: {cause}", .socket_dir.display())]
+    #[error("PostgreSQL on the socket in {} refused the connection: {cause}", .socket_dir.display())]
     Refused {
         /// Directory of the socket.
         socket_dir: PathBuf,
@@ -254,13 +261,13 @@ pub enum Error {
         seconds: u64,
     },
     /// This system has no package manager that Latchkey knows.
-    #[error("--install-postgres knows apt-get, dnf, apk and brew, and found none of them: {hint}")]
+    #[error("--install-postgres supports apt-get, dnf, apk and brew, and found none of them: {hint}")]
     NoPackageSystem {
         /// What to do instead.
         hint: &'static str,
     },
     /// The package manager failed.
-    #[error("`{command}` failed ({outcome}): its output above says why")]
+    #[error("`{command}` failed ({outcome}): see its output above")]
     InstallFailed {
         /// The command line that was run.
         command: String,

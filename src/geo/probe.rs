@@ -88,7 +88,7 @@ pub(super) fn probe(reader: &Reader<Vec<u8>>, subject: Subject) -> Result<Findin
         _ if finding.records == 0 => "the file is empty",
         Subject::City if finding.other > 0 => "it belongs to geo.asn_file",
         Subject::Asn if finding.other > 0 => "it belongs to geo.city_file",
-        _ => "its layout is not known",
+        _ => "its layout is unknown",
     };
     let kind = reader.metadata().database_type.clone();
     Err(Unusable::OtherSubject { kind, records: finding.records, wanted: subject.wanted(), advice })

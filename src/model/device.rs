@@ -112,7 +112,10 @@ impl DeviceStatus {
 
 /// The text may not be shown: it is too long, or holds characters that hide or reorder text or look like others.
 #[derive(Debug, thiserror::Error)]
-#[error("at most 128 characters, without control or direction characters or words of mixed alphabets")]
+#[error(
+    "must have at most 128 characters, with no control or bidirectional characters and no mixed alphabets \
+     in a word"
+)]
 pub struct UnfitForDisplay;
 
 /// Checks a text from a client before it is kept for people to read: control characters and those that turn
@@ -142,7 +145,7 @@ fn mixes_alphabets(text: &str) -> bool {
 
 /// The object is too large to be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("at most 4096 bytes of JSON")]
+#[error("must be at most 4096 bytes of JSON")]
 pub struct TooMuchMetadata;
 
 /// Checks the size of an object of the client's or owner's own.

@@ -51,7 +51,8 @@ pub struct ClientId(String);
 /// Why a text is no client identifier.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a client id is 1 to 128 printable ASCII characters without space, quote or backslash, and is no UUID"
+    "a client ID must have 1 to 128 printable ASCII characters without space, quote or backslash, and must \
+     not be a UUID"
 )]
 pub struct InvalidClientId;
 

@@ -122,7 +122,8 @@ pub struct ScopeSet(BTreeSet<String>);
 /// The text holds a character that no scope may have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a scope is one or more printable ASCII characters without quote or backslash; scopes are separated by single spaces"
+    "a scope must be one or more printable ASCII characters without quote or backslash; separate scopes by \
+     single spaces"
 )]
 pub struct InvalidScope;
 

@@ -17,8 +17,8 @@ pub struct Translations(BTreeMap<String, String>);
 /// The words cannot be kept.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "translations have at most 50 language tags such as de or zh-Hans, each once, and for each 1 to 128 characters, \
-     without control or direction characters or words of mixed alphabets"
+    "translations must have at most 50 unique language tags such as de or zh-Hans; each translation must \
+     have 1 to 128 characters, with no control or bidirectional characters and no mixed alphabets in a word"
 )]
 pub struct UnfitTranslation;
 

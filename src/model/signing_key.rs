@@ -69,7 +69,7 @@ pub struct NewKeyPair {
 
 /// The cryptographic library could not make a key.
 #[derive(Debug, thiserror::Error)]
-#[error("no key could be made")]
+#[error("the key could not be generated")]
 pub struct KeyGenerationFailed;
 
 impl NewKeyPair {
@@ -137,7 +137,7 @@ pub enum SigningPair {
 
 /// The private key is none, or does not sign.
 #[derive(Debug, thiserror::Error)]
-#[error("the signing key cannot be used")]
+#[error("the signing key is not usable")]
 pub struct UnusableKey;
 
 impl SigningPair {

@@ -16,7 +16,7 @@ pub struct TenantSlug(String);
 
 /// The text is no tenant name.
 #[derive(Debug, thiserror::Error)]
-#[error("a tenant's slug is 1 to 63 lower-case letters, digits and inner dashes")]
+#[error("a slug must have 1 to 63 lower-case letters, digits and inner dashes")]
 pub struct InvalidSlug;
 
 impl TenantSlug {

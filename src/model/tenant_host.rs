@@ -9,8 +9,8 @@ pub struct TenantHost(String);
 /// The text is no host name for a tenant.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a tenant's host is a DNS name such as login.example.org, without scheme, port or path; other letters than a to z \
-     are written in punycode"
+    "a tenant host must be a DNS name such as login.example.org, without scheme, port or path; write \
+     letters other than a to z in punycode"
 )]
 pub struct InvalidHost;
 

@@ -20,7 +20,7 @@ pub enum Role {
 
 /// The text is no role.
 #[derive(Debug, thiserror::Error)]
-#[error("a role is 1 to 64 lower-case letters, digits, `-` or `_`")]
+#[error("a role must have 1 to 64 lower-case letters, digits, `-` or `_`")]
 pub struct InvalidRole;
 
 impl FromStr for Role {

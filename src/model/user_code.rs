@@ -25,7 +25,7 @@ pub struct UserCode(String);
 
 /// The input is no code of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a user code")]
+#[error("not a valid user code")]
 pub struct NotAUserCode;
 
 impl UserCode {

@@ -5,7 +5,7 @@ pub type Version = i32;
 
 /// The thing has changed since the caller looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has changed since")]
+#[error("the resource has changed")]
 pub struct Stale;
 
 /// Which versions of a thing a change is meant for.

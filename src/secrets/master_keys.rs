@@ -17,7 +17,7 @@ pub struct MasterKeys(Vec<MasterKey>);
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// The file cannot be read or written.
-    #[error("the master key file {path} cannot be used: {source}", path = path.display())]
+    #[error("the master key file {path} could not be read or created: {source}", path = path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -26,8 +26,9 @@ pub enum MasterKeyError {
     },
     /// The file does not exist.
     #[error(
-        "the master key file {path} is missing, and what the database holds cannot be read without it: put your copy \
-         of the file back (mode 0600); README, \"Master key\", says what to do without a copy",
+        "the master key file {path} is missing, and the data in the database cannot be decrypted without \
+         it: restore the file from your backup (mode 0600); without a backup see \"Master key\" in the \
+         documentation",
         path = path.display()
     )]
     Missing {
@@ -36,8 +37,8 @@ pub enum MasterKeyError {
     },
     /// The file does not hold keys.
     #[error(
-        "the master key file {path} does not hold 64 hexadecimal digits on each line: put your copy of the file back, \
-         or for a new database create one with: openssl rand -hex 32",
+        "the master key file {path} must contain 64 hexadecimal digits on each line: restore the file from \
+         your backup, or for a new database create one with: openssl rand -hex 32",
         path = path.display()
     )]
     MalformedFile {
@@ -46,7 +47,7 @@ pub enum MasterKeyError {
     },
     /// The folder holds no file.
     #[error(
-        "the master key folder {path} holds no file: put your copies of the files back (mode 0600)",
+        "the master key directory {path} contains no file: restore the files from your backup (mode 0600)",
         path = path.display()
     )]
     EmptyFolder {
@@ -55,7 +56,7 @@ pub enum MasterKeyError {
     },
     /// Others may read the file.
     #[error(
-        "the master key file {path} may be read by others (mode {mode:03o}); run: chmod 600 {path}",
+        "the master key file {path} is readable by other users (mode {mode:03o}); run: chmod 600 {path}",
         path = path.display()
     )]
     TooOpen {
@@ -66,11 +67,12 @@ pub enum MasterKeyError {
     },
     /// The text does not hold keys.
     #[error(
-        "the master key must be 64 hexadecimal digits, or several such keys; make one with: openssl rand -hex 32"
+        "the master key must be 64 hexadecimal digits, or several such keys; create one with: openssl rand \
+         -hex 32"
     )]
     Malformed,
     /// A key is there twice.
-    #[error("the master key {name} is there twice: remove one of them", name = .0)]
+    #[error("the master key {name} is repeated: remove one of them", name = .0)]
     Twice(super::KeyName),
 }
 

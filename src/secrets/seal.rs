@@ -13,10 +13,10 @@ pub struct Sealer(Vec<(KeyName, LessSafeKey)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsealable {
     /// It was sealed with a master key that this program was not given.
-    #[error("sealed with the master key {0}, which this program does not have")]
+    #[error("cannot be decrypted: the master key {0} is not configured")]
     UnknownKey(KeyName),
     /// It was sealed for something else, or is damaged.
-    #[error("sealed for something else, or damaged")]
+    #[error("cannot be decrypted: wrong purpose or corrupted data")]
     Damaged,
 }
 

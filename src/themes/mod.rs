@@ -41,7 +41,7 @@ pub struct Themes {
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
     /// The folder is nobody's.
-    #[error("the folder's name is neither `{ROOT}` nor a tenant's slug")]
+    #[error("the directory name must be `{ROOT}` or a tenant slug")]
     NoTenant,
     /// A file is missing or cannot be read.
     #[error("{file}: {error}")]

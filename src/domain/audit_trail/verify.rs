@@ -44,12 +44,12 @@ impl fmt::Display for Fault {
         match self {
             Self::Changed(id) => write!(f, "event {id} was changed"),
             Self::Removed(id) => write!(f, "event {id} was removed"),
-            Self::Inserted(id) => write!(f, "event {id} was inserted, or changed before it was sealed"),
+            Self::Inserted(id) => write!(f, "event {id} was inserted or changed before it was sealed"),
             Self::SealMissing(number) => write!(f, "seal {number} is missing"),
             Self::SealChanged(number) => {
-                write!(f, "seal {number} was changed, or made with another key")
+                write!(f, "seal {number} was changed or created with a different master key")
             }
-            Self::HeadMissing(number) => write!(f, "seal {number} is not the one that was written down"),
+            Self::HeadMissing(number) => write!(f, "seal {number} does not match the recorded one"),
         }
     }
 }

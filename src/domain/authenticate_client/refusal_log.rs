@@ -103,8 +103,7 @@ mod tests {
             enabled,
             ..Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap())
         };
-        let refused =
-            OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.");
+        let refused = OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.");
         let (basic, none) = (AuthMethod::ClientSecretBasic, AuthMethod::None);
         for (client, presented, expected) in [
             (None, none, "client unknown"),

@@ -41,7 +41,7 @@ pub struct Owner<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The owner has no such device, whoever else may.
-    #[error("there is no such device")]
+    #[error("device not found")]
     NotFound,
     /// Too many wrong user codes before.
     #[error(transparent)]
@@ -53,13 +53,13 @@ pub enum DeviceError {
     #[error(transparent)]
     UnfitName(#[from] UnfitForDisplay),
     /// Trust is given with an approval, and only taken away afterwards.
-    #[error("only false: trust is given when a device is approved, and can only be taken away afterwards")]
+    #[error("must be false: trust is granted only when a device is approved")]
     TrustNotGiven,
     /// How far a device is trusted is not its own affair.
-    #[error("a device does not change how far it is trusted itself")]
+    #[error("a device cannot change its own trust")]
     OwnTrust,
     /// It was locked by an administrator, and its owner wants to unlock it.
-    #[error("an administrator locked this device")]
+    #[error("this device was locked by an administrator")]
     LockedByAdministrator,
     /// The metadata are too large.
     #[error(transparent)]

@@ -24,7 +24,7 @@ pub use create::{Administered, CreateRefused, create, create_with_administrator,
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
     /// There is no such tenant.
-    #[error("there is no such tenant")]
+    #[error("tenant not found")]
     NoSuchTenant,
     /// The default tenant is always there.
     #[error("the default tenant cannot be deleted")]
@@ -33,14 +33,15 @@ pub enum TenantError {
     #[error("the default tenant cannot be disabled")]
     DefaultStaysEnabled,
     /// It is where the server itself is, or a tenant that has no place but there.
-    #[error("the default tenant is at public_url, and nobody else is")]
+    #[error("the host of public_url is reserved for the default tenant")]
     HostIsServers,
     /// Each host leads to one tenant.
-    #[error("another tenant has this host")]
+    #[error("another tenant already uses this host")]
     HostTaken,
     /// The name cannot be shown to people.
     #[error(
-        "a tenant's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a tenant name must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitName,
     /// It is not what the caller saw.

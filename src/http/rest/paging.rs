@@ -154,7 +154,7 @@ pub struct ForeignCursor;
 
 impl From<ForeignCursor> for Problem {
     fn from(_: ForeignCursor) -> Self {
-        Self::bad_parameter("cursor", "must be the next_cursor of the same list, with the same filters")
+        Self::bad_parameter("cursor", "must be a next_cursor from the same list with the same filters")
     }
 }
 

@@ -63,7 +63,7 @@ pub struct ProblemBody {
     #[schema(example = 404)]
     pub status: u16,
     /// What went wrong this time.
-    #[schema(example = "You have no such device.")]
+    #[schema(example = "Device not found.")]
     pub detail: String,
     /// This very occurrence: the request's identifier, as in `X-Request-Id`.
     #[schema(example = "urn:uuid:019bc0de-7a00-7000-8000-000000000000")]
@@ -72,7 +72,7 @@ pub struct ProblemBody {
     #[schema(example = "device_not_found")]
     pub error: &'static str,
     /// The same as `detail`.
-    #[schema(example = "You have no such device.")]
+    #[schema(example = "Device not found.")]
     pub message: String,
     /// What to do next.
     #[schema(example = "List your devices with GET /devices.")]
@@ -117,13 +117,13 @@ impl Problem {
         let detail = match errors.as_slice() {
             [FieldError { field, message }] if !field.is_empty() => format!("{field}: {message}"),
             [FieldError { message, .. }] => message.clone(),
-            _ => "Several fields are not what they must be.".to_owned(),
+            _ => "Several fields are invalid.".to_owned(),
         };
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
             detail,
-            "Correct the fields named in `errors` and send the request again.",
+            "Correct the fields listed in `errors` and try again.",
         );
         problem.0.errors = errors;
         problem
@@ -163,7 +163,7 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "forbidden",
             detail,
-            "Ask an administrator, or sign in with another account.",
+            "Ask an administrator, or sign in as another user.",
         )
     }
 
@@ -173,8 +173,9 @@ impl Problem {
         Self::new(
             StatusCode::FORBIDDEN,
             "csrf_token_mismatch",
-            "A request with the browser's cookie must show that it comes from this site.",
-            "Read with fetch from the same origin (Sec-Fetch-Site: same-origin); send its X-CSRF-Token back in the same header.",
+            "Requests authenticated by cookie need a valid X-CSRF-Token header.",
+            "Get X-CSRF-Token with fetch from the same origin (Sec-Fetch-Site: same-origin) and send it \
+             back in the same header.",
         )
     }
 
@@ -207,7 +208,7 @@ impl Problem {
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_requests",
             detail,
-            "Wait for as long as `Retry-After` says, then try again.",
+            "Wait for the time in `Retry-After`, then try again.",
         )
         .with_header(header::RETRY_AFTER, whole_seconds(retry_after))
     }
@@ -217,7 +218,7 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
-            "This needs an access token or a signed-in browser.",
+            "Authentication is required.",
             "Send an access token in the Authorization header, or sign in at /sign-in.",
         )
         .with_challenges(challenge::access_token(None))

@@ -152,7 +152,7 @@ pub struct CampaignPolicy {
 impl ApprovalPolicy {
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(wrong) = self.excluded_roles.iter().find(|role| role.parse::<Role>().is_err()) {
-            return Err(format!("approval.excluded_roles: {wrong:?} is no role"));
+            return Err(format!("approval.excluded_roles: {wrong:?} is not a valid role"));
         }
         if self.many_codes == 0 || self.many_accounts == 0 {
             return Err("approval.many_codes and approval.many_accounts must be at least 1".to_owned());

@@ -109,7 +109,7 @@ impl Policy {
     pub fn must_know(&self, changes: &PolicyChanges) -> Result<(), InvalidPolicy> {
         let known = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
         match unknown_member(&known, &changes.0) {
-            Some(name) => Err(InvalidPolicy(format!("there is no member {name} in a policy"))),
+            Some(name) => Err(InvalidPolicy(format!("unknown policy member {name}"))),
             None => Ok(()),
         }
     }

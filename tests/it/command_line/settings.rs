@@ -46,7 +46,7 @@ fn a_wrong_line_of_a_file_is_named() {
         (
             "\n[server]\nlisen = \"x\"\n",
             "line 3)",
-            "setting server.lisen: there is no such setting; did you mean server.listen",
+            "setting server.lisen: no such setting; did you mean server.listen",
         ),
         (
             "[device_flow]\n\ncode_lifetime_seconds = 30\n",

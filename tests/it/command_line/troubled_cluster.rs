@@ -164,7 +164,7 @@ async fn a_full_disk_is_said_and_the_database_is_back_when_there_is_room() {
     }
     kill_process(data.postmaster().expect("it runs"), Signal::KILL).expect("it is there");
     until("the server is not ready", async || status_of(&server, "/health/ready").await == 503).await;
-    server.wait_for_line("is full: make room");
+    server.wait_for_line("is full: free some space");
     assert_eq!(status_of(&server, "/health/live").await, 200);
     // Until it is closed, it takes the room.
     drop(file);

@@ -41,7 +41,7 @@ impl FromRequestParts<Arc<App>> for AppMaker {
         if owned::may_make(app, &caller.user) {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("You may not make clients of your own here."))
+            Err(Problem::forbidden("You are not allowed to create apps here."))
         }
     }
 }
@@ -105,7 +105,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     fields.refuse_privileged()?;
     if fields.client_id.is_some() {
-        return Err(Problem::invalid_field("client_id", "is made by the server"));
+        return Err(Problem::invalid_field("client_id", "is assigned by the server"));
     }
     let id = format!("app-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
     let mut client = Client::public(caller.tenant.id, ClientId::from_known(id.clone()));

@@ -236,14 +236,14 @@ impl From<EndRefused> for Problem {
             EndRefused::NoSuchSession => Self::new(
                 StatusCode::NOT_FOUND,
                 "device_authorization_not_found",
-                "There is no such device authorization.",
+                "Device authorization not found.",
                 "List them with GET /admin/oauth/device-authorizations.",
             ),
             EndRefused::NotPending(status) => Self::new(
                 StatusCode::CONFLICT,
                 "not_pending",
-                "It does not wait for a decision any more.",
-                "Nothing needs to be done, unless it was approved: then lock or disconnect the device.",
+                "The device authorization is no longer pending.",
+                "If it was approved, lock or disconnect the device.",
             )
             .with_metadata("status", status.as_str()),
             EndRefused::Store(error) => error.into(),

@@ -63,7 +63,9 @@ impl RevokeDevices {
             None => None,
         };
         let country = match self.country.as_deref() {
-            Some(text) => Some(country(text).ok_or_else(|| unfit("country", "two letters of ISO 3166-1"))?),
+            Some(text) => {
+                Some(country(text).ok_or_else(|| unfit("country", "a two-letter ISO 3166-1 code"))?)
+            }
             None => None,
         };
         let filter = Filter {
@@ -74,7 +76,8 @@ impl RevokeDevices {
             last_seen_before: self.last_seen_before,
         };
         if filter.is_empty() {
-            let needed = "one of user_id, client_id, status, country and last_seen_before is needed";
+            let needed =
+                "at least one of user_id, client_id, status, country and last_seen_before is required";
             return Err(Problem::invalid_field("", needed));
         }
         Ok(filter)

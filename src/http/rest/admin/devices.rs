@@ -52,7 +52,7 @@ fn no_such_device() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "device_not_found",
-        "There is no such device in this tenant.",
+        "Device not found.",
         "List the devices with GET /admin/devices.",
     )
 }
@@ -113,7 +113,7 @@ pub async fn list(
         user: filters.id("user_id")?.map(UserId),
         client: filters.text("client_id"),
         status: filters.read("status", "active, locked or expired", status)?,
-        country: filters.read("country", "two letters of ISO 3166-1", country)?,
+        country: filters.read("country", "a two-letter ISO 3166-1 code", country)?,
         last_seen_before: filters.time("last_seen_before")?,
     };
     let limit = filters.limit()?;

@@ -169,7 +169,7 @@ fn problem(error: RegistrationTokenError) -> Problem {
         RegistrationTokenError::NoSuchToken => Problem::new(
             StatusCode::NOT_FOUND,
             "registration_token_not_found",
-            "There is no such token.",
+            "Registration token not found.",
             "List the tokens with GET /admin/registration-tokens.",
         ),
     }

@@ -198,12 +198,15 @@ fn problem(error: ResourceError) -> Problem {
         ResourceError::NoSuchResource => Problem::new(
             StatusCode::NOT_FOUND,
             "resource_not_found",
-            "There is no such resource.",
+            "Resource not found.",
             "List the resources with GET /admin/resources.",
         ),
-        ResourceError::UriTaken => {
-            Problem::new(StatusCode::CONFLICT, "resource_uri_taken", said, "Change the resource that has it.")
-        }
+        ResourceError::UriTaken => Problem::new(
+            StatusCode::CONFLICT,
+            "resource_uri_taken",
+            said,
+            "Change the existing resource instead.",
+        ),
         ResourceError::IssuerOrClient | ResourceError::OwnApi => Problem::invalid_field("uri", said),
         ResourceError::UnfitName => Problem::invalid_field("name", said),
     }

@@ -289,20 +289,20 @@ fn problem(error: ScopeError) -> Problem {
         ScopeError::NoSuchScope => Problem::new(
             StatusCode::NOT_FOUND,
             "scope_not_found",
-            "There is no such scope.",
+            "Scope not found.",
             "List the scopes with GET /admin/scopes.",
         ),
         ScopeError::NameTaken => Problem::new(
             StatusCode::CONFLICT,
             "scope_name_taken",
             said,
-            "Choose another name, or change that one.",
+            "Choose another name or change the existing scope.",
         ),
         ScopeError::IsStandard => Problem::new(
             StatusCode::CONFLICT,
             "scope_is_standard",
             said,
-            "Take it from the clients that should not have it.",
+            "Remove it from the clients that should not have it.",
         ),
         ScopeError::NeedsItsRole | ScopeError::MisspelledRole { .. } => {
             Problem::invalid_field("required_role", said)

@@ -161,7 +161,7 @@ pub async fn remove(
         Problem::new(
             StatusCode::NOT_FOUND,
             "signing_key_not_found",
-            "There is no such key, or it has been removed.",
+            "Signing key not found or already removed.",
             "List the keys with GET /admin/signing-keys.",
         )
     })

@@ -41,8 +41,8 @@ pub async fn delete(
         Err(Problem::new(
             StatusCode::NOT_FOUND,
             "second_factor_not_found",
-            "This user has no second factor.",
-            "Nothing: the password alone signs them in.",
+            "This user does not use two-step verification.",
+            "No action is needed.",
         ))
     }
 }

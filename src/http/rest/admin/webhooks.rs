@@ -92,7 +92,7 @@ impl From<WebhookError> for Problem {
                 StatusCode::CONFLICT,
                 "too_many_webhooks",
                 error.to_string(),
-                "Delete a webhook, or raise webhooks.per_tenant.",
+                "Delete a webhook or raise webhooks.per_tenant.",
             ),
             WebhookError::Store(error) => error.into(),
         }
@@ -161,7 +161,7 @@ pub async fn delete(
         Err(Problem::new(
             StatusCode::NOT_FOUND,
             "webhook_not_found",
-            "There is no such webhook.",
+            "Webhook not found.",
             "List the webhooks with GET /admin/webhooks.",
         ))
     }

@@ -111,7 +111,7 @@ impl ClientFields {
             ("tokens_not_before", self.tokens_not_before.is_asked_for()),
         ] {
             if asked {
-                return Err(Problem::invalid_field(name, "only an administrator decides this"));
+                return Err(Problem::invalid_field(name, "can only be set by an administrator"));
             }
         }
         Ok(())
@@ -120,11 +120,11 @@ impl ClientFields {
     /// Refuses what stays as it was when the client was made.
     pub fn refuse_fixed(&self) -> Result<(), Problem> {
         if self.client_id.is_some() {
-            return Err(Problem::invalid_field("client_id", "cannot change; register another client"));
+            return Err(Problem::invalid_field("client_id", "cannot be changed; register a new client"));
         }
         if self.token_endpoint_auth_method.is_some() {
             let message =
-                "cannot change, since running copies of the client would fail; register another client";
+                "cannot be changed because running copies of the client would fail; register a new client";
             return Err(Problem::invalid_field("token_endpoint_auth_method", message));
         }
         Ok(())
@@ -150,12 +150,12 @@ impl ClientFields {
         let allowances = each(self.assertion_allowances, "assertion_allowances", AssertionAllowance::parse)?;
         let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
         if matches!((&self.jwks, &jwks_uri), (Change::Set(_), Change::Set(_))) {
-            return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));
+            return Err(Problem::invalid_field("jwks_uri", "cannot be combined with jwks"));
         }
         if let Change::Set(instant) = &self.tokens_not_before
             && *instant > app.clock.now()
         {
-            return Err(Problem::invalid_field("tokens_not_before", "must not lie in the future"));
+            return Err(Problem::invalid_field("tokens_not_before", "must not be in the future"));
         }
         Ok(move |client: &mut Client| {
             if let Change::Set(name) = self.client_name {
@@ -226,7 +226,7 @@ fn one<T>(
         Change::Clear => Ok(Change::Clear),
         Change::Set(text) => parse(&text)
             .map(Change::Set)
-            .ok_or_else(|| Problem::invalid_field(field, "is none that is known")),
+            .ok_or_else(|| Problem::invalid_field(field, "is not a supported value")),
     }
 }
 
@@ -238,7 +238,7 @@ fn each<T>(
     let Change::Set(names) = change else { return Ok(map(change, |_| Vec::new())) };
     let read = |(index, name): (usize, &String)| {
         parse(name)
-            .ok_or_else(|| Problem::invalid_field(format!("{field}[{index}]"), "is none that is known"))
+            .ok_or_else(|| Problem::invalid_field(format!("{field}[{index}]"), "is not a supported value"))
     };
     names.iter().enumerate().map(read).collect::<Result<_, _>>().map(Change::Set)
 }

@@ -69,7 +69,7 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     let mut parameters = Parameters::of_query(query)?;
     let owner = match parameters.take("owner") {
         Some(id) => {
-            let id = id.parse().map_err(|_| Problem::invalid_field("owner", "must be the id of a user"))?;
+            let id = id.parse().map_err(|_| Problem::invalid_field("owner", "must be the ID of a user"))?;
             Some(UserId(id))
         }
         None => None,
@@ -104,7 +104,7 @@ pub async fn create(
     FreshAdmin(caller): FreshAdmin,
     JsonBody(fields): JsonBody<ClientFields>,
 ) -> Result<Response, Problem> {
-    let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is needed"))?;
+    let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is required"))?;
     let id = ClientId::parse(&id).map_err(|error| Problem::invalid_field("client_id", error.to_string()))?;
     let mut client = Client::public(caller.tenant.id, id.clone());
     client.auth_method = fields.auth_method()?;
