@@ -33,7 +33,7 @@ async fn find(app: &App) {
         app.lost_answers.note_trouble(app.clock.now());
         if away_since.is_none() {
             away_since = Some(Instant::now());
-            tracing::warn!("database unreachable; pending polls are answered from memory");
+            tracing::warn!("database unreachable; pending polls answered from cache");
         }
         metrics::gauge!("latchkey_database_reachable").set(0.0);
         tokio::time::sleep(PAUSE).await;

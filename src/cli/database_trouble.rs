@@ -127,7 +127,7 @@ mod tests {
         let options: PgConnectOptions = "postgres://ada@db.example:6543/videos".parse().unwrap();
         for (kind, remedy) in [
             (ErrorKind::ConnectionRefused, "no PostgreSQL listens at db.example:6543: start it"),
-            (ErrorKind::TimedOut, "PostgreSQL at db.example:6543 did not answer in time"),
+            (ErrorKind::TimedOut, "PostgreSQL at db.example:6543 did not respond in time"),
             (ErrorKind::Other, "PostgreSQL cannot be reached at db.example:6543"),
         ] {
             let said = connecting(&sqlx::Error::Io(kind.into()), &options);

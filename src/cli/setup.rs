@@ -92,7 +92,7 @@ pub(super) async fn open_database(
         match poolers::find_out(&options).await {
             Pooler::None => {}
             Pooler::KeepsStatements => {
-                tracing::info!("connections to the database are pooled by transaction");
+                tracing::info!("database connections pooled by transaction");
             }
             Pooler::LosesStatements => return Err(database_trouble::old_pooler(&options).into()),
         }
@@ -150,10 +150,9 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     let state = schema::state(&database.pool).await?;
     match state {
         SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
-        SchemaState::NewerButCompatible { version } => tracing::warn!(
-            version,
-            "schema of a newer Latchkey, compatible with this one; upgrade this server, too"
-        ),
+        SchemaState::NewerButCompatible { version } => {
+            tracing::warn!(version, "database schema newer but compatible; upgrade this instance, too")
+        }
         _ => {}
     }
     let sealed = match state {

@@ -162,13 +162,13 @@ mod tests {
     #[test]
     fn an_address_without_ip_or_port_is_rejected_with_the_right_spelling() {
         for (text, right) in [
-            ("localhost:8628", "write 127.0.0.1:8628"),
-            (":8628", "write 0.0.0.0:8628"),
-            ("*:80", "write 0.0.0.0:80"),
-            ("8628", "write 127.0.0.1:8628"),
-            ("10.0.0.7", "write 10.0.0.7:8628"),
-            ("::1", "write [::1]:8628"),
-            ("[::1]", "write [::1]:8628"),
+            ("localhost:8628", "use 127.0.0.1:8628"),
+            (":8628", "use 0.0.0.0:8628"),
+            ("*:80", "use 0.0.0.0:80"),
+            ("8628", "use 127.0.0.1:8628"),
+            ("10.0.0.7", "use 10.0.0.7:8628"),
+            ("::1", "use [::1]:8628"),
+            ("[::1]", "use [::1]:8628"),
             ("login.example.org:443", "such as 127.0.0.1:8628"),
             ("127.0.0.1:99999", "such as 127.0.0.1:8628"),
         ] {
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn a_url_without_a_scheme_is_rejected_with_the_right_spelling() {
         for (text, right) in [
-            ("login.example.org", "write https://login.example.org"),
-            ("login.example.org:8443", "write https://login.example.org:8443"),
+            ("login.example.org", "use https://login.example.org"),
+            ("login.example.org:8443", "use https://login.example.org:8443"),
             ("https://", "must be a URL such as https://host"),
         ] {
             let said = parse_url(text, "https").unwrap_err();

@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn the_direction_is_named() {
-        assert!(sentence(TimeDelta::milliseconds(-61_500)).contains("61.5 s behind the database's"));
-        assert!(sentence(TimeDelta::seconds(300)).contains("300.0 s ahead of the database's"));
+        assert!(
+            sentence(TimeDelta::milliseconds(-61_500)).contains("61.5 s behind the clock of the database")
+        );
+        assert!(sentence(TimeDelta::seconds(300)).contains("300.0 s ahead of the clock of the database"));
     }
 }

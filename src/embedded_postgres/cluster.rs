@@ -288,7 +288,7 @@ async fn initialised(
         let begin = Instant::now();
         initialise::initialise(layout, account, &installation, settings.durability).await?;
         let (dir, took) = (layout.cluster_dir.display(), begin.elapsed().as_millis());
-        tracing::info!(%dir, version = %installation.version, took_ms = took, "PostgreSQL cluster created");
+        tracing::info!(path = %dir, version = %installation.version, duration_ms = took, "PostgreSQL cluster created");
     }
     Ok(installation)
 }

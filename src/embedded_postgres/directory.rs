@@ -58,7 +58,7 @@ pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Er
         }
     }
     if fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.mode() & 0o027 != 0) {
-        tracing::warn!(dir = %dir.display(), "cluster directory was open to others; closed");
+        tracing::warn!(path = %dir.display(), "cluster directory readable by others; permissions restricted");
         fs::set_permissions(dir, Permissions::from_mode(0o700))
             .map_err(Error::io("restrict the permissions of", dir))?;
     }
@@ -68,7 +68,7 @@ pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Er
 /// Makes the socket's directory.
 pub(super) fn prepare_socket_dir(layout: &Layout, account: &Account) -> Result<(), Error> {
     if !layout.socket_is_inside() {
-        tracing::debug!(dir = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");
+        tracing::debug!(path = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");
     }
     owned_file::ensure_socket_dir(&layout.socket_dir, account)
 }

@@ -42,7 +42,7 @@ pub(super) fn remove_unfinished(layout: &Layout) {
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
             // An orphaned `initdb` may still be writing; the next start tries again.
-            tracing::warn!(%error, dir = %entry.path().display(), "unfinished cluster not removed");
+            tracing::warn!(%error, path = %entry.path().display(), "unfinished cluster not removed");
         }
     }
 }

@@ -97,8 +97,8 @@ pub(super) fn notice_unlisted_proxy(app: &App, peer: IpAddr, headers: &HeaderMap
     {
         tracing::warn!(
             %peer,
-            "forwarding headers ignored: peer not in server.trusted_proxies; if it is your proxy, everyone shares its \
-             address, and the rules about locations and networks do not work"
+            "forwarding headers ignored: peer not in server.trusted_proxies; if it is your proxy, all clients share \
+             its address, and rules about locations and networks do not work"
         );
     }
 }

@@ -101,7 +101,7 @@ async fn apply_one(connection: &mut PgConnection, migration: &Migration) -> Resu
             }
             outcome => {
                 let took = outcome?.as_millis();
-                tracing::info!(version = migration.version, took_ms = took, "migration applied");
+                tracing::info!(version = migration.version, duration_ms = took, "migration applied");
                 break;
             }
         }

@@ -107,7 +107,7 @@ impl Themes {
             Ok(names) => names,
             Err(error) => {
                 // It may be mounted or exchanged just now: what was read before still holds.
-                tracing::warn!(%error, folder = %folder.display(), "theme directory could not be read");
+                tracing::warn!(%error, path = %folder.display(), "theme directory could not be read");
                 return;
             }
         };
@@ -127,11 +127,11 @@ impl Themes {
         let read = slug(name).ok_or(ThemeError::NoTenant).and_then(|slug| Ok((slug, Theme::read(path)?)));
         match read {
             Ok((slug, theme)) => {
-                tracing::info!(folder = %path.display(), "theme loaded");
+                tracing::info!(path = %path.display(), "theme loaded");
                 self.in_use.write().unwrap_or_else(PoisonError::into_inner).insert(slug, Arc::new(theme));
             }
             Err(error) => {
-                tracing::warn!(%error, folder = %path.display(), "theme rejected; previous theme kept");
+                tracing::warn!(%error, path = %path.display(), "theme rejected; previous theme kept");
                 metrics::counter!("latchkey_theme_failures_total").increment(1);
             }
         }
@@ -142,7 +142,7 @@ impl Themes {
         if let Some(slug) = slug(name)
             && self.in_use.write().unwrap_or_else(PoisonError::into_inner).remove(&slug).is_some()
         {
-            tracing::info!(theme = %name.display(), "theme removed");
+            tracing::info!(path = %name.display(), "theme removed");
         }
         false
     }

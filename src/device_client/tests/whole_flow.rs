@@ -80,7 +80,7 @@ async fn a_client_authenticates_as_the_metadata_says() {
     }
     flow.metadata.token_endpoint_auth_methods_supported = Some(vec!["tls_client_auth".to_owned()]);
     let refused = flow.start(None, &DeviceDescription::default()).await.unwrap_err();
-    assert!(refused.to_string().contains("takes tls_client_auth for client authentication"), "{refused}");
+    assert!(refused.to_string().contains("accepts tls_client_auth for client authentication"), "{refused}");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub async fn report(
     }
     activity::count_denials(app, tenant.id, refused);
     metrics::counter!("latchkey_device_authorizations_reported_total").increment(1);
-    tracing::warn!(session = %id, "request reported as not started by the user");
+    tracing::warn!(authorization_id = %id, "request reported as not started by the user");
     Ok(())
 }
 

@@ -144,7 +144,7 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         }
         Attempt::NotByThisServer(error) => {
             let (webhook, message) = (delivery.webhook_id, delivery.id);
-            tracing::warn!(%webhook, %message, %error, "webhook delivery left to other servers");
+            tracing::warn!(%webhook, %message, %error, "webhook delivery left to other instances");
             "left"
         }
         Attempt::Failed(reason) => {

@@ -59,7 +59,7 @@ fn a_wrong_line_of_a_file_is_named() {
             "setting tokens.access_lifetime_seconds: must be",
         ),
         ("[log]\nformat = \"xml\"\n", "line 2)", "setting log.format: must be one of text, json"),
-        ("[server]\npublic_url = \"login.example.org\"\n", "line 2)", "write https://login.example.org"),
+        ("[server]\npublic_url = \"login.example.org\"\n", "line 2)", "use https://login.example.org"),
     ] {
         std::fs::write(&file, text).expect("a file");
         let refused = refusal(latchkey(&["serve", "--config", path]));
