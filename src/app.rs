@@ -56,7 +56,7 @@ pub struct App {
     pub room: Room,
     /// The time.
     pub clock: Clock,
-    /// Chance.
+    /// Random source.
     pub random: Random,
     /// The keys.
     pub secrets: Secrets,
@@ -67,17 +67,17 @@ pub struct App {
     /// Whether it can be reached.
     pub reachability: Arc<Reachability>,
     row_security: OnceCell<RowSecurity>,
-    /// What changes rarely.
+    /// Cache of rarely changing rows.
     pub cached: Cached,
-    /// The way out to the keys that clients publish.
+    /// HTTP client for the keys that clients publish.
     pub outbound: Arc<Outbound>,
-    /// Where addresses are.
+    /// Geolocation of IP addresses.
     pub geo: Geo,
-    /// How the pages of tenants look.
+    /// Themes of tenants.
     pub themes: Themes,
-    /// The way to the mail server.
+    /// Connection to the mail server.
     pub mail: Mail,
-    /// The way out to webhooks.
+    /// HTTP client for webhooks.
     pub webhook_calls: Outbound,
     /// The keys that clients publish.
     pub published_keys: PublishedKeys,
@@ -95,11 +95,11 @@ pub struct App {
     pub counted_polls: CountedPolls,
     /// The clients that have sessions in memory.
     pub owners: Owners,
-    /// What is done in the database many at a time.
+    /// Queues of batched statements.
     pub queues: Arc<Queues>,
     /// Polls that wait for a decision.
     pub waiting_polls: WaitingPolls,
-    /// Cancelled when the server begins to stop: nobody is to be kept waiting.
+    /// Canceled when a shutdown begins.
     pub stopping: CancellationToken,
     /// Whether something was still to be written down when the server stopped.
     left_unwritten: AtomicBool,

@@ -267,7 +267,7 @@ pub struct Sessions {
     pub max_waiting_polls_per_address: usize,
 }
 
-/// How servers on one database hear of each other's decisions.
+/// How instances that share a database learn of decisions.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Coherence {

@@ -54,7 +54,7 @@ pub enum Presented {
     },
 }
 
-/// Why a token opens no door (RFC 6750 §3.1).
+/// Why an access token is rejected (RFC 6750 §3.1).
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRefused {
     /// It is malformed, over, revoked, or not ours.

@@ -27,9 +27,9 @@ pub struct By<'a> {
 }
 
 impl<'a> By<'a> {
-    /// Whoever runs the server's command line.
+    /// An operator on the command line.
     pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
-    /// The server itself, because it is time.
+    /// A background task.
     pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
 
     /// A signed-in person.

@@ -1,7 +1,8 @@
-//! Phishing campaigns: one source of codes, many people who were talked into approving them. What speaks against a
-//! source, freezing it, and undoing all that came from it.
+//! Detects sources whose requests many users were tricked into approving, freezes them and revokes what they
+//! got.
 //!
-//! A shared office or machine must not look like one: only accounts count that had nothing to do with the source
+//! A shared office or machine must not look like a campaign: only users count that had nothing to do with the
+//! source
 //! before, and only approvals from far away and reports from other networks.
 
 use std::collections::HashSet;
@@ -175,7 +176,7 @@ async fn refuse_waiting(
     }
 }
 
-/// The sources that are frozen, or that something has spoken against since then.
+/// The frozen sources, and those suspected since then.
 pub async fn list(app: &App, tenant: TenantId, since: DateTime<Utc>) -> store::Result<Vec<SuspectedSource>> {
     source_accounts::suspected(&app.db, tenant, since, app.clock.now()).await
 }

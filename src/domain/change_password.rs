@@ -20,7 +20,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::store::{self, browser_sessions};
 
-/// What ends together with the old password (ASVS 7.4.3), beside every sign-in that is half done.
+/// Sessions to end when the password changes (ASVS 7.4.3), in addition to all pending sign-ins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AlsoEnd {
     /// Every other browser's session.

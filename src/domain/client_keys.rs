@@ -28,7 +28,7 @@ const FRESH: TimeDelta = TimeDelta::minutes(10);
 const USABLE: TimeDelta = TimeDelta::hours(1);
 /// The least time between two attempts to get one set.
 const FLOOR: TimeDelta = TimeDelta::minutes(1);
-/// The most sets that are remembered; there are never as many in earnest.
+/// The maximum number of cached sets; far above any real deployment.
 const CAPACITY: usize = 10_000;
 
 /// Which key is looked for.

@@ -19,8 +19,10 @@ use crate::model::user::{Role, User};
 /// The most services one request may name.
 const MAX_RESOURCES: usize = 10;
 
-/// Reads what a device asks for that has proved this `key`. A scope that it can never get is refused now, and not
-/// after a person has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
+/// Parses the requested scopes of a device that has proved this `key`. Rejects any that the client can never
+/// get, before
+/// a user is asked (RFC 6749 §5.2). Without a request, returns `None`: the client's default, see
+/// [`grantable`].
 pub fn requested(
     client: &AuthenticatedClient,
     catalogue: &[Scope],
@@ -89,7 +91,7 @@ pub fn for_client_itself(
     Ok(asked)
 }
 
-/// Reads the `scope` parameter: at least one scope, and nothing that is none (RFC 6749 §3.3).
+/// Reads the `scope` parameter: one or more valid scopes (RFC 6749 §3.3).
 pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
     let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
     let scopes = ScopeSet::parse(text).map_err(|_| refuse("scope contains an invalid character."))?;

@@ -54,7 +54,7 @@ enum Verdict {
     Repeat { foreign: bool },
     /// Someone has a copy of the token. The device ends.
     Reused,
-    /// It is too old or revoked.
+    /// It is expired, revoked or superseded.
     Dead,
     /// Its device or account is locked, and may be unlocked: the token stays as it is.
     Locked,

@@ -1,5 +1,4 @@
-//! Where addresses are: asked of files in MaxMind's format that the operator provides, never of anybody on the
-//! network. Without files nothing is known, and nothing depends on it.
+//! Geolocation of IP addresses from local MaxMind files; makes no network requests.
 
 mod probe;
 mod records;

@@ -1,4 +1,4 @@
-//! Access tokens in requests, and what is said to those that open no door (RFC 6750, RFC 9449 §7).
+//! Access tokens in requests, and the errors for rejected ones (RFC 6750, RFC 9449 §7).
 
 use std::sync::Arc;
 
@@ -98,14 +98,14 @@ pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Optio
     })
 }
 
-/// What is said to a token that opens no door; nothing is, to those that show none (RFC 6750 §3.1).
+/// Error for a rejected access token; absent if the request had none (RFC 6750 §3.1).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct BearerErrorBody {
-    /// The error code.
+    /// Error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "invalid_token")]
     pub error: Option<&'static str>,
-    /// A sentence for developers.
+    /// Description for developers.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "The access token is invalid, expired or revoked.")]
     pub error_description: Option<&'static str>,

@@ -21,9 +21,9 @@ pub(super) enum Scheme {
 pub(super) struct Reason<'a> {
     /// The scheme that it is said with.
     pub(super) scheme: Scheme,
-    /// The error code.
+    /// Error code.
     pub(super) error: &'a str,
-    /// A sentence for developers.
+    /// Description for developers.
     pub(super) description: &'a str,
     /// The scope that would be enough, if that is what is missing.
     pub(super) scope: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! `/health`: for whatever keeps the server running.
+//! `/health`: liveness and readiness endpoints.
 
 use std::sync::Arc;
 

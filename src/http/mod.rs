@@ -205,7 +205,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
     }
 }
 
-/// Tokens and codes sent in the clear are lost already; only a page may send its reader to https.
+/// Redirects pages to https; rejects other plain-HTTP requests, whose secrets are already exposed.
 fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
     let error = OAuthError::invalid_request("Use https.");
     match Reader::of(&address.path) {

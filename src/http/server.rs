@@ -1,4 +1,4 @@
-//! Listening, and stopping so that nobody is cut off in the middle of an answer.
+//! The listener, with graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

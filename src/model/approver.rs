@@ -1,4 +1,4 @@
-//! A person in front of a request, and by what the server knows them: their browser, or a program that acts for them.
+//! The user who decides, authenticated by a browser session or an access token.
 
 use super::browser_session::BrowserSession;
 use super::device_authorization::Authentication;

@@ -26,7 +26,7 @@ pub struct Guard {
 /// How spent attempts come back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refill {
-    /// All together, once nothing was spent for this long: never more than the capacity in any such span.
+    /// Restores all attempts after this much time without a failure.
     AfterQuiet(TimeDelta),
     /// One by one, each after this long.
     OneEach(TimeDelta),

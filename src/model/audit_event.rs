@@ -13,11 +13,11 @@ pub enum Actor {
     User(UserId),
     /// An identified client.
     Client(ClientId),
-    /// Whoever runs the server's command line.
+    /// An operator on the command line.
     Operator,
-    /// The server itself, because it was time.
+    /// A background task.
     Server,
-    /// Somebody unknown.
+    /// An unauthenticated caller.
     Anyone,
 }
 

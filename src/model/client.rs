@@ -146,7 +146,7 @@ pub struct Client {
     pub owner: Option<UserId>,
     /// What the owner's account allows, as it is now; read with the client, never written with it.
     pub owner_rights: Option<OwnerRights>,
-    /// Whether it may do anything.
+    /// If `false`, every request of the client is rejected.
     pub enabled: bool,
     /// What signs its access tokens; `None`: the server's default.
     pub signing_algorithm: Option<SigningAlgorithm>,

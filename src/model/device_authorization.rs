@@ -62,7 +62,7 @@ pub struct DeviceAuthorization {
     pub state: State,
 }
 
-/// What is stored of a session's standing.
+/// The stored state of a device authorization.
 #[derive(Clone, Debug)]
 pub enum State {
     /// Nobody decided yet.

@@ -1,4 +1,4 @@
-//! Webhooks: addresses that are told what happened (Standard Webhooks 1.0).
+//! Webhooks: endpoints that receive events (Standard Webhooks 1.0).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
@@ -40,7 +40,7 @@ pub struct Webhook {
     pub tenant_id: TenantId,
     /// Where messages go.
     pub url: Url,
-    /// The actions of the audit trail it is told of; none: all.
+    /// The audit actions it subscribes to; empty means all.
     pub actions: Vec<String>,
     /// Whether it is told anything at present.
     pub enabled: bool,

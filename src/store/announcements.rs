@@ -1,6 +1,6 @@
-//! What servers tell each other through the database (`LISTEN`/`NOTIFY`): a session was decided, an interval was
-//! raised, a tenant, client, scope or key changed. An announcement is heard after its transaction is committed,
-//! and not at all when it is rolled back.
+//! Notifications between instances (`LISTEN`/`NOTIFY`), delivered on commit: a request was decided, an
+//! interval was raised,
+//! a tenant, client, scope or key changed.
 
 use std::time::Duration;
 

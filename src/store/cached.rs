@@ -26,7 +26,7 @@ use crate::model::tenant::{Tenant, TenantSlug};
 use crate::model::tenant_host::TenantHost;
 use crate::secrets::MacKey;
 
-/// The most entries of one kind; there are never as many in earnest.
+/// The maximum number of entries of one kind; far above any real deployment.
 const CAPACITY: usize = 20_000;
 
 /// The cache.

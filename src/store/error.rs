@@ -26,7 +26,7 @@ pub enum StoreError {
     /// The database is known to be away, and was not asked.
     #[error("the database is unreachable")]
     Unreachable,
-    /// The database refused: a constraint of this name stands against it.
+    /// A constraint with this name was violated.
     #[error("constraint {name} was violated")]
     Constraint {
         /// The constraint's name in the migrations.

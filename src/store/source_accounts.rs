@@ -144,7 +144,7 @@ pub struct SuspectedSource {
     pub frozen_until: Option<DateTime<Utc>>,
 }
 
-/// The sources that are frozen, or that something has spoken against since then; the worst first, at most a hundred.
+/// The frozen sources, and those suspected since then; the worst first, at most a hundred.
 pub async fn suspected(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -83,7 +83,7 @@ pub async fn host(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<Te
     Ok(host_of(host.flatten().as_deref()))
 }
 
-/// Gives a tenant a host of its own, or takes it; whether it is no other tenant's.
+/// Sets or clears the host of a tenant. Returns `false` if another tenant has it.
 pub async fn set_host(db: &mut PgConnection, tenant: TenantId, host: Option<&TenantHost>) -> Result<bool> {
     let changed = sqlx::query!(
         "UPDATE tenants SET host = $2, version = version + 1

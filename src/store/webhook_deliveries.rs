@@ -26,7 +26,7 @@ pub struct Delivery {
     pub payload: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// How many attempts for its webhook have failed in a row, of any message.
+    /// Consecutive failed attempts of the webhook, across messages.
     pub failures: u32,
 }
 

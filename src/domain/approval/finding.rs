@@ -1,4 +1,4 @@
-//! What may speak against an approval.
+//! Reasons to distrust an approval.
 
 use serde::Serialize;
 

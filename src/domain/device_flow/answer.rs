@@ -54,7 +54,7 @@ pub enum Verdict {
     Expired,
     /// Somebody said yes: hand out the tokens.
     Redeem(Approval),
-    /// The code is another client's or key's; its own will find it untouched.
+    /// The code belongs to another client or key and is left unchanged.
     Foreign,
     /// The tokens were handed out a moment ago.
     JustRedeemed,

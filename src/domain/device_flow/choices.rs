@@ -17,7 +17,7 @@ use crate::store::device_authorizations::decisions::ShapedGrant;
 pub struct Offer {
     /// All that can be granted.
     pub grantable: ScopeSet,
-    /// What of it the person may leave out.
+    /// The subset of `grantable` that the user may decline.
     pub optional: ScopeSet,
     /// Whether they may call the device trusted.
     pub may_trust: bool,
@@ -130,7 +130,7 @@ impl Offer {
             choices.device_name.as_deref().map(displayable).transpose().map_err(|_| ChoiceRefused::Name)?;
         Ok(ShapedGrant {
             scopes,
-            // Trust is about staying: a device that goes at once has none to lose.
+            // Trust is about staying: a one-time device has no trust to keep.
             trusted: choices.trusted && stays,
             device_name: name.filter(|name| !name.is_empty()),
             lifetime_seconds: choices

@@ -44,7 +44,7 @@ pub struct Consent {
     pub offer: Offer,
 }
 
-/// What this approver has open, if it still waits for a decision. Reading changes nothing.
+/// Returns the request that this approver opened, if it is still pending. Changes nothing.
 pub async fn opened(app: &App, tenant: &Tenant, approver: &Approver) -> Result<Option<Consent>, OAuthError> {
     match openings::held_by(&app.db, tenant.id, approver.id, app.clock.now()).await? {
         Some(id) => consent(app, tenant, approver, id).await,

@@ -98,7 +98,7 @@ pub struct Answer<'a> {
     pub language: &'a str,
 }
 
-/// Takes the decision of the person who has the session open: once, whatever else happens at the same moment.
+/// Records the decision of the user who opened the request. Succeeds at most once.
 pub async fn decide(
     app: &App,
     tenant: &Tenant,

@@ -50,8 +50,9 @@ impl PollRequest {
     }
 }
 
-/// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not. What memory can answer touches nothing
-/// else; it can only ever say *pending*.
+/// Answers a poll with tokens or an RFC 8628 §3.5 error. The cache answers pending polls; everything else
+/// reads the
+/// database.
 pub async fn poll(
     app: &App,
     tenant: &Tenant,

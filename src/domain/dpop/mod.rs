@@ -73,7 +73,7 @@ impl Proof {
         self.key
     }
 
-    /// Uses the proof up: no server takes it from now on. Refused is one that was used up before (§11.1).
+    /// Marks the proof as used on all instances. Fails if it was used before (§11.1).
     pub async fn spend(&self, app: &App) -> Result<(), OAuthError> {
         match self.spending {
             Spending::Done => Ok(()),

@@ -5,7 +5,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 /// Why a proof does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is none, where one is needed.
+    /// A proof is required and missing.
     Missing,
     /// There are several.
     Several,
@@ -13,7 +13,7 @@ pub enum Refusal {
     Malformed,
     /// It was made to be something else.
     WrongType,
-    /// Its key is none that can be used.
+    /// Its key is not usable.
     UnusableKey,
     /// Its signature is not that of its key.
     WrongSignature,

@@ -22,7 +22,7 @@ use crate::store::{self, StoreError, webhooks};
 /// Bytes of a secret (Standard Webhooks: 24 to 64).
 const SECRET_BYTES: usize = 32;
 
-/// Why a webhook is not made.
+/// Why a webhook cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// This server would not call there.
