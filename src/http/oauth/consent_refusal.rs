@@ -15,9 +15,7 @@ use crate::http::{no_store, whole_seconds};
 /// Why nothing is shown or decided.
 #[derive(Debug)]
 pub enum ConsentRefused {
-    /// Nobody is there who may.
     Caller(CallerRefused),
-    /// It cannot be decided so.
     Decision(DecisionRefused),
 }
 
@@ -115,7 +113,7 @@ fn sign_in_anew() -> Response {
 
 /// The code is right, and another account has it open.
 fn held_elsewhere(left: TimeDelta) -> Response {
-    let description = "user_code is open in another account; decide there, or try again later.";
+    let description = "user_code is open for another user; decide as that user, or try again later.";
     let mut response = refuse(StatusCode::CONFLICT, "invalid_request", description);
     response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(left));
     response

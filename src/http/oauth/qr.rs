@@ -16,18 +16,20 @@ use crate::http::Slug;
 use crate::http::parameters::Parameters;
 use crate::model::user_code::UserCode;
 
-/// A QR code of the verification link. Whether the code is live is not looked at and not told.
+/// Get a QR code of the verification link
+///
+/// Does not check the code.
 #[utoipa::path(
     get,
     path = "/oauth/device/qr",
     operation_id = "v1_oauth_device_qr_show",
     tag = "OAuth Device Flow",
-    params(("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ")),
+    params(("user_code" = String, Query, description = "User code", example = "BDJW-DSXQ")),
     responses(
-        (status = 200, description = "The picture", content_type = "image/svg+xml", body = String),
-        (status = 400, description = "`invalid_request`: this is no user code", body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 200, description = "The image", content_type = "image/svg+xml", body = String),
+        (status = 400, description = "`invalid_request`: not a valid user code", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(

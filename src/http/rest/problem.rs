@@ -35,58 +35,59 @@ struct Occurrence {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What is wrong with one field.
+/// An invalid field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's path in the body, such as `metadata.room`, or the parameter's name; empty: the body as a whole.
+    /// Path of the field in the body, such as `metadata.room`, or name of the parameter; empty for the whole
+    /// body.
     #[schema(example = "name")]
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     #[schema(
         example = "at most 128 characters, without control or direction characters or words of mixed alphabets"
     )]
     pub message: String,
 }
 
-/// A problem as it is sent (RFC 9457 §3).
+/// A problem (RFC 9457 §3).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// The kind of problem, a URN that ends in `error`.
+    /// URN of the kind of problem; ends in `error`.
     #[serde(rename = "type")]
     #[schema(example = "urn:latchkey:problem:device_not_found")]
     pub kind: String,
-    /// The kind of problem, in words.
+    /// Title of the kind of problem.
     #[schema(example = "Not Found")]
     pub title: &'static str,
-    /// The status of the answer.
+    /// HTTP status.
     #[schema(example = 404)]
     pub status: u16,
-    /// What went wrong this time.
+    /// What happened.
     #[schema(example = "Device not found.")]
     pub detail: String,
-    /// This very occurrence: the request's identifier, as in `X-Request-Id`.
+    /// Request ID, as in `X-Request-Id`.
     #[schema(example = "urn:uuid:019bc0de-7a00-7000-8000-000000000000")]
     pub instance: String,
-    /// The kind of problem, as a word for programs.
+    /// Error code.
     #[schema(example = "device_not_found")]
     pub error: &'static str,
-    /// The same as `detail`.
+    /// Same as `detail`.
     #[schema(example = "Device not found.")]
     pub message: String,
     /// What to do next.
     #[schema(example = "List your devices with GET /devices.")]
     pub suggested: String,
-    /// What else is worth knowing.
+    /// Further details.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
-    /// The same as `status`.
+    /// Same as `status`.
     #[schema(example = 404)]
     pub code: u16,
-    /// When it happened.
+    /// Time of the problem.
     #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub timestamp: String,
-    /// With status 422: what is wrong with which field.
+    /// Invalid fields, with status 422.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
@@ -144,13 +145,11 @@ impl Problem {
         problem
     }
 
-    /// The kind of problem, as a word for programs.
     #[must_use]
     pub fn error(&self) -> &'static str {
         self.0.error
     }
 
-    /// What is wrong, in words.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.0.detail
@@ -193,7 +192,6 @@ impl Problem {
         self
     }
 
-    /// The same problem, with challenges.
     #[must_use]
     pub(in crate::http) fn with_challenges(self, challenges: [HeaderValue; 2]) -> Self {
         challenges

@@ -24,7 +24,6 @@ use crate::model::device::Device;
 use crate::model::ids::DeviceId;
 use body::DeviceBody;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, list::remove_all))
@@ -50,7 +49,7 @@ impl Caller {
 /// There is no such device, or it is another's.
 #[derive(Debug, IntoResponses)]
 pub enum NoSuchDevice {
-    /// `device_not_found`: there is no such device, or it is another person's
+    /// `device_not_found`: the device does not exist or belongs to another user
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
 }

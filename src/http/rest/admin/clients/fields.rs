@@ -16,82 +16,83 @@ use crate::model::ids::UserId;
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
 
-/// What a client is to be. In a change, what is absent stays, and `null` goes back to the default.
+/// Settings of a client. In an update, absent members stay unchanged and `null` restores the default.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClientFields)]
 pub struct ClientFields {
-    /// Its identifier: 1 to 128 printable ASCII characters, and no UUID. Only when it is made.
+    /// Client ID: 1 to 128 printable ASCII characters, not a UUID. Cannot be changed.
     #[schema(example = "tv")]
     pub client_id: Option<String>,
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(value_type = Option<String>, example = "Living room")]
     #[serde(default)]
     pub client_name: Change<String>,
-    /// How it authenticates: `none`, `client_secret_basic`, `client_secret_post` or `private_key_jwt`. Only when it is
-    /// made; `none` when absent.
+    /// Client authentication method: `none` (default), `client_secret_basic`, `client_secret_post` or
+    /// `private_key_jwt`. Cannot be changed.
     #[schema(example = "none")]
     pub token_endpoint_auth_method: Option<String>,
-    /// Its public keys, a JWK Set; `null` takes them away.
+    /// Public keys (JWK Set); `null` removes them.
     #[schema(value_type = Option<Object>)]
     #[serde(default)]
     pub jwks: Change<Map<String, Value>>,
-    /// Where it publishes its public keys.
+    /// URL where the client publishes its public keys.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub jwks_uri: Change<String>,
-    /// What it may ask the token endpoint for.
+    /// Grant types that the client can use.
     #[schema(value_type = Option<Vec<String>>, example = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]))]
     #[serde(default)]
     pub grant_types: Change<Vec<String>>,
-    /// The scopes it may have.
+    /// Scopes that the client can request.
     #[schema(value_type = Option<Vec<String>>, example = json!(["openid", "offline_access"]))]
     #[serde(default)]
     pub scopes: Change<Vec<String>>,
-    /// `explicit`: the scopes above; `inherit`: all that the approving user may grant, for first-party clients.
+    /// `explicit`: only `scopes`; `inherit`: every scope that the approving user can grant (first-party
+    /// clients only).
     #[schema(value_type = Option<String>, example = "explicit")]
     #[serde(default)]
     pub scope_policy: Change<String>,
-    /// Whether it is the operator's own.
+    /// Whether the client is first-party.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub first_party: Change<bool>,
-    /// The user whose own it is.
+    /// User who owns the client.
     #[schema(value_type = Option<Uuid>)]
     #[serde(default)]
     pub owner_id: Change<Uuid>,
-    /// Whether it may do anything.
+    /// If `false`, every request of the client is rejected.
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
     pub enabled: Change<bool>,
-    /// What signs its access tokens, and its ID tokens unless `id_token_signed_response_alg` is set: ES256, RS256 or
-    /// EdDSA; `null`: the server's defaults.
+    /// Algorithm that signs its access tokens, and its ID tokens unless `id_token_signed_response_alg` is
+    /// set: ES256, RS256 or EdDSA; `null`: the server's defaults.
     #[schema(value_type = Option<String>, example = "ES256")]
     #[serde(default)]
     pub signing_algorithm: Change<String>,
-    /// What signs its ID tokens: ES256, which is recommended where the client supports it, RS256 or EdDSA; `null`: as
-    /// `signing_algorithm` says, or the server's default for ID tokens.
+    /// Algorithm that signs its ID tokens: ES256 (recommended if the client supports it), RS256 or EdDSA;
+    /// `null`: same as `signing_algorithm`, or the server's default for ID tokens.
     #[schema(value_type = Option<String>, example = "ES256")]
     #[serde(default)]
     pub id_token_signed_response_alg: Change<String>,
-    /// In what its assertions may deviate from the rules: `token_endpoint_audience`, `repeated_assertion`.
+    /// Exceptions for its client assertions: `token_endpoint_audience`, `repeated_assertion`.
     #[schema(value_type = Option<Vec<String>>, example = json!([]))]
     #[serde(default)]
     pub assertion_allowances: Change<Vec<String>>,
-    /// Whether all its access tokens must be bound to a key (RFC 9449).
+    /// Whether all its access tokens must be DPoP-bound (RFC 9449).
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub dpop_bound_access_tokens: Change<bool>,
-    /// Whether each installation has credentials of its own, so that a refresh whose answer was lost can be repeated
-    /// without limit of time. Not for public clients.
+    /// Whether every installation has its own credentials, so that a refresh whose response was lost can be
+    /// repeated at any time. Not for public clients.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub credentials_per_installation: Change<bool>,
-    /// The `aud` values of the resource server that it is.
+    /// The `aud` values whose tokens the client can introspect.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(default)]
     pub introspects: Change<Vec<String>>,
-    /// What was issued to it before this instant is dead. It only ever rises.
+    /// Tokens issued to the client before this time are invalid. Can only move forward.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
     pub tokens_not_before: Change<DateTime<Utc>>,
@@ -130,7 +131,6 @@ impl ClientFields {
         Ok(())
     }
 
-    /// How a new client authenticates.
     pub fn auth_method(&self) -> Result<AuthMethod, Problem> {
         let Some(name) = &self.token_endpoint_auth_method else { return Ok(AuthMethod::None) };
         AuthMethod::parse(name).ok_or_else(|| {
@@ -139,7 +139,6 @@ impl ClientFields {
         })
     }
 
-    /// What becomes of a client.
     pub fn read(self, app: &App) -> Result<impl FnOnce(&mut Client) + Send + use<>, Problem> {
         let grant_types = each(self.grant_types, "grant_types", GrantType::parse)?;
         let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;

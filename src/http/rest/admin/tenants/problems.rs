@@ -6,7 +6,7 @@ use crate::domain::tenants::{CreateRefused, TenantError};
 use crate::domain::users::UserError;
 use crate::http::rest::problem::Problem;
 
-/// What is told of a tenant that is not made.
+/// Problems of a refused creation.
 pub(super) fn not_made(refused: CreateRefused) -> Problem {
     let field = |name: &str, error: &UserError| {
         Problem::invalid_field(format!("administrator.{name}"), error.to_string())
@@ -23,7 +23,6 @@ pub(super) fn not_made(refused: CreateRefused) -> Problem {
     }
 }
 
-/// 409
 pub(super) fn slug_taken() -> Problem {
     let detail = "A tenant with this slug already exists.";
     Problem::new(StatusCode::CONFLICT, "tenant_slug_taken", detail, "Choose another slug.")
