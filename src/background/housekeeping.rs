@@ -20,7 +20,6 @@ const MAX_BATCHES: usize = 100;
 enum Left {
     /// Nothing, or nothing that can be done now.
     Nothing,
-    /// Perhaps more.
     More,
 }
 

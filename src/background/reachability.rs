@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::store::reachability::answers;
 
-/// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the database may take to answer; over a network that drops packets a second is not enough.
 const PATIENCE: Duration = Duration::from_secs(3);

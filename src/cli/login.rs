@@ -147,9 +147,7 @@ impl LoginArgs {
 /// Whether the QR code is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QrDisplay {
-    /// It is.
     Shown,
-    /// It is not.
     Hidden,
 }
 
@@ -158,20 +156,17 @@ pub enum QrDisplay {
 pub enum AuthorizationServer {
     /// By the metadata of this issuer (RFC 8414 §2).
     Issuer(String),
-    /// They were given.
     Known(Box<Metadata>),
 }
 
 /// What [`connect`] needs to know.
 #[derive(Clone, Debug)]
 pub struct LoginConfig {
-    /// The authorization server.
     pub server: AuthorizationServer,
     /// Who asks (RFC 6749 §2.2).
     pub identity: ClientIdentity,
     /// What for (RFC 6749 §3.3).
     pub scope: Option<String>,
-    /// From which device.
     pub device: DeviceDescription,
     /// Whether to draw the QR code (RFC 8628 §3.3.1).
     pub qr: QrDisplay,
@@ -184,7 +179,6 @@ pub struct LoginConfig {
 /// Why nobody was signed in. Every message is a sentence for the person who ran the command.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The endpoints were not found.
     #[error("{}{}", .0, hint(.0))]
     Discovery(#[from] DiscoveryError),
     /// The flow ended without tokens (RFC 8628 §3.5).

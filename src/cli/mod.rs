@@ -72,7 +72,6 @@ enum Command {
     Health(health::HealthArgs),
 }
 
-/// Runs the command.
 pub async fn run(cli: Cli) -> Outcome {
     let settings = || config::load(cli.config.as_deref());
     match cli.command {

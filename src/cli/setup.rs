@@ -32,7 +32,6 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Whether a missing PostgreSQL is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MissingPostgres {
-    /// By the system's package manager.
     Install,
     /// Not at all; the command fails with a sentence.
     Refuse,
@@ -53,7 +52,6 @@ pub(super) enum Hold {
     Shared,
 }
 
-/// A database within reach.
 pub(super) struct Database {
     pub(super) pool: Db,
     /// Where it may be, when it is not an embedded one.
@@ -182,7 +180,6 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     Ok(app)
 }
 
-/// Where the master key is.
 enum KeyPlace {
     /// In `secrets.master_key`.
     Setting(String),

@@ -21,26 +21,19 @@ pub enum ConfigError {
     /// The values contradict each other or cannot work.
     #[error("setting {key}: {problem}")]
     Impossible {
-        /// The key.
         key: &'static str,
         /// What is wrong, and what would be right.
         problem: String,
     },
     /// An environment variable that is not read resembles a setting.
     #[error("setting {name}: not a variable of a setting; use {right}")]
-    Misspelled {
-        /// The variable.
-        name: String,
-        /// Its right spelling.
-        right: String,
-    },
+    Misspelled { name: String, right: String },
     /// The file given with `--config` is not there.
     #[error("the settings file {0} does not exist")]
     NoFile(String),
     /// The file given with `--config` cannot be read, or is not TOML.
     #[error("the settings file {path}{problem}")]
     File {
-        /// The file.
         path: String,
         /// The line, if one is wrong, and what is wrong.
         problem: String,
@@ -106,7 +99,6 @@ fn kind_of_value(expected: &str) -> &str {
     }
 }
 
-/// The names of all settings.
 fn keys() -> Vec<String> {
     let defaults: figment::value::Dict =
         Figment::from(Toml::string(DEFAULTS)).extract().expect("config/default.toml is TOML");

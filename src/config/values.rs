@@ -81,7 +81,6 @@ fn parse_url(text: &str, scheme: &str) -> Result<Url, String> {
     text.parse().map_err(|error| format!("must be a URL such as {scheme}://host: {error}"))
 }
 
-/// The origin of the service.
 pub(super) fn web_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let is_local = text.starts_with("localhost") || text.starts_with("127.") || text.starts_with("[::1]");

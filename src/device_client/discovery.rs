@@ -62,58 +62,32 @@ impl Metadata {
 pub enum DiscoveryError {
     /// The issuer breaks RFC 8414 §2: an https URL without query and fragment.
     #[error("{issuer} is not a valid issuer: {why}.")]
-    Issuer {
-        /// What was given.
-        issuer: String,
-        /// Which rule it breaks.
-        why: &'static str,
-    },
+    Issuer { issuer: String, why: &'static str },
     /// An endpoint that was given is not protected.
     #[error(
         "{endpoint} is not a valid endpoint: it must be a URL that starts with https:// (http:// is allowed \
          only for this machine)."
     )]
-    Endpoint {
-        /// What was given.
-        endpoint: String,
-    },
-    /// The server is not there.
+    Endpoint { endpoint: String },
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// Neither well-known address has a document.
     #[error("{issuer} publishes no authorization server metadata ({url} returned {status}).")]
     NotFound {
-        /// Whose metadata was sought.
         issuer: String,
         /// The last address that was tried.
         url: String,
-        /// Its HTTP status.
         status: u16,
     },
     /// There is a document that says something else than RFC 8414 §3.2 asks for.
     #[error("The metadata at {url} is invalid: {why}.")]
-    Unreadable {
-        /// Where the document is.
-        url: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    Unreadable { url: String, why: String },
     /// RFC 8414 §3.3: such a document must not be used.
     #[error("The metadata at {url} belongs to the issuer {found}, not to {expected}.")]
-    IssuerMismatch {
-        /// Where the document is.
-        url: String,
-        /// The issuer asked for.
-        expected: String,
-        /// The issuer the document names.
-        found: String,
-    },
+    IssuerMismatch { url: String, expected: String, found: String },
     /// The server exists and has no device flow (RFC 8628 §4).
     #[error("{issuer} does not support the device flow: its metadata has no device_authorization_endpoint.")]
-    NoDeviceFlow {
-        /// Whose metadata it is.
-        issuer: String,
-    },
+    NoDeviceFlow { issuer: String },
 }
 
 #[derive(Deserialize)]

@@ -23,14 +23,11 @@ const HOLD_ALLOWANCE: Duration = Duration::from_secs(15);
 /// RFC 8628 §3.5: the interval of a server that names none.
 const DEFAULT_INTERVAL: u64 = 5;
 
-/// One client at one server.
 #[derive(Debug)]
 pub struct DeviceFlow {
-    /// The connection.
     pub http: Http,
     /// Where the endpoints are (RFC 8628 §4).
     pub metadata: Metadata,
-    /// Who asks.
     pub identity: ClientIdentity,
     /// Whether polls may be held (RFC 7240 §4.3).
     pub long_poll: LongPoll,
@@ -43,13 +40,10 @@ pub struct DeviceFlow {
 pub struct DeviceAuthorization {
     /// The code this device polls with; nobody else may see it.
     pub device_code: Secret,
-    /// The code a person types.
     pub user_code: String,
-    /// Where they type it.
     pub verification_uri: String,
     /// The same address with the code in it, for a QR code (RFC 8628 §3.3.1).
     pub verification_uri_complete: Option<String>,
-    /// How long both codes live.
     pub expires_in: Duration,
     /// How long to wait between polls.
     pub interval: Duration,
@@ -60,15 +54,11 @@ pub struct DeviceAuthorization {
 /// Whether the approval page shows characters that the device must send as `confirmation_code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// It does not.
     Never,
-    /// It may.
     Possible,
-    /// It does.
     Required,
 }
 
-/// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
     /// `access_denied` (RFC 8628 §3.5).

@@ -23,20 +23,10 @@ pub enum TransportError {
     Setup(String),
     /// The server was not reached, or the connection broke or timed out (RFC 8628 §3.5).
     #[error("Could not reach {host}: {why}.")]
-    Unreachable {
-        /// Which host was asked.
-        host: String,
-        /// What went wrong.
-        why: String,
-    },
+    Unreachable { host: String, why: String },
     /// The server's certificate is the trouble.
     #[error("The certificate of {host} is not trusted: {why}.")]
-    Certificate {
-        /// Which host was asked.
-        host: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    Certificate { host: String, why: String },
     /// The body exceeds what any answer of RFC 8628 needs.
     #[error("{0} returned more than 64 KiB.")]
     TooLong(String),
@@ -49,7 +39,6 @@ pub struct Http {
     secure: OnceLock<Client>,
 }
 
-/// An answer, read completely.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -59,7 +48,6 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    /// Sets the client up.
     pub fn new() -> Result<Self, TransportError> {
         // Plain HTTP goes to this machine only: past any proxy, and also where no root certificates are installed.
         let loopback = settings().no_proxy().tls_certs_only([]).build().map_err(setup)?;

@@ -47,7 +47,6 @@ pub enum Presented {
     Bearer(Zeroizing<String>),
     /// With the proof that its key is at hand (RFC 9449 §7.1).
     Dpop {
-        /// The token.
         token: Zeroizing<String>,
         /// The proof, if one came with it.
         proof: Option<dpop::Presented>,
@@ -69,13 +68,8 @@ pub enum TokenRefused {
     /// It was issued for other services alone.
     #[error("the access token is for another resource")]
     OtherAudience,
-    /// It does not allow this.
     #[error("the access token lacks the scope {}", needed.join(" or "))]
-    InsufficientScope {
-        /// The scopes that would.
-        needed: AnyScope,
-    },
-    /// The database failed.
+    InsufficientScope { needed: AnyScope },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

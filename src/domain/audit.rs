@@ -20,7 +20,6 @@ use crate::store::{self, audit_events};
 /// Who brings a change about, and from where.
 #[derive(Clone, Debug)]
 pub struct By<'a> {
-    /// Who.
     pub actor: Actor,
     /// From where; `None` for the command line and the server itself.
     pub origin: Option<&'a RequestOrigin>,
@@ -29,10 +28,8 @@ pub struct By<'a> {
 impl<'a> By<'a> {
     /// An operator on the command line.
     pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
-    /// A background task.
     pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
 
-    /// A signed-in person.
     #[must_use]
     pub fn user(user: UserId, origin: &'a RequestOrigin) -> Self {
         Self { actor: Actor::User(user), origin: Some(origin) }

@@ -50,13 +50,11 @@ impl EndedCodes {
         Ok(Self(codes))
     }
 
-    /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -85,13 +83,10 @@ fn is_trusted(policy: &CampaignPolicy, source: IpNet) -> bool {
 /// An account that speaks against the source of a code.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Testimony {
-    /// Whose.
     pub(super) user: UserId,
-    /// What it did.
     pub(super) contact: Contact,
     /// The address of the code's device.
     pub(super) asker: IpAddr,
-    /// Where the account's browser is.
     pub(super) browser: IpAddr,
 }
 
@@ -181,12 +176,9 @@ pub async fn list(app: &App, tenant: TenantId, since: DateTime<Utc>) -> store::R
     source_accounts::suspected(&app.db, tenant, since, app.clock.now()).await
 }
 
-/// What came from a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Campaign {
-    /// Connected devices.
     pub devices: usize,
-    /// Their owners.
     pub accounts: usize,
     /// Codes that waited for a decision, a confirmation or their collection.
     pub codes: usize,

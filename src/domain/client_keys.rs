@@ -31,12 +31,10 @@ const FLOOR: TimeDelta = TimeDelta::minutes(1);
 /// The maximum number of cached sets; far above any real deployment.
 const CAPACITY: usize = 10_000;
 
-/// Which key is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The name the signature gives it, if it gives one.
     pub kid: Option<&'a str>,
-    /// What it signs with.
     pub algorithm: SigningAlgorithm,
 }
 
@@ -55,11 +53,9 @@ struct Published {
 /// What to do about a key that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The set is asked for.
     Ask,
     /// The remembered set has the say.
     Known,
-    /// Nobody can say.
     Unreachable,
 }
 

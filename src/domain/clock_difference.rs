@@ -21,10 +21,8 @@ const QUESTIONS: usize = 3;
 /// How long one measurement may take. A later answer is of little use.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How bad a difference is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {
-    /// No one notices.
     None,
     /// Worth a line in the log.
     Notable,

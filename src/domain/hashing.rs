@@ -15,11 +15,9 @@ pub const MEMORY_KIB: u32 = 19 * 1024;
 #[error("too many passwords are waiting to be hashed")]
 pub struct Busy;
 
-/// The slots.
 #[derive(Debug)]
 pub struct HashingPlaces {
     running: Arc<Semaphore>,
-    /// Those that run or wait.
     admitted: Arc<Semaphore>,
     memory: Arc<FreeMemory>,
 }

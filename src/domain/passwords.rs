@@ -46,10 +46,8 @@ const RUNS: [&str; 5] = [
 /// Why a password cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitPassword {
-    /// Its length.
     #[error("a password must have 15 to 256 characters")]
     Length,
-    /// It is the person's name.
     #[error("the password must not be the username")]
     Username,
     /// It is among the first that guessers try.
@@ -63,7 +61,6 @@ pub enum UnfitPassword {
     Hashing(String),
 }
 
-/// What a password check found.
 #[derive(Debug)]
 pub enum Checked {
     /// The password is right; when its hash is weaker than today's, here is a new one.

@@ -57,19 +57,13 @@ pub enum PolicyError {
     Invalid(#[from] InvalidPolicy),
     /// A client's own changes do not fit what its tenant would have.
     #[error("the override of client {client} would conflict: {problem}")]
-    DoesNotFitClient {
-        /// The client.
-        client: String,
-        /// Why.
-        problem: InvalidPolicy,
-    },
+    DoesNotFitClient { client: String, problem: InvalidPolicy },
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
     /// There is no such tenant or client.
     #[error("tenant or client not found")]
     NotFound,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -26,7 +26,6 @@ use crate::model::user::Standing;
 /// What a client sends (RFC 6749 §6).
 #[derive(Debug)]
 pub struct RefreshRequest {
-    /// `refresh_token`
     pub refresh_token: BearerSecretText,
     /// `scope`, to narrow what the access token allows.
     pub scope: Option<String>,
@@ -48,10 +47,11 @@ pub type BearerSecretText = zeroize::Zeroizing<String>;
 /// What becomes of a presented token.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The next generation is issued.
     Exchange,
     /// The same successor is issued again.
-    Repeat { foreign: bool },
+    Repeat {
+        foreign: bool,
+    },
     /// Someone has a copy of the token. The device ends.
     Reused,
     /// It is expired, revoked or superseded.

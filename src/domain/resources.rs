@@ -17,7 +17,6 @@ use crate::store::{StoreError, clients, resources};
 /// Why a resource cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
-    /// There is one already.
     #[error("a resource with this URI already exists")]
     UriTaken,
     /// A token for it could pass for another token (RFC 9068 §3).
@@ -32,13 +31,11 @@ pub enum ResourceError {
          mixed alphabets in a word"
     )]
     UnfitName,
-    /// There is no such resource.
     #[error("resource not found")]
     NoSuchResource,
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

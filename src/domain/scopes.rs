@@ -16,10 +16,8 @@ use crate::store::{StoreError, clients, scopes};
 /// Why the catalogue is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScopeError {
-    /// There is one already.
     #[error("a scope with this name already exists")]
     NameTaken,
-    /// There is none.
     #[error("scope not found")]
     NoSuchScope,
     /// The server itself means something by it.
@@ -48,7 +46,6 @@ pub enum ScopeError {
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

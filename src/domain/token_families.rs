@@ -16,9 +16,7 @@ use crate::store::devices::endings;
 /// Who ended a family, why, and from where.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// Who.
     pub actor: Actor,
-    /// Why.
     pub reason: RevocationReason,
     /// From where; `None` for the command line.
     pub origin: Option<&'a RequestOrigin>,

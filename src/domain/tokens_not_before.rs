@@ -14,10 +14,8 @@ use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome};
 use crate::model::ids::TenantId;
 use crate::store::{StoreError, clients, password_links, tenants, users};
 
-/// Whose tokens.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// All of the tenant's.
     Tenant,
     /// Those of the user with this name.
     User(String),
@@ -34,7 +32,6 @@ pub enum RaiseError {
     /// The instant lies ahead: nothing could be issued until then.
     #[error("the time must not be in the future")]
     InTheFuture,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -28,7 +28,6 @@ const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
 /// How long an attaching command waits for the owner's cluster; a first start is part of it.
 const ATTACH_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a watched cluster's log, and an adopted postmaster, is looked at.

@@ -65,7 +65,6 @@ pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Er
     Ok(())
 }
 
-/// Makes the socket's directory.
 pub(super) fn prepare_socket_dir(layout: &Layout, account: &Account) -> Result<(), Error> {
     if !layout.socket_is_inside() {
         tracing::debug!(path = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");

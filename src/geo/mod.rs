@@ -13,7 +13,6 @@ use self::watched_file::WatchedFile;
 use crate::config;
 use crate::model::place::Place;
 
-/// What is known about addresses.
 #[derive(Debug)]
 pub struct Geo {
     cities: WatchedFile,

@@ -18,7 +18,6 @@ type InMemory = Reader<Vec<u8>>;
 /// A file that is read again when it changes.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
-    /// What it is about.
     subject: Subject,
     path: Option<PathBuf>,
     reader: RwLock<Option<Arc<InMemory>>>,

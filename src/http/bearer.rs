@@ -26,13 +26,9 @@ pub struct AccessToken(pub Presented);
 /// Why a request with a token, or without one, is refused.
 #[derive(Debug)]
 pub enum BearerRefusal {
-    /// It shows no token.
     NoToken,
-    /// Its token opens no door.
     Token(TokenRefused),
-    /// Its token cannot be read.
     Malformed(&'static str),
-    /// Something failed.
     Request(OAuthError),
 }
 
@@ -138,7 +134,6 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
 pub(super) struct Denial {
     /// 400, 401 or 403.
     pub(super) status: StatusCode,
-    /// The error's word.
     pub(super) error: &'static str,
     /// A sentence for the client's developer.
     pub(super) description: &'static str,

@@ -16,7 +16,6 @@ use crate::domain::clock_difference;
 use crate::store::connections::{self, MayWrite};
 use crate::store::{StoreError, schema};
 
-/// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
 }

@@ -59,7 +59,6 @@ use rest::problem::Problem;
 use site::Site;
 use within::within;
 
-/// Everything there is, by address.
 pub fn router(app: &Arc<App>) -> Router {
     let (programs, document) = oauth::router().merge(rest::router()).split_for_parts();
     programs
@@ -250,7 +249,6 @@ fn language_of(app: &App, address: Option<&Address>, request: &Request<Body>) ->
 /// Who reads what is at a path, and so in which shape an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
-    /// A person: pages.
     Person,
     /// A program that speaks OAuth: RFC 6749 §5.2.
     OAuthClient,

@@ -33,7 +33,6 @@ pub enum Scheme {
     Unquestioned,
 }
 
-/// Who sent the request.
 #[must_use]
 pub fn of_request(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], id: RequestId) -> RequestOrigin {
     let user_agent = headers

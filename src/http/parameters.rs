@@ -196,7 +196,6 @@ async fn read(
     Parameters::checked(pairs, basic)
 }
 
-/// What a body may be.
 #[derive(Clone, Copy)]
 enum MediaType {
     Form,

@@ -13,7 +13,6 @@ use super::{answer, router};
 use crate::app::App;
 use crate::background::{self, TaskEnded};
 
-/// How a server has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// Everything that was begun was finished.
@@ -61,7 +60,6 @@ impl Server {
         Self { left, ..self }
     }
 
-    /// The address it listens on.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }

@@ -11,7 +11,6 @@ use super::user::User;
 pub struct Approver {
     /// The browser session, or the device whose access token acts: what has a code open.
     pub id: ApproverId,
-    /// Who.
     pub user: User,
     /// When and how they had proved who they are.
     pub authentication: Authentication,

@@ -6,23 +6,17 @@ pub use super::audit_action::Action;
 use super::ids::{ClientId, UserId};
 use super::request_origin::RequestOrigin;
 
-/// Who acted.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// A signed-in person.
     User(UserId),
-    /// An identified client.
     Client(ClientId),
     /// An operator on the command line.
     Operator,
-    /// A background task.
     Server,
-    /// An unauthenticated caller.
     Anyone,
 }
 
 impl Actor {
-    /// The kind, as stored.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -34,7 +28,6 @@ impl Actor {
         }
     }
 
-    /// The identifier, as stored.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         match self {
@@ -45,12 +38,9 @@ impl Actor {
     }
 }
 
-/// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
     Success,
-    /// It was refused.
     Refused,
 }
 
@@ -68,18 +58,13 @@ impl Outcome {
 /// One entry of the audit trail. Codes, tokens and secrets never go into it.
 #[derive(Clone, Debug)]
 pub struct AuditEvent<'a> {
-    /// What happened.
     pub action: Action,
-    /// How it ended.
     pub outcome: Outcome,
-    /// Who acted.
     pub actor: Actor,
     /// The kind of thing acted on, such as `device_authorization`.
     pub target_kind: &'static str,
-    /// Which one.
     pub target_id: Option<String>,
     /// From where; `None` for the command line.
     pub origin: Option<&'a RequestOrigin>,
-    /// What else is worth knowing.
     pub details: Value,
 }

@@ -8,9 +8,7 @@ pub enum Change<T> {
     /// Absent: it stays as it is.
     #[default]
     Leave,
-    /// Null: it goes.
     Clear,
-    /// A value: it becomes that.
     Set(T),
 }
 
@@ -25,7 +23,6 @@ impl<T> Change<T> {
         }
     }
 
-    /// Whether it asks for anything.
     #[must_use]
     pub const fn is_asked_for(&self) -> bool {
         !matches!(self, Self::Leave)

@@ -12,18 +12,14 @@ const MAX_TEXT_BYTES: usize = 512;
 /// The most entries of one list.
 const MAX_ENTRIES: usize = 10;
 
-/// The metadata, read.
 #[derive(Debug)]
 pub struct ClientMetadata {
     /// `client_name`, or the first of those with a language (`client_name#de`).
     pub name: Option<String>,
-    /// `token_endpoint_auth_method`
     pub auth_method: AuthMethod,
-    /// `jwks` or `jwks_uri`
     pub keys: Option<ClientKeys>,
     /// Those of `grant_types` that this server knows; `None` if the member is absent.
     pub grant_types: Option<Vec<GrantType>>,
-    /// `scope`
     pub scopes: Option<ScopeSet>,
     /// `id_token_signed_response_alg` (OpenID Connect Dynamic Client Registration §2).
     pub id_token_algorithm: Option<SigningAlgorithm>,
@@ -33,10 +29,8 @@ pub struct ClientMetadata {
     pub shown: Map<String, Value>,
 }
 
-/// Why metadata cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnfitMetadata {
-    /// `invalid_redirect_uri`
     RedirectUri,
     /// `invalid_client_metadata`, with a sentence of printable ASCII.
     Member(&'static str),

@@ -21,7 +21,6 @@ const MAX_INPUT_CHARS: usize = 16;
 pub struct ConfirmationCode(String);
 
 impl ConfirmationCode {
-    /// A new one.
     #[must_use]
     pub fn sample(random: &Random) -> Self {
         Self(random.characters(ALPHABET, LENGTH))
@@ -34,7 +33,6 @@ impl ConfirmationCode {
         Self(letters.map(|character| character.to_ascii_uppercase()).collect())
     }
 
-    /// The characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -21,11 +21,9 @@ macro_rules! uuid_newtype {
 }
 
 uuid_newtype! {
-    /// A tenant.
     TenantId,
     /// A person's account; the `sub` of tokens.
     UserId,
-    /// A person's signed-in browser.
     BrowserSessionId,
     /// By what a person opens codes and decides on them: a browser session, or a device whose access token acts.
     ApproverId,
@@ -73,7 +71,6 @@ impl ClientId {
         Self(text)
     }
 
-    /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -22,7 +22,6 @@ pub enum UnfitKeySet {
     /// It is no set, or one without keys, or with too many.
     #[error("must be a JWK Set with 1 to 10 keys")]
     NoSet,
-    /// It holds a private key.
     #[error("must contain public keys only; never send a private key")]
     PrivateKey,
     /// None of its keys is one that this server verifies with.
@@ -104,7 +103,6 @@ impl KeySet {
             .take(MAX_KEYS)
     }
 
-    /// Every key.
     pub fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.0.iter().map(|(_, key)| key)
     }

@@ -10,7 +10,6 @@ pub const MAX_URI_BYTES: usize = 512;
 pub struct Resource {
     /// What clients send as `resource`, and what stands in `aud`. Compared letter for letter (RFC 3986 §6.2.1).
     pub uri: String,
-    /// The name for people.
     pub name: String,
 }
 

@@ -15,7 +15,6 @@ pub struct TenantHost(String);
 pub struct InvalidHost;
 
 impl TenantHost {
-    /// Reads a host name.
     pub fn parse(text: &str) -> Result<Self, InvalidHost> {
         let host = text.to_ascii_lowercase();
         let is_label = |label: &str| {
@@ -46,7 +45,6 @@ impl TenantHost {
         Self::parse(name.strip_suffix('.').unwrap_or(name)).ok()
     }
 
-    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -92,7 +92,6 @@ impl VerifyingKey {
         Ok(key)
     }
 
-    /// The algorithm this key verifies.
     #[must_use]
     pub const fn algorithm(&self) -> SigningAlgorithm {
         match self.kind {

@@ -11,7 +11,6 @@ pub struct Stale;
 /// Which versions of a thing a change is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeantFor {
-    /// Whatever it is by now.
     Any,
     /// One of these; none at all, when the caller named only what no version of ours is called.
     Versions(Vec<Version>),

@@ -31,14 +31,10 @@ const LONGEST_HOLD: TimeDelta = TimeDelta::minutes(5);
 /// How long a message may wait for a receiver that always fails, however seldom it was tried.
 pub const MESSAGE_LIFETIME: TimeDelta = TimeDelta::days(4);
 
-/// A webhook.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// Its identifier.
     pub id: WebhookId,
-    /// Whose events it hears of.
     pub tenant_id: TenantId,
-    /// Where messages go.
     pub url: Url,
     /// The audit actions it subscribes to; empty means all.
     pub actions: Vec<String>,

@@ -37,7 +37,6 @@ pub struct Outbound {
 #[derive(Clone, Debug)]
 struct Reachable(Vec<IpNet>);
 
-/// The address is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a public https URL without credentials or fragment")]
 pub struct ForbiddenAddress;

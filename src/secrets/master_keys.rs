@@ -18,60 +18,38 @@ pub struct MasterKeys(Vec<MasterKey>);
 pub enum MasterKeyError {
     /// The file cannot be read or written.
     #[error("the master key file {path} could not be read or created: {source}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file does not exist.
+    File { path: PathBuf, source: std::io::Error },
     #[error(
         "the master key file {path} is missing, and the data in the database cannot be decrypted without \
          it: restore the file from your backup (mode 0600); without a backup see \"Master key\" in the \
          documentation",
         path = path.display()
     )]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// The file does not hold keys.
     #[error(
         "the master key file {path} must contain 64 hexadecimal digits on each line: restore the file from \
          your backup, or for a new database create one with: openssl rand -hex 32",
         path = path.display()
     )]
-    MalformedFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The folder holds no file.
+    MalformedFile { path: PathBuf },
     #[error(
         "the master key directory {path} contains no file: restore the files from your backup (mode 0600)",
         path = path.display()
     )]
-    EmptyFolder {
-        /// The folder.
-        path: PathBuf,
-    },
+    EmptyFolder { path: PathBuf },
     /// Others may read the file.
     #[error(
         "the master key file {path} is readable by other users (mode {mode:03o}); run: chmod 600 {path}",
         path = path.display()
     )]
-    TooOpen {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
+    TooOpen { path: PathBuf, mode: u32 },
     /// The text does not hold keys.
     #[error(
         "the master key must be 64 hexadecimal digits, or several such keys; create one with: openssl rand \
          -hex 32"
     )]
     Malformed,
-    /// A key is there twice.
     #[error("the master key {name} is repeated: remove one of them", name = .0)]
     Twice(super::KeyName),
 }

@@ -126,9 +126,7 @@ fn in_words(limits: Limits) -> String {
 /// A limit that the database does not keep for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unkept {
-    /// PostgreSQL's name for it.
     pub name: &'static str,
-    /// What the settings ask.
     pub asked: Duration,
     /// What it is for the database user; zero means none.
     pub is: Duration,
@@ -169,10 +167,8 @@ pub async fn limits_over_own(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
     Ok(unkept)
 }
 
-/// Whether a connection may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayWrite {
-    /// It may.
     Yes,
     /// It leads to a standby, or to a server that was made read-only.
     No,

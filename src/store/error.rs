@@ -36,7 +36,6 @@ pub enum StoreError {
     /// one may soon; the same call may go through later.
     #[error("stored data is encrypted with the master key {0}, which is not configured")]
     UnknownMasterKey(KeyName),
-    /// Our own fault.
     #[error("database error: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
 }

@@ -61,7 +61,6 @@ pub enum Standing {
 /// Why a host cannot be used now.
 #[derive(Debug)]
 pub enum Trouble {
-    /// No connection can be opened.
     Unreachable(sqlx::Error),
     /// It takes no writes: a standby, or a primary that was made read-only.
     ReadOnly,

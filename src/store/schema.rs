@@ -150,9 +150,7 @@ fn oldest_program<'a>(migrations: impl Iterator<Item = &'a Migration>) -> i64 {
 /// How the schema of a database compares with the migrations that this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// No migration was ever applied.
     Empty,
-    /// Migrations are missing.
     Behind,
     /// Exactly the known migrations were applied.
     Current,

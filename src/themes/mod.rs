@@ -40,17 +40,11 @@ pub struct Themes {
 /// Why a theme cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
-    /// The folder is nobody's.
     #[error("the directory name must be `{ROOT}` or a tenant slug")]
     NoTenant,
     /// A file is missing or cannot be read.
     #[error("{file}: {error}")]
-    File {
-        /// Which.
-        file: String,
-        /// What the system says.
-        error: io::Error,
-    },
+    File { file: String, error: io::Error },
     /// `theme.toml` is not written as it must be.
     #[error("theme.toml: {0}")]
     Unreadable(String),
@@ -65,17 +59,11 @@ pub enum ThemeError {
         back: String,
         /// How much it has, cut off after two decimals.
         found: f64,
-        /// How much it needs.
         needed: f64,
     },
     /// The logo is no picture that can be shown.
     #[error("{file}: {problem}")]
-    Picture {
-        /// Its file.
-        file: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    Picture { file: String, problem: &'static str },
 }
 
 impl Themes {

@@ -13,11 +13,9 @@ const MAX_BYTES: u64 = 256 * 1024;
 /// A picture, and how to serve it.
 #[derive(Debug)]
 pub struct Picture {
-    /// Itself.
     pub bytes: Vec<u8>,
     /// Its kind, as `Content-Type` says it.
     pub media_type: &'static str,
-    /// What changes when it changes.
     pub hash: String,
 }
 

@@ -22,18 +22,13 @@ pub struct Theme {
     pub stylesheet: String,
     /// What changes when the stylesheet changes.
     pub stylesheet_hash: String,
-    /// The logo.
     pub logo: Option<Logo>,
-    /// The links in the footer.
     pub links: Vec<Link>,
 }
 
-/// A logo.
 #[derive(Debug)]
 pub struct Logo {
-    /// For light surroundings, or all.
     pub picture: Picture,
-    /// Another one for dark surroundings.
     pub dark: Option<Picture>,
     /// What it says, in the name's place; `None`: it stands beside the name.
     pub alt: Option<String>,

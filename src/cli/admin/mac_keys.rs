@@ -10,7 +10,6 @@ use crate::domain::audit::By;
 use crate::domain::mac_keys::rotate::{rotate_audit, rotate_tokens};
 use crate::model::ids::TenantId;
 
-/// What a new key ends.
 pub(super) const WHAT_ENDS: &str =
     "the access of all devices of the tenant and its pending device authorizations";
 

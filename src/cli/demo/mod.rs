@@ -100,7 +100,6 @@ struct Stage {
     listener: TcpListener,
     database: Database,
     app: Arc<App>,
-    /// The demo user's password.
     password: String,
 }
 

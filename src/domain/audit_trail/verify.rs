@@ -31,7 +31,6 @@ pub enum Fault {
     Removed(Uuid),
     /// An event is there that no server wrote, or not as it is.
     Inserted(Uuid),
-    /// A seal is missing.
     SealMissing(i64),
     /// A seal is not what it was, or was not made with a key of the tenant.
     SealChanged(i64),
@@ -57,18 +56,14 @@ impl fmt::Display for Fault {
 /// A seal's number and code, written down elsewhere: proof that the chain was not cut off before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The seal's number.
     pub number: i64,
-    /// Its code.
     pub mac: Vec<u8>,
 }
 
 /// What was found in one tenant.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The tenant.
     pub tenant: TenantId,
-    /// How many seals there are.
     pub seals: u64,
     /// How many sealed events.
     pub events: u64,
@@ -78,7 +73,6 @@ pub struct Verdict {
     pub overdue: usize,
     /// The newest seal.
     pub head: Option<Head>,
-    /// What is wrong.
     pub faults: Vec<Fault>,
 }
 

@@ -30,12 +30,10 @@ const EXPLICIT_TYPE: &str = "client-authentication+jwt";
 /// Header members by which a token would bring its own key (RFC 7515 §4.1).
 const OWN_KEYS: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
 
-/// A refusal of an assertion.
 pub(super) const fn refusal(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)
 }
 
-/// Takes an assertion apart.
 pub(super) fn read(assertion: &str) -> Result<UnverifiedJws<'_>, OAuthError> {
     let jws = UnverifiedJws::parse(assertion)
         .map_err(|_| refusal("The client assertion is not a JWT signed with a supported algorithm."))?;

@@ -79,7 +79,6 @@ impl AuthenticatedClient {
         ))
     }
 
-    /// The client, to keep it.
     #[must_use]
     pub fn shared(&self) -> Arc<Client> {
         Arc::clone(&self.client)
@@ -210,7 +209,6 @@ struct Claim<'a> {
     proof: Proof<'a>,
 }
 
-/// What is to prove it.
 enum Proof<'a> {
     None,
     Secret(&'a str),

@@ -24,10 +24,8 @@ use crate::store::{StoreError, clients};
 /// Why a client cannot be registered or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The identifier is taken.
     #[error("a client with this ID already exists")]
     ClientIdTaken,
-    /// There is no such client.
     #[error("client not found")]
     NoSuchClient,
     /// The name cannot be shown to people.
@@ -45,7 +43,6 @@ pub enum ClientError {
     /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
     #[error("a client ID must not be the URI of this server or of a resource")]
     IdIsResource,
-    /// The client could do nothing.
     #[error("a client needs grant_types or, as a resource server, introspects")]
     NothingToDo,
     /// `inherit` is for first-party clients.
@@ -54,7 +51,6 @@ pub enum ClientError {
     /// Keys and method do not belong together.
     #[error("private_key_jwt requires jwks or jwks_uri; other methods allow neither")]
     KeysDoNotFitMethod,
-    /// A key cannot be used.
     #[error(transparent)]
     UnfitKeys(#[from] UnfitKeySet),
     /// This server would not fetch keys from there.
@@ -66,7 +62,6 @@ pub enum ClientError {
     /// The scope is for clients that an administrator registers.
     #[error("scope {0} is only available to clients that an administrator registers")]
     ScopeByNameOnly(String),
-    /// There is no such account.
     #[error("user not found")]
     NoSuchOwner,
     /// A client that is a user's own asks for more than its owner has.
@@ -81,7 +76,6 @@ pub enum ClientError {
     /// The user has as many as one may have.
     #[error("a user can own at most {0} clients")]
     TooManyOwned(u32),
-    /// Its policy does not fit.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
     /// The client has no secret that could be exchanged.
@@ -93,7 +87,6 @@ pub enum ClientError {
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -24,7 +24,6 @@ const IDENTIFIER: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 32²⁴ = 2¹²⁰: nobody meets or guesses one.
 const IDENTIFIER_CHARS: usize = 24;
 
-/// Why a registration is refused.
 #[derive(Debug)]
 pub enum RegistrationRefused {
     /// The token is unknown, over, used up, or another client's.
@@ -54,9 +53,7 @@ impl From<sqlx::Error> for RegistrationRefused {
 /// A registration, with what is shown this once.
 #[derive(Debug)]
 pub struct Registered {
-    /// The client.
     pub client: Client,
-    /// When it registered.
     pub issued_at: DateTime<Utc>,
     /// Its secret, if it has one and it is new.
     pub secret: Option<BearerSecret>,

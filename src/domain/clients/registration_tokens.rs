@@ -32,10 +32,8 @@ pub enum RegistrationTokenError {
     /// It would live too long or not at all.
     #[error("a token must expire within 365 days")]
     UnfitLife,
-    /// There is no such token.
     #[error("registration token not found")]
     NoSuchToken,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

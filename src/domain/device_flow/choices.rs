@@ -15,7 +15,6 @@ use crate::store::device_authorizations::decisions::ShapedGrant;
 /// What the person may choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// All that can be granted.
     pub grantable: ScopeSet,
     /// The subset of `grantable` that the user may decline.
     pub optional: ScopeSet,
@@ -34,16 +33,13 @@ pub struct Offer {
     pub longest: Option<u32>,
 }
 
-/// What the person chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choices {
     /// The scopes; `None`: all that were offered.
     pub scopes: Option<ScopeSet>,
-    /// Whether the device is trusted.
     pub trusted: bool,
     /// A name for it; `None`, or without letters: the one it gave itself.
     pub device_name: Option<String>,
-    /// How long it may stay.
     pub lifetime: Lifetime,
 }
 

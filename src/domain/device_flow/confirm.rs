@@ -23,7 +23,6 @@ enum Verdict {
     WrongOnceTooOften,
 }
 
-/// The rule.
 fn judge(awaited: &Awaited, sent: &[u8; 32]) -> Verdict {
     if is_same(&awaited.mac, sent) {
         return Verdict::Right;

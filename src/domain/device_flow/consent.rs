@@ -21,11 +21,9 @@ use crate::store::device_authorizations::openings;
 /// What the person is asked to agree to.
 #[derive(Debug)]
 pub struct Consent {
-    /// The request.
     pub request: DeviceRequest,
     /// How its code came to this approver.
     pub arrival: CodeArrival,
-    /// Who asks.
     pub client: Arc<Client>,
     /// The code, to compare it with the device's.
     pub user_code: UserCode,
@@ -40,7 +38,6 @@ pub struct Consent {
     pub leaves_nothing: bool,
     /// The services it asks for by name; none: the tenant's default.
     pub resources: Vec<Resource>,
-    /// What the person may choose.
     pub offer: Offer,
 }
 

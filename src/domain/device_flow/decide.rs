@@ -23,19 +23,14 @@ use crate::model::tenant::Tenant;
 use crate::store::StoreError;
 use crate::store::device_authorizations::decisions::{self, NewApproval, ShapedGrant};
 
-/// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Yes, and in which shape.
     Approve(Choices),
-    /// No.
     Deny,
 }
 
-/// What became of a decision.
 #[derive(Debug)]
 pub enum Decided {
-    /// It counts.
     Done,
     /// The approval counts once the device sends this.
     ToBeConfirmed(ConfirmationCode),
@@ -46,7 +41,6 @@ pub enum Decided {
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
-    /// Another account has it open.
     HeldElsewhere {
         /// How long it keeps it without a request.
         left: TimeDelta,
@@ -57,7 +51,6 @@ pub enum DecisionRefused {
     MustRetype,
     /// What the person typed is not the code.
     WrongCode,
-    /// Too many wrong codes before.
     TooManyAttempts(Exhausted),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
@@ -65,7 +58,6 @@ pub enum DecisionRefused {
     NothingToGrant,
     /// What they chose cannot be had (any more).
     Choice(ChoiceRefused),
-    /// Something failed.
     Failed(OAuthError),
 }
 
@@ -90,7 +82,6 @@ impl From<OpenRefused> for DecisionRefused {
 /// What a person answers, and how.
 #[derive(Debug)]
 pub struct Answer<'a> {
-    /// Yes or no.
     pub decision: Decision,
     /// The code, where the person must type it to approve.
     pub typed: Option<&'a str>,
@@ -193,7 +184,6 @@ async fn deny(
     Ok(Decided::Done)
 }
 
-/// Stores what was decided.
 async fn take(
     app: &App,
     tenant: &Tenant,
@@ -234,7 +224,6 @@ fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionRe
 /// A code that a front end of the operator's own names together with the decision.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedCode<'a> {
-    /// The code.
     pub input: &'a str,
     /// How it came to the front end, as far as that says so.
     pub arrival: CodeArrival,

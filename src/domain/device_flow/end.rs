@@ -16,13 +16,11 @@ use crate::store::device_authorizations::listings::{self, Listed};
 /// Why a session is not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndRefused {
-    /// There is no such session.
     #[error("device authorization not found")]
     NoSuchSession,
     /// The device authorization is no longer pending.
     #[error("it is {}", .0.as_str())]
     NotPending(DeviceAuthorizationStatus),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -30,7 +30,6 @@ use crate::store::refresh_tokens::unanswered::Unanswered;
 /// What a device sends (RFC 8628 §3.4).
 #[derive(Debug)]
 pub struct PollRequest {
-    /// `device_code`
     pub device_code: String,
     /// `confirmation_code`: what the approval page shows, where the person has typed it into the device.
     pub confirmation_code: Option<String>,
@@ -43,7 +42,6 @@ pub struct PollRequest {
 }
 
 impl PollRequest {
-    /// The key that was proved.
     #[must_use]
     pub fn dpop_key(&self) -> Option<KeyThumbprint> {
         self.proof.as_ref().map(Proof::key)
@@ -255,7 +253,6 @@ async fn still_waiting(
     Ok(Known::SlowDown)
 }
 
-/// The refusal in words.
 fn refusal(known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),

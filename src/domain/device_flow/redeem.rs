@@ -31,17 +31,11 @@ use crate::store::sending::Sending;
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
 pub struct Collection<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The client.
     pub client: &'a AuthenticatedClient,
-    /// The code.
     pub code: &'a DeviceCode,
-    /// The code's session.
     pub found: &'a FoundSession,
-    /// What the device sends.
     pub request: &'a PollRequest,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -174,7 +168,7 @@ async fn prepare(
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user, request.dpop_key());
     if granted.is_empty() && !approval.scopes.is_empty() {
-        let description = "The person who approved may no longer grant any of what was asked for.";
+        let description = "The user who approved this request can no longer grant any requested scope.";
         return Err(OAuthError::new(ErrorCode::AccessDenied, description));
     }
     let (scopes, resources) = granting::for_access_token(

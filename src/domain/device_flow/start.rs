@@ -34,10 +34,8 @@ const MAX_DRAWS: usize = 8;
 /// When a device may ask again while too many codes wait.
 const QUOTA_RETRY_AFTER: TimeDelta = TimeDelta::seconds(60);
 
-/// What a device asks for.
 #[derive(Debug)]
 pub struct StartRequest {
-    /// `scope`
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2).
     pub resources: Vec<String>,
@@ -45,7 +43,6 @@ pub struct StartRequest {
     pub nonce: Option<String>,
     /// The proof of a key (RFC 9449): from now on only that key may go on.
     pub proof: Option<Proof>,
-    /// What it says about itself.
     pub device: DeviceDescription,
 }
 
@@ -54,17 +51,13 @@ pub struct StartRequest {
 pub struct Started {
     /// The session, for whoever administers it.
     pub session: DeviceAuthorizationId,
-    /// The code for the device.
     pub device_code: BearerSecret,
-    /// The code for the person.
     pub user_code: UserCode,
-    /// Where the person enters it.
     pub verification_uri: String,
     /// The same with the code in it.
     pub verification_uri_complete: Option<String>,
     /// Lifetime of both codes in seconds.
     pub expires_in: u32,
-    /// Seconds between polls.
     pub interval: u32,
     /// Whether the device is to ask for what the approval page shows.
     pub confirmation: ReverseConfirmation,

@@ -29,7 +29,6 @@ pub async fn distrust(
     Ok(had_any)
 }
 
-/// The same within a transaction.
 pub(super) async fn take_trust(
     app: &App,
     db: &mut PgConnection,

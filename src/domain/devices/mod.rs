@@ -25,15 +25,12 @@ use crate::store::StoreError;
 /// Whose devices are meant, and from where their owner asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The person.
     pub user: UserId,
     /// The device by which they ask, if it is one.
     pub device: Option<DeviceId>,
     /// The administrator who acts in the person's place.
     pub administrator: Option<UserId>,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -61,10 +58,8 @@ pub enum DeviceError {
     /// It was locked by an administrator, and its owner wants to unlock it.
     #[error("this device was locked by an administrator")]
     LockedByAdministrator,
-    /// The metadata are too large.
     #[error(transparent)]
     TooMuchMetadata(#[from] TooMuchMetadata),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -41,7 +41,6 @@ use target::Target;
 pub struct Presented {
     /// The `DPoP` header.
     pub jwt: String,
-    /// The request's method.
     pub method: String,
     /// Scheme, host and port under which the public reaches it, by the settings and never by the request alone.
     pub origin: String,
@@ -67,7 +66,6 @@ enum Spending {
 }
 
 impl Proof {
-    /// The key that was proved.
     #[must_use]
     pub const fn key(&self) -> KeyThumbprint {
         self.key

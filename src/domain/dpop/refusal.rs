@@ -7,21 +7,17 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 pub enum Refusal {
     /// A proof is required and missing.
     Missing,
-    /// There are several.
     Several,
     /// It is no signed token that can be read.
     Malformed,
     /// It was made to be something else.
     WrongType,
-    /// Its key is not usable.
     UnusableKey,
     /// Its signature is not that of its key.
     WrongSignature,
     /// It has no name of its own.
     NoIdentifier,
-    /// It is for another method.
     WrongMethod,
-    /// It is for another address.
     WrongTarget,
     /// It is too old, or not valid yet.
     WrongTime,
@@ -29,7 +25,6 @@ pub enum Refusal {
     WrongAccessToken,
     /// It lacks a nonce, or has one that is too old.
     NonceNeeded,
-    /// It was used before.
     Replayed,
 }
 

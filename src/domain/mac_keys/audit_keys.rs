@@ -14,7 +14,6 @@ use crate::store::{self, mac_keys};
 /// and its clock may be behind.
 pub const GRACE: TimeDelta = TimeDelta::minutes(5);
 
-/// A tenant's audit keys.
 #[derive(Debug)]
 pub struct AuditKeys(Vec<AuditKey>);
 

@@ -30,7 +30,6 @@ pub enum SecondFactorRefused {
     /// The code is wrong, was used before, or is too old: which of them is not told.
     #[error("wrong code")]
     WrongCode,
-    /// Too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
     /// The session is too old or too weak.
@@ -39,7 +38,6 @@ pub enum SecondFactorRefused {
     /// There is one already, or none.
     #[error("two-step verification is not in the required state")]
     NotNow,
-    /// Something failed.
     #[error(transparent)]
     Failed(OAuthError),
 }

@@ -48,10 +48,8 @@ pub enum SignInRefused {
     /// Name, password or code is wrong, or the account may not be used: which of them is not told.
     #[error("wrong credentials")]
     WrongCredentials,
-    /// Too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
-    /// Something failed.
     #[error(transparent)]
     Failed(OAuthError),
 }

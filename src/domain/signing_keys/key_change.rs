@@ -44,7 +44,6 @@ pub(super) struct KeyChange<'a> {
     app: &'a App,
     tenant: TenantId,
     by: &'a By<'a>,
-    /// When it happens.
     pub(super) now: DateTime<Utc>,
     transaction: Transaction,
     done: Vec<(Action, SigningAlgorithm, String)>,

@@ -23,7 +23,6 @@ pub use create::{Administered, CreateRefused, create, create_with_administrator,
 /// Why a tenant cannot be changed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// There is no such tenant.
     #[error("tenant not found")]
     NoSuchTenant,
     /// The default tenant is always there.
@@ -47,10 +46,8 @@ pub enum TenantError {
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// Somebody may be using it.
     #[error("only a disabled tenant can be deleted")]
     IsEnabled,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -99,7 +96,6 @@ fn is_servers(app: &App, host: &TenantHost) -> bool {
 /// What becomes of a tenant; what is `None` stays.
 #[derive(Debug, Default)]
 pub struct TenantChange {
-    /// Its name for people.
     pub name: Option<String>,
     /// The host that is its own.
     pub host: Change<TenantHost>,

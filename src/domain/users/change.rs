@@ -20,7 +20,6 @@ use crate::store::users::{self, Account};
 pub struct UserChange {
     /// The name people know them by.
     pub display_name: Change<String>,
-    /// An e-mail address.
     pub email: Change<String>,
     /// Whether the address is known to be theirs.
     pub email_verified: Option<bool>,

@@ -26,12 +26,10 @@ pub use delete::delete;
 pub(super) use end::{Ended, end_devices};
 pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};
 
-/// Which account.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
     /// The one of this name, whatever its case.
     Named(&'a str),
-    /// The one with this identifier.
     WithId(UserId),
 }
 
@@ -61,21 +59,17 @@ pub enum UserError {
          mixed alphabets in a word"
     )]
     UnfitDisplayName,
-    /// The e-mail address is none.
     #[error("an email address must look like name@example.org and have at most 254 characters")]
     UnfitEmail,
     /// Nothing in the tenant asks for the role.
     #[error("role {role} is unknown; known roles are {known} and any role that a scope requires")]
     UnknownRole {
-        /// The role.
         role: String,
         /// The known ones, separated by commas.
         known: String,
     },
-    /// The user name is taken.
     #[error("a user with this name already exists")]
     UsernameTaken,
-    /// There is no such user.
     #[error("user not found")]
     NoSuchUser,
     /// Clients belong to the user.
@@ -87,13 +81,10 @@ pub enum UserError {
     /// Administrators cannot shut themselves out.
     #[error("you cannot do this to your own account")]
     OwnAccount,
-    /// The account has changed since.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The password cannot be chosen.
     #[error(transparent)]
     Password(#[from] UnfitPassword),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -29,7 +29,6 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// The status that says that nobody is there any more (RFC 9110 §15.5.11).
 const GONE: u16 = 410;
 
-/// What came of an attempt.
 #[derive(Debug)]
 enum Attempt {
     Arrived,

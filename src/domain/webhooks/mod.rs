@@ -31,13 +31,11 @@ pub enum WebhookError {
     /// It names something that never happens.
     #[error("unknown action {0}")]
     UnknownAction(String),
-    /// It names too many actions.
     #[error("must list at most {MAX_ACTIONS} actions; an empty list means all")]
     TooManyActions,
     /// The tenant has as many as it may have.
     #[error("the tenant already has {0} webhooks, the limit set by webhooks.per_tenant")]
     TooMany(u32),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -49,7 +49,7 @@ pub struct ScopeInWords {
     #[schema(example = "email")]
     pub name: String,
     /// Description shown to people.
-    #[schema(example = "See your e-mail address")]
+    #[schema(example = "See your email address")]
     pub description: String,
 }
 

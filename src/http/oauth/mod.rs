@@ -108,7 +108,7 @@ pub struct OAuthErrorBody {
     #[schema(example = "authorization_pending")]
     pub error: &'static str,
     /// Description for developers.
-    #[schema(example = "Nobody has decided yet.")]
+    #[schema(example = "The user has not decided yet.")]
     pub error_description: &'static str,
     /// Attempts left after a wrong `confirmation_code`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,7 +17,6 @@ pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthErro
         .collect()
 }
 
-/// One name or value, decoded.
 pub fn decode_component(text: &[u8]) -> Result<String, OAuthError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.iter();

@@ -33,7 +33,6 @@ pub struct Page {
     pub limit: i64,
     /// The list's own address, in full.
     address: String,
-    /// What else was asked for.
     query: Vec<(String, String)>,
 }
 

@@ -24,15 +24,12 @@ use trust::TrustPolicy;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Approvals.
     pub approval: ApprovalPolicy,
-    /// Client authentication.
     pub client_authentication: ClientAuthenticationPolicy,
     /// What the person who approves may choose.
     pub grant: GrantPolicy,
     /// The sign-in that connecting a device needs.
     pub step_up: StepUpPolicy,
-    /// Trusted devices.
     pub trust: TrustPolicy,
 }
 

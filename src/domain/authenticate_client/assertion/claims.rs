@@ -8,7 +8,6 @@ pub(super) const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The longest `jti`, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
-/// What verified claims must fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'a> {
     pub(super) issuer: &'a str,

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use crate::domain::clients::ClientError;
 use crate::http::rest::problem::Problem;
 
-/// 404
 pub(in crate::http) fn no_such_client() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
