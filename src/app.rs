@@ -48,40 +48,29 @@ use crate::themes::Themes;
 /// The one state of the program, shared by all requests.
 #[derive(Debug)]
 pub struct App {
-    /// The settings.
     pub config: Config,
     /// The first peer that sent forwarding headers without being listed in `server.trusted_proxies`.
     pub unlisted_proxy: OnceLock<IpAddr>,
     /// How many connections and waiting polls there is room for.
     pub room: Room,
-    /// The time.
     pub clock: Clock,
-    /// Chance.
     pub random: Random,
-    /// The keys.
     pub secrets: Secrets,
-    /// The database.
     pub db: Db,
     /// Where it may be, if that is watched.
     pub hosts: Arc<Hosts>,
-    /// Whether it can be reached.
     pub reachability: Arc<Reachability>,
     row_security: OnceCell<RowSecurity>,
-    /// What changes rarely.
+    /// Cache of rarely changing rows.
     pub cached: Cached,
-    /// The way out to the keys that clients publish.
+    /// HTTP client for the keys that clients publish.
     pub outbound: Arc<Outbound>,
-    /// Where addresses are.
     pub geo: Geo,
-    /// How the pages of tenants look.
     pub themes: Themes,
-    /// The way to the mail server.
+    /// Connection to the mail server.
     pub mail: Mail,
-    /// The way out to webhooks.
     pub webhook_calls: Outbound,
-    /// The keys that clients publish.
     pub published_keys: PublishedKeys,
-    /// Opened signing keys.
     pub key_ring: KeyRing,
     /// Public keys that verify our own tokens.
     pub verifying_keys: VerifyingKeys,
@@ -95,11 +84,10 @@ pub struct App {
     pub counted_polls: CountedPolls,
     /// The clients that have sessions in memory.
     pub owners: Owners,
-    /// What is done in the database many at a time.
     pub queues: Arc<Queues>,
     /// Polls that wait for a decision.
     pub waiting_polls: WaitingPolls,
-    /// Cancelled when the server begins to stop: nobody is to be kept waiting.
+    /// Canceled when a shutdown begins.
     pub stopping: CancellationToken,
     /// Whether something was still to be written down when the server stopped.
     left_unwritten: AtomicBool,
@@ -124,7 +112,6 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the program together.
     #[must_use]
     pub fn new(config: Config, clock: Clock, random: Random, secrets: Secrets, db: impl Into<Db>) -> Self {
         let sign_in = &config.sign_in;

@@ -22,11 +22,9 @@ use std::time::Instant;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// Where the time comes from.
 #[derive(Clone)]
 pub struct Clock(Arc<Works>);
 
-/// What says the time.
 type Source = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 struct Works {
@@ -134,7 +132,6 @@ impl std::fmt::Debug for Clock {
 pub struct Sample {
     /// When it was asked, by [`Clock::now`].
     pub asked: DateTime<Utc>,
-    /// What it said.
     pub database: DateTime<Utc>,
     /// When the answer came, by [`Clock::now`].
     pub answered: DateTime<Utc>,

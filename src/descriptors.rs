@@ -29,7 +29,6 @@ pub fn raise() -> DescriptorLimit {
     allowed()
 }
 
-/// Returns the limit in force.
 #[must_use]
 pub fn allowed() -> DescriptorLimit {
     let Rlimit { current: soft, maximum: hard } = getrlimit(Resource::Nofile);

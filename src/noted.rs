@@ -13,7 +13,6 @@ tokio::task_local! {
     static NOTES: RefCell<Notes>;
 }
 
-/// The notes of one request.
 #[derive(Debug, Default)]
 pub struct Notes {
     request_id: Option<RequestId>,

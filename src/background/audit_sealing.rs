@@ -41,7 +41,7 @@ async fn warn(app: &App, stop: &CancellationToken) {
                 Concern::Refused(events) => refused = *events as f64,
             }
             if !known.contains(&concern.to_string()) {
-                tracing::error!(cause = %concern, "audit trail cannot be trusted");
+                tracing::error!(cause = %concern, "audit log cannot be trusted");
             }
         }
         known = concerns.iter().map(Concern::to_string).collect();

@@ -11,7 +11,6 @@ use crate::store;
 
 const EVERY: Duration = Duration::from_millis(20);
 const TIMES_A_SECOND: usize = 50;
-/// The pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// The most rows in one statement.
 const MAX_BATCH: usize = 1_000;

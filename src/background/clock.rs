@@ -48,7 +48,7 @@ fn tell(app: &App, said: &mut TimeDelta) {
     }
     match now {
         Gravity::None if before == Gravity::None => return,
-        Gravity::None => tracing::info!("clocks of this server and the database agree"),
+        Gravity::None => tracing::info!("clocks of instance and database agree"),
         Gravity::Notable => tracing::warn!("{}", sentence(lead)),
         Gravity::Serious => tracing::error!("{}", sentence(lead)),
     }

@@ -20,7 +20,6 @@ const MAX_BATCHES: usize = 100;
 enum Left {
     /// Nothing, or nothing that can be done now.
     Nothing,
-    /// Perhaps more.
     More,
 }
 
@@ -41,7 +40,7 @@ async fn clear(app: &App, chore: Chore, stop: &CancellationToken) -> Left {
             Ok(0) => left = Left::Nothing,
             Ok(rows) => total += rows,
             Err(error) => {
-                tracing::warn!(%error, chore = chore.name, "housekeeping postponed");
+                tracing::warn!(%error, task = chore.name, "housekeeping postponed");
                 metrics::counter!("latchkey_housekeeping_failures_total", "chore" => chore.name).increment(1);
                 left = Left::Nothing;
             }
@@ -53,7 +52,7 @@ async fn clear(app: &App, chore: Chore, stop: &CancellationToken) -> Left {
     }
     if total > 0 {
         metrics::counter!("latchkey_housekeeping_rows_total", "chore" => chore.name).increment(total);
-        tracing::info!(chore = chore.name, rows = total, "expired rows deleted");
+        tracing::info!(task = chore.name, rows = total, "expired rows deleted");
     }
     left
 }

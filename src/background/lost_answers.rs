@@ -12,7 +12,6 @@ use crate::store;
 use crate::store::connections::unattended;
 
 const EVERY: Duration = Duration::from_millis(100);
-/// The pause after a failure.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(app: Arc<App>, stop: CancellationToken) {

@@ -31,7 +31,7 @@ use crate::store::batches::Means;
 
 /// A task ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
-#[error("a background task ended by itself: {0}")]
+#[error("a background task stopped unexpectedly: {0}")]
 pub struct TaskEnded(String);
 
 /// Runs every task until `stop` is cancelled; then each finishes what it has begun.

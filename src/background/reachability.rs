@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::store::reachability::answers;
 
-/// The pause between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long the database may take to answer; over a network that drops packets a second is not enough.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,7 +32,7 @@ async fn find(app: &App) {
         app.lost_answers.note_trouble(app.clock.now());
         if away_since.is_none() {
             away_since = Some(Instant::now());
-            tracing::warn!("database unreachable; pending polls are answered from memory");
+            tracing::warn!("database unreachable; pending polls answered from cache");
         }
         metrics::gauge!("latchkey_database_reachable").set(0.0);
         tokio::time::sleep(PAUSE).await;

@@ -14,12 +14,10 @@ use crate::embedded_postgres::{Cluster, ClusterSettings, Ending, Error};
 const STEADY: Duration = Duration::from_secs(30);
 /// The first pause before the next attempt; each further one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How long a stop waits for the thread, which may be in the middle of looking for programs.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The thread.
 pub(super) struct Keeper {
     stop: CancellationToken,
     kept: oneshot::Receiver<Kept>,
@@ -34,7 +32,6 @@ struct Kept {
 }
 
 impl Keeper {
-    /// Starts the thread.
     pub(super) fn start(cluster: Cluster, settings: ClusterSettings) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
         let (sender, kept) = oneshot::channel();

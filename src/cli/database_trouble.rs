@@ -13,8 +13,8 @@ pub(super) fn finding(troubles: &[(PgConnectOptions, Trouble)]) -> String {
     let sentences = troubles.iter().map(|(options, trouble)| match trouble {
         Trouble::Unreachable(error) => connecting(error, options),
         Trouble::ReadOnly => format!(
-            "PostgreSQL at {} takes no writes: it is a standby, or was made read-only; promote it, or add the host of \
-             the primary to database.url (postgres://user@host1,host2/database)",
+            "PostgreSQL at {} is read-only (a standby, or set so): promote it, or add the host of the \
+             primary to database.url (postgres://user@host1,host2/database)",
             hosts::place(options)
         ),
     });
@@ -31,14 +31,16 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
             "no PostgreSQL listens at {place}: start it, or set database.url to the host and port where it listens"
         ),
         sqlx::Error::Io(error) if error.kind() == ErrorKind::TimedOut => format!(
-            "PostgreSQL at {place} did not answer in time: check host and port in database.url, and the firewall"
+            "PostgreSQL at {place} did not respond in time: check host and port in database.url, and the \
+             firewall"
         ),
         sqlx::Error::Io(error) => {
             format!("PostgreSQL cannot be reached at {place}: {error}; check host and port in database.url")
         }
         sqlx::Error::Tls(error) => {
             format!(
-                "no TLS with PostgreSQL at {place}: {error}; check sslmode and sslrootcert in database.url"
+                "TLS with PostgreSQL at {place} failed: {error}; check sslmode and sslrootcert in \
+                 database.url"
             )
         }
         sqlx::Error::Database(answer) => match answer.code().as_deref() {
@@ -46,8 +48,8 @@ fn connecting(error: &sqlx::Error, options: &PgConnectOptions) -> String {
                 "PostgreSQL at {place} rejects the password of the user {user}: correct it in database.url"
             ),
             Some("28000") => format!(
-                "PostgreSQL at {place} does not admit the user {user} ({}): create the user, allow it in \
-                 pg_hba.conf, or correct database.url",
+                "PostgreSQL at {place} does not allow the user {user} to connect ({}): create the user, \
+                 allow it in pg_hba.conf, or correct database.url",
                 answer.message()
             ),
             Some("3D000") => format!(
@@ -70,12 +72,12 @@ pub(super) fn schema(state: SchemaState) -> Option<String> {
                 .to_owned(),
         ),
         SchemaState::Behind => Some(
-            "the database's schema is not up to date: run `latchkey migrate`, or set \
-             database.migrate_on_start = true for `latchkey serve`"
+            "the database schema is out of date: run `latchkey migrate` or set database.migrate_on_start = \
+             true for `latchkey serve`"
                 .to_owned(),
         ),
         SchemaState::Newer { version } => Some(format!(
-            "the database's schema is newer than this Latchkey {}, which does not know the migration {version}: \
+            "the database schema is newer than this Latchkey {}, which does not know migration {version}: \
              run the version that applied it, or a newer one",
             env!("CARGO_PKG_VERSION")
         )),
@@ -104,15 +106,15 @@ pub(super) fn migrating(error: &MigrateError) -> String {
     };
     match answer.and_then(|answer| Some((answer.code()?, answer.message()))) {
         Some((code, message)) if code == "42501" => format!(
-            "the database user may not create tables ({message}): make it the owner with \
-             `ALTER DATABASE name OWNER TO user`"
+            "the database user cannot create tables ({message}): make it the owner with `ALTER DATABASE \
+             name OWNER TO user`"
         ),
         Some((code, _)) if code == "55P03" => {
-            "the schema was not brought up to date: another session held a lock for \
-            too long; find it in pg_stat_activity by xact_start, end it, and run `latchkey migrate` again"
+            "the database schema was not migrated: another session held a lock for too long; find it in \
+             pg_stat_activity by xact_start, end it, and run `latchkey migrate` again"
                 .to_owned()
         }
-        _ => format!("the schema was not brought up to date: {error}"),
+        _ => format!("the database schema was not migrated: {error}"),
     }
 }
 
@@ -125,7 +127,7 @@ mod tests {
         let options: PgConnectOptions = "postgres://ada@db.example:6543/videos".parse().unwrap();
         for (kind, remedy) in [
             (ErrorKind::ConnectionRefused, "no PostgreSQL listens at db.example:6543: start it"),
-            (ErrorKind::TimedOut, "PostgreSQL at db.example:6543 did not answer in time"),
+            (ErrorKind::TimedOut, "PostgreSQL at db.example:6543 did not respond in time"),
             (ErrorKind::Other, "PostgreSQL cannot be reached at db.example:6543"),
         ] {
             let said = connecting(&sqlx::Error::Io(kind.into()), &options);

@@ -13,10 +13,10 @@ use crate::config::Config;
 /// Below the patience of those who ask, such as Docker's default of 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Ask a running server whether it is ready; ends with 0 if so.
+/// Check whether a running server is ready (exit status 0 if so).
 #[derive(Debug, Args)]
 pub(super) struct HealthArgs {
-    /// What to ask; /health/ready at `server.listen` when absent.
+    /// URL to check [default: /health/ready at `server.listen`].
     #[arg(long)]
     url: Option<Url>,
 }
@@ -27,10 +27,10 @@ pub(super) async fn run(args: HealthArgs, config: &Config) -> Outcome {
         None => format!("http://{}/health/ready", within_reach(config.server.listen)).parse()?,
     };
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-    let answer = client.get(url.clone()).send().await.map_err(|_| format!("no answer from {url}"))?;
+    let answer = client.get(url.clone()).send().await.map_err(|_| format!("no response from {url}"))?;
     let (status, text) = (answer.status(), answer.text().await?);
     if !status.is_success() {
-        return Err(format!("{url} answered {status}: {text}").into());
+        return Err(format!("{url} returned {status}: {text}").into());
     }
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }

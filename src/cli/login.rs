@@ -32,73 +32,74 @@ Examples:
   Use the access token in a script:
     TOKEN=$(latchkey login --issuer https://auth.example.com --client-id ci --json | jq -r .access_token)
 
-  A client that has a secret:
+  Use a client with a secret:
     latchkey login --issuer https://auth.example.com --client-id kiosk --client-secret-stdin < secret.txt
 
-  A client that has a key:
+  Use a client with a key:
     latchkey login --issuer https://auth.example.com --client-id robot --key robot.pem
 
-  A server without metadata, such as GitHub:
+  Use a server without metadata, such as GitHub:
     latchkey login --client-id ID --device-authorization-endpoint https://github.com/login/device/code \
         --token-endpoint https://github.com/login/oauth/access_token --scope read:user
 
-  Tokens that are of use to this computer only (DPoP):
+  Get tokens that only this computer can use (DPoP):
     latchkey login --issuer https://auth.example.com --client-id ci --dpop-key ~/.config/ci-key.pem --json
 
-Exits with 0 once tokens have arrived and with 1 if the request was denied, expired or failed.";
+Exit status: 0 if tokens were received, 1 if the request was denied, expired or failed.";
 
-/// Sign in at any OAuth 2.0 server that offers the device flow.
+/// Sign in to any OAuth 2.0 server that supports the device flow.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LoginArgs {
-    /// The authorization server, as its metadata names it.
+    /// Issuer URL of the authorization server.
     #[arg(long, value_name = "URL", required_unless_present = "device_authorization_endpoint")]
     pub issuer: Option<String>,
-    /// Where device authorizations are requested, at a server without metadata; with --token-endpoint
+    /// Device authorization endpoint of a server without metadata; with --token-endpoint
     #[arg(long, value_name = "URL", requires = "token_endpoint")]
     pub device_authorization_endpoint: Option<String>,
-    /// Where tokens are requested, at a server without metadata; with --device-authorization-endpoint
+    /// Token endpoint of a server without metadata; with --device-authorization-endpoint
     #[arg(long, value_name = "URL", requires = "device_authorization_endpoint")]
     pub token_endpoint: Option<String>,
-    /// The client identifier registered there.
+    /// Client ID registered with that server.
     #[arg(long, value_name = "ID")]
     pub client_id: String,
-    /// Read the client's secret from the first line of standard input.
+    /// Read the client secret from the first line of standard input.
     #[arg(long)]
     pub client_secret_stdin: bool,
     /// Sign client assertions with the private key in this file (`private_key_jwt`; PKCS #8, PEM)
     #[arg(long, value_name = "FILE", conflicts_with = "client_secret_stdin")]
     pub key: Option<PathBuf>,
-    /// The ID of the key, as the server knows it
+    /// Key ID (`kid`) registered with the server
     #[arg(long, value_name = "ID", requires = "key")]
     pub key_id: Option<String>,
     /// The `aud` of client assertions [default: the issuer]
     #[arg(long, value_name = "URL", requires = "key")]
     pub assertion_audience: Option<String>,
-    /// How the client authenticates: `client_secret_basic`, `client_secret_post` or `private_key_jwt`
+    /// Client authentication: `client_secret_basic`, `client_secret_post` or `private_key_jwt`
     /// [default: what the server's metadata lists]
     #[arg(long, value_name = "METHOD", value_parser = parse_client_auth)]
     pub client_auth: Option<ClientAuth>,
-    /// What to ask for, separated by spaces, such as "openid profile"; without it, the server's default.
+    /// Scopes to request, such as "openid profile" [default: chosen by the server].
     #[arg(long)]
     pub scope: Option<String>,
-    /// A name for this device that you will recognise on the approval page.
+    /// Device name to show on the approval page.
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
-    /// Tell the server the host name of this machine
+    /// Send the hostname of this machine to the server
     #[arg(long)]
     pub hostname: bool,
-    /// Have the tokens bound to a key that nobody else has (DPoP, RFC 9449); a new one, for this command only.
+    /// Bind the tokens to a new key used for this command only (DPoP, RFC 9449).
     #[arg(long)]
     pub dpop: bool,
-    /// The same with the key in this file, which is made at first use: later commands are then the same device.
+    /// Bind the tokens to the key in this file, created if missing; reusing it makes later commands the same
+    /// device.
     #[arg(long, value_name = "FILE")]
     pub dpop_key: Option<PathBuf>,
-    /// Draw no QR code.
+    /// Do not draw a QR code.
     #[arg(long)]
     pub no_qr: bool,
-    /// Print the token response as JSON, tokens included; everything else goes to standard error.
+    /// Print the token response as JSON, including tokens; send all other output to standard error.
     #[arg(long)]
     pub json: bool,
 }
@@ -146,9 +147,7 @@ impl LoginArgs {
 /// Whether the QR code is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QrDisplay {
-    /// It is.
     Shown,
-    /// It is not.
     Hidden,
 }
 
@@ -157,20 +156,17 @@ pub enum QrDisplay {
 pub enum AuthorizationServer {
     /// By the metadata of this issuer (RFC 8414 §2).
     Issuer(String),
-    /// They were given.
     Known(Box<Metadata>),
 }
 
 /// What [`connect`] needs to know.
 #[derive(Clone, Debug)]
 pub struct LoginConfig {
-    /// The authorization server.
     pub server: AuthorizationServer,
     /// Who asks (RFC 6749 §2.2).
     pub identity: ClientIdentity,
     /// What for (RFC 6749 §3.3).
     pub scope: Option<String>,
-    /// From which device.
     pub device: DeviceDescription,
     /// Whether to draw the QR code (RFC 8628 §3.3.1).
     pub qr: QrDisplay,
@@ -183,7 +179,6 @@ pub struct LoginConfig {
 /// Why nobody was signed in. Every message is a sentence for the person who ran the command.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The endpoints were not found.
     #[error("{}{}", .0, hint(.0))]
     Discovery(#[from] DiscoveryError),
     /// The flow ended without tokens (RFC 8628 §3.5).
@@ -196,15 +191,15 @@ pub enum LoginError {
     #[error(transparent)]
     DpopKey(#[from] DpopKeyError),
     /// `--client-secret-stdin` was given and standard input is empty.
-    #[error("There is no client secret on standard input.")]
+    #[error("Standard input contains no client secret.")]
     NoSecret,
     /// There is no key to sign assertions with.
     #[error(transparent)]
     ClientKey(#[from] ClientKeyError),
     /// `--client-auth` names a method for which the credential is missing.
     #[error(
-        "--client-auth does not fit: client_secret_basic and client_secret_post need --client-secret-stdin, \
-         private_key_jwt needs --key."
+        "--client-auth does not match the credentials: client_secret_basic and client_secret_post need \
+         --client-secret-stdin, private_key_jwt needs --key."
     )]
     NoCredential,
     /// Neither an issuer nor endpoints were given.
@@ -219,7 +214,8 @@ pub enum LoginError {
 const fn hint(error: &DiscoveryError) -> &'static str {
     match error {
         DiscoveryError::NotFound { .. } | DiscoveryError::NoDeviceFlow { .. } => {
-            " If it has the device flow all the same, name --device-authorization-endpoint and --token-endpoint."
+            " If it supports the device flow anyway, set --device-authorization-endpoint and \
+             --token-endpoint."
         }
         _ => "",
     }
@@ -315,14 +311,15 @@ async fn connect_by<C: Clock>(
             _ = redraw.tick() => {
                 let attempts_left = wrong.swap(NONE_WRONG, Ordering::Relaxed);
                 if attempts_left != NONE_WRONG {
-                    terminal.line(&format!("That is not what the page shows; you can try {attempts_left} more times."))?;
+                    terminal.line(&format!("Wrong confirmation code. Attempts left: {attempts_left}."))?;
                 }
                 // A line that is drawn anew each second would hide what the person types.
                 if authorization.confirmation != Confirmation::Never {
                     continue;
                 }
                 let left = authorization.expires_in.saturating_sub(clock.now().saturating_sub(started)).as_secs();
-                let trouble = if is_unreachable.load(Ordering::Relaxed) { " (no answer, trying again)" } else { "" };
+                let is_unreachable = is_unreachable.load(Ordering::Relaxed);
+                let trouble = if is_unreachable { " (server unreachable, retrying)" } else { "" };
                 terminal.status(&format!("Waiting for approval, {}:{:02} left{trouble}", left / 60, left % 60))?;
             }
         }
@@ -345,9 +342,13 @@ fn lines_of_stdin(sender: UnboundedSender<String>) {
 const fn prompt(asked: Confirmation) -> &'static str {
     match asked {
         Confirmation::Required => {
-            "Once you have approved, the page shows three characters. Type them here and press Enter."
+            "After you approve, the page shows a three-character confirmation code. Type it here and press \
+             Enter."
         }
-        _ => "If the page shows three characters once you have approved, type them here and press Enter.",
+        _ => {
+            "If the page shows a three-character confirmation code after you approve, type it here and \
+             press Enter."
+        }
     }
 }
 

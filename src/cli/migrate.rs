@@ -7,12 +7,12 @@ use super::setup::{self, Hold};
 use super::stop_signals::StopSignals;
 use crate::config::Config;
 
-/// Bring the database's schema up to date.
+/// Apply pending database migrations.
 ///
-/// Several may run at once: one works, the others wait.
+/// Safe to run several times at once: one migrates, the others wait.
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
-    /// Install PostgreSQL through the system's package manager when it is missing.
+    /// Install PostgreSQL with the system package manager if it is missing.
     #[arg(long)]
     install_postgres: bool,
 }

@@ -35,24 +35,24 @@ impl GaveUp {
 
 const EXAMPLES: &str = "\
 Examples:
-  Everything in one command: a server, a device and you:
+  Try the whole flow in one terminal:
     latchkey demo
 
-  The server, with a database of its own:
+  Run the server with an embedded database:
     latchkey serve
 
-  A user and a client for it, while it runs:
+  Create a user and a client while it runs:
     echo 'a long enough password' | latchkey admin create-user ada --password-stdin
     latchkey admin create-client --id tv --grant device_code --grant refresh_token --scope 'openid offline_access'
 
-  And a device:
+  Sign in as a device:
     latchkey login --issuer http://127.0.0.1:8628 --client-id tv";
 
-/// OAuth 2.0 device-authorization server (RFC 8628).
+/// OAuth 2.0 device authorization server (RFC 8628).
 #[derive(Debug, Parser)]
 #[command(name = "latchkey", version, after_long_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
-    /// A file with settings, over the defaults and below the environment (LATCHKEY__SECTION__KEY).
+    /// Settings file; LATCHKEY__SECTION__KEY environment variables override it.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     #[command(subcommand)]
@@ -64,7 +64,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Migrate(migrate::MigrateArgs),
-    /// Print the API's description (OpenAPI 3.1, JSON); needs no database.
+    /// Print the OpenAPI 3.1 document as JSON (needs no database).
     Openapi,
     Login(login::LoginArgs),
     Admin(admin::AdminArgs),
@@ -72,7 +72,6 @@ enum Command {
     Health(health::HealthArgs),
 }
 
-/// Runs the command.
 pub async fn run(cli: Cli) -> Outcome {
     let settings = || config::load(cli.config.as_deref());
     match cli.command {

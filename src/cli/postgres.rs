@@ -12,7 +12,7 @@ use super::stop_signals::StopSignals;
 use crate::config::Config;
 use crate::embedded_postgres::{ClientProgram, client_command, status};
 
-/// Look at or work with the embedded database.
+/// Inspect or use the embedded database.
 #[derive(Debug, Args)]
 pub(super) struct PostgresArgs {
     #[command(subcommand)]
@@ -21,21 +21,21 @@ pub(super) struct PostgresArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say where it is, which version, and whether it runs.
+    /// Show its status, version and location.
     Status {
-        /// As JSON.
+        /// Print the status as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Open psql on it; further arguments go to psql.
+    /// Open psql; further arguments are passed to it.
     Psql {
-        /// Arguments for psql.
+        /// Arguments passed to psql.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write it out with `pg_dump`; further arguments go to `pg_dump`.
+    /// Dump the database with `pg_dump`; further arguments are passed to it.
     Dump {
-        /// Arguments for `pg_dump`.
+        /// Arguments passed to `pg_dump`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -43,9 +43,7 @@ enum Command {
 
 pub(super) async fn run(args: PostgresArgs, config: &Config) -> Outcome {
     if config.database.url.is_some() {
-        return Err(
-            "setting database.url: names another server; this command is for the embedded database".into()
-        );
+        return Err("this command is for the embedded database, but database.url is set".into());
     }
     match args.command {
         Command::Status { json } => tell_status(config, json),
@@ -73,7 +71,7 @@ fn tell_status(config: &Config, as_json: bool) -> Outcome {
     let state = match (found.pid, found.data_version) {
         (Some(pid), _) => format!("running, process {pid}"),
         (None, Some(_)) => "not running".to_owned(),
-        (None, None) => "not made yet".to_owned(),
+        (None, None) => "not created yet".to_owned(),
     };
     writeln!(out, "state    {state}")?;
     if let Some(version) = found.data_version {
@@ -107,5 +105,5 @@ async fn run_client(config: &Config, program: ClientProgram, arguments: &[String
     };
     database.close().await?;
     let ended = ended?;
-    if ended.success() { Ok(()) } else { Err(format!("it ended with {ended}").into()) }
+    if ended.success() { Ok(()) } else { Err(format!("the command failed: {ended}").into()) }
 }

@@ -26,10 +26,10 @@ use crate::store::tenant_transactions::{self, RowSecurity};
 
 /// Run the server.
 ///
-/// Without `database.url` it runs a private PostgreSQL of its own.
+/// Without `database.url`, it starts and manages a private PostgreSQL.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Install PostgreSQL through the system's package manager when it is missing.
+    /// Install PostgreSQL with the system package manager if it is missing.
     #[arg(long)]
     install_postgres: bool,
 }
@@ -147,8 +147,8 @@ async fn tell_limits(app: &App) -> Outcome {
             limit = name,
             asked = ?asked,
             is = %if is.is_zero() { "none".to_owned() } else { format!("{is:?}") },
-            "time limit does not hold behind a transaction pooler; set it for the database user: \
-             ALTER ROLE … SET {name} = {}",
+            "time limit not effective behind a transaction pooler; set it for the database user: ALTER ROLE \
+             … SET {name} = {}",
             asked.as_millis()
         );
     }
@@ -175,7 +175,7 @@ fn tell_row_security(row_security: RowSecurity) {
 fn tell_coherence(app: &App) {
     if app.config.sessions.coherence == Coherence::ReadThrough {
         tracing::info!(
-            "sessions.coherence = read_through: every poll asks the database, and none waits for a decision \
+            "sessions.coherence = read_through: every poll reads the database; long polls are disabled \
              (Prefer: wait is not applied)"
         );
     }
@@ -196,8 +196,8 @@ async fn invite_first_administrator(app: &App) -> Outcome {
         Invitation::Made { url, expires_at } => {
             let until = expires_at.format("%H:%M UTC");
             let said = format!(
-                "There is no administrator yet. Whoever opens this link makes the account of the first one, once, \
-                 until {until}:\n{}\n",
+                "There is no administrator yet. Open this link before {until} to create one; it works \
+                 once:\n{}\n",
                 *url
             );
             // A server that nobody listens to serves all the same.
@@ -206,8 +206,8 @@ async fn invite_first_administrator(app: &App) -> Outcome {
         Invitation::MadeBefore { expires_at } => {
             tracing::info!(
                 %expires_at,
-                "no administrator exists; a setup link was already shown and is still valid; \
-                 `latchkey admin create-user NAME --role admin --password-stdin` makes one, too"
+                "no administrator exists; a setup link was already shown and is still valid; `latchkey \
+                 admin create-user NAME --role admin --password-stdin` creates one, too"
             );
         }
     }
@@ -253,7 +253,7 @@ async fn run_until_stopped(
     match (outcome.and(closed).and(kept)?, stopped) {
         (Ending::Orderly, Stopped::Completely) => Ok(()),
         (Ending::Forced, _) => {
-            tracing::warn!("shutdown grace period ended; embedded database ended hard");
+            tracing::warn!("shutdown grace period ended; embedded database killed");
             Err(GaveUp.into())
         }
         (_, Stopped::GaveUp) => Err(GaveUp.into()),

@@ -32,7 +32,6 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Whether a missing PostgreSQL is installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MissingPostgres {
-    /// By the system's package manager.
     Install,
     /// Not at all; the command fails with a sentence.
     Refuse,
@@ -53,7 +52,6 @@ pub(super) enum Hold {
     Shared,
 }
 
-/// A database within reach.
 pub(super) struct Database {
     pub(super) pool: Db,
     /// Where it may be, when it is not an embedded one.
@@ -92,7 +90,7 @@ pub(super) async fn open_database(
         match poolers::find_out(&options).await {
             Pooler::None => {}
             Pooler::KeepsStatements => {
-                tracing::info!("connections to the database are pooled by transaction");
+                tracing::info!("database connections pooled by transaction");
             }
             Pooler::LosesStatements => return Err(database_trouble::old_pooler(&options).into()),
         }
@@ -150,10 +148,9 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     let state = schema::state(&database.pool).await?;
     match state {
         SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
-        SchemaState::NewerButCompatible { version } => tracing::warn!(
-            version,
-            "schema of a newer Latchkey, compatible with this one; upgrade this server, too"
-        ),
+        SchemaState::NewerButCompatible { version } => {
+            tracing::warn!(version, "database schema newer but compatible; upgrade this instance, too")
+        }
         _ => {}
     }
     let sealed = match state {
@@ -170,20 +167,19 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     let secrets = Secrets::derive(&master_keys);
     if sealed.is_some_and(|sealed| !signing_keys::opens(&secrets, &sealed)) {
         return Err(format!(
-            "the database was sealed with another master key than the one in {place}: put the right key there, \
-             from your copy or from a server that works"
+            "the database was encrypted with a different master key than the one in {place}: restore the \
+             right key from your backup or from a working instance"
         )
         .into());
     }
     let app = App::new(config, Clock::system(), random, secrets, database.pool.clone());
     let app = Arc::new(app.on_hosts(Arc::clone(&database.hosts)));
     if let Err(error) = clock_difference::measure(&app).await {
-        tracing::warn!(%error, "database clock not read; using this server's clock until it can be");
+        tracing::warn!(%error, "database clock not read; clock of this instance used until then");
     }
     Ok(app)
 }
 
-/// Where the master key is.
 enum KeyPlace {
     /// In `secrets.master_key`.
     Setting(String),
@@ -233,7 +229,10 @@ pub(super) async fn require_current_schema(app: &App) -> Result<(), Error> {
 /// noticed, and here the cause may be told: whoever reads it runs the server.
 pub(super) async fn ensure_default_tenant(app: &App) -> Result<(), Error> {
     tenants::ensure_default(app).await.map_err(|error| match error.cause {
-        Some(cause) => format!("the default tenant's signing keys cannot be made or opened: {cause}").into(),
+        Some(cause) => {
+            format!("the signing keys of the default tenant could not be created or decrypted: {cause}")
+                .into()
+        }
         None => error.into(),
     })
 }

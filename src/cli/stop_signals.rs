@@ -20,7 +20,6 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    /// Starts to listen.
     pub(super) fn listen() -> io::Result<Self> {
         let is_ignored =
             std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status));

@@ -24,7 +24,6 @@ pub enum Results {
 /// Whether the status line can be redrawn in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Motion {
-    /// A terminal.
     Live,
     /// A file, a pipe or a terminal that cannot move its cursor.
     Still,
@@ -33,13 +32,11 @@ pub enum Motion {
 /// Whether ANSI colours may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// They may.
     Ansi,
     /// Not a terminal, or `NO_COLOR` is set.
     Plain,
 }
 
-/// Output for people.
 pub struct Terminal {
     sink: Box<dyn Write + Send>,
     motion: Motion,
@@ -86,7 +83,6 @@ impl Terminal {
         self.sink.flush()
     }
 
-    /// Writes several lines.
     pub fn lines(&mut self, texts: &[&str]) -> io::Result<()> {
         texts.iter().try_for_each(|text| self.line(text))
     }
@@ -124,7 +120,6 @@ impl Terminal {
         self.sink.flush()
     }
 
-    /// Removes the status line.
     pub fn end_status(&mut self) -> io::Result<()> {
         let drawn = std::mem::take(&mut self.drawn);
         if self.motion == Motion::Live && drawn > 0 {

@@ -21,26 +21,19 @@ pub enum ConfigError {
     /// The values contradict each other or cannot work.
     #[error("setting {key}: {problem}")]
     Impossible {
-        /// The key.
         key: &'static str,
         /// What is wrong, and what would be right.
         problem: String,
     },
     /// An environment variable that is not read resembles a setting.
-    #[error("setting {name}: not the variable of a setting; write {right}")]
-    Misspelled {
-        /// The variable.
-        name: String,
-        /// Its right spelling.
-        right: String,
-    },
+    #[error("setting {name}: not a variable of a setting; use {right}")]
+    Misspelled { name: String, right: String },
     /// The file given with `--config` is not there.
     #[error("the settings file {0} does not exist")]
     NoFile(String),
     /// The file given with `--config` cannot be read, or is not TOML.
     #[error("the settings file {path}{problem}")]
     File {
-        /// The file.
         path: String,
         /// The line, if one is wrong, and what is wrong.
         problem: String,
@@ -76,11 +69,10 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
                     path.push(name.clone());
                 }
                 match nearest(&path.join("."), &keys()) {
-                    Some(key) => format!(
-                        "there is no such setting; did you mean {key}, as variable {}?",
-                        variable(key)
-                    ),
-                    None => "there is no such setting; config/default.toml lists them all".to_owned(),
+                    Some(key) => {
+                        format!("no such setting; did you mean {key}, as variable {}?", variable(key))
+                    }
+                    None => "no such setting; config/default.toml lists all settings".to_owned(),
                 }
             }
             Kind::InvalidType(found, expected) => {
@@ -100,14 +92,13 @@ fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> 
 fn kind_of_value(expected: &str) -> &str {
     match expected {
         "bool" | "a boolean" => "true or false",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         other => other,
     }
 }
 
-/// The names of all settings.
 fn keys() -> Vec<String> {
     let defaults: figment::value::Dict =
         Figment::from(Toml::string(DEFAULTS)).extract().expect("config/default.toml is TOML");

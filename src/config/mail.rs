@@ -5,10 +5,8 @@ use url::Url;
 
 use super::values;
 
-/// `[mail]`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Mail {
     #[serde(deserialize_with = "values::mail_server")]
     pub smtp_url: Option<Url>,
@@ -43,7 +41,6 @@ impl Mail {
     }
 }
 
-/// The URL carries a password.
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mail").field("from", &self.from).finish_non_exhaustive()

@@ -30,7 +30,6 @@ use crate::model::user::Role;
 /// All settings; each is described in `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config/default.toml has the words, and they would go stale here")]
 pub struct Config {
     #[serde(deserialize_with = "values::empty_is_none")]
     pub data_dir: Option<PathBuf>,
@@ -56,10 +55,8 @@ pub struct Config {
     pub housekeeping: Housekeeping,
 }
 
-/// `[server]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Server {
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
@@ -80,10 +77,8 @@ pub struct Server {
     pub shutdown_grace_seconds: u64,
 }
 
-/// `[database]`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Database {
     #[serde(deserialize_with = "values::empty_is_none")]
     pub url: Option<String>,
@@ -116,10 +111,8 @@ impl Database {
     }
 }
 
-/// `[secrets]`
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct SecretSettings {
     #[serde(deserialize_with = "values::empty_is_none")]
     pub master_key_file: Option<PathBuf>,
@@ -127,10 +120,8 @@ pub struct SecretSettings {
     pub master_key: Option<String>,
 }
 
-/// `[device_flow]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct DeviceFlow {
     pub code_lifetime_seconds: u32,
     pub poll_interval_seconds: u32,
@@ -139,10 +130,8 @@ pub struct DeviceFlow {
     pub max_pending_per_tenant: u64,
 }
 
-/// `[tokens]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Tokens {
     pub access_lifetime_seconds: u32,
     pub id_lifetime_seconds: u32,
@@ -157,10 +146,8 @@ pub struct Tokens {
     pub default_audience: Option<String>,
 }
 
-/// `[clients]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Clients {
     pub require_assertion_typ: bool,
     pub max_assertion_seconds: u32,
@@ -172,37 +159,29 @@ pub struct Clients {
     pub owner_quota: u32,
 }
 
-/// `[registration]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Registration {
     pub enabled: bool,
     pub scopes: Vec<String>,
 }
 
-/// `[dpop]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Dpop {
     pub require_nonce: bool,
     pub remembered_proofs: usize,
 }
 
-/// `[keys]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Keys {
     pub rotation_days: u32,
     pub announce_hours: u32,
 }
 
-/// `[sign_in]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct SignIn {
     pub idle_seconds: u32,
     pub absolute_seconds: u32,
@@ -213,20 +192,16 @@ pub struct SignIn {
     pub queued_password_checks: usize,
 }
 
-/// `[rate_limits]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct RateLimits {
     pub enabled: bool,
     pub device_authorization_burst: u32,
     pub device_authorization_per_minute: u32,
 }
 
-/// `[geo]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Geo {
     #[serde(deserialize_with = "values::empty_is_none")]
     pub city_file: Option<PathBuf>,
@@ -235,29 +210,23 @@ pub struct Geo {
     pub hosting_asns: Vec<u32>,
 }
 
-/// `[pages]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Pages {
     #[serde(deserialize_with = "values::empty_is_none")]
     pub theme_dir: Option<PathBuf>,
 }
 
-/// `[log]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Log {
     pub filter: String,
     pub format: LogFormat,
     pub requests: bool,
 }
 
-/// `[sessions]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Sessions {
     pub coherence: Coherence,
     pub capacity: usize,
@@ -267,7 +236,7 @@ pub struct Sessions {
     pub max_waiting_polls_per_address: usize,
 }
 
-/// How servers on one database hear of each other's decisions.
+/// How instances that share a database learn of decisions.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Coherence {
@@ -277,10 +246,8 @@ pub enum Coherence {
     ReadThrough,
 }
 
-/// `[audit]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Audit {
     pub refreshes: AuditedRefreshes,
 }
@@ -289,16 +256,13 @@ pub struct Audit {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditedRefreshes {
-    /// Each.
     Each,
     /// Those that are more than the plain exchange of a token.
     Unusual,
 }
 
-/// `[webhooks]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Webhooks {
     #[serde(deserialize_with = "values::networks")]
     pub networks: Vec<IpNet>,
@@ -307,28 +271,23 @@ pub struct Webhooks {
     pub deliveries_days: u32,
 }
 
-/// `[housekeeping]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Housekeeping {
     pub decided_sessions_days: u32,
     pub ended_devices_days: u32,
     pub audit_days: u32,
 }
 
-/// How log lines look.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// For machines: one JSON object a line.
     Json,
 }
 
 impl DeviceFlow {
-    /// How long both codes live.
     #[must_use]
     pub fn code_lifetime(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.code_lifetime_seconds))
@@ -346,7 +305,6 @@ impl Keys {
     }
 }
 
-/// Connection strings carry passwords.
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("max_connections", &self.max_connections).finish_non_exhaustive()

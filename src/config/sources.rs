@@ -9,7 +9,6 @@ use super::ConfigError;
 /// Start of the names of environment variables that are settings.
 pub(super) const ENVIRONMENT_PREFIX: &str = "LATCHKEY__";
 
-/// The file and the environment.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     file: Option<SettingsFile>,
@@ -34,7 +33,6 @@ impl Sources {
         Ok(Self { file, variables })
     }
 
-    /// The text of the file.
     pub(super) fn text(&self) -> Option<&str> {
         self.file.as_ref().map(|file| file.text.as_str())
     }

@@ -22,13 +22,13 @@ impl Config {
         require(
             self.secrets.master_key.is_none() || self.secrets.master_key_file.is_none(),
             "secrets.master_key",
-            "give the key itself or secrets.master_key_file, not both",
+            "must not be combined with secrets.master_key_file; set only one of them",
         )?;
         self.policy.check().map_err(|problem| ConfigError::Impossible { key: "policy", problem })?;
         require(
             (100..=5000).contains(&self.clients.jwks_timeout_milliseconds),
             "clients.jwks_timeout_milliseconds",
-            "must be between 100 and 5000, since a request waits for it",
+            "must be between 100 and 5000, because a request waits for it",
         )?;
         self.check_clients()?;
         self.check_registration()?;
@@ -40,28 +40,24 @@ impl Config {
         require(
             self.sign_in.idle_seconds > 0 && self.sign_in.idle_seconds <= self.sign_in.absolute_seconds,
             "sign_in.idle_seconds",
-            "must be more than 0 and not more than sign_in.absolute_seconds",
+            "must be more than 0 and at most sign_in.absolute_seconds",
         )?;
         require(
             self.sign_in.concurrent_password_checks > 0,
             "sign_in.concurrent_password_checks",
-            "must be at least 1, or nobody can sign in",
+            "must be at least 1, or no one can sign in",
         )?;
         require(
             self.rate_limits.device_authorization_burst > 0
                 && self.rate_limits.device_authorization_per_minute > 0,
             "rate_limits.device_authorization_burst",
-            "burst and rate must be at least 1; to lift the limits set rate_limits.enabled = false",
+            "burst and rate must be at least 1; to disable the limits set rate_limits.enabled = false",
         )?;
-        require(
-            self.server.max_header_bytes >= 8192,
-            "server.max_header_bytes",
-            "must be at least 8192, the HTTP library's least",
-        )?;
+        require(self.server.max_header_bytes >= 8192, "server.max_header_bytes", "must be at least 8192")?;
         require(
             self.server.keep_alive_seconds > 60,
             "server.keep_alive_seconds",
-            "must be more than 60, the longest polling interval, or devices lose their connection between two polls",
+            "must be more than 60, the longest polling interval, or connections close between two polls",
         )?;
         require(self.server.max_connections >= 32, "server.max_connections", "must be at least 32")
     }
@@ -72,7 +68,7 @@ impl Config {
             return require(
                 self.server.listen.ip().is_loopback(),
                 KEY,
-                "must be given when server.listen is not a loopback address",
+                "is required when server.listen is not a loopback address",
             );
         };
         let loopback = match url.host() {
@@ -89,12 +85,12 @@ impl Config {
         require(
             url.path() == "/" && url.query().is_none() && url.fragment().is_none(),
             KEY,
-            "must be an origin: scheme, host and port only (RFC 8414 §2)",
+            "must be an origin with only scheme, host and port (RFC 8414 §2)",
         )?;
         require(
             url.username().is_empty() && url.password().is_none(),
             KEY,
-            "must not carry a user or password",
+            "must not contain a user or password",
         )
     }
 
@@ -111,8 +107,8 @@ impl Config {
                 || self.secrets.master_key.is_some()
                 || self.secrets.master_key_file.is_some(),
             "secrets.master_key_file",
-            "must be given with database.url, the same for all replicas; make a key with: \
-             (umask 077; openssl rand -hex 32 > master.key)",
+            "is required with database.url and must be the same on all instances; create a key with: (umask \
+             077; openssl rand -hex 32 > master.key)",
         )?;
         require(self.database.max_connections >= 2, "database.max_connections", "must be at least 2")
     }
@@ -135,7 +131,7 @@ impl Config {
         require(
             audience.trim_end_matches('/') != self.public_origin(),
             "tokens.default_audience",
-            "must not be the issuer, or an ID token could pass for an access token (RFC 9068 §3)",
+            "must not be the issuer, or an ID token could be used as an access token (RFC 9068 §3)",
         )?;
         require(
             (30..=LONGEST_TOKEN_LIFETIME_SECONDS).contains(&self.tokens.access_lifetime_seconds),
@@ -151,7 +147,7 @@ impl Config {
             self.tokens.refresh_idle_seconds > 0
                 && self.tokens.refresh_absolute_seconds >= self.tokens.refresh_idle_seconds,
             "tokens.refresh_absolute_seconds",
-            "must not be less than tokens.refresh_idle_seconds",
+            "must be at least tokens.refresh_idle_seconds",
         )?;
         require(
             self.tokens.refresh_repeat_seconds <= LONGEST_REFRESH_REPEAT_SECONDS,
@@ -174,8 +170,8 @@ impl Config {
         require(
             self.registration.scopes.iter().all(fits),
             "registration.scopes",
-            "must be names of scopes, and none of admin, admin:read, device:approve and clients, which an administrator \
-             gives to a client by name",
+            "must list scope names other than admin, admin:read, device:approve and clients, which an \
+             administrator grants to a client explicitly",
         )
     }
 
@@ -189,17 +185,17 @@ impl Config {
         require(
             matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none(),
             "mail.smtp_url",
-            "must be no more than scheme, user, password, host and port",
+            "must contain only scheme, user, password, host and port",
         )?;
         require(
             url.username().is_empty() == url.password().is_none(),
             "mail.smtp_url",
-            "must have both user and password, or neither",
+            "must contain both user and password, or neither",
         )?;
         require(
             self.mail.from.parse::<lettre::message::Mailbox>().is_ok(),
             "mail.from",
-            "must be an address, such as `Example <no-reply@example.org>`",
+            "must be an email address, such as `Example <no-reply@example.org>`",
         )?;
         require(
             (1..=60).contains(&self.mail.timeout_seconds),
@@ -213,12 +209,12 @@ impl Config {
         require(
             (LEAST_ANNOUNCEMENT.num_hours()..=720).contains(&announcement.into()),
             "keys.announce_hours",
-            "must be between 1 and 720, so that whoever verifies sees a key before it signs",
+            "must be between 1 and 720, so that verifiers see a key before it signs",
         )?;
         require(
             rotation == 0 || (rotation <= 3650 && rotation * 24 >= 2 * announcement),
             "keys.rotation_days",
-            "must be 0 (by hand only), or up to 3650 and at least twice keys.announce_hours",
+            "must be 0 (manual rotation only), or at most 3650 and at least twice keys.announce_hours",
         )
     }
 }

@@ -25,21 +25,21 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
         return Ok(address);
     }
     if let Some(port) = text.strip_prefix("localhost:") {
-        return Err(format!("{RULE}: write 127.0.0.1:{port} instead of {text}"));
+        return Err(format!("{RULE}: use 127.0.0.1:{port} instead of {text}"));
     }
     let any = text.strip_prefix(':').or_else(|| text.strip_prefix("*:"));
     if let Some(port) = any.filter(|port| port.parse::<u16>().is_ok()) {
         return Err(format!(
-            "{RULE}: write 0.0.0.0:{port} for every interface, 127.0.0.1:{port} for this machine only"
+            "{RULE}: use 0.0.0.0:{port} for all interfaces, 127.0.0.1:{port} for this machine only"
         ));
     }
     if text.parse::<u16>().is_ok() {
-        return Err(format!("{RULE}: write 127.0.0.1:{text} instead of {text}"));
+        return Err(format!("{RULE}: use 127.0.0.1:{text} instead of {text}"));
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     match bare.parse() {
-        Ok(IpAddr::V4(ip)) => Err(format!("{RULE}: write {ip}:8628 instead of {text}")),
-        Ok(IpAddr::V6(ip)) => Err(format!("{RULE}: write [{ip}]:8628 instead of {text}")),
+        Ok(IpAddr::V4(ip)) => Err(format!("{RULE}: use {ip}:8628 instead of {text}")),
+        Ok(IpAddr::V6(ip)) => Err(format!("{RULE}: use [{ip}]:8628 instead of {text}")),
         Err(_) => Err(format!("{RULE}, such as 127.0.0.1:8628 or 0.0.0.0:8628, found {text}")),
     }
 }
@@ -76,12 +76,11 @@ pub(super) fn optional_address<'de, D: Deserializer<'de>>(
 /// URL whose scheme is the host.
 fn parse_url(text: &str, scheme: &str) -> Result<Url, String> {
     if !text.contains("://") {
-        return Err(format!("must begin with a scheme: write {scheme}://{text}"));
+        return Err(format!("must begin with a scheme: use {scheme}://{text}"));
     }
     text.parse().map_err(|error| format!("must be a URL such as {scheme}://host: {error}"))
 }
 
-/// The origin of the service.
 pub(super) fn web_origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let is_local = text.starts_with("localhost") || text.starts_with("127.") || text.starts_with("[::1]");
@@ -109,14 +108,16 @@ pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     match Given::deserialize(deserializer)? {
         Given::Text(text) if text.is_empty() => Ok(None),
         Given::Text(text) => Ok(Some(text)),
-        Given::Number(_) => Err(serde::de::Error::custom("put the digits into double quotes")),
+        Given::Number(_) => {
+            Err(serde::de::Error::custom("must be a string: put the digits in double quotes"))
+        }
     }
 }
 
 pub(super) fn algorithm<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SigningAlgorithm, D::Error> {
     let name = String::deserialize(deserializer)?;
     SigningAlgorithm::parse(&name)
-        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is none of ES256, RS256, EdDSA")))
+        .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is not one of ES256, RS256, EdDSA")))
 }
 
 /// Networks as a list, or separated by commas as an environment variable has them. An address is a network of one.
@@ -126,7 +127,7 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
         .map(|word| {
             word.parse::<IpNet>()
                 .or_else(|_| word.parse::<std::net::IpAddr>().map(IpNet::from))
-                .map_err(|_| serde::de::Error::custom(format!("`{word}` is no address or network")))
+                .map_err(|_| serde::de::Error::custom(format!("`{word}` is not an IP address or network")))
         })
         .collect()
 }
@@ -160,13 +161,13 @@ mod tests {
     #[test]
     fn an_address_without_ip_or_port_is_rejected_with_the_right_spelling() {
         for (text, right) in [
-            ("localhost:8628", "write 127.0.0.1:8628"),
-            (":8628", "write 0.0.0.0:8628"),
-            ("*:80", "write 0.0.0.0:80"),
-            ("8628", "write 127.0.0.1:8628"),
-            ("10.0.0.7", "write 10.0.0.7:8628"),
-            ("::1", "write [::1]:8628"),
-            ("[::1]", "write [::1]:8628"),
+            ("localhost:8628", "use 127.0.0.1:8628"),
+            (":8628", "use 0.0.0.0:8628"),
+            ("*:80", "use 0.0.0.0:80"),
+            ("8628", "use 127.0.0.1:8628"),
+            ("10.0.0.7", "use 10.0.0.7:8628"),
+            ("::1", "use [::1]:8628"),
+            ("[::1]", "use [::1]:8628"),
             ("login.example.org:443", "such as 127.0.0.1:8628"),
             ("127.0.0.1:99999", "such as 127.0.0.1:8628"),
         ] {
@@ -179,8 +180,8 @@ mod tests {
     #[test]
     fn a_url_without_a_scheme_is_rejected_with_the_right_spelling() {
         for (text, right) in [
-            ("login.example.org", "write https://login.example.org"),
-            ("login.example.org:8443", "write https://login.example.org:8443"),
+            ("login.example.org", "use https://login.example.org"),
+            ("login.example.org:8443", "use https://login.example.org:8443"),
             ("https://", "must be a URL such as https://host"),
         ] {
             let said = parse_url(text, "https").unwrap_err();

@@ -12,7 +12,6 @@ pub struct OAuthError {
     /// The error code, such as `invalid_client`.
     #[serde(rename = "error")]
     pub code: String,
-    /// The server's explanation for developers.
     #[serde(rename = "error_description")]
     pub description: Option<String>,
 }
@@ -36,7 +35,6 @@ pub enum PollAnswer {
     Pending,
     /// `authorization_pending`: what the person typed is not what the page shows.
     WrongConfirmation {
-        /// How often they may try.
         attempts_left: u64,
     },
     /// `slow_down`: nobody has decided yet, and the polls come too fast.
@@ -45,9 +43,7 @@ pub enum PollAnswer {
     Denied,
     /// `expired_token`: the codes ran out.
     Expired,
-    /// Somebody approved.
     Tokens(Box<TokenResponse>),
-    /// Any other error; polling stops.
     Refused(OAuthError),
     /// The server was not reached or cannot answer now; polling goes on, more slowly. Holds the reason.
     Unavailable(String),
@@ -58,7 +54,6 @@ pub enum PollAnswer {
 /// A poll's answer with what its headers say about the next one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polled {
-    /// The answer.
     pub answer: PollAnswer,
     /// `Retry-After` (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
@@ -86,7 +81,7 @@ impl Polled {
 fn classify(answer: &Answer) -> PollAnswer {
     let status = answer.status;
     if status.is_server_error() {
-        return PollAnswer::Unavailable(format!("the server answered {status}"));
+        return PollAnswer::Unavailable(format!("the server returned {status}"));
     }
     let error = oauth_error(answer);
     match error.as_ref().map(|error| error.code.as_str()) {
@@ -103,7 +98,7 @@ fn classify(answer: &Answer) -> PollAnswer {
     }
     // 408 and 429 speak of this request, not of the grant.
     if matches!(status.as_u16(), 408 | 429) {
-        return PollAnswer::Unavailable(format!("the server answered {status}"));
+        return PollAnswer::Unavailable(format!("the server returned {status}"));
     }
     if let Some(error) = error {
         return PollAnswer::Refused(error);

@@ -19,32 +19,18 @@ pub struct ClientKey {
     id: Option<String>,
 }
 
-/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientKeyError {
-    /// The file cannot be read.
     #[error("The key file {path} cannot be read: {source}.")]
-    File {
-        /// Which file.
-        path: String,
-        /// What went wrong.
-        source: std::io::Error,
-    },
+    File { path: String, source: std::io::Error },
     /// Others than the owner may read the file.
-    #[error("The key file {path} can be read by others; make it yours alone: chmod 600 {path}")]
-    Open {
-        /// Which file.
-        path: String,
-    },
-    /// The file holds something else.
+    #[error("The key file {path} is readable by other users. Run: chmod 600 {path}")]
+    Open { path: String },
     #[error(
-        "The key file {path} holds no P-256, Ed25519 or RSA private key in PKCS #8 (PEM); convert another form with: \
-         openssl pkcs8 -topk8 -nocrypt -in {path}"
+        "The key file {path} contains no P-256, Ed25519 or RSA private key (PKCS #8, PEM). Convert another \
+         format with: openssl pkcs8 -topk8 -nocrypt -in {path}"
     )]
-    NoKey {
-        /// Which file.
-        path: String,
-    },
+    NoKey { path: String },
 }
 
 impl ClientKey {

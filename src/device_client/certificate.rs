@@ -37,16 +37,17 @@ fn words(reason: &CertificateError) -> String {
             "it is not valid yet, or the clock of this machine is wrong".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it was issued for another host name".to_owned()
+            "it was issued for another hostname".to_owned()
         }
         CertificateError::UnknownIssuer => {
-            "it was not issued by an authority that this machine trusts; add the authority to the system's certificates, \
-             or name a file with it in SSL_CERT_FILE"
+            "its issuer is not trusted by this machine; add the issuer to the system's certificates, or \
+             name a file with it in SSL_CERT_FILE"
                 .to_owned()
         }
         // What the verifier says of a certificate that signed itself.
         CertificateError::Other(inner) if inner.to_string().contains("CaUsedAsEndEntity") => {
-            "it is self-signed; add it to the system's certificates, or name a file with it in SSL_CERT_FILE".to_owned()
+            "it is self-signed; add it to the system's certificates, or name a file with it in SSL_CERT_FILE"
+                .to_owned()
         }
         CertificateError::Revoked => "it was revoked".to_owned(),
         other => format!("it is not valid ({other})"),
@@ -61,7 +62,7 @@ mod tests {
     fn trouble_with_a_certificate_is_found_inside_other_errors() {
         for (reason, expected) in [
             (CertificateError::Expired, "it has expired"),
-            (CertificateError::NotValidForName, "another host name"),
+            (CertificateError::NotValidForName, "another hostname"),
             (CertificateError::UnknownIssuer, "SSL_CERT_FILE"),
             (CertificateError::BadSignature, "it is not valid"),
         ] {

@@ -30,7 +30,7 @@ pub fn summary_lines(tokens: &TokenResponse) -> Vec<String> {
     let (id_token, access_token) = (tokens.id_token.as_deref(), Some(tokens.access_token.as_str()));
     for (name, token) in [("ID token", id_token), ("access token", access_token)] {
         if let Some(claims) = token.and_then(decode_claims_unverified) {
-            lines.extend([String::new(), format!("The {name} says (signature not checked):")]);
+            lines.extend([String::new(), format!("Claims of the {name} (signature not verified):")]);
             lines.extend(claim_lines(&claims).map(|line| format!("  {line}")));
         }
     }

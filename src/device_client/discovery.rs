@@ -61,58 +61,33 @@ impl Metadata {
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     /// The issuer breaks RFC 8414 §2: an https URL without query and fragment.
-    #[error("{issuer} cannot be an issuer: {why}.")]
-    Issuer {
-        /// What was given.
-        issuer: String,
-        /// Which rule it breaks.
-        why: &'static str,
-    },
+    #[error("{issuer} is not a valid issuer: {why}.")]
+    Issuer { issuer: String, why: &'static str },
     /// An endpoint that was given is not protected.
     #[error(
-        "{endpoint} cannot be an endpoint: it must be a URL that starts with https:// (http:// is only for this machine itself)."
+        "{endpoint} is not a valid endpoint: it must be a URL that starts with https:// (http:// is allowed \
+         only for this machine)."
     )]
-    Endpoint {
-        /// What was given.
-        endpoint: String,
-    },
-    /// The server is not there.
+    Endpoint { endpoint: String },
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// Neither well-known address has a document.
-    #[error("{issuer} publishes no authorization server metadata ({url} answered {status}).")]
+    #[error("{issuer} publishes no authorization server metadata ({url} returned {status}).")]
     NotFound {
-        /// Whose metadata was sought.
         issuer: String,
         /// The last address that was tried.
         url: String,
-        /// Its HTTP status.
         status: u16,
     },
     /// There is a document that says something else than RFC 8414 §3.2 asks for.
-    #[error("The metadata at {url} cannot be used: {why}.")]
-    Unreadable {
-        /// Where the document is.
-        url: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("The metadata at {url} is invalid: {why}.")]
+    Unreadable { url: String, why: String },
     /// RFC 8414 §3.3: such a document must not be used.
     #[error("The metadata at {url} belongs to the issuer {found}, not to {expected}.")]
-    IssuerMismatch {
-        /// Where the document is.
-        url: String,
-        /// The issuer asked for.
-        expected: String,
-        /// The issuer the document names.
-        found: String,
-    },
+    IssuerMismatch { url: String, expected: String, found: String },
     /// The server exists and has no device flow (RFC 8628 §4).
-    #[error("{issuer} does not offer the device flow: its metadata names no device_authorization_endpoint.")]
-    NoDeviceFlow {
-        /// Whose metadata it is.
-        issuer: String,
-    },
+    #[error("{issuer} does not support the device flow: its metadata has no device_authorization_endpoint.")]
+    NoDeviceFlow { issuer: String },
 }
 
 #[derive(Deserialize)]
@@ -139,20 +114,23 @@ pub async fn discover(http: &Http, issuer: &str) -> Result<Metadata, DiscoveryEr
             Err(other) => failure = Some(other),
         }
     }
-    Err(failure.unwrap_or_else(|| refused(issuer, "it has no well-known address")))
+    Err(failure.unwrap_or_else(|| refused(issuer, "it has no well-known URL")))
 }
 
 /// Both addresses (RFC 8414 §3.1, OIDC Discovery §4.1).
 fn well_known(issuer: &str) -> Result<[Url; 2], DiscoveryError> {
     let base = Url::parse(issuer).map_err(|_| refused(issuer, "it is not a URL"))?;
     if !is_protected(&base) {
-        return Err(refused(issuer, "it must start with https:// (http:// is only for this machine itself)"));
+        return Err(refused(
+            issuer,
+            "it must start with https:// (http:// is allowed only for this machine)",
+        ));
     }
     if base.query().is_some() || base.fragment().is_some() {
         return Err(refused(issuer, "it must have no query and no fragment"));
     }
     if !base.username().is_empty() || base.password().is_some() {
-        return Err(refused(issuer, "it must not contain a user name or password"));
+        return Err(refused(issuer, "it must not contain a username or password"));
     }
     let path = base.path().strip_suffix('/').unwrap_or(base.path());
     let at = |path: String| {
@@ -184,14 +162,14 @@ fn read(issuer: &str, url: &Url, answer: &Answer) -> Result<Metadata, DiscoveryE
     let Some(device_authorization_endpoint) = document.device_authorization_endpoint else {
         return Err(DiscoveryError::NoDeviceFlow { issuer: printable(issuer) });
     };
-    let token_endpoint = document.token_endpoint.ok_or_else(|| unreadable("it names no token_endpoint"))?;
+    let token_endpoint = document.token_endpoint.ok_or_else(|| unreadable("it has no token_endpoint"))?;
     let protected = |endpoint: &str| {
         Url::parse(endpoint)
             .ok()
             .filter(|endpoint: &Url| {
                 is_protected(endpoint) && (endpoint.scheme() == "https" || url.scheme() == "http")
             })
-            .ok_or_else(|| unreadable(&format!("its endpoint {endpoint} is no https address")))
+            .ok_or_else(|| unreadable(&format!("its endpoint {endpoint} is not an https URL")))
     };
     Ok(Metadata {
         device_authorization_endpoint: protected(&device_authorization_endpoint)?,

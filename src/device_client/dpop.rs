@@ -32,32 +32,18 @@ pub struct DpopKey {
     nonce: Mutex<Option<String>>,
 }
 
-/// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum DpopKeyError {
-    /// The cryptographic library made none.
-    #[error("No key could be made.")]
+    #[error("Could not create a DPoP key.")]
     NotMade,
     /// The file cannot be read or written.
-    #[error("The key file {path} cannot be used: {source}.")]
-    File {
-        /// Which file.
-        path: String,
-        /// What went wrong.
-        source: io::Error,
-    },
+    #[error("The key file {path} could not be read or created: {source}.")]
+    File { path: String, source: io::Error },
     /// Others than the owner may read the file.
-    #[error("The key file {path} can be read by others; make it yours alone: chmod 600 {path}")]
-    Open {
-        /// Which file.
-        path: String,
-    },
-    /// The file holds something else.
-    #[error("The key file {path} holds no P-256 private key (PKCS #8, PEM).")]
-    NoKey {
-        /// Which file.
-        path: String,
-    },
+    #[error("The key file {path} is readable by other users. Run: chmod 600 {path}")]
+    Open { path: String },
+    #[error("The key file {path} contains no P-256 private key (PKCS #8, PEM).")]
+    NoKey { path: String },
 }
 
 impl DpopKey {

@@ -23,14 +23,11 @@ const HOLD_ALLOWANCE: Duration = Duration::from_secs(15);
 /// RFC 8628 §3.5: the interval of a server that names none.
 const DEFAULT_INTERVAL: u64 = 5;
 
-/// One client at one server.
 #[derive(Debug)]
 pub struct DeviceFlow {
-    /// The connection.
     pub http: Http,
     /// Where the endpoints are (RFC 8628 §4).
     pub metadata: Metadata,
-    /// Who asks.
     pub identity: ClientIdentity,
     /// Whether polls may be held (RFC 7240 §4.3).
     pub long_poll: LongPoll,
@@ -43,13 +40,10 @@ pub struct DeviceFlow {
 pub struct DeviceAuthorization {
     /// The code this device polls with; nobody else may see it.
     pub device_code: Secret,
-    /// The code a person types.
     pub user_code: String,
-    /// Where they type it.
     pub verification_uri: String,
     /// The same address with the code in it, for a QR code (RFC 8628 §3.3.1).
     pub verification_uri_complete: Option<String>,
-    /// How long both codes live.
     pub expires_in: Duration,
     /// How long to wait between polls.
     pub interval: Duration,
@@ -60,34 +54,30 @@ pub struct DeviceAuthorization {
 /// Whether the approval page shows characters that the device must send as `confirmation_code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmation {
-    /// It does not.
     Never,
-    /// It may.
     Possible,
-    /// It does.
     Required,
 }
 
-/// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
     /// `access_denied` (RFC 8628 §3.5).
     #[error("The request was denied.")]
     Denied,
     /// `expired_token`, or `expires_in` has passed (RFC 8628 §3.5).
-    #[error("The code expired before anybody approved it.")]
+    #[error("The code expired before it was approved.")]
     Expired,
     /// Any other error (RFC 6749 §5.2).
-    #[error("The server refused the request: {0}.")]
+    #[error("The server rejected the request: {0}.")]
     Refused(OAuthError),
     /// The server cannot bind tokens to a key (RFC 9449 §5.1).
-    #[error("The server does not say that it can bind tokens to a key of this kind (DPoP with {ALGORITHM}).")]
+    #[error("The server does not advertise DPoP with {ALGORITHM}.")]
     NoDpop,
     /// There are tokens, but everybody who gets hold of them can use them (RFC 9449 §5).
-    #[error("The server did not bind the tokens to the key; they were thrown away.")]
+    #[error("The server returned tokens that are not bound to the key; they were discarded.")]
     NotBound,
     /// The answer does not follow RFC 8628.
-    #[error("The server's answer cannot be used: {0}.")]
+    #[error("The server returned an invalid response: {0}.")]
     Unreadable(String),
     /// The client and the server have no way of authentication in common.
     #[error(transparent)]
@@ -215,12 +205,12 @@ fn read_start(body: &[u8]) -> Result<DeviceAuthorization, FlowError> {
     let answer: StartAnswer = serde_json::from_slice(body)
         .map_err(|error| unusable(&format!("no device authorization, {}", unquoted(&error))))?;
     let Some(verification_uri) = answer.verification_uri.or(answer.verification_url) else {
-        return Err(unusable("it names no verification_uri"));
+        return Err(unusable("it has no verification_uri"));
     };
     if !is_web_address(&verification_uri) {
-        return Err(unusable("its verification_uri is no web address"));
+        return Err(unusable("its verification_uri is not a web URL"));
     }
-    let expires_in = answer.expires_in.ok_or_else(|| unusable("it does not say when the codes expire"))?;
+    let expires_in = answer.expires_in.ok_or_else(|| unusable("it has no expires_in"))?;
     Ok(DeviceAuthorization {
         device_code: Secret::new(answer.device_code),
         user_code: answer.user_code,

@@ -19,26 +19,16 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// The HTTP client could not be set up, for example because the system has no root certificates.
-    #[error("HTTPS cannot be used on this machine: {0}.")]
+    #[error("Could not set up HTTPS: {0}.")]
     Setup(String),
     /// The server was not reached, or the connection broke or timed out (RFC 8628 §3.5).
-    #[error("No answer from {host}: {why}.")]
-    Unreachable {
-        /// Which host was asked.
-        host: String,
-        /// What went wrong.
-        why: String,
-    },
+    #[error("Could not reach {host}: {why}.")]
+    Unreachable { host: String, why: String },
     /// The server's certificate is the trouble.
-    #[error("The certificate of {host} cannot be trusted: {why}.")]
-    Certificate {
-        /// Which host was asked.
-        host: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("The certificate of {host} is not trusted: {why}.")]
+    Certificate { host: String, why: String },
     /// The body exceeds what any answer of RFC 8628 needs.
-    #[error("{0} answered with more than 64 KiB.")]
+    #[error("{0} returned more than 64 KiB.")]
     TooLong(String),
 }
 
@@ -49,7 +39,6 @@ pub struct Http {
     secure: OnceLock<Client>,
 }
 
-/// An answer, read completely.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -59,7 +48,6 @@ pub(super) struct Answer {
 }
 
 impl Http {
-    /// Sets the client up.
     pub fn new() -> Result<Self, TransportError> {
         // Plain HTTP goes to this machine only: past any proxy, and also where no root certificates are installed.
         let loopback = settings().no_proxy().tls_certs_only([]).build().map_err(setup)?;
@@ -135,7 +123,7 @@ fn setup(error: reqwest::Error) -> TransportError {
 /// The innermost reason; the layers above it repeat the URL.
 fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it took too long".to_owned();
+        return "the request timed out".to_owned();
     }
     let mut innermost: &dyn std::error::Error = error;
     while let Some(source) = innermost.source() {

@@ -50,17 +50,14 @@ impl fmt::Debug for Secret {
 pub enum ClientAuth {
     /// The secret in the `Authorization` header.
     SecretBasic,
-    /// The secret in the body.
     SecretPost,
     /// An assertion that the client's key signs.
     PrivateKeyJwt,
 }
 
 impl ClientAuth {
-    /// Every method.
     pub const ALL: [Self; 3] = [Self::SecretBasic, Self::SecretPost, Self::PrivateKeyJwt];
 
-    /// The registered name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,7 +67,6 @@ impl ClientAuth {
         }
     }
 
-    /// Reads the registered name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == name)
@@ -80,11 +76,10 @@ impl ClientAuth {
 /// The server takes none of the methods that the client can use.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The server takes {offered} for client authentication, and none of it fits what this client has; choose a method \
-     with --client-auth if the server takes another one all the same."
+    "The server accepts {offered} for client authentication, and this client has no credential for any of \
+     them; set --client-auth if the server accepts another method anyway."
 )]
 pub struct NoClientAuth {
-    /// What its metadata lists.
     offered: String,
 }
 

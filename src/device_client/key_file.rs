@@ -18,7 +18,6 @@ const FILE_LIMIT: u64 = 16 * 1024;
 /// Why a file gives no key.
 #[derive(Debug)]
 pub(super) enum Unusable {
-    /// It cannot be read.
     Unreadable(io::Error),
     /// Others than its owner may read it.
     Open,

@@ -13,7 +13,6 @@ const LONGEST_HOLD: Duration = Duration::from_secs(30);
 pub enum LongPoll {
     /// Every poll asks; a server that does not know the preference ignores it.
     Ask,
-    /// No poll asks.
     Off,
 }
 
@@ -26,7 +25,6 @@ pub(super) enum Next {
     AfterAnswer(Duration),
 }
 
-/// The pace of one flow.
 #[derive(Debug)]
 pub(super) struct Pace {
     interval: Duration,

@@ -8,7 +8,6 @@ use super::wire;
 /// A successful token response (RFC 6749 §5.1, `id_token` from OIDC Core §3.1.3.3).
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct TokenResponse {
-    /// The access token.
     pub access_token: String,
     /// How the access token is used, nearly always `Bearer` (RFC 6749 §7.1).
     pub token_type: String,

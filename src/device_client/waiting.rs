@@ -20,7 +20,6 @@ pub trait Clock: Sync {
     fn sleep(&self, span: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The real time.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     origin: Instant,

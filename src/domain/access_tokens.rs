@@ -47,35 +47,29 @@ pub enum Presented {
     Bearer(Zeroizing<String>),
     /// With the proof that its key is at hand (RFC 9449 §7.1).
     Dpop {
-        /// The token.
         token: Zeroizing<String>,
         /// The proof, if one came with it.
         proof: Option<dpop::Presented>,
     },
 }
 
-/// Why a token opens no door (RFC 6750 §3.1).
+/// Why an access token is rejected (RFC 6750 §3.1).
 #[derive(Debug, thiserror::Error)]
 pub enum TokenRefused {
     /// It is malformed, over, revoked, or not ours.
     #[error("the access token is invalid")]
     Invalid,
     /// It is bound to a key, and nothing proves that the caller has it (RFC 9449 §7.1).
-    #[error("the access token's key was not proved")]
+    #[error("no proof of the access token's key")]
     Unproven,
     /// The proof that came with it does not hold.
     #[error("{0}")]
     WrongProof(OAuthError),
     /// It was issued for other services alone.
-    #[error("the access token is for another service")]
+    #[error("the access token is for another resource")]
     OtherAudience,
-    /// It does not allow this.
     #[error("the access token lacks the scope {}", needed.join(" or "))]
-    InsufficientScope {
-        /// The scopes that would.
-        needed: AnyScope,
-    },
-    /// The database failed.
+    InsufficientScope { needed: AnyScope },
     #[error(transparent)]
     Store(#[from] StoreError),
 }

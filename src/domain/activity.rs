@@ -18,7 +18,6 @@ pub(super) fn count_start(app: &App, tenant: TenantId) {
     metrics::counter!("latchkey_device_authorizations_started_total").increment(1);
 }
 
-/// A person approved a code.
 pub(super) fn count_approval(app: &App, tenant: TenantId) {
     app.activity.of(tenant).approval();
     decided(Action::DeviceAuthorizationApproved, 1);

@@ -1,5 +1,6 @@
-//! The message that tells a person of what was approved in their name, whoever it was that approved it: laid by with
-//! the approval, sent afterwards, so that no approval waits for a mail server or fails with it.
+//! Emails about approvals: each user is notified of what was approved on their account. An email is queued in
+//! the
+//! approving transaction and sent later, so that no approval waits for a mail server or fails with it.
 
 use chrono::{DateTime, Utc};
 use zeroize::Zeroizing;
@@ -20,8 +21,9 @@ pub(super) fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 
-/// Returns the message that is queued with an approval, if mail is on and the person's address is known to be theirs.
-/// `device_name` is the name they gave the device, if they gave one.
+/// Returns the email to queue with an approval, if mail is enabled and the address is verified. `device_name`
+/// is the name
+/// that the user chose, if any.
 pub(super) fn of_approval(
     app: &App,
     approver: &Approver,

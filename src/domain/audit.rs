@@ -19,16 +19,14 @@ use crate::store::{self, Executor, audit_events};
 /// Who brings a change about, and from where.
 #[derive(Clone, Debug)]
 pub struct By<'a> {
-    /// Who.
     pub actor: Actor,
     /// From where; `None` for the command line and the server itself.
     pub origin: Option<&'a RequestOrigin>,
 }
 
 impl<'a> By<'a> {
-    /// Whoever runs the server's command line.
+    /// An operator on the command line.
     pub const OPERATOR: By<'static> = By { actor: Actor::Operator, origin: None };
-    /// The server itself, because it is time.
     pub const SERVER: By<'static> = By { actor: Actor::Server, origin: None };
 
     /// Somebody unknown.

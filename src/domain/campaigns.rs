@@ -1,7 +1,8 @@
-//! Phishing campaigns: one source of codes, many people who were talked into approving them. What speaks against a
-//! source, freezing it, and undoing all that came from it.
+//! Detects sources whose requests many users were tricked into approving, freezes them and revokes what they
+//! got.
 //!
-//! A shared office or machine must not look like one: only accounts count that had nothing to do with the source
+//! A shared office or machine must not look like a campaign: only users count that had nothing to do with the
+//! source
 //! before, and only approvals from far away and reports from other networks.
 
 use std::collections::HashSet;
@@ -46,13 +47,10 @@ fn is_trusted(policy: &CampaignPolicy, source: IpNet) -> bool {
 /// An account that speaks against the source of a code.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Testimony {
-    /// Whose.
     pub(super) user: UserId,
-    /// What it did.
     pub(super) contact: Contact,
     /// The address of the code's device.
     pub(super) asker: IpAddr,
-    /// Where the account's browser is.
     pub(super) browser: IpAddr,
 }
 
@@ -138,17 +136,14 @@ async fn refuse_waiting(
     }
 }
 
-/// The sources that are frozen, or that something has spoken against since then.
+/// The frozen sources, and those suspected since then.
 pub async fn list(app: &App, tenant: TenantId, since: DateTime<Utc>) -> store::Result<Vec<SuspectedSource>> {
     source_accounts::suspected(&app.db, tenant, since, app.clock.now()).await
 }
 
-/// What came from a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Campaign {
-    /// Connected devices.
     pub devices: usize,
-    /// Their owners.
     pub accounts: usize,
     /// Codes that waited for a decision, a confirmation or their collection.
     pub codes: usize,

@@ -21,31 +21,26 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::token_family::RevocationReason;
 use crate::store::{self, browser_sessions};
 
-/// What ends together with the old password (ASVS 7.4.3), beside every sign-in that is half done.
+/// Sessions to end when the password changes (ASVS 7.4.3), in addition to all pending sign-ins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AlsoEnd {
-    /// Every other browser's session.
     pub other_browsers: bool,
-    /// Every connected device.
     pub devices: bool,
 }
 
 /// Why a password is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeRefused {
-    /// The present password is wrong.
     #[error("wrong password")]
     WrongPassword,
     /// The new one cannot be chosen.
     #[error(transparent)]
     Unfit(UnfitPassword),
-    /// Too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(Exhausted),
     /// The session is too old or too weak.
     #[error(transparent)]
     SignInNeeded(Shortfall),
-    /// Something failed.
     #[error(transparent)]
     Failed(OAuthError),
 }

@@ -19,7 +19,6 @@ use crate::store;
 /// What a client sends (RFC 6749 §4.4.2).
 #[derive(Debug)]
 pub struct ClientCredentialsRequest {
-    /// `scope`
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2.2).
     pub resources: Vec<String>,
@@ -27,7 +26,6 @@ pub struct ClientCredentialsRequest {
     pub proof: Option<Proof>,
 }
 
-/// What it gets.
 struct Grant {
     scopes: ScopeSet,
     /// How long the scopes allow a token to last, in seconds.
@@ -70,7 +68,6 @@ pub async fn issue(
     Ok(tokens)
 }
 
-/// The checks.
 async fn grant(
     app: &App,
     tenant: &Tenant,
@@ -79,7 +76,7 @@ async fn grant(
 ) -> Result<Grant, OAuthError> {
     client.require(GrantType::ClientCredentials)?;
     if client.is_public() {
-        let description = "Only a client that proves who it is can act for itself.";
+        let description = "Only confidential clients can use client_credentials.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;

@@ -28,15 +28,13 @@ const FRESH: TimeDelta = TimeDelta::minutes(10);
 const USABLE: TimeDelta = TimeDelta::hours(1);
 /// The least time between two attempts to get one set.
 const FLOOR: TimeDelta = TimeDelta::minutes(1);
-/// The most sets that are remembered; there are never as many in earnest.
+/// The maximum number of cached sets; far above any real deployment.
 const CAPACITY: usize = 10_000;
 
-/// Which key is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The name the signature gives it, if it gives one.
     pub kid: Option<&'a str>,
-    /// What it signs with.
     pub algorithm: SigningAlgorithm,
 }
 
@@ -55,11 +53,9 @@ struct Published {
 /// What to do about a key that is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The set is asked for.
     Ask,
     /// The remembered set has the say.
     Known,
-    /// Nobody can say.
     Unreachable,
 }
 
@@ -92,7 +88,7 @@ async fn ask(
     let outbound = Arc::clone(&app.outbound);
     let asking = async move {
         let set = match outbound.get(&uri).await {
-            Ok(document) => KeySet::read(&document).ok_or("this is no JWK Set".to_owned()),
+            Ok(document) => KeySet::read(&document).ok_or("not a JWK Set".to_owned()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(reason) = &set {
@@ -106,7 +102,7 @@ async fn ask(
 }
 
 fn unreachable_keys() -> OAuthError {
-    let description = "The keys of the client cannot be fetched at the moment; please try again.";
+    let description = "The keys of the client could not be fetched; try again later.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 

@@ -21,10 +21,8 @@ const QUESTIONS: usize = 3;
 /// How long one measurement may take. A later answer is of little use.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How bad a difference is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {
-    /// No one notices.
     None,
     /// Worth a line in the log.
     Notable,
@@ -54,7 +52,10 @@ pub fn concern(app: &App) -> Option<String> {
 pub fn sentence(lead: TimeDelta) -> String {
     let (seconds, direction) =
         (lead.abs().as_seconds_f64(), if lead < TimeDelta::zero() { "behind" } else { "ahead of" });
-    format!("this server's clock is {seconds:.1} s {direction} the database's; synchronize both with NTP")
+    format!(
+        "the clock of this instance is {seconds:.1} s {direction} the clock of the database; synchronize \
+         both with NTP"
+    )
 }
 
 /// Compares this computer's clock with the database's, and follows the latter from now on. If that fails, the last
@@ -100,7 +101,9 @@ mod tests {
 
     #[test]
     fn the_direction_is_named() {
-        assert!(sentence(TimeDelta::milliseconds(-61_500)).contains("61.5 s behind the database's"));
-        assert!(sentence(TimeDelta::seconds(300)).contains("300.0 s ahead of the database's"));
+        assert!(
+            sentence(TimeDelta::milliseconds(-61_500)).contains("61.5 s behind the clock of the database")
+        );
+        assert!(sentence(TimeDelta::seconds(300)).contains("300.0 s ahead of the clock of the database"));
     }
 }

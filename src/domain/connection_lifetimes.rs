@@ -5,7 +5,6 @@ use chrono::TimeDelta;
 use crate::config::Tokens;
 use crate::model::policy::Policy;
 
-/// The limits of one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLifetimes {
     /// A refresh token dies when it is not used for this long.
@@ -15,13 +14,11 @@ pub struct ConnectionLifetimes {
 }
 
 impl ConnectionLifetimes {
-    /// Those of any device.
     #[must_use]
     pub fn usual(settings: &Tokens, policy: &Policy) -> Self {
         Self::within(settings.refresh_idle_seconds, settings.refresh_absolute_seconds, policy)
     }
 
-    /// Those of a trusted device.
     #[must_use]
     pub fn trusted(policy: &Policy) -> Self {
         Self::within(policy.trust.idle_seconds, policy.trust.absolute_seconds, policy)

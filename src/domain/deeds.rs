@@ -23,9 +23,7 @@ use crate::model::user::{Role, User};
 /// What somebody does with what is the tenant's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
-    /// Reads it.
     See,
-    /// Changes it.
     Change,
     /// Changes it in a way that needs a recent sign-in, by the rule of this module.
     Endanger,
@@ -68,7 +66,6 @@ pub fn of_client_change(before: &Client, after: &Client) -> Deed {
     if restricted == *after { Deed::Change } else { Deed::Endanger }
 }
 
-/// Why a deed is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeedRefused {
     /// No role of the user allows it.

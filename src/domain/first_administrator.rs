@@ -25,18 +25,15 @@ pub const LIFETIME: TimeDelta = TimeDelta::hours(1);
 /// What a server that starts has to say of its first administrator.
 #[derive(Debug)]
 pub enum Invitation {
-    /// There is one, or was.
     Needless,
     /// This link, shown this once.
     Made {
         /// Where the first administrator makes their account.
         url: Zeroizing<String>,
-        /// Until when.
         expires_at: DateTime<Utc>,
     },
     /// Another server, or this one at an earlier start, has shown a link that is still good.
     MadeBefore {
-        /// Until when.
         expires_at: DateTime<Utc>,
     },
 }

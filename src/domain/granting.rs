@@ -19,8 +19,10 @@ use crate::model::user::{Role, User};
 /// The most services one request may name.
 const MAX_RESOURCES: usize = 10;
 
-/// Reads what a device asks for that has proved this `key`. A scope that it can never get is refused now, and not
-/// after a person has approved (RFC 6749 §5.2). Nothing asked for stays `None`: the client's default, see [`grantable`].
+/// Parses the requested scopes of a device that has proved this `key`. Rejects any that the client can never
+/// get, before
+/// a user is asked (RFC 6749 §5.2). Without a request, returns `None`: the client's default, see
+/// [`grantable`].
 pub fn requested(
     client: &AuthenticatedClient,
     catalogue: &[Scope],
@@ -41,7 +43,7 @@ fn must_be_bound(
     key: Option<KeyThumbprint>,
 ) -> Result<(), OAuthError> {
     if catalogue.iter().any(|scope| asked.contains(&scope.name) && !is_proved(scope, key)) {
-        let description = "A requested scope is for bound tokens only; send a DPoP proof with this request.";
+        let description = "A requested scope requires DPoP; send a DPoP proof with this request.";
         return Err(OAuthError::new(ErrorCode::InvalidDpopProof, description));
     }
     Ok(())
@@ -89,12 +91,11 @@ pub fn for_client_itself(
     Ok(asked)
 }
 
-/// Reads the `scope` parameter: at least one scope, and nothing that is none (RFC 6749 §3.3).
+/// Reads the `scope` parameter: one or more valid scopes (RFC 6749 §3.3).
 pub fn read(text: &str) -> Result<ScopeSet, OAuthError> {
     let refuse = |description| OAuthError::new(ErrorCode::InvalidScope, description);
-    let scopes =
-        ScopeSet::parse(text).map_err(|_| refuse("The scope has characters that no scope may have."))?;
-    if scopes.is_empty() { Err(refuse("The scope names no scope.")) } else { Ok(scopes) }
+    let scopes = ScopeSet::parse(text).map_err(|_| refuse("scope contains an invalid character."))?;
+    if scopes.is_empty() { Err(refuse("scope is empty.")) } else { Ok(scopes) }
 }
 
 /// What `user` may grant to a device of `client` that has proved this `key`, of what was asked for. A device that named
@@ -161,7 +162,7 @@ fn narrow(granted: &ScopeSet, asked: Option<&str>) -> Result<ScopeSet, OAuthErro
     if asked.is_subset(granted) {
         Ok(asked)
     } else {
-        Err(OAuthError::new(ErrorCode::InvalidScope, "The scope goes beyond what was granted."))
+        Err(OAuthError::new(ErrorCode::InvalidScope, "scope exceeds what was granted."))
     }
 }
 
@@ -174,14 +175,14 @@ pub fn requested_resources(
 ) -> Result<Vec<String>, OAuthError> {
     let asked: BTreeSet<&String> = asked.iter().collect();
     if asked.len() > MAX_RESOURCES {
-        return Err(OAuthError::new(ErrorCode::InvalidTarget, "The request names too many resources."));
+        return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource is repeated more than 10 times."));
     }
     let is_known =
         |uri: &str| always_known.contains(&uri) || known.iter().any(|resource| resource.uri == uri);
     if asked.iter().all(|uri| is_known(uri)) {
         return Ok(asked.into_iter().cloned().collect());
     }
-    Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource is malformed or not known to this server."))
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource value is malformed or unknown."))
 }
 
 /// The services an access token will be for: all that were granted, or those of them that `asked` names (RFC 8707
@@ -194,7 +195,7 @@ fn narrow_resources(granted: &[String], asked: &[String]) -> Result<Vec<String>,
     if asked.iter().all(|uri| granted.contains(uri)) {
         return Ok(asked.into_iter().cloned().collect());
     }
-    Err(OAuthError::new(ErrorCode::InvalidTarget, "A resource goes beyond what was granted."))
+    Err(OAuthError::new(ErrorCode::InvalidTarget, "resource exceeds what was granted."))
 }
 
 /// Returns the scopes and the services of an access token: all that are granted, or as much as a request names.

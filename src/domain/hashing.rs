@@ -12,14 +12,12 @@ pub const MEMORY_KIB: u32 = 19 * 1024;
 
 /// Every slot is taken, and the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords wait to be hashed")]
+#[error("too many passwords are waiting to be hashed")]
 pub struct Busy;
 
-/// The slots.
 #[derive(Debug)]
 pub struct HashingPlaces {
     running: Arc<Semaphore>,
-    /// Those that run or wait.
     admitted: Arc<Semaphore>,
     memory: Arc<FreeMemory>,
 }

@@ -18,18 +18,14 @@ use crate::store::verified_tokens::VerifiedToken;
 /// A token that is active, for this caller.
 #[derive(Debug)]
 pub struct Introspected {
-    /// The token.
     pub token: ActiveToken,
     /// What the person types to sign in, for callers that are the operator's own.
     pub username: Option<String>,
 }
 
-/// An active token.
 #[derive(Debug)]
 pub enum ActiveToken {
-    /// An access token.
     Access(Arc<VerifiedToken>),
-    /// A refresh token.
     Refresh(Box<LiveRefreshToken>),
 }
 

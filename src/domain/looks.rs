@@ -22,7 +22,6 @@ const PAUSES: [Duration; 5] = [
 /// How long a row is remembered after it was found: longer than a request takes that had read it before, and now asks.
 const REMEMBERED: Duration = Duration::from_mins(1);
 
-/// Rows to look up.
 #[derive(Debug)]
 pub struct Looks<K>(Mutex<HashMap<K, Look>>);
 

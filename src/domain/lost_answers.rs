@@ -44,11 +44,8 @@ struct Trouble {
 /// A generation that is about to be issued.
 #[derive(Clone, Copy, Debug)]
 pub struct Generation {
-    /// The tenant.
     pub tenant: TenantId,
-    /// The device.
     pub device: DeviceId,
-    /// The generation.
     pub number: i64,
 }
 
@@ -97,12 +94,10 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The answer is being sent.
     pub fn is_sent(mut self) {
         self.owed = None;
     }
 
-    /// Nothing was issued after all.
     pub fn is_not_owed(mut self) {
         self.owed = None;
     }

@@ -1,4 +1,4 @@
-//! What happens: one file for each thing that can happen, with its rule, its deed and the rule's tests.
+//! Use cases: one file per operation, with its rule, its effects and tests of the rule.
 //!
 //! Every change of the database goes through here and writes its audit event in the same transaction.
 

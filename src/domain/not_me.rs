@@ -55,7 +55,7 @@ pub async fn disown(app: &App, tenant: &Tenant, token: &str, origin: &RequestOri
     change.audit(Action::DeviceAuthorizationDisowned, target, details).await?;
     change.commit().await?;
     metrics::counter!("latchkey_device_authorizations_disowned_total").increment(1);
-    tracing::warn!(%session, %user, "approval disowned by email link");
+    tracing::warn!(authorization_id = %session, user_id = %user, "approval disowned by email link");
     Ok(true)
 }
 

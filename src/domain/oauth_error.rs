@@ -19,7 +19,6 @@ pub const LOCKED_RETRY_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// The registered word, and what only we need to know about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the registered words")]
 pub enum ErrorCode {
     InvalidRequest,
     InvalidClient,
@@ -42,7 +41,6 @@ pub enum ErrorCode {
     InvalidRedirectUri,
     /// What a device sent to confirm an approval is wrong; it is still waiting.
     WrongConfirmation {
-        /// How often it may try.
         attempts_left: u8,
     },
     /// The body is larger than any honest one.
@@ -61,19 +59,15 @@ pub enum ErrorCode {
     NotFound,
     /// Too many new codes; never said to a poll.
     TooManyRequests {
-        /// When to come again.
         retry_after: TimeDelta,
     },
-    /// The database is away.
     TemporarilyUnavailable,
     /// The device or its account is locked, and may be unlocked.
     Locked,
-    /// Our fault.
     ServerError,
 }
 
 impl ErrorCode {
-    /// The word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,10 +102,8 @@ impl ErrorCode {
     }
 }
 
-/// A refusal.
 #[derive(Debug)]
 pub struct OAuthError {
-    /// The word.
     pub code: ErrorCode,
     /// A sentence for the client's developer: printable ASCII without quote or backslash (RFC 6749 §5.2).
     pub description: &'static str,
@@ -135,13 +127,11 @@ impl OAuthError {
         }
     }
 
-    /// `invalid_request`
     #[must_use]
     pub const fn invalid_request(description: &'static str) -> Self {
         Self::new(ErrorCode::InvalidRequest, description)
     }
 
-    /// `invalid_grant`
     #[must_use]
     pub const fn invalid_grant(description: &'static str) -> Self {
         Self::new(ErrorCode::InvalidGrant, description)
@@ -152,7 +142,7 @@ impl OAuthError {
     pub fn fault(cause: impl fmt::Display) -> Self {
         Self {
             code: ErrorCode::ServerError,
-            description: "The server made a mistake; it was noted.",
+            description: "Internal server error; it has been logged.",
             cause: Some(cause.to_string()),
         }
     }
@@ -174,12 +164,12 @@ impl From<StoreError> for OAuthError {
             | StoreError::TookTooLong
             | StoreError::Unreachable => Self {
                 code: ErrorCode::TemporarilyUnavailable,
-                description: "The server cannot store anything at the moment; please try again.",
+                description: "The service is temporarily unavailable; try again later.",
                 cause: Some(error.to_string()),
             },
             StoreError::UnknownMasterKey(_) => Self {
                 code: ErrorCode::TemporarilyUnavailable,
-                description: "The server cannot read what is stored at the moment; please try again.",
+                description: "The service cannot read its stored data; try again later.",
                 cause: Some(error.to_string()),
             },
             StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
@@ -195,6 +185,6 @@ impl From<Unsealable> for OAuthError {
 
 impl From<Busy> for OAuthError {
     fn from(_: Busy) -> Self {
-        Self::new(ErrorCode::TemporarilyUnavailable, "Too many people sign in at the moment; try again.")
+        Self::new(ErrorCode::TemporarilyUnavailable, "Too many users are signing in; try again later.")
     }
 }

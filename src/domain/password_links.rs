@@ -28,7 +28,6 @@ pub const LIFETIME: TimeDelta = TimeDelta::hours(24);
 pub struct PasswordLink {
     /// Where the person chooses the password.
     pub url: Zeroizing<String>,
-    /// Until when.
     pub expires_at: DateTime<Utc>,
 }
 

@@ -46,14 +46,12 @@ const RUNS: [&str; 5] = [
 /// Why a password cannot be chosen.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitPassword {
-    /// Its length.
-    #[error("a password has 15 to 256 characters")]
+    #[error("a password must have 15 to 256 characters")]
     Length,
-    /// It is the person's name.
-    #[error("a password is not the user name")]
+    #[error("the password must not be the username")]
     Username,
     /// It is among the first that guessers try.
-    #[error("this password is among the first that guessers try")]
+    #[error("this password is too easy to guess")]
     Common,
     /// Too many passwords wait to be hashed.
     #[error(transparent)]
@@ -63,7 +61,6 @@ pub enum UnfitPassword {
     Hashing(String),
 }
 
-/// What a password check found.
 #[derive(Debug)]
 pub enum Checked {
     /// The password is right; when its hash is weaker than today's, here is a new one.

@@ -14,7 +14,6 @@ pub struct PersonClaims<'a> {
     /// What they type to sign in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preferred_username: Option<&'a str>,
-    /// Their e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<&'a str>,
     /// Whether the address was proven to be theirs.

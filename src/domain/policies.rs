@@ -57,35 +57,29 @@ pub enum PolicyError {
     #[error(transparent)]
     Invalid(#[from] InvalidPolicy),
     /// A client's own changes do not fit what its tenant would have.
-    #[error("the policy of client {client} would not fit: {problem}")]
-    DoesNotFitClient {
-        /// The client.
-        client: String,
-        /// Why.
-        problem: InvalidPolicy,
-    },
+    #[error("the override of client {client} would conflict: {problem}")]
+    DoesNotFitClient { client: String, problem: InvalidPolicy },
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
     /// There is no such tenant or client.
-    #[error("there is no such tenant or client")]
+    #[error("tenant or client not found")]
     NotFound,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The policy for the devices of a client.
+/// Returns the policy for the devices of a client.
 ///
-/// Changes are checked when they are written. When other settings make nonsense of them afterwards, the settings alone
-/// count, and the log says so.
+/// Overrides are validated when they are written. If later settings contradict an override, the settings apply and a log
+/// line is written.
 #[must_use]
 pub fn effective(app: &App, tenant: &Tenant, client: &Client) -> Policy {
     if tenant.policy.0.is_empty() && client.policy.0.is_empty() {
         return app.config.policy.clone();
     }
     app.config.policy.changed_by(&[&tenant.policy, &client.policy]).unwrap_or_else(|error| {
-        tracing::error!(tenant = %tenant.id, client = %client.client_id, %error, "policy override invalid; settings used");
+        tracing::error!(tenant = %tenant.id, client_id = %client.client_id, %error, "policy override invalid; settings used");
         app.config.policy.clone()
     })
 }

@@ -26,7 +26,6 @@ use crate::model::user::Standing;
 /// What a client sends (RFC 6749 §6).
 #[derive(Debug)]
 pub struct RefreshRequest {
-    /// `refresh_token`
     pub refresh_token: BearerSecretText,
     /// `scope`, to narrow what the access token allows.
     pub scope: Option<String>,
@@ -48,13 +47,14 @@ pub type BearerSecretText = zeroize::Zeroizing<String>;
 /// What becomes of a presented token.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The next generation is issued.
     Exchange,
     /// The same successor is issued again.
-    Repeat { foreign: bool },
+    Repeat {
+        foreign: bool,
+    },
     /// Someone has a copy of the token. The device ends.
     Reused,
-    /// It is too old or revoked.
+    /// It is expired, revoked or superseded.
     Dead,
     /// Its device or account is locked, and may be unlocked: the token stays as it is.
     Locked,
@@ -158,7 +158,7 @@ pub async fn refresh(
 const fn locked() -> OAuthError {
     OAuthError::new(
         ErrorCode::Locked,
-        "The device or its account is locked; keep the token and try again later.",
+        "The device or its user is locked; keep the token and try again later.",
     )
 }
 
@@ -174,5 +174,5 @@ fn is_void(tenant: &Tenant, client: &AuthenticatedClient, held: &HeldToken) -> b
 }
 
 fn dead() -> OAuthError {
-    OAuthError::invalid_grant("The refresh token is unknown, used, expired or revoked.")
+    OAuthError::invalid_grant("The refresh token is invalid, expired, revoked or already used.")
 }

@@ -20,14 +20,10 @@ pub(super) fn may_be_written(app: &App, origin: &RequestOrigin) -> bool {
     app.refusal_buckets.pay(&WRITTEN_REFUSALS, origin.limit_unit(), app.clock.now()).is_ok()
 }
 
-/// An attempt.
 #[derive(Debug)]
 pub struct Refusal<'a> {
-    /// Who tried.
     pub actor: Actor,
-    /// What: method and path.
     pub attempt: String,
-    /// The status of the answer.
     pub status: u16,
     /// The answer's word for what is wrong.
     pub error: &'a str,

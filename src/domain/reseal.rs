@@ -19,10 +19,8 @@ use crate::store::sealed::{self, Count, Sealed};
 /// The most values that are replaced in one transaction.
 const BATCH: i64 = 500;
 
-/// What came of it.
 #[derive(Debug)]
 pub struct Resealed {
-    /// The key that seals.
     pub name: KeyName,
     /// The number of values that were sealed anew, by their kind.
     pub values: BTreeMap<&'static str, u64>,

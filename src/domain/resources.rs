@@ -18,27 +18,25 @@ use crate::store::{StoreError, clients, resources};
 /// Why a resource cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ResourceError {
-    /// There is one already.
-    #[error("there is a resource of this URI already")]
+    #[error("a resource with this URI already exists")]
     UriTaken,
     /// A token for it could pass for another token (RFC 9068 §3).
-    #[error("a resource is neither the issuer nor a client, or an ID token could pass for an access token")]
+    #[error("a resource URI must not be the issuer or a client ID (RFC 9068 section 3)")]
     IssuerOrClient,
     /// The URI is the audience of this server's own APIs.
-    #[error("this is the audience of this server's own APIs; a resource needs another URI")]
+    #[error("the URI is the audience of this server's own APIs; choose another URI")]
     OwnApi,
     /// The name cannot be shown to people.
     #[error(
-        "a resource's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a resource name must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitName,
-    /// There is no such resource.
-    #[error("there is no resource of this id")]
+    #[error("resource not found")]
     NoSuchResource,
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

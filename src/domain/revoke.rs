@@ -1,7 +1,8 @@
-//! A client gives tokens back (RFC 7009).
+//! Revokes tokens at the request of their client (RFC 7009).
 //!
-//! A device's tokens live and die together: whichever of them is given back, its family ends, and with it every
-//! refresh and access token of the device (§2.1). An access token that a client got for itself ends alone.
+//! Revoking any token of a device ends its family, with every refresh and access token of the device (§2.1).
+//! An access
+//! token that a client got for itself is revoked alone.
 
 use serde_json::json;
 

@@ -17,17 +17,15 @@ use crate::store::{StoreError, clients, scopes};
 /// Why the catalogue is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ScopeError {
-    /// There is one already.
-    #[error("there is a scope of this name already")]
+    #[error("a scope with this name already exists")]
     NameTaken,
-    /// There is none.
-    #[error("there is no scope of this name")]
+    #[error("scope not found")]
     NoSuchScope,
     /// The server itself means something by it.
-    #[error("this scope means something to the server itself and cannot be deleted")]
+    #[error("a built-in scope cannot be deleted")]
     IsStandard,
     /// Only administrators and auditors may grant what makes one.
-    #[error("the scope admin needs the role admin, and admin:read the role auditor")]
+    #[error("scope admin requires role admin, and scope admin:read requires role auditor")]
     NeedsItsRole,
     /// It would be for a role that nobody has, while it looks as if it were for administrators or auditors.
     #[error("role {role} is unknown; did you mean {standard}?")]
@@ -39,16 +37,16 @@ pub enum ScopeError {
     },
     /// The words cannot be shown to people.
     #[error(
-        "a scope's description has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a description must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitDescription,
     /// No connection could be of use, or none would ever end.
-    #[error("a scope's longest lifetime is from 60 seconds to ten years")]
+    #[error("max_lifetime_seconds must be between 60 seconds and ten years")]
     UnfitLifetime,
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -14,7 +14,6 @@ use crate::store::devices::endings;
 /// Why a family ends, and what else is worth knowing of it.
 #[derive(Debug)]
 pub struct Ending {
-    /// Why.
     pub reason: RevocationReason,
     /// What else the audit event tells: an object.
     pub details: Value,

@@ -32,13 +32,10 @@ use crate::model::user::User;
 /// What a device receives (RFC 6749 §5.1).
 #[derive(Debug)]
 pub struct IssuedTokens {
-    /// The access token.
     pub access_token: String,
-    /// How it is used.
     pub token_type: TokenType,
     /// Its lifetime in seconds.
     pub expires_in: i64,
-    /// What it allows.
     pub scopes: ScopeSet,
     /// The refresh token, when one was granted.
     pub refresh_token: Option<BearerSecret>,
@@ -49,7 +46,6 @@ pub struct IssuedTokens {
 }
 
 impl IssuedTokens {
-    /// The same, watched.
     #[must_use]
     pub fn delivered_by(self, delivery: Delivery) -> Self {
         Self { delivery: Some(delivery), ..self }
@@ -70,7 +66,6 @@ impl TokenType {
         if key.is_some() { Self::Dpop } else { Self::Bearer }
     }
 
-    /// The registered word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -83,13 +78,9 @@ impl TokenType {
 /// For whom and for what tokens are issued.
 #[derive(Debug)]
 pub struct Grant<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The client.
     pub client: &'a Client,
-    /// The person.
     pub user: &'a User,
-    /// The device.
     pub device_id: DeviceId,
     /// What the access token will allow.
     pub scopes: &'a ScopeSet,
@@ -107,18 +98,14 @@ pub struct Grant<'a> {
 
 /// The keys that sign for a client.
 pub struct Keys {
-    /// For access tokens.
     access: Arc<SigningKey>,
-    /// For ID tokens.
     id: Arc<SigningKey>,
 }
 
 /// What a client that acts for itself gets.
 #[derive(Debug)]
 pub struct ClientGrant<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The client.
     pub client: &'a Client,
     /// What the access token will allow.
     pub scopes: ScopeSet,
@@ -126,7 +113,6 @@ pub struct ClientGrant<'a> {
     pub resources: &'a [String],
     /// The key it will be bound to (RFC 9449 §6).
     pub dpop_key: Option<KeyThumbprint>,
-    /// How long it will last.
     pub lifetime_seconds: u32,
 }
 

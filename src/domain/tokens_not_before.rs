@@ -15,10 +15,8 @@ use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{ClientId, TenantId};
 use crate::store::{StoreError, clients, password_links, tenants, users};
 
-/// Whose tokens.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// All of the tenant's.
     Tenant,
     /// Those of the user with this name.
     User(String),
@@ -30,12 +28,11 @@ pub enum Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum RaiseError {
     /// There is no such user or client.
-    #[error("there is no such user or client")]
+    #[error("user or client not found")]
     NoSuchSubject,
     /// The instant lies ahead: nothing could be issued until then.
-    #[error("the instant lies in the future")]
+    #[error("the time must not be in the future")]
     InTheFuture,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

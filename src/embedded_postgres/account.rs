@@ -9,7 +9,6 @@ use std::{
 
 use super::{Error, environment, layout::Layout};
 
-/// A user of this system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) name: String,
@@ -34,7 +33,6 @@ impl Account {
         ["postgres", "nobody"].into_iter().find_map(lookup).ok_or(Error::NoUnprivilegedAccount)
     }
 
-    /// The account with this number.
     pub(super) fn by_uid(uid: u32) -> Result<Self, Error> {
         lookup(&uid.to_string()).ok_or(Error::AccountUnknown { uid })
     }

@@ -28,7 +28,6 @@ const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
 /// How long an attaching command waits for the owner's cluster; a first start is part of it.
 const ATTACH_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often a watched cluster's log, and an adopted postmaster, is looked at.
@@ -140,7 +139,7 @@ impl Cluster {
                 let (pid, log) = (self.pid(), self.layout.log.display());
                 let tail = log_file::tail(&self.layout.log);
                 return Ok(format!(
-                    "PostgreSQL (process {pid}) ended ({outcome}), and {log} ends with: {tail}"
+                    "PostgreSQL (process {pid}) exited ({outcome}), and {log} ends with: {tail}"
                 ));
             }
             if self.lock.is_some() {
@@ -288,7 +287,7 @@ async fn initialised(
         let begin = Instant::now();
         initialise::initialise(layout, account, &installation, settings.durability).await?;
         let (dir, took) = (layout.cluster_dir.display(), begin.elapsed().as_millis());
-        tracing::info!(%dir, version = %installation.version, took_ms = took, "PostgreSQL cluster created");
+        tracing::info!(path = %dir, version = %installation.version, duration_ms = took, "PostgreSQL cluster created");
     }
     Ok(installation)
 }

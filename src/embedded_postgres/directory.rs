@@ -32,11 +32,12 @@ pub(super) fn prepare(layout: &Layout, account: &Account) -> Result<(), Error> {
     match fs::create_dir(dir) {
         Ok(()) => {}
         Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => check_existing(layout, account)?,
-        Err(cause) => return Err(Error::Io { action: "make the directory", path: dir.clone(), cause }),
+        Err(cause) => return Err(Error::Io { action: "create the directory", path: dir.clone(), cause }),
     }
-    let metadata = fs::metadata(dir).map_err(Error::io("look at", dir))?;
+    let metadata = fs::metadata(dir).map_err(Error::io("read", dir))?;
     if metadata.mode() & 0o7777 != 0o700 {
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(Error::io("close to others", dir))?;
+        fs::set_permissions(dir, Permissions::from_mode(0o700))
+            .map_err(Error::io("restrict the permissions of", dir))?;
     }
     if metadata.uid() != account.uid {
         lchown(dir, Some(account.uid), Some(account.gid)).map_err(Error::io("change the owner of", dir))?;
@@ -57,16 +58,16 @@ pub(super) fn check_cluster(layout: &Layout, account: &Account) -> Result<(), Er
         }
     }
     if fs::symlink_metadata(dir).is_ok_and(|metadata| metadata.is_dir() && metadata.mode() & 0o027 != 0) {
-        tracing::warn!(dir = %dir.display(), "cluster directory was open to others; closed");
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(Error::io("close to others", dir))?;
+        tracing::warn!(path = %dir.display(), "cluster directory readable by others; permissions restricted");
+        fs::set_permissions(dir, Permissions::from_mode(0o700))
+            .map_err(Error::io("restrict the permissions of", dir))?;
     }
     Ok(())
 }
 
-/// Makes the socket's directory.
 pub(super) fn prepare_socket_dir(layout: &Layout, account: &Account) -> Result<(), Error> {
     if !layout.socket_is_inside() {
-        tracing::debug!(dir = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");
+        tracing::debug!(path = %layout.socket_dir.display(), "socket placed elsewhere: data directory path too long");
     }
     owned_file::ensure_socket_dir(&layout.socket_dir, account)
 }
@@ -105,7 +106,7 @@ pub(super) fn check_programs(account: &Account, installation: &Installation) -> 
 
 fn check_existing(layout: &Layout, account: &Account) -> Result<(), Error> {
     let dir = &layout.data_dir;
-    let metadata = fs::metadata(dir).map_err(Error::io("look at", dir))?;
+    let metadata = fs::metadata(dir).map_err(Error::io("read", dir))?;
     if metadata.uid() != account.uid && !rustix::process::geteuid().is_root() {
         return Err(Error::DirectoryOfAnotherUser { dir: dir.clone(), owner: metadata.uid() });
     }
@@ -125,7 +126,7 @@ fn make_parents(dir: &Path) -> Result<(), Error> {
     if let Some(parent) = dir.parent() {
         make_parents(parent)?;
     }
-    fs::create_dir(dir).map_err(Error::io("make the directory", dir))?;
+    fs::create_dir(dir).map_err(Error::io("create the directory", dir))?;
     // Under a closed umask of root's the cluster's account could not walk through.
     let mode = if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 };
     fs::set_permissions(dir, Permissions::from_mode(mode)).map_err(Error::io("set the mode of", dir))

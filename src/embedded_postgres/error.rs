@@ -12,19 +12,14 @@ use super::{layout::Layout, log_file};
 pub enum Error {
     /// No usable Postgres programs on this machine.
     #[error(
-        "no PostgreSQL {minimum} or newer was found on this machine: {hint}, or run Latchkey with --install-postgres, which does it",
+        "PostgreSQL {minimum} or newer was not found on this machine: {hint}, or run again with \
+         --install-postgres",
         minimum = super::finder::MINIMUM_MAJOR
     )]
-    ProgramsNotFound {
-        /// How this system installs Postgres.
-        hint: &'static str,
-    },
+    ProgramsNotFound { hint: &'static str },
     /// The configured directory holds no Postgres server.
-    #[error("database.postgres_bin_dir is {}, which holds no runnable `initdb` and `postgres`", .dir.display())]
-    BinDirWithoutPrograms {
-        /// The configured directory.
-        dir: PathBuf,
-    },
+    #[error("database.postgres_bin_dir is {}, which contains no runnable `initdb` and `postgres`", .dir.display())]
+    BinDirWithoutPrograms { dir: PathBuf },
     /// Only versions below the minimum were found.
     #[error(
         "PostgreSQL {found} in {} is too old: Latchkey needs PostgreSQL {minimum} or newer",
@@ -32,24 +27,23 @@ pub enum Error {
         minimum = super::finder::MINIMUM_MAJOR
     )]
     ProgramsTooOld {
-        /// Version that was found.
         found: String,
         /// Directory it was found in.
         dir: PathBuf,
     },
     /// A client program is not installed beside the server.
-    #[error("{} is not there: install the PostgreSQL client programs of the same version", .path.display())]
+    #[error("{} not found: install the PostgreSQL client programs of the same version", .path.display())]
     ClientProgramMissing {
         /// Where the program was looked for.
         path: PathBuf,
     },
     /// The data was written by a major version of which no programs are installed.
     #[error(
-        "{} holds data of PostgreSQL {data}, but only PostgreSQL {programs} is installed: install PostgreSQL {data} again, or move the data with pg_upgrade or with pg_dump and psql",
+        "{} contains data of PostgreSQL {data}, but only PostgreSQL {programs} is installed: install \
+         PostgreSQL {data} again, or migrate the data with pg_upgrade or with pg_dump and psql",
         .dir.display()
     )]
     VersionMismatch {
-        /// Directory of the data.
         dir: PathBuf,
         /// Major version that wrote the data.
         data: u32,
@@ -58,126 +52,92 @@ pub enum Error {
     },
     /// The unprivileged account cannot reach a directory.
     #[error(
-        "PostgreSQL runs as the user `{account}`, which may not enter {}: set data_dir to a place that this user can reach, such as /var/lib/latchkey",
+        "PostgreSQL runs as the user `{account}`, which cannot access {}: set data_dir to a directory that \
+         this user can access, such as /var/lib/latchkey",
         .dir.display()
     )]
     DirectoryOutOfReach {
         /// The first directory on the way that is closed.
         dir: PathBuf,
-        /// The account.
         account: String,
     },
     /// The unprivileged account cannot run the programs.
     #[error(
-        "PostgreSQL runs as the user `{account}`, which may not run the programs in {}: set database.postgres_bin_dir to a place that this user can reach",
+        "PostgreSQL runs as the user `{account}`, which cannot run the programs in {}: set \
+         database.postgres_bin_dir to a directory that this user can access",
         .dir.display()
     )]
-    ProgramsOutOfReach {
-        /// Directory of the programs.
-        dir: PathBuf,
-        /// The account.
-        account: String,
-    },
-    /// The directory holds something else.
-    #[error("{} holds files that are not Latchkey's: set data_dir to a new or an empty directory", .dir.display())]
-    DirectoryNotOurs {
-        /// The directory.
-        dir: PathBuf,
-    },
+    ProgramsOutOfReach { dir: PathBuf, account: String },
+    #[error("{} contains files that do not belong to Latchkey: set data_dir to a new or empty directory", .dir.display())]
+    DirectoryNotOurs { dir: PathBuf },
     /// The directory belongs to another user.
     #[error(
-        "{} belongs to another user (uid {owner}): run Latchkey as that user, or set data_dir to a directory of your own",
+        "{} belongs to another user (uid {owner}): run Latchkey as that user, or set data_dir to a \
+         directory of yours",
         .dir.display()
     )]
-    DirectoryOfAnotherUser {
-        /// The directory.
-        dir: PathBuf,
-        /// Its owner's number.
-        owner: u32,
-    },
+    DirectoryOfAnotherUser { dir: PathBuf, owner: u32 },
     /// Something else has the name of the socket's directory.
     #[error(
-        "{} is to hold PostgreSQL's socket, but it is not a private directory of the user `{account}`: remove it, or set data_dir to a shorter path",
+        "{} must be a private directory of the user `{account}` to hold the PostgreSQL socket: remove it, \
+         or set data_dir to a shorter path",
         .dir.display()
     )]
-    SocketDirNotOurs {
-        /// The directory.
-        dir: PathBuf,
-        /// The account.
-        account: String,
-    },
+    SocketDirNotOurs { dir: PathBuf, account: String },
     /// A user number without a name.
-    #[error(
-        "this system has no account for the uid {uid}, and PostgreSQL does not run without one: add it to /etc/passwd"
-    )]
-    AccountUnknown {
-        /// The user number.
-        uid: u32,
-    },
+    #[error("this system has no user with uid {uid}, which PostgreSQL requires: add it to /etc/passwd")]
+    AccountUnknown { uid: u32 },
     /// Neither `postgres` nor `nobody` exists.
     #[error(
-        "PostgreSQL does not run as root, and this system has neither a user `postgres` nor a user `nobody`: add one"
+        "PostgreSQL refuses to run as root, and this system has neither a user `postgres` nor a user \
+         `nobody`: add one"
     )]
     NoUnprivilegedAccount,
     /// No place for the data is known.
     #[error("neither XDG_DATA_HOME nor HOME is set: set data_dir")]
     NoHome,
-    /// Another Latchkey holds the directory.
-    #[error("{} is in use by another Latchkey{}: stop that one, or set another data_dir", .dir.display(), pid_note(*.pid))]
+    #[error("{} is in use by another Latchkey{}: stop it, or set another data_dir", .dir.display(), pid_note(*.pid))]
     InUse {
-        /// The directory.
         dir: PathBuf,
         /// Process that holds it, where known.
         pid: Option<u32>,
     },
     /// Another Latchkey holds the directory and its cluster does not answer.
     #[error(
-        "another Latchkey holds {}, but its PostgreSQL did not answer within {seconds} seconds: look at {}",
+        "another Latchkey is using {}, but its PostgreSQL did not respond within {seconds} seconds: see {}",
         .dir.display(),
         .log.display()
     )]
     NotAttached {
-        /// The directory.
         dir: PathBuf,
         /// How long was waited, in seconds.
         seconds: u64,
-        /// The cluster's log.
         log: PathBuf,
     },
     /// The record of a cluster is there, and the cluster is not.
     #[error(
-        "{} held a PostgreSQL cluster before, and it is missing: put it back, mount it or restore a backup; to begin with an empty database, remove {}",
+        "the PostgreSQL cluster in {} is missing: move it back, mount it or restore a backup; to start with \
+         an empty database, delete {}",
         .dir.display(),
         .record.display()
     )]
-    ClusterMissing {
-        /// Directory of the cluster.
-        dir: PathBuf,
-        /// The record that remembers it.
-        record: PathBuf,
-    },
+    ClusterMissing { dir: PathBuf, record: PathBuf },
     /// The cluster disappeared while it was in use.
     #[error(
-        "{} no longer holds the PostgreSQL cluster that Latchkey was using: put it back where it was and start again",
+        "the PostgreSQL cluster that Latchkey was using is no longer in {}: move it back and start again",
         .dir.display()
     )]
-    DataGone {
-        /// Directory of the cluster.
-        dir: PathBuf,
-    },
+    DataGone { dir: PathBuf },
     /// The cluster's files belong to another account than the one that PostgreSQL runs as.
     #[error(
         "{} belongs to uid {owner}, but PostgreSQL runs as `{account}`, which must own it: run `chown -R {account} {}`",
         .path.display(), .dir.display()
     )]
     ClusterOfAnotherUser {
-        /// The directory of the cluster.
         dir: PathBuf,
         /// What in it belongs to another user.
         path: PathBuf,
-        /// Its owner's uid.
         owner: u32,
-        /// The account.
         account: String,
     },
     /// PostgreSQL was started while the directory had another name, and still runs.
@@ -185,28 +145,16 @@ pub enum Error {
         "{} was moved while PostgreSQL (process {pid}) was running in it, and that process still runs: move it back to {}, or stop the process with `kill -INT {pid}`; then start again",
         .dir.display(), .before.display()
     )]
-    MovedWhileRunning {
-        /// The directory of the cluster.
-        dir: PathBuf,
-        /// Where it was.
-        before: PathBuf,
-        /// The postmaster.
-        pid: u32,
-    },
+    MovedWhileRunning { dir: PathBuf, before: PathBuf, pid: u32 },
     /// A PostgreSQL process works in the cluster, and its pid file is unreadable.
     #[error(
-        "PostgreSQL (process {pid}) is still running in {}, whose postmaster.pid cannot be read: stop it with `kill -INT {pid}`, then start again",
+        "PostgreSQL (process {pid}) is still running in {}, but its postmaster.pid is unreadable: stop it \
+         with `kill -INT {pid}`, then start again",
         .dir.display()
     )]
-    StillAtWork {
-        /// The directory of the cluster.
-        dir: PathBuf,
-        /// The process.
-        pid: u32,
-    },
-    /// There is no room left.
+    StillAtWork { dir: PathBuf, pid: u32 },
     #[error(
-        "the disk that holds {} is full: make room, and PostgreSQL resumes",
+        "the disk of {} is full: free some space, and PostgreSQL resumes",
         .path.display()
     )]
     DiskFull {
@@ -214,7 +162,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// `initdb` or the first set-up of the database failed.
-    #[error("a new PostgreSQL cluster could not be made in {}: {output}", .dir.display())]
+    #[error("a PostgreSQL cluster could not be created in {}: {output}", .dir.display())]
     NotInitialised {
         /// Where it was to be made.
         dir: PathBuf,
@@ -222,59 +170,38 @@ pub enum Error {
         output: String,
     },
     /// The server ended before it was ready.
-    #[error("PostgreSQL ended while it was starting, and {} ends with: {tail}", .log.display())]
-    EndedWhileStarting {
-        /// The cluster's log.
-        log: PathBuf,
-        /// The log's last lines.
-        tail: String,
-    },
+    #[error("PostgreSQL exited during startup; {} ends with: {tail}", .log.display())]
+    EndedWhileStarting { log: PathBuf, tail: String },
     /// The server did not become ready in time.
-    #[error("PostgreSQL was not ready within {seconds} seconds: look at {}", .log.display())]
+    #[error("PostgreSQL was not ready within {seconds} seconds: see {}", .log.display())]
     NotReady {
         /// How long was waited, in seconds.
         seconds: u64,
-        /// The cluster's log.
         log: PathBuf,
     },
     /// The server answered with an error.
-    #[error("PostgreSQL on the socket in {} refuses the connection: {cause}", .socket_dir.display())]
-    Refused {
-        /// Directory of the socket.
-        socket_dir: PathBuf,
-        /// What it answered.
-        cause: String,
-    },
-    /// The server did not end.
+    #[error("PostgreSQL on the socket in {} refused the connection: {cause}", .socket_dir.display())]
+    Refused { socket_dir: PathBuf, cause: String },
     #[error("PostgreSQL (process {pid}) did not stop within {seconds} seconds")]
     NotStopped {
-        /// The postmaster's process number.
         pid: u32,
         /// How long was waited, in seconds.
         seconds: u64,
     },
     /// This system has no package manager that Latchkey knows.
-    #[error("--install-postgres knows apt-get, dnf, apk and brew, and found none of them: {hint}")]
-    NoPackageSystem {
-        /// What to do instead.
-        hint: &'static str,
-    },
-    /// The package manager failed.
-    #[error("`{command}` failed ({outcome}): its output above says why")]
+    #[error("--install-postgres supports apt-get, dnf, apk and brew, and found none of them: {hint}")]
+    NoPackageSystem { hint: &'static str },
+    #[error("`{command}` failed ({outcome}): see its output above")]
     InstallFailed {
         /// The command line that was run.
         command: String,
-        /// How it ended.
         outcome: String,
     },
-    /// The operating system refused something.
     #[error("could not {action} {}: {cause}", .path.display())]
     Io {
         /// What was tried, as a verb.
         action: &'static str,
-        /// What it was tried on.
         path: PathBuf,
-        /// What the operating system answered.
         cause: io::Error,
     },
 }

@@ -46,7 +46,6 @@ impl fmt::Display for Version {
 pub struct Installation {
     /// Directory of `initdb` and `postgres`.
     pub bin_dir: PathBuf,
-    /// Their version.
     pub version: Version,
 }
 

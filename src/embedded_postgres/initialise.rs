@@ -28,7 +28,7 @@ pub(super) fn data_version(cluster_dir: &Path) -> Result<Option<u32>, Error> {
     let path = cluster_dir.join("PG_VERSION");
     match fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().map(Some).map_err(|cause| {
-            Error::io("understand the version in", path)(io::Error::new(io::ErrorKind::InvalidData, cause))
+            Error::io("read the version in", path)(io::Error::new(io::ErrorKind::InvalidData, cause))
         }),
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(Error::Io { action: "read", path, cause }),
@@ -42,7 +42,7 @@ pub(super) fn remove_unfinished(layout: &Layout) {
             && let Err(error) = fs::remove_dir_all(entry.path())
         {
             // An orphaned `initdb` may still be writing; the next start tries again.
-            tracing::warn!(%error, dir = %entry.path().display(), "unfinished cluster not removed");
+            tracing::warn!(%error, path = %entry.path().display(), "unfinished cluster not removed");
         }
     }
 }

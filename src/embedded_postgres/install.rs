@@ -19,7 +19,6 @@ pub enum PackageSystem {
     Apt,
     /// Fedora, Red Hat and their kin.
     Dnf,
-    /// Alpine.
     Apk,
     /// Homebrew, on macOS or Linux.
     Brew,

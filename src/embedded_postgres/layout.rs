@@ -10,22 +10,16 @@ pub(super) const PORT: u16 = 5432;
 /// Longest path of a Unix socket, in bytes without the final NUL.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// The paths of one cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
-    /// Latchkey's directory.
     pub(super) data_dir: PathBuf,
-    /// Postgres's data directory.
     pub(super) cluster_dir: PathBuf,
-    /// Directory of the socket.
     pub(super) socket_dir: PathBuf,
-    /// Postgres's log.
     pub(super) log: PathBuf,
     /// The file whose lock says who owns the cluster.
     pub(super) lock: PathBuf,
     /// Identity of the cluster, written once there is one.
     pub(super) record: PathBuf,
-    /// Who may connect.
     pub(super) hba: PathBuf,
     /// Which system user is which database user.
     pub(super) ident: PathBuf,

@@ -18,7 +18,7 @@ const TAIL: u64 = 4096;
 pub(super) fn put_aside(path: &Path) -> Result<(), Error> {
     match fs::rename(path, path.with_extension("log.old")) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-            Err(Error::Io { action: "put aside", path: path.to_owned(), cause })
+            Err(Error::Io { action: "move aside", path: path.to_owned(), cause })
         }
         _ => Ok(()),
     }

@@ -47,11 +47,11 @@ pub(super) fn replace(path: &Path, text: &str, account: &Account) -> Result<(), 
 pub(super) fn ensure_socket_dir(path: &Path, account: &Account) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(Error::Io { action: "make the directory", path: path.to_owned(), cause });
+            return Err(Error::Io { action: "create the directory", path: path.to_owned(), cause });
         }
         _ => {}
     }
-    let metadata = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
+    let metadata = fs::symlink_metadata(path).map_err(Error::io("read", path))?;
     let own = rustix::process::geteuid().as_raw();
     let owned = metadata.uid() == account.uid || metadata.uid() == own;
     if !metadata.is_dir() || !owned || metadata.mode() & 0o077 != 0 {

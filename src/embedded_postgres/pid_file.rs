@@ -14,7 +14,6 @@ use super::Error;
 /// What `postmaster.pid` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PidFile {
-    /// The postmaster.
     pub(super) pid: Pid,
     /// Its data directory, once it is written.
     pub(super) data_dir: Option<PathBuf>,

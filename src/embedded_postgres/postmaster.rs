@@ -38,10 +38,8 @@ const REMAINS_PATIENCE: Duration = Duration::from_secs(15);
 /// How often a postmaster that is not our child is looked for while it stops.
 const STOP_POLL: Duration = Duration::from_millis(20);
 
-/// How PostgreSQL has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Everything is written to disk.
     Orderly,
     /// It was ended hard, because its time was over: nothing committed is lost, and the next start recovers it from the log.
     Forced,
@@ -82,12 +80,10 @@ impl Postmaster {
         Self { pid, child: None, layout: layout.clone() }
     }
 
-    /// Its process number.
     pub(super) fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
-    /// Whether it is still there.
     pub(super) fn is_running(&mut self) -> bool {
         match &mut self.child {
             Some(child) => matches!(child.try_wait(), Ok(None)),

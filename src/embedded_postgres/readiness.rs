@@ -36,7 +36,6 @@ const CANNOT_CONNECT_NOW: &str = "57P03";
 /// `too_many_connections`: ready, only busy.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 
-/// What one attempt has shown.
 enum Answer {
     Ready,
     /// It speaks, but takes nobody yet.

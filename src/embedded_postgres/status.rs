@@ -18,18 +18,14 @@ pub struct Status {
     pub data_version: Option<u32>,
     /// The programs that fit the data; `None` where there are none.
     pub programs: Option<Installation>,
-    /// Postgres's data directory.
     pub cluster_dir: PathBuf,
-    /// Directory of the socket.
     pub socket_dir: PathBuf,
-    /// Postgres's log.
     pub log: PathBuf,
     /// Size of all files in the data directory, in bytes.
     pub size: u64,
 }
 
 impl Status {
-    /// Whether the cluster is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.pid.is_some()

@@ -1,5 +1,4 @@
-//! Where addresses are: asked of files in MaxMind's format that the operator provides, never of anybody on the
-//! network. Without files nothing is known, and nothing depends on it.
+//! Geolocation of IP addresses from local MaxMind files; makes no network requests.
 
 mod probe;
 mod records;
@@ -14,7 +13,6 @@ use self::watched_file::WatchedFile;
 use crate::config;
 use crate::model::place::Place;
 
-/// What is known about addresses.
 #[derive(Debug)]
 pub struct Geo {
     cities: WatchedFile,

@@ -12,12 +12,9 @@ use crate::model::place::Place;
 /// How many of a file's networks are looked at from the beginning, and as many addresses all over it.
 const SAMPLE: u32 = 4_096;
 
-/// What a file is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// Cities or countries.
     City,
-    /// Networks.
     Asn,
 }
 
@@ -40,7 +37,6 @@ pub(super) enum Unusable {
     /// It is no whole file of this format.
     #[error(transparent)]
     Broken(#[from] MaxMindDbError),
-    /// It is about something else.
     #[error("database_type {kind}: none of {records} records has {wanted}; {advice}")]
     OtherSubject { kind: String, records: u32, wanted: &'static str, advice: &'static str },
 }
@@ -88,7 +84,7 @@ pub(super) fn probe(reader: &Reader<Vec<u8>>, subject: Subject) -> Result<Findin
         _ if finding.records == 0 => "the file is empty",
         Subject::City if finding.other > 0 => "it belongs to geo.asn_file",
         Subject::Asn if finding.other > 0 => "it belongs to geo.city_file",
-        _ => "its layout is not known",
+        _ => "its layout is unknown",
     };
     let kind = reader.metadata().database_type.clone();
     Err(Unusable::OtherSubject { kind, records: finding.records, wanted: subject.wanted(), advice })

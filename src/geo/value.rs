@@ -8,15 +8,11 @@ use serde::{Deserialize, Deserializer};
 /// A value of a record, as far as it may be wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
-    /// A text.
     Text(&'a str),
-    /// A number of whichever type.
     Number(f64),
-    /// Members by name.
     Map(Vec<(&'a str, Value<'a>)>),
     /// Elements, from the first on.
     List(Vec<Value<'a>>),
-    /// Anything else.
     Other,
 }
 

@@ -18,7 +18,6 @@ type InMemory = Reader<Vec<u8>>;
 /// A file that is read again when it changes.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
-    /// What it is about.
     subject: Subject,
     path: Option<PathBuf>,
     reader: RwLock<Option<Arc<InMemory>>>,
@@ -98,12 +97,12 @@ impl WatchedFile {
                 let (built, database_type) =
                     (reader.metadata().build_epoch, &reader.metadata().database_type);
                 let Finding { records, useful, broken, .. } = finding;
-                tracing::info!(file = %path.display(), built, kind = name, database_type, "geo file loaded");
+                tracing::info!(path = %path.display(), built, kind = name, database_type, "geo file loaded");
                 metrics::gauge!("latchkey_geo_file_useful_records_ratio", "file" => name)
                     .set(f64::from(useful) / f64::from(records.max(1)));
                 if finding.is_poor() {
-                    tracing::warn!(file = %path.display(), kind = name, database_type, records, useful, broken,
-                                   "geo file says little; perhaps the wrong file");
+                    tracing::warn!(path = %path.display(), kind = name, database_type, records, useful, broken,
+                                   "geo file contains little; possibly the wrong file");
                 }
                 #[expect(clippy::cast_precision_loss, reason = "seconds of this age")]
                 metrics::gauge!("latchkey_geo_file_build_timestamp_seconds", "file" => name)
@@ -112,9 +111,9 @@ impl WatchedFile {
                 self.note(None);
             }
             Err(error) => {
-                tracing::warn!(%error, file = %path.display(), kind = name, "geo file rejected; previous file kept");
+                tracing::warn!(%error, path = %path.display(), kind = name, "geo file rejected; previous file kept");
                 metrics::counter!("latchkey_geo_file_failures_total", "file" => name).increment(1);
-                self.note(Some(format!("geo.{name}_file cannot be used: {error}")));
+                self.note(Some(format!("geo.{name}_file is invalid: {error}")));
             }
         }
     }

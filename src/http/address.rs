@@ -15,10 +15,8 @@ const IN_API: [&str; 4] = ["/oauth/", "/devices", "/admin/", "/account/oauth/"];
 const ALIASES: [(&str, &str); 2] =
     [("/oauth/device_authorization", "/oauth/device-authorization"), ("/device/qr", "/oauth/device/qr")];
 
-/// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address {
-    /// For which tenant.
     pub slug: TenantSlug,
     /// To which path, as the router knows it.
     pub path: String,

@@ -14,7 +14,7 @@ pub fn basic_credentials(headers: &HeaderMap) -> Result<Option<(String, Zeroizin
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(OAuthError::invalid_request("The Authorization header is given more than once."));
+        return Err(OAuthError::invalid_request("Send only one Authorization header."));
     }
     let malformed =
         || OAuthError::new(ErrorCode::UnauthenticatedClient, "The Authorization header is malformed.");

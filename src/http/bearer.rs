@@ -1,4 +1,4 @@
-//! Access tokens in requests, and what is said to those that open no door (RFC 6750, RFC 9449 §7).
+//! Access tokens in requests, and the errors for rejected ones (RFC 6750, RFC 9449 §7).
 
 use std::sync::Arc;
 
@@ -26,13 +26,9 @@ pub struct AccessToken(pub Presented);
 /// Why a request with a token, or without one, is refused.
 #[derive(Debug)]
 pub enum BearerRefusal {
-    /// It shows no token.
     NoToken,
-    /// Its token opens no door.
     Token(TokenRefused),
-    /// Its token cannot be read.
     Malformed(&'static str),
-    /// Something failed.
     Request(OAuthError),
 }
 
@@ -79,9 +75,7 @@ impl FromRequest<Arc<App>> for AccessToken {
             None
         };
         match (in_header, in_form) {
-            (Some(_), Some(_)) => {
-                Err(BearerRefusal::Malformed("The access token is sent in more than one way."))
-            }
+            (Some(_), Some(_)) => Err(BearerRefusal::Malformed("Send the access token in only one way.")),
             (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
         }
     }
@@ -100,14 +94,14 @@ pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Optio
     })
 }
 
-/// What is said to a token that opens no door; nothing is, to those that show none (RFC 6750 §3.1).
+/// Error for a rejected access token; absent if the request had none (RFC 6750 §3.1).
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct BearerErrorBody {
-    /// The error code.
+    /// Error code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "invalid_token")]
     pub error: Option<&'static str>,
-    /// A sentence for developers.
+    /// Description for developers.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "The access token is invalid, expired or revoked.")]
     pub error_description: Option<&'static str>,
@@ -118,7 +112,7 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(BearerRefusal::Malformed("The Authorization header is given more than once."));
+        return Err(BearerRefusal::Malformed("Send only one Authorization header."));
     }
     let malformed = || BearerRefusal::Malformed("The Authorization header is malformed.");
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
@@ -140,7 +134,6 @@ fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>,
 pub(super) struct Denial {
     /// 400, 401 or 403.
     pub(super) status: StatusCode,
-    /// The error's word.
     pub(super) error: &'static str,
     /// A sentence for the client's developer.
     pub(super) description: &'static str,
@@ -177,13 +170,13 @@ impl From<TokenRefused> for Denial {
                 let reason = Reason {
                     scheme: Scheme::Bearer,
                     error: "insufficient_scope",
-                    description: "The access token does not allow this.",
+                    description: "The access token lacks the required scope.",
                     // RFC 6750 §3: the scope that is enough, and no more.
                     scope: needed.first().copied(),
                 };
                 return Self::new(StatusCode::FORBIDDEN, reason);
             }
-            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token needs a proof of its key."),
+            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token requires a DPoP proof."),
             TokenRefused::OtherAudience => {
                 invalid(Scheme::Bearer, "The access token was issued for another service.")
             }

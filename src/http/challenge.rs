@@ -10,9 +10,7 @@ use crate::domain::dpop::proof::ALGORITHMS;
 /// How a request presents an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// `Bearer`
     Bearer,
-    /// `DPoP`
     Dpop,
 }
 
@@ -21,9 +19,7 @@ pub(super) enum Scheme {
 pub(super) struct Reason<'a> {
     /// The scheme that it is said with.
     pub(super) scheme: Scheme,
-    /// The error code.
     pub(super) error: &'a str,
-    /// A sentence for developers.
     pub(super) description: &'a str,
     /// The scope that would be enough, if that is what is missing.
     pub(super) scope: Option<&'a str>,

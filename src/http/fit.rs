@@ -13,11 +13,11 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 /// Says why a request cannot be read.
 pub(super) fn unreadable(why: Unreadable) -> OAuthError {
     let (code, words) = match why {
-        Unreadable::Head => (ErrorCode::InvalidRequest, "The head of the request cannot be read."),
-        Unreadable::LongTarget => (ErrorCode::TargetTooLong, "The address is too long."),
-        Unreadable::LargeHead => (ErrorCode::HeadTooLarge, "The head of the request is too large."),
+        Unreadable::Head => (ErrorCode::InvalidRequest, "The request head is malformed."),
+        Unreadable::LongTarget => (ErrorCode::TargetTooLong, "The URL is too long."),
+        Unreadable::LargeHead => (ErrorCode::HeadTooLarge, "The request head is too large."),
         Unreadable::TransferCoding => {
-            (ErrorCode::NotImplemented, "The only transfer coding of a body is chunked, once.")
+            (ErrorCode::NotImplemented, "The only transfer coding supported for a body is chunked, once.")
         }
         Unreadable::TwoLengths => {
             (ErrorCode::InvalidRequest, "Send Content-Length or Transfer-Encoding, not both.")
@@ -31,12 +31,12 @@ pub(super) fn refusal<B>(peer: IpAddr, request: &Request<B>, trusted: &[IpNet]) 
     let headers = request.headers();
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     if types.next().is_some() && types.next().is_some() {
-        return Some("Send one Content-Type.");
+        return Some("Send only one Content-Type header.");
     }
     if names_its_host(request) && site::forwarded_host(peer, headers, trusted).is_none_or(is_authority) {
         return None;
     }
-    Some("The request does not say which host it is for.")
+    Some("The request does not name its host.")
 }
 
 /// Whether the request names one host (RFC 9112 §3.2, RFC 9113 §8.3.1). An HTTP/1.0 request need not, since the

@@ -1,4 +1,4 @@
-//! `/health`: for whatever keeps the server running.
+//! `/health`: liveness and readiness endpoints.
 
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use crate::domain::clock_difference;
 use crate::store::connections::{self, MayWrite};
 use crate::store::{StoreError, schema};
 
-/// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
 }
@@ -35,11 +34,11 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     let asked = within(app.config.database.acquire_timeout(), asking).await;
     match asked.unwrap_or(Err(StoreError::TookTooLong)) {
         Ok((true, true)) => no_store(json!({"status": "ready", "warnings": warnings(&app)})),
-        Ok((true, false)) => not_ready("the database takes no writes"),
+        Ok((true, false)) => not_ready("the database is read-only"),
         Ok((false, _)) => not_ready("migrations are pending"),
         Err(error) => {
             tracing::warn!(%error, "readiness check failed");
-            not_ready("the database cannot be reached")
+            not_ready("the database is unreachable")
         }
     }
 }
@@ -53,7 +52,10 @@ async fn takes_writes(app: &App) -> bool {
 fn warnings(app: &App) -> Vec<String> {
     let sealing = app.audit_sealing.concerns(app.clock.now());
     let unlisted = app.unlisted_proxy.get().map(|peer| {
-        format!("{peer} sends forwarding headers but is not in server.trusted_proxies: everyone seems to have its address")
+        format!(
+            "{peer} sends forwarding headers but is not in server.trusted_proxies: all clients appear to \
+             have its address"
+        )
     });
     let concerns = sealing.iter().map(ToString::to_string);
     concerns.chain(unlisted).chain(app.geo.troubles()).chain(clock_difference::concern(app)).collect()

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::connections::Coming;
 
-/// What the placeholder answer carries.
 #[derive(Clone)]
 struct Later(Arc<Mutex<Option<Coming>>>);
 
@@ -38,7 +37,6 @@ pub(super) fn take(mut response: Response) -> Result<Awaited, Response> {
 }
 
 impl Awaited {
-    /// Waits for the answer.
     pub(super) async fn arrive(self) -> Response {
         let mut response = self.coming.await;
         let own: Vec<_> = response.headers().keys().cloned().collect();

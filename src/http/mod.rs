@@ -59,7 +59,6 @@ use rest::problem::Problem;
 use site::Site;
 use within::within;
 
-/// Everything there is, by address.
 pub fn router(app: &Arc<App>) -> Router {
     let (programs, document) = oauth::router().merge(rest::router()).split_for_parts();
     programs
@@ -205,7 +204,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
     }
 }
 
-/// Tokens and codes sent in the clear are lost already; only a page may send its reader to https.
+/// Redirects pages to https; rejects other plain-HTTP requests, whose secrets are already exposed.
 fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
     let error = OAuthError::invalid_request("Use https.");
     match Reader::of(&address.path) {
@@ -219,24 +218,22 @@ fn refuse_plain_http(app: &App, address: &Address, site: &Site) -> Response {
 /// Most likely the database hangs; whatever was begun there is rolled back.
 fn took_too_long(path: &str) -> Response {
     tracing::error!(path, "request timed out");
-    let error =
-        OAuthError::new(ErrorCode::TemporarilyUnavailable, "The server took too long; please try again.");
+    let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, "The request timed out; try again later.");
     Reader::of(path).refuse(error)
 }
 
 async fn not_found(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
         Reader::Person => pages::BareNotice::NotFound.into_response(),
-        reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.")),
+        reader => reader.refuse(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.")),
     }
 }
 
 async fn method_not_allowed(request: Request<Body>) -> Response {
     match Reader::of(request.uri().path()) {
         Reader::Person => pages::BareNotice::NotPossible.into_response(),
-        reader => {
-            reader.refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "The method is not allowed here."))
-        }
+        reader => reader
+            .refuse(OAuthError::new(ErrorCode::MethodNotAllowed, "This URL does not support that method.")),
     }
 }
 
@@ -252,7 +249,6 @@ fn language_of(app: &App, address: Option<&Address>, request: &Request<Body>) ->
 /// Who reads what is at a path, and so in which shape an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
-    /// A person: pages.
     Person,
     /// A program that speaks OAuth: RFC 6749 §5.2.
     OAuthClient,

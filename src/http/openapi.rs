@@ -16,21 +16,20 @@ use crate::app::App;
 #[openapi(
     info(
         title = "Latchkey",
-        description = "OAuth 2.0 device authorization (RFC 8628). Every path also answers below `/t/{tenant}` for \
-                       other tenants than the default one, and below `/api` and `/api/v1` where it is for programs. A \
-                       parameter of a query that has no value, as in `?status=&limit=10`, counts as not given."
+        description = "OAuth 2.0 device authorization server (RFC 8628). Other tenants are served under \
+            `/t/{tenant}`; endpoints for programs also under `/api` and `/api/v1`. Query parameters \
+            without a value, such as `?status=`, are ignored."
     ),
     modifiers(&SecuritySchemes),
     components(schemas(ProblemBody, FieldError)),
     tags(
-        (name = "OAuth Device Flow", description = "How a device signs in (RFC 8628) and stays so (RFC 6749 §6)"),
-        (name = "OAuth Tokens", description = "What tokens are worth, and giving them back (RFC 7662, RFC 7009, OpenID \
-            Connect Core §5.3)"),
-        (name = "Devices", description = "The devices that a person connected: to see, name, lock and disconnect them"),
-        (name = "Your apps", description = "The clients that a person created"),
-        (name = "OAuth Registration", description = "Clients that register themselves (RFC 7591, RFC 7592)"),
-        (name = "Administration", description = "Everything of a tenant, for its administrators and auditors"),
-        (name = "Discovery", description = "What a client or resource server needs to know (RFC 8414, RFC 7517)"),
+        (name = "OAuth Device Flow", description = "Device authorization and tokens (RFC 8628, RFC 6749)"),
+        (name = "OAuth Tokens", description = "Introspection, revocation, userinfo (RFC 7662, RFC 7009, OpenID Connect Core §5.3)"),
+        (name = "Devices", description = "Your connected devices"),
+        (name = "Your apps", description = "Clients you own"),
+        (name = "OAuth Registration", description = "Dynamic client registration (RFC 7591, RFC 7592)"),
+        (name = "Administration", description = "Manage a tenant (roles admin and auditor)"),
+        (name = "Discovery", description = "Metadata and public keys (RFC 8414, RFC 7517)"),
     )
 )]
 pub(super) struct ApiDescription;
@@ -42,18 +41,20 @@ impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
         for (name, scheme, description) in [
-            ("client", HttpAuthScheme::Basic, "The client's identifier and secret (RFC 6749 §2.3.1)"),
+            ("client", HttpAuthScheme::Basic, "Client ID and client secret (RFC 6749 §2.3.1)"),
             ("access_token", HttpAuthScheme::Bearer, "An access token (RFC 6750 §2.1)"),
         ] {
             let mut http = Http::new(scheme);
             http.description = Some(description.to_owned());
             components.add_security_scheme(name, SecurityScheme::Http(http));
         }
-        let cookie = "The cookie of a signed-in browser; `__Host-latchkey` over https, with the tenant's name after a dot";
+        let cookie = "Cookie of a signed-in browser: `__Host-latchkey` over https, followed by a dot and \
+            the tenant slug";
         let browser = ApiKey::Cookie(ApiKeyValue::with_description("latchkey", cookie));
         components.add_security_scheme("browser_session", SecurityScheme::ApiKey(browser));
-        let token = "With the cookie, on every method but GET: the token that answers to GET carry in the same header. A GET needs \
-                     it only where the browser does not say `Sec-Fetch-Site: same-origin`";
+        let token = "Required with the cookie on every method but GET: the value of the same header in a \
+            previous GET response. Required for GET only if the browser does not send `Sec-Fetch-Site: \
+            same-origin`";
         let csrf = ApiKey::Header(ApiKeyValue::with_description("X-CSRF-Token", token));
         components.add_security_scheme("csrf_token", SecurityScheme::ApiKey(csrf));
     }

@@ -45,7 +45,7 @@ pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) 
             let unfit = match peer.unreadable {
                 Some(why) => Some(fit::unreadable(why)),
                 None if names_its_host(&request) => None,
-                None => Some(OAuthError::invalid_request("The request does not say which host it is for.")),
+                None => Some(OAuthError::invalid_request("The request does not name its host.")),
             };
             if let Some(error) = unfit {
                 return Answered::Now((oauth::status(error.code), error.description).into_response());

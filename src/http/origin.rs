@@ -33,7 +33,6 @@ pub enum Scheme {
     Unquestioned,
 }
 
-/// Who sent the request.
 #[must_use]
 pub fn of_request(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet], id: RequestId) -> RequestOrigin {
     let user_agent = headers
@@ -97,8 +96,8 @@ pub(super) fn notice_unlisted_proxy(app: &App, peer: IpAddr, headers: &HeaderMap
     {
         tracing::warn!(
             %peer,
-            "forwarding headers ignored: peer not in server.trusted_proxies; if it is your proxy, everyone shares its \
-             address, and the rules about locations and networks do not work"
+            "forwarding headers ignored: peer not in server.trusted_proxies; if it is your proxy, all clients share \
+             its address, and rules about locations and networks do not work"
         );
     }
 }

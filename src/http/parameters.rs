@@ -77,7 +77,7 @@ impl Parameters {
             pairs.iter().map(|(name, _)| name).filter(|name| *name != REPEATABLE).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(OAuthError::invalid_request("A parameter is given more than once."));
+            return Err(OAuthError::invalid_request("A parameter is repeated."));
         }
         for (name, value) in &pairs {
             let longest = if LONG.contains(&name.as_str()) { MAX_JWS_BYTES } else { MAX_VALUE_BYTES };
@@ -85,7 +85,7 @@ impl Parameters {
                 return Err(OAuthError::invalid_request("A parameter is too long."));
             }
             if value.contains('\0') {
-                return Err(OAuthError::invalid_request("A parameter holds a NUL character."));
+                return Err(OAuthError::invalid_request("A parameter contains a NUL character."));
             }
         }
         Ok(Self { pairs, basic })
@@ -129,10 +129,9 @@ impl Parameters {
         let (parts, body) = request.into_parts();
         let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
         let members = strict_json::object(&body)
-            .map_err(|_| OAuthError::invalid_request("The body is not a JSON object in UTF-8."))?;
-        serde_json::from_value(Value::Object(members)).map_err(|_| {
-            OAuthError::invalid_request("A member of the JSON object is missing or of the wrong type.")
-        })
+            .map_err(|_| OAuthError::invalid_request("The body must be a UTF-8 JSON object."))?;
+        serde_json::from_value(Value::Object(members))
+            .map_err(|_| OAuthError::invalid_request("A JSON member is missing or has the wrong type."))
     }
 
     /// What the request says about the client that sends it.
@@ -169,7 +168,7 @@ pub(super) async fn in_time<T>(
     reading: impl Future<Output = Result<T, OAuthError>>,
 ) -> Result<T, OAuthError> {
     let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
-    let late = || Err(OAuthError::invalid_request("The body took too long to arrive."));
+    let late = || Err(OAuthError::invalid_request("Reading the request body timed out."));
     within(limit, reading).await.unwrap_or_else(late)
 }
 
@@ -197,7 +196,6 @@ async fn read(
     Parameters::checked(pairs, basic)
 }
 
-/// What a body may be.
 #[derive(Clone, Copy)]
 enum MediaType {
     Form,
@@ -229,13 +227,13 @@ pub(super) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Re
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(OAuthError::invalid_request("The body did not arrive whole.")),
+        Err(_) => Err(OAuthError::invalid_request("The request body is incomplete.")),
     }
 }
 
 fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
     let Members(members) = serde_json::from_slice(body)
-        .map_err(|_| OAuthError::invalid_request("The body is not a JSON object in UTF-8."))?;
+        .map_err(|_| OAuthError::invalid_request("The body must be a UTF-8 JSON object."))?;
     let mut pairs = Vec::with_capacity(members.len());
     for (name, value) in members {
         match value {
@@ -253,7 +251,7 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
                 }
             }
             _ if TEXTS.contains(&name.as_str()) => {
-                return Err(OAuthError::invalid_request("A member of the JSON object is not a string."));
+                return Err(OAuthError::invalid_request("A JSON member must be a string."));
             }
             // Nobody here knows it, so nobody minds what it is; it only may not be repeated.
             _ => pairs.push((name, String::new())),
@@ -295,7 +293,7 @@ async fn multipart_pairs(request: Request) -> Result<Vec<(String, String)>, OAut
         let name = field.name().ok_or_else(malformed)?.to_owned();
         let bytes = field.bytes().await.map_err(|_| malformed())?;
         let text = String::from_utf8(bytes.to_vec())
-            .map_err(|_| OAuthError::invalid_request("A parameter is not UTF-8."))?;
+            .map_err(|_| OAuthError::invalid_request("A parameter is not valid UTF-8."))?;
         pairs.push((name, text));
     }
     Ok(pairs)

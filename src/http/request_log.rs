@@ -15,7 +15,6 @@ use crate::noted::Notes;
 /// The longest part of a path that is logged, in bytes; an identifier is shorter, a token longer.
 const MAX_PART_BYTES: usize = 64;
 
-/// A request as it arrived.
 pub(super) struct Arrived {
     method: Method,
     path: String,
@@ -34,7 +33,6 @@ impl Arrived {
         })
     }
 
-    /// Writes the line.
     pub(super) fn log(self, status: StatusCode, id: RequestId, notes: &Notes) {
         let (error, reason) = notes.refusal.unzip();
         let micros = u32::try_from(self.at.elapsed().as_micros()).unwrap_or(u32::MAX);

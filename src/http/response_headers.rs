@@ -12,7 +12,6 @@ const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
 const TWO_YEARS_WITH_SUBDOMAINS: HeaderValue =
     HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
-/// Puts them on.
 pub(super) fn put_on(response: &mut Response, app: &App, id: RequestId) {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,4 +1,4 @@
-//! Listening, and stopping so that nobody is cut off in the middle of an answer.
+//! The listener, with graceful shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,6 @@ use super::{answer, router};
 use crate::app::App;
 use crate::background::{self, TaskEnded};
 
-/// How a server has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
     /// Everything that was begun was finished.
@@ -61,7 +60,6 @@ impl Server {
         Self { left, ..self }
     }
 
-    /// The address it listens on.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }

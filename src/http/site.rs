@@ -22,10 +22,8 @@ const FORWARDED_HOST: &str = "x-forwarded-host";
 /// How the request's address names its tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Site {
-    /// By its path.
     #[default]
     Shared,
-    /// By its host.
     Own(TenantHost),
 }
 

@@ -16,11 +16,9 @@ const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The claims of an access token.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AccessToken {
-    /// The issuer.
     pub iss: String,
     /// Whom it acts for: a user, or the client itself.
     pub sub: String,
-    /// Whom it is meant for.
     pub aud: Audience,
     /// The client it was issued to.
     pub client_id: String,
@@ -35,9 +33,7 @@ pub struct AccessToken {
     pub scope: String,
     /// When the person had proved who they are.
     pub auth_time: Option<i64>,
-    /// How they had.
     pub amr: Option<Vec<String>>,
-    /// How surely they had.
     pub acr: Option<String>,
     /// The device it was issued to; none for a client that acts for itself.
     pub device_id: Option<DeviceId>,
@@ -49,16 +45,13 @@ pub struct AccessToken {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Audience {
-    /// One.
     One(String),
-    /// Several.
     Several(Vec<String>),
 }
 
 /// What the holder of a token must prove (RFC 9449 §6.1).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Confirmation {
-    /// The thumbprint of the key.
     pub jkt: String,
 }
 
@@ -91,7 +84,6 @@ impl AccessToken {
         self.iss == issuer && now < self.ends_at() && self.issued_at() <= now + MAX_SKEW
     }
 
-    /// What it allows.
     #[must_use]
     pub fn scopes(&self) -> ScopeSet {
         ScopeSet::parse(&self.scope).unwrap_or_default()

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// From the weaker to the stronger. Each is told from the methods used (`amr`), and is stored nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Acr {
-    /// By one factor: a password.
     #[serde(rename = "urn:latchkey:acr:1fa")]
     OneFactor,
     /// By two: a password, and a code of an authenticator app or a recovery code.
@@ -16,10 +15,8 @@ pub enum Acr {
 }
 
 impl Acr {
-    /// Every value.
     pub const ALL: [Self; 2] = [Self::OneFactor, Self::TwoFactors];
 
-    /// The value in tokens.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

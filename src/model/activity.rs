@@ -7,7 +7,6 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 pub struct Figures {
     /// Codes that devices asked for.
     pub starts: u64,
-    /// Codes that somebody approved.
     pub approvals: u64,
     /// Codes that were refused while they waited: by a person, an administrator or a rule.
     pub denials: u64,
@@ -20,7 +19,6 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Whether nothing happened.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
@@ -38,7 +36,6 @@ impl std::ops::AddAssign for Figures {
     }
 }
 
-/// How far back one looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Span {
     /// The last hour, by minutes.
@@ -51,10 +48,8 @@ pub enum Span {
 }
 
 impl Span {
-    /// Every span.
     pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Month];
 
-    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,7 +59,6 @@ impl Span {
         }
     }
 
-    /// The span of this word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|span| span.as_str() == word)

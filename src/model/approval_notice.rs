@@ -15,13 +15,11 @@ pub const LINK_LIFETIME: TimeDelta = TimeDelta::days(7);
 pub const ATTEMPT: TimeDelta = TimeDelta::minutes(2);
 /// When a message that could not be sent is given up.
 pub const GIVEN_UP_AFTER: TimeDelta = TimeDelta::hours(24);
-/// The longest pause between attempts.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// What was approved, as the person is told.
 #[derive(Clone, Debug)]
 pub struct Approved {
-    /// The client's name.
     pub client_name: String,
     /// The name the device gave itself.
     pub device_name: Option<String>,
@@ -29,28 +27,21 @@ pub struct Approved {
     pub ip_address: Option<IpAddr>,
     /// Where that was, as far as it is known.
     pub place: Option<Place>,
-    /// When it was approved.
     pub at: DateTime<Utc>,
 }
 
 /// A message that is to be sent now.
 #[derive(Debug)]
 pub struct DueNotice {
-    /// The approval it tells of.
     pub session_id: DeviceAuthorizationId,
-    /// Its tenant.
     pub tenant_id: TenantId,
-    /// The tenant's name in addresses.
     pub tenant_slug: TenantSlug,
     /// The tenant's own host, if it has one.
     pub tenant_host: Option<TenantHost>,
-    /// The tenant's name.
     pub tenant_name: String,
-    /// To whom.
     pub recipient: String,
     /// In which language (RFC 5646).
     pub language: String,
-    /// What it tells of.
     pub approved: Approved,
     /// What the link carries, sealed.
     pub token_sealed: Vec<u8>,

@@ -1,4 +1,4 @@
-//! A person in front of a request, and by what the server knows them: their browser, or a program that acts for them.
+//! The user who decides, authenticated by a browser session or an access token.
 
 use super::browser_session::BrowserSession;
 use super::device_authorization::Authentication;
@@ -11,7 +11,6 @@ use super::user::User;
 pub struct Approver {
     /// The browser session, or the device whose access token acts: what has a code open.
     pub id: ApproverId,
-    /// Who.
     pub user: User,
     /// When and how they had proved who they are.
     pub authentication: Authentication,

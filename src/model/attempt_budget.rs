@@ -12,36 +12,30 @@ use uuid::Uuid;
 /// How long an attempt stays reserved that is never settled, because its server died or lost the database.
 pub const LAPSE: TimeDelta = TimeDelta::seconds(30);
 
-/// What is guarded, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guard {
     /// The guard's name in the database.
     pub name: &'static str,
     /// How many attempts may be open at once.
     pub capacity: f64,
-    /// How spent attempts come back.
     pub refill: Refill,
 }
 
-/// How spent attempts come back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refill {
-    /// All together, once nothing was spent for this long: never more than the capacity in any such span.
+    /// Restores all attempts after this much time without a failure.
     AfterQuiet(TimeDelta),
     /// One by one, each after this long.
     OneEach(TimeDelta),
 }
 
-/// What one subject has spent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spending {
     /// Attempts not yet given back.
     pub spent: f64,
-    /// As of when.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The subject has nothing left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts")]
 pub struct Exhausted {

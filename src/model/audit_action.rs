@@ -2,15 +2,12 @@
 
 macro_rules! actions {
     ($($action:ident = $word:literal,)*) => {
-        /// What happened.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "each name says what its stored word says")]
         pub enum Action {
             $($action,)*
         }
 
         impl Action {
-            /// Every action.
             pub const ALL: &'static [Self] = &[$(Self::$action,)*];
 
             /// The word in the audit trail.

@@ -10,23 +10,17 @@ use super::ids::{
 };
 use super::request_origin::RequestOrigin;
 
-/// Who acted.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// A signed-in person.
     User(UserId),
-    /// An identified client.
     Client(ClientId),
-    /// Whoever runs the server's command line.
+    /// An operator on the command line.
     Operator,
-    /// The server itself, because it was time.
     Server,
-    /// Somebody unknown.
     Anyone,
 }
 
 impl Actor {
-    /// The kind, as stored.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -38,7 +32,6 @@ impl Actor {
         }
     }
 
-    /// The identifier, as stored.
     #[must_use]
     pub fn id(&self) -> Option<String> {
         match self {
@@ -49,12 +42,9 @@ impl Actor {
     }
 }
 
-/// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
     Success,
-    /// It was refused.
     Refused,
 }
 
@@ -157,16 +147,11 @@ impl Target {
 /// One entry of the audit trail. Codes, tokens and secrets never go into it.
 #[derive(Clone, Debug)]
 pub struct AuditEvent<'a> {
-    /// What happened.
     pub action: Action,
-    /// How it ended.
     pub outcome: Outcome,
-    /// Who acted.
     pub actor: Actor,
-    /// What was acted on.
     pub target: Target,
     /// From where; `None` for the command line.
     pub origin: Option<&'a RequestOrigin>,
-    /// What else is worth knowing.
     pub details: Value,
 }

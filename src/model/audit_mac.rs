@@ -17,7 +17,6 @@ use super::ids::TenantId;
 /// The ID of an event to be written, and the key for its code.
 #[derive(Clone)]
 pub struct EventStamp {
-    /// The event's ID.
     pub id: Uuid,
     /// The key. It is sent to the database with the event, and never stored.
     pub key: Mac,
@@ -26,19 +25,14 @@ pub struct EventStamp {
 /// What the server knows of an event before it is written.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
-    /// The event's ID.
     pub id: Uuid,
-    /// Its tenant.
     pub tenant: TenantId,
     /// When; the database stores microseconds.
     pub at: DateTime<Utc>,
-    /// What happened.
     pub action: &'a str,
     /// `success` or `refused`.
     pub outcome: &'a str,
-    /// From where.
     pub ip_address: Option<IpAddr>,
-    /// In which request.
     pub request_id: Option<Uuid>,
 }
 

@@ -23,11 +23,9 @@ pub const NOTHING_BEFORE: Mac = [0; 32];
 /// Some events of a tenant, sealed together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditSeal {
-    /// The tenant.
     pub tenant_id: TenantId,
     /// 1, 2, 3 … in each tenant.
     pub number: i64,
-    /// When.
     pub sealed_at: DateTime<Utc>,
     /// The time of the youngest event.
     pub last_at: DateTime<Utc>,

@@ -1,8 +1,10 @@
-//! Secrets that whoever holds them may use: device codes, refresh tokens, client secrets, browser cookies.
+//! Bearer secrets: device codes, refresh tokens, client secrets and cookies.
 //!
-//! `lkd_` + 43 characters of base 62 (256 bits) + 6 of CRC-32: scanners recognise a leaked one by its prefix,
-//! and a mistyped or invented one is refused without asking the database. Only SHA-256 is ever stored, which
-//! is enough for 256 random bits.
+//! `lkd_` + 43 characters of base 62 (256 bits) + 6 of CRC-32: scanners recognize a leaked secret by its
+//! prefix, and a
+//! mistyped or invented one is rejected without a database query. Only its SHA-256 hash is stored, which is
+//! enough for
+//! 256 random bits.
 
 use std::fmt;
 
@@ -11,7 +13,6 @@ use zeroize::Zeroizing;
 
 use crate::random::Random;
 
-/// The number of digits.
 pub(super) const BASE: u64 = 62;
 pub(super) const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62⁴³ > 2²⁵⁶.
@@ -28,7 +29,6 @@ pub enum SecretKind {
     RefreshToken,
     /// A client's secret (RFC 6749 §2.3.1).
     ClientSecret,
-    /// The cookie of a browser.
     Browser,
     /// What lets somebody register clients (RFC 7591 §3, initial access token).
     InitialAccess,
@@ -63,7 +63,6 @@ impl SecretKind {
 pub struct SecretHash(pub [u8; 32]);
 
 impl SecretHash {
-    /// The hash of any text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self::of_bytes(text.as_bytes())
@@ -83,7 +82,6 @@ impl SecretHash {
 pub struct BearerSecret(Zeroizing<String>);
 
 impl BearerSecret {
-    /// A new secret.
     #[must_use]
     pub fn generate(kind: SecretKind, random: &Random) -> Self {
         Self::of_body(kind, &Zeroizing::new(random.characters(BASE62, RANDOM_CHARS)))

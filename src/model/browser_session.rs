@@ -12,9 +12,7 @@ use super::user::User;
 pub struct BrowserSession {
     /// Its identifier; the cookie's value is another thing, known only to the browser.
     pub id: BrowserSessionId,
-    /// Who signed in.
     pub user: User,
-    /// When and how.
     pub authentication: Authentication,
     /// Whether they have a second factor, used in this session or not.
     pub has_second_factor: bool,

@@ -11,13 +11,10 @@ use super::signing_key::SigningAlgorithm;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Ceiling {
-    /// The name, which stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// The most grants.
     #[serde(skip_serializing_if = "Option::is_none")]
     grant_types: Option<Vec<String>>,
-    /// The most scopes.
     #[serde(skip_serializing_if = "Option::is_none")]
     scopes: Option<Vec<String>>,
     /// What signs its access tokens, which stays.
@@ -32,7 +29,6 @@ pub struct Ceiling {
 }
 
 impl Ceiling {
-    /// Notes what an administrator changed.
     pub fn note(&mut self, before: &Client, after: &Client) {
         let name =
             |algorithm: Option<SigningAlgorithm>| algorithm.map(|algorithm| algorithm.as_str().to_owned());

@@ -28,7 +28,6 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// Every grant.
     pub const ALL: [Self; 3] = [Self::DeviceCode, Self::RefreshToken, Self::ClientCredentials];
 
     /// The grant's name on the wire.
@@ -62,11 +61,9 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// Every method.
     pub const ALL: [Self; 4] =
         [Self::PrivateKeyJwt, Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
 
-    /// The method's registered name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -77,7 +74,6 @@ impl AuthMethod {
         }
     }
 
-    /// Reads the registered name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|method| method.as_str() == text)
@@ -93,20 +89,17 @@ impl AuthMethod {
 /// Which scopes a client may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopePolicy {
-    /// Those registered for it.
     Explicit,
     /// All that the approving user may grant; for first-party clients.
     Inherit,
 }
 
 impl ScopePolicy {
-    /// Reads the policy's name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Explicit, Self::Inherit].into_iter().find(|policy| policy.as_str() == text)
     }
 
-    /// The policy's name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -116,13 +109,10 @@ impl ScopePolicy {
     }
 }
 
-/// A registered client.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct Client {
-    /// The tenant it belongs to.
     pub tenant_id: TenantId,
-    /// Its identifier.
     pub client_id: ClientId,
     /// Its name for people; registered by an operator, shown escaped.
     pub name: String,
@@ -136,9 +126,7 @@ pub struct Client {
     pub keys: Option<ClientKeys>,
     /// What it may ask the token endpoint for.
     pub grant_types: Vec<GrantType>,
-    /// The scopes registered for it.
     pub scopes: ScopeSet,
-    /// Which scopes it may have.
     pub scope_policy: ScopePolicy,
     /// Whether it is the operator's own.
     pub first_party: bool,
@@ -146,7 +134,7 @@ pub struct Client {
     pub owner: Option<UserId>,
     /// What the owner's account allows, as it is now; read with the client, never written with it.
     pub owner_rights: Option<OwnerRights>,
-    /// Whether it may do anything.
+    /// If `false`, every request of the client is rejected.
     pub enabled: bool,
     /// What signs its access tokens; `None`: the server's default.
     pub signing_algorithm: Option<SigningAlgorithm>,
@@ -177,7 +165,6 @@ pub struct Client {
 pub struct OwnerRights {
     /// Whether the account may be used.
     pub is_active: bool,
-    /// The owner's roles.
     pub roles: Vec<Role>,
 }
 

@@ -5,7 +5,6 @@
 pub enum CredentialPlace {
     /// In the `Authorization` header (RFC 6749 §2.3.1).
     Header,
-    /// In the body.
     Body,
     /// In the body, as a signed assertion (RFC 7521 §4.2).
     Assertion,
@@ -22,10 +21,8 @@ pub enum AssertionAllowance {
 }
 
 impl AssertionAllowance {
-    /// Every allowance.
     pub const ALL: [Self; 2] = [Self::TokenEndpointAudience, Self::RepeatedAssertion];
 
-    /// The name of the allowance.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -12,18 +12,14 @@ const MAX_TEXT_BYTES: usize = 512;
 /// The most entries of one list.
 const MAX_ENTRIES: usize = 10;
 
-/// The metadata, read.
 #[derive(Debug)]
 pub struct ClientMetadata {
     /// `client_name`, or the first of those with a language (`client_name#de`).
     pub name: Option<String>,
-    /// `token_endpoint_auth_method`
     pub auth_method: AuthMethod,
-    /// `jwks` or `jwks_uri`
     pub keys: Option<ClientKeys>,
     /// Those of `grant_types` that this server knows; `None` if the member is absent.
     pub grant_types: Option<Vec<GrantType>>,
-    /// `scope`
     pub scopes: Option<ScopeSet>,
     /// `id_token_signed_response_alg` (OpenID Connect Dynamic Client Registration §2).
     pub id_token_algorithm: Option<SigningAlgorithm>,
@@ -33,10 +29,8 @@ pub struct ClientMetadata {
     pub shown: Map<String, Value>,
 }
 
-/// Why metadata cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnfitMetadata {
-    /// `invalid_redirect_uri`
     RedirectUri,
     /// `invalid_client_metadata`, with a sentence of printable ASCII.
     Member(&'static str),
@@ -73,14 +67,14 @@ impl ClientMetadata {
             keys: keys(members)?,
             grant_types: grant_types(members)?,
             scopes: match text(members, "scope")? {
-                Some(scope) => Some(
-                    ScopeSet::parse(scope).or(unfit("The scope has characters that no scope may have."))?,
-                ),
+                Some(scope) => {
+                    Some(ScopeSet::parse(scope).or(unfit("scope contains an invalid character."))?)
+                }
                 None => None,
             },
             id_token_algorithm: match text(members, "id_token_signed_response_alg")? {
                 Some(name) => match SigningAlgorithm::parse(name) {
-                    None => return unfit("id_token_signed_response_alg is ES256, RS256 or EdDSA."),
+                    None => return unfit("id_token_signed_response_alg must be ES256, RS256 or EdDSA."),
                     known => known,
                 },
                 None => None,
@@ -88,7 +82,7 @@ impl ClientMetadata {
             dpop_bound_access_tokens: match members.get("dpop_bound_access_tokens") {
                 None | Some(Value::Null) => false,
                 Some(Value::Bool(bound)) => *bound,
-                Some(_) => return unfit("dpop_bound_access_tokens is true or false."),
+                Some(_) => return unfit("dpop_bound_access_tokens must be true or false."),
             },
             shown,
         })
@@ -110,7 +104,7 @@ fn auth_method(members: &Map<String, Value>) -> Read<AuthMethod> {
     let Some(name) = text(members, "token_endpoint_auth_method")? else {
         return Ok(AuthMethod::ClientSecretBasic);
     };
-    AuthMethod::parse(name).map_or_else(|| unfit("This token_endpoint_auth_method is not supported."), Ok)
+    AuthMethod::parse(name).map_or_else(|| unfit("token_endpoint_auth_method is not supported."), Ok)
 }
 
 /// Reads the grants. One that this server does not know is left out, and with it its response type: no grant of this
@@ -130,11 +124,11 @@ fn grant_types(members: &Map<String, Value>) -> Read<Option<Vec<GrantType>>> {
 fn keys(members: &Map<String, Value>) -> Read<Option<ClientKeys>> {
     let uri = text(members, "jwks_uri")?;
     match (members.get("jwks").filter(|set| !set.is_null()), uri) {
-        (Some(_), Some(_)) => unfit("Of jwks and jwks_uri only one may be there."),
+        (Some(_), Some(_)) => unfit("Send only one of jwks and jwks_uri."),
         (Some(set), None) if set.is_object() => Ok(Some(ClientKeys::Registered(set.clone().into()))),
-        (Some(_), None) => unfit("jwks is a JWK Set."),
+        (Some(_), None) => unfit("jwks must be a JWK Set."),
         (None, Some(uri)) => {
-            let uri = Url::parse(uri).or(unfit("jwks_uri is no address."))?;
+            let uri = Url::parse(uri).or(unfit("jwks_uri must be a URL."))?;
             Ok(Some(ClientKeys::Published(uri)))
         }
         (None, None) => Ok(None),
@@ -151,11 +145,13 @@ fn addresses(members: &Map<String, Value>, shown: &mut Map<String, Value>) -> Re
             .filter(|url| url.scheme() == "https" && url.username().is_empty() && url.password().is_none());
         let host = url.as_ref().and_then(Url::domain);
         let Some(host) = host else {
-            return unfit("An address for people is not an https address with a name.");
+            return unfit(
+                "client_uri, logo_uri, tos_uri and policy_uri must be https URLs with a host name.",
+            );
         };
         let home = home.get_or_insert_with(|| host.to_owned());
         if host != home.as_str() && !host.ends_with(&format!(".{home}")) {
-            return unfit("The addresses for people are not all on the host of client_uri.");
+            return unfit("logo_uri, tos_uri and policy_uri must be on the host of client_uri.");
         }
         shown.insert(name.to_owned(), text.into());
     }
@@ -166,7 +162,7 @@ fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Read<Option<&'a str>
     match members.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.len() <= MAX_TEXT_BYTES && !text.contains('\0') => Ok(Some(text)),
-        Some(_) => unfit("A member is not a text of at most 512 bytes."),
+        Some(_) => unfit("A member must be a string of at most 512 bytes."),
     }
 }
 
@@ -174,14 +170,15 @@ fn list<'a>(members: &'a Map<String, Value>, name: &str) -> Read<Option<Vec<&'a 
     let entries = match members.get(name) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Array(entries)) if entries.len() <= MAX_ENTRIES => entries,
-        Some(_) => return unfit("A member is not a list of at most 10 texts."),
+        Some(_) => return unfit("A member must be an array of at most 10 strings."),
     };
     let text =
         |entry: &'a Value| entry.as_str().filter(|text| text.len() <= MAX_TEXT_BYTES && !text.contains('\0'));
-    entries.iter().map(text).collect::<Option<_>>().map_or_else(
-        || unfit("A list holds something that is no text of at most 512 bytes."),
-        |list| Ok(Some(list)),
-    )
+    entries
+        .iter()
+        .map(text)
+        .collect::<Option<_>>()
+        .map_or_else(|| unfit("Array items must be strings of at most 512 bytes."), |list| Ok(Some(list)))
 }
 
 #[cfg(test)]

@@ -31,12 +31,10 @@ const BODY_CHARS: usize = BYTES / 8 * WORD_CHARS;
 /// Random bytes that only the holder of a secret has.
 pub type RandomPart = Zeroizing<[u8; 16]>;
 
-/// What a computed secret says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComputedSecret {
     /// A generation, or an end in seconds since 1970. Below 2⁵⁶.
     pub number: u64,
-    /// What the secret belongs to.
     pub id: Uuid,
     /// The part that cannot be computed from the rest.
     pub random: RandomPart,

@@ -41,7 +41,6 @@ impl ConfirmationCode {
         Self(letters.map(|character| character.to_ascii_uppercase()).collect())
     }
 
-    /// The characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

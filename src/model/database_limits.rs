@@ -19,7 +19,6 @@ const ON_ITS_WAY: Duration = Duration::from_secs(1);
 const WITHOUT_LIMIT: Duration = Duration::from_mins(1);
 
 impl Limits {
-    /// No limits, as for migrations.
     pub const NONE: Self =
         Self { idle_in_transaction: Duration::ZERO, lock: Duration::ZERO, statement: Duration::ZERO };
 

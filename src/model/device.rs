@@ -23,10 +23,8 @@ pub struct DeviceDescription {
     /// A name, such as "Living room TV".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub os: Option<String>,
-    /// The host name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
     /// The version of the client program.
@@ -44,7 +42,6 @@ pub struct Device {
     pub id: Uuid,
     /// Whose it is; nobody's, until somebody approves.
     pub user_id: Option<UserId>,
-    /// The client it runs.
     pub client_id: ClientId,
     /// What it said about itself. Name and metadata may have been changed since by its owner.
     pub description: DeviceDescription,
@@ -52,13 +49,11 @@ pub struct Device {
     pub user_agent: Option<String>,
     /// The device authorization by which it came.
     pub authorization_id: DeviceAuthorizationId,
-    /// From where it asked.
     pub ip_address: Option<IpAddr>,
     /// Where that is, as far as it is known.
     pub place: Option<Place>,
     /// Whether it was approved as one of the person's own, to stay connected for long.
     pub trusted: bool,
-    /// Where it stands.
     pub status: DeviceStatus,
     /// Whether it was an administrator who locked it; then its owner does not unlock it.
     pub locked_by_administrator: bool,
@@ -74,11 +69,9 @@ pub struct Device {
     pub unusual_at: Option<DateTime<Utc>>,
     /// After this it can no longer be used.
     pub expires_at: DateTime<Utc>,
-    /// Its version.
     pub version: Version,
 }
 
-/// Where a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceStatus {
@@ -86,11 +79,9 @@ pub enum DeviceStatus {
     Pending,
     /// It was approved, and has not collected its tokens.
     Approved,
-    /// It can be used.
     Active,
     /// Its owner locked it: it gets no tokens, and those it has do not count.
     Locked,
-    /// Its time is over.
     Expired,
 }
 
@@ -112,7 +103,10 @@ impl DeviceStatus {
 
 /// The text may not be shown: it is too long, or holds characters that hide or reorder text or look like others.
 #[derive(Debug, thiserror::Error)]
-#[error("at most 128 characters, without control or direction characters or words of mixed alphabets")]
+#[error(
+    "must have at most 128 characters, with no control or bidirectional characters and no mixed alphabets \
+     in a word"
+)]
 pub struct UnfitForDisplay;
 
 /// Checks a text from a client before it is kept for people to read: control characters and those that turn
@@ -142,7 +136,7 @@ fn mixes_alphabets(text: &str) -> bool {
 
 /// The object is too large to be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("at most 4096 bytes of JSON")]
+#[error("must be at most 4096 bytes of JSON")]
 pub struct TooMuchMetadata;
 
 /// Checks the size of an object of the client's or owner's own.

@@ -48,41 +48,31 @@ pub const POLL_TOLERANCE: TimeDelta = TimeDelta::seconds(1);
 /// A session, as far as polling and redeeming need it.
 #[derive(Clone, Debug)]
 pub struct DeviceAuthorization {
-    /// Its identifier.
     pub id: DeviceAuthorizationId,
-    /// The tenant it belongs to.
     pub tenant_id: TenantId,
     /// The client that asked; nobody else may poll.
     pub client_id: ClientId,
     /// The key that the device proved to hold (RFC 9449); nobody without it may poll.
     pub dpop_key: Option<KeyThumbprint>,
-    /// When both codes die.
     pub expires_at: DateTime<Utc>,
-    /// Where it stands.
     pub state: State,
 }
 
-/// What is stored of a session's standing.
+/// The stored state of a device authorization.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// Nobody decided yet.
     Pending,
     /// Somebody said yes; the device must send what the approval page shows.
     Confirming(Approval),
     /// Somebody said yes; the tokens wait to be collected.
     Approved(Approval),
-    /// Somebody said no.
     Denied,
-    /// The tokens were collected.
     Consumed(Consumption),
 }
 
-/// The collection of the tokens.
 #[derive(Clone, Debug)]
 pub struct Consumption {
-    /// What was collected.
     pub approval: Approval,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -93,14 +83,10 @@ pub struct FirstTokens {
     pub unanswered: bool,
 }
 
-/// A person's yes.
 #[derive(Clone, Debug)]
 pub struct Approval {
-    /// Who.
     pub user_id: UserId,
-    /// To what.
     pub scopes: ScopeSet,
-    /// When.
     pub at: DateTime<Utc>,
     /// When and how that person had proved who they are.
     pub authentication: Authentication,
@@ -120,7 +106,6 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// By a password alone.
     #[must_use]
     pub fn by_password(at: DateTime<Utc>) -> Self {
         Self { auth_time: at, amr: vec!["pwd".to_owned()] }
@@ -133,7 +118,6 @@ impl Authentication {
         Self { auth_time: at, amr: ["pwd", "otp", MULTIPLE_FACTORS].map(str::to_owned).to_vec() }
     }
 
-    /// How surely.
     #[must_use]
     pub fn acr(&self) -> Acr {
         if self.amr.iter().any(|method| method == MULTIPLE_FACTORS) {
@@ -147,17 +131,13 @@ impl Authentication {
 /// Where a session stands at one moment.
 #[derive(Debug)]
 pub enum Phase<'a> {
-    /// It waits for a decision.
     Pending,
     /// It was approved, and waits for the device to confirm that.
     Confirming,
-    /// It can be redeemed.
     Approved(&'a Approval),
-    /// It was refused.
     Denied,
     /// Its time passed before it was decided, or before it was collected.
     Expired,
-    /// It was redeemed.
     Consumed(&'a Consumption),
 }
 
@@ -182,9 +162,7 @@ impl DeviceAuthorization {
 /// When a device polled, and how often it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polling {
-    /// Seconds between polls.
     pub interval_seconds: u32,
-    /// The last poll's arrival.
     pub last_polled_at: Option<DateTime<Utc>>,
 }
 
@@ -213,7 +191,6 @@ impl Polling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeArrival {
-    /// Somebody typed it.
     Typed,
     /// A link or QR code carried it (RFC 8628 §3.3.1).
     Link,
@@ -233,7 +210,6 @@ impl CodeArrival {
 /// What a person is shown before deciding.
 #[derive(Clone, Debug)]
 pub struct DeviceRequest {
-    /// The session.
     pub session: DeviceAuthorization,
     /// The user code, sealed.
     pub user_code_sealed: Vec<u8>,
@@ -243,15 +219,11 @@ pub struct DeviceRequest {
     pub resources: Vec<String>,
     /// What the device says about itself.
     pub device: DeviceDescription,
-    /// From where it asked.
     pub ip_address: Option<IpAddr>,
     /// Where that is, as far as it is known.
     pub place: Option<Place>,
-    /// With what program.
     pub user_agent: Option<String>,
-    /// When.
     pub created_at: DateTime<Utc>,
-    /// Who has the code open.
     pub opened_by: Option<ApproverId>,
     /// The accounts that opened it by a link, each for good: typing the code later does not change it.
     pub linked_by: Vec<UserId>,

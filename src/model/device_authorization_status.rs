@@ -11,17 +11,13 @@ pub enum DeviceAuthorizationStatus {
     Approved,
     /// Somebody said no, or it was ended.
     Denied,
-    /// Its time passed.
     Expired,
-    /// The tokens were collected.
     Consumed,
 }
 
 impl DeviceAuthorizationStatus {
-    /// Every status.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Approved, Self::Denied, Self::Expired, Self::Consumed];
 
-    /// The word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -33,7 +29,6 @@ impl DeviceAuthorizationStatus {
         }
     }
 
-    /// The status of this word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)

@@ -21,14 +21,12 @@ pub struct Visit {
     pub since: DateTime<Utc>,
 }
 
-/// Whose tries are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trier {
     /// The account is signed in there now: it has tries of its own.
     SignedIn(BrowserSessionId),
     /// The account has signed in there before: it has tries of its own.
     Known(Uuid),
-    /// Any other browser.
     Unknown(Visit),
 }
 

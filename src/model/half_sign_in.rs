@@ -13,6 +13,5 @@ pub const LIFETIME: TimeDelta = TimeDelta::minutes(5);
 pub struct HalfSignIn {
     /// What is known of the browser's secret.
     pub token: SecretHash,
-    /// Whose password it was.
     pub user: User,
 }

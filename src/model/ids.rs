@@ -21,11 +21,9 @@ macro_rules! uuid_newtype {
 }
 
 uuid_newtype! {
-    /// A tenant.
     TenantId,
     /// A person's account; the `sub` of tokens.
     UserId,
-    /// A person's signed-in browser.
     BrowserSessionId,
     /// By what a person opens codes and decides on them: a browser session, or a device whose access token acts.
     ApproverId,
@@ -51,7 +49,8 @@ pub struct ClientId(String);
 /// Why a text is no client identifier.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a client id is 1 to 128 printable ASCII characters without space, quote or backslash, and is no UUID"
+    "a client ID must have 1 to 128 printable ASCII characters without space, quote or backslash, and must \
+     not be a UUID"
 )]
 pub struct InvalidClientId;
 
@@ -72,7 +71,6 @@ impl ClientId {
         Self(text)
     }
 
-    /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -28,12 +28,12 @@ pub struct UnverifiedJws<'a> {
 
 /// The text is no token that could be verified here.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no signed token in compact form with an algorithm that is accepted")]
+#[error("not a compact signed token with an accepted algorithm")]
 pub struct MalformedJws;
 
 /// The signature is not that of the key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature is not the key's")]
+#[error("invalid signature")]
 pub struct WrongSignature;
 
 impl<'a> UnverifiedJws<'a> {

@@ -20,16 +20,15 @@ pub struct KeySet(Vec<(Option<String>, VerifyingKey)>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitKeySet {
     /// It is no set, or one without keys, or with too many.
-    #[error("a JWK Set is a JSON object whose member keys lists 1 to 10 keys")]
+    #[error("must be a JWK Set with 1 to 10 keys")]
     NoSet,
-    /// It holds a private key.
-    #[error("a JWK Set to register must hold public keys only; never send a private key")]
+    #[error("must contain public keys only; never send a private key")]
     PrivateKey,
     /// None of its keys is one that this server verifies with.
     #[error(transparent)]
     UnusableKey(#[from] UnusableJwk),
     /// A key is named in a way that cannot work.
-    #[error("a kid is a text of 1 to 256 bytes without control characters, and no two keys have the same")]
+    #[error("each kid must be a unique string of 1 to 256 bytes without control characters")]
     UnfitKid,
 }
 
@@ -104,7 +103,6 @@ impl KeySet {
             .take(MAX_KEYS)
     }
 
-    /// Every key.
     pub fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.0.iter().map(|(_, key)| key)
     }

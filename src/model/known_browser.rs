@@ -14,11 +14,9 @@ pub const LIFETIME: TimeDelta = TimeDelta::days(400);
 pub struct KnownBrowser {
     /// By what the tries of this browser are counted.
     pub id: Uuid,
-    /// Who signed in.
     pub user: UserId,
     /// The account's generation of browsers at that time.
     pub generation: i64,
-    /// When they signed in.
     pub since: DateTime<Utc>,
 }
 

@@ -6,13 +6,9 @@
 pub enum Lifetime {
     /// Until its first access token ends: no refresh token.
     Once,
-    /// 12 hours.
     TwelveHours,
-    /// 24 hours.
     Day,
-    /// 7 days.
     Week,
-    /// 30 days.
     Month,
     /// As long as the policy allows.
     Longest,
@@ -36,7 +32,6 @@ impl Lifetime {
         }
     }
 
-    /// Reads the word.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|lifetime| lifetime.as_str() == text)

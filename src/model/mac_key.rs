@@ -4,7 +4,6 @@ use uuid::Uuid;
 
 use super::ids::TenantId;
 
-/// What a key authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MacPurpose {
     /// The tokens that clients present: device codes and refresh tokens.
@@ -16,7 +15,6 @@ pub enum MacPurpose {
 }
 
 impl MacPurpose {
-    /// The stored word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,11 +28,8 @@ impl MacPurpose {
 /// A key as the database has it.
 #[derive(Clone, Debug)]
 pub struct SealedMacKey {
-    /// The tenant.
     pub tenant_id: TenantId,
-    /// What it authenticates.
     pub purpose: MacPurpose,
-    /// Its ID.
     pub id: Uuid,
     /// 32 random bytes, sealed with the master key.
     pub sealed: Vec<u8>,

@@ -8,9 +8,8 @@ pub enum Patch<T> {
     /// Absent: it stays as it is.
     #[default]
     Keep,
-    /// Null: it goes.
+    /// Null: the value is removed.
     Clear,
-    /// A value: it becomes that.
     Set(T),
 }
 
@@ -25,7 +24,6 @@ impl<T> Patch<T> {
         }
     }
 
-    /// Whether it asks for anything.
     #[must_use]
     pub const fn is_change(&self) -> bool {
         !matches!(self, Self::Keep)

@@ -22,7 +22,6 @@ pub struct Place {
     /// The number of the network that announces the address (autonomous system, RFC 6793).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<u32>,
-    /// Who runs that network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organisation: Option<String>,
     /// Whether that network is one of hosting providers, where servers live and people do not.

@@ -70,7 +70,6 @@ pub enum NameReach {
     Loopback,
     /// Only to addresses outside the public internet.
     Private,
-    /// Anywhere; its addresses decide.
     Any,
 }
 

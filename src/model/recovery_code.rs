@@ -18,7 +18,6 @@ const LENGTH: usize = 16;
 pub struct RecoveryCode(Zeroizing<String>);
 
 impl RecoveryCode {
-    /// A new code.
     #[must_use]
     pub fn generate(random: &Random) -> Self {
         Self(Zeroizing::new(random.characters(ALPHABET, LENGTH)))
@@ -38,7 +37,6 @@ impl RecoveryCode {
         (code.len() == LENGTH).then_some(Self(code))
     }
 
-    /// The normal form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

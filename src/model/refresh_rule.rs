@@ -21,35 +21,28 @@ pub const UNUSUAL_ROW: i16 = 5;
 pub struct Stored {
     /// The newest generation that was issued.
     pub generation: i64,
-    /// When it was issued.
     pub exchanged_at: DateTime<Utc>,
     /// The answer that carried it is known to be lost.
     pub unanswered: bool,
     /// The repeats from another network in the current window.
     pub foreign_repeats: i16,
-    /// When that window began.
     pub foreign_repeats_since: Option<DateTime<Utc>>,
 }
 
 /// A refresh token as it is presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented {
-    /// Its generation.
     pub generation: i64,
     /// The caller proves that it is the installation that the token was issued to.
     pub proven: bool,
     /// The caller's network is not the one that the newest generation was issued to.
     pub foreign: bool,
-    /// When the request arrived.
     pub arrived_at: DateTime<Utc>,
-    /// When it is judged.
     pub at: DateTime<Utc>,
 }
 
-/// What becomes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The next generation is issued.
     Exchange {
         /// The row is behind the token: the database lost what had been issued.
         restored: bool,

@@ -7,13 +7,11 @@ use super::ids::RegistrationTokenId;
 /// What is known of such a token; its secret is not.
 #[derive(Clone, Debug)]
 pub struct RegistrationToken {
-    /// Its identifier.
     pub id: RegistrationTokenId,
     /// For whom it is, in an operator's words.
     pub name: String,
     /// How many clients may still register with it.
     pub uses_left: i32,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// From when on it is not good any more.
     pub expires_at: DateTime<Utc>,

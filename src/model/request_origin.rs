@@ -12,7 +12,6 @@ pub const MAX_USER_AGENT_CHARS: usize = 256;
 /// Who asked, for the audit trail, the consent page and the request limits.
 #[derive(Clone, Debug)]
 pub struct RequestOrigin {
-    /// The request.
     pub request_id: RequestId,
     /// The client's address: the peer's, or what trusted proxies said.
     pub ip_address: IpAddr,

@@ -10,15 +10,14 @@ pub const MAX_URI_BYTES: usize = 512;
 pub struct Resource {
     /// What clients send as `resource`, and what stands in `aud`. Compared letter for letter (RFC 3986 §6.2.1).
     pub uri: String,
-    /// The name for people.
     pub name: String,
 }
 
 /// The text is no resource indicator.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a resource is an absolute URI without fragment, such as https://api.example.org/ or urn:example:api, \
-     in at most 512 ASCII characters; http and https need a host and take no user"
+    "a resource URI must be absolute, without fragment, in at most 512 ASCII characters, such as \
+     https://api.example.org/ or urn:example:api; http and https need a host and allow no user"
 )]
 pub struct InvalidResource;
 

@@ -10,9 +10,7 @@ use super::user::Role;
 /// A scope in the tenant's catalogue.
 #[derive(Clone, Debug)]
 pub struct Scope {
-    /// The word in protocols.
     pub name: String,
-    /// The words for people.
     pub description: String,
     /// The same words in other languages.
     pub translations: Translations,
@@ -67,7 +65,6 @@ impl Scope {
         }
     }
 
-    /// Whether it asks for nothing.
     #[must_use]
     pub const fn is_unconditional(&self) -> bool {
         self.required_role.is_none() && !self.requires_dpop && self.max_lifetime_seconds.is_none()
@@ -122,7 +119,8 @@ pub struct ScopeSet(BTreeSet<String>);
 /// The text holds a character that no scope may have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a scope is one or more printable ASCII characters without quote or backslash; scopes are separated by single spaces"
+    "a scope must be one or more printable ASCII characters without quote or backslash; separate scopes by \
+     single spaces"
 )]
 pub struct InvalidScope;
 
@@ -136,7 +134,6 @@ impl ScopeSet {
             .map(Self)
     }
 
-    /// Reads one scope's name.
     pub fn parse_name(word: &str) -> Result<String, InvalidScope> {
         let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if word.is_empty() || !word.bytes().all(legal) {
@@ -145,7 +142,6 @@ impl ScopeSet {
         Ok(word.to_owned())
     }
 
-    /// The scopes in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).cloned().collect())
@@ -163,7 +159,6 @@ impl ScopeSet {
         self.0.contains(name)
     }
 
-    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -174,7 +169,6 @@ impl ScopeSet {
         self.0.iter().map(String::as_str)
     }
 
-    /// The names as a vector.
     #[must_use]
     pub fn to_vec(&self) -> Vec<String> {
         self.0.iter().cloned().collect()

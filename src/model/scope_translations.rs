@@ -14,16 +14,14 @@ const MAX_LANGUAGES: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Translations(BTreeMap<String, String>);
 
-/// The words cannot be kept.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "translations have at most 50 language tags such as de or zh-Hans, each once, and for each 1 to 128 characters, \
-     without control or direction characters or words of mixed alphabets"
+    "translations must have at most 50 unique language tags such as de or zh-Hans; each translation must \
+     have 1 to 128 characters, with no control or bidirectional characters and no mixed alphabets in a word"
 )]
 pub struct UnfitTranslation;
 
 impl Translations {
-    /// Reads words by their tags.
     pub fn of(
         words: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
     ) -> Result<Self, UnfitTranslation> {
@@ -50,7 +48,6 @@ impl Translations {
         }
     }
 
-    /// All of them, by tag.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(tag, words)| (tag.as_str(), words.as_str()))
     }

@@ -29,7 +29,6 @@ impl SigningAlgorithm {
     /// Every algorithm that a tenant has a key for.
     pub const ALL: [Self; 3] = [Self::Es256, Self::Rs256, Self::EdDsa];
 
-    /// The registered name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +38,6 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Reads the registered name, exactly.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
@@ -55,11 +53,9 @@ impl SigningAlgorithm {
     }
 }
 
-/// A key pair just made.
 pub struct NewKeyPair {
     /// RFC 7638 thumbprint of the public key.
     pub kid: String,
-    /// What it signs with.
     pub algorithm: SigningAlgorithm,
     /// The public key as a JWK with `kid`, `alg` and `use`, and no private member.
     pub public_jwk: Value,
@@ -69,7 +65,7 @@ pub struct NewKeyPair {
 
 /// The cryptographic library could not make a key.
 #[derive(Debug, thiserror::Error)]
-#[error("no key could be made")]
+#[error("the key could not be generated")]
 pub struct KeyGenerationFailed;
 
 impl NewKeyPair {
@@ -131,13 +127,12 @@ pub enum SigningPair {
     Es256(EcdsaKeyPair),
     /// For RS256.
     Rs256(RsaKeyPair),
-    /// For EdDSA.
     EdDsa(Ed25519KeyPair),
 }
 
 /// The private key is none, or does not sign.
 #[derive(Debug, thiserror::Error)]
-#[error("the signing key cannot be used")]
+#[error("the signing key is not usable")]
 pub struct UnusableKey;
 
 impl SigningPair {
@@ -153,7 +148,6 @@ impl SigningPair {
         .map_err(|_| UnusableKey)
     }
 
-    /// What it signs with.
     #[must_use]
     pub const fn algorithm(&self) -> SigningAlgorithm {
         match self {
@@ -181,11 +175,8 @@ impl SigningPair {
 /// A key as stored, its private half sealed.
 #[derive(Clone, Debug)]
 pub struct SealedSigningKey {
-    /// Whose it is.
     pub tenant_id: TenantId,
-    /// Its identifier.
     pub kid: String,
-    /// What it signs with.
     pub algorithm: SigningAlgorithm,
     /// The private half, sealed.
     pub private_sealed: Vec<u8>,

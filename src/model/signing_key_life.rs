@@ -42,7 +42,6 @@ pub fn retirement() -> TimeDelta {
 pub enum KeyState {
     /// Published, so that it is known before it signs.
     Announced,
-    /// It signs.
     Signing,
     /// It does not sign any more; what it signed is still good.
     Retired,
@@ -53,7 +52,6 @@ pub enum KeyState {
 impl KeyState {
     const ALL: [Self; 4] = [Self::Announced, Self::Signing, Self::Retired, Self::Removed];
 
-    /// The state, as stored.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,7 +62,6 @@ impl KeyState {
         }
     }
 
-    /// Reads the state as stored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
@@ -74,9 +71,7 @@ impl KeyState {
 /// What is known of a key beside its halves.
 #[derive(Clone, Debug)]
 pub struct KeyLife {
-    /// Its identifier.
     pub kid: String,
-    /// What it signs with.
     pub algorithm: SigningAlgorithm,
     /// Where in its life it is.
     pub state: KeyState,
@@ -84,9 +79,7 @@ pub struct KeyLife {
     pub created_at: DateTime<Utc>,
     /// Since when it signs or signed.
     pub signing_since: Option<DateTime<Utc>>,
-    /// When it stopped signing.
     pub retired_at: Option<DateTime<Utc>>,
-    /// When it was removed.
     pub removed_at: Option<DateTime<Utc>>,
 }
 
@@ -105,15 +98,12 @@ pub enum Step {
     TakeOver,
     /// A signing key gets a successor, which is announced.
     Succession,
-    /// A retired key is removed.
     Removal,
 }
 
 impl Step {
-    /// Every step.
     pub const ALL: [Self; 3] = [Self::TakeOver, Self::Succession, Self::Removal];
 
-    /// The step's name in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -137,14 +127,12 @@ impl Step {
 /// What becomes of a key next, the keys beside it considered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prospect {
-    /// It takes this step.
     Step(Step),
     /// It retires, since its successor is announced and takes over then.
     Retirement,
 }
 
 impl Prospect {
-    /// Its name in answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -154,7 +142,6 @@ impl Prospect {
     }
 }
 
-/// When keys take their steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     /// How long a key signs before its successor does; `None`: until an operator rotates it.

@@ -7,10 +7,8 @@ use super::version::Version;
 /// A thing and its row's bookkeeping.
 #[derive(Clone, Debug)]
 pub struct Stored<T> {
-    /// The thing.
     pub value: T,
     /// Rises with every change that people can see.
     pub version: Version,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
 }

@@ -16,11 +16,10 @@ pub struct TenantSlug(String);
 
 /// The text is no tenant name.
 #[derive(Debug, thiserror::Error)]
-#[error("a tenant's slug is 1 to 63 lower-case letters, digits and inner dashes")]
+#[error("a slug must have 1 to 63 lower-case letters, digits and inner dashes")]
 pub struct InvalidSlug;
 
 impl TenantSlug {
-    /// The default tenant's.
     #[must_use]
     pub fn root() -> Self {
         Self(String::new())
@@ -50,18 +49,13 @@ impl TenantSlug {
     }
 }
 
-/// A tenant.
 #[derive(Clone, Debug)]
 pub struct Tenant {
-    /// Its identifier.
     pub id: TenantId,
-    /// Its name in URLs.
     pub slug: TenantSlug,
     /// The host that is its own, if it has one: there it is at the root, and that is its issuer.
     pub host: Option<TenantHost>,
-    /// Its name for people.
     pub name: String,
-    /// Whether it answers at all.
     pub enabled: bool,
     /// What was issued before this instant is dead.
     pub tokens_not_before: Option<DateTime<Utc>>,
@@ -72,7 +66,6 @@ pub struct Tenant {
 /// Whether a tenant may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TenantStanding {
-    /// It may.
     Enabled,
     /// It answers nobody, and none of its tokens counts.
     Suspended,

@@ -9,13 +9,12 @@ pub struct TenantHost(String);
 /// The text is no host name for a tenant.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a tenant's host is a DNS name such as login.example.org, without scheme, port or path; other letters than a to z \
-     are written in punycode"
+    "a tenant host must be a DNS name such as login.example.org, without scheme, port or path; write \
+     letters other than a to z in punycode"
 )]
 pub struct InvalidHost;
 
 impl TenantHost {
-    /// Reads a host name.
     pub fn parse(text: &str) -> Result<Self, InvalidHost> {
         let host = text.to_ascii_lowercase();
         let is_label = |label: &str| {
@@ -46,7 +45,6 @@ impl TenantHost {
         Self::parse(name.strip_suffix('.').unwrap_or(name)).ok()
     }
 
-    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -11,18 +11,13 @@ use super::refresh_rule::Stored;
 use super::scope::ScopeSet;
 use super::user::User;
 
-/// A family.
 #[derive(Clone, Debug)]
 pub struct TokenFamily {
-    /// The device.
     pub device_id: DeviceId,
-    /// The tenant it belongs to.
     pub tenant_id: TenantId,
-    /// Who approved it.
     pub user_id: UserId,
     /// The client it was issued to.
     pub client_id: ClientId,
-    /// What was approved.
     pub scopes: ScopeSet,
     /// How the person had proved who they are.
     pub authentication: Authentication,
@@ -30,11 +25,9 @@ pub struct TokenFamily {
     pub dpop_key: Option<KeyThumbprint>,
     /// The services its access tokens may be for (RFC 8707); none: the tenant's default.
     pub resources: Vec<String>,
-    /// When it was redeemed.
     pub created_at: DateTime<Utc>,
     /// Its absolute end, which no rotation moves.
     pub expires_at: DateTime<Utc>,
-    /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -45,21 +38,17 @@ pub struct HeldToken {
     pub stored: Stored,
     /// The address that the newest generation was issued to.
     pub exchanged_from: Option<IpAddr>,
-    /// The idle limit.
     pub idle_expires_at: DateTime<Utc>,
     /// Whether the device it belongs to is locked.
     pub device_locked: bool,
     /// The trust in that device, if its owner called it trusted.
     pub trust: Option<Trust>,
-    /// Whose it is.
     pub user: User,
     /// Whether its client and its tenant are enabled, as the database says: what a server remembers of them may be old.
     pub client_enabled: bool,
-    /// Its family.
     pub family: TokenFamily,
 }
 
-/// The trust in a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trust {
     /// The key the device used when it was trusted; `None`: it used none.
@@ -95,11 +84,9 @@ pub enum RevocationReason {
     RefreshTokenReused,
     /// Its client gave a token back (RFC 7009).
     RevokedByClient,
-    /// Its device was removed.
     DeviceRemoved,
     /// The person who was told of the approval says that it was not theirs.
     Disowned,
-    /// The account was disabled.
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,

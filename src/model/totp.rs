@@ -20,7 +20,6 @@ pub struct TotpSecret(Zeroizing<[u8; SECRET_BYTES]>);
 pub struct TimeStep(pub i64);
 
 impl TotpSecret {
-    /// A new key.
     #[must_use]
     pub fn generate(random: &Random) -> Self {
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);

@@ -18,9 +18,8 @@ pub enum Role {
     Other(String),
 }
 
-/// The text is no role.
 #[derive(Debug, thiserror::Error)]
-#[error("a role is 1 to 64 lower-case letters, digits, `-` or `_`")]
+#[error("a role must have 1 to 64 lower-case letters, digits, `-` or `_`")]
 pub struct InvalidRole;
 
 impl FromStr for Role {
@@ -54,17 +53,14 @@ impl fmt::Display for Role {
 pub struct User {
     /// The account's identifier, the `sub` of tokens; never reassigned.
     pub id: UserId,
-    /// The tenant it belongs to.
     pub tenant_id: TenantId,
     /// What the person types to sign in; unique in the tenant, whatever the case.
     pub username: String,
     /// The name people know them by.
     pub display_name: Option<String>,
-    /// An e-mail address.
     pub email: Option<String>,
     /// Whether the address was proven to be theirs.
     pub email_verified: bool,
-    /// What they may do.
     pub roles: Vec<Role>,
     /// Whether the account may be used.
     pub standing: Standing,
@@ -75,19 +71,15 @@ pub struct User {
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It may.
     Good,
     /// Locked by an operator or administrator.
     Locked,
-    /// Disabled by an operator.
     Disabled,
 }
 
 impl Standing {
-    /// Every standing.
     pub const ALL: [Self; 3] = [Self::Good, Self::Locked, Self::Disabled];
 
-    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -97,7 +89,6 @@ impl Standing {
         }
     }
 
-    /// What this word means.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|standing| standing.as_str() == word)

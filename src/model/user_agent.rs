@@ -7,15 +7,12 @@
 /// A browser on some system, as it calls itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedBrowser {
-    /// The browser.
     pub browser: Browser,
-    /// What it runs on.
     pub system: System,
 }
 
 /// A browser that many people use. Those built on Chrome that do not say so are Chrome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub enum Browser {
     Chrome,
     DuckDuckGo,
@@ -30,9 +27,7 @@ pub enum Browser {
     Yandex,
 }
 
-/// What a browser runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "their names say it")]
 pub enum System {
     Android,
     ChromeOs,
@@ -141,9 +136,7 @@ impl NamedBrowser {
 /// if any part of the header names one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NamedProgram<'a> {
-    /// The product, without its version.
     pub product: &'a str,
-    /// What it runs on.
     pub system: Option<System>,
 }
 

@@ -8,9 +8,7 @@ use crate::random::Random;
 
 /// Twenty consonants: no vowels, so no words; no digits, so nothing to mix up (RFC 8628 §6.1).
 pub const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// The shortest code ever issued.
 pub const MIN_LENGTH: usize = 8;
-/// The longest code ever issued.
 pub const MAX_LENGTH: usize = 12;
 /// The longest input that is looked at, in characters.
 pub const MAX_INPUT_CHARS: usize = 64;
@@ -25,7 +23,7 @@ pub struct UserCode(String);
 
 /// The input is no code of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a user code")]
+#[error("not a valid user code")]
 pub struct NotAUserCode;
 
 impl UserCode {
@@ -52,7 +50,6 @@ impl UserCode {
         if (MIN_LENGTH..=MAX_LENGTH).contains(&code.len()) { Ok(Self(code)) } else { Err(NotAUserCode) }
     }
 
-    /// The normal form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

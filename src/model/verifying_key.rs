@@ -32,7 +32,7 @@ enum Kind {
 /// The JWK is no public key that verifies signatures here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a key is a public JWK for ES256, RS256 (2048 to 8192 bits) or EdDSA (Ed25519), without private members"
+    "a key must be a public JWK for ES256, RS256 (2048 to 8192 bits) or EdDSA (Ed25519), without private members"
 )]
 pub struct UnusableJwk;
 
@@ -92,7 +92,6 @@ impl VerifyingKey {
         Ok(key)
     }
 
-    /// The algorithm this key verifies.
     #[must_use]
     pub const fn algorithm(&self) -> SigningAlgorithm {
         match self.kind {

@@ -5,13 +5,12 @@ pub type Version = i32;
 
 /// The thing has changed since the caller looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has changed since")]
+#[error("the resource has changed")]
 pub struct Stale;
 
 /// Which versions of a thing a change is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MeantFor {
-    /// Whatever it is by now.
     Any,
     /// One of these; none at all, when the caller named only what no version of ours is called.
     Versions(Vec<Version>),

@@ -1,4 +1,4 @@
-//! Webhooks: addresses that are told what happened (Standard Webhooks 1.0).
+//! Webhooks: endpoints that receive events (Standard Webhooks 1.0).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use url::Url;
@@ -31,16 +31,12 @@ const LONGEST_HOLD: TimeDelta = TimeDelta::minutes(5);
 /// How long a message may wait for a receiver that always fails, however seldom it was tried.
 pub const MESSAGE_LIFETIME: TimeDelta = TimeDelta::days(4);
 
-/// A webhook.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    /// Its identifier.
     pub id: WebhookId,
-    /// Whose events it hears of.
     pub tenant_id: TenantId,
-    /// Where messages go.
     pub url: Url,
-    /// The actions of the audit trail it is told of; none: all.
+    /// The audit actions it subscribes to; empty means all.
     pub actions: Vec<String>,
     /// Whether it is told anything at present.
     pub enabled: bool,

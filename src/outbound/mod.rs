@@ -37,9 +37,8 @@ pub struct Outbound {
 #[derive(Clone, Debug)]
 struct Reachable(Vec<IpNet>);
 
-/// The address is none that this server would call at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it must be an https address of the public internet, without credentials and fragment")]
+#[error("must be a public https URL without credentials or fragment")]
 pub struct ForbiddenAddress;
 
 /// Why there is no answer; for the log.
@@ -49,16 +48,16 @@ pub enum FetchError {
     #[error(transparent)]
     Forbidden(#[from] ForbiddenAddress),
     /// It did not answer in time.
-    #[error("the answer took too long")]
+    #[error("the response timed out")]
     TooSlow,
     /// It could not be reached, or the connection broke.
     #[error("{0}")]
     Broken(String),
     /// It answered with something else than 200.
-    #[error("the answer has status {0}")]
+    #[error("the response has status {0}")]
     Status(u16),
     /// It answered with more than is read.
-    #[error("the answer is longer than 64 KiB")]
+    #[error("the response is longer than 64 KiB")]
     TooLong,
 }
 

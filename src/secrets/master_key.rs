@@ -27,7 +27,6 @@ impl std::fmt::Debug for KeyName {
     }
 }
 
-/// A master key.
 pub struct MasterKey(Zeroizing<[u8; 32]>);
 
 impl MasterKey {
@@ -37,7 +36,6 @@ impl MasterKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Creates a random key.
     #[must_use]
     pub fn generate(random: &Random) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
@@ -59,7 +57,6 @@ impl MasterKey {
         Zeroizing::new(hex::encode(&self.0[..]))
     }
 
-    /// Returns the key's name.
     #[must_use]
     pub fn name(&self) -> KeyName {
         let mut name = [0; KeyName::BYTES];

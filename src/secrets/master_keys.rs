@@ -17,60 +17,40 @@ pub struct MasterKeys(Vec<MasterKey>);
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
     /// The file cannot be read or written.
-    #[error("the master key file {path} cannot be used: {source}", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file does not exist.
+    #[error("the master key file {path} could not be read or created: {source}", path = path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error(
-        "the master key file {path} is missing, and what the database holds cannot be read without it: put your copy \
-         of the file back (mode 0600); README, \"Master key\", says what to do without a copy",
+        "the master key file {path} is missing, and the data in the database cannot be decrypted without \
+         it: restore the file from your backup (mode 0600); without a backup see \"Master key\" in the \
+         documentation",
         path = path.display()
     )]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// The file does not hold keys.
     #[error(
-        "the master key file {path} does not hold 64 hexadecimal digits on each line: put your copy of the file back, \
-         or for a new database create one with: openssl rand -hex 32",
+        "the master key file {path} must contain 64 hexadecimal digits on each line: restore the file from \
+         your backup, or for a new database create one with: openssl rand -hex 32",
         path = path.display()
     )]
-    MalformedFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The folder holds no file.
+    MalformedFile { path: PathBuf },
     #[error(
-        "the master key folder {path} holds no file: put your copies of the files back (mode 0600)",
+        "the master key directory {path} contains no file: restore the files from your backup (mode 0600)",
         path = path.display()
     )]
-    EmptyFolder {
-        /// The folder.
-        path: PathBuf,
-    },
+    EmptyFolder { path: PathBuf },
     /// Others may read the file.
     #[error(
-        "the master key file {path} may be read by others (mode {mode:03o}); run: chmod 600 {path}",
+        "the master key file {path} is readable by other users (mode {mode:03o}); run: chmod 600 {path}",
         path = path.display()
     )]
-    TooOpen {
-        /// The file.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
+    TooOpen { path: PathBuf, mode: u32 },
     /// The text does not hold keys.
     #[error(
-        "the master key must be 64 hexadecimal digits, or several such keys; make one with: openssl rand -hex 32"
+        "the master key must be 64 hexadecimal digits, or several such keys; create one with: openssl rand \
+         -hex 32"
     )]
     Malformed,
-    /// A key is there twice.
-    #[error("the master key {name} is there twice: remove one of them", name = .0)]
+    #[error("the master key {name} is repeated: remove one of them", name = .0)]
     Twice(super::KeyName),
 }
 

@@ -9,14 +9,13 @@ use crate::random::Random;
 /// Seals with the first key and opens with all.
 pub struct Sealer(Vec<(KeyName, LessSafeKey)>);
 
-/// Why something cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsealable {
     /// It was sealed with a master key that this program was not given.
-    #[error("sealed with the master key {0}, which this program does not have")]
+    #[error("cannot be decrypted: the master key {0} is not configured")]
     UnknownKey(KeyName),
     /// It was sealed for something else, or is damaged.
-    #[error("sealed for something else, or damaged")]
+    #[error("cannot be decrypted: wrong purpose or corrupted data")]
     Damaged,
 }
 
@@ -28,7 +27,6 @@ impl Sealer {
         Self(keys.iter().map(|(name, bytes)| (*name, key(&bytes[..]))).collect())
     }
 
-    /// The key that seals.
     fn first(&self) -> &(KeyName, LessSafeKey) {
         self.0.first().expect("there is a master key")
     }

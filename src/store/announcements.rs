@@ -1,6 +1,6 @@
-//! What servers tell each other through the database (`LISTEN`/`NOTIFY`): a session was decided, an interval was
-//! raised, a tenant, client, scope or key changed. An announcement is heard after its transaction is committed,
-//! and not at all when it is rolled back.
+//! Notifications between instances (`LISTEN`/`NOTIFY`), delivered on commit: a request was decided, an
+//! interval was raised,
+//! a tenant, client, scope or key changed.
 
 use std::time::Duration;
 
@@ -13,10 +13,8 @@ use super::db::Db;
 use super::{Result, StoreError};
 use crate::model::ids::DeviceAuthorizationId;
 
-/// The channel.
 pub(super) const CHANNEL: &str = "latchkey";
 
-/// One announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announcement {
     /// This device authorization was decided.
@@ -77,7 +75,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// An ear on the channel, on a connection of its own.
 pub struct Ear {
     listener: PgListener,
-    /// When it last heard anything.
     heard_at: Instant,
     /// When it sent itself a notice that it has not heard yet.
     asked_at: Option<Instant>,
@@ -138,7 +135,6 @@ impl Ear {
     }
 }
 
-/// Listening again changes nothing.
 const SIGN_OF_LIFE: &str = "LISTEN latchkey";
 /// The same with what an ear sends itself. Other ears hear it, too, and no version understands it.
 const OWN_NOTICE: &str = "LISTEN latchkey; NOTIFY latchkey, 'ear'";

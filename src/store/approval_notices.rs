@@ -20,25 +20,18 @@ use crate::model::tenant::TenantSlug;
 /// one of each approval.
 #[derive(Debug)]
 pub struct NewNotice {
-    /// The approval.
     pub session_id: DeviceAuthorizationId,
-    /// Its tenant.
     pub tenant_id: TenantId,
-    /// Who approved.
     pub user_id: UserId,
     /// What the link carries, hashed.
     pub token_hash: SecretHash,
     /// The same, sealed.
     pub token_sealed: Vec<u8>,
-    /// To whom.
     pub recipient: String,
     /// In which language (RFC 5646).
     pub language: String,
-    /// The client that was approved.
     pub client_id: ClientId,
-    /// What it tells of.
     pub approved: Approved,
-    /// When the link dies.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -148,7 +141,6 @@ pub async fn wait(
     Ok(())
 }
 
-/// Gives a message up.
 pub async fn give_up(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -189,12 +181,9 @@ pub async fn find(
     }))
 }
 
-/// An approval that was disowned.
 #[derive(Debug)]
 pub struct Disowned {
-    /// What was approved.
     pub session_id: DeviceAuthorizationId,
-    /// Whose approval it was.
     pub user_id: UserId,
     /// The client, if it was noted.
     pub client_id: Option<ClientId>,

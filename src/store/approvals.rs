@@ -9,31 +9,22 @@ use super::device_authorizations::sources::ends;
 use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
 
-/// Whose approval of what.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
-    /// The tenant.
     pub tenant: TenantId,
-    /// Who approves.
     pub user: UserId,
-    /// Which client asks.
     pub client: &'a ClientId,
     /// The key that its device proved.
     pub dpop_key: Option<KeyThumbprint>,
-    /// From where it asks.
     pub source: Option<IpNet>,
-    /// What counts as lately.
     pub window: TimeDelta,
-    /// When.
     pub now: DateTime<Utc>,
 }
 
-/// What is known.
 #[derive(Clone, Debug)]
 pub struct Known {
     /// When one of the person's devices was connected with the key, if one was and nobody has rejected it since.
     pub key_connected_at: Option<DateTime<Utc>>,
-    /// That device's name.
     pub key_device_name: Option<String>,
     /// Whether the person has a living device of the client.
     pub has_device_of_client: bool,
@@ -41,7 +32,6 @@ pub struct Known {
     pub codes_of_source: i64,
     /// How many other accounts had to do with the source for the first time lately.
     pub accounts_of_source: i64,
-    /// Whether the source is frozen.
     pub frozen: bool,
 }
 

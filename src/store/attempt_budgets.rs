@@ -13,11 +13,9 @@ use crate::model::ids::TenantId;
 /// An attempt about to be judged, and the guards that it concerns.
 #[derive(Clone, Debug)]
 pub struct Hold {
-    /// The tenant.
     pub tenant: TenantId,
     /// Its identifier, a UUID of version 7 (RFC 9562 §5.7).
     pub id: Uuid,
-    /// When it was made.
     pub at: DateTime<Utc>,
     /// At which guards, and on which ways.
     pub guards: Guarded,
@@ -79,7 +77,6 @@ impl Guarded {
         }
     }
 
-    /// Adds those of another attempt.
     pub(in crate::store) fn append(&mut self, other: &Self) {
         self.names.extend_from_slice(&other.names);
         self.subjects.extend_from_slice(&other.subjects);
@@ -89,7 +86,6 @@ impl Guarded {
         self.ways.extend_from_slice(&other.ways);
     }
 
-    /// How many there are.
     pub(in crate::store) const fn len(&self) -> usize {
         self.names.len()
     }

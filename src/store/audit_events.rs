@@ -51,11 +51,8 @@ pub async fn insert(
 pub struct NewEvent<'a> {
     /// Its identifier, and the key for its code.
     pub stamp: EventStamp,
-    /// Its tenant.
     pub tenant: TenantId,
-    /// What happened.
     pub event: AuditEvent<'a>,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -104,27 +101,18 @@ pub async fn insert_and_charge(db: impl PgExecutor<'_>, new: &NewEvent<'_>, hold
 /// An event as it was written. Its words may be those of another version, so they stay text.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct StoredEvent {
-    /// The event.
     pub id: Uuid,
-    /// Its tenant.
     pub tenant_id: Uuid,
-    /// When.
     pub at: DateTime<Utc>,
-    /// What happened.
     pub action: String,
     /// `success` or `refused`.
     pub outcome: String,
-    /// The kind of who acted.
     pub actor_kind: String,
-    /// Who acted.
     pub actor_id: Option<String>,
     /// The kind of thing acted on.
     pub target_kind: String,
-    /// Which one.
     pub target_id: Option<String>,
-    /// From where.
     pub ip_address: Option<String>,
-    /// In which request.
     pub request_id: Option<Uuid>,
     /// What else is known: a JSON object, as the database writes it.
     pub details: String,
@@ -201,15 +189,12 @@ pub async fn with_ids(db: impl PgExecutor<'_>, tenant: TenantId, ids: &[Uuid]) -
 pub struct Filter {
     /// Who acted: an account's or client's identifier.
     pub actor: Option<String>,
-    /// The word for what happened.
     pub action: Option<String>,
     /// `success` or `refused`.
     pub outcome: Option<String>,
     /// The kind of thing acted on.
     pub target_kind: Option<String>,
-    /// Which one.
     pub target_id: Option<String>,
-    /// The request.
     pub request_id: Option<Uuid>,
     /// At this time or later.
     pub from: Option<DateTime<Utc>>,

@@ -16,9 +16,7 @@ const LOCK: i64 = 0x6c61_7463_686b_6579;
 /// A seal as the database has it. Nothing of it is believed before its codes were checked.
 #[derive(Debug)]
 pub struct StoredSeal {
-    /// The seal.
     pub seal: AuditSeal,
-    /// Its code.
     pub mac: Vec<u8>,
     /// Its second code, if its events were cleared away.
     pub cleared_mac: Option<Vec<u8>>,

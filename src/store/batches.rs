@@ -26,7 +26,6 @@ use crate::model::ids::TenantId;
 const MAX_BATCH: usize = 256;
 /// The maximum number of items that wait.
 const QUEUE_LENGTH: usize = 4096;
-/// An item of a batch.
 pub trait OfTenant {
     /// Returns the tenant whose rows the statement reads and writes for this item.
     fn tenant(&self) -> TenantId;
@@ -51,13 +50,10 @@ pub type Outcomes<'a, O> = Pin<Box<dyn Future<Output = Result<Vec<O>>> + Send + 
 /// What statements are carried out with.
 #[derive(Clone)]
 pub struct Means {
-    /// The database.
     pub db: Db,
-    /// Whether it can be reached.
     pub reachability: Arc<Reachability>,
     /// How long a statement may take to be answered.
     pub limit: Duration,
-    /// The time.
     pub now: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,
 }
 
@@ -197,7 +193,6 @@ impl<I: OfTenant, O: Send + 'static> BatchQueue<I, O> {
             .unzip()
     }
 
-    /// Runs a statement.
     async fn run(
         &self,
         means: &Means,

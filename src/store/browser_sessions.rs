@@ -101,7 +101,6 @@ pub async fn renew(
     Ok(())
 }
 
-/// Ends the session, for good.
 pub async fn end(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -156,17 +155,12 @@ pub async fn end_of_user(
 /// A signed-in browser as its owner sees it.
 #[derive(Debug)]
 pub struct ListedSession {
-    /// Its identifier.
     pub id: BrowserSessionId,
-    /// From where it signed in.
     pub ip_address: Option<IpAddr>,
     /// Where that is, as far as it is known.
     pub place: Option<Place>,
-    /// What it said it was.
     pub user_agent: Option<String>,
-    /// When it signed in.
     pub created_at: DateTime<Utc>,
-    /// When it was last seen.
     pub last_seen_at: DateTime<Utc>,
 }
 

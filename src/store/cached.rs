@@ -26,10 +26,9 @@ use crate::model::tenant::{Tenant, TenantSlug};
 use crate::model::tenant_host::TenantHost;
 use crate::secrets::MacKey;
 
-/// The most entries of one kind; there are never as many in earnest.
+/// The maximum number of entries of one kind; far above any real deployment.
 const CAPACITY: usize = 20_000;
 
-/// The cache.
 #[derive(Debug, Default)]
 pub struct Cached {
     reachability: Arc<Reachability>,
@@ -92,7 +91,6 @@ impl Cached {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The tenant with this slug.
     pub async fn tenant(&self, db: &Db, slug: &TenantSlug) -> Result<Option<Arc<Tenant>>> {
         if let Some(known) = self.known(&self.tenants, slug) {
             return Ok(Some(known));
@@ -110,7 +108,6 @@ impl Cached {
         Ok(all.and_then(|all| all.get(host).cloned()))
     }
 
-    /// The client with this identifier.
     pub async fn client(&self, db: &Db, tenant: TenantId, id: &str) -> Result<Option<Arc<Client>>> {
         if let Some(known) = self.known(&self.clients, &ClientName(tenant, id)) {
             return Ok(Some(known));
@@ -118,7 +115,6 @@ impl Cached {
         Box::pin(self.read(&self.clients, (tenant, id.to_owned()), clients::find(db, tenant, id))).await
     }
 
-    /// The tenant's scope catalogue.
     pub async fn scopes(&self, db: &Db, tenant: TenantId) -> Result<Arc<Vec<Scope>>> {
         if let Some(known) = self.known(&self.scopes, &tenant) {
             return Ok(known);

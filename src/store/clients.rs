@@ -19,7 +19,6 @@ use row::{
     registration_token,
 };
 
-/// The client with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, client_id: &str) -> Result<Option<Client>> {
     Ok(find_stored(db, tenant, client_id).await?.map(|stored| stored.value))
 }
@@ -53,9 +52,7 @@ pub async fn find_stored(
 pub struct Filter {
     /// What the identifier or the name holds, whatever the case.
     pub text: Option<String>,
-    /// Whose own they are.
     pub owner: Option<UserId>,
-    /// Whether they may do anything.
     pub enabled: Option<bool>,
 }
 
@@ -94,7 +91,6 @@ pub async fn list(
     Ok(rows.into_iter().map(|row| row.into_stored(tenant)).collect())
 }
 
-/// How many clients fit.
 pub async fn count(db: &Db, tenant: TenantId, filter: &Filter) -> Result<i64> {
     let mut list = connections::begin_list(db).await?;
     let count = sqlx::query_scalar!(

@@ -14,11 +14,13 @@ use super::transactions::Transaction;
 use super::{Result, StoreError, transactions};
 use crate::model::database_limits::Limits;
 
-/// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
-/// do it anew each time. The plan is kept until the next `ANALYZE`. One that reads a table from end to end was right when
-/// the table held forty rows, and still runs when it holds forty thousand: so none is made where there is an index to go
-/// by. Where there is none, the table is read all the same, at a price on paper for which PostgreSQL would compile the
-/// statement first.
+/// A connection plans each statement once: planning costs more than running it, and for a batch of one
+/// PostgreSQL would
+/// plan it again each time. The plan is kept until the next `ANALYZE`. A plan that reads a whole table was
+/// right when the
+/// table had forty rows, and still runs when it has forty thousand: so none is used where an index exists.
+/// Without an
+/// index, the table is read anyway, at an estimated cost that would trigger JIT.
 const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /// Has what comes in a transaction planned each time for the values at hand, as whatever filters must be: what is rare
@@ -124,9 +126,7 @@ fn in_words(limits: Limits) -> String {
 /// A limit that the database does not keep for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unkept {
-    /// PostgreSQL's name for it.
     pub name: &'static str,
-    /// What the settings ask.
     pub asked: Duration,
     /// What it is for the database user; zero means none.
     pub is: Duration,
@@ -167,10 +167,8 @@ pub async fn limits_over_own(db: &Db, limits: Limits) -> Result<Vec<Unkept>> {
     Ok(unkept)
 }
 
-/// Whether a connection may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayWrite {
-    /// It may.
     Yes,
     /// It leads to a standby, or to a server that was made read-only.
     No,

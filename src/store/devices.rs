@@ -70,7 +70,6 @@ pub async fn count_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: User
     .await?)
 }
 
-/// One device of a user.
 pub async fn find(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -135,7 +134,6 @@ pub async fn describe(
 /// Who locked a device, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Lock {
-    /// When.
     pub at: DateTime<Utc>,
     /// An administrator, not its owner.
     pub by_administrator: bool,
@@ -163,7 +161,6 @@ pub async fn set_lock(
     Ok(())
 }
 
-/// Whose device it is.
 pub async fn owner(db: impl PgExecutor<'_>, tenant: TenantId, id: DeviceId) -> Result<Option<UserId>> {
     let owner =
         sqlx::query_scalar!("SELECT user_id FROM devices WHERE id = $2 AND tenant_id = $1", tenant.0, id.0)

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 /// The rows of a tenant that are due.
 pub(super) struct DueRows {
-    /// The tenant.
     pub(super) tenant_id: Uuid,
     /// The time of the oldest.
     pub(super) first: DateTime<Utc>,

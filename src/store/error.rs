@@ -17,27 +17,26 @@ pub enum StoreError {
     #[error("the database is unavailable: {0}")]
     Unavailable(#[source] Arc<sqlx::Error>),
     /// More waits to be stored than the database takes; the same call may go through later.
-    #[error("too much waits to be stored")]
+    #[error("the write queue is full")]
     Overloaded,
     /// A statement was not answered in time and was given up; it may still be carried out. The same call may go through
     /// later.
-    #[error("the database did not answer in time")]
+    #[error("the database did not respond in time")]
     TookTooLong,
     /// The database is known to be away, and was not asked.
-    #[error("the database is away")]
+    #[error("the database is unreachable")]
     Unreachable,
-    /// The database refused: a constraint of this name stands against it.
-    #[error("the constraint {name} stands against it")]
+    /// A constraint with this name was violated.
+    #[error("constraint {name} was violated")]
     Constraint {
         /// The constraint's name in the migrations.
         name: String,
     },
     /// What was read is sealed with a master key that this instance does not have. Another instance may have it, and this
     /// one may soon; the same call may go through later.
-    #[error("what is stored is sealed with the master key {0}, which this server does not have")]
+    #[error("stored data is encrypted with the master key {0}, which is not configured")]
     UnknownMasterKey(KeyName),
-    /// Our own fault.
-    #[error("the database did not understand: {0}")]
+    #[error("database error: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
 }
 

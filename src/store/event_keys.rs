@@ -14,9 +14,7 @@ use crate::secrets::MacKey;
 /// The ID of an audit event to be written, and its tenant's audit key.
 #[derive(Clone, Debug)]
 pub struct EventKey {
-    /// The event's ID.
     pub id: Uuid,
-    /// The audit key.
     pub key: Arc<MacKey>,
 }
 

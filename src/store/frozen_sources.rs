@@ -11,12 +11,9 @@ use super::due_rows::for_each_due_tenant;
 use super::source_accounts::Signs;
 use crate::model::ids::TenantId;
 
-/// A frozen source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrozenSource {
-    /// Which.
     pub source: IpNet,
-    /// Until when.
     pub until: DateTime<Utc>,
 }
 

@@ -16,7 +16,6 @@ use crate::model::totp::TimeStep;
 /// A sign-in that waits for its code, with what it takes to judge one.
 #[derive(Debug)]
 pub struct Awaited {
-    /// The sign-in.
     pub half: HalfSignIn,
     /// Wrong passwords and codes of the account in a row.
     pub failures: i32,
@@ -75,7 +74,6 @@ pub async fn find_live(
     }))
 }
 
-/// Ends all of a user.
 pub async fn end_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {
     sqlx::query!("DELETE FROM half_sign_ins WHERE tenant_id = $1 AND user_id = $2", tenant.0, user.0)
         .execute(db)

@@ -34,7 +34,8 @@ pub enum HostsError {
     Unreadable(#[from] sqlx::Error),
     /// It asks for sessions that cannot write.
     #[error(
-        "target_session_attrs={0} is not supported, since Latchkey writes: leave it out, or set it to read-write"
+        "target_session_attrs={0} is not supported, because Latchkey writes: remove it, or set it to \
+         read-write"
     )]
     WantsNoPrimary(String),
 }
@@ -60,7 +61,6 @@ pub enum Standing {
 /// Why a host cannot be used now.
 #[derive(Debug)]
 pub enum Trouble {
-    /// No connection can be opened.
     Unreachable(sqlx::Error),
     /// It takes no writes: a standby, or a primary that was made read-only.
     ReadOnly,
@@ -194,7 +194,7 @@ struct Outage(Option<Instant>);
 impl Outage {
     fn tell(&mut self, hosts: usize) {
         if self.0.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            tracing::error!(hosts, "no host of database.url takes writes");
+            tracing::error!(hosts, "no host of database.url accepts writes");
             self.0 = Some(Instant::now());
         }
     }

@@ -10,7 +10,6 @@ use super::Result;
 use crate::model::ids::TenantId;
 use crate::model::mac_key::{MacPurpose, SealedMacKey};
 
-/// Returns the current key.
 pub async fn current(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -47,7 +47,7 @@ pub async fn find(
     .map(UserId))
 }
 
-/// Uses a link up; whose it was, if it was still good.
+/// Consumes a link. Returns its user, or `None` if the link is invalid.
 pub async fn take(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -13,9 +13,7 @@ use tokio::time::timeout;
 pub enum Pooler {
     /// None that pools by transaction, as far as can be detected.
     None,
-    /// One that keeps prepared statements.
     KeepsStatements,
-    /// One that loses them.
     LosesStatements,
 }
 

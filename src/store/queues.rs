@@ -17,7 +17,6 @@ use super::refresh_tokens::{self, TokenQueue};
 /// While one statement of a kind is under way, another can be.
 const AT_ONCE: usize = 2;
 
-/// The queues of one server.
 #[derive(Debug)]
 pub struct Queues {
     /// Sessions that wait to be stored.

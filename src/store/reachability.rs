@@ -15,7 +15,6 @@ use super::{Result, StoreError};
 /// How long callers that can do without the database wait for it.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What one server knows.
 #[derive(Debug)]
 pub struct Reachability(watch::Sender<bool>);
 

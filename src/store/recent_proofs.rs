@@ -21,13 +21,11 @@ const SLOT_SECONDS: i64 = 30;
 pub enum Noted {
     /// It was not seen before, and is remembered from now on.
     New,
-    /// It was seen before.
     Known,
     /// It was not seen before and is not remembered: memory is full.
     Full,
 }
 
-/// The memory.
 #[derive(Debug)]
 pub struct RecentProofs {
     shards: Box<[Mutex<Shard>]>,
@@ -36,7 +34,6 @@ pub struct RecentProofs {
 
 #[derive(Debug, Default)]
 struct Shard {
-    /// In order of time.
     slots: VecDeque<Slot>,
 }
 
@@ -75,13 +72,11 @@ impl RecentProofs {
         Noted::New
     }
 
-    /// How many proofs are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -24,7 +24,6 @@ use crate::model::token_family::{HeldToken, TokenFamily, Trust};
 pub struct TokenName {
     /// The tenant it was presented to.
     pub tenant: TenantId,
-    /// The device it names.
     pub device: DeviceId,
     /// The hash of its random bytes.
     pub hash: SecretHash,

@@ -8,7 +8,6 @@ use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{RegistrationTokenId, TenantId};
 use crate::model::registration_token::RegistrationToken;
 
-/// Adds a token.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -102,7 +102,6 @@ pub async fn hold(
     }))
 }
 
-/// Gives a service another name.
 pub async fn rename(db: &mut PgConnection, tenant: TenantId, id: ResourceId, name: &str) -> Result<()> {
     sqlx::query!(
         "UPDATE resources SET name = $3, version = version + 1 WHERE tenant_id = $1 AND id = $2",
@@ -116,7 +115,6 @@ pub async fn rename(db: &mut PgConnection, tenant: TenantId, id: ResourceId, nam
     Ok(())
 }
 
-/// Forgets a service.
 pub async fn delete(db: &mut PgConnection, tenant: TenantId, id: ResourceId) -> Result<()> {
     sqlx::query!("DELETE FROM resources WHERE tenant_id = $1 AND id = $2", tenant.0, id.0)
         .execute(&mut *db)

@@ -102,7 +102,7 @@ async fn apply_one(connection: &mut PgConnection, migration: &Migration) -> Resu
             }
             outcome => {
                 let took = outcome?.as_millis();
-                tracing::info!(version = migration.version, took_ms = took, "migration applied");
+                tracing::info!(version = migration.version, duration_ms = took, "migration applied");
                 break;
             }
         }
@@ -151,9 +151,7 @@ fn oldest_program<'a>(migrations: impl Iterator<Item = &'a Migration>) -> i64 {
 /// How the schema of a database compares with the migrations that this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// No migration was ever applied.
     Empty,
-    /// Migrations are missing.
     Behind,
     /// Exactly the known migrations were applied.
     Current,

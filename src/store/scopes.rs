@@ -11,7 +11,6 @@ use crate::model::scope::Scope;
 use crate::model::scope_translations::Translations;
 use crate::model::stored::Stored;
 
-/// The tenant's catalogue, by name.
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>> {
     let rows = sqlx::query!(
         r#"SELECT name, description, translations AS "translations: Json<Translations>", required_role,

@@ -16,7 +16,6 @@ pub struct Sealed<K> {
     pub key: K,
     /// What else its context needs; empty where nothing is.
     pub detail: String,
-    /// The value.
     pub sealed: Vec<u8>,
 }
 
@@ -25,7 +24,6 @@ pub struct Sealed<K> {
 pub struct Count {
     /// The key's name, or what is in its place.
     pub name: Vec<u8>,
-    /// The number of values.
     pub values: i64,
 }
 

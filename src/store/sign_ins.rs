@@ -20,13 +20,11 @@ use crate::model::totp::TimeStep;
 /// The data on which a right password was judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Judgement<'a> {
-    /// The user.
     pub user: UserId,
     /// The hash that it was compared with.
     pub checked: &'a str,
     /// A hash of the current strength, if the stored one was weaker.
     pub rehashed: Option<&'a str>,
-    /// The account's version.
     pub sign_in_version: i64,
     /// Whether it is valid after any number of wrong attempts in a row.
     pub always: bool,
@@ -35,11 +33,8 @@ pub struct Judgement<'a> {
 /// A session that is about to begin.
 #[derive(Clone, Copy, Debug)]
 pub struct NewSession<'a> {
-    /// The session.
     pub session: &'a BrowserSession,
-    /// The hash of its secret.
     pub token: SecretHash,
-    /// From where.
     pub origin: &'a RequestOrigin,
     /// When it ends at the latest.
     pub expires_at: DateTime<Utc>,

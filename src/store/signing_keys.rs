@@ -15,11 +15,9 @@ use crate::model::signing_key_life::{KeyLife, KeyState, Step};
 /// A public key that verifies tokens.
 #[derive(Clone, Debug)]
 pub struct PublishedKey {
-    /// What it verifies.
     pub algorithm: SigningAlgorithm,
     /// Where in its life it is.
     pub state: KeyState,
-    /// The key.
     pub jwk: Value,
 }
 

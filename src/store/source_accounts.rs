@@ -12,7 +12,6 @@ use crate::model::ids::{TenantId, UserId};
 /// What an account had to do with a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contact {
-    /// It opened a code.
     Opened,
     /// It approved one from far away.
     ApprovedFromFar,
@@ -23,7 +22,6 @@ pub enum Contact {
 /// What is known of an account that speaks against a source.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownAccount {
-    /// When the account was created.
     pub created_at: DateTime<Utc>,
     /// Whether one of its browsers signed in from the network.
     pub is_at_home: bool,
@@ -130,7 +128,6 @@ pub async fn signs(
 /// A source that something speaks against.
 #[derive(Clone, Debug)]
 pub struct SuspectedSource {
-    /// The source.
     pub source: IpNet,
     /// How many accounts had to do with it.
     pub accounts: i64,
@@ -144,7 +141,7 @@ pub struct SuspectedSource {
     pub frozen_until: Option<DateTime<Utc>>,
 }
 
-/// The sources that are frozen, or that something has spoken against since then; the worst first, at most a hundred.
+/// The frozen sources, and those suspected since then; the worst first, at most a hundred.
 pub async fn suspected(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

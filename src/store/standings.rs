@@ -78,21 +78,17 @@ pub async fn of_client(
 pub struct LiveRefreshToken {
     /// The device it was issued to.
     pub device_id: DeviceId,
-    /// Who approved it.
     pub user_id: UserId,
     /// What that person types to sign in.
     pub username: String,
     /// The client it was issued to.
     pub client_id: ClientId,
-    /// What was approved.
     pub scopes: ScopeSet,
     /// How the person had proved who they are.
     pub authentication: Authentication,
     /// The key that it is bound to.
     pub key: Option<KeyThumbprint>,
-    /// When it was issued.
     pub created_at: DateTime<Utc>,
-    /// Its idle end.
     pub expires_at: DateTime<Utc>,
 }
 

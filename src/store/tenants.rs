@@ -16,7 +16,6 @@ use crate::model::tenant::{Tenant, TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
 use crate::model::version::Version;
 
-/// The tenant with this slug.
 pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Tenant>> {
     let row = sqlx::query!(
         "SELECT id, host, name, enabled, tokens_not_before, policy FROM tenants WHERE slug = $1",
@@ -52,7 +51,6 @@ pub async fn insert(db: &mut PgConnection, tenant: &Tenant, now: DateTime<Utc>) 
     Ok(added.rows_affected() == 1)
 }
 
-/// All slugs.
 pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
     let slugs = sqlx::query_scalar!("SELECT slug FROM tenants ORDER BY slug").fetch_all(db).await?;
     Ok(slugs.iter().filter_map(|slug| slug_of(slug)).collect())
@@ -76,14 +74,13 @@ pub async fn hosts(db: impl PgExecutor<'_>) -> Result<HashMap<TenantHost, Tenant
     Ok(rows.iter().filter_map(|row| Some((host_of(Some(&row.host))?, slug_of(&row.slug)?))).collect())
 }
 
-/// The host of a tenant.
 pub async fn host(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<TenantHost>> {
     let host =
         sqlx::query_scalar!("SELECT host FROM tenants WHERE id = $1", tenant.0).fetch_optional(db).await?;
     Ok(host_of(host.flatten().as_deref()))
 }
 
-/// Gives a tenant a host of its own, or takes it; whether it is no other tenant's.
+/// Sets or clears the host of a tenant. Returns `false` if another tenant has it.
 pub async fn set_host(db: &mut PgConnection, tenant: TenantId, host: Option<&TenantHost>) -> Result<bool> {
     let changed = sqlx::query!(
         "UPDATE tenants SET host = $2, version = version + 1
@@ -174,7 +171,6 @@ pub async fn list(db: impl PgExecutor<'_>, offset: i64, limit: i64) -> Result<Ve
     Ok(rows.into_iter().filter_map(TenantRow::into_stored).collect())
 }
 
-/// How many tenants there are.
 pub async fn count(db: impl PgExecutor<'_>) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM tenants"#).fetch_one(db).await?)
 }
@@ -192,7 +188,6 @@ pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<S
     Ok(row.and_then(TenantRow::into_stored))
 }
 
-/// Gives a tenant another name.
 pub async fn rename(db: &mut PgConnection, tenant: TenantId, name: &str) -> Result<()> {
     sqlx::query!("UPDATE tenants SET name = $2, version = version + 1 WHERE id = $1", tenant.0, name)
         .execute(&mut *db)

@@ -18,7 +18,6 @@ pub struct StoredTotp {
     pub last_used: Option<TimeStep>,
 }
 
-/// A person's key.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<Option<StoredTotp>> {
     let row = sqlx::query!(
         r#"SELECT secret_sealed, confirmed_at IS NOT NULL AS "confirmed!", last_used_step

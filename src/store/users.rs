@@ -20,7 +20,6 @@ pub use passwords::{
     renew_password_hash, set_password,
 };
 
-/// The user with this identifier.
 pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<User>> {
     let row = sqlx::query_as!(
         UserRow,
@@ -35,7 +34,6 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Resu
     Ok(row.map(|row| row.into_user(tenant)))
 }
 
-/// What these users are called.
 pub async fn names(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -49,7 +47,6 @@ pub async fn names(
     Ok(rows.into_iter().map(|row| (UserId(row.id), row.username)).collect())
 }
 
-/// Adds a user.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     user: &User,

@@ -18,9 +18,7 @@ const GENERATION: usize = 8_192;
 /// An access token that one of the tenant's keys signed.
 #[derive(Debug)]
 pub struct VerifiedToken {
-    /// What it says.
     pub claims: AccessToken,
-    /// The key that signed it.
     pub kid: String,
 }
 

@@ -14,11 +14,8 @@ use crate::model::ids::{TenantId, WebhookId};
 pub struct Delivery {
     /// The message's identifier, the same at every attempt.
     pub id: Uuid,
-    /// Whose event it tells of.
     pub tenant_id: TenantId,
-    /// Whom it is for.
     pub webhook_id: WebhookId,
-    /// Where that is.
     pub url: String,
     /// What signs it, sealed.
     pub secret_sealed: Vec<u8>,
@@ -26,7 +23,7 @@ pub struct Delivery {
     pub payload: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// How many attempts for its webhook have failed in a row, of any message.
+    /// Consecutive failed attempts of the webhook, across messages.
     pub failures: u32,
 }
 
@@ -131,7 +128,6 @@ pub async fn claim(
     Ok(claimed.collect())
 }
 
-/// Notes that a message arrived.
 pub async fn record_success(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -61,8 +61,9 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Webhoo
     Ok(webhooks.collect())
 }
 
-/// Sends nothing more to a webhook until then, after so many failed attempts in a row. Of attempts at the same moment
-/// the first one counts.
+/// Pauses a webhook until `until` after `failures` consecutive failed attempts. Of concurrent attempts, the
+/// first one
+/// counts.
 pub async fn hold(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

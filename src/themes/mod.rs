@@ -40,17 +40,11 @@ pub struct Themes {
 /// Why a theme cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ThemeError {
-    /// The folder is nobody's.
-    #[error("the folder's name is neither `{ROOT}` nor a tenant's slug")]
+    #[error("the directory name must be `{ROOT}` or a tenant slug")]
     NoTenant,
     /// A file is missing or cannot be read.
     #[error("{file}: {error}")]
-    File {
-        /// Which.
-        file: String,
-        /// What the system says.
-        error: io::Error,
-    },
+    File { file: String, error: io::Error },
     /// `theme.toml` is not written as it must be.
     #[error("theme.toml: {0}")]
     Unreadable(String),
@@ -65,17 +59,11 @@ pub enum ThemeError {
         back: String,
         /// How much it has, cut off after two decimals.
         found: f64,
-        /// How much it needs.
         needed: f64,
     },
     /// The logo is no picture that can be shown.
     #[error("{file}: {problem}")]
-    Picture {
-        /// Its file.
-        file: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    Picture { file: String, problem: &'static str },
 }
 
 impl Themes {
@@ -107,7 +95,7 @@ impl Themes {
             Ok(names) => names,
             Err(error) => {
                 // It may be mounted or exchanged just now: what was read before still holds.
-                tracing::warn!(%error, folder = %folder.display(), "theme directory could not be read");
+                tracing::warn!(%error, path = %folder.display(), "theme directory could not be read");
                 return;
             }
         };
@@ -127,11 +115,11 @@ impl Themes {
         let read = slug(name).ok_or(ThemeError::NoTenant).and_then(|slug| Ok((slug, Theme::read(path)?)));
         match read {
             Ok((slug, theme)) => {
-                tracing::info!(folder = %path.display(), "theme loaded");
+                tracing::info!(path = %path.display(), "theme loaded");
                 self.in_use.write().unwrap_or_else(PoisonError::into_inner).insert(slug, Arc::new(theme));
             }
             Err(error) => {
-                tracing::warn!(%error, folder = %path.display(), "theme rejected; previous theme kept");
+                tracing::warn!(%error, path = %path.display(), "theme rejected; previous theme kept");
                 metrics::counter!("latchkey_theme_failures_total").increment(1);
             }
         }
@@ -142,7 +130,7 @@ impl Themes {
         if let Some(slug) = slug(name)
             && self.in_use.write().unwrap_or_else(PoisonError::into_inner).remove(&slug).is_some()
         {
-            tracing::info!(theme = %name.display(), "theme removed");
+            tracing::info!(path = %name.display(), "theme removed");
         }
         false
     }

@@ -13,11 +13,9 @@ const MAX_BYTES: u64 = 256 * 1024;
 /// A picture, and how to serve it.
 #[derive(Debug)]
 pub struct Picture {
-    /// Itself.
     pub bytes: Vec<u8>,
     /// Its kind, as `Content-Type` says it.
     pub media_type: &'static str,
-    /// What changes when it changes.
     pub hash: String,
 }
 
@@ -26,12 +24,12 @@ impl Picture {
     pub(super) fn read(folder: &Path, file: &str) -> Result<Self, ThemeError> {
         let refused = |problem| ThemeError::Picture { file: file.to_owned(), problem };
         if file.starts_with('.') || file.contains(['/', '\\', '\0']) {
-            return Err(refused("must be the name of a file beside theme.toml"));
+            return Err(refused("must be a file name in the directory of theme.toml"));
         }
         let bytes = read(&folder.join(file), MAX_BYTES)
             .map_err(|error| ThemeError::File { file: file.to_owned(), error })?;
-        let Some(bytes) = bytes else { return Err(refused("is no file, or larger than 256 KiB")) };
-        let media_type = media_type(&bytes).ok_or_else(|| refused("is no SVG, PNG or WebP"))?;
+        let Some(bytes) = bytes else { return Err(refused("must be a file of at most 256 KiB")) };
+        let media_type = media_type(&bytes).ok_or_else(|| refused("must be SVG, PNG or WebP"))?;
         let hash = hash(&bytes);
         Ok(Self { bytes, media_type, hash })
     }
@@ -84,7 +82,7 @@ mod tests {
     fn a_picture_lies_beside_its_theme() {
         for outside in ["../x.svg", "/etc/passwd", "a/b.svg", "..", ".hidden.svg", "a\\b.svg", "a\0.svg"] {
             let refusal = Picture::read(Path::new("/"), outside).expect_err(outside).to_string();
-            assert!(refusal.contains("must be the name of a file"), "{outside}: {refusal}");
+            assert!(refusal.contains("must be a file name"), "{outside}: {refusal}");
         }
     }
 }

@@ -22,18 +22,13 @@ pub struct Theme {
     pub stylesheet: String,
     /// What changes when the stylesheet changes.
     pub stylesheet_hash: String,
-    /// The logo.
     pub logo: Option<Logo>,
-    /// The links in the footer.
     pub links: Vec<Link>,
 }
 
-/// A logo.
 #[derive(Debug)]
 pub struct Logo {
-    /// For light surroundings, or all.
     pub picture: Picture,
-    /// Another one for dark surroundings.
     pub dark: Option<Picture>,
     /// What it says, in the name's place; `None`: it stands beside the name.
     pub alt: Option<String>,
@@ -45,8 +40,8 @@ impl Theme {
         let unreadable = |problem: &str| ThemeError::Unreadable(problem.to_owned());
         let file = picture::read(&folder.join(FILE), MAX_BYTES)
             .map_err(|error| ThemeError::File { file: FILE.to_owned(), error })?
-            .ok_or_else(|| unreadable("is no file, or larger than 16 KiB"))?;
-        let text = str::from_utf8(&file).map_err(|_| unreadable("is no UTF-8"))?;
+            .ok_or_else(|| unreadable("must be a file of at most 16 KiB"))?;
+        let text = str::from_utf8(&file).map_err(|_| unreadable("is not valid UTF-8"))?;
         let file = ThemeFile::parse(text)?;
         let stylesheet = palette::stylesheet(file.light.as_ref(), file.dark.as_ref())?;
         let logo = file.logo.as_ref().map(|logo| {

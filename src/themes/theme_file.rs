@@ -11,7 +11,6 @@ use super::colour::Colour;
 /// The longest name and description of a logo, in characters.
 const MAX_WORDS: usize = 100;
 
-/// `theme.toml`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ThemeFile {
@@ -33,17 +32,14 @@ pub(super) struct Colours {
     pub(super) accent: Colour,
     /// Of the text on the main button; none: white or black.
     pub(super) accent_text: Option<Colour>,
-    /// Behind the card.
     pub(super) background: Option<Colour>,
     pub(super) text: Option<Colour>,
 }
 
-/// The logo.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogoFile {
     pub(super) file: String,
-    /// Another one for dark surroundings.
     pub(super) dark_file: Option<String>,
     /// What it says to whoever does not see it. Then it stands in the name's place; without, beside it.
     #[serde(default, deserialize_with = "some_words")]
@@ -58,10 +54,8 @@ struct Links {
     imprint: Option<Url>,
 }
 
-/// A link in the footer.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// Where it leads, by kind.
     pub kind: LinkKind,
     /// `https`, or `mailto` for support.
     pub url: Url,
@@ -70,11 +64,8 @@ pub struct Link {
 /// Where a link of the footer leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
-    /// To somebody who helps.
     Support,
-    /// To what becomes of data.
     Privacy,
-    /// To who runs this.
     Imprint,
 }
 

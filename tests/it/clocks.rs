@@ -230,7 +230,11 @@ async fn a_server_whose_clock_is_far_off_says_so_and_stays_ready() {
             let answer = server.get("/health/ready").await;
             assert_eq!(answer.status, 200);
             let warnings = answer.json["warnings"].to_string();
-            assert_eq!(warnings.contains("this server's clock is 300.0 s"), warns, "{off}: {warnings}");
+            assert_eq!(
+                warnings.contains("the clock of this instance is 300.0 s"),
+                warns,
+                "{off}: {warnings}"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The tests that run a real server on a real database.
-#![allow(unreachable_pub, missing_docs, reason = "nothing here is for anybody else")]
+#![allow(unreachable_pub, reason = "nothing here is for anybody else")]
 
 mod api;
 mod approval_notices;

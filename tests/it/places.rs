@@ -186,7 +186,7 @@ async fn a_file_about_something_else_is_rejected_and_reported() {
     for content in [json!({"where": "Berlin"}), json!({"city": ["a", "list"], "location": "a text"})] {
         folder.replace("city.mmdb", address_file("Other", &[("192.0.2.0/24", content)]));
         server.app.geo.reread();
-        assert!(warnings().await[0].contains("its layout is not known"));
+        assert!(warnings().await[0].contains("its layout is unknown"));
     }
     folder.replace("city.mmdb", address_file("GeoLite2-City", &[]));
     server.app.geo.reread();

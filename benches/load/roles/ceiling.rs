@@ -24,7 +24,8 @@ use super::say;
 use crate::Fault;
 use crate::child::Listening;
 
-const PENDING: &str = r#"{"error":"authorization_pending","error_description":"Nobody has decided yet."}"#;
+const PENDING: &str =
+    r#"{"error":"authorization_pending","error_description":"The user has not decided yet."}"#;
 
 /// Serves until `stop` is cancelled, over connections that are set up like the product's.
 pub(crate) async fn run(stop: CancellationToken) -> Result<(), Fault> {

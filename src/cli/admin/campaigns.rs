@@ -14,27 +14,27 @@ use crate::model::request_origin::limit_unit;
 
 #[derive(Debug, Args)]
 pub(super) struct RevokeCampaign {
-    /// Where the codes were asked for: an address (IPv6: its /64) or a network, such as 192.0.2.0/24.
+    /// Source address (IPv6: its /64) or network, such as 192.0.2.0/24.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_source)]
     source: IpNet,
-    /// Only what came since then, such as 2026-01-15T10:20:00Z; without it, of the last seven days.
+    /// Start time, such as 2026-01-15T10:20:00Z [default: seven days ago].
     #[arg(long, value_name = "INSTANT")]
     since: Option<DateTime<Utc>>,
-    /// Only say what would be undone.
+    /// Show what would be revoked, without changing anything.
     #[arg(long)]
     dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ListCampaigns {
-    /// What happened since then; without it, in the last seven days.
+    /// Start time [default: seven days ago].
     #[arg(long, value_name = "INSTANT")]
     since: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ReleaseSource {
-    /// The address or network, as list-campaigns names it.
+    /// Address or network, as shown by list-campaigns.
     #[arg(value_name = "ADDRESS", value_parser = parse_source)]
     source: IpNet,
 }
@@ -42,7 +42,7 @@ pub(super) struct ReleaseSource {
 fn parse_source(text: &str) -> Result<IpNet, String> {
     let address = text.parse().map(limit_unit);
     address.or_else(|_| text.parse().map(|network: IpNet| network.trunc())).map_err(|_| {
-        "a source is an address or a network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64".to_owned()
+        "must be an IP address or network, such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64".to_owned()
     })
 }
 
@@ -53,15 +53,12 @@ fn a_week_ago(app: &App) -> DateTime<Utc> {
 pub(super) async fn revoke_campaign(app: &App, tenant: TenantId, which: &RevokeCampaign) -> Done {
     let (source, since) = (which.source, which.since.unwrap_or_else(|| a_week_ago(app)));
     let (undone, says) = if which.dry_run {
-        (campaigns::inspect(app, tenant, source, since).await?, "would be undone")
+        (campaigns::inspect(app, tenant, source, since).await?, "would be revoked")
     } else {
-        (
-            campaigns::revoke(app, tenant, source, since, Actor::Operator).await?,
-            "undone; the source is frozen",
-        )
+        (campaigns::revoke(app, tenant, source, since, Actor::Operator).await?, "revoked; source frozen")
     };
     let (devices, accounts, codes) = (undone.devices, undone.accounts, undone.codes);
-    let sentence = format!("{devices} devices of {accounts} accounts and {codes} codes of {source}: {says}");
+    let sentence = format!("{devices} devices of {accounts} users and {codes} codes of {source}: {says}");
     let document = json!({"source": source, "since": since, "devices": devices, "accounts": accounts,
                           "codes": codes, "dry_run": which.dry_run});
     Ok((sentence, document))
@@ -70,7 +67,7 @@ pub(super) async fn revoke_campaign(app: &App, tenant: TenantId, which: &RevokeC
 pub(super) async fn list_campaigns(app: &App, tenant: TenantId, which: &ListCampaigns) -> Done {
     let since = which.since.unwrap_or_else(|| a_week_ago(app));
     let found = campaigns::list(app, tenant, since).await?;
-    let mut lines = vec!["SOURCE  ACCOUNTS  APPROVED FROM FAR  REPORTED  FROZEN UNTIL".to_owned()];
+    let mut lines = vec!["SOURCE  USERS  DISTANT APPROVALS  REPORTS  FROZEN UNTIL".to_owned()];
     lines.extend(found.iter().map(|suspected| {
         let until = suspected.frozen_until.map_or_else(|| "-".to_owned(), |until| format!("{until:?}"));
         let (accounts, far, reports) = (suspected.accounts, suspected.far_approvals, suspected.reports);
@@ -89,7 +86,7 @@ pub(super) async fn list_campaigns(app: &App, tenant: TenantId, which: &ListCamp
 
 pub(super) async fn release_source(app: &App, tenant: TenantId, which: &ReleaseSource) -> Done {
     if !campaigns::release(app, tenant, which.source, Actor::Operator).await? {
-        return Err("this source is not frozen".into());
+        return Err("source not frozen".into());
     }
-    Ok((format!("{} may ask for codes again", which.source), json!({"released": which.source})))
+    Ok((format!("Released {}", which.source), json!({"released": which.source})))
 }

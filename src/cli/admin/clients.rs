@@ -24,63 +24,64 @@ use crate::store;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct CreateClient {
-    /// The client's identifier.
+    /// Client ID.
     #[arg(long)]
     id: String,
-    /// The name people see; the identifier when absent.
+    /// Name shown to people [default: the client ID].
     #[arg(long)]
     name: Option<String>,
-    /// The client can keep a secret, and gets one.
+    /// Create a confidential client, with a secret.
     #[arg(long)]
     confidential: bool,
-    /// How the client proves who it is: `client_secret_basic`, the default of a confidential client,
-    /// `client_secret_post`, or `private_key_jwt`, which needs its public keys.
+    /// Client authentication [default with --confidential: `client_secret_basic`]; `private_key_jwt` needs
+    /// keys.
     #[arg(long, value_name = "METHOD",
           value_parser = ["client_secret_basic", "client_secret_post", "private_key_jwt"])]
     auth_method: Option<String>,
     #[command(flatten)]
     keys: Keys,
-    /// The client is your own.
+    /// Mark the client as first-party.
     #[arg(long)]
     first_party: bool,
-    /// The client receives all scopes that the approving user may grant.
+    /// Allow every scope that the approving user may grant.
     #[arg(long, requires = "first_party")]
     inherit: bool,
-    /// Grant type: `device_code`, `refresh_token` or `client_credentials`; can be repeated; needed
+    /// Grant type to allow: `device_code`, `refresh_token` or `client_credentials`; can be repeated; required
     /// unless `--introspects` is given
     #[arg(long, value_name = "GRANT", value_parser = parse_grant)]
     grant: Vec<GrantType>,
-    /// Scopes it may have, separated by spaces; may be repeated.
+    /// Scopes to allow, separated by spaces; can be repeated.
     #[arg(long, value_name = "SCOPES")]
     scope: Vec<String>,
-    /// Algorithm of its access tokens, and of its ID tokens unless given: ES256, RS256 or `EdDSA`
+    /// Algorithm of its access tokens, and of its ID tokens by default: ES256, RS256 or `EdDSA`
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     signing_algorithm: Option<SigningAlgorithm>,
-    /// Algorithm of its ID tokens [default: RS256]; ES256 is recommended where the client supports it
+    /// Algorithm of its ID tokens [default: RS256]; ES256 is recommended if the client supports it
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     id_token_signing_algorithm: Option<SigningAlgorithm>,
-    /// Let its assertions deviate from the rules: `token_endpoint_audience`, `repeated_assertion`; can be repeated
+    /// Exception for its client assertions: `token_endpoint_audience`, `repeated_assertion`; can be repeated
     #[arg(long, value_name = "NAME", value_parser = parse_allowance)]
     allow: Vec<AssertionAllowance>,
-    /// All its access tokens must be bound to a key of the device (RFC 9449).
+    /// Require DPoP for all its access tokens (RFC 9449).
     #[arg(long)]
     dpop_bound: bool,
-    /// Each installation has credentials of its own, so that a refresh whose answer was lost can be repeated at any time
+    /// Every installation has its own credentials, so a refresh whose response was lost can be repeated at
+    /// any time
     #[arg(long)]
     credentials_per_installation: bool,
-    /// The client is the resource server of this `aud` and may introspect its tokens; may be repeated.
+    /// Let the client introspect tokens with this `aud`; can be repeated.
     #[arg(long, value_name = "AUD")]
     introspects: Vec<String>,
 }
 
-/// Where a client's public keys are (RFC 7591 §2).
+/// The public keys of a client (RFC 7591 §2).
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Keys {
-    /// File with its public keys, a JWK Set.
+    /// File with the client's public keys (JWK Set).
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// Where it publishes its public keys, an https address.
+    /// https URL where the client publishes its public keys.
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<Url>,
 }
@@ -94,16 +95,16 @@ impl Keys {
     }
 }
 
-/// One client, by its identifier.
+/// One client, by its ID.
 #[derive(Debug, Args)]
 pub(super) struct OneClient {
-    /// The client.
+    /// Client ID.
     id: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetClientKeys {
-    /// The client.
+    /// Client ID.
     id: String,
     #[command(flatten)]
     keys: Keys,
@@ -111,25 +112,25 @@ pub(super) struct SetClientKeys {
 
 #[derive(Debug, Args)]
 pub(super) struct SetClientAllowances {
-    /// The client.
+    /// Client ID.
     id: String,
-    /// `token_endpoint_audience` or `repeated_assertion`; can be repeated. Those that are not named end.
+    /// `token_endpoint_audience` or `repeated_assertion`; can be repeated; exceptions not named are removed.
     #[arg(long, value_name = "NAME", value_parser = parse_allowance)]
     allow: Vec<AssertionAllowance>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetClient {
-    /// The client.
+    /// Client ID.
     id: String,
-    /// What becomes of it.
+    /// New status.
     #[arg(value_parser = ["enabled", "disabled"])]
     standing: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DeleteClient {
-    /// The client.
+    /// Client ID.
     pub(super) id: String,
     #[command(flatten)]
     pub(super) sure: Confirmation,
@@ -139,24 +140,24 @@ fn parse_grant(text: &str) -> Result<GrantType, String> {
     match text {
         "device_code" => Ok(GrantType::DeviceCode),
         _ => GrantType::parse(text)
-            .ok_or_else(|| "a grant is device_code, refresh_token or client_credentials".to_owned()),
+            .ok_or_else(|| "must be device_code, refresh_token or client_credentials".to_owned()),
     }
 }
 
 fn parse_allowance(text: &str) -> Result<AssertionAllowance, String> {
     AssertionAllowance::parse(text)
-        .ok_or_else(|| "an allowance is token_endpoint_audience or repeated_assertion".to_owned())
+        .ok_or_else(|| "must be token_endpoint_audience or repeated_assertion".to_owned())
 }
 
 pub(super) fn parse_algorithm(text: &str) -> Result<SigningAlgorithm, String> {
-    SigningAlgorithm::parse(text).ok_or_else(|| "an algorithm is ES256, RS256 or EdDSA".to_owned())
+    SigningAlgorithm::parse(text).ok_or_else(|| "must be ES256, RS256 or EdDSA".to_owned())
 }
 
 pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient) -> Done {
     if new.grant.is_empty() && new.introspects.is_empty() {
-        return Err("a client without a grant gets no tokens: add --grant device_code for a device (and --grant \
-                    refresh_token to stay connected), --grant client_credentials for a program that acts for itself, \
-                    or --introspects URI for a resource server"
+        return Err("a client without a grant type gets no tokens: add --grant device_code for a device \
+            (and --grant refresh_token to stay connected), --grant client_credentials for a program that \
+            acts for itself, or --introspects URI for a resource server"
             .into());
     }
     let client_id = ClientId::parse(&new.id)?;
@@ -183,25 +184,25 @@ pub(super) async fn create_client(app: &App, tenant: TenantId, new: CreateClient
     };
     let secret = clients::create(app, client, &By::OPERATOR).await.map_err(|error| match error {
         clients::ClientError::UnknownScope(name) => {
-            format!("there is no scope {name}; make it with: latchkey admin create-scope {name}").into()
+            format!("scope {name} not found; create it with: latchkey admin create-scope {name}").into()
         }
         other => super::Error::from(other),
     })?;
     Ok(match secret {
         Some(secret) => with_secret(&new.id, &secret),
-        None => (format!("client {}", new.id), json!({"client_id": new.id})),
+        None => (format!("Created client {}", new.id), json!({"client_id": new.id})),
     })
 }
 
 fn with_secret(id: &str, secret: &BearerSecret) -> (String, Value) {
     (
-        format!("client {id}\nsecret {} (shown this once)", secret.expose()),
+        format!("Client {id}\nSecret {} (shown only once)", secret.expose()),
         json!({"client_id": id, "client_secret": secret.expose()}),
     )
 }
 
 async fn find(app: &App, tenant: TenantId, id: &str) -> Result<Client, super::Error> {
-    Ok(store::clients::find(&app.db, tenant, id).await?.ok_or("there is no such client")?)
+    Ok(store::clients::find(&app.db, tenant, id).await?.ok_or("client not found")?)
 }
 
 pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) -> Done {
@@ -209,14 +210,14 @@ pub(super) async fn set_client(app: &App, tenant: TenantId, change: &SetClient) 
     let enabled = change.standing == "enabled";
     clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.enabled = enabled).await?;
     let document = json!({"client_id": change.id, "enabled": enabled});
-    Ok((format!("client {} is {}", change.id, change.standing), document))
+    Ok((format!("Client {} is now {}", change.id, change.standing), document))
 }
 
 pub(super) async fn set_client_keys(app: &App, tenant: TenantId, change: SetClientKeys) -> Done {
     let client = find(app, tenant, &change.id).await?;
     let keys = change.keys.read()?;
     clients::change(app, &client, &MeantFor::Any, &By::OPERATOR, |client| client.keys = keys).await?;
-    Ok((format!("client {} has new keys", change.id), json!({"client_id": change.id})))
+    Ok((format!("Replaced the keys of client {}", change.id), json!({"client_id": change.id})))
 }
 
 pub(super) async fn set_client_allowances(app: &App, tenant: TenantId, change: SetClientAllowances) -> Done {
@@ -244,12 +245,12 @@ pub(super) async fn retire_secret(app: &App, tenant: TenantId, client: &OneClien
         &By::OPERATOR,
     )
     .await?;
-    let sentence = format!("client {} has one secret, the newest", client.id);
+    let sentence = format!("Retired the previous secret of client {}", client.id);
     Ok((sentence, json!({"client_id": client.id})))
 }
 
 pub(super) async fn delete_client(app: &App, tenant: TenantId, that: &DeleteClient) -> Done {
-    let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("there is no such client")?;
+    let client = store::clients::find(&app.db, tenant, &that.id).await?.ok_or("client not found")?;
     clients::delete(app, &client, &MeantFor::Any, &By::OPERATOR).await?;
-    Ok((format!("client {} is deleted", that.id), json!({"client_id": that.id})))
+    Ok((format!("Deleted client {}", that.id), json!({"client_id": that.id})))
 }

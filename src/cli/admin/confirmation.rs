@@ -8,7 +8,7 @@ use super::Error;
 
 #[derive(Debug, Args)]
 pub(super) struct Confirmation {
-    /// Delete without asking.
+    /// Delete without asking for confirmation.
     #[arg(long)]
     yes: bool,
 }

@@ -10,7 +10,6 @@ use crate::domain::audit::By;
 use crate::domain::mac_keys::rotate::{rotate_audit, rotate_tokens};
 use crate::model::ids::TenantId;
 
-/// What a new key ends.
 pub(super) const WHAT_ENDS: &str =
     "the access of all devices of the tenant and its pending device authorizations";
 
@@ -22,14 +21,14 @@ pub(super) struct RotateTokenKey {
 
 pub(super) async fn rotate_token_key(app: &App, tenant: TenantId) -> Done {
     rotate_tokens(app, tenant, &By::OPERATOR).await?;
-    let sentence = "replaced the key that authenticates tokens\n\
-                    every device of the tenant must sign in again, and pending codes must be requested again";
+    let sentence = "replaced the key that authenticates tokens\nevery device of the tenant must sign in \
+        again, and pending codes are invalid";
     Ok((sentence.to_owned(), json!({"rotated": true})))
 }
 
 pub(super) async fn rotate_audit_key(app: &App, tenant: TenantId) -> Done {
     rotate_audit(app, tenant, &By::OPERATOR).await?;
     let sentence =
-        "replaced the key that authenticates the audit trail; the old one still verifies older events";
+        "replaced the key that authenticates the audit log; the old one still verifies older events";
     Ok((sentence.to_owned(), json!({"rotated": true})))
 }

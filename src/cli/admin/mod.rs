@@ -32,7 +32,7 @@ use crate::model::tenant::TenantSlug;
 use crate::store;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
-/// What was done, in words and as JSON.
+/// The result of a command, as text and as JSON.
 type Done = Result<(String, Value), Error>;
 
 const EXAMPLES: &str = "\
@@ -53,14 +53,14 @@ Examples:
   latchkey admin tokens-not-before --every-tenant
   latchkey admin revoke-campaign --source 192.0.2.7 --dry-run";
 
-/// Make and change tenants, users, clients, scopes, resources and signing keys.
+/// Manage tenants, users, clients, scopes, resources and signing keys.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct AdminArgs {
-    /// The tenant to work on; the default tenant when absent.
+    /// Tenant to manage [default: the default tenant].
     #[arg(long, global = true, value_name = "SLUG")]
     tenant: Option<String>,
-    /// Print the result as one JSON object.
+    /// Print the result as a JSON object.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -69,75 +69,75 @@ pub(super) struct AdminArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make an account for a person.
+    /// Create a user.
     CreateUser(users::CreateUser),
-    /// Disable, lock or release an account.
+    /// Enable, lock or disable a user.
     SetUser(users::SetUser),
-    /// End all of a person's devices and browser sessions; the account stays.
+    /// Disconnect all of a user's devices and end all browser sessions.
     RevokeUser(users::ThatUser),
-    /// Remove the second factor of somebody who has lost it; their next sign-in takes the password alone.
+    /// Turn off two-step verification for a user who lost the second factor.
     ResetSecondFactor(users::NamedUser),
-    /// Delete an account with everything that is its own; the audit trail stays.
+    /// Delete a user and all their data; the audit log is kept.
     DeleteUser(users::DeleteUser),
-    /// Register a client; a confidential one's secret is printed this once.
+    /// Register a client; prints the secret of a confidential client once.
     CreateClient(clients::CreateClient),
     /// Enable or disable a client.
     SetClient(clients::SetClient),
-    /// Put other public keys in place of a client's.
+    /// Replace a client's public keys.
     SetClientKeys(clients::SetClientKeys),
-    /// Set in what a client's assertions may deviate from the rules.
+    /// Set the exceptions for a client's assertions.
     SetClientAllowances(clients::SetClientAllowances),
-    /// Give a client a new secret; the present one stays good beside it until it is retired.
+    /// Create a new client secret; the current one works until you retire it.
     RotateSecret(clients::OneClient),
-    /// End the life of the secret that a client had before its present one.
+    /// Retire a client's previous secret.
     RetireSecret(clients::OneClient),
-    /// Delete a client with its codes, devices and tokens; the audit trail stays.
+    /// Delete a client with its codes, devices and tokens; the audit log is kept.
     DeleteClient(clients::DeleteClient),
-    /// Make a token that lets clients register themselves (RFC 7591), where [registration] is on.
+    /// Create an initial access token for dynamic client registration (RFC 7591).
     CreateRegistrationToken(registration_tokens::CreateRegistrationToken),
-    /// Add a scope to the catalogue.
+    /// Add a scope to the catalog.
     CreateScope(scopes::CreateScope),
-    /// Change the words of a scope.
+    /// Change a scope's description, translations or requirements.
     SetScope(scopes::SetScope),
-    /// Make a service known that tokens can be for (RFC 8707).
+    /// Register an API that tokens can be issued for (RFC 8707).
     CreateResource(resources::CreateResource),
-    /// Make a tenant; it lives under /t/SLUG.
+    /// Create a tenant, served under /t/SLUG.
     CreateTenant(tenants::CreateTenant),
-    /// List the keys that sign tokens, and what becomes of them next.
+    /// List signing keys and their next planned change.
     ListKeys,
-    /// Announce new keys; they sign once they are known to all who verify.
+    /// Announce new signing keys; they sign after the announcement period.
     RotateKey(signing_keys::RotateKey),
-    /// Remove a key at once, in an emergency: every token it signed is void.
+    /// Remove a signing key immediately (emergency); its tokens become invalid.
     RemoveKey(signing_keys::RemoveKey),
-    /// Replace the key that authenticates the tokens of devices, in an emergency: every device must sign in again.
+    /// Replace the key that authenticates device tokens (emergency); every device must sign in again.
     RotateTokenKey(mac_keys::RotateTokenKey),
-    /// Replace the key that authenticates the audit trail; the old one still verifies what it authenticated.
+    /// Replace the key that authenticates the audit log; the old one still verifies older events.
     RotateAuditKey,
-    /// Seal with the first master key what another one sealed, in every tenant, so that the other can be removed.
+    /// Encrypt all stored secrets again with the first master key, so that others can be removed.
     Reseal,
-    /// Suspend a tenant, or let it go on.
+    /// Enable or disable a tenant, or set its host name.
     SetTenant(tenants::SetTenant),
-    /// Erase a disabled tenant with everything that is its own; the audit trail stays.
+    /// Delete a disabled tenant and all its data; the audit log is kept.
     DeleteTenant(tenants::DeleteTenant),
-    /// Override members of the settings under [policy] for a tenant or a client
+    /// Override settings under [policy] for a tenant or a client
     SetPolicy(policies::SetPolicy),
-    /// Show the policy of a tenant or a client, and where each member is set
+    /// Show the policy of a tenant or a client, and where each setting comes from
     ShowPolicy(policies::ShowPolicy),
-    /// Check that nobody changed, removed or inserted events of the audit trail, in every tenant unless one is named.
+    /// Check that no audit event was changed, removed or inserted.
     VerifyAudit(verify_audit::VerifyAudit),
-    /// Undo all that came from one source of codes, and freeze it: for after a phishing campaign.
+    /// Revoke everything from one source and freeze it, after a phishing campaign.
     RevokeCampaign(campaigns::RevokeCampaign),
-    /// List the sources of codes that are frozen, or that something speaks against.
+    /// List frozen and suspicious sources.
     ListCampaigns(campaigns::ListCampaigns),
-    /// Let a frozen source have codes again.
+    /// Release a frozen source.
     ReleaseSource(campaigns::ReleaseSource),
-    /// Have an address told what happens; the secret that signs the messages is printed this once.
+    /// Create a webhook; prints its signing secret once.
     CreateWebhook(webhooks::CreateWebhook),
-    /// List the addresses that are told what happens.
+    /// List webhooks.
     ListWebhooks,
-    /// Tell an address nothing more.
+    /// Delete a webhook.
     DeleteWebhook(webhooks::DeleteWebhook),
-    /// Let nothing count that was issued before an instant; for after a restore from a backup.
+    /// Invalidate everything issued before a given time, after restoring a backup.
     TokensNotBefore(tokens_not_before::TokensNotBefore),
 }
 
@@ -187,7 +187,9 @@ async fn administer(args: AdminArgs, config: Config) -> Outcome {
     } else {
         writeln!(out, "{sentence}")?;
     }
-    counted.map_err(|error| format!("it is done, but missing in the figures: {error}").into())
+    counted.map_err(|error| {
+        format!("the command succeeded, but its activity counts were not saved: {error}").into()
+    })
 }
 
 async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
@@ -201,7 +203,7 @@ async fn carry_out(app: &App, tenant: Option<&str>, command: Command) -> Done {
         of_tenant => of_tenant,
     };
     let slug = tenant.map_or_else(|| Ok(TenantSlug::root()), TenantSlug::parse)?;
-    let found = store::tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?;
+    let found = store::tenants::find(&app.db, &slug).await?.ok_or("tenant not found")?;
     let tenant = found.id;
     match command {
         Command::CreateUser(new) => users::create_user(app, tenant, new).await,

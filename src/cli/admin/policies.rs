@@ -20,12 +20,12 @@ use crate::store::clients;
 
 #[derive(Debug, Args)]
 pub(super) struct SetPolicy {
-    /// Members to override, as a JSON object of the form of [policy] in config/default.toml
+    /// Overrides, as JSON in the form of [policy] in config/default.toml
     ///
-    /// They are merged into what earlier calls set; null goes back to the settings.
+    /// They are merged into existing overrides; null removes one.
     #[arg(value_name = "JSON")]
     changes: String,
-    /// Drop what earlier calls set; '{}' then goes back to the settings
+    /// Remove existing overrides first; '{}' then removes all of them
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) struct ShowPolicy {
 
 #[derive(Debug, Args)]
 struct Whose {
-    /// The client [default: the whole tenant]
+    /// Client to manage [default: the whole tenant]
     #[arg(long, value_name = "ID")]
     client: Option<String>,
 }
@@ -49,7 +49,7 @@ impl Whose {
     async fn find(&self, app: &App, tenant: TenantId) -> Result<Option<Client>, Error> {
         let Some(id) = &self.client else { return Ok(None) };
         let found = clients::find(&app.db, tenant, id).await?;
-        found.map(Some).ok_or_else(|| format!("client {id} not found: there is no such client").into())
+        found.map(Some).ok_or_else(|| format!("client {id} not found").into())
     }
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
         None => policies::edit_for_tenant(app, tenant, edit, &MeantFor::Any, &By::OPERATOR).await?,
     };
     let whose = name(client.as_ref());
-    let mut sentence = format!("changed the policy of {whose}");
+    let mut sentence = format!("Changed the policy of {whose}");
     let mut members = Map::new();
     for difference in differences(&outcome.before, &outcome.after)? {
         let (name, before, after) = (difference.name, difference.before, difference.after);
@@ -81,7 +81,7 @@ pub(super) async fn set_policy(app: &App, tenant: &Tenant, change: &SetPolicy) -
         members.insert(name, json!({"before": before, "after": after}));
     }
     if members.is_empty() {
-        sentence = format!("the policy of {whose} is as it was");
+        sentence = format!("The policy of {whose} is unchanged");
     }
     let policy: Value = serde_json::to_value(outcome.after)?;
     Ok((sentence, json!({"policy": policy, "changed": members})))

@@ -12,13 +12,13 @@ use crate::model::ids::TenantId;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateRegistrationToken {
-    /// For whom it is.
+    /// Label, such as the name of a partner.
     #[arg(long)]
     name: String,
-    /// How many clients may register with it.
+    /// Number of clients that may register with it.
     #[arg(long, default_value_t = 1)]
     uses: i32,
-    /// How many hours it is good.
+    /// Validity in hours.
     #[arg(long, default_value_t = 24)]
     hours: u16,
 }
@@ -31,7 +31,8 @@ pub(super) async fn create_registration_token(
     let life = TimeDelta::hours(new.hours.into());
     let (token, secret) =
         registration_tokens::create(app, tenant, &new.name, new.uses, life, &By::OPERATOR).await?;
-    let sentence = format!("registration token {}\ntoken {} (shown this once)", token.id, secret.expose());
+    let sentence =
+        format!("Created registration token {}\nToken {} (shown only once)", token.id, secret.expose());
     let document = json!({"id": token.id, "token": secret.expose(), "expires_at": token.expires_at});
     Ok((sentence, document))
 }

@@ -23,7 +23,7 @@ pub(super) async fn reseal(app: &App) -> Done {
 
 fn sentence(done: &Resealed, names: &[KeyName]) -> String {
     let replaced: u64 = done.values.values().sum();
-    let mut text = format!("sealed {replaced} values anew with master key {}", done.name);
+    let mut text = format!("encrypted {replaced} values again with master key {}", done.name);
     for (kind, count) in done.values.iter().filter(|(_, count)| **count > 0) {
         let _ = write!(text, "\n  {count} {}", kind.replace('_', " "));
     }
@@ -31,22 +31,22 @@ fn sentence(done: &Resealed, names: &[KeyName]) -> String {
         let _ = write!(text, "\nkey {} of {}, {name}: ", index + 1, names.len());
         let _ = match (index, done.left_with(*name)) {
             (0, values) => write!(text, "seals; {values} values"),
-            (_, 0) => write!(text, "nothing in the database needs it; remove it from every server"),
+            (_, 0) => write!(text, "nothing in the database needs it; remove it from every instance"),
             (_, values) => write!(
                 text,
-                "{values} values, for a server still seals with it: give each server the keys in this order, restart \
-                 it, and run this again"
+                "{values} values, because an instance still encrypts with it: give every instance the keys \
+                 in this order, restart it, and run this again"
             ),
         };
     }
     for (name, values) in done.left.iter().filter(|(name, _)| !names.contains(name)) {
         let _ = write!(
             text,
-            "\nkey {name}, which is not among the master keys: {values} values that cannot be read"
+            "\nkey {name}, which is not among the master keys: {values} values cannot be decrypted"
         );
     }
     if done.damaged > 0 {
-        let _ = write!(text, "\n{} values are damaged and cannot be read", done.damaged);
+        let _ = write!(text, "\n{} values are corrupted and cannot be decrypted", done.damaged);
     }
     text
 }

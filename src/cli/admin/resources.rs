@@ -12,9 +12,9 @@ use crate::model::tenant::Tenant;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateResource {
-    /// What clients send as `resource`, and what stands in `aud`: an absolute URI without fragment.
+    /// Resource URI, used as `resource` and `aud`: absolute, without fragment.
     uri: String,
-    /// The name people see; the URI when absent.
+    /// Name shown to people [default: the URI].
     #[arg(long)]
     name: Option<String>,
 }
@@ -23,5 +23,5 @@ pub(super) async fn create_resource(app: &App, tenant: &Tenant, new: CreateResou
     let uri = Resource::parse_uri(&new.uri)?;
     let name = new.name.unwrap_or_else(|| uri.clone());
     resources::create(app, tenant, Resource { uri: uri.clone(), name }, &By::OPERATOR).await?;
-    Ok((format!("resource {uri}"), json!({"uri": uri})))
+    Ok((format!("Created resource {uri}"), json!({"uri": uri})))
 }

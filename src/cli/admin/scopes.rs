@@ -16,43 +16,42 @@ use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateScope {
-    /// The word in protocols.
+    /// Scope name.
     name: String,
-    /// The words for people; the name when absent.
+    /// Description shown to people [default: the name].
     #[arg(long)]
     description: Option<String>,
-    /// The words in another language, as de='Ihre Videos sehen'; as often as there are languages.
+    /// Translated description, such as de='Ihre Videos sehen'; can be repeated.
     #[arg(long = "translation", value_name = "TAG=WORDS")]
     translations: Vec<String>,
-    /// The role a user needs to grant it.
+    /// Role that a user needs to grant the scope.
     #[arg(long)]
     role: Option<Role>,
-    /// Only tokens that are bound to a key may have it (RFC 9449).
+    /// Grant the scope only to DPoP-bound tokens (RFC 9449).
     #[arg(long)]
     requires_dpop: bool,
-    /// How long a connection with it lasts at most; as long as any other when absent.
+    /// Maximum time a device keeps access with this scope [default: no extra limit].
     #[arg(long, value_name = "SECONDS")]
     max_lifetime_seconds: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetScope {
-    /// The scope.
+    /// Scope name.
     name: String,
-    /// The words for people; the translations of those before go.
+    /// New description; drops the existing translations.
     #[arg(long)]
     description: Option<String>,
-    /// The words in another language, as de='Ihre Videos sehen', in place of all there were; as often as there are
-    /// languages.
+    /// Translated description; replaces all existing ones; can be repeated.
     #[arg(long = "translation", value_name = "TAG=WORDS")]
     translations: Vec<String>,
-    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    /// Whether to grant the scope only to DPoP-bound tokens (RFC 9449).
     #[arg(long, value_name = "true|false")]
     requires_dpop: Option<bool>,
-    /// How long a connection with it lasts at most.
+    /// Maximum time a device keeps access with this scope.
     #[arg(long, value_name = "SECONDS", conflicts_with = "no_max_lifetime")]
     max_lifetime_seconds: Option<u32>,
-    /// A connection with it lasts as long as any other.
+    /// Remove the time limit.
     #[arg(long)]
     no_max_lifetime: bool,
 }
@@ -69,7 +68,7 @@ pub(super) async fn create_scope(app: &App, tenant: TenantId, new: CreateScope) 
         ..Scope::unconditional(&name, &description)
     };
     scopes::create(app, tenant, scope, &By::OPERATOR).await?;
-    Ok((format!("scope {name}"), json!({"name": name})))
+    Ok((format!("Created scope {name}"), json!({"name": name})))
 }
 
 pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> Done {
@@ -95,7 +94,7 @@ pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> 
         scope.max_lifetime_seconds = max_lifetime.apply(scope.max_lifetime_seconds);
     })
     .await?;
-    Ok((format!("scope {name}"), json!({"name": name})))
+    Ok((format!("Changed scope {name}"), json!({"name": name})))
 }
 
 fn translations(given: &[String]) -> Result<Translations, UnfitTranslation> {

@@ -17,18 +17,18 @@ use crate::store;
 
 #[derive(Debug, Args)]
 pub(super) struct RotateKey {
-    /// Which key: ES256, RS256 or EdDSA; all of them when absent.
+    /// Algorithm to rotate: ES256, RS256 or EdDSA [default: all].
     #[arg(long, value_name = "ALG", value_parser = parse_algorithm)]
     algorithm: Option<SigningAlgorithm>,
-    /// Let the new key sign at once. Services that keep the published keys may refuse its tokens until they read
-    /// them anew, some ten minutes.
+    /// Start signing immediately; services that cache the published keys may reject new tokens for about ten
+    /// minutes.
     #[arg(long)]
     now: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RemoveKey {
-    /// The key's identifier, as list-keys has it.
+    /// Key ID, as shown by list-keys.
     #[arg(allow_hyphen_values = true)]
     kid: String,
 }
@@ -51,10 +51,10 @@ pub(super) async fn rotate_key(app: &App, tenant: TenantId, which: &RotateKey) -
 
 pub(super) async fn remove_key(app: &App, tenant: TenantId, which: &RemoveKey) -> Done {
     let removed = remove(app, tenant, &which.kid, &By::OPERATOR).await?;
-    let removed = removed.ok_or("there is no such key, or it has been removed")?;
+    let removed = removed.ok_or("key not found or already removed")?;
     let alg = removed.algorithm.as_str();
     Ok((
-        format!("key {} is removed; {} signs {alg} tokens", which.kid, removed.signing),
+        format!("Removed key {}; {} now signs {alg} tokens", which.kid, removed.signing),
         json!({"removed": which.kid, "alg": alg, "signing": removed.signing}),
     ))
 }

@@ -15,31 +15,31 @@ use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateTenant {
-    /// Its name in URLs.
+    /// Slug used in URLs.
     slug: String,
-    /// Its name for people; the slug when absent.
+    /// Display name [default: the slug].
     #[arg(long)]
     name: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetTenant {
-    /// The tenant.
+    /// Tenant slug.
     slug: String,
-    /// What becomes of it.
+    /// New status.
     #[arg(value_parser = ["enabled", "disabled"], required_unless_present_any = ["host", "no_host"])]
     standing: Option<String>,
-    /// A host name of its own: it is then at <https://HOST>, which becomes its issuer.
+    /// Serve the tenant at <https://HOST>, which becomes its issuer.
     #[arg(long, conflicts_with = "no_host")]
     host: Option<String>,
-    /// Takes the host name from it: it is below /t/SLUG again.
+    /// Remove the host name; the tenant is served under /t/SLUG again.
     #[arg(long)]
     no_host: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DeleteTenant {
-    /// The tenant.
+    /// Tenant slug.
     pub(super) slug: String,
     #[command(flatten)]
     pub(super) sure: Confirmation,
@@ -49,9 +49,12 @@ pub(super) async fn create_tenant(app: &App, new: CreateTenant) -> Done {
     let slug = TenantSlug::parse(&new.slug)?;
     let name = new.name.unwrap_or_else(|| new.slug.clone());
     let id = tenants::create(app, slug.clone(), &tenants::fit_name(&name)?, &By::OPERATOR).await?;
-    let id = id.ok_or("there is a tenant of this slug already")?;
+    let id = id.ok_or("a tenant with this slug already exists")?;
     let issuer = tenants::address(app, &slug, None);
-    Ok((format!("tenant {} at {issuer}", new.slug), json!({"id": id, "slug": new.slug, "issuer": issuer})))
+    Ok((
+        format!("Created tenant {} at {issuer}", new.slug),
+        json!({"id": id, "slug": new.slug, "issuer": issuer}),
+    ))
 }
 
 pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
@@ -70,10 +73,10 @@ pub(super) async fn set_tenant(app: &App, change: &SetTenant) -> Done {
     let standing = if tenant.enabled { "enabled" } else { "disabled" };
     let issuer = tenants::issuer(app, &tenant);
     let document = json!({"slug": change.slug, "standing": standing, "issuer": issuer});
-    Ok((format!("tenant {} at {issuer} is {standing}", change.slug), document))
+    Ok((format!("Tenant {} at {issuer} is now {standing}", change.slug), document))
 }
 
 pub(super) async fn delete_tenant(app: &App, that: &DeleteTenant) -> Done {
     tenants::delete(app, &TenantSlug::parse(&that.slug)?, &MeantFor::Any, &By::OPERATOR).await?;
-    Ok((format!("tenant {} is erased", that.slug), json!({"slug": that.slug})))
+    Ok((format!("Deleted tenant {}", that.slug), json!({"slug": that.slug})))
 }

@@ -12,16 +12,16 @@ use crate::store::tenants;
 
 #[derive(Debug, Args)]
 pub(super) struct TokensNotBefore {
-    /// Only what was issued in this user's name.
+    /// Limit to tokens of this user.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["client", "every_tenant"])]
     user: Option<String>,
-    /// Only what was issued to this client.
+    /// Limit to tokens of this client.
     #[arg(long, value_name = "ID", conflicts_with = "every_tenant")]
     client: Option<String>,
-    /// Every tenant there is.
+    /// Apply to all tenants.
     #[arg(long, conflicts_with = "tenant")]
     every_tenant: bool,
-    /// The instant, such as 2026-01-15T10:20:00Z, or `now`. It is never lowered.
+    /// Cutoff time, such as 2026-01-15T10:20:00Z, or `now`; it can only move forward.
     #[arg(long, value_name = "INSTANT", default_value = "now", value_parser = parse_instant)]
     at: Instant,
 }
@@ -36,7 +36,7 @@ fn parse_instant(text: &str) -> Result<Instant, String> {
     match DateTime::parse_from_rfc3339(text) {
         _ if text == "now" => Ok(Instant::Now),
         Ok(instant) => Ok(Instant::At(instant.to_utc())),
-        Err(_) => Err("an instant is now, or written like 2026-01-15T10:20:00Z".to_owned()),
+        Err(_) => Err("must be now or a time such as 2026-01-15T10:20:00Z".to_owned()),
     }
 }
 
@@ -57,9 +57,9 @@ pub(super) async fn raise(app: &App, tenant: Option<&str>, raise: TokensNotBefor
     };
     let mut in_force = instant;
     for slug in &slugs {
-        let tenant = tenants::find(&app.db, slug).await?.ok_or("there is no such tenant")?.id;
+        let tenant = tenants::find(&app.db, slug).await?.ok_or("tenant not found")?.id;
         in_force = in_force.max(tokens_not_before::raise(app, tenant, &subject, instant).await?);
     }
-    let sentence = format!("nothing counts that was issued before {in_force:?}");
+    let sentence = format!("Everything issued before {in_force:?} is now invalid");
     Ok((sentence, json!({"tokens_not_before": in_force, "tenants": slugs.len()})))
 }

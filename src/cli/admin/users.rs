@@ -18,15 +18,15 @@ use crate::model::version::MeantFor;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateUser {
-    /// What the person types to sign in.
+    /// Username.
     name: String,
-    /// What the person may do; may be repeated. `admin` administers.
+    /// Role, such as `admin` or `auditor`; can be repeated.
     #[arg(long, value_name = "ROLE")]
     role: Vec<Role>,
-    /// The name people know them by.
+    /// Display name.
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// An e-mail address that is known to be theirs.
+    /// Verified email address.
     #[arg(long)]
     email: Option<String>,
     /// Read the password from the first line of standard input.
@@ -57,7 +57,7 @@ impl CreateUser {
 
 #[derive(Debug, Args)]
 pub(super) struct DeleteUser {
-    /// The account.
+    /// Username.
     pub(super) name: String,
     #[command(flatten)]
     pub(super) sure: Confirmation,
@@ -65,22 +65,22 @@ pub(super) struct DeleteUser {
 
 #[derive(Debug, Args)]
 pub(super) struct SetUser {
-    /// The account.
+    /// Username.
     name: String,
-    /// What becomes of it.
+    /// New status.
     #[arg(value_parser = ["enabled", "disabled", "locked"])]
     standing: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ThatUser {
-    /// The account.
+    /// Username.
     name: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct NamedUser {
-    /// The account.
+    /// Username.
     #[arg(long, value_name = "NAME")]
     username: String,
 }
@@ -96,7 +96,7 @@ pub(super) async fn create_user(app: &App, tenant: TenantId, new: CreateUser) ->
     };
     let password = new.password.0.trim_end_matches(['\r', '\n']);
     let id = users::create(app, tenant, user, password, &By::OPERATOR).await?;
-    Ok((format!("user {username} ({id})"), json!({"id": id, "username": username})))
+    Ok((format!("Created user {username} ({id})"), json!({"id": id, "username": username})))
 }
 
 pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> Done {
@@ -107,22 +107,23 @@ pub(super) async fn set_user(app: &App, tenant: TenantId, change: &SetUser) -> D
     };
     users::set_standing(app, tenant, change.name.as_str(), standing, &By::OPERATOR).await?;
     let document = json!({"username": change.name, "standing": change.standing});
-    Ok((format!("user {} is {}", change.name, change.standing), document))
+    Ok((format!("User {} is now {}", change.name, change.standing), document))
 }
 
 pub(super) async fn revoke_user(app: &App, tenant: TenantId, that: &ThatUser) -> Done {
     users::sign_out_everywhere(app, tenant, that.name.as_str(), &By::OPERATOR).await?;
-    Ok((format!("user {} is signed out everywhere", that.name), json!({"username": that.name})))
+    Ok((format!("Signed out user {} everywhere", that.name), json!({"username": that.name})))
 }
 
 pub(super) async fn reset_second_factor(app: &App, tenant: TenantId, that: &NamedUser) -> Done {
     let name = &that.username;
     let removed = remove::reset(app, tenant, name.as_str(), &By::OPERATOR).await?;
-    let outcome = if removed { "has no second factor any more" } else { "had no second factor" };
-    Ok((format!("user {name} {outcome}"), json!({"username": name, "removed": removed})))
+    let outcome =
+        if removed { "no longer uses two-step verification" } else { "did not use two-step verification" };
+    Ok((format!("User {name} {outcome}"), json!({"username": name, "removed": removed})))
 }
 
 pub(super) async fn delete_user(app: &App, tenant: TenantId, that: &DeleteUser) -> Done {
     users::delete(app, tenant, that.name.as_str(), &MeantFor::Any, &By::OPERATOR).await?;
-    Ok((format!("user {} is deleted", that.name), json!({"username": that.name})))
+    Ok((format!("Deleted user {}", that.name), json!({"username": that.name})))
 }

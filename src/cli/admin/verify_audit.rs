@@ -1,4 +1,4 @@
-//! Whether the audit trail is as it was written.
+//! Verifies the audit log.
 
 use std::fmt::Write as _;
 
@@ -13,14 +13,14 @@ use crate::store::tenants;
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyAudit {
-    /// A seal that was written down before, as NUMBER:CODE: the chain must still hold it. Needs --tenant where there
-    /// is more than the default tenant.
+    /// Seal recorded earlier (NUMBER:CODE) that the chain must still contain; needs --tenant if there are
+    /// several.
     #[arg(long, value_name = "SEAL", value_parser = parse_head)]
     head: Option<Head>,
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {
-    let words = || "a seal is a number, a colon and 64 hexadecimal digits, as printed before".to_owned();
+    let words = || "must be NUMBER:CODE with 64 hexadecimal digits, as printed by an earlier run".to_owned();
     let (number, mac) = text.split_once(':').ok_or_else(words)?;
     let mac = hex::decode(mac).ok().filter(|mac| mac.len() == 32).ok_or_else(words)?;
     Ok(Head { number: number.parse().map_err(|_| words())?, mac })
@@ -31,7 +31,7 @@ pub(super) async fn verify_audit(app: &App, tenant: Option<&str>, asked: VerifyA
         None => None,
         Some(slug) => {
             let slug = if slug.is_empty() { TenantSlug::root() } else { TenantSlug::parse(slug)? };
-            Some(tenants::find(&app.db, &slug).await?.ok_or("there is no such tenant")?.id)
+            Some(tenants::find(&app.db, &slug).await?.ok_or("tenant not found")?.id)
         }
     };
     let verdicts = verify(app, tenant, asked.head.as_ref()).await?;
@@ -53,14 +53,15 @@ fn written(head: &Head) -> String {
 
 fn sentence(verdict: &Verdict) -> String {
     let Verdict { tenant, seals, events, unsealed, overdue, head, faults } = verdict;
-    let state = if faults.is_empty() { "is as it was written" } else { "was tampered with" };
+    let state = if faults.is_empty() { "is intact" } else { "was tampered with" };
     let mut text = format!(
-        "audit trail of tenant {tenant} {state}: {events} events in {seals} seals, {unsealed} not sealed yet"
+        "audit log of tenant {tenant} {state}: {events} events in {seals} seals, {unsealed} not sealed yet"
     );
     if *overdue > 0 {
         let _ = write!(
             text,
-            "\n  {overdue} events have waited for more than a minute: no server has been able to seal them"
+            "\n  {overdue} events have not been sealed for more than a minute: no instance was able to seal \
+             them"
         );
     }
     if let Some(head) = head {

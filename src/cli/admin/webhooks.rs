@@ -15,16 +15,16 @@ use crate::store;
 
 #[derive(Debug, Args)]
 pub(super) struct CreateWebhook {
-    /// Where messages go, an https address.
+    /// https URL that receives the events.
     url: Url,
-    /// An action of the audit trail it is told of, such as `device_authorization.approved`; may be repeated. All when absent.
+    /// Audit action to subscribe to, such as `device_authorization.approved`; can be repeated [default: all].
     #[arg(long, value_name = "ACTION")]
     action: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DeleteWebhook {
-    /// The webhook's identifier.
+    /// Webhook ID.
     pub(super) id: Uuid,
     #[command(flatten)]
     pub(super) sure: Confirmation,
@@ -32,7 +32,7 @@ pub(super) struct DeleteWebhook {
 
 pub(super) async fn create_webhook(app: &App, tenant: TenantId, new: CreateWebhook) -> Done {
     let (webhook, secret) = webhooks::create(app, tenant, new.url, new.action, &By::OPERATOR).await?;
-    let sentence = format!("webhook {}\nsecret {} (shown this once)", webhook.id, secret.as_str());
+    let sentence = format!("Created webhook {}\nSecret {} (shown only once)", webhook.id, secret.as_str());
     Ok((sentence, json!({"id": webhook.id, "url": webhook.url.as_str(), "secret": secret.as_str()})))
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn list_webhooks(app: &App, tenant: TenantId) -> Done {
 
 pub(super) async fn delete_webhook(app: &App, tenant: TenantId, that: &DeleteWebhook) -> Done {
     if !webhooks::delete(app, tenant, WebhookId(that.id), &By::OPERATOR).await? {
-        return Err("there is no such webhook".into());
+        return Err("webhook not found".into());
     }
-    Ok((format!("webhook {} is deleted", that.id), json!({"id": that.id})))
+    Ok((format!("Deleted webhook {}", that.id), json!({"id": that.id})))
 }

@@ -36,34 +36,34 @@ const USERNAME: &str = "demo";
 const SCOPE: &str = "openid profile offline_access";
 const EXAMPLES: &str = "\
 Examples:
-  See the whole flow, with yourself as the person who approves:
+  Try the flow and approve it yourself:
     latchkey demo
 
-  In a script: approve through the real pages, print the tokens, end:
+  Approve automatically and print the tokens, for scripts:
     latchkey demo --auto-approve --json
 
-  On a machine without PostgreSQL:
+  Install PostgreSQL if it is missing:
     latchkey demo --install-postgres";
 
-/// Start a server with a demo user and client, and sign a device in at it, all in this terminal.
+/// Run a demo server and sign in a demo device, all in this terminal.
 ///
-/// The server keeps its data in a directory of its own, apart from `latchkey serve`.
+/// Demo data is kept apart from the data of `latchkey serve`.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct DemoArgs {
-    /// The server's address and port; port 0 takes any free one.
+    /// Address and port to listen on; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     listen: Option<std::net::SocketAddr>,
-    /// Where the demo keeps its database and keys.
+    /// Directory for the demo database and keys.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<PathBuf>,
-    /// Play the person too: sign in and approve through the real pages.
+    /// Sign in and approve automatically, through the real pages.
     #[arg(long)]
     auto_approve: bool,
-    /// Print the token response as JSON; everything else goes to standard error.
+    /// Print the token response as JSON; send all other output to standard error.
     #[arg(long)]
     json: bool,
-    /// Install PostgreSQL through the system's package manager when it is missing.
+    /// Install PostgreSQL with the system package manager if it is missing.
     #[arg(long)]
     install_postgres: bool,
 }
@@ -100,7 +100,6 @@ struct Stage {
     listener: TcpListener,
     database: Database,
     app: Arc<App>,
-    /// The demo user's password.
     password: String,
 }
 
@@ -134,9 +133,9 @@ async fn play_device(
 ) -> Result<(TokenResponse, Terminal), Error> {
     let issuer = app.config.public_origin();
     let mut terminal = Terminal::of_process(results);
-    terminal.line(&format!("Latchkey runs at {issuer}"))?;
+    terminal.line(&format!("Latchkey is running at {issuer}"))?;
     if !auto_approve {
-        terminal.line(&format!("Sign in there as \"{USERNAME}\" with the password \"{password}\""))?;
+        terminal.line(&format!("Sign in as \"{USERNAME}\" with the password \"{password}\""))?;
     }
     terminal.line("")?;
     let device = LoginConfig {
@@ -190,7 +189,7 @@ async fn ensure_demo_user(app: &App) -> Result<String, Error> {
         Ok(_) => {}
         Err(UserError::UsernameTaken) => {
             return Err(format!(
-                "{} is missing; remove the demo's data directory to start anew",
+                "{} is missing: delete the demo data directory to start over",
                 file.display()
             )
             .into());

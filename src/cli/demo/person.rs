@@ -18,7 +18,7 @@ pub(super) async fn approve(link: &str, username: &str, password: &str) -> Resul
     if result.html.contains("Your device is connected") {
         Ok(())
     } else {
-        Err("the pages did not lead to an approval".into())
+        Err("automatic approval failed: the last page was not the approval page".into())
     }
 }
 

@@ -109,7 +109,7 @@ fn what_is_missing_is_said() {
     let error = read_at("https://h", &body).unwrap_err().to_string();
     assert_eq!(
         error,
-        "https://h does not offer the device flow: its metadata names no device_authorization_endpoint."
+        "https://h does not support the device flow: its metadata has no device_authorization_endpoint."
     );
     let [url, _] = well_known("https://h").unwrap();
     let error = read("https://h", &url, &answer(404, &Value::Null)).unwrap_err().to_string();

@@ -123,7 +123,6 @@ impl ScriptedServer {
         self.seen.lock().unwrap().clone()
     }
 
-    /// When the polls came.
     pub(crate) fn polled_at(&self) -> Vec<u64> {
         self.seen().iter().skip(1).map(|seen| seen.at).collect()
     }

@@ -80,7 +80,7 @@ async fn a_client_authenticates_as_the_metadata_says() {
     }
     flow.metadata.token_endpoint_auth_methods_supported = Some(vec!["tls_client_auth".to_owned()]);
     let refused = flow.start(None, &DeviceDescription::default()).await.unwrap_err();
-    assert!(refused.to_string().contains("takes tls_client_auth for client authentication"), "{refused}");
+    assert!(refused.to_string().contains("accepts tls_client_auth for client authentication"), "{refused}");
 }
 
 #[tokio::test]
@@ -200,11 +200,11 @@ async fn polling_ends_with_the_codes() {
 async fn verdicts_stop_the_polling() {
     for (script, expected) in [
         (Scripted::error("access_denied"), "The request was denied."),
-        (Scripted::error("expired_token"), "The code expired before anybody approved it."),
-        (Scripted::error("invalid_grant"), "The server refused the request: invalid_grant."),
+        (Scripted::error("expired_token"), "The code expired before it was approved."),
+        (Scripted::error("invalid_grant"), "The server rejected the request: invalid_grant."),
         (
             Scripted::status(307).header("location", "https://elsewhere.example/"),
-            "The server's answer cannot be used: 307 Temporary Redirect without an OAuth error.",
+            "The server returned an invalid response: 307 Temporary Redirect without an OAuth error.",
         ),
     ] {
         let server = ScriptedServer::start([script]).await;
@@ -218,7 +218,7 @@ async fn a_flood_is_not_read() {
     let flood = Scripted::tokens(Value::String("x".repeat(70_000)));
     let server = ScriptedServer::start([flood]).await;
     let error = run(&server, LongPoll::Off).await.unwrap_err();
-    assert_eq!(error.to_string(), "127.0.0.1 answered with more than 64 KiB.");
+    assert_eq!(error.to_string(), "127.0.0.1 returned more than 64 KiB.");
 }
 
 #[tokio::test]

@@ -20,11 +20,8 @@ use crate::store::{self};
 /// Who is about to approve, and from where.
 #[derive(Clone, Copy, Debug)]
 pub struct Approving<'a> {
-    /// Who.
     pub user: &'a User,
-    /// When they signed in.
     pub auth_time: DateTime<Utc>,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -39,15 +36,11 @@ impl<'a> Approving<'a> {
 /// How an approval looks, and what it takes; `risk` in the consent API.
 #[derive(Clone, Debug, Serialize)]
 pub struct Assessment {
-    /// What is enforced.
     pub verdict: Verdict,
-    /// Whether the rules are enforced.
     pub mode: Mode,
-    /// What was found.
     pub reasons: Vec<Finding>,
     /// What the person must do before the approval counts, in this order.
     pub steps: Vec<Step>,
-    /// From what it was found.
     pub facts: Facts,
 }
 

@@ -16,7 +16,6 @@ const SAME_NETWORK_V6: u8 = 48;
 /// What is known when somebody is about to approve.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Facts {
-    /// How old the code is.
     pub code_age_seconds: i64,
     /// How the code came to the page.
     pub arrival: CodeArrival,
@@ -42,21 +41,16 @@ pub struct Facts {
     pub codes_of_source: u32,
     /// How many other accounts had to do with codes of this source lately, for the first time.
     pub accounts_of_source: u32,
-    /// Whether the source is frozen.
     pub frozen_source: bool,
     /// Whether the person signed in after the code was made.
     pub signed_in_since: bool,
 }
 
-/// How near two addresses are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proximity {
-    /// It is one address.
     SameAddress,
-    /// They are in one network.
     SameNetwork,
-    /// They are in different networks.
     Elsewhere,
     /// They cannot be compared: one is missing, or they are of different families.
     Unknown,
@@ -66,16 +60,13 @@ pub enum Proximity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "standing")]
 pub enum KeyStanding {
-    /// It proved none.
     None,
     /// None of the person's devices has used it.
     Unknown,
     /// A device of this person used it.
     Known {
-        /// The name of that device.
         #[serde(skip_serializing_if = "Option::is_none")]
         name: Option<String>,
-        /// When it was connected.
         connected_at: DateTime<Utc>,
     },
 }
@@ -103,7 +94,6 @@ impl Facts {
 }
 
 impl Proximity {
-    /// How near two addresses are.
     #[must_use]
     pub fn of(asker: Option<IpAddr>, approver: IpAddr) -> Self {
         match asker {

@@ -1,4 +1,4 @@
-//! What may speak against an approval.
+//! Reasons to distrust an approval.
 
 use serde::Serialize;
 
@@ -7,7 +7,6 @@ use crate::model::policy::approval::Verdict;
 /// Why an approval is not simply allowed. The page has a sentence for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "config/default.toml describes the rules of these names")]
 pub enum Reason {
     /// Devices cannot be connected here, or not with this client.
     GrantOff,
@@ -61,9 +60,7 @@ impl Reason {
 /// A reason and what it leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Why.
     pub reason: Reason,
-    /// What follows.
     pub verdict: Verdict,
 }
 

@@ -14,9 +14,7 @@ use crate::model::user::Role;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Type the code.
     Retype,
-    /// Sign in anew.
     Reauthenticate,
     /// Type what the page then shows into the device.
     Confirm,
@@ -108,7 +106,6 @@ fn rules(policy: &ApprovalPolicy, facts: &Facts) -> Vec<Finding> {
     .collect()
 }
 
-/// What is enforced.
 pub(super) fn enforced(mode: Mode, switches: &[Finding], rules: &[Finding]) -> Verdict {
     match mode {
         Mode::Enforce => heaviest(switches).max(heaviest(rules)),

@@ -30,7 +30,6 @@ pub enum Fault {
     Removed(Uuid),
     /// An event is there that no server wrote, or not as it is.
     Inserted(Uuid),
-    /// A seal is missing.
     SealMissing(i64),
     /// A seal is not what it was, or was not made with a key of the tenant.
     SealChanged(i64),
@@ -43,12 +42,12 @@ impl fmt::Display for Fault {
         match self {
             Self::Changed(id) => write!(f, "event {id} was changed"),
             Self::Removed(id) => write!(f, "event {id} was removed"),
-            Self::Inserted(id) => write!(f, "event {id} was inserted, or changed before it was sealed"),
+            Self::Inserted(id) => write!(f, "event {id} was inserted or changed before it was sealed"),
             Self::SealMissing(number) => write!(f, "seal {number} is missing"),
             Self::SealChanged(number) => {
-                write!(f, "seal {number} was changed, or made with another key")
+                write!(f, "seal {number} was changed or created with a different master key")
             }
-            Self::HeadMissing(number) => write!(f, "seal {number} is not the one that was written down"),
+            Self::HeadMissing(number) => write!(f, "seal {number} does not match the recorded one"),
         }
     }
 }
@@ -56,18 +55,14 @@ impl fmt::Display for Fault {
 /// A seal's number and code, written down elsewhere: proof that the chain was not cut off before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The seal's number.
     pub number: i64,
-    /// Its code.
     pub mac: Vec<u8>,
 }
 
 /// What was found in one tenant.
 #[derive(Debug)]
 pub struct Verdict {
-    /// The tenant.
     pub tenant: TenantId,
-    /// How many seals there are.
     pub seals: u64,
     /// How many sealed events.
     pub events: u64,
@@ -77,7 +72,6 @@ pub struct Verdict {
     pub overdue: usize,
     /// The newest seal.
     pub head: Option<Head>,
-    /// What is wrong.
     pub faults: Vec<Fault>,
 }
 

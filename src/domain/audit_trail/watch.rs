@@ -8,7 +8,6 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 /// How long sealing may fail before operators are warned.
 pub const PATIENCE: TimeDelta = TimeDelta::minutes(1);
 
-/// The state of sealing.
 #[derive(Debug, Default)]
 pub struct SealingWatch(Mutex<State>);
 
@@ -20,7 +19,6 @@ struct State {
     refused: usize,
 }
 
-/// What operators must know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Concern {
     /// This server has not been able to seal.
@@ -32,7 +30,6 @@ pub enum Concern {
 }
 
 impl SealingWatch {
-    /// Notes that an attempt begins.
     pub fn begin(&self, now: DateTime<Utc>) {
         self.state().trying_since.get_or_insert(now);
     }
@@ -42,7 +39,6 @@ impl SealingWatch {
         *self.state() = State { trying_since: None, refused };
     }
 
-    /// What operators must know now.
     #[must_use]
     pub fn concerns(&self, now: DateTime<Utc>) -> Vec<Concern> {
         let state = self.state();

@@ -30,20 +30,18 @@ const EXPLICIT_TYPE: &str = "client-authentication+jwt";
 /// Header members by which a token would bring its own key (RFC 7515 §4.1).
 const OWN_KEYS: [&str; 4] = ["jku", "jwk", "x5u", "x5c"];
 
-/// A refusal of an assertion.
 pub(super) const fn refusal(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)
 }
 
-/// Takes an assertion apart.
 pub(super) fn read(assertion: &str) -> Result<UnverifiedJws<'_>, OAuthError> {
     let jws = UnverifiedJws::parse(assertion)
-        .map_err(|_| refusal("The client assertion is no JWT signed with an algorithm that is supported."))?;
+        .map_err(|_| refusal("The client assertion is not a JWT signed with a supported algorithm."))?;
     if OWN_KEYS.iter().any(|member| jws.header.contains_key(*member)) {
-        return Err(refusal("The header of the client assertion must not bring a key."));
+        return Err(refusal("The header of the client assertion must not contain jwk, jku, x5c or x5u."));
     }
     if jws.header.get("kid").is_some_and(|kid| !kid.is_string()) {
-        return Err(refusal("The kid of the client assertion must be a text."));
+        return Err(refusal("kid in the client assertion must be a string."));
     }
     Ok(jws)
 }
@@ -107,7 +105,7 @@ pub(super) async fn proves(
         None if may_repeat => {
             SecretHash::of(&format!("claims of client_assertion\n{client_id}\n{}", Value::Object(claims)))
         }
-        None => return Err(refusal("The client assertion needs a jti, a text of 1 to 256 bytes.")),
+        None => return Err(refusal("jti in the client assertion must be a string of 1 to 256 bytes.")),
     };
     let forgotten_at = app.clock.over_by_both(expires_at + MAX_SKEW);
     let is_fresh = if may_repeat {
@@ -118,7 +116,7 @@ pub(super) async fn proves(
     if is_fresh {
         Ok(Some(may_repeat.then_some(RepeatableAssertion(hash))))
     } else {
-        Err(refusal("The client assertion was used before."))
+        Err(refusal("The client assertion was already used; sign a new one for each request."))
     }
 }
 
@@ -135,11 +133,7 @@ fn check_type(jws: &UnverifiedJws<'_>, settings: &config::Clients) -> Result<(),
         }
         Some(_) => false,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(refusal("The typ of the client assertion must be client-authentication+jwt."))
-    }
+    if fits { Ok(()) } else { Err(refusal("typ in the client assertion must be client-authentication+jwt.")) }
 }
 
 /// One key for each algorithm, to verify what unknown clients send. Whatever they verify is refused: the private

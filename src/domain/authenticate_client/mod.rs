@@ -67,16 +67,18 @@ impl AuthenticatedClient {
     /// account is shut.
     pub fn require(&self, grant: GrantType) -> Result<(), OAuthError> {
         if self.client.owner_is_shut() {
-            let description = "The account that the client belongs to cannot be used.";
+            let description = "The user who owns this client is locked or disabled.";
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
         }
         if self.client.may_use(grant) {
             return Ok(());
         }
-        Err(OAuthError::new(ErrorCode::UnauthorizedClient, "The client is not registered for this grant."))
+        Err(OAuthError::new(
+            ErrorCode::UnauthorizedClient,
+            "The client is not registered for this grant type.",
+        ))
     }
 
-    /// The client, to keep it.
     #[must_use]
     pub fn shared(&self) -> Arc<Client> {
         Arc::clone(&self.client)
@@ -168,7 +170,7 @@ async fn prove(
 
 /// Of a client that is unknown, disabled or somebody else (RFC 6749 §5.2).
 pub(super) fn unproven() -> OAuthError {
-    OAuthError::new(ErrorCode::InvalidClient, "The client is unknown or its authentication failed.")
+    OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.")
 }
 
 /// Returns `true` if the client may show its secret in this place: in either, unless its policy, or its tenant's,
@@ -190,7 +192,7 @@ pub async fn authenticate_confidential(
     presented: PresentedCredentials,
 ) -> Result<ConfidentialClient, OAuthError> {
     let refuse = || {
-        let description = "Only clients that prove who they are may ask here.";
+        let description = "This endpoint requires client authentication.";
         OAuthError::new(ErrorCode::UnauthenticatedClient, description)
     };
     if presented.are_absent() {
@@ -207,7 +209,6 @@ struct Claim<'a> {
     proof: Proof<'a>,
 }
 
-/// What is to prove it.
 enum Proof<'a> {
     None,
     Secret(&'a str),
@@ -226,7 +227,7 @@ impl<'a> Claim<'a> {
             > 1
         {
             return Err(OAuthError::invalid_request(
-                "Only one way of client authentication may be used at once.",
+                "Use only one client authentication method per request.",
             ));
         }
         match (assertion_type.as_deref(), assertion) {
@@ -237,19 +238,19 @@ impl<'a> Claim<'a> {
             (Some(_), Some(_)) => {
                 return Err(OAuthError::new(
                     ErrorCode::InvalidClient,
-                    "The type of client assertion is not supported.",
+                    "client_assertion_type is not supported.",
                 ));
             }
             _ => {
                 return Err(OAuthError::invalid_request(
-                    "client_assertion and client_assertion_type belong together.",
+                    "Send client_assertion and client_assertion_type together.",
                 ));
             }
         }
         match (basic, client_id, client_secret) {
-            (Some((id, _)), Some(other), _) if id != other => Err(OAuthError::invalid_request(
-                "client_id differs from the client of the Authorization header.",
-            )),
+            (Some((id, _)), Some(other), _) if id != other => {
+                Err(OAuthError::invalid_request("client_id does not match the Authorization header."))
+            }
             // Libraries of public clients send their client_id this way too, with nothing behind the colon.
             (Some((client_id, secret)), _, _) => Ok(Self {
                 client_id: client_id.clone(),
@@ -274,9 +275,10 @@ impl<'a> Claim<'a> {
         let subject = jws.unverified_claim("sub").and_then(|subject| subject.as_str());
         // Postgres cannot even be asked for a text with U+0000.
         let subject = subject.filter(|subject| !subject.contains('\0'));
-        let subject = subject.ok_or(assertion::refusal("The client assertion names no client in sub."))?;
+        let subject =
+            subject.ok_or(assertion::refusal("sub in the client assertion must be the client_id."))?;
         if client_id.is_some_and(|client_id| client_id != subject) {
-            return Err(assertion::refusal("client_id differs from the client of the assertion."));
+            return Err(assertion::refusal("client_id does not match the client assertion."));
         }
         let (client_id, place) = (subject.to_owned(), CredentialPlace::Assertion);
         Ok(Self { client_id, place, proof: Proof::Assertion(jws) })

@@ -103,8 +103,7 @@ mod tests {
             enabled,
             ..Client::public(DEFAULT_TENANT, ClientId::parse("tv").unwrap())
         };
-        let refused =
-            OAuthError::new(ErrorCode::InvalidClient, "The client is unknown or its authentication failed.");
+        let refused = OAuthError::new(ErrorCode::InvalidClient, "Client authentication failed.");
         let (basic, none) = (AuthMethod::ClientSecretBasic, AuthMethod::None);
         for (client, presented, expected) in [
             (None, none, "client unknown"),
@@ -120,7 +119,7 @@ mod tests {
         ] {
             assert_eq!(reason(client.as_ref(), presented.as_str(), &refused), expected);
         }
-        let twice = OAuthError::invalid_request("Only one way of client authentication may be used at once.");
+        let twice = OAuthError::invalid_request("Use only one client authentication method per request.");
         assert_eq!(reason(None, "several", &twice), twice.description);
     }
 }

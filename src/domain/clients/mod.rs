@@ -24,73 +24,62 @@ use crate::store::{self, Connection, StoreError, clients};
 /// Why a client cannot be registered or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The identifier is taken.
-    #[error("there is a client of this id already")]
+    #[error("a client with this ID already exists")]
     ClientIdTaken,
-    /// There is no such client.
-    #[error("there is no client of this id")]
+    #[error("client not found")]
     NoSuchClient,
     /// The name cannot be shown to people.
     #[error(
-        "a client's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a client name must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitName,
     /// The client can prove nothing, and would act in its own name.
     #[error("only a confidential client can use client_credentials (RFC 6749 section 4.4)")]
     PublicClientActsForItself,
     /// The client has no credentials, so no installation has its own.
-    #[error("a public client has no credentials")]
+    #[error("a public client has no secret")]
     PublicInstallations,
     /// The identifier is a resource's URI: an ID token for the client could pass for an access token (RFC 9068 §3).
-    #[error("this is the URI of this server or of a resource; a client needs another id")]
+    #[error("a client ID must not be the URI of this server or of a resource")]
     IdIsResource,
-    /// The client could do nothing.
-    #[error(
-        "a client needs a grant type (grant_types) or, as a resource server, the audiences of the tokens it may introspect (introspects)"
-    )]
+    #[error("a client needs grant_types or, as a resource server, introspects")]
     NothingToDo,
     /// `inherit` is for first-party clients.
     #[error("only a first-party client can inherit the scopes of its users")]
     InheritIsForFirstParty,
     /// Keys and method do not belong together.
-    #[error(
-        "a client has public keys (jwks or jwks_uri) if it authenticates by private_key_jwt, and only then"
-    )]
+    #[error("private_key_jwt requires jwks or jwks_uri; other methods allow neither")]
     KeysDoNotFitMethod,
-    /// A key cannot be used.
     #[error(transparent)]
     UnfitKeys(#[from] UnfitKeySet),
     /// This server would not fetch keys from there.
-    #[error("the jwks_uri cannot be used: {0}")]
+    #[error("the jwks_uri is not usable: {0}")]
     UnfitJwksUri(#[from] ForbiddenAddress),
     /// The catalogue has no such scope.
-    #[error("there is no scope {0} in the catalogue")]
+    #[error("scope {0} not found")]
     UnknownScope(String),
     /// The scope is for clients that an administrator registers.
-    #[error(
-        "the scope {0} is only for clients that an administrator registers, not for a user's own or self-registered ones"
-    )]
+    #[error("scope {0} is only available to clients that an administrator registers")]
     ScopeByNameOnly(String),
-    /// There is no such account.
-    #[error("there is no user of this id")]
+    #[error("user not found")]
     NoSuchOwner,
     /// A client that is a user's own asks for more than its owner has.
-    #[error("the owner may not grant the scope {0}")]
+    #[error("the owner cannot grant scope {0}")]
     OwnerMayNotGrant(String),
     /// What only the operator's own clients are.
-    #[error("a client that belongs to a user is not first-party, and no resource server")]
+    #[error("a user's own client cannot be first-party or introspect tokens")]
     OwnedIsNotOurs,
     /// An administrator has restricted this field.
-    #[error("an administrator has restricted {0}; ask them to change it")]
+    #[error("an administrator restricted {0}; ask them to change it")]
     AboveCeiling(&'static str),
     /// The user has as many as one may have.
-    #[error("a user may have no more than {0} clients of their own")]
+    #[error("a user can own at most {0} clients")]
     TooManyOwned(u32),
-    /// Its policy does not fit.
     #[error(transparent)]
     Policy(#[from] InvalidPolicy),
     /// The client has no secret that could be exchanged.
-    #[error("the client does not authenticate by a secret")]
+    #[error("the client does not use a secret")]
     HasNoSecret,
     /// The secret was not exchanged, or the one before is retired already.
     #[error("the client has no previous secret")]
@@ -98,7 +87,6 @@ pub enum ClientError {
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -25,7 +25,6 @@ const IDENTIFIER: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// 32²⁴ = 2¹²⁰: nobody meets or guesses one.
 const IDENTIFIER_CHARS: usize = 24;
 
-/// Why a registration is refused.
 #[derive(Debug)]
 pub enum RegistrationRefused {
     /// The token is unknown, over, used up, or another client's.
@@ -49,9 +48,7 @@ impl From<StoreError> for RegistrationRefused {
 /// A registration, with what is shown this once.
 #[derive(Debug)]
 pub struct Registered {
-    /// The client.
     pub client: Client,
-    /// When it registered.
     pub issued_at: DateTime<Utc>,
     /// Its secret, if it has one and it is new.
     pub secret: Option<BearerSecret>,
@@ -124,7 +121,7 @@ pub async fn replace(
     check_named_client(client, members)?;
     let metadata = ClientMetadata::read(members).map_err(unfit)?;
     if metadata.auth_method != client.auth_method {
-        return Err(invalid("How a client authenticates cannot change; register another client.").into());
+        return Err(invalid("token_endpoint_auth_method cannot be changed; register a new client.").into());
     }
     let scopes = open_scopes(app, tenant, client, metadata.scopes.as_ref()).await?;
     let grants = open_grants(client, metadata.grant_types.clone())?;
@@ -154,7 +151,7 @@ pub async fn unregister(
 /// RFC 7592 §2.2: the client's own identifier must be there, its secret may be, and what the server alone decides not.
 fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(), OAuthError> {
     if members.get("client_id").and_then(Value::as_str) != Some(client.client_id.as_str()) {
-        return Err(invalid("client_id must be there and be the identifier of the client."));
+        return Err(invalid("client_id is required and must match the registered client."));
     }
     let servers = [
         "registration_access_token",
@@ -163,14 +160,14 @@ fn check_named_client(client: &Client, members: &Map<String, Value>) -> Result<(
         "client_id_issued_at",
     ];
     if servers.iter().any(|name| members.contains_key(*name)) {
-        return Err(invalid("A member is sent that the server alone decides."));
+        return Err(invalid("The request sets a member that only the server can set."));
     }
     if let Some(secret) = members.get("client_secret") {
         let given = secret.as_str().map(SecretHash::of);
         let is_theirs =
             given.is_some_and(|given| client.secret_hash.is_some_and(|own| own.0.ct_eq(&given.0).into()));
         if !is_theirs {
-            return Err(invalid("A client cannot choose its secret."));
+            return Err(invalid("client_secret is assigned by the server and cannot be set."));
         }
     }
     Ok(())
@@ -184,7 +181,7 @@ fn open_grants(client: &Client, asked: Option<Vec<GrantType>>) -> Result<Vec<Gra
     let Some(asked) = asked else { return Ok(open) };
     let kept: Vec<_> = asked.into_iter().filter(|grant| open.contains(grant)).collect();
     if kept.is_empty() {
-        return Err(invalid("None of the grant types is open to clients that register themselves."));
+        return Err(invalid("None of the grant types is available to dynamically registered clients."));
     }
     Ok(kept)
 }
@@ -210,7 +207,7 @@ async fn open_scopes(
     match asked {
         None => Ok(given.unwrap_or(open)),
         Some(asked) if asked.iter().all(is_open) => Ok(asked.clone()),
-        Some(_) => Err(invalid("A scope is unknown or not open to clients that register themselves.")),
+        Some(_) => Err(invalid("A scope is unknown or not available to dynamically registered clients.")),
     }
 }
 
@@ -233,7 +230,7 @@ const fn invalid(description: &'static str) -> OAuthError {
 fn unfit(unfit: UnfitMetadata) -> OAuthError {
     match unfit {
         UnfitMetadata::RedirectUri => {
-            OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is none.")
+            OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is invalid.")
         }
         UnfitMetadata::Member(description) => invalid(description),
     }
@@ -244,13 +241,14 @@ fn refusal(error: ClientError) -> RegistrationRefused {
         ClientError::Store(error) => error.into(),
         ClientError::NoSuchClient => return RegistrationRefused::Token,
         ClientError::UnfitName => invalid(
-            "client_name has 1 to 128 characters, without control or direction characters or words of mixed alphabets.",
+            "client_name must have 1 to 128 characters, with no control or bidirectional characters and no \
+             mixed alphabets in a word.",
         ),
         ClientError::KeysDoNotFitMethod => {
-            invalid("jwks or jwks_uri belong to private_key_jwt, and it to one of them.")
+            invalid("private_key_jwt requires either jwks or jwks_uri; other methods allow neither.")
         }
-        ClientError::UnfitKeys(_) => invalid("The jwks holds a key that cannot be used."),
-        ClientError::UnfitJwksUri(_) => invalid("The jwks_uri is none that this server would call at."),
-        _ => invalid("The client cannot be registered like that."),
+        ClientError::UnfitKeys(_) => invalid("jwks contains an unsupported key."),
+        ClientError::UnfitJwksUri(_) => invalid("This server is not allowed to fetch that jwks_uri."),
+        _ => invalid("The client metadata is invalid."),
     })
 }

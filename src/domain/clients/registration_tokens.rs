@@ -23,19 +23,18 @@ pub const MOST_USES: i32 = 10_000;
 pub enum RegistrationTokenError {
     /// The name cannot be shown to people.
     #[error(
-        "a token's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a label must have 1 to 128 characters, with no control or bidirectional characters and no mixed \
+         alphabets in a word"
     )]
     UnfitName,
     /// It would be good for too many or for none.
-    #[error("a token is good for 1 to 10000 clients")]
+    #[error("a token must allow 1 to 10000 registrations")]
     UnfitUses,
     /// It would live too long or not at all.
-    #[error("a token lives for up to 365 days")]
+    #[error("a token must expire within 365 days")]
     UnfitLife,
-    /// There is no such token.
-    #[error("there is no registration token of this id")]
+    #[error("registration token not found")]
     NoSuchToken,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

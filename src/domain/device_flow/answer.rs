@@ -18,10 +18,8 @@ pub(super) const REPEAT_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// waits before it polls again (RFC 8628 §3.5).
 const BURST: TimeDelta = TimeDelta::seconds(1);
 
-/// Who polls.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// The client.
     pub client: &'a Client,
     /// Where it showed what it authenticates with.
     pub place: CredentialPlace,
@@ -38,23 +36,19 @@ impl Asker<'_> {
     }
 }
 
-/// What a poll leads to.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// Nobody decided yet, or the device has yet to confirm what was approved.
     Pending,
     /// The same, and the device asks too often; from now on it must wait this many seconds.
     SlowDown {
-        /// The raised interval.
         interval_seconds: u32,
     },
-    /// Somebody said no.
     Denied,
-    /// Nobody said anything in time.
     Expired,
     /// Somebody said yes: hand out the tokens.
     Redeem(Approval),
-    /// The code is another client's or key's; its own will find it untouched.
+    /// The code belongs to another client or key and is left unchanged.
     Foreign,
     /// The tokens were handed out a moment ago.
     JustRedeemed,

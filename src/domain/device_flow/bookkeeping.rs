@@ -13,8 +13,9 @@ use crate::store::connections::unattended;
 use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_authorizations::polls::{self, Written};
 
-/// Writes the polls of at most `max` sessions; of how many they were. Those of sessions that somebody else holds at
-/// this moment are kept for the next time, those of erased ones are not.
+/// Writes the polls of up to `max` authorizations. Returns how many it wrote. Those of rows that are locked
+/// at this moment
+/// are kept for the next time, those of erased ones are not.
 pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     let unwritten = app.sessions.take_unwritten(max);
     if unwritten.is_empty() {
@@ -76,8 +77,9 @@ async fn tell_others(app: &App, written: &[Written]) {
     }
 }
 
-/// The rule for a device whose polls reach several servers: each sees only its own, so a poll may come too early
-/// without being noticed. Here it is: the next one is told to slow down.
+/// Detects early polls of a device whose polls reach several instances: each instance sees only its own, so
+/// it may not
+/// notice an early one. This catches it: the next poll gets `slow_down`.
 fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written) {
     let polling = &mut session.polling;
     polling.interval_seconds = polling.interval_seconds.max(theirs.interval_seconds);

@@ -15,9 +15,8 @@ use crate::store::device_authorizations::decisions::ShapedGrant;
 /// What the person may choose from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// All that can be granted.
     pub grantable: ScopeSet,
-    /// What of it the person may leave out.
+    /// The subset of `grantable` that the user may decline.
     pub optional: ScopeSet,
     /// Whether they may call the device trusted.
     pub may_trust: bool,
@@ -34,16 +33,13 @@ pub struct Offer {
     pub longest: Option<u32>,
 }
 
-/// What the person chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choices {
     /// The scopes; `None`: all that were offered.
     pub scopes: Option<ScopeSet>,
-    /// Whether the device is trusted.
     pub trusted: bool,
     /// A name for it; `None`, or without letters: the one it gave itself.
     pub device_name: Option<String>,
-    /// How long it may stay.
     pub lifetime: Lifetime,
 }
 
@@ -130,7 +126,7 @@ impl Offer {
             choices.device_name.as_deref().map(displayable).transpose().map_err(|_| ChoiceRefused::Name)?;
         Ok(ShapedGrant {
             scopes,
-            // Trust is about staying: a device that goes at once has none to lose.
+            // Trust is about staying: a one-time device has no trust to keep.
             trusted: choices.trusted && stays,
             device_name: name.filter(|name| !name.is_empty()),
             lifetime_seconds: choices

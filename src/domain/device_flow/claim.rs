@@ -20,7 +20,7 @@ pub(super) enum Verdict {
     },
     /// It is not waiting any more.
     Unavailable,
-    /// It was opened too often: it is passed round. It is denied.
+    /// Opened too many times, so the code is being shared: deny it.
     Kill,
 }
 

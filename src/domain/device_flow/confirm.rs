@@ -24,7 +24,6 @@ enum Verdict {
     WrongOnceTooOften,
 }
 
-/// The rule.
 fn judge(awaited: &Awaited, sent: &[u8; 32]) -> Verdict {
     if is_same(&awaited.mac, sent) {
         return Verdict::Right;
@@ -88,11 +87,12 @@ pub(super) async fn confirm(app: &App, collection: &Collection<'_>) -> Result<Is
         }
         Verdict::Wrong { attempts_left } => Err(OAuthError::new(
             ErrorCode::WrongConfirmation { attempts_left },
-            "The confirmation code is not what the page shows.",
+            "The confirmation code is wrong.",
         )),
-        Verdict::WrongOnceTooOften => {
-            Err(OAuthError::new(ErrorCode::AccessDenied, "The confirmation code was wrong three times."))
-        }
+        Verdict::WrongOnceTooOften => Err(OAuthError::new(
+            ErrorCode::AccessDenied,
+            "The confirmation code was wrong three times; the request was denied.",
+        )),
     }
 }
 

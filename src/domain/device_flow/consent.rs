@@ -21,11 +21,9 @@ use crate::store::device_authorizations::openings;
 /// What the person is asked to agree to.
 #[derive(Debug)]
 pub struct Consent {
-    /// The request.
     pub request: DeviceRequest,
     /// How its code came to this approver.
     pub arrival: CodeArrival,
-    /// Who asks.
     pub client: Arc<Client>,
     /// The code, to compare it with the device's.
     pub user_code: UserCode,
@@ -40,11 +38,10 @@ pub struct Consent {
     pub leaves_nothing: bool,
     /// The services it asks for by name; none: the tenant's default.
     pub resources: Vec<Resource>,
-    /// What the person may choose.
     pub offer: Offer,
 }
 
-/// What this approver has open, if it still waits for a decision. Reading changes nothing.
+/// Returns the request that this approver opened, if it is still pending. Changes nothing.
 pub async fn opened(app: &App, tenant: &Tenant, approver: &Approver) -> Result<Option<Consent>, OAuthError> {
     match openings::held_by(&app.db, tenant.id, approver.id, app.clock.now()).await? {
         Some(id) => consent(app, tenant, approver, id).await,

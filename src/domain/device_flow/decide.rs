@@ -24,19 +24,14 @@ use crate::model::tenant::Tenant;
 use crate::store::StoreError;
 use crate::store::device_authorizations::decisions::{self, NewApproval, ShapedGrant};
 
-/// The person's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Yes, and in which shape.
     Approve(Choices),
-    /// No.
     Deny,
 }
 
-/// What became of a decision.
 #[derive(Debug)]
 pub enum Decided {
-    /// It counts.
     Done,
     /// The approval counts once the device sends this.
     ToBeConfirmed(ConfirmationCode),
@@ -47,7 +42,6 @@ pub enum Decided {
 pub enum DecisionRefused {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
-    /// Another account has it open.
     HeldElsewhere {
         /// How long it keeps it without a request.
         left: TimeDelta,
@@ -58,7 +52,6 @@ pub enum DecisionRefused {
     MustRetype,
     /// What the person typed is not the code.
     WrongCode,
-    /// Too many wrong codes before.
     TooManyAttempts(Exhausted),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
@@ -66,7 +59,6 @@ pub enum DecisionRefused {
     NothingToGrant,
     /// What they chose cannot be had (any more).
     Choice(ChoiceRefused),
-    /// Something failed.
     Failed(OAuthError),
 }
 
@@ -91,7 +83,6 @@ impl From<OpenRefused> for DecisionRefused {
 /// What a person answers, and how.
 #[derive(Debug)]
 pub struct Answer<'a> {
-    /// Yes or no.
     pub decision: Decision,
     /// The code, where the person must type it to approve.
     pub typed: Option<&'a str>,
@@ -99,7 +90,7 @@ pub struct Answer<'a> {
     pub language: &'a str,
 }
 
-/// Takes the decision of the person who has the session open: once, whatever else happens at the same moment.
+/// Records the decision of the user who opened the request. Succeeds at most once.
 pub async fn decide(
     app: &App,
     tenant: &Tenant,
@@ -208,7 +199,6 @@ async fn deny(
     Ok(Decided::Done)
 }
 
-/// Stores what was decided.
 async fn take(
     app: &App,
     tenant: &Tenant,
@@ -249,7 +239,6 @@ pub(super) fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant,
 /// A code that a front end of the operator's own names together with the decision.
 #[derive(Clone, Copy, Debug)]
 pub struct NamedCode<'a> {
-    /// The code.
     pub input: &'a str,
     /// How it came to the front end, as far as that says so.
     pub arrival: CodeArrival,

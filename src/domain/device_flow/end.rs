@@ -15,13 +15,11 @@ use crate::store::device_authorizations::listings::{self, Listed};
 /// Why a session is not ended.
 #[derive(Debug, thiserror::Error)]
 pub enum EndRefused {
-    /// There is no such session.
-    #[error("there is no such session")]
+    #[error("device authorization not found")]
     NoSuchSession,
-    /// It does not wait for a decision any more.
+    /// The device authorization is no longer pending.
     #[error("it is {}", .0.as_str())]
     NotPending(DeviceAuthorizationStatus),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -48,5 +48,5 @@ pub fn unseal_user_code(app: &App, request: &DeviceRequest) -> Result<UserCode, 
     std::str::from_utf8(&opened)
         .ok()
         .and_then(|text| UserCode::parse(text).ok())
-        .ok_or_else(|| OAuthError::fault("a sealed user code is no user code"))
+        .ok_or_else(|| OAuthError::fault("the decrypted user code is malformed"))
 }

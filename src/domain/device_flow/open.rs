@@ -1,6 +1,6 @@
-//! Step 3: a signed-in person enters a user code and sees what it stands for (RFC 8628 §3.3).
+//! Step 3: a signed-in user enters a user code and sees the request (RFC 8628 §3.3).
 //!
-//! Whatever is wrong with a code, the person is told the same: nobody learns which codes are live.
+//! Every failure gets the same message, so that no one learns which codes are live.
 
 use super::claim::{self, Verdict};
 use super::consent::{Consent, asked_of};
@@ -32,18 +32,16 @@ pub enum OpenRefused {
     #[error("no such code")]
     NoSuchCode,
     /// The code is right, and another account has it open.
-    #[error("open in another account")]
+    #[error("open for another user")]
     HeldElsewhere {
         /// How long the other account keeps it without a request.
         left: TimeDelta,
     },
-    /// Too many wrong codes before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
     /// The person must prove better who they are.
     #[error(transparent)]
     SignInNeeded(#[from] Shortfall),
-    /// Something failed.
     #[error(transparent)]
     Failed(#[from] OAuthError),
 }

@@ -30,7 +30,6 @@ use crate::store::refresh_tokens::unanswered::Unanswered;
 /// What a device sends (RFC 8628 §3.4).
 #[derive(Debug)]
 pub struct PollRequest {
-    /// `device_code`
     pub device_code: String,
     /// `confirmation_code`: what the approval page shows, where the person has typed it into the device.
     pub confirmation_code: Option<String>,
@@ -43,15 +42,15 @@ pub struct PollRequest {
 }
 
 impl PollRequest {
-    /// The key that was proved.
     #[must_use]
     pub fn dpop_key(&self) -> Option<KeyThumbprint> {
         self.proof.as_ref().map(Proof::key)
     }
 }
 
-/// Answers a poll: tokens, or the word of RFC 8628 §3.5 that says why not. What memory can answer touches nothing
-/// else; it can only ever say *pending*.
+/// Answers a poll with tokens or an RFC 8628 §3.5 error. The cache answers pending polls; everything else
+/// reads the
+/// database.
 pub async fn poll(
     app: &App,
     tenant: &Tenant,
@@ -254,13 +253,12 @@ async fn still_waiting(
     Ok(Known::SlowDown)
 }
 
-/// The refusal in words.
 fn refusal(known: Known) -> OAuthError {
     match known {
         Known::Pending => pending(),
         Known::Foreign => unknown(),
         Known::SlowDown => {
-            OAuthError::new(ErrorCode::SlowDown, "Poll less often: 5 seconds more between polls from now on.")
+            OAuthError::new(ErrorCode::SlowDown, "Polling too fast; wait 5 seconds longer between polls.")
         }
     }
 }
@@ -268,7 +266,7 @@ fn refusal(known: Known) -> OAuthError {
 /// Nobody has decided, or the device has not confirmed: which of them is not told, for whoever polls may be the one
 /// who wants to know whether a person fell for it.
 pub(super) fn pending() -> OAuthError {
-    OAuthError::new(ErrorCode::AuthorizationPending, "Nobody has decided yet.")
+    OAuthError::new(ErrorCode::AuthorizationPending, "The user has not decided yet.")
 }
 
 /// Returns `true` if the answer with the tokens of a code may be lost and no one knows it yet.
@@ -290,9 +288,9 @@ fn gone(code: &DeviceCode, now: DateTime<Utc>) -> OAuthError {
 }
 
 fn expired() -> OAuthError {
-    OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired; start again.")
+    OAuthError::new(ErrorCode::ExpiredToken, "The device code has expired; request a new one.")
 }
 
 pub(super) fn unknown() -> OAuthError {
-    OAuthError::invalid_grant("The device code is unknown, used, or another client's.")
+    OAuthError::invalid_grant("The device code is invalid, already used or was issued to another client.")
 }

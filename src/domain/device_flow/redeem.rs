@@ -32,17 +32,11 @@ use crate::store::sending::Sending;
 /// A device that comes for the tokens of a code.
 #[derive(Clone, Copy, Debug)]
 pub struct Collection<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The client.
     pub client: &'a AuthenticatedClient,
-    /// The code.
     pub code: &'a DeviceCode,
-    /// The code's session.
     pub found: &'a FoundSession,
-    /// What the device sends.
     pub request: &'a PollRequest,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -65,7 +59,7 @@ pub async fn redeem(
         Some(found) if matches!(found.session.state, State::Approved(_)) => something_changed(),
         // A request that was given up may have redeemed it while this one waited. The device is to ask again.
         Some(found) if is_unanswered(app, &found) => unsettled(),
-        _ => OAuthError::invalid_grant("The device code was used already."),
+        _ => OAuthError::invalid_grant("The device code has already been used."),
     })
 }
 
@@ -150,7 +144,7 @@ pub(super) fn watch(app: &App, redemption: &Redemption) -> Delivery {
 
 /// Not consumed, so somebody has just been disabled; a word that ends the flow would be too much.
 fn something_changed() -> OAuthError {
-    let description = "Something has changed in this moment; please try again.";
+    let description = "The request conflicted with another change; try again.";
     OAuthError::new(ErrorCode::TemporarilyUnavailable, description)
 }
 
@@ -163,19 +157,19 @@ async fn prepare(
 ) -> Result<(IssuedTokens, Redemption), OAuthError> {
     let &Collection { tenant, client, code, found, request, origin } = collection;
     let gone = || {
-        OAuthError::new(ErrorCode::AccessDenied, "The person who approved may not use this service any more.")
+        OAuthError::new(ErrorCode::AccessDenied, "The user who approved this request no longer has access.")
     };
     let user = found.decided_by.as_ref().filter(|user| user.is_active()).ok_or_else(gone)?;
     if granting::is_void(approval.at, tenant, user, client) {
         return Err(OAuthError::new(
             ErrorCode::ExpiredToken,
-            "The approval does not count any more; start again.",
+            "The approval is no longer valid; request a new device code.",
         ));
     }
     let catalogue = app.cached.scopes(&app.db, tenant.id).await?;
     let granted = granting::grantable(Some(&approval.scopes), client, &catalogue, user, request.dpop_key());
     if granted.is_empty() && !approval.scopes.is_empty() {
-        let description = "The person who approved may no longer grant any of what was asked for.";
+        let description = "The user who approved this request can no longer grant any requested scope.";
         return Err(OAuthError::new(ErrorCode::AccessDenied, description));
     }
     let (scopes, resources) = granting::for_access_token(

@@ -79,7 +79,7 @@ pub async fn report(
     change.audit(Action::DeviceAuthorizationReported, target, details).await?;
     change.commit().await?;
     metrics::counter!("latchkey_device_authorizations_reported_total").increment(1);
-    tracing::warn!(session = %id, "request reported as not started by the user");
+    tracing::warn!(authorization_id = %id, "request reported as not started by the user");
     Ok(())
 }
 

@@ -34,10 +34,8 @@ const MAX_DRAWS: usize = 8;
 /// When a device may ask again while too many codes wait.
 const QUOTA_RETRY_AFTER: TimeDelta = TimeDelta::seconds(60);
 
-/// What a device asks for.
 #[derive(Debug)]
 pub struct StartRequest {
-    /// `scope`
     pub scope: Option<String>,
     /// `resource`, which may be repeated (RFC 8707 §2).
     pub resources: Vec<String>,
@@ -45,7 +43,6 @@ pub struct StartRequest {
     pub nonce: Option<String>,
     /// The proof of a key (RFC 9449): from now on only that key may go on.
     pub proof: Option<Proof>,
-    /// What it says about itself.
     pub device: DeviceDescription,
 }
 
@@ -54,17 +51,13 @@ pub struct StartRequest {
 pub struct Started {
     /// The session, for whoever administers it.
     pub session: DeviceAuthorizationId,
-    /// The code for the device.
     pub device_code: BearerSecret,
-    /// The code for the person.
     pub user_code: UserCode,
-    /// Where the person enters it.
     pub verification_uri: String,
     /// The same with the code in it.
     pub verification_uri_complete: Option<String>,
     /// Lifetime of both codes in seconds.
     pub expires_in: u32,
-    /// Seconds between polls.
     pub interval: u32,
     /// Whether the device is to ask for what the approval page shows.
     pub confirmation: ReverseConfirmation,
@@ -183,7 +176,7 @@ async fn check_source(
     origin: &RequestOrigin,
 ) -> Result<(), OAuthError> {
     if policy.device_grant == Switch::Off || !may_connect_from(policy, origin.ip_address) {
-        let description = "No devices are connected here.";
+        let description = "Devices cannot be connected here.";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, description));
     }
     let now = app.clock.now();
@@ -195,7 +188,7 @@ async fn check_source(
         Some(frozen) => {
             metrics::counter!("latchkey_frozen_source_starts_total").increment(1);
             let code = ErrorCode::TooManyRequests { retry_after: frozen.until - now };
-            Err(OAuthError::new(code, "There are no codes for this address at the moment."))
+            Err(OAuthError::new(code, "New codes are temporarily blocked for this address."))
         }
     }
 }
@@ -209,7 +202,7 @@ async fn check_quotas(
 ) -> Result<u64, OAuthError> {
     let too_many = |retry_after| {
         let code = ErrorCode::TooManyRequests { retry_after };
-        Err(OAuthError::new(code, "Too many codes were asked for; please wait."))
+        Err(OAuthError::new(code, "Too many device authorization requests; try again later."))
     };
     let now = app.clock.now();
     let limits = &app.config.rate_limits;

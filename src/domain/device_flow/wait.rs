@@ -50,13 +50,11 @@ impl WaitingPolls {
         }
     }
 
-    /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).all
     }
 
-    /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -125,7 +123,6 @@ pub enum Preference {
 
 /// The outcome of a poll that is ready to wait.
 pub enum Polled {
-    /// Its answer.
     Answered(Result<IssuedTokens, OAuthError>, Preference),
     /// No one has decided yet: it waits.
     Waits(Box<Waiting>),
@@ -193,7 +190,6 @@ impl Waiting {
     }
 }
 
-/// How the waiting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// Somebody has decided, or the code has expired.

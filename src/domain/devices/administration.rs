@@ -23,14 +23,10 @@ const BATCH: i64 = 500;
 /// How many are disconnected by one request at most, so that it ends in time.
 pub const MOST_AT_ONCE: i64 = 10_000;
 
-/// Who acts on everybody's devices.
 #[derive(Clone, Copy, Debug)]
 pub struct Administrator<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The administrator.
     pub user: UserId,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -48,7 +44,6 @@ impl<'a> Administrator<'a> {
     }
 }
 
-/// Anybody's device.
 pub async fn find(app: &App, administrator: Administrator<'_>, id: DeviceId) -> Result<Device, DeviceError> {
     super::find::by_id(app, administrator.for_owner_of(app, id).await?, id).await
 }
@@ -84,7 +79,6 @@ pub async fn unlock(
     super::lock::unlock(app, administrator.for_owner_of(app, id).await?, id, meant_for).await
 }
 
-/// Disconnects a device.
 pub async fn revoke(
     app: &App,
     administrator: Administrator<'_>,
@@ -99,7 +93,6 @@ pub async fn revoke(
 pub struct BulkRevocation {
     /// How many fitted, before any was disconnected.
     pub matching: i64,
-    /// How many were disconnected.
     pub revoked: i64,
 }
 

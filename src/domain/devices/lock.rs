@@ -1,5 +1,4 @@
-//! An owner locks a device that they cannot find, and unlocks it when it is back. While it is locked it gets no
-//! tokens, and those it has do not count.
+//! Locks and unlocks a device. A locked device cannot use or refresh its tokens.
 
 use serde_json::json;
 

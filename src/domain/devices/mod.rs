@@ -23,15 +23,12 @@ use crate::store::StoreError;
 /// Whose devices are meant, and from where their owner asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {
-    /// The tenant.
     pub tenant: &'a Tenant,
-    /// The person.
     pub user: UserId,
     /// The device by which they ask, if it is one.
     pub device: Option<DeviceId>,
     /// The administrator who acts in the person's place.
     pub administrator: Option<UserId>,
-    /// From where.
     pub origin: &'a RequestOrigin,
 }
 
@@ -39,7 +36,7 @@ pub struct Owner<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// The owner has no such device, whoever else may.
-    #[error("there is no such device")]
+    #[error("device not found")]
     NotFound,
     /// Too many wrong user codes before.
     #[error(transparent)]
@@ -51,18 +48,16 @@ pub enum DeviceError {
     #[error(transparent)]
     UnfitName(#[from] UnfitForDisplay),
     /// Trust is given with an approval, and only taken away afterwards.
-    #[error("only false: trust is given when a device is approved, and can only be taken away afterwards")]
+    #[error("must be false: trust is granted only when a device is approved")]
     TrustNotGiven,
     /// How far a device is trusted is not its own affair.
-    #[error("a device does not change how far it is trusted itself")]
+    #[error("a device cannot change its own trust")]
     OwnTrust,
     /// It was locked by an administrator, and its owner wants to unlock it.
-    #[error("an administrator locked this device")]
+    #[error("this device was locked by an administrator")]
     LockedByAdministrator,
-    /// The metadata are too large.
     #[error(transparent)]
     TooMuchMetadata(#[from] TooMuchMetadata),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -15,7 +15,6 @@ use crate::store::devices::endings;
 /// How many devices are shown at once.
 pub const AT_ONCE: i64 = 100;
 
-/// What is there.
 #[derive(Debug)]
 pub struct Overview {
     /// A part of the devices, newest first.
@@ -29,9 +28,7 @@ pub struct Overview {
 /// A device with what belongs to it.
 #[derive(Debug)]
 pub struct ListedDevice {
-    /// The device.
     pub device: Device,
-    /// The client it runs.
     pub client: Option<Arc<Client>>,
     /// What it may do: as much of what it was granted as the catalogue still has.
     pub scopes: Vec<Scope>,

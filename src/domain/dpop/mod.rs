@@ -41,7 +41,6 @@ use target::Target;
 pub struct Presented {
     /// The `DPoP` header.
     pub jwt: String,
-    /// The request's method.
     pub method: String,
     /// Scheme, host and port under which the public reaches it, by the settings and never by the request alone.
     pub origin: String,
@@ -67,13 +66,12 @@ enum Spending {
 }
 
 impl Proof {
-    /// The key that was proved.
     #[must_use]
     pub const fn key(&self) -> KeyThumbprint {
         self.key
     }
 
-    /// Uses the proof up: no server takes it from now on. Refused is one that was used up before (§11.1).
+    /// Marks the proof as used on all instances. Fails if it was used before (§11.1).
     pub async fn spend(&self, app: &App) -> Result<(), OAuthError> {
         match self.spending {
             Spending::Done => Ok(()),

@@ -22,7 +22,6 @@ pub const ALGORITHMS: [&str; 4] = ["ES256", "RS256", "EdDSA", "Ed25519"];
 /// The longest `jti`, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
-/// What a proof must say.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// `htm`: the request's method.
@@ -38,7 +37,6 @@ pub struct Expected<'a> {
 /// What a proof that holds tells.
 #[derive(Debug)]
 pub struct Checked {
-    /// The key.
     pub key: KeyThumbprint,
     /// The proof's own name: a hash of the key and its `jti`.
     pub jti: SecretHash,

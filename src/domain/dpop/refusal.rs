@@ -5,23 +5,19 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 /// Why a proof does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is none, where one is needed.
+    /// A proof is required and missing.
     Missing,
-    /// There are several.
     Several,
     /// It is no signed token that can be read.
     Malformed,
     /// It was made to be something else.
     WrongType,
-    /// Its key is none that can be used.
     UnusableKey,
     /// Its signature is not that of its key.
     WrongSignature,
     /// It has no name of its own.
     NoIdentifier,
-    /// It is for another method.
     WrongMethod,
-    /// It is for another address.
     WrongTarget,
     /// It is too old, or not valid yet.
     WrongTime,
@@ -29,7 +25,6 @@ pub enum Refusal {
     WrongAccessToken,
     /// It lacks a nonce, or has one that is too old.
     NonceNeeded,
-    /// It was used before.
     Replayed,
 }
 
@@ -37,20 +32,18 @@ impl Refusal {
     const fn description(self) -> &'static str {
         match self {
             Self::Missing => "A DPoP proof is required.",
-            Self::Several => "There must be exactly one DPoP header.",
-            Self::Malformed => {
-                "The DPoP proof is no signed JWT in compact form, or its algorithm is not supported."
-            }
-            Self::WrongType => "The typ of a DPoP proof is dpop+jwt.",
-            Self::UnusableKey => "The jwk of a DPoP proof is a public key for its algorithm.",
-            Self::WrongSignature => "The signature of the DPoP proof is wrong.",
-            Self::NoIdentifier => "The jti of a DPoP proof is a text of 1 to 256 bytes.",
-            Self::WrongMethod => "The htm of the DPoP proof is not the method of this request.",
-            Self::WrongTarget => "The htu of the DPoP proof is not the public address of this endpoint.",
-            Self::WrongTime => "The iat of the DPoP proof is more than 60 seconds away from now.",
-            Self::WrongAccessToken => "The ath of the DPoP proof is not the hash of the access token.",
-            Self::NonceNeeded => "The DPoP proof must have the nonce of the DPoP-Nonce header.",
-            Self::Replayed => "The DPoP proof was used before; make a new one for each request.",
+            Self::Several => "Send exactly one DPoP header.",
+            Self::Malformed => "The DPoP proof is not a compact JWT signed with a supported algorithm.",
+            Self::WrongType => "typ in the DPoP proof must be dpop+jwt.",
+            Self::UnusableKey => "jwk in the DPoP proof must be a public key for its algorithm.",
+            Self::WrongSignature => "The signature of the DPoP proof is invalid.",
+            Self::NoIdentifier => "jti in the DPoP proof must be a string of 1 to 256 bytes.",
+            Self::WrongMethod => "htm in the DPoP proof does not match the request method.",
+            Self::WrongTarget => "htu in the DPoP proof does not match the public URL of this endpoint.",
+            Self::WrongTime => "iat in the DPoP proof must be within 60 seconds of the current time.",
+            Self::WrongAccessToken => "ath in the DPoP proof does not match the access token.",
+            Self::NonceNeeded => "The DPoP proof must contain the nonce from the DPoP-Nonce header.",
+            Self::Replayed => "The DPoP proof was already used; create a new one for each request.",
         }
     }
 }

@@ -37,9 +37,7 @@ const HELD_CODE_BY_ACCOUNT: Guard =
 /// An attempt that is about to be reserved, together with the refunds of others of the same account and address.
 #[derive(Debug)]
 pub struct Reservation {
-    /// What is reserved.
     pub hold: Hold,
-    /// What is refunded before.
     pub back: GivenBack,
     name: &'static str,
 }
@@ -57,14 +55,12 @@ pub struct PaidAttempt {
 /// An attempt that was reserved, or was not even looked at because there were too many wrong ones before it.
 pub type Payment = Result<PaidAttempt, Exhausted>;
 
-/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
     /// It was right: it costs nothing.
     Right,
     /// It was wrong, and is charged already.
     Charged,
-    /// Something failed: it costs nothing.
     Unanswered,
 }
 

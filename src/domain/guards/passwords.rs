@@ -27,7 +27,6 @@ struct Guards {
     known: Guard,
     /// Wrong ones in a row from such a browser, after which it is no longer one.
     known_row: Guard,
-    /// Of any other browser.
     visit: Guard,
     /// Of an account, for the one who comes first and for patient ones. By account and address together for
     /// passwords, so that nobody is locked out from elsewhere.
@@ -75,7 +74,6 @@ const SECOND_FACTOR: Guards = Guards {
     ],
 };
 
-/// Pays for a password.
 pub async fn pay_for_password(
     app: &App,
     tenant: TenantId,

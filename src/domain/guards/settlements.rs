@@ -18,7 +18,6 @@ const MOST: usize = 16_384;
 /// How long they are tried: after this many quiet minutes most guards have reset on their own.
 const KEPT: TimeDelta = TimeDelta::minutes(10);
 
-/// One guard of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Settlement {
     tenant: TenantId,
@@ -66,7 +65,6 @@ impl Settlements {
         given_back(waiting.iter().filter(is_same).take(MOST_AT_ONCE))
     }
 
-    /// Forgets those that were written.
     pub(super) fn are_written(&self, tenant: TenantId, back: &GivenBack) {
         if back.is_empty() {
             return;

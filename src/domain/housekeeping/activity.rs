@@ -7,7 +7,6 @@ use crate::app::App;
 use crate::store;
 use crate::store::activity::{self, Grain};
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "activity", clear_batch: |app| Box::pin(clear(app)) };
 
 const MINUTES_KEPT: TimeDelta = TimeDelta::days(2);

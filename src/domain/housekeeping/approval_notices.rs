@@ -4,7 +4,6 @@ use super::{CLOCK_DIFFERENCE, Chore};
 use crate::app::App;
 use crate::store::{self, approval_notices};
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "approval_notices", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {

@@ -6,7 +6,6 @@ use crate::model::known_browser;
 use crate::store;
 use crate::store::attempt_budgets;
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "attempt_budgets", clear_batch: |app| Box::pin(clear(app)) };
 
 /// How long they are kept, in days. Only rows of wrong attempts take longer to be forgotten.

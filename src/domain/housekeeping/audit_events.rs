@@ -5,7 +5,6 @@ use crate::app::App;
 use crate::domain::audit_trail::clear::clear_one_of_each;
 use crate::store;
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "audit_events", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {

@@ -5,10 +5,8 @@ use crate::app::App;
 use crate::store;
 use crate::store::browser_sessions;
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "browser_sessions", clear_batch: |app| Box::pin(clear(app)) };
 
-/// How long they are kept.
 const REST_DAYS: u32 = 1;
 
 async fn clear(app: &App) -> store::Result<u64> {

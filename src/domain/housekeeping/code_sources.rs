@@ -5,7 +5,6 @@ use crate::app::App;
 use crate::store;
 use crate::store::{frozen_sources, source_accounts};
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "code_sources", clear_batch: |app| Box::pin(clear(app)) };
 
 /// How long they are kept: as long as it should be known who had to do with a source before.

@@ -5,7 +5,6 @@ use crate::app::App;
 use crate::store;
 use crate::store::device_authorizations::endings;
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "decided_authorizations", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {

@@ -8,7 +8,6 @@ use crate::app::App;
 use crate::store::device_authorizations::endings;
 use crate::store::{self, activity};
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "expired_authorizations", clear_batch: |app| Box::pin(clear(app)) };
 
 /// A used or expired user code is not issued again for this long (RFC 8628 §5.1).

@@ -28,7 +28,6 @@ use crate::store;
 /// How far two servers may differ about the database's time: what has ended for one, another may still ask for.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(1);
 
-/// Something to clear away.
 #[derive(Clone, Copy, Debug)]
 pub struct Chore {
     /// Its name in logs and metrics.
@@ -37,10 +36,8 @@ pub struct Chore {
     clear_batch: fn(&App) -> Clearing<'_>,
 }
 
-/// The clearing of one batch.
 type Clearing<'a> = Pin<Box<dyn Future<Output = store::Result<u64>> + Send + 'a>>;
 
-/// Every chore.
 pub const CHORES: [Chore; 14] = [
     expired_authorizations::CHORE,
     decided_authorizations::CHORE,

@@ -10,7 +10,6 @@ use crate::store::{self, used_jtis};
 /// server may be fresh for another.
 const OWN_CLOCKS_DIFFERENCE: TimeDelta = TimeDelta::minutes(10);
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "used_jtis", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {

@@ -5,7 +5,6 @@ use crate::app::App;
 use crate::model::webhook::MESSAGE_LIFETIME;
 use crate::store::{self, webhook_deliveries};
 
-/// The chore.
 pub const CHORE: Chore = Chore { name: "webhook_deliveries", clear_batch: |app| Box::pin(clear(app)) };
 
 async fn clear(app: &App) -> store::Result<u64> {

@@ -13,7 +13,6 @@ use crate::store::{self, Executor, mac_keys};
 /// and its clock may be behind.
 pub const GRACE: TimeDelta = TimeDelta::minutes(5);
 
-/// A tenant's audit keys.
 #[derive(Debug)]
 pub struct AuditKeys(Vec<AuditKey>);
 

@@ -30,16 +30,14 @@ pub enum SecondFactorRefused {
     /// The code is wrong, was used before, or is too old: which of them is not told.
     #[error("wrong code")]
     WrongCode,
-    /// Too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
     /// The session is too old or too weak.
     #[error(transparent)]
     SignInNeeded(#[from] Shortfall),
     /// There is one already, or none.
-    #[error("the second factor is not in the state for this")]
+    #[error("two-step verification is not in the required state")]
     NotNow,
-    /// Something failed.
     #[error(transparent)]
     Failed(OAuthError),
 }
@@ -201,7 +199,8 @@ fn step_of(app: &App, secret: &TotpSecret, input: &str, last_used: Option<TimeSt
 fn unseal(app: &App, user: &User, stored: &StoredTotp) -> Result<TotpSecret, OAuthError> {
     let bytes =
         app.secrets.database.open(&stored.secret_sealed, &sealing_context(user.tenant_id, user.id))?;
-    TotpSecret::from_bytes(&bytes).ok_or_else(|| OAuthError::fault("a sealed TOTP key of another length"))
+    TotpSecret::from_bytes(&bytes)
+        .ok_or_else(|| OAuthError::fault("the decrypted TOTP key has the wrong length"))
 }
 
 /// The key of one person opens for no other.

@@ -1,9 +1,11 @@
-//! A person signs in and out.
+//! Sign-in and sign-out.
 //!
-//! 1. [`password`]: name and password. Whoever has no second factor is in.
-//! 2. [`code`]: whoever has one is half in, for some minutes and for nothing else, until a right code.
+//! 1. [`password`]: username and password. Without two-step verification, the user is signed in.
+//! 2. [`code`]: with two-step verification the sign-in is half complete, and valid for some minutes and only
+//! for entering
+//! a code.
 //!
-//! The browser gets another secret at each step. [`strength`] says for what a session is good enough.
+//! The browser gets a new secret at each step. [`strength`] says what a session is strong enough for.
 
 mod browsers;
 pub mod code;
@@ -46,10 +48,8 @@ pub enum SignInRefused {
     /// Name, password or code is wrong, or the account may not be used: which of them is not told.
     #[error("wrong credentials")]
     WrongCredentials,
-    /// Too many wrong ones before.
     #[error(transparent)]
     TooManyAttempts(#[from] Exhausted),
-    /// Something failed.
     #[error(transparent)]
     Failed(OAuthError),
 }

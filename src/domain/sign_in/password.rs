@@ -26,7 +26,6 @@ use crate::store::{self, StoreError};
 /// How far a right password leads. Either way the browser has a new secret, and the session it held before is over.
 #[derive(Debug)]
 pub enum Entered {
-    /// All the way.
     SignedIn(Box<SignedIn>),
     /// To the question for a code.
     CodeNeeded(BearerSecret),
@@ -171,7 +170,6 @@ impl Entry<'_> {
         Err(SignInRefused::WrongCredentials)
     }
 
-    /// Writes down a refusal.
     async fn refuse<T>(
         &self,
         attempt: &PaidAttempt,

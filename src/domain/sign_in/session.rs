@@ -17,9 +17,7 @@ use crate::store::{self, Connection, browser_sessions};
 /// A browser that is signed in now.
 #[derive(Debug)]
 pub struct SignedIn {
-    /// Its session.
     pub session: BrowserSession,
-    /// Its new secret.
     pub secret: BearerSecret,
     /// By what the account knows it the next time.
     pub mark: KnownBrowser,
@@ -51,7 +49,6 @@ impl Draft {
         Self { session, secret: BearerSecret::generate(SecretKind::Browser, &app.random), expires_at }
     }
 
-    /// What is stored of it.
     pub(super) fn stored<'a>(&'a self, origin: &'a RequestOrigin) -> NewSession<'a> {
         NewSession { session: &self.session, token: self.secret.hash(), origin, expires_at: self.expires_at }
     }

@@ -1,5 +1,5 @@
-//! For what a session is good enough: the one rule of how recently and how surely its person must have proved who
-//! they are (RFC 9470 §2 names the same two).
+//! What a session is strong enough for: the one rule of how recent and how strong a sign-in must be (RFC 9470
+//! §2).
 
 use chrono::{DateTime, TimeDelta, Utc};
 

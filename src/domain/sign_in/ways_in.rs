@@ -3,7 +3,6 @@
 use crate::model::ids::{TenantId, UserId};
 use crate::store::{self, Connection, half_sign_ins, password_links, users};
 
-/// What has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum Change {
     /// The second factor, the recovery codes, or whether the account may be used. Browsers stay known.

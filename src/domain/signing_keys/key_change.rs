@@ -42,7 +42,6 @@ impl NewKey {
 /// The change, begun and not yet committed; dropped, nothing has happened.
 pub(super) struct KeyChange<'a> {
     tenant: TenantId,
-    /// When it happens.
     pub(super) now: DateTime<Utc>,
     change: Change<'a>,
     done: Vec<(Action, SigningAlgorithm, String)>,

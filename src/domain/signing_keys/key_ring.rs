@@ -9,11 +9,8 @@ use crate::model::signing_key::{SigningAlgorithm, SigningPair};
 use crate::store::batches::{OfTenant, by_tenant};
 use crate::store::{self, signing_keys};
 
-/// A key ready to sign.
 pub struct SigningKey {
-    /// Its identifier.
     pub kid: String,
-    /// Both halves.
     pub pair: SigningPair,
 }
 

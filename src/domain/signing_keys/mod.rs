@@ -37,7 +37,7 @@ pub async fn signing(
     } else {
         create(app, tenant, algorithm).await?;
         let made = app.cached.signing_key(&app.db, tenant, algorithm).await?;
-        made.ok_or_else(|| OAuthError::fault("a signing key vanished while it was made"))?
+        made.ok_or_else(|| OAuthError::fault("a signing key disappeared while it was created"))?
     };
     if let Some(key) = app.key_ring.find(tenant, algorithm, &sealed.kid) {
         return Ok(key);

@@ -9,12 +9,9 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::KeyState;
 use crate::store::signing_keys;
 
-/// A key that was removed.
 #[derive(Debug)]
 pub struct Removed {
-    /// What it signed with.
     pub algorithm: SigningAlgorithm,
-    /// The key that signs now.
     pub signing: String,
 }
 

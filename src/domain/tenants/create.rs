@@ -46,20 +46,16 @@ pub async fn create(
 /// The first administrator of a new tenant.
 #[derive(Debug)]
 pub struct Administered {
-    /// Their account.
     pub user: UserId,
-    /// Where they choose their password.
     pub link: PasswordLink,
 }
 
 /// Why a tenant is not made.
 #[derive(Debug)]
 pub enum CreateRefused {
-    /// The slug is another's.
     SlugTaken,
     /// Its first administrator cannot have such an account.
     Administrator(UserError),
-    /// Something failed.
     Failed(OAuthError),
 }
 

@@ -23,8 +23,7 @@ pub use create::{Administered, CreateRefused, create, create_with_administrator,
 /// Why a tenant cannot be changed or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// There is no such tenant.
-    #[error("there is no such tenant")]
+    #[error("tenant not found")]
     NoSuchTenant,
     /// The default tenant is always there.
     #[error("the default tenant cannot be deleted")]
@@ -33,23 +32,22 @@ pub enum TenantError {
     #[error("the default tenant cannot be disabled")]
     DefaultStaysEnabled,
     /// It is where the server itself is, or a tenant that has no place but there.
-    #[error("the default tenant is at public_url, and nobody else is")]
+    #[error("the host of public_url is reserved for the default tenant")]
     HostIsServers,
     /// Each host leads to one tenant.
-    #[error("another tenant has this host")]
+    #[error("another tenant already uses this host")]
     HostTaken,
     /// The name cannot be shown to people.
     #[error(
-        "a tenant's name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a tenant name must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitName,
     /// It is not what the caller saw.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// Somebody may be using it.
     #[error("only a disabled tenant can be deleted")]
     IsEnabled,
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -60,7 +58,7 @@ pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthErro
         .tenant(&app.db, slug)
         .await?
         .filter(|tenant| tenant.enabled)
-        .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))
+        .ok_or(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL."))
 }
 
 /// The tenant that is at this host, if it is one's own.
@@ -92,7 +90,6 @@ fn is_servers(app: &App, host: &TenantHost) -> bool {
 /// What becomes of a tenant; what is `None` stays.
 #[derive(Debug, Default)]
 pub struct TenantChange {
-    /// Its name for people.
     pub name: Option<String>,
     /// The host that is its own.
     pub host: Patch<TenantHost>,

@@ -21,7 +21,6 @@ use crate::store::users::{self, Account};
 pub struct UserChange {
     /// The name people know them by.
     pub display_name: Patch<String>,
-    /// An e-mail address.
     pub email: Patch<String>,
     /// Whether the address is known to be theirs.
     pub email_verified: Option<bool>,

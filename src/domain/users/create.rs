@@ -12,18 +12,15 @@ use crate::model::tenant::Tenant;
 use crate::model::user::{Role, Standing, User};
 use crate::store::users;
 
-/// An account to be made.
 #[derive(Debug)]
 pub struct NewUser {
     /// What the person types to sign in.
     pub username: String,
     /// The name people know them by.
     pub display_name: Option<String>,
-    /// An e-mail address.
     pub email: Option<String>,
     /// Whether the address is known to be theirs.
     pub email_verified: bool,
-    /// What they may do.
     pub roles: Vec<Role>,
 }
 
@@ -33,7 +30,6 @@ pub(in crate::domain) struct Fit {
     password_hash: String,
 }
 
-/// Makes an account.
 pub async fn create(
     app: &App,
     tenant: TenantId,
@@ -93,7 +89,6 @@ pub(in crate::domain) async fn fit(
 }
 
 impl Fit {
-    /// The account's identifier.
     pub(in crate::domain) const fn id(&self) -> UserId {
         self.user.id
     }

@@ -25,12 +25,10 @@ pub use delete::delete;
 pub(super) use end::end_devices;
 pub use end::{sign_out_everywhere, sign_out_oneself_everywhere};
 
-/// Which account.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
     /// The one of this name, whatever its case.
     Named(&'a str),
-    /// The one with this identifier.
     WithId(UserId),
 }
 
@@ -50,48 +48,42 @@ impl From<UserId> for Which<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
     /// The user name is not possible.
-    #[error("a user name has 1 to 64 characters, without spaces at its ends or control characters")]
+    #[error(
+        "a username must have 1 to 64 characters, without leading or trailing spaces or control characters"
+    )]
     UnfitUsername,
     /// The display name is not possible.
     #[error(
-        "a display name has 1 to 128 characters, without control or direction characters or words of mixed alphabets"
+        "a display name must have 1 to 128 characters, with no control or bidirectional characters and no \
+         mixed alphabets in a word"
     )]
     UnfitDisplayName,
-    /// The e-mail address is none.
-    #[error("an e-mail address is something@somewhere, of at most 254 characters")]
+    #[error("an email address must look like name@example.org and have at most 254 characters")]
     UnfitEmail,
     /// Nothing in the tenant asks for the role.
-    #[error(
-        "role {role} is unknown; known roles are {known}, and a scope that requires another one makes it known"
-    )]
+    #[error("role {role} is unknown; known roles are {known} and any role that a scope requires")]
     UnknownRole {
-        /// The role.
         role: String,
         /// The known ones, separated by commas.
         known: String,
     },
-    /// The user name is taken.
-    #[error("there is a user of this name already")]
+    #[error("a user with this name already exists")]
     UsernameTaken,
-    /// There is no such user.
-    #[error("there is no user of this name")]
+    #[error("user not found")]
     NoSuchUser,
     /// Clients belong to the user.
-    #[error("clients belong to this user; delete them first")]
+    #[error("the user owns clients; delete them first")]
     OwnsClients,
     /// Nobody could administer the tenant afterwards.
-    #[error("this is the last active administrator")]
+    #[error("the tenant needs at least one active administrator")]
     LastAdmin,
     /// Administrators cannot shut themselves out.
-    #[error("this is your own account")]
+    #[error("you cannot do this to your own account")]
     OwnAccount,
-    /// The account has changed since.
     #[error(transparent)]
     Stale(#[from] Stale),
-    /// The password cannot be chosen.
     #[error(transparent)]
     Password(#[from] UnfitPassword),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -30,7 +30,6 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// The status that says that nobody is there any more (RFC 9110 §15.5.11).
 const GONE: u16 = 410;
 
-/// What came of an attempt.
 #[derive(Debug)]
 enum Attempt {
     Arrived,
@@ -145,7 +144,7 @@ async fn record(app: &App, delivery: &Delivery, attempt: Attempt) -> store::Resu
         }
         Attempt::NotByThisServer(error) => {
             let (webhook, message) = (delivery.webhook_id, delivery.id);
-            tracing::warn!(%webhook, %message, %error, "webhook delivery left to other servers");
+            tracing::warn!(%webhook, %message, %error, "webhook delivery left to other instances");
             "left"
         }
         Attempt::Failed(reason) => {

@@ -23,22 +23,20 @@ use crate::store::{self, StoreError, webhooks};
 /// Bytes of a secret (Standard Webhooks: 24 to 64).
 const SECRET_BYTES: usize = 32;
 
-/// Why a webhook is not made.
+/// Why a webhook cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum WebhookError {
     /// This server would not call there.
-    #[error("the address cannot be used: {0}")]
+    #[error("the URL is not usable: {0}")]
     UnfitUrl(#[from] ForbiddenAddress),
     /// It names something that never happens.
-    #[error("there is no action {0}")]
+    #[error("unknown action {0}")]
     UnknownAction(String),
-    /// It names too many actions.
-    #[error("at most {MAX_ACTIONS} actions; none stands for all")]
+    #[error("must list at most {MAX_ACTIONS} actions; an empty list means all")]
     TooManyActions,
     /// The tenant has as many as it may have.
-    #[error("the tenant has {0} webhooks already, the most that webhooks.per_tenant allows")]
+    #[error("the tenant already has {0} webhooks, the limit set by webhooks.per_tenant")]
     TooMany(u32),
-    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

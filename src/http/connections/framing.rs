@@ -30,7 +30,6 @@ enum Part {
     Body,
 }
 
-/// The transfer coding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Coding {
     #[default]

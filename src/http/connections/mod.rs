@@ -80,24 +80,19 @@ pub enum Unreadable {
 /// Whether there is room for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crowding {
-    /// There is.
     Free,
     /// There is room only for health checks and for people who decide.
     Full,
 }
 
-/// The answer to a request.
 pub enum Answered {
-    /// It is known.
     Now(Response),
     /// It takes long to be known.
     Later(Coming),
 }
 
-/// An answer that comes later.
 pub type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// The connections of one listener.
 pub(super) struct Connections {
     /// Which listener it is, for the metrics.
     listener: &'static str,

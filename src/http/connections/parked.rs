@@ -10,11 +10,8 @@ use super::watch::UnderWay;
 
 /// What is needed to answer it.
 pub(super) struct Parked {
-    /// Its answer.
     pub(super) coming: Coming,
-    /// It is under way.
     pub(super) under_way: UnderWay,
-    /// The head that hyper reads.
     pub(super) head: String,
 }
 

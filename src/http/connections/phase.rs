@@ -7,7 +7,6 @@ const PATIENCE_WHEN_FULL: Duration = Duration::from_secs(1);
 /// How long a connection that was told to close may take, and how long the rest of a refused body is discarded.
 pub(super) const CLOSING: Duration = Duration::from_secs(2);
 
-/// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The peer has connected and sent nothing.
@@ -22,7 +21,6 @@ pub(super) enum Phase {
     Closing,
 }
 
-/// A phase and its start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Standing {
     pub(super) phase: Phase,
@@ -40,12 +38,10 @@ pub(super) struct TimeLimits {
     pub(super) kept: Duration,
 }
 
-/// An order to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// Close as soon as nothing is under way: an answer says so, or GOAWAY.
     Leave,
-    /// Close now.
     Cut,
 }
 

@@ -18,7 +18,6 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// Where a connection was admitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Among the usual ones.
     Usual,
     /// On top of them: it is closed after its first answer.
     Reserve,
@@ -46,15 +45,12 @@ enum Later {
 
 /// An answer that only needs to be sent.
 pub(super) struct Ready {
-    /// The answer.
     pub(super) response: Response,
-    /// Its request is under way.
     pub(super) under_way: UnderWay,
     /// Whether the request was read to its end; the connection is closed otherwise.
     pub(super) is_read: bool,
 }
 
-/// How a request is answered.
 enum Way<F> {
     Ready(Response),
     Answering(F),

@@ -20,9 +20,7 @@ const REFUSED: &str = "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\
 
 /// Why hyper has left a connection that goes on.
 enum Left {
-    /// The answer comes later.
     Parked(Parked),
-    /// What came cannot be read.
     Refused(Unreadable),
 }
 

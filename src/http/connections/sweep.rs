@@ -23,7 +23,6 @@ impl Connections {
         open.leaving += told;
     }
 
-    /// Closes what is overdue.
     pub(super) fn sweep(&self, limits: TimeLimits, now: Instant) {
         let mut open = self.open();
         let mut told = 0;

@@ -216,7 +216,6 @@ impl Watch {
     }
 }
 
-/// A request under way.
 pub(super) struct UnderWay(Arc<Watch>);
 
 impl Drop for UnderWay {

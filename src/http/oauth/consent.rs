@@ -32,29 +32,31 @@ use crate::model::tenant::Tenant;
 /// The scope that a program needs to act here for its person.
 const SCOPE: &str = "device:approve";
 
-/// What a code asks for. Reading changes nothing; only a code that is none counts, as a guess.
+/// Get a pending request by user code
+///
+/// Changes nothing. Wrong codes count as guesses.
 #[utoipa::path(
     get,
     path = "/oauth/device/consent",
     operation_id = "v1_oauth_device_consent_show",
     tag = "OAuth Device Flow",
     params(
-        ("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ"),
-        ("arrival" = Option<Arrival>, Query, description = "How the code came to the front end; absent: `link`"),
-        ("Accept-Language" = Option<String>, Header, description = "In which language `scopes` are told"),
+        ("user_code" = String, Query, description = "User code", example = "BDJW-DSXQ"),
+        ("arrival" = Option<Arrival>, Query, description = "How the user code reached the front end (default `link`)"),
+        ("Accept-Language" = Option<String>, Header, description = "Language of `scopes`"),
     ),
     security(("access_token" = ["device:approve"]), ("browser_session" = [])),
     responses(
-        (status = 200, description = "The code waits for a decision", body = DeviceConsentResponse),
-        (status = 400, description = "`invalid_request`: no `user_code`", body = OAuthErrorBody),
-        (status = 401, description = "No token and no session, `invalid_token`, or \
-            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = BearerErrorBody),
-        (status = 403, description = "`insufficient_scope`: the token has no `device:approve`", body = OAuthErrorBody),
-        (status = 404, description = "No such code waits for this person, or there is no such tenant",
+        (status = 200, description = "The pending request", body = DeviceConsentResponse),
+        (status = 400, description = "`invalid_request`: `user_code` is missing", body = OAuthErrorBody),
+        (status = 401, description = "Missing or invalid authentication, or \
+            `insufficient_user_authentication`: a recent sign-in is required (RFC 9470)", body = BearerErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token lacks `device:approve`", body = OAuthErrorBody),
+        (status = 404, description = "Request or tenant not found",
             body = OAuthErrorBody),
-        (status = 409, description = "The code is open in another account; see `Retry-After`", body = OAuthErrorBody),
+        (status = 409, description = "Another user has opened the request; see `Retry-After`", body = OAuthErrorBody),
         (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(
@@ -79,31 +81,31 @@ pub async fn show(
     Ok(no_store(DeviceConsentResponse::of(consent, risk, &languages)))
 }
 
-/// Approves or declines, once.
+/// Approve or deny a pending request
 #[utoipa::path(
     post,
     path = "/oauth/device/consent",
     operation_id = "v1_oauth_device_consent_create",
     tag = "OAuth Device Flow",
     params(("Accept-Language" = Option<String>, Header,
-        description = "In which language the person is told of an approval by mail")),
+        description = "Language of the approval email")),
     security(("access_token" = ["device:approve"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = DeviceConsentRequest,
     responses(
-        (status = 200, description = "It is decided", body = DeviceConsentDecided),
-        (status = 400, description = "`invalid_request`; `invalid_scope`: `scopes` names one that is not on offer, or \
-            lacks one that cannot be left out", body = OAuthErrorBody),
-        (status = 401, description = "No token and no session, `invalid_token`, or \
-            `insufficient_user_authentication`: the person must sign in anew (RFC 9470)", body = BearerErrorBody),
-        (status = 403, description = "`insufficient_scope`: the token has no `device:approve`; `access_denied`: a \
-            browser's request without its `X-CSRF-Token`", body = OAuthErrorBody),
-        (status = 404, description = "No such code waits for this person, or there is no such tenant",
+        (status = 200, description = "Decision recorded", body = DeviceConsentDecided),
+        (status = 400, description = "`invalid_request`; `invalid_scope`: `scopes` contains a scope that \
+            is not offered or omits a required one", body = OAuthErrorBody),
+        (status = 401, description = "Missing or invalid authentication, or \
+            `insufficient_user_authentication`: a recent sign-in is required (RFC 9470)", body = BearerErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token lacks `device:approve`; \
+            `access_denied`: a browser sent no valid `X-CSRF-Token`", body = OAuthErrorBody),
+        (status = 404, description = "Request or tenant not found",
             body = OAuthErrorBody),
-        (status = 409, description = "The code is open in another account; see `Retry-After`", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body is no JSON", body = OAuthErrorBody),
+        (status = 409, description = "Another user has opened the request; see `Retry-After`", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Request body is not JSON", body = OAuthErrorBody),
         (status = 429, description = "Too many wrong codes; see `Retry-After`", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn decide(
@@ -192,5 +194,5 @@ impl FromRequest<Arc<App>> for Decided {
 }
 
 fn no_user_code() -> OAuthError {
-    OAuthError::invalid_request("user_code is missing.")
+    OAuthError::invalid_request("user_code is required.")
 }

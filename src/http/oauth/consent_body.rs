@@ -10,107 +10,107 @@ use crate::model::device_authorization::CodeArrival;
 use crate::model::lifetime::Lifetime;
 use crate::model::scope::Scope;
 
-/// What a code that waits for a decision asks for.
+/// A pending request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceConsentResponse {
-    /// The user code, as the device shows it; the person must compare the two. Absent where `risk.steps` has `retype`:
-    /// then the front end must not show it, and the person reads it off the device.
+    /// User code as the device shows it; the user must compare the two. Absent if `risk.steps` contains
+    /// `retype`: the front end must not show it, and the user reads it from the device.
     #[schema(example = "BDJW-DSXQ")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_code: Option<String>,
-    /// The client that asks.
+    /// Client ID.
     #[schema(example = "tv")]
     pub client_id: String,
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(example = "The TV app")]
     pub client_name: String,
-    /// When the code dies.
+    /// Expiry time of the codes.
     #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub expires_at: String,
-    /// The scopes the device asked for; empty: it named none, and asks for all that its client may have.
+    /// Scopes that the device requested; empty if it requested none, which means all scopes of the client.
     pub requested_scopes: Vec<String>,
-    /// The scopes it gets if the person approves and leaves none out.
+    /// Scopes that the device gets if the user approves and omits none.
     pub granted_scopes: Vec<String>,
-    /// The same in words, in the language that is asked for first, as far as there are any in it.
+    /// Descriptions of the scopes, in the requested language if available.
     pub scopes: Vec<ScopeInWords>,
-    /// What may be chosen with the approval.
+    /// Choices that the approval can make.
     pub choices: ConsentChoices,
-    /// What the device says about itself, and from where. Nothing of it is verified but the address.
+    /// What the device says about itself, and where its request came from. Only the IP address is verified.
     pub device: AskingDevice,
-    /// How the approval looks to the server: `verdict`, `reasons`, `steps`, `facts`.
+    /// Risk assessment: `verdict`, `reasons`, `steps`, `facts`.
     #[schema(value_type = Object)]
     pub risk: Assessment,
 }
 
-/// What a scope allows.
+/// Description of a scope.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ScopeInWords {
-    /// The word in protocols.
+    /// Scope name.
     #[schema(example = "email")]
     pub name: String,
-    /// The words for people.
-    #[schema(example = "See your e-mail address")]
+    /// Description shown to people.
+    #[schema(example = "See your email address")]
     pub description: String,
 }
 
-/// What may be chosen with an approval.
+/// Choices that an approval can make.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ConsentChoices {
-    /// Those of `granted_scopes` that may be left out of `scopes`.
+    /// The `granted_scopes` that can be omitted from `scopes`.
     pub optional_scopes: Vec<String>,
-    /// Whether `trusted` may be true.
+    /// Whether `trusted` can be true.
     pub may_trust: bool,
-    /// What `lifetime` may be.
+    /// Allowed values of `lifetime`.
     #[schema(example = json!(["once", "day", "longest"]))]
     pub lifetimes: Vec<&'static str>,
 }
 
-/// The device that asks; null where nothing is known.
+/// The requesting device; members are null if unknown.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AskingDevice {
-    /// The name it gives itself.
+    /// Device name.
     pub name: Option<String>,
-    /// Its operating system.
+    /// Operating system.
     pub os: Option<String>,
-    /// Its host name.
+    /// Hostname.
     pub hostname: Option<String>,
-    /// The version of the client program.
+    /// Version of the client program.
     pub client_version: Option<String>,
-    /// From where it asked.
+    /// IP address of the request.
     pub ip_address: Option<String>,
-    /// With what program it asked.
+    /// User agent of the request.
     pub user_agent: Option<String>,
-    /// When it asked.
+    /// Time of the request.
     #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:10:00Z")]
     pub requested_at: String,
 }
 
-/// What the person decides.
+/// The decision of the user.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 pub struct DeviceConsentRequest {
-    /// The user code.
+    /// User code.
     #[schema(example = "BDJW-DSXQ")]
     pub user_code: String,
-    /// Yes or no.
+    /// The decision.
     pub decision: Answer,
-    /// How `user_code` came to the front end; absent: `link`. A code that a link has brought to the account or browser
-    /// before stays a linked one.
+    /// How `user_code` reached the front end (default `link`). A code that reached the user or browser by a
+    /// link before is always treated as linked.
     pub arrival: Option<Arrival>,
-    /// The code as the person read it off the device and typed it, where `risk.steps` has `retype`.
+    /// User code that the user read from the device and entered; required if `risk.steps` contains `retype`.
     #[schema(example = "BDJW-DSXQ")]
     pub retyped_user_code: Option<String>,
-    /// Whether the device may stay connected for as long as trusted ones do.
+    /// Whether to mark the device as trusted, for longer access.
     pub trusted: Option<bool>,
-    /// The scopes to grant, of those that the answer to `GET` names; absent: all of them.
+    /// Scopes to grant, from the response to `GET` (default: all of them).
     pub scopes: Option<Vec<String>>,
-    /// A name for the device instead of the one it gives itself.
+    /// Device name; overrides the name that the device reported.
     pub device_name: Option<String>,
-    /// How long it may stay connected: `once`, `twelve_hours`, `day`, `week`, `month` or `longest`, which is what
-    /// absent means.
+    /// How long the device can stay connected: `once`, `twelve_hours`, `day`, `week`, `month` or `longest`
+    /// (default).
     pub lifetime: Option<String>,
 }
 
-/// Yes or no.
+/// The decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Answer {
@@ -120,7 +120,7 @@ pub enum Answer {
     Deny,
 }
 
-/// How a user code came to a front end.
+/// How a user code reached a front end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrival {
@@ -139,13 +139,13 @@ impl From<Arrival> for CodeArrival {
     }
 }
 
-/// What became of it.
+/// A recorded decision.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceConsentDecided {
     /// `approved` or `denied`.
     #[schema(example = "approved")]
     pub status: &'static str,
-    /// What the person must type into the device before the approval counts; absent: nothing.
+    /// Confirmation code that the user must enter on the device to complete the approval; absent if none.
     #[schema(example = "KXT")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation_code: Option<String>,

@@ -15,9 +15,7 @@ use crate::http::{no_store, whole_seconds};
 /// Why nothing is shown or decided.
 #[derive(Debug)]
 pub enum ConsentRefused {
-    /// Nobody is there who may.
     Caller(CallerRefused),
-    /// It cannot be decided so.
     Decision(DecisionRefused),
 }
 
@@ -49,27 +47,26 @@ impl IntoResponse for ConsentRefused {
             }
             Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
             Self::Decision(DecisionRefused::AlreadyHandled) => {
-                let description = "No such code waits for your decision.";
+                let description = "No request with this code is pending for you.";
                 OAuthError::new(ErrorCode::NotFound, description)
             }
             Self::Decision(DecisionRefused::HeldElsewhere { left }) => return held_elsewhere(left),
             Self::Decision(DecisionRefused::TooManyAttempts(exhausted)) => {
                 let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
-                OAuthError::new(code, "Too many codes that did not work; please wait.")
+                OAuthError::new(code, "Too many wrong codes; try again later.")
             }
             Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
                 OAuthError::invalid_request(
-                    "retyped_user_code must be the code that the user reads from the device and types.",
+                    "retyped_user_code must be the code that the user reads from the device and enters.",
                 )
             }
             Self::Decision(DecisionRefused::Forbidden(_)) => {
                 let description =
-                    "This looks like phishing, or no devices are connected here; it was denied.";
+                    "The request was denied because it looks like phishing or violates the policy.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::NothingToGrant) => {
-                let description =
-                    "The account can grant none of the requested scopes; the request was denied.";
+                let description = "The user can grant none of the requested scopes; the request was denied.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
             Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
@@ -83,28 +80,29 @@ const fn choice_error(refused: ChoiceRefused) -> OAuthError {
     match refused {
         ChoiceRefused::Scopes => OAuthError::new(
             ErrorCode::InvalidScope,
-            "A scope is not on offer, or one is missing that cannot be left out.",
+            "scopes contains a scope that is not offered or omits a required one.",
         ),
         ChoiceRefused::Nothing => OAuthError::new(
             ErrorCode::InvalidScope,
-            "scopes must have at least one scope of granted_scopes; to grant none, send the decision deny.",
+            "scopes must contain at least one of granted_scopes; to grant none, send the decision deny.",
         ),
         ChoiceRefused::BeyondToken => OAuthError::new(
             ErrorCode::InvalidScope,
-            "The access token lacks a scope of this request that is given by name only; the user can approve it at /device.",
+            "The access token lacks a requested scope that must be granted explicitly; the user can approve \
+             it at /device.",
         ),
-        ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be trusted."),
-        ChoiceRefused::Lifetime => OAuthError::invalid_request("This lifetime is not on offer."),
+        ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be marked as trusted."),
+        ChoiceRefused::Lifetime => OAuthError::invalid_request("lifetime is not one of the offered values."),
         ChoiceRefused::Name => OAuthError::invalid_request(
-            "device_name has at most 128 characters, without control or direction characters or words of mixed alphabets.",
+            "device_name must have at most 128 characters, with no control or bidirectional characters and \
+             no mixed alphabets in a word.",
         ),
     }
 }
 
 /// The person signed in too long ago, or by too little (RFC 9470 §3).
 fn sign_in_anew() -> Response {
-    let (error, description) =
-        ("insufficient_user_authentication", "The person must sign in anew to decide.");
+    let (error, description) = ("insufficient_user_authentication", "The user must sign in again to decide.");
     let mut response = refuse(StatusCode::UNAUTHORIZED, error, description);
     let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
     for challenge in challenge::access_token(Some(reason)) {
@@ -115,7 +113,7 @@ fn sign_in_anew() -> Response {
 
 /// The code is right, and another account has it open.
 fn held_elsewhere(left: TimeDelta) -> Response {
-    let description = "user_code is open in another account; decide there, or try again later.";
+    let description = "user_code is open for another user; decide as that user, or try again later.";
     let mut response = refuse(StatusCode::CONFLICT, "invalid_request", description);
     response.headers_mut().insert(header::RETRY_AFTER, whole_seconds(left));
     response

@@ -25,77 +25,79 @@ use crate::model::policy::approval::ReverseConfirmation;
 /// The longest `nonce`, in characters.
 const MAX_NONCE_CHARS: usize = 512;
 
-/// What a device asks for. Everything it says about itself is shown to people as its own words.
+/// A device authorization request. What the device says about itself is shown to people as unverified.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceAuthorizationRequest {
-    /// The client; not needed when HTTP Basic names it.
+    /// Client ID; optional with HTTP Basic.
     #[schema(example = "tv")]
     pub client_id: Option<String>,
-    /// The secret of a client that authenticates in the body.
+    /// Client secret (`client_secret_post`).
     pub client_secret: Option<String>,
-    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside `client_assertion` (RFC 7523 §2.2).
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`; required with `client_assertion` (RFC 7523
+    /// §2.2).
     pub client_assertion_type: Option<String>,
-    /// The JWT that a client signed to prove who it is.
+    /// JWT signed by the client (RFC 7523).
     pub client_assertion: Option<String>,
-    /// The rights asked for, separated by spaces; the client's own when absent.
+    /// Requested scopes, separated by spaces (default: all scopes of the client).
     #[schema(example = "openid profile offline_access")]
     pub scope: Option<String>,
-    /// The service the tokens are for (RFC 8707); may be repeated.
+    /// Resource that the tokens are for (RFC 8707); can be repeated.
     pub resource: Option<Vec<String>>,
-    /// A value that the ID token of this code repeats, at most 512 characters (OpenID Connect Core §2).
+    /// Value to repeat in the ID token, at most 512 characters (OpenID Connect Core §2).
     #[schema(example = "n-0S6_WzA2Mj", max_length = 512)]
     pub nonce: Option<String>,
-    /// A name for the device, at most 128 characters, as are the next three.
+    /// Device name. It and the next three members have at most 128 characters each.
     #[schema(example = "Living room TV")]
     pub device_name: Option<String>,
-    /// Its operating system.
+    /// Operating system.
     pub os: Option<String>,
-    /// Its host name.
+    /// Hostname.
     pub hostname: Option<String>,
-    /// The version of the client program.
+    /// Version of the client program.
     pub client_version: Option<String>,
-    /// Anything else for the client's own use, at most 4096 bytes of JSON; in a form, as text.
+    /// Further data from the client, at most 4096 bytes of JSON; a string in a form.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Map<String, Value>>,
 }
 
-/// The codes (RFC 8628 §3.2).
+/// Device authorization response (RFC 8628 §3.2).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceAuthorizationResponse {
-    /// The secret that the device polls with.
+    /// Device code, used for polling.
     pub device_code: String,
-    /// The code that the device shows.
+    /// User code to show.
     #[schema(example = "BDJW-DSXQ")]
     pub user_code: String,
-    /// Where the person enters the code.
+    /// URL where the user enters the code.
     #[schema(example = "https://login.example.org/device")]
     pub verification_uri: String,
-    /// The same with the code in it, for QR codes.
+    /// Verification URL that includes the user code, for QR codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification_uri_complete: Option<String>,
-    /// Lifetime of both codes in seconds.
+    /// Lifetime of both codes, in seconds.
     #[schema(example = 600)]
     pub expires_in: u32,
-    /// Seconds the device waits between polls.
+    /// Polling interval in seconds.
     #[schema(example = 5)]
     pub interval: u32,
-    /// Whether the device must ask for the characters that the approval page shows, and send them as
-    /// `confirmation_code`; absent: it must not.
+    /// Whether the device must ask for the confirmation code on the approval page and send it as
+    /// `confirmation_code`; absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub confirmation_required: bool,
-    /// Whether the approval page may show such characters: the device should offer to take them. Absent: it will not.
+    /// Whether the approval page may show a confirmation code, so the device should offer to enter one;
+    /// absent if not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub confirmation_possible: bool,
 }
 
-/// A device asks for codes.
+/// Start a device authorization
 #[utoipa::path(
     post,
     path = "/oauth/device-authorization",
     operation_id = "v1_oauth_device_authorization_create",
     tag = "OAuth Device Flow",
-    params(("DPoP" = Option<String>, Header, description = "A proof of a key (RFC 9449 §4): from then on only the \
-        holder of that key can poll, collect the tokens and refresh them")),
+    params(("DPoP" = Option<String>, Header, description = "DPoP proof (RFC 9449 §4); binds the code to \
+        its key: only its holder can poll, redeem the code and refresh the tokens")),
     request_body(
         content(
             (DeviceAuthorizationRequest = "application/x-www-form-urlencoded"),
@@ -107,13 +109,13 @@ pub struct DeviceAuthorizationResponse {
         (status = 200, description = "The codes", body = DeviceAuthorizationResponse),
         (status = 400, description = "`invalid_request`, `invalid_client`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
             `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+        (status = 401, description = "`invalid_client`, if the client used the `Authorization` header",
             body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 429, description = "Too many codes, or none for this address for now; see `Retry-After`", body = OAuthErrorBody),
-        (status = 503, description = "Nothing can be decided at the moment; see `Retry-After`", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 429, description = "Too many device authorizations, or the address is blocked; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(
@@ -146,7 +148,11 @@ fn nonce(text: Option<String>) -> Result<Option<String>, OAuthError> {
 /// Why a text is refused, with all that may be wrong with it.
 macro_rules! unfit {
     ($name:literal) => {
-        concat!($name, " must have at most 128 characters, no control or direction characters, no words of mixed alphabets.")
+        concat!(
+            $name,
+            " must have at most 128 characters, with no control or bidirectional characters and no mixed \
+             alphabets in a word."
+        )
     };
 }
 

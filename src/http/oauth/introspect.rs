@@ -20,83 +20,83 @@ use crate::model::access_token::{AccessToken, Audience};
 use crate::model::tenant::Tenant;
 use crate::store::standings::LiveRefreshToken;
 
-/// What a resource server sends (RFC 7662 §2.1).
+/// Introspection request (RFC 7662 §2.1).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct IntrospectionRequest {
-    /// The token.
+    /// Token.
     pub token: String,
-    /// What the caller takes it for; the server finds out by itself.
+    /// Type of the token; optional, the server detects it.
     #[schema(example = "access_token")]
     pub token_type_hint: Option<String>,
-    /// The caller; not needed when HTTP Basic names it.
+    /// Client ID of the caller; optional with HTTP Basic.
     #[schema(example = "photos-api")]
     pub client_id: Option<String>,
-    /// The secret of a caller that authenticates in the body.
+    /// Client secret of the caller (`client_secret_post`).
     pub client_secret: Option<String>,
 }
 
-/// What the token is worth (RFC 7662 §2.2). Of one that is not active, nothing else is said.
+/// Token state (RFC 7662 §2.2). Inactive tokens have no other member than `active`.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct IntrospectionResponse {
-    /// Whether it counts now, for this caller.
+    /// Whether the token is valid for this caller.
     pub active: bool,
-    /// What it allows.
+    /// Scopes of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "openid profile")]
     pub scope: Option<String>,
-    /// The client it was issued to.
+    /// Client that the token was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Whom it acts for.
+    /// Subject: the ID of a user or client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sub: Option<String>,
-    /// Whom it is meant for: one, or a list.
+    /// Audience: one, or a list.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     pub aud: Option<serde_json::Value>,
-    /// Who issued it.
+    /// Issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iss: Option<String>,
-    /// When it ends, in seconds since 1970.
+    /// Expiry time, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exp: Option<i64>,
-    /// When it was issued, in seconds since 1970.
+    /// Time of issue, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub iat: Option<i64>,
-    /// Its name.
+    /// Token ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
-    /// How an access token is used: `Bearer`, or `DPoP`.
+    /// Type of an access token: `Bearer` or `DPoP`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_type: Option<&'static str>,
-    /// The key that its holder must prove to have (RFC 9449 §6.2).
+    /// Confirmation key of a DPoP-bound token (RFC 9449 §6.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Cnf>,
-    /// When the person had proved who they are, in seconds since 1970.
+    /// Time of the user's authentication, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
-    /// How they had (RFC 8176).
+    /// Authentication methods (RFC 8176).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
-    /// How surely they had.
+    /// Authentication context class.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<String>,
-    /// The device it was issued to.
+    /// Device that the token was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_id: Option<String>,
-    /// What the person types to sign in; only for callers that are the operator's own.
+    /// Username; only for first-party callers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
 }
 
-/// A key by its thumbprint (RFC 7800 §3.1).
+/// Confirmation key (RFC 7800 §3.1).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Cnf {
-    /// RFC 7638 thumbprint.
+    /// JWK thumbprint (RFC 7638).
     pub jkt: String,
 }
 
-/// A resource server asks what a token is worth.
+/// Introspect a token
 #[utoipa::path(
     post,
     path = "/oauth/introspect",
@@ -111,14 +111,14 @@ pub struct Cnf {
         )
     ),
     responses(
-        (status = 200, description = "What it is worth; `{\"active\": false}` for whatever is unknown, over, revoked, \
-            malformed, or not meant for the caller", body = IntrospectionResponse),
+        (status = 200, description = "Token state; `{\"active\": false}` for tokens that are unknown, \
+            expired, revoked, malformed or not meant for the caller", body = IntrospectionResponse),
         (status = 400, description = "`invalid_request`", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`; public clients may not ask", body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 401, description = "`invalid_client`; public clients cannot introspect tokens", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(

@@ -14,15 +14,15 @@ use crate::app::App;
 use crate::domain::{signing_keys, tenants};
 use crate::http::{Slug, conditional};
 
-/// The public keys that verify the tenant's tokens.
+/// Public signing keys of the tenant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JwkSet {
-    /// The keys, each with `kid`, `alg` and `use`.
+    /// Keys, each with `kid`, `alg` and `use`.
     #[schema(value_type = Vec<Object>)]
     pub keys: Vec<Value>,
 }
 
-/// Public keys to verify tokens with.
+/// Get public signing keys
 #[utoipa::path(
     get,
     path = "/oauth/jwks",
@@ -30,9 +30,9 @@ pub struct JwkSet {
     tag = "Discovery",
     responses(
         (status = 200, description = "The keys", body = JwkSet, content_type = "application/jwk-set+json"),
-        (status = 304, description = "The keys are those of the tag in `If-None-Match`"),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 304, description = "Unchanged since the entity tag in `If-None-Match`"),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(

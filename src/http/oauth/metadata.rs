@@ -26,7 +26,6 @@ use crate::model::signing_key::SigningAlgorithm;
 
 /// Authorization server metadata (RFC 8414 §2, RFC 8628 §4).
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(missing_docs, reason = "RFC 8414 §2 defines each member")]
 pub struct AuthorizationServerMetadata {
     #[schema(example = "https://login.example.org")]
     pub issuer: String,
@@ -47,17 +46,17 @@ pub struct AuthorizationServerMetadata {
     pub dpop_signing_alg_values_supported: Vec<&'static str>,
     pub token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     pub scopes_supported: Vec<String>,
-    /// How surely people prove who they are, from the weaker to the stronger (RFC 9470 §7).
+    /// Authentication levels, from weakest to strongest (RFC 9470 §7).
     pub acr_values_supported: Vec<&'static str>,
-    /// OpenID Connect's, but those who discover by RFC 8414 get ID tokens too, and expect RS256 without it.
+    /// Defined by OpenID Connect; clients that discover by RFC 8414 get ID tokens, too, and would assume
+    /// RS256 without it.
     pub id_token_signing_alg_values_supported: Vec<&'static str>,
     pub service_documentation: String,
     pub ui_locales_supported: Vec<&'static str>,
 }
 
-/// The same with what OpenID Connect adds (OpenID Connect Discovery 1.0 §3).
+/// Authorization server metadata with the members of OpenID Connect Discovery 1.0 §3.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(missing_docs, reason = "OpenID Connect Discovery 1.0 §3 defines each member")]
 pub struct OpenIdProviderMetadata {
     #[serde(flatten)]
     pub server: AuthorizationServerMetadata,
@@ -66,7 +65,7 @@ pub struct OpenIdProviderMetadata {
     pub claims_supported: Vec<&'static str>,
 }
 
-/// What this authorization server can do.
+/// Get authorization server metadata
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",
@@ -74,9 +73,9 @@ pub struct OpenIdProviderMetadata {
     tag = "Discovery",
     responses(
         (status = 200, description = "The metadata", body = AuthorizationServerMetadata),
-        (status = 304, description = "It is that of the tag in `If-None-Match`"),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 304, description = "Unchanged since the entity tag in `If-None-Match`"),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn authorization_server(
@@ -87,7 +86,7 @@ pub async fn authorization_server(
     Ok(cacheable(&headers, &describe(&app, &slug).await?)?)
 }
 
-/// What this OpenID provider can do.
+/// Get OpenID provider metadata
 #[utoipa::path(
     get,
     path = "/.well-known/openid-configuration",
@@ -95,9 +94,9 @@ pub async fn authorization_server(
     tag = "Discovery",
     responses(
         (status = 200, description = "The metadata", body = OpenIdProviderMetadata),
-        (status = 304, description = "It is that of the tag in `If-None-Match`"),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 304, description = "Unchanged since the entity tag in `If-None-Match`"),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn openid_provider(

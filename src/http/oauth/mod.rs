@@ -31,7 +31,6 @@ use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, LOCKED_RETRY_AFTER, OAuthError, UNAVAILABLE_RETRY_AFTER};
 use crate::noted;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     let protocol = OpenApiRouter::new()
         .routes(routes!(device_authorization::create))
@@ -108,10 +107,10 @@ pub struct OAuthErrorBody {
     /// The error code, such as `authorization_pending`.
     #[schema(example = "authorization_pending")]
     pub error: &'static str,
-    /// A sentence for developers.
-    #[schema(example = "Nobody has decided yet.")]
+    /// Description for developers.
+    #[schema(example = "The user has not decided yet.")]
     pub error_description: &'static str,
-    /// After a wrong `confirmation_code`: how many attempts are left.
+    /// Attempts left after a wrong `confirmation_code`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation_attempts_left: Option<u8>,
 }

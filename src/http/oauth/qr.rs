@@ -16,18 +16,20 @@ use crate::http::Slug;
 use crate::http::parameters::Parameters;
 use crate::model::user_code::UserCode;
 
-/// A QR code of the verification link. Whether the code is live is not looked at and not told.
+/// Get a QR code of the verification link
+///
+/// Does not check the code.
 #[utoipa::path(
     get,
     path = "/oauth/device/qr",
     operation_id = "v1_oauth_device_qr_show",
     tag = "OAuth Device Flow",
-    params(("user_code" = String, Query, description = "The user code", example = "BDJW-DSXQ")),
+    params(("user_code" = String, Query, description = "User code", example = "BDJW-DSXQ")),
     responses(
-        (status = 200, description = "The picture", content_type = "image/svg+xml", body = String),
-        (status = 400, description = "`invalid_request`: this is no user code", body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 200, description = "The image", content_type = "image/svg+xml", body = String),
+        (status = 400, description = "`invalid_request`: not a valid user code", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(
@@ -36,7 +38,7 @@ pub async fn show(
     RawQuery(query): RawQuery,
 ) -> Result<Response, OAuthRefusal> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let refuse = || OAuthError::invalid_request("user_code is not a user code.");
+    let refuse = || OAuthError::invalid_request("user_code is not a valid user code.");
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(refuse)?;
     let code = UserCode::parse(&input).map_err(|_| refuse())?;
     let link = format!("{}/device?user_code={code}", tenants::issuer(&app, &tenant));

@@ -26,7 +26,9 @@ use crate::model::client::{Client, ClientKeys};
 use crate::model::strict_json;
 use crate::model::tenant::{Tenant, TenantSlug};
 
-/// Registers a client, with an initial access token that an operator made. Off unless the operator turned it on.
+/// Register a client
+///
+/// Requires an initial access token. Disabled by default.
 #[utoipa::path(
     post,
     path = "/oauth/register",
@@ -38,11 +40,11 @@ use crate::model::tenant::{Tenant, TenantSlug};
     responses(
         (status = 201, description = "The client information (RFC 7591 §3.2.1)", body = Object),
         (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
-        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
-        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 401, description = "Missing or invalid token; see `WWW-Authenticate`", body = BearerErrorBody),
+        (status = 404, description = "Registration disabled, or tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(
@@ -61,20 +63,20 @@ pub async fn create(
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }
 
-/// Reads a client's own registration.
+/// Get a client registration
 #[utoipa::path(
     get,
     path = "/oauth/register/{client_id}",
     operation_id = "v1_oauth_register_show",
     tag = "OAuth Registration",
     security(("access_token" = [])),
-    params(("client_id" = String, Path, description = "The client")),
+    params(("client_id" = String, Path, description = "Client ID")),
     responses(
         (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
-        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+        (status = 401, description = "Missing or invalid token: it belongs to another client, or the client was deleted",
             body = BearerErrorBody),
-        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 404, description = "Registration disabled, or tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(
@@ -88,25 +90,27 @@ pub async fn show(
     Ok(no_store(information(&app, &tenant, &registered)))
 }
 
-/// Puts other metadata in place of a client's own registration (RFC 7592 §2.2).
+/// Replace a client registration
+///
+/// See RFC 7592 §2.2.
 #[utoipa::path(
     put,
     path = "/oauth/register/{client_id}",
     operation_id = "v1_oauth_register_replace",
     tag = "OAuth Registration",
     security(("access_token" = [])),
-    params(("client_id" = String, Path, description = "The client")),
-    request_body(content = Object, description = "All client metadata, with `client_id`",
+    params(("client_id" = String, Path, description = "Client ID")),
+    request_body(content = Object, description = "All client metadata, including `client_id`",
         example = json!({"client_id": "dyn-x", "client_name": "Lamp", "token_endpoint_auth_method": "none"})),
     responses(
         (status = 200, description = "The client information (RFC 7592 §3)", body = Object),
         (status = 400, description = "`invalid_client_metadata` or `invalid_redirect_uri`", body = OAuthErrorBody),
-        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+        (status = 401, description = "Missing or invalid token: it belongs to another client, or the client was deleted",
             body = BearerErrorBody),
-        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 404, description = "Registration disabled, or tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn replace(
@@ -123,20 +127,22 @@ pub async fn replace(
     Ok(no_store(information(&app, &tenant, &registered)))
 }
 
-/// Ends a client's own registration; its codes, devices and tokens go with it.
+/// Delete a client registration
+///
+/// Deletes its codes, devices and tokens, too.
 #[utoipa::path(
     delete,
     path = "/oauth/register/{client_id}",
     operation_id = "v1_oauth_register_delete",
     tag = "OAuth Registration",
     security(("access_token" = [])),
-    params(("client_id" = String, Path, description = "The client")),
+    params(("client_id" = String, Path, description = "Client ID")),
     responses(
-        (status = 204, description = "It is gone"),
-        (status = 401, description = "No token, or `invalid_token`: it is not this client's, or the client is gone",
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "Missing or invalid token: it belongs to another client, or the client was deleted",
             body = BearerErrorBody),
-        (status = 404, description = "Registration is off, or there is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 404, description = "Registration disabled, or tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn delete(
@@ -155,7 +161,7 @@ pub async fn delete(
 /// The tenant, where registration is on; where it is off there is nothing at this address.
 async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
     if !app.config.registration.enabled {
-        return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.").into());
+        return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.").into());
     }
     Ok(tenants::find(app, slug).await?)
 }
@@ -191,7 +197,7 @@ async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, V
     }
     let body = in_time(app, collect(&parts.headers, body, app.config.server.max_body_bytes)).await?;
     strict_json::object(&body).map_err(|_| {
-        OAuthError::new(ErrorCode::InvalidClientMetadata, "The body is not one JSON object.").into()
+        OAuthError::new(ErrorCode::InvalidClientMetadata, "The body must be a single JSON object.").into()
     })
 }
 
@@ -231,9 +237,7 @@ fn information(app: &App, tenant: &Tenant, registered: &Registered) -> Value {
 /// A refused registration as an answer.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It shows no token.
     NoToken,
-    /// It is not possible.
     Registration(RegistrationRefused),
 }
 
@@ -258,7 +262,7 @@ impl IntoResponse for Refusal {
                 return OAuthRefusal::from(error).into_response();
             }
             Self::Registration(RegistrationRefused::Token) => {
-                let (error, description) = ("invalid_token", "The token is unknown, expired or used up.");
+                let (error, description) = ("invalid_token", "The token is invalid, expired or used up.");
                 let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
                 let body = BearerErrorBody { error: Some(error), error_description: Some(description) };
                 (challenge::bearer(Some(reason)), body)

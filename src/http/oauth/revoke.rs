@@ -17,23 +17,24 @@ use crate::http::Slug;
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 
-/// What a client sends (RFC 7009 §2.1).
+/// Revocation request (RFC 7009 §2.1).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct RevocationRequest {
-    /// The token: an access token or a refresh token.
+    /// Access token or refresh token.
     pub token: String,
-    /// What the client takes it for; the server finds out by itself.
+    /// Type of the token; optional, the server detects it.
     #[schema(example = "refresh_token")]
     pub token_type_hint: Option<String>,
-    /// The client; not needed when HTTP Basic names it.
+    /// Client ID; optional with HTTP Basic.
     #[schema(example = "tv")]
     pub client_id: Option<String>,
-    /// The secret of a client that authenticates in the body.
+    /// Client secret (`client_secret_post`).
     pub client_secret: Option<String>,
 }
 
-/// A client gives a token back. Whichever token of a device it is, all tokens of that device are dead when the answer
-/// is sent.
+/// Revoke a token
+///
+/// Revokes all tokens of the device, whichever of them is sent.
 #[utoipa::path(
     post,
     path = "/oauth/revoke",
@@ -48,16 +49,15 @@ pub struct RevocationRequest {
         )
     ),
     responses(
-        (status = 200, description = "The token is dead: by this request, or it was no living token of this client \
-            before"),
+        (status = 200, description = "Token revoked, or already invalid"),
         (status = 400, description = "`invalid_request`, `invalid_client`; `unsupported_token_type` for an ID token",
             body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+        (status = 401, description = "`invalid_client`, if the client used the `Authorization` header",
             body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "The database is away, and nothing was revoked; see `Retry-After`",
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable, nothing was revoked; see `Retry-After`",
             body = OAuthErrorBody),
     )
 )]

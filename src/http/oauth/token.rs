@@ -29,68 +29,69 @@ use crate::http::within::within;
 use crate::http::{Slug, no_store, took_too_long};
 use crate::model::client::GrantType;
 
-/// What a client sends to get tokens.
+/// A token request.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DeviceTokenRequest {
     /// `urn:ietf:params:oauth:grant-type:device_code`, `refresh_token` or `client_credentials`.
     #[schema(example = "urn:ietf:params:oauth:grant-type:device_code")]
     pub grant_type: String,
-    /// The client; not needed when HTTP Basic names it.
+    /// Client ID; optional with HTTP Basic.
     #[schema(example = "tv")]
     pub client_id: Option<String>,
-    /// The secret of a client that authenticates in the body.
+    /// Client secret (`client_secret_post`).
     pub client_secret: Option<String>,
-    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`, beside `client_assertion` (RFC 7523 §2.2).
+    /// `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`; required with `client_assertion` (RFC 7523
+    /// §2.2).
     pub client_assertion_type: Option<String>,
-    /// The JWT that a client signed to prove who it is.
+    /// JWT signed by the client (RFC 7523).
     pub client_assertion: Option<String>,
-    /// The device code, for the device grant.
+    /// Device code, for the device code grant.
     pub device_code: Option<String>,
-    /// For the device grant: the characters that the approval page shows, where the device is to send them. It is sent
-    /// again until the answer speaks of it.
+    /// Confirmation code from the approval page, for the device code grant; sent again with every poll until
+    /// the response mentions it.
     #[schema(example = "KXT")]
     pub confirmation_code: Option<String>,
-    /// The refresh token, for the refresh grant.
+    /// Refresh token, for the refresh token grant.
     pub refresh_token: Option<String>,
-    /// Fewer rights than were granted, separated by spaces.
+    /// Subset of the granted scopes, separated by spaces.
     pub scope: Option<String>,
-    /// The service the tokens are for (RFC 8707); may be repeated.
+    /// Resource that the tokens are for (RFC 8707); can be repeated.
     pub resource: Option<Vec<String>>,
 }
 
-/// The tokens (RFC 6749 §5.1).
+/// Token response (RFC 6749 §5.1).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TokenResponse {
-    /// The access token, a JWT (RFC 9068).
+    /// Access token (JWT, RFC 9068).
     pub access_token: String,
-    /// How to use it.
+    /// `Bearer` or `DPoP`.
     #[schema(example = "Bearer")]
     pub token_type: String,
-    /// Its lifetime in seconds.
+    /// Lifetime of the access token, in seconds.
     #[schema(example = 600)]
     pub expires_in: i64,
-    /// What it allows.
+    /// Scopes of the token.
     #[schema(example = "offline_access openid profile")]
     pub scope: String,
-    /// The token that gets the next ones, when `offline_access` was granted. It is used once.
+    /// Refresh token; only if `offline_access` was granted. Can be used once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
-    /// Who approved, when `openid` was granted.
+    /// ID token; only if `openid` was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
 }
 
-/// A device polls for its tokens, or exchanges its refresh token; or a client asks for a token of its own.
+/// Get tokens
+///
+/// Grant types: device code, refresh token and client credentials.
 #[utoipa::path(
     post,
     path = "/oauth/token",
     operation_id = "v1_oauth_token_create",
     tag = "OAuth Device Flow",
     params(
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: hold a pending poll for up to N seconds, \
-            at most 60, until somebody decides (RFC 7240 §4.3)", example = "wait=30"),
-        ("DPoP" = Option<String>, Header, description = "A proof of the key that the tokens are bound to, a new \
-            one for each request (RFC 9449 §4)"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: hold a pending poll for up to N seconds, at most 60, until a decision (RFC 7240 §4.3)", example = "wait=30"),
+        ("DPoP" = Option<String>, Header, description = "DPoP proof with the key of the tokens; a new one for each request (RFC 9449 §4)"),
     ),
     request_body(
         content(
@@ -105,12 +106,12 @@ pub struct TokenResponse {
             `confirmation_attempts_left` after a wrong `confirmation_code`), `slow_down`, `access_denied`, `expired_token`, \
             `invalid_client`, `invalid_grant`, `invalid_request`, `invalid_scope`, `invalid_target`, `unauthorized_client`, \
             `unsupported_grant_type`, `invalid_dpop_proof`, `use_dpop_nonce` (see `DPoP-Nonce`)", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`, for a client that used the `Authorization` header",
+        (status = 401, description = "`invalid_client`, if the client used the `Authorization` header",
             body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 415, description = "The body has another media type", body = OAuthErrorBody),
-        (status = 503, description = "Nothing can be decided at the moment; see `Retry-After`", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 415, description = "Unsupported media type", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn create(

@@ -16,36 +16,36 @@ use crate::http::bearer::{AccessToken, BearerErrorBody, BearerRefusal};
 use crate::http::{Slug, no_store};
 use crate::model::scope::OPENID;
 
-/// The token in a form (RFC 6750 §2.2).
+/// Userinfo request (RFC 6750 §2.2).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct UserInfoRequest {
-    /// The access token; not when the `Authorization` header has it.
+    /// Access token; not allowed with an `Authorization` header.
     pub access_token: Option<String>,
 }
 
-/// Who the token acts for, as far as its scopes reveal it.
+/// User claims that the scopes of the token allow.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserInfoResponse {
-    /// The person's identifier, as in the ID token.
+    /// User ID, as in the ID token.
     pub sub: String,
-    /// Their name, with the scope `profile`.
+    /// Display name, with scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Ada Lovelace")]
     pub name: Option<String>,
-    /// What they type to sign in, with the scope `profile`.
+    /// Username, with scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ada")]
     pub preferred_username: Option<String>,
-    /// Their e-mail address, with the scope `email`.
+    /// Email address, with scope `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "ada@example.org")]
     pub email: Option<String>,
-    /// Whether the address was proven to be theirs.
+    /// Whether the email address is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
 }
 
-/// Who a token acts for.
+/// Get user claims
 #[utoipa::path(
     get,
     path = "/oauth/userinfo",
@@ -53,12 +53,12 @@ pub struct UserInfoResponse {
     tag = "OAuth Tokens",
     security(("access_token" = ["openid"])),
     responses(
-        (status = 200, description = "The person", body = UserInfoResponse),
+        (status = 200, description = "The user claims", body = UserInfoResponse),
         (status = 400, description = "`invalid_request`; see `WWW-Authenticate`", body = BearerErrorBody),
-        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
-        (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 401, description = "Missing or invalid token; see `WWW-Authenticate`", body = BearerErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token lacks `openid`", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show(
@@ -69,7 +69,7 @@ pub async fn show(
     answer(&app, &slug, token).await
 }
 
-/// The same, with the token in the header or in the form.
+/// Get user claims (token in header or form)
 #[utoipa::path(
     post,
     path = "/oauth/userinfo",
@@ -78,13 +78,13 @@ pub async fn show(
     security((), ("access_token" = ["openid"])),
     request_body(content = Option<UserInfoRequest>, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The person", body = UserInfoResponse),
+        (status = 200, description = "The user claims", body = UserInfoResponse),
         (status = 400, description = "`invalid_request`; see `WWW-Authenticate`", body = BearerErrorBody),
-        (status = 401, description = "No token, or `invalid_token`; see `WWW-Authenticate`", body = BearerErrorBody),
-        (status = 403, description = "`insufficient_scope`: the token has no `openid`", body = OAuthErrorBody),
-        (status = 404, description = "There is no such tenant", body = OAuthErrorBody),
-        (status = 413, description = "The body is too large", body = OAuthErrorBody),
-        (status = 503, description = "The database is away; see `Retry-After`", body = OAuthErrorBody),
+        (status = 401, description = "Missing or invalid token; see `WWW-Authenticate`", body = BearerErrorBody),
+        (status = 403, description = "`insufficient_scope`: the token lacks `openid`", body = OAuthErrorBody),
+        (status = 404, description = "Tenant not found", body = OAuthErrorBody),
+        (status = 413, description = "Request body too large", body = OAuthErrorBody),
+        (status = 503, description = "Service unavailable; see `Retry-After`", body = OAuthErrorBody),
     )
 )]
 pub async fn show_to_form(

@@ -17,7 +17,6 @@ pub(super) fn form_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthErro
         .collect()
 }
 
-/// One name or value, decoded.
 pub fn decode_component(text: &[u8]) -> Result<String, OAuthError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.iter();
@@ -27,14 +26,15 @@ pub fn decode_component(text: &[u8]) -> Result<String, OAuthError> {
             b'%' => {
                 let mut digits = [0; 1];
                 let pair = [rest.next().copied(), rest.next().copied()].map(Option::unwrap_or_default);
-                hex::decode_to_slice(pair, &mut digits)
-                    .map_err(|_| OAuthError::invalid_request("A percent escape is broken."))?;
+                hex::decode_to_slice(pair, &mut digits).map_err(|_| {
+                    OAuthError::invalid_request("A parameter contains invalid percent-encoding.")
+                })?;
                 digits[0]
             }
             byte => *byte,
         });
     }
-    String::from_utf8(decoded).map_err(|_| OAuthError::invalid_request("A parameter is not UTF-8."))
+    String::from_utf8(decoded).map_err(|_| OAuthError::invalid_request("A parameter is not valid UTF-8."))
 }
 
 #[cfg(test)]

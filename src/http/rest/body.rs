@@ -44,13 +44,13 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         Problem::new(
             StatusCode::BAD_REQUEST,
             "malformed_json",
-            "The body is not a JSON object in UTF-8 whose members are each given once.",
-            "Send one JSON object.",
+            "The body must be a UTF-8 JSON object without repeated members.",
+            "Send a single JSON object.",
         )
     })?;
     // PostgreSQL stores no text with it.
     if let Some((field, _)) = members.iter().find(|(_, value)| holds_nul(value)) {
-        return Err(Problem::invalid_field(field, "must not hold a NUL character"));
+        return Err(Problem::invalid_field(field, "must not contain a NUL character"));
     }
     serde_path_to_error::deserialize(Value::Object(members)).map_err(|error| {
         let path = error.path().to_string();

@@ -41,11 +41,8 @@ const CSRF_TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 #[derive(Debug)]
 #[expect(clippy::manual_non_exhaustive, reason = "nor may the rest of the crate make one")]
 pub struct Caller {
-    /// The tenant that is asked.
     pub tenant: Arc<Tenant>,
-    /// Who asks.
     pub user: User,
-    /// From where.
     pub origin: RequestOrigin,
     /// How they show who they are.
     pub via: Via,
@@ -57,13 +54,12 @@ pub struct Caller {
 pub enum Via {
     /// With an access token, alone or with the proof of its key.
     AccessToken {
-        /// The client it was issued to.
+        /// Client that the token was issued to.
         client: ClientId,
         /// The device it was issued to, if it was one.
         device: Option<DeviceId>,
         /// When and how its person had proved who they are.
         authentication: Authentication,
-        /// What it allows.
         scopes: ScopeSet,
     },
     /// With the cookie of a signed-in browser, which says that it asks from our own origin; on unsafe methods also with
@@ -71,7 +67,6 @@ pub enum Via {
     Browser(Box<BrowserSession>),
 }
 
-/// Why nobody is let in.
 #[derive(Debug)]
 pub enum CallerRefused {
     /// Without a token or a session, or with one that opens no door; or something failed.

@@ -18,7 +18,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     let all = devices::router().merge(admin::router()).merge(account::router());
     let (router, document) = all.split_for_parts();

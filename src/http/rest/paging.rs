@@ -33,7 +33,6 @@ pub struct Page {
     pub limit: i64,
     /// The list's own address, in full.
     address: String,
-    /// What else was asked for.
     query: Vec<(String, String)>,
 }
 
@@ -154,7 +153,7 @@ pub struct ForeignCursor;
 
 impl From<ForeignCursor> for Problem {
     fn from(_: ForeignCursor) -> Self {
-        Self::bad_parameter("cursor", "must be the next_cursor of the same list, with the same filters")
+        Self::bad_parameter("cursor", "must be a next_cursor from the same list with the same filters")
     }
 }
 

@@ -19,7 +19,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         let read = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         match read {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
-            Err(_) => Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address.").into()),
+            Err(_) => Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.").into()),
         }
     }
 }

@@ -35,58 +35,59 @@ struct Occurrence {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// What is wrong with one field.
+/// An invalid field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's path in the body, such as `metadata.room`, or the parameter's name; empty: the body as a whole.
+    /// Path of the field in the body, such as `metadata.room`, or name of the parameter; empty for the whole
+    /// body.
     #[schema(example = "name")]
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     #[schema(
         example = "at most 128 characters, without control or direction characters or words of mixed alphabets"
     )]
     pub message: String,
 }
 
-/// A problem as it is sent (RFC 9457 §3).
+/// A problem (RFC 9457 §3).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// The kind of problem, a URN that ends in `error`.
+    /// URN of the kind of problem; ends in `error`.
     #[serde(rename = "type")]
     #[schema(example = "urn:latchkey:problem:device_not_found")]
     pub kind: String,
-    /// The kind of problem, in words.
+    /// Title of the kind of problem.
     #[schema(example = "Not Found")]
     pub title: &'static str,
-    /// The status of the answer.
+    /// HTTP status.
     #[schema(example = 404)]
     pub status: u16,
-    /// What went wrong this time.
-    #[schema(example = "You have no such device.")]
+    /// What happened.
+    #[schema(example = "Device not found.")]
     pub detail: String,
-    /// This very occurrence: the request's identifier, as in `X-Request-Id`.
+    /// Request ID, as in `X-Request-Id`.
     #[schema(example = "urn:uuid:019bc0de-7a00-7000-8000-000000000000")]
     pub instance: String,
-    /// The kind of problem, as a word for programs.
+    /// Error code.
     #[schema(example = "device_not_found")]
     pub error: &'static str,
-    /// The same as `detail`.
-    #[schema(example = "You have no such device.")]
+    /// Same as `detail`.
+    #[schema(example = "Device not found.")]
     pub message: String,
     /// What to do next.
     #[schema(example = "List your devices with GET /devices.")]
     pub suggested: String,
-    /// What else is worth knowing.
+    /// Further details.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
-    /// The same as `status`.
+    /// Same as `status`.
     #[schema(example = 404)]
     pub code: u16,
-    /// When it happened.
+    /// Time of the problem.
     #[schema(value_type = String, format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub timestamp: String,
-    /// With status 422: what is wrong with which field.
+    /// Invalid fields, with status 422.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
@@ -117,13 +118,13 @@ impl Problem {
         let detail = match errors.as_slice() {
             [FieldError { field, message }] if !field.is_empty() => format!("{field}: {message}"),
             [FieldError { message, .. }] => message.clone(),
-            _ => "Several fields are not what they must be.".to_owned(),
+            _ => "Several fields are invalid.".to_owned(),
         };
         let mut problem = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "validation_failed",
             detail,
-            "Correct the fields named in `errors` and send the request again.",
+            "Correct the fields listed in `errors` and try again.",
         );
         problem.0.errors = errors;
         problem
@@ -144,13 +145,11 @@ impl Problem {
         problem
     }
 
-    /// The kind of problem, as a word for programs.
     #[must_use]
     pub fn error(&self) -> &'static str {
         self.0.error
     }
 
-    /// What is wrong, in words.
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.0.detail
@@ -163,7 +162,7 @@ impl Problem {
             StatusCode::FORBIDDEN,
             "forbidden",
             detail,
-            "Ask an administrator, or sign in with another account.",
+            "Ask an administrator, or sign in as another user.",
         )
     }
 
@@ -173,8 +172,9 @@ impl Problem {
         Self::new(
             StatusCode::FORBIDDEN,
             "csrf_token_mismatch",
-            "A request with the browser's cookie must show that it comes from this site.",
-            "Read with fetch from the same origin (Sec-Fetch-Site: same-origin); send its X-CSRF-Token back in the same header.",
+            "Requests authenticated by cookie need a valid X-CSRF-Token header.",
+            "Get X-CSRF-Token with fetch from the same origin (Sec-Fetch-Site: same-origin) and send it \
+             back in the same header.",
         )
     }
 
@@ -192,7 +192,6 @@ impl Problem {
         self
     }
 
-    /// The same problem, with challenges.
     #[must_use]
     pub(in crate::http) fn with_challenges(self, challenges: [HeaderValue; 2]) -> Self {
         challenges
@@ -207,7 +206,7 @@ impl Problem {
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_requests",
             detail,
-            "Wait for as long as `Retry-After` says, then try again.",
+            "Wait for the time in `Retry-After`, then try again.",
         )
         .with_header(header::RETRY_AFTER, whole_seconds(retry_after))
     }
@@ -217,7 +216,7 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthenticated",
-            "This needs an access token or a signed-in browser.",
+            "Authentication is required.",
             "Send an access token in the Authorization header, or sign in at /sign-in.",
         )
         .with_challenges(challenge::access_token(None))

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::user::Role;
 
-/// What an approval must pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalPolicy {
@@ -29,7 +28,6 @@ pub struct ApprovalPolicy {
     pub many_codes: u32,
     /// A source has many accounts from this number of others on that had never to do with it before.
     pub many_accounts: u32,
-    /// What each finding leads to.
     pub rules: Rules,
     /// When a source of codes is frozen.
     pub campaign: CampaignPolicy,
@@ -39,7 +37,6 @@ pub struct ApprovalPolicy {
 /// link, and count instead of the one without.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "see config/default.toml")]
 pub struct Rules {
     pub by_link: Verdict,
     pub other_country: Verdict,
@@ -64,7 +61,6 @@ pub struct Rules {
 pub enum Verdict {
     /// Nothing more than today.
     Allow,
-    /// Read a warning.
     Warn,
     /// Type the code, although the link carried it.
     Retype,
@@ -72,7 +68,6 @@ pub enum Verdict {
     Confirm,
     /// Sign in once more.
     Reauthenticate,
-    /// It cannot be approved.
     Deny,
 }
 
@@ -91,20 +86,16 @@ impl Verdict {
     }
 }
 
-/// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Switch {
     On,
     Off,
 }
 
-/// Whether the rules are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// They are.
     Enforce,
     /// They are not: what would have happened is audited and counted.
     ReportOnly,
@@ -129,7 +120,6 @@ pub enum ReverseConfirmation {
     Never,
     /// When the verdict is `confirm` or more.
     OnRisk,
-    /// Always.
     Always,
 }
 
@@ -152,7 +142,7 @@ pub struct CampaignPolicy {
 impl ApprovalPolicy {
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(wrong) = self.excluded_roles.iter().find(|role| role.parse::<Role>().is_err()) {
-            return Err(format!("approval.excluded_roles: {wrong:?} is no role"));
+            return Err(format!("approval.excluded_roles: {wrong:?} is not a valid role"));
         }
         if self.many_codes == 0 || self.many_accounts == 0 {
             return Err("approval.many_codes and approval.many_accounts must be at least 1".to_owned());

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What client authentication must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientAuthenticationPolicy {

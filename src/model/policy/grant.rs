@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::scope::{OPENID, ScopeSet};
 
-/// What the person may choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantPolicy {
@@ -22,17 +21,13 @@ pub struct GrantPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum OptionalScopes {
-    /// All, or none.
     Every(Extent),
-    /// These.
     Named(BTreeSet<String>),
 }
 
-/// All or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Extent {
-    /// All.
     All,
     /// None.
     None,

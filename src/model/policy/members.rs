@@ -9,16 +9,12 @@ use super::{InvalidPolicy, Policy, PolicyChanges};
 pub enum Origin {
     /// Nobody: it has the default of `config/default.toml`.
     Default,
-    /// The settings of the server.
     Settings,
-    /// The tenant.
     Tenant,
-    /// The client.
     Client,
 }
 
 impl Origin {
-    /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,25 +26,18 @@ impl Origin {
     }
 }
 
-/// One member.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// Its name, such as `approval.rules.by_link`.
     pub name: String,
-    /// Its value.
     pub value: Value,
-    /// Who set it.
     pub origin: Origin,
 }
 
-/// A member with two values.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Its name.
     pub name: String,
-    /// The former value.
     pub before: Value,
-    /// The present value.
     pub after: Value,
 }
 

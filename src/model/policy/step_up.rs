@@ -7,11 +7,9 @@ use crate::model::acr::Acr;
 /// The shortest `max_age_seconds`: reading what a device asks for takes time.
 const LEAST_MAX_AGE_SECONDS: u32 = 60;
 
-/// What a sign-in must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepUpPolicy {
-    /// How sure.
     pub required_acr: Acr,
     /// How old at most, in seconds.
     pub max_age_seconds: u32,

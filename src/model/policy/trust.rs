@@ -8,7 +8,6 @@ use crate::model::key_thumbprint::KeyThumbprint;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrustPolicy {
-    /// Which devices may be.
     pub allowed: TrustAllowed,
     /// A trusted device's refresh token dies when it is not used for this long, in seconds.
     pub idle_seconds: u32,
@@ -24,7 +23,6 @@ pub enum TrustAllowed {
     Never,
     /// Those whose tokens are bound to a key (RFC 9449), so that a copy of them is worth nothing.
     KeyBound,
-    /// All.
     Anyone,
 }
 

@@ -12,7 +12,6 @@ use super::{Presented, Stored, Verdict, judge};
 const STEPS: usize = 8;
 const WINDOW: TimeDelta = TimeDelta::seconds(60);
 
-/// What a program is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Racer {
     Idle,
@@ -38,7 +37,6 @@ struct Uncertain {
 enum Thief {
     Absent,
     Waiting,
-    /// Has this generation.
     Holding(i64),
 }
 
@@ -64,7 +62,6 @@ struct World {
     thief: Thief,
 }
 
-/// What is tried.
 #[derive(Clone, Copy)]
 struct Setting {
     proven: bool,

@@ -11,7 +11,6 @@ use crate::store::Result;
 use crate::store::db::Db;
 use crate::store::due_rows::for_each_due_tenant;
 
-/// How finely one looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grain {
     /// By minutes.

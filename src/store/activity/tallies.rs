@@ -25,7 +25,6 @@ impl Tally {
         self.starts.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Somebody approved a code.
     pub fn approval(&self) {
         self.approvals.fetch_add(1, Ordering::Relaxed);
     }
@@ -76,7 +75,6 @@ pub struct Tallies {
 }
 
 impl Tallies {
-    /// A tenant's.
     pub fn of(&self, tenant: TenantId) -> Arc<Tally> {
         if let Some(tally) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
             return Arc::clone(tally);

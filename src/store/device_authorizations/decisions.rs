@@ -22,9 +22,7 @@ use crate::store::event_keys::EventKey;
 /// What a person granted, and in which shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapedGrant {
-    /// The scopes.
     pub scopes: ScopeSet,
-    /// Whether the device is trusted.
     pub trusted: bool,
     /// The device's name, where it is another than the device says.
     pub device_name: Option<String>,
@@ -35,21 +33,15 @@ pub struct ShapedGrant {
 /// A decision about to be stored.
 #[derive(Debug)]
 pub struct Decision {
-    /// The tenant.
     pub tenant: TenantId,
-    /// What is decided.
     pub id: DeviceAuthorizationId,
-    /// What has it open.
     pub approver: ApproverId,
-    /// Who decides.
     pub user: UserId,
     /// How. `None`: no.
     pub approval: Option<Box<NewApproval>>,
     /// What the audit event's code is made of.
     pub audit: EventKey,
-    /// What else the event tells.
     pub details: Value,
-    /// From where.
     pub origin: RequestOrigin,
     /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
@@ -58,14 +50,12 @@ pub struct Decision {
 /// A yes about to be stored.
 #[derive(Debug)]
 pub struct NewApproval {
-    /// What is granted.
     pub grant: ShapedGrant,
     /// How the person had proved who they are.
     pub authentication: Authentication,
     /// The MAC of a confirmation code. With one, the approval counts only once the device sends that code; to others
     /// nothing has changed yet.
     pub confirmation: Option<[u8; 32]>,
-    /// The message to the user.
     pub notice: Option<NewNotice>,
 }
 
@@ -77,7 +67,6 @@ impl Decision {
         }
     }
 
-    /// The state after it.
     fn state(&self) -> &'static str {
         match &self.approval {
             None => "denied",
@@ -124,7 +113,6 @@ impl OfTenant for Decision {
 /// together stand in it once.
 pub type DecisionQueue = BatchQueue<Decision, Option<()>>;
 
-/// A queue of decisions.
 #[must_use]
 pub fn queue() -> DecisionQueue {
     BatchQueue::new(|db, tenant, decisions| Box::pin(take(db, tenant, decisions)))

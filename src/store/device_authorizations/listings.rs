@@ -23,15 +23,11 @@ use crate::store::{Result, connections, host};
 /// A session, with all that is shown of it.
 #[derive(Debug)]
 pub struct Listed {
-    /// What was asked.
     pub request: DeviceRequest,
-    /// Who decided.
     pub decided_by: Option<UserId>,
-    /// When it was decided.
     pub decided_at: Option<DateTime<Utc>>,
     /// How it is polled, as of the last time that polls were written.
     pub polling: Polling,
-    /// How often it was polled.
     pub poll_count: i64,
 }
 
@@ -46,11 +42,8 @@ impl Listed {
 /// Which sessions are looked for; all that is given must fit.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Where they stand.
     pub status: Option<DeviceAuthorizationStatus>,
-    /// Whose they are.
     pub client: Option<String>,
-    /// Who decided.
     pub user: Option<UserId>,
     /// Started at this time or later.
     pub created_after: Option<DateTime<Utc>>,
@@ -64,18 +57,13 @@ pub type Position = Uuid;
 /// Which part of a list is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
-    /// After this session.
     pub after: Option<Position>,
-    /// Without so many.
     pub offset: i64,
-    /// No more than so many.
     pub limit: i64,
 }
 
-/// A part of a list.
 #[derive(Clone, Copy)]
 enum Branch {
-    /// Sessions of every state.
     All,
     /// One state of the table, and which of its sessions have the status that is looked for.
     Of(&'static str, Ageing),
@@ -83,11 +71,9 @@ enum Branch {
 
 #[derive(Clone, Copy)]
 enum Ageing {
-    /// Whatever their age.
     Any,
     /// Those that can still go on.
     Live,
-    /// Those whose time has passed.
     Over,
 }
 
@@ -150,7 +136,6 @@ pub async fn list(
     Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
 }
 
-/// One session of a tenant.
 pub async fn find(
     db: impl PgExecutor<'_>,
     tenant: TenantId,

@@ -23,7 +23,6 @@ use crate::store::{Result, host};
 /// A session as somebody opens it.
 #[derive(Debug)]
 pub struct Opening {
-    /// What is asked.
     pub request: DeviceRequest,
     /// How often it was opened before.
     pub opened_count: i32,
@@ -34,7 +33,6 @@ pub struct Opening {
 /// The account that has a code open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The account.
     pub user: UserId,
     /// The last request of the browser that has it open. A step-up that waits for its second factor is a request all the
     /// time. Of a program: when it opened the code.
@@ -50,7 +48,6 @@ pub struct Holder {
 pub struct Entry {
     /// The attempt. All its guards stand on the first way.
     pub hold: Hold,
-    /// Attempts to refund before.
     pub back: GivenBack,
     /// What the user code stands for.
     pub user_code_mac: [u8; 32],
@@ -67,7 +64,6 @@ impl OfTenant for Entry {
 /// Entries of codes that wait for their turn: what the guards said, and what the code stands for.
 pub type EntryQueue = BatchQueue<Entry, Option<(Quotes, Option<Opening>)>>;
 
-/// A queue of entries.
 #[must_use]
 pub fn entries() -> EntryQueue {
     BatchQueue::new(|db, tenant, entries| Box::pin(enter(db, tenant, entries)))
@@ -186,7 +182,6 @@ async fn enter(
     }))
 }
 
-/// What a session asks for.
 pub async fn find(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
@@ -256,27 +251,19 @@ pub async fn held_by(
 /// A code that is about to be opened, as it was seen.
 #[derive(Debug)]
 pub struct Claim {
-    /// The tenant.
     pub tenant: TenantId,
-    /// What the code stands for.
     pub id: DeviceAuthorizationId,
     /// How often it was opened before.
     pub opened_count: i32,
-    /// What had it open before.
     pub opened_by: Option<ApproverId>,
-    /// From where the device asked.
     pub asked_from: Option<IpNet>,
-    /// What opens it.
     pub approver: ApproverId,
-    /// Whose.
     pub user: UserId,
     /// How its code came to them.
     pub arrival: CodeArrival,
     /// What the audit event's code is made of.
     pub audit: EventKey,
-    /// What else the event tells.
     pub details: Value,
-    /// From where.
     pub origin: RequestOrigin,
     /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
@@ -296,7 +283,6 @@ impl OfTenant for Claim {
 /// Openings that wait to be stored. `None`: nothing was changed, because the code is not as it was seen any more.
 pub type ClaimQueue = BatchQueue<Claim, Option<()>>;
 
-/// A queue of openings.
 #[must_use]
 pub fn claims() -> ClaimQueue {
     BatchQueue::new(|db, tenant, claims| Box::pin(claim(db, tenant, claims)))

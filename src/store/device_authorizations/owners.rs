@@ -8,7 +8,6 @@ use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId};
 use crate::store::activity::tallies::Tallies;
 
-/// The clients.
 #[derive(Debug, Default)]
 pub struct Owners {
     known: RwLock<HashMap<TenantId, HashMap<ClientId, Arc<Owner>>>>,

@@ -16,7 +16,6 @@ use crate::store::db::Db;
 /// counted. With as many as this, codes are as long as with two million.
 const FIRST_COUNT: u64 = 110_000;
 
-/// The counts.
 #[derive(Debug, Default)]
 pub struct PendingCounts(Mutex<HashMap<TenantId, Count>>);
 

@@ -20,17 +20,14 @@ use crate::store::users::UserRow;
 /// A session as a poll finds it in the database.
 #[derive(Debug)]
 pub struct FoundSession {
-    /// The session.
     pub session: DeviceAuthorization,
     /// The services the device asked for (RFC 8707).
     pub resources: Vec<String>,
     /// What the ID token is to repeat (OpenID Connect Core §2).
     pub nonce: Option<String>,
-    /// How it is polled.
     pub polling: Polling,
     /// How often it was polled, to notice another poll at the same moment.
     pub poll_count: i64,
-    /// Who decided, if anybody did.
     pub decided_by: Option<User>,
     /// The tokens that were issued for it, as long as nobody has used them.
     pub first_tokens: Option<FirstTokens>,
@@ -159,7 +156,6 @@ pub async fn record(
 /// What the database knew of a session when polls were written.
 #[derive(Debug)]
 pub struct Written {
-    /// The session.
     pub id: DeviceAuthorizationId,
     /// The last poll written before, perhaps by another server.
     pub last_polled_before: Option<DateTime<Utc>>,

@@ -24,15 +24,12 @@ use crate::store::users::UserRow;
 /// What a redemption brings into being.
 #[derive(Clone, Debug)]
 pub struct Redemption {
-    /// The tenant.
     pub tenant: TenantId,
     /// The authorization, and the device that comes of it.
     pub id: DeviceAuthorizationId,
     /// The hash of the device code's random bytes.
     pub code: SecretHash,
-    /// Why it may be redeemed.
     pub ground: Ground,
-    /// The device's absolute limit.
     pub expires_at: DateTime<Utc>,
     /// The hash of the random bytes of its refresh tokens.
     pub token: SecretHash,
@@ -40,11 +37,9 @@ pub struct Redemption {
     pub idle_expires_at: Option<DateTime<Utc>>,
     /// What the audit event's code is made of.
     pub audit: EventKey,
-    /// From where the device collects.
     pub origin: RequestOrigin,
     /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
-    /// Whether it was sent.
     pub sending: Sending,
 }
 
@@ -79,13 +74,10 @@ pub enum Ground {
 /// What was found out about a session.
 #[derive(Clone, Debug)]
 pub struct Judgement {
-    /// Who approved it.
     pub user_id: UserId,
-    /// What its tokens may do.
     pub scopes: ScopeSet,
     /// The key that its refresh tokens are bound to.
     pub dpop_key: Option<KeyThumbprint>,
-    /// Whether the device is trusted.
     pub trusted: bool,
     /// The key it used, whatever its refresh tokens are bound to.
     pub used_key: Option<KeyThumbprint>,
@@ -95,20 +87,15 @@ pub struct Judgement {
 /// holds of it. Its family ends no later than the person chose.
 #[derive(Clone, Debug)]
 pub struct PlainCase {
-    /// It is this client's.
     pub client: ClientId,
     /// No scopes were granted but these, and among them `offline_access`.
     pub scopes: ScopeSet,
-    /// It was approved no earlier.
     pub not_before: Option<DateTime<Utc>>,
 }
 
-/// What was redeemed.
 #[derive(Clone, Debug)]
 pub struct Redeemed {
-    /// Who approved it.
     pub user: User,
-    /// What the tokens may do.
     pub scopes: ScopeSet,
     /// The services the device asked for (RFC 8707).
     pub resources: Vec<String>,
@@ -116,7 +103,6 @@ pub struct Redeemed {
     pub nonce: Option<String>,
     /// How the person had proved who they are.
     pub authentication: Authentication,
-    /// The device's absolute limit.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -124,7 +110,6 @@ pub struct Redeemed {
 /// by a user, client and tenant that still may; `None` changes nothing.
 pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
 
-/// A queue of redemptions.
 #[must_use]
 pub fn queue() -> RedemptionQueue {
     BatchQueue::new(|db, tenant, redemptions| Box::pin(redeem(db, tenant, redemptions)))

@@ -36,7 +36,6 @@ pub async fn disown(
 /// A code that waits beside another one.
 #[derive(Clone, Debug)]
 pub struct Neighbor {
-    /// Its session.
     pub id: DeviceAuthorizationId,
     /// The key that its device proved.
     pub dpop_key: Option<KeyThumbprint>,

@@ -26,17 +26,13 @@ use crate::store::sending::Sending;
 /// A session about to be stored.
 #[derive(Clone, Debug)]
 pub struct NewDeviceAuthorization {
-    /// Its identifier.
     pub id: DeviceAuthorizationId,
     /// The client that asks, and its tenant.
     pub client: Arc<Client>,
-    /// The device code's hash.
     pub device_code_hash: SecretHash,
-    /// The user code's MAC.
     pub user_code_mac: [u8; 32],
     /// The user code, sealed.
     pub user_code_sealed: Vec<u8>,
-    /// The scopes asked for.
     pub requested_scopes: Option<ScopeSet>,
     /// The URIs of the services asked for.
     pub resources: Vec<String>,
@@ -46,19 +42,13 @@ pub struct NewDeviceAuthorization {
     pub dpop_key: Option<KeyThumbprint>,
     /// What the device says about itself.
     pub device: Arc<DeviceDescription>,
-    /// From where it asks.
     pub ip_address: IpAddr,
     /// Where that is, as far as it is known.
     pub place: Option<Place>,
-    /// With what program.
     pub user_agent: Option<String>,
-    /// When it asks.
     pub created_at: DateTime<Utc>,
-    /// When both codes die.
     pub expires_at: DateTime<Utc>,
-    /// Seconds between polls.
     pub interval_seconds: u32,
-    /// Whether it was sent.
     pub sending: Sending,
 }
 
@@ -73,10 +63,8 @@ impl OfTenant for NewDeviceAuthorization {
     }
 }
 
-/// Whether a session was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It was.
     Yes,
     /// Another session has the same user code, or had it lately; try another one.
     UserCodeTaken,
@@ -85,7 +73,6 @@ pub enum Stored {
 /// Sessions that wait to be stored.
 pub type StartQueue = BatchQueue<NewDeviceAuthorization, Stored>;
 
-/// A queue of sessions.
 #[must_use]
 pub fn queue() -> StartQueue {
     BatchQueue::new(|db, tenant, sessions| Box::pin(store(db, tenant, sessions)))

@@ -15,11 +15,8 @@ use crate::store::{Result, connections};
 /// Which devices are looked for; all that is given must fit.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Whose they are.
     pub user: Option<UserId>,
-    /// The client they run.
     pub client: Option<String>,
-    /// Where they stand.
     pub status: Option<DeviceStatus>,
     /// The country they were connected from (ISO 3166-1 alpha-2, upper case).
     pub country: Option<String>,
@@ -28,7 +25,6 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether every device fits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let Self { user, client, status, country, last_seen_before } = self;
@@ -71,7 +67,6 @@ pub async fn list(
     Ok(rows.into_iter().map(|row| row.into_device(now)).collect())
 }
 
-/// How many devices there are.
 pub async fn count(db: &Db, tenant: TenantId, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*)");
     push_conditions(&mut query, tenant, filter, now);

@@ -24,11 +24,9 @@ use crate::store::users::UserRow;
 /// A generation is exchanged for the next.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// The token.
     pub token: TokenName,
     /// The generation that was presented. The next one is issued.
     pub presented: i64,
-    /// Why it may be exchanged.
     pub ground: Ground,
     /// The idle limit of the next generation. The row keeps it below the absolute limit.
     pub idle_expires_at: DateTime<Utc>,
@@ -36,11 +34,9 @@ pub struct Exchange {
     pub is_audited: bool,
     /// What the audit event's code is made of.
     pub audit: EventKey,
-    /// Who asks.
     pub origin: RequestOrigin,
     /// When. It becomes the time at which it is sent.
     pub at: DateTime<Utc>,
-    /// Whether it was sent.
     pub sending: Sending,
 }
 
@@ -83,11 +79,9 @@ pub enum Ground {
 /// the following holds.
 #[derive(Clone, Debug)]
 pub struct PlainCase {
-    /// The device is this client's.
     pub client: ClientId,
     /// It has no scopes but these, and among them `offline_access`.
     pub scopes: ScopeSet,
-    /// It was connected no earlier.
     pub not_before: Option<DateTime<Utc>>,
     /// It stays connected no longer.
     pub longest: TimeDelta,
@@ -96,15 +90,12 @@ pub struct PlainCase {
 /// What the new tokens are issued for.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
-    /// The user who approved.
     pub user: User,
-    /// What was approved.
     pub scopes: ScopeSet,
     /// The resources of access tokens; none: the tenant's default.
     pub resources: Vec<String>,
     /// How the user had signed in.
     pub authentication: Authentication,
-    /// The absolute limit.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -112,7 +103,6 @@ pub struct Exchanged {
 /// is not the plain one.
 pub type ExchangeQueue = BatchQueue<Exchange, Option<Exchanged>>;
 
-/// A queue of exchanges.
 #[must_use]
 pub fn queue() -> ExchangeQueue {
     BatchQueue::new(|db, tenant, exchanges| Box::pin(exchange(db, tenant, exchanges)))

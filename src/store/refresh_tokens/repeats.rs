@@ -12,7 +12,6 @@ use crate::model::refresh_rule::{FOREIGN_WINDOW, MOST_FOREIGN_REPEATS, UNUSUAL_R
 use crate::model::request_origin::RequestOrigin;
 use crate::store::Result;
 
-/// What is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
     /// The exchange of a refresh token.
@@ -21,24 +20,18 @@ pub enum Repeated {
     Redemption,
 }
 
-/// A repeat.
 #[derive(Clone, Debug)]
 pub struct Repeat<'a> {
-    /// The token.
     pub token: TokenName,
     /// The generation that was presented; 0: the device code.
     pub presented: i64,
-    /// The client.
     pub client: &'a ClientId,
     /// It comes without proof, and from another network.
     pub foreign: bool,
-    /// What is repeated.
     pub of: Repeated,
     /// The audit event's ID and key.
     pub audit: EventStamp,
-    /// Who asks.
     pub origin: &'a RequestOrigin,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

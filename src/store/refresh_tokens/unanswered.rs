@@ -12,9 +12,7 @@ use crate::store::Result;
 /// A generation that may have been issued, and that its caller did not receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unanswered {
-    /// The tenant.
     pub tenant: TenantId,
-    /// The device.
     pub device: DeviceId,
     /// The generation that would have been issued.
     pub generation: i64,

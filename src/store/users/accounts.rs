@@ -14,17 +14,13 @@ use crate::store::{Result, connections};
 /// A user as administrators see them.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The account.
     pub user: User,
     /// Which version of it this is.
     pub version: Version,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
     pub updated_at: DateTime<Utc>,
 }
 
-/// The account with this identifier.
 pub async fn account(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Result<Option<Account>> {
     let row = sqlx::query_as!(
         AccountRow,
@@ -61,9 +57,7 @@ pub struct Filter {
     pub username: Option<String>,
     /// What is in the name, the display name or the address, whatever the case.
     pub text: Option<String>,
-    /// Whether they may be used.
     pub standing: Option<Standing>,
-    /// Who has this role.
     pub role: Option<Role>,
 }
 

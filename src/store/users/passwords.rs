@@ -11,7 +11,6 @@ use crate::store::Result;
 /// A user with what sign-in needs to judge a password.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The account.
     pub user: User,
     /// The Argon2id PHC string.
     pub password_hash: String,

@@ -148,7 +148,7 @@ async fn nobody_decides_on_what_another_account_has_open() {
         bobs_front_end.decide(&started.user_code, "deny", json!({})).await,
     ] {
         refused.must_be_refused(409, "invalid_request");
-        assert!(refused.text.contains("open in another account"), "{refused:?}");
+        assert!(refused.text.contains("open for another user"), "{refused:?}");
         assert_eq!(refused.header("retry-after"), "120");
     }
     assert!(ada.decide(&shown, "approve").await.says("Your device is connected"));

@@ -46,7 +46,7 @@ fn a_vanished_cluster_stops_the_server_and_is_not_replaced() {
         // As a supervisor would.
         for command in [&["serve"][..], &["admin", "list-keys"]] {
             let said = refusal(data.latchkey(command));
-            assert!(said.contains("held a PostgreSQL cluster before, and it is missing"), "{said}");
+            assert!(said.contains("is missing: move it back"), "{said}");
             assert!(said.contains("cluster.id"), "{said}");
         }
         assert!(!cluster.exists() && !dir.join("master.key").exists() || matches!(loss, Loss::ClusterMoved));

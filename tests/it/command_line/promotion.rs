@@ -163,7 +163,7 @@ async fn a_server_follows_the_promoted_standby_and_is_not_ready_while_nothing_ca
     old.execute("ALTER SYSTEM SET default_transaction_read_only = on").await;
     old.execute("SELECT pg_reload_conf()").await;
     until("the server is not ready", async || readiness(&server).await.0 == 503).await;
-    assert!(readiness(&server).await.1.contains("the database takes no writes"));
+    assert!(readiness(&server).await.1.contains("the database is read-only"));
     assert_eq!(tv.ask(&[("scope", "openid")]).await.status, 503);
     let live = reqwest::get(format!("{}/health/live", server.base)).await.expect("an answer");
     assert_eq!(live.status(), 200);

@@ -67,7 +67,7 @@ fn its_health_is_told_by_the_exit_code() {
     let live = latchkey(&["health", "--url", &format!("{}/health/live", server.base)]);
     assert_eq!(run_json(live)["status"], "live");
     server.kill();
-    assert!(refusal(health()).contains("no answer from"));
+    assert!(refusal(health()).contains("no response from"));
 }
 
 #[test]
@@ -78,5 +78,5 @@ fn another_master_key_than_the_databases_is_refused() {
     serve.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
     serve.env("LATCHKEY__SECRETS__MASTER_KEY", "0f".repeat(32));
     let said = refusal(serve);
-    assert!(said.contains("sealed with another master key"), "{said}");
+    assert!(said.contains("encrypted with a different master key"), "{said}");
 }

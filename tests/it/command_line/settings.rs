@@ -46,7 +46,7 @@ fn a_wrong_line_of_a_file_is_named() {
         (
             "\n[server]\nlisen = \"x\"\n",
             "line 3)",
-            "setting server.lisen: there is no such setting; did you mean server.listen",
+            "setting server.lisen: no such setting; did you mean server.listen",
         ),
         (
             "[device_flow]\n\ncode_lifetime_seconds = 30\n",
@@ -59,7 +59,7 @@ fn a_wrong_line_of_a_file_is_named() {
             "setting tokens.access_lifetime_seconds: must be",
         ),
         ("[log]\nformat = \"xml\"\n", "line 2)", "setting log.format: must be one of text, json"),
-        ("[server]\npublic_url = \"login.example.org\"\n", "line 2)", "write https://login.example.org"),
+        ("[server]\npublic_url = \"login.example.org\"\n", "line 2)", "use https://login.example.org"),
     ] {
         std::fs::write(&file, text).expect("a file");
         let refused = refusal(latchkey(&["serve", "--config", path]));

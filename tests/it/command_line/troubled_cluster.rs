@@ -164,7 +164,7 @@ async fn a_full_disk_is_said_and_the_database_is_back_when_there_is_room() {
     }
     kill_process(data.postmaster().expect("it runs"), Signal::KILL).expect("it is there");
     until("the server is not ready", async || status_of(&server, "/health/ready").await == 503).await;
-    server.wait_for_line("is full: make room");
+    server.wait_for_line("is full: free some space");
     assert_eq!(status_of(&server, "/health/live").await, 200);
     // Until it is closed, it takes the room.
     drop(file);
@@ -201,7 +201,7 @@ async fn a_stop_ends_a_frozen_cluster_within_its_grace_and_loses_nothing() {
         }
         let (status, log) = server.stop(Signal::TERM);
         assert_eq!(status.code(), Some(3), "{log:#?}");
-        assert!(log.iter().any(|line| line.contains("embedded database ended hard")), "{log:#?}");
+        assert!(log.iter().any(|line| line.contains("embedded database killed")), "{log:#?}");
         assert!(test_kill_process(postmaster).is_err(), "it is gone");
         assert_eq!(processes(&data), []);
         let server = data.serve();

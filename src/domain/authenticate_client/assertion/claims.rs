@@ -8,7 +8,6 @@ pub(super) const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 /// The longest `jti`, in bytes.
 const MAX_JTI_BYTES: usize = 256;
 
-/// What verified claims must fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules<'a> {
     pub(super) issuer: &'a str,
@@ -34,18 +33,18 @@ pub(super) fn check<'a>(
 ) -> Result<Fit<'a>, &'static str> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     if text("iss") != Some(client_id) || text("sub") != Some(client_id) {
-        return Err("The iss and the sub of the client assertion must be the client_id.");
+        return Err("iss and sub in the client assertion must be the client_id.");
     }
     check_audience(claims.get("aud"), rules)?;
-    let expires_at = date(claims, "exp")?.ok_or("The client assertion has no exp.")?;
+    let expires_at = date(claims, "exp")?.ok_or("exp is missing in the client assertion.")?;
     if expires_at <= now {
         return Err("The client assertion has expired.");
     }
     if expires_at - now > rules.longest {
-        return Err("The exp of the client assertion is too far ahead.");
+        return Err("exp in the client assertion is too far ahead.");
     }
     if [date(claims, "iat")?, date(claims, "nbf")?].into_iter().flatten().any(|date| date - now > MAX_SKEW) {
-        return Err("The iat or nbf of the client assertion lies in the future.");
+        return Err("iat or nbf in the client assertion is in the future.");
     }
     let fits = |jti: &&str| (1..=MAX_JTI_BYTES).contains(&jti.len());
     let jti = match claims.get("jti") {
@@ -53,7 +52,7 @@ pub(super) fn check<'a>(
         Some(jti) => Some(
             jti.as_str()
                 .filter(fits)
-                .ok_or("The jti of the client assertion must be a text of 1 to 256 bytes.")?,
+                .ok_or("jti in the client assertion must be a string of 1 to 256 bytes.")?,
         ),
     };
     Ok(Fit { jti, expires_at })
@@ -74,10 +73,10 @@ fn check_audience(audience: Option<&Value>, rules: Rules<'_>) -> Result<(), &'st
     match (fits, rules.token_endpoint) {
         (true, _) => Ok(()),
         (false, None) => {
-            Err("The aud of the client assertion must be the issuer of this server and nothing else.")
+            Err("aud in the client assertion must be the issuer of this server and nothing else.")
         }
         (false, Some(_)) => {
-            Err("The aud of the client assertion must be the issuer or the token endpoint of this server.")
+            Err("aud in the client assertion must be the issuer or the token endpoint of this server.")
         }
     }
 }
@@ -88,7 +87,7 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>
     #[expect(clippy::cast_possible_truncation, reason = "it saturates, and no such date exists")]
     let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
     let date = seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    date.map(Some).ok_or("The dates of the client assertion must be seconds since 1970, as numbers.")
+    date.map(Some).ok_or("Times in the client assertion must be numbers of seconds since 1970.")
 }
 
 #[cfg(test)]

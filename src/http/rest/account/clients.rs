@@ -41,7 +41,7 @@ impl FromRequestParts<Arc<App>> for AppMaker {
         if owned::may_make(app, &caller.user) {
             Ok(Self(caller))
         } else {
-            Err(Problem::forbidden("You may not make clients of your own here."))
+            Err(Problem::forbidden("You are not allowed to create apps here."))
         }
     }
 }
@@ -54,7 +54,9 @@ impl AppMaker {
     }
 }
 
-/// The apps you created, by identifier.
+/// List your apps
+///
+/// Sorted by client ID.
 #[utoipa::path(
     get,
     path = "/account/oauth/clients",
@@ -62,8 +64,8 @@ impl AppMaker {
     tag = "Your apps",
     security(("access_token" = ["clients"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
 )]
@@ -80,8 +82,10 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Creates an app. Its identifier is made for it; its secret, if it has one, is in this answer and in no other. It may
-/// only have scopes that you may grant.
+/// Create an app
+///
+/// The server assigns the client ID. The secret, if there is one, is returned only once. The app can only
+/// have scopes that you can grant.
 #[utoipa::path(
     post,
     path = "/account/oauth/clients",
@@ -105,7 +109,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     fields.refuse_privileged()?;
     if fields.client_id.is_some() {
-        return Err(Problem::invalid_field("client_id", "is made by the server"));
+        return Err(Problem::invalid_field("client_id", "is assigned by the server"));
     }
     let id = format!("app-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
     let mut client = Client::public(caller.tenant.id, ClientId::from_known(id.clone()));
@@ -116,15 +120,15 @@ pub async fn create(
     with_secret(&app, &caller, &id, StatusCode::CREATED, secret).await
 }
 
-/// One of your apps.
+/// Get one of your apps
 #[utoipa::path(
     get,
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_show",
     tag = "Your apps",
     security(("access_token" = ["clients"]), ("browser_session" = [])),
-    params(("id" = String, Path, description = "The client's identifier")),
-    responses((status = 200, description = "The client; its version is in `ETag`", body = ClientBody), ReadRefusals)
+    params(("id" = String, Path, description = "Client ID")),
+    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -135,7 +139,7 @@ pub async fn show(
     answer(&app, &maker.0, &id).await
 }
 
-/// Changes one of your apps.
+/// Update one of your apps
 #[utoipa::path(
     patch,
     path = "/account/oauth/clients/{id}",
@@ -143,12 +147,12 @@ pub async fn show(
     tag = "Your apps",
     security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
     ),
     request_body(content = ClientFields, example = json!({"client_name": "My other lamp"})),
     responses(
-        (status = 200, description = "The client as it is now", body = ClientBody),
+        (status = 200, description = "The updated client", body = ClientBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -168,7 +172,9 @@ pub async fn update(
     answer(&app, &maker.0, &id).await
 }
 
-/// Deletes one of your apps, with its codes, devices and tokens.
+/// Delete one of your apps
+///
+/// Deletes its codes, devices and tokens, too.
 #[utoipa::path(
     delete,
     path = "/account/oauth/clients/{id}",
@@ -176,10 +182,10 @@ pub async fn update(
     tag = "Your apps",
     security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -192,8 +198,9 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gives one of your apps a new secret, which is in this answer and in no other. The one before stays good until the
-/// next new one.
+/// Rotate the secret of an app
+///
+/// The new secret is returned only once. The previous one works until the next rotation.
 #[utoipa::path(
     post,
     path = "/account/oauth/clients/{id}/secret",
@@ -201,8 +208,8 @@ pub async fn delete(
     tag = "Your apps",
     security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
         (status = 200, description = "The client with its new secret", body = ClientWithSecret),

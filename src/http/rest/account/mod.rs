@@ -9,7 +9,6 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(clients::list, clients::create))

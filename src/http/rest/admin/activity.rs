@@ -18,41 +18,41 @@ use crate::http::rest::caller::Auditor;
 use crate::http::rest::problem::Problem;
 use crate::model::activity::{Figures, Span};
 
-/// What happened over time.
+/// Activity counts over time.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Activity {
     /// `hour`, `day` or `month`.
     #[schema(example = "hour")]
     span: &'static str,
-    /// How long each part is: a minute, half an hour or a day (UTC).
+    /// Length of an interval: a minute, half an hour or a day (UTC), in seconds.
     #[schema(example = 60)]
     seconds_per_part: i64,
-    /// All parts, also those in which nothing happened, the oldest first. The last one is not over.
+    /// All intervals, oldest first, including those without activity. The last one is incomplete.
     parts: Vec<ActivityPart>,
 }
 
-/// What happened in one part of the time.
+/// Activity counts of one interval.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActivityPart {
-    /// When it began.
+    /// Start of the interval.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     begins_at: String,
-    /// Codes that devices asked for.
+    /// Started device authorizations.
     #[schema(example = 12)]
     starts: u64,
-    /// Codes that somebody approved.
+    /// Approved device authorizations.
     #[schema(example = 9)]
     approvals: u64,
-    /// Codes that were refused while they waited: by a person, an administrator or a rule.
+    /// Device authorizations denied while pending: by a user, an administrator or a rule.
     #[schema(example = 1)]
     denials: u64,
-    /// Codes whose time passed before anybody decided; known two minutes later.
+    /// Device authorizations that expired without a decision; counted two minutes later.
     #[schema(example = 2)]
     expiries: u64,
-    /// Polls of codes that waited.
+    /// Polls of pending device authorizations.
     #[schema(example = 340)]
     polls: u64,
-    /// Those of them that were answered `slow_down`.
+    /// Polls that were answered with `slow_down`.
     #[schema(example = 3)]
     early_polls: u64,
 }
@@ -64,8 +64,10 @@ impl From<(DateTime<Utc>, Figures)> for ActivityPart {
     }
 }
 
-/// Shows how many codes were asked for, approved, refused and left to expire over time, and how often they were polled.
-/// What happened counts a few seconds later.
+/// Get activity counts over time
+///
+/// Device authorizations started, approved, denied and expired, and polls. The counts are a few seconds
+/// delayed.
 #[utoipa::path(
     get,
     path = "/admin/oauth/activity",
@@ -74,9 +76,10 @@ impl From<(DateTime<Utc>, Figures)> for ActivityPart {
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("span" = Option<String>, Query,
-            description = "`hour`: by minutes; `day`: by half hours; `month`: thirty days, by days (UTC). `hour` by default"),
+            description = "`hour`: per minute; `day`: per half hour; `month`: thirty days, per day \
+                (UTC). Default: `hour`"),
     ),
-    responses((status = 200, description = "The figures", body = Activity), ReadRefusals)
+    responses((status = 200, description = "The activity counts", body = Activity), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,

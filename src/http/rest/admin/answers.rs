@@ -11,16 +11,17 @@ pub enum ReadRefusals {
     /// A header or the query is malformed.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
-    /// No access token and no signed-in browser, or none that is good.
+    /// Missing or invalid authentication.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(ProblemBody),
-    /// The token lacks the scope, or the account the role.
+    /// The token lacks a scope, or the user lacks a role.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
-    /// `not_found`: there is no such tenant; or a word such as `user_not_found`: what the path names is not in it.
+    /// `not_found`: tenant not found; or an error such as `user_not_found`, if the path names something that
+    /// does not exist.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// The database is away; see `Retry-After`.
+    /// Service unavailable; see `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody),
 }
@@ -31,16 +32,18 @@ pub enum WriteRefusals {
     /// A header is malformed.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
-    /// No access token and no signed-in browser, or none that is good.
+    /// Missing or invalid authentication.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthenticated(ProblemBody),
-    /// The token lacks the scope, or the account the role; or a browser lacks its CSRF token, or a fresh sign-in.
+    /// The token lacks a scope, or the user lacks a role; or a browser sent no valid CSRF token, or a recent
+    /// sign-in is required.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemBody),
-    /// `not_found`: there is no such tenant; or a word such as `user_not_found`: what the path names is not in it.
+    /// `not_found`: tenant not found; or an error such as `user_not_found`, if the path names something that
+    /// does not exist.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// The database is away; see `Retry-After`.
+    /// Service unavailable; see `Retry-After`.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemBody),
 }

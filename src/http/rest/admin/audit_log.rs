@@ -34,42 +34,43 @@ const EXPORT_BATCH: i64 = 1_000;
 pub struct AuditLog {
     /// The events.
     events: Vec<AuditLogEvent>,
-    /// Where the list goes on, for `cursor`; null: this was the end.
+    /// Value of `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// Something that happened, or was refused. Codes, tokens and passwords are never in it.
+/// An action that succeeded or was refused. Never contains codes, tokens or passwords.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditLogEvent {
-    /// The event.
+    /// Event ID.
     id: Uuid,
-    /// When.
+    /// Time of the event.
     #[schema(format = DateTime)]
     at: String,
-    /// What.
+    /// Action.
     #[schema(example = "user.changed")]
     action: String,
     /// `success` or `refused`.
     outcome: String,
-    /// Who acted.
+    /// Actor.
     actor: Participant,
-    /// On what.
+    /// Target of the action.
     target: Participant,
-    /// From where; null: by the server itself or its command line.
+    /// IP address of the request; null for the server itself and its command line.
     ip_address: Option<String>,
-    /// In which request, as in its `X-Request-Id`.
+    /// Request ID, as in `X-Request-Id`.
     request_id: Option<Uuid>,
-    /// What else is known, such as what it was before and after.
+    /// Further details, such as the values before and after.
     #[schema(value_type = Object)]
     details: Value,
 }
 
-/// Who or what took part.
+/// An actor or target.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Participant {
-    /// `user`, `client`, `operator`, `server`, `anyone`; or the kind of thing, such as `device_authorization`.
+    /// `user`, `client`, `operator`, `server` or `anyone`; or the kind of target, such as
+    /// `device_authorization`.
     kind: String,
-    /// Which one, if it has an identifier.
+    /// ID, if there is one.
     id: Option<String>,
 }
 
@@ -89,7 +90,9 @@ impl From<StoredEvent> for AuditLogEvent {
     }
 }
 
-/// Lists the audit trail, newest first, or exports it: all that fits the filters, one JSON object in each line.
+/// List audit events, or export them as JSON Lines
+///
+/// Newest first. An export contains all events that match the filters.
 #[utoipa::path(
     get,
     path = "/admin/audit-log",
@@ -97,20 +100,20 @@ impl From<StoredEvent> for AuditLogEvent {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("actor" = Option<String>, Query, description = "Who acted: an account's or client's identifier"),
-        ("action" = Option<String>, Query, description = "What happened, such as `user.changed`"),
+        ("actor" = Option<String>, Query, description = "Actor: a user ID or client ID"),
+        ("action" = Option<String>, Query, description = "Action, such as `user.changed`"),
         ("outcome" = Option<String>, Query, description = "`success` or `refused`"),
-        ("target_kind" = Option<String>, Query, description = "The kind of thing acted on, such as `device_authorization`"),
-        ("target_id" = Option<String>, Query, description = "Which one"),
-        ("request_id" = Option<Uuid>, Query, description = "In which request"),
-        ("from" = Option<String>, Query, description = "At this time or later (RFC 3339)"),
-        ("to" = Option<String>, Query, description = "Before this time"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default; not for an export"),
-        ("format" = Option<String>, Query, description = "`json`, or `jsonl` for an export, as with `Accept`"),
+        ("target_kind" = Option<String>, Query, description = "Kind of target, such as `device_authorization`"),
+        ("target_id" = Option<String>, Query, description = "ID of the target"),
+        ("request_id" = Option<Uuid>, Query, description = "Request ID"),
+        ("from" = Option<String>, Query, description = "Start of the time range, inclusive (RFC 3339)"),
+        ("to" = Option<String>, Query, description = "End of the time range, exclusive"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "Maximum number of items, 1 to 1000 (default 100); ignored for an export"),
+        ("format" = Option<String>, Query, description = "`json`, or `jsonl` for an export; overrides `Accept`"),
     ),
     responses(
-        (status = 200, description = "A part of the list, or all of it", content(
+        (status = 200, description = "One page of results, or an export", content(
             (AuditLog = "application/json"), (AuditLogEvent = "application/jsonl"))),
         ReadRefusals,
         FilterProblem,

@@ -16,27 +16,31 @@ use crate::http::rest::problem::Problem;
 pub fn insist(app: &App, caller: &Caller, deed: Deed) -> Result<(), Problem> {
     must_be_allowed(app, deed, &caller.user, caller.proved()).map_err(|refused| match refused {
         DeedRefused::Role if deed == Deed::See => {
-            Problem::forbidden("This needs the role admin or, to look only, the role auditor.")
+            Problem::forbidden("This requires the role admin, or auditor for read access.")
         }
-        DeedRefused::Role => Problem::forbidden("This needs the role admin."),
+        DeedRefused::Role => Problem::forbidden("This requires the role admin."),
         DeedRefused::Proof(shortfall) => unproved(shortfall, &caller.via),
     })
 }
 
 fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
     let (word, detail) = match shortfall {
-        Shortfall::Enrolment => ("second_factor_required", "This needs a sign-in with a second factor."),
-        Shortfall::SignIn => {
-            ("fresh_sign_in_required", "The sign-in is too old for this action, or lacks a second factor.")
+        Shortfall::Enrolment => {
+            ("second_factor_required", "This requires a sign-in with two-step verification.")
         }
+        Shortfall::SignIn => (
+            "fresh_sign_in_required",
+            "This requires a more recent sign-in, or one with two-step verification.",
+        ),
     };
     let suggested = match (shortfall, via) {
         (_, Via::AccessToken { .. }) => {
-            "Sign in again with a second factor if you need one, connect the program again, and use its new token."
+            "Sign in again, with two-step verification if required; then connect the program again and use \
+             its new token."
         }
-        (Shortfall::SignIn, Via::Browser(_)) => "Sign in again at /sign-in, then repeat the request.",
+        (Shortfall::SignIn, Via::Browser(_)) => "Sign in again at /sign-in and retry.",
         (Shortfall::Enrolment, Via::Browser(_)) => {
-            "Set up an authenticator app at /account/security/authenticator, then repeat the request."
+            "Set up an authenticator app at /account/security/authenticator and retry."
         }
     };
     Problem::new(StatusCode::FORBIDDEN, word, detail, suggested)

@@ -27,74 +27,74 @@ const EXACT_TOTAL: i64 = 5_000;
 const DEEPEST: i64 = 1_000_000;
 const MAX_PAGE_SIZE: i64 = 1000;
 
-/// A page of sessions, newest first.
+/// A page of device authorizations, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceAuthorizationPage {
-    /// 0: all is well.
+    /// Always 0 (success).
     code: i32,
-    /// The same in words.
+    /// Message for `code`.
     #[schema(example = "ok")]
     message: &'static str,
-    /// When the page was made.
+    /// Time of the response.
     #[schema(format = DateTime)]
     timestamp: String,
-    /// The sessions.
+    /// Device authorizations.
     items: Vec<DeviceAuthorizationItem>,
-    /// The same as in `pagination`.
+    /// Same as `pagination.total`.
     total: i64,
-    /// Where in the list this page is.
+    /// Position of the page in the list.
     pagination: Pagination,
 }
 
-/// Where in the list a page is.
+/// Position of a page in the list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Pagination {
-    /// This page, from 1 on.
+    /// Page number, starting at 1.
     page: i64,
-    /// Items in a page.
+    /// Items per page.
     page_size: i64,
-    /// How many sessions there are: counted up to 5000, estimated beyond.
+    /// Number of device authorizations: counted up to 5000, estimated beyond.
     total: i64,
     /// Whether `total` is an estimate.
     total_is_estimate: bool,
-    /// How many pages there are.
+    /// Number of pages.
     total_pages: i64,
-    /// Whether there is a page after this one.
+    /// Whether there is a next page.
     has_next: bool,
-    /// Whether there is a page before this one.
+    /// Whether there is a previous page.
     has_prev: bool,
 }
 
-/// A device-authorization session.
+/// A device authorization.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceAuthorizationItem {
-    /// The client that asked.
+    /// Client ID.
     #[schema(example = "tv")]
     client_id: String,
-    /// When the device asked.
+    /// Time of the request.
     #[schema(format = DateTime)]
     created_at: String,
-    /// The session's identifier. The device code itself is known to the device alone.
+    /// ID of the device authorization. The device code itself is not stored.
     device_code: Uuid,
-    /// When both codes end.
+    /// Expiry time of both codes.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Seconds between two polls.
+    /// Polling interval in seconds.
     interval: u32,
-    /// How often it was polled, as of a few seconds ago.
+    /// Number of polls, a few seconds delayed.
     poll_count: i64,
-    /// What was granted or, before that, asked for; null: the device named no scope.
+    /// Granted scopes, or requested ones before a decision; null if the device requested none.
     #[schema(example = "openid offline_access")]
     scope: Option<String>,
     /// `pending`, `authorized`, `denied`, `expired` or `consumed`.
     status: &'static str,
-    /// When anything happened to it last.
+    /// Time of the last change.
     #[schema(format = DateTime)]
     updated_at: String,
-    /// The code for the person; null when it cannot be unsealed any more.
+    /// User code; null if it can no longer be decrypted.
     #[schema(example = "BDJW-DSXQ")]
     user_code: Option<String>,
-    /// Who decided.
+    /// User who decided.
     user_id: Option<Uuid>,
 }
 
@@ -135,8 +135,10 @@ impl DeviceAuthorizationItem {
     }
 }
 
-/// Lists device-authorization sessions, newest first, by page number. A page far down the list costs as much as all
-/// pages before it; to read everything, use `GET /admin/oauth/device-authorizations`.
+/// List device authorizations by page number
+///
+/// Newest first. High page numbers are slow; to read everything, use `GET
+/// /admin/oauth/device-authorizations`.
 #[utoipa::path(
     get,
     path = "/admin/oauth/devices",
@@ -144,13 +146,13 @@ impl DeviceAuthorizationItem {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("page" = Option<u32>, Query, description = "From 1 on; the millionth session is the last to be reached"),
-        ("page_size" = Option<u32>, Query, description = "1 to 1000; 20 by default"),
+        ("page" = Option<u32>, Query, description = "Page number, starting at 1; pages end at the millionth device authorization"),
+        ("page_size" = Option<u32>, Query, description = "Items per page, 1 to 1000 (default 20)"),
         ("status" = Option<String>, Query, description = "`pending`, `authorized`, `denied`, `expired` or `consumed`"),
-        ("client_id" = Option<String>, Query, description = "Only this client's"),
+        ("client_id" = Option<String>, Query, description = "Client ID of the items to list"),
     ),
     responses(
-        (status = 200, description = "A page of the list", body = DeviceAuthorizationPage),
+        (status = 200, description = "One page of results", body = DeviceAuthorizationPage),
         ReadRefusals,
         FilterProblem,
     )

@@ -28,77 +28,77 @@ use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
 use crate::store::device_authorizations::listings::{self, Filter, Listed, Part, Position};
 
-/// Sessions, newest first.
+/// Device authorizations, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceAuthorisationList {
-    /// The sessions.
+    /// Device authorizations.
     device_authorisations: Vec<DeviceAuthorisation>,
-    /// Where the list goes on, for `cursor`; null: this was the end.
+    /// Value of `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
-/// A device-authorization session.
+/// A device authorization.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeviceAuthorisation {
-    /// Its identifier. The device code itself is known to the device alone.
+    /// ID of the device authorization. The device code itself is not stored.
     id: Uuid,
-    /// When the device asked.
+    /// Time of the request.
     #[serde(rename = "createdAt")]
     #[schema(format = DateTime)]
     created_at: String,
-    /// The client that asked.
+    /// Client ID.
     #[schema(example = "tv")]
     client_id: String,
-    /// The code for the person; null when it cannot be unsealed any more.
+    /// User code; null if it can no longer be decrypted.
     #[schema(example = "BDJW-DSXQ")]
     user_code: Option<String>,
-    /// What was granted or, before that, asked for; null: the device named no scope.
+    /// Granted scopes, or requested ones before a decision; null if the device requested none.
     #[schema(example = "openid offline_access")]
     scope: Option<String>,
-    /// When both codes end.
+    /// Expiry time of both codes.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Seconds between two polls.
+    /// Polling interval in seconds.
     poll_interval_seconds: u32,
-    /// The last poll, as of a few seconds ago.
+    /// Time of the last poll, a few seconds delayed.
     #[schema(format = DateTime)]
     last_polled_at: Option<String>,
-    /// Who said yes.
+    /// User who approved it.
     approved_by_account_id: Option<Uuid>,
-    /// When.
+    /// Time of the approval.
     #[schema(format = DateTime)]
     approved_at: Option<String>,
-    /// When somebody said no, or it was ended.
+    /// Time when it was denied.
     #[schema(format = DateTime)]
     denied_at: Option<String>,
-    /// When the tokens were collected.
+    /// Time when the tokens were issued.
     #[schema(format = DateTime)]
     consumed_at: Option<String>,
     /// `pending`, `approved`, `denied`, `expired` or `consumed`.
     status: &'static str,
-    /// How often it was polled, as of a few seconds ago.
+    /// Number of polls, a few seconds delayed.
     poll_count: i64,
-    /// The device, in its own words.
+    /// What the device says about itself.
     device: DescribedDevice,
 }
 
-/// What a device says about itself, and from where it asked.
+/// What a device says about itself, and where its request came from.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DescribedDevice {
-    /// Its name.
+    /// Name.
     name: Option<String>,
-    /// Its operating system.
+    /// Operating system.
     os: Option<String>,
-    /// Its host name.
+    /// Hostname.
     hostname: Option<String>,
-    /// The version of its program.
+    /// Version of the client program.
     client_version: Option<String>,
-    /// Anything else.
+    /// Further data from the device.
     #[schema(value_type = Object)]
     metadata: Map<String, Value>,
-    /// The address it asked from.
+    /// IP address of the request.
     ip_address: Option<String>,
-    /// The `User-Agent` it asked with.
+    /// `User-Agent` of the request.
     user_agent: Option<String>,
 }
 
@@ -151,7 +151,7 @@ pub(in crate::http) fn user_code(app: &App, listed: &Listed) -> Option<String> {
     match unseal_user_code(app, &listed.request) {
         Ok(code) => Some(code.to_string()),
         Err(error) => {
-            tracing::error!(cause = error.cause, id = %listed.request.session.id, "user code could not be decrypted");
+            tracing::error!(cause = error.cause, authorization_id = %listed.request.session.id, "user code could not be decrypted");
             None
         }
     }
@@ -167,7 +167,9 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     }
 }
 
-/// Lists device-authorization sessions, newest first.
+/// List device authorizations
+///
+/// Newest first.
 #[utoipa::path(
     get,
     path = "/admin/oauth/device-authorizations",
@@ -176,15 +178,15 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("status" = Option<String>, Query, description = "`pending`, `approved`, `denied`, `expired` or `consumed`"),
-        ("client_id" = Option<String>, Query, description = "Only this client's"),
-        ("user_id" = Option<Uuid>, Query, description = "Only those that this account decided"),
-        ("created_after" = Option<String>, Query, description = "Started at this time or later (RFC 3339)"),
-        ("created_before" = Option<String>, Query, description = "Started before this time"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default"),
+        ("client_id" = Option<String>, Query, description = "Client ID of the items to list"),
+        ("user_id" = Option<Uuid>, Query, description = "Device authorizations that this user decided"),
+        ("created_after" = Option<String>, Query, description = "Start of the time range, inclusive (RFC 3339)"),
+        ("created_before" = Option<String>, Query, description = "End of the time range, exclusive"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses(
-        (status = 200, description = "A part of the list", body = DeviceAuthorisationList),
+        (status = 200, description = "One page of results", body = DeviceAuthorisationList),
         ReadRefusals,
         FilterProblem,
     )
@@ -236,14 +238,14 @@ impl From<EndRefused> for Problem {
             EndRefused::NoSuchSession => Self::new(
                 StatusCode::NOT_FOUND,
                 "device_authorization_not_found",
-                "There is no such device authorization.",
+                "Device authorization not found.",
                 "List them with GET /admin/oauth/device-authorizations.",
             ),
             EndRefused::NotPending(status) => Self::new(
                 StatusCode::CONFLICT,
                 "not_pending",
-                "It does not wait for a decision any more.",
-                "Nothing needs to be done, unless it was approved: then lock or disconnect the device.",
+                "The device authorization is no longer pending.",
+                "If it was approved, lock or disconnect the device.",
             )
             .with_metadata("status", status.as_str()),
             EndRefused::Store(error) => error.into(),
@@ -251,19 +253,20 @@ impl From<EndRefused> for Problem {
     }
 }
 
-/// Ends a pending session: its device is told `access_denied`. Done twice, the second answer is 409 with the status
-/// `denied` in `metadata`, and nothing has changed.
+/// Deny a pending device authorization
+///
+/// Its device gets `access_denied`. Returns 409 if it is not pending, with its status in `metadata`.
 #[utoipa::path(
     post,
     path = "/admin/oauth/device-authorizations/{id}/deny",
     operation_id = "admin_deny_device_authorization",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The session")),
+    params(("id" = Uuid, Path, description = "Device authorization ID")),
     responses(
-        (status = 200, description = "The session, which is `denied` now", body = DeviceAuthorisation),
+        (status = 200, description = "The denied device authorization", body = DeviceAuthorisation),
         WriteRefusals,
-        (status = 409, description = "`not_pending`; `metadata.status` says what it is", body = ProblemBody,
+        (status = 409, description = "`not_pending`; `metadata.status` has the status", body = ProblemBody,
          content_type = "application/problem+json"),
     )
 )]

@@ -23,34 +23,35 @@ use crate::http::rest::problem::described::BodyProblems;
 use crate::model::ids::UserId;
 use crate::store::devices::listings::Filter;
 
-/// Which devices are to be disconnected: those that fit all that is given, and something must be.
+/// Devices to disconnect: those that match all given filters. At least one filter is required.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeDevices {
-    /// Only this person's.
+    /// Devices of this user.
     user_id: Option<Uuid>,
-    /// Only this client's.
+    /// Devices of this client.
     #[schema(example = "tv")]
     client_id: Option<String>,
     /// `active`, `locked` or `expired`.
     status: Option<String>,
-    /// Only those connected from there: two letters of ISO 3166-1.
+    /// Country of the device (ISO 3166-1, two letters).
     #[schema(example = "NL")]
     country: Option<String>,
-    /// Only those that last renewed their access before this.
+    /// Devices that last refreshed their tokens before this time.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_seen_before: Option<DateTime<Utc>>,
-    /// Only count them.
+    /// Count the devices without disconnecting them.
     #[serde(default)]
     preview: bool,
 }
 
-/// What came of it.
+/// Result of disconnecting devices.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RevokedDevices {
-    /// How many fitted before.
+    /// Number of matching devices.
     matching: i64,
-    /// How many are disconnected now: at most 10000 by one request. While it is less than `matching`, ask again.
+    /// Number of disconnected devices: at most 10000 per request. If it is less than `matching`, repeat the
+    /// request.
     revoked: i64,
 }
 
@@ -63,7 +64,9 @@ impl RevokeDevices {
             None => None,
         };
         let country = match self.country.as_deref() {
-            Some(text) => Some(country(text).ok_or_else(|| unfit("country", "two letters of ISO 3166-1"))?),
+            Some(text) => {
+                Some(country(text).ok_or_else(|| unfit("country", "a two-letter ISO 3166-1 code"))?)
+            }
             None => None,
         };
         let filter = Filter {
@@ -74,14 +77,15 @@ impl RevokeDevices {
             last_seen_before: self.last_seen_before,
         };
         if filter.is_empty() {
-            let needed = "one of user_id, client_id, status, country and last_seen_before is needed";
+            let needed =
+                "at least one of user_id, client_id, status, country and last_seen_before is required";
             return Err(Problem::invalid_field("", needed));
         }
         Ok(filter)
     }
 }
 
-/// Disconnects many devices, or counts them first.
+/// Disconnect devices in bulk, or count them with `preview`
 #[utoipa::path(
     post,
     path = "/admin/devices/revoke",
@@ -89,7 +93,7 @@ impl RevokeDevices {
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = RevokeDevices,
-    responses((status = 200, description = "How many", body = RevokedDevices), WriteRefusals, BodyProblems)
+    responses((status = 200, description = "The number of devices", body = RevokedDevices), WriteRefusals, BodyProblems)
 )]
 pub async fn revoke(
     State(app): State<Arc<App>>,

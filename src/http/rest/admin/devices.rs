@@ -32,7 +32,7 @@ use crate::store::devices::listings::{self, Filter};
 pub struct DeviceList {
     /// The devices.
     devices: Vec<DeviceBody>,
-    /// Where the list goes on, for `cursor`; null: this was the end.
+    /// Value of `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -52,7 +52,7 @@ fn no_such_device() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "device_not_found",
-        "There is no such device in this tenant.",
+        "Device not found.",
         "List the devices with GET /admin/devices.",
     )
 }
@@ -85,7 +85,9 @@ pub(super) fn country(text: &str) -> Option<String> {
         .then(|| text.to_ascii_uppercase())
 }
 
-/// Lists everybody's devices, newest first.
+/// List devices
+///
+/// The devices of all users, newest first.
 #[utoipa::path(
     get,
     path = "/admin/devices",
@@ -93,15 +95,15 @@ pub(super) fn country(text: &str) -> Option<String> {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("user_id" = Option<Uuid>, Query, description = "Only this person's"),
-        ("client_id" = Option<String>, Query, description = "Only this client's"),
+        ("user_id" = Option<Uuid>, Query, description = "Devices of this user"),
+        ("client_id" = Option<String>, Query, description = "Client ID of the items to list"),
         ("status" = Option<String>, Query, description = "`active`, `locked` or `expired`"),
-        ("country" = Option<String>, Query, description = "Only those connected from there: two letters of ISO 3166-1"),
-        ("last_seen_before" = Option<String>, Query, description = "Only those that renewed their access no later"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-        ("limit" = Option<i64>, Query, description = "1 to 1000; 100 by default"),
+        ("country" = Option<String>, Query, description = "Country of the device (ISO 3166-1, two letters)"),
+        ("last_seen_before" = Option<String>, Query, description = "Devices that last refreshed their tokens at or before this time"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "A part of the list", body = DeviceList), ReadRefusals, FilterProblem)
+    responses((status = 200, description = "One page of results", body = DeviceList), ReadRefusals, FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -113,7 +115,7 @@ pub async fn list(
         user: filters.id("user_id")?.map(UserId),
         client: filters.text("client_id"),
         status: filters.read("status", "active, locked or expired", status)?,
-        country: filters.read("country", "two letters of ISO 3166-1", country)?,
+        country: filters.read("country", "a two-letter ISO 3166-1 code", country)?,
         last_seen_before: filters.time("last_seen_before")?,
     };
     let limit = filters.limit()?;
@@ -124,17 +126,17 @@ pub async fn list(
     Ok(no_store(DeviceList { devices, next_cursor }).into_response())
 }
 
-/// One device.
+/// Get a device
 #[utoipa::path(
     get,
     path = "/admin/devices/{id}",
     operation_id = "v1_admin_devices_show",
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    params(("id" = String, Path, description = "The device's identifier")),
+    params(("id" = String, Path, description = "Device ID")),
     responses(
         (status = 200, description = "The device", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         ReadRefusals,
     )
 )]
@@ -147,7 +149,9 @@ pub async fn show(
     Ok(answer(administration::find(&app, caller.administrator(), id).await.map_err(problem)?))
 }
 
-/// Changes a device's name or metadata, or takes the trust from it.
+/// Update a device
+///
+/// Changes its name or metadata, or removes its trust.
 #[utoipa::path(
     patch,
     path = "/admin/devices/{id}",
@@ -155,13 +159,13 @@ pub async fn show(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that the change is meant for"),
+        ("id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     request_body = DevicePatch,
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -179,7 +183,9 @@ pub async fn change(
     Ok(answer(changed.map_err(problem)?))
 }
 
-/// Disconnects a device: its refresh tokens and access tokens are dead.
+/// Disconnect a device
+///
+/// Its refresh tokens and access tokens become invalid.
 #[utoipa::path(
     delete,
     path = "/admin/devices/{id}",
@@ -187,10 +193,10 @@ pub async fn change(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+        ("id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
-    responses((status = 204, description = "It is disconnected"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Disconnected"), WriteRefusals, StaleProblem)
 )]
 pub async fn remove(
     State(app): State<Arc<App>>,
@@ -203,7 +209,9 @@ pub async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Locks a device: until an administrator unlocks it, it gets no tokens, and those it has do not count.
+/// Lock a device
+///
+/// Its tokens stop working, and it gets no new ones until an administrator unlocks it.
 #[utoipa::path(
     post,
     path = "/admin/devices/{id}/lock",
@@ -211,12 +219,12 @@ pub async fn remove(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+        ("id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         WriteRefusals,
         StaleProblem,
     )
@@ -232,7 +240,9 @@ pub async fn lock(
     Ok(answer(locked.map_err(problem)?))
 }
 
-/// Unlocks a device, whoever locked it: it goes on as before.
+/// Unlock a device
+///
+/// Also works if its owner locked it.
 #[utoipa::path(
     post,
     path = "/admin/devices/{id}/unlock",
@@ -240,12 +250,12 @@ pub async fn lock(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+        ("id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         WriteRefusals,
         StaleProblem,
     )

@@ -29,7 +29,6 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(device_authorizations::list))

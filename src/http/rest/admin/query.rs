@@ -1,4 +1,4 @@
-//! The filters of a list, from the query string. One that cannot be read is told: 400.
+//! The filters of a list, from the query string. Unreadable values are answered with 400.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -37,7 +37,6 @@ impl FromRequestParts<Arc<App>> for Filters {
 }
 
 impl Filters {
-    /// A text.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         let value = self.parameters.take(name)?;
         // Lengths first, so that no two sets of filters are written alike.
@@ -56,19 +55,16 @@ impl Filters {
         read(&text).map(Some).ok_or_else(|| Problem::bad_parameter(name, format!("must be {expected}")))
     }
 
-    /// An instant.
     pub fn time(&mut self, name: &'static str) -> Result<Option<DateTime<Utc>>, Problem> {
         self.read(name, "a time such as 2026-01-15T10:20:00Z", |text| {
             DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
         })
     }
 
-    /// An identifier.
     pub fn id(&mut self, name: &'static str) -> Result<Option<Uuid>, Problem> {
         self.read(name, "a UUID", |text| Uuid::try_parse(text).ok())
     }
 
-    /// A whole number within bounds.
     pub fn number(
         &mut self,
         name: &'static str,
@@ -80,7 +76,6 @@ impl Filters {
             .map_err(|_| Problem::bad_parameter(name, message))
     }
 
-    /// `limit`
     pub fn limit(&mut self) -> Result<i64, Problem> {
         self.number("limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)
     }

@@ -19,7 +19,6 @@ use crate::model::tenant::TenantSlug;
 #[derive(Clone, Debug, Default)]
 struct Asker(Arc<OnceLock<UserId>>);
 
-/// Notes who asks.
 pub fn note(parts: &Parts, user: UserId) {
     if let Some(asker) = parts.extensions.get::<Asker>() {
         // A request is asked by one person.
@@ -27,7 +26,6 @@ pub fn note(parts: &Parts, user: UserId) {
     }
 }
 
-/// A request to administer.
 #[derive(Debug)]
 pub struct Attempt {
     slug: TenantSlug,

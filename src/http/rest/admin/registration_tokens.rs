@@ -26,18 +26,18 @@ use crate::model::ids::RegistrationTokenId;
 use crate::model::registration_token::RegistrationToken;
 use crate::store;
 
-/// A new token.
+/// A new initial access token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRegistrationToken {
-    /// For whom it is.
+    /// Label, such as the name of a partner.
     #[schema(example = "The partners' televisions")]
     pub name: String,
-    /// How many clients may register with it; 1 when absent.
+    /// Number of clients that may register with it (default 1).
     #[serde(default = "once")]
     #[schema(example = 10)]
     pub uses: i32,
-    /// How long it is good, in seconds: up to a year; one day when absent.
+    /// Validity in seconds: at most a year (default: one day).
     #[serde(default = "one_day")]
     #[schema(example = 86400)]
     pub expires_in: u32,
@@ -51,25 +51,25 @@ const fn one_day() -> u32 {
     86_400
 }
 
-/// A token; never its secret.
+/// An initial access token, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RegistrationToken)]
 pub struct RegistrationTokenBody {
-    /// Its identifier.
+    /// ID of the initial access token.
     pub id: Uuid,
-    /// For whom it is.
+    /// Label, such as the name of a partner.
     #[schema(example = "The partners' televisions")]
     pub name: String,
-    /// How many clients may still register with it.
+    /// Number of clients that can still register with it.
     #[schema(example = 10)]
     pub uses_left: i32,
-    /// When it was made.
+    /// Time of creation.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// From when on it is not good any more.
+    /// Expiry time.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: DateTime<Utc>,
-    /// The token itself; only in the answer that made it.
+    /// The token itself; returned only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
 }
@@ -87,7 +87,9 @@ impl From<RegistrationToken> for RegistrationTokenBody {
     }
 }
 
-/// The tenant's tokens, newest first.
+/// List initial access tokens
+///
+/// Newest first.
 #[utoipa::path(
     get,
     path = "/admin/registration-tokens",
@@ -95,8 +97,8 @@ impl From<RegistrationToken> for RegistrationTokenBody {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses(
         (status = 200, description = "The tokens", body = Vec<RegistrationTokenBody>),
@@ -115,7 +117,9 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Makes a token. It is in this answer and in no other. It needs a recent sign-in.
+/// Create an initial access token
+///
+/// The token is returned only once. Requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/registration-tokens",
@@ -139,15 +143,17 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(token)).into_response())
 }
 
-/// Deletes a token; the clients that registered with it stay.
+/// Delete an initial access token
+///
+/// Clients that registered with it are not affected.
 #[utoipa::path(
     delete,
     path = "/admin/registration-tokens/{id}",
     operation_id = "v1_admin_registration_tokens_delete",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The token's identifier")),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    params(("id" = Uuid, Path, description = "ID of the initial access token")),
+    responses((status = 204, description = "Deleted"), WriteRefusals)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -169,7 +175,7 @@ fn problem(error: RegistrationTokenError) -> Problem {
         RegistrationTokenError::NoSuchToken => Problem::new(
             StatusCode::NOT_FOUND,
             "registration_token_not_found",
-            "There is no such token.",
+            "Registration token not found.",
             "List the tokens with GET /admin/registration-tokens.",
         ),
     }

@@ -30,19 +30,19 @@ use crate::store;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewResource {
-    /// What clients send as `resource`, and what stands in `aud`: an absolute URI without fragment.
+    /// Resource URI, used as `resource` and `aud`: absolute, without fragment.
     #[schema(example = "https://api.example.org/videos")]
     pub uri: String,
-    /// The name for people; the URI when absent.
+    /// Name shown to people (default: the URI).
     #[schema(example = "Your videos")]
     pub name: Option<String>,
 }
 
-/// A resource's other name.
+/// New name of a resource.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceChange {
-    /// The name for people.
+    /// Name shown to people.
     #[schema(example = "Your videos")]
     pub name: String,
 }
@@ -51,18 +51,18 @@ pub struct ResourceChange {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Resource)]
 pub struct ResourceBody {
-    /// Its identifier in paths.
+    /// ID used in paths.
     pub id: Uuid,
-    /// What stands in `aud`.
+    /// Value of `aud`.
     #[schema(example = "https://api.example.org/videos")]
     pub uri: String,
-    /// The name for people.
+    /// Name shown to people.
     #[schema(example = "Your videos")]
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// What its `ETag` names.
+    /// Version, as in `ETag`.
     #[schema(example = 1)]
     pub version: i32,
 }
@@ -73,7 +73,9 @@ impl ResourceBody {
     }
 }
 
-/// The services that the tenant knows, by URI.
+/// List resources
+///
+/// Sorted by URI.
 #[utoipa::path(
     get,
     path = "/admin/resources",
@@ -81,8 +83,8 @@ impl ResourceBody {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses((status = 200, description = "The resources", body = Vec<ResourceBody>), ReadRefusals, PageProblem)
 )]
@@ -97,7 +99,9 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Makes a service known: from now on clients may ask for tokens for it.
+/// Create a resource
+///
+/// Clients can then request tokens for it.
 #[utoipa::path(
     post,
     path = "/admin/resources",
@@ -126,7 +130,7 @@ pub async fn create(
     answer(&app, &caller, id, StatusCode::CREATED).await
 }
 
-/// Gives a service another name.
+/// Rename a resource
 #[utoipa::path(
     patch,
     path = "/admin/resources/{id}",
@@ -135,11 +139,11 @@ pub async fn create(
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
     ),
     request_body = ResourceChange,
     responses(
-        (status = 200, description = "The resource as it is now", body = ResourceBody),
+        (status = 200, description = "The updated resource", body = ResourceBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -159,7 +163,9 @@ pub async fn update(
     answer(&app, &caller, id, StatusCode::OK).await
 }
 
-/// Forgets a service: nobody can ask for tokens for it any more. What was approved for it before goes on.
+/// Delete a resource
+///
+/// No new tokens can be requested for it. Existing grants are not affected.
 #[utoipa::path(
     delete,
     path = "/admin/resources/{id}",
@@ -168,9 +174,9 @@ pub async fn update(
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -198,12 +204,15 @@ fn problem(error: ResourceError) -> Problem {
         ResourceError::NoSuchResource => Problem::new(
             StatusCode::NOT_FOUND,
             "resource_not_found",
-            "There is no such resource.",
+            "Resource not found.",
             "List the resources with GET /admin/resources.",
         ),
-        ResourceError::UriTaken => {
-            Problem::new(StatusCode::CONFLICT, "resource_uri_taken", said, "Change the resource that has it.")
-        }
+        ResourceError::UriTaken => Problem::new(
+            StatusCode::CONFLICT,
+            "resource_uri_taken",
+            said,
+            "Change the existing resource instead.",
+        ),
         ResourceError::IssuerOrClient | ResourceError::OwnApi => Problem::invalid_field("uri", said),
         ResourceError::UnfitName => Problem::invalid_field("name", said),
     }

@@ -34,44 +34,45 @@ use crate::store;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewScope {
-    /// The word in protocols.
+    /// Scope name.
     #[schema(example = "videos")]
     pub name: String,
-    /// The words for people.
+    /// Description shown to people.
     #[schema(example = "See your videos")]
     pub description: String,
-    /// The same in other languages, by language tag (RFC 5646).
+    /// Translated descriptions, by language tag (RFC 5646).
     #[serde(default)]
     #[schema(example = json!({"de": "Ihre Videos sehen"}))]
     pub translations: BTreeMap<String, String>,
-    /// The role a user needs to grant it; everyone may when absent.
+    /// Role that a user needs to grant the scope (default: none).
     #[schema(example = "editor")]
     pub required_role: Option<String>,
-    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    /// Whether to grant the scope only to DPoP-bound tokens (RFC 9449).
     #[serde(default)]
     pub requires_dpop: bool,
-    /// How long a connection with it lasts at most, 60 seconds to ten years; as long as any other when absent.
+    /// Maximum time a device keeps access with this scope, from 60 seconds to ten years (default: no extra
+    /// limit).
     #[schema(example = 86400, minimum = 60, maximum = 315_360_000)]
     pub max_lifetime_seconds: Option<u32>,
 }
 
-/// What becomes of a scope; what is absent stays.
+/// Changes to a scope; absent members stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeChange {
-    /// The words for people.
+    /// Description shown to people.
     #[schema(example = "See your videos")]
     pub description: Option<String>,
-    /// The same in other languages, all of them; without it, those it had go when the description changes.
+    /// Translated descriptions; replaces all existing ones. If absent, a new description drops them.
     #[schema(example = json!({"de": "Ihre Videos sehen"}))]
     pub translations: Option<BTreeMap<String, String>>,
-    /// The role a user needs to grant it; `null`: everyone may.
+    /// Role that a user needs to grant the scope; `null`: none.
     #[schema(value_type = Option<String>, example = "editor")]
     #[serde(default)]
     pub required_role: Patch<String>,
-    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    /// Whether to grant the scope only to DPoP-bound tokens (RFC 9449).
     pub requires_dpop: Option<bool>,
-    /// How long a connection with it lasts at most; `null`: as long as any other.
+    /// Maximum time a device keeps access with this scope; `null`: no extra limit.
     #[schema(value_type = Option<u32>, example = 86400, minimum = 60, maximum = 315_360_000)]
     #[serde(default)]
     pub max_lifetime_seconds: Patch<u32>,
@@ -81,28 +82,28 @@ pub struct ScopeChange {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Scope)]
 pub struct ScopeBody {
-    /// The word in protocols.
+    /// Scope name.
     #[schema(example = "videos")]
     pub name: String,
-    /// The words for people.
+    /// Description shown to people.
     #[schema(example = "See your videos")]
     pub description: String,
-    /// The same in other languages, by language tag (RFC 5646).
+    /// Translated descriptions, by language tag (RFC 5646).
     #[schema(example = json!({"de": "Ihre Videos sehen"}))]
     pub translations: BTreeMap<String, String>,
-    /// The role a user needs to grant it; `null`: everyone may.
+    /// Role that a user needs to grant the scope; `null`: none.
     #[schema(example = "editor")]
     pub required_role: Option<String>,
-    /// Whether only tokens that are bound to a key may have it (RFC 9449).
+    /// Whether to grant the scope only to DPoP-bound tokens (RFC 9449).
     #[schema(example = false)]
     pub requires_dpop: bool,
-    /// How long a connection with it lasts at most; `null`: as long as any other.
+    /// Maximum time a device keeps access with this scope; `null`: no extra limit.
     #[schema(example = 86400)]
     pub max_lifetime_seconds: Option<u32>,
-    /// When it was made.
+    /// Time of creation.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// What its `ETag` names.
+    /// Version, as in `ETag`.
     #[schema(example = 1)]
     pub version: i32,
 }
@@ -122,7 +123,9 @@ impl From<Stored<Scope>> for ScopeBody {
     }
 }
 
-/// The catalogue, by name.
+/// List scopes
+///
+/// Sorted by name.
 #[utoipa::path(
     get,
     path = "/admin/scopes",
@@ -130,8 +133,8 @@ impl From<Stored<Scope>> for ScopeBody {
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), ReadRefusals, PageProblem)
 )]
@@ -146,7 +149,7 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Adds a scope to the catalogue.
+/// Create a scope
 #[utoipa::path(
     post,
     path = "/admin/scopes",
@@ -182,8 +185,11 @@ pub async fn create(
     answer(&app, &caller, &name, StatusCode::CREATED).await
 }
 
-/// Changes the words of a scope, who may grant it, and what it asks of devices. Where that is not met any more, it is
-/// lost with the devices' next tokens. A change of anything but the words needs a recent sign-in.
+/// Update a scope
+///
+/// Changes its descriptions, who can grant it and what it requires of devices. Devices that no longer meet
+/// the requirements lose it at the next refresh. Changes other than to the descriptions require a recent
+/// sign-in.
 #[utoipa::path(
     patch,
     path = "/admin/scopes/{name}",
@@ -191,12 +197,12 @@ pub async fn create(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("name" = String, Path, description = "The scope, percent-encoded"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+        ("name" = String, Path, description = "Scope name, percent-encoded"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
     ),
     request_body = ScopeChange,
     responses(
-        (status = 200, description = "The scope as it is now", body = ScopeBody),
+        (status = 200, description = "The updated scope", body = ScopeBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -237,8 +243,10 @@ pub async fn update(
     answer(&app, &caller, &name, StatusCode::OK).await
 }
 
-/// Takes a scope out of the catalogue and from every client that is registered for it. Devices lose it with their next
-/// tokens; access tokens that are out keep it until they expire.
+/// Delete a scope
+///
+/// Removes it from every client that is registered for it. Devices lose it at the next refresh; issued access
+/// tokens keep it until they expire.
 #[utoipa::path(
     delete,
     path = "/admin/scopes/{name}",
@@ -246,11 +254,11 @@ pub async fn update(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("name" = String, Path, description = "The scope, percent-encoded"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+        ("name" = String, Path, description = "Scope name, percent-encoded"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         WriteRefusals,
         StaleProblem,
         (status = 409, description = "`scope_is_standard`", body = ProblemBody,
@@ -289,20 +297,20 @@ fn problem(error: ScopeError) -> Problem {
         ScopeError::NoSuchScope => Problem::new(
             StatusCode::NOT_FOUND,
             "scope_not_found",
-            "There is no such scope.",
+            "Scope not found.",
             "List the scopes with GET /admin/scopes.",
         ),
         ScopeError::NameTaken => Problem::new(
             StatusCode::CONFLICT,
             "scope_name_taken",
             said,
-            "Choose another name, or change that one.",
+            "Choose another name or change the existing scope.",
         ),
         ScopeError::IsStandard => Problem::new(
             StatusCode::CONFLICT,
             "scope_is_standard",
             said,
-            "Take it from the clients that should not have it.",
+            "Remove it from the clients that should not have it.",
         ),
         ScopeError::NeedsItsRole | ScopeError::MisspelledRole { .. } => {
             Problem::invalid_field("required_role", said)

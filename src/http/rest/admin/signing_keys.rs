@@ -25,53 +25,54 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::KeyLife;
 use crate::store;
 
-/// Which keys get a successor.
+/// Signing keys to rotate.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
-    /// ES256, RS256 or EdDSA; all of them when absent.
+    /// ES256, RS256 or EdDSA (default: all).
     #[schema(example = "ES256")]
     pub algorithm: Option<String>,
-    /// Whether the successor signs now. Services that keep the published keys may refuse its tokens for a while.
+    /// Whether the successor signs immediately. Services that cache the published keys may reject its tokens
+    /// for a while.
     pub at_once: bool,
 }
 
-/// A signing key; never its private half.
+/// A signing key, without its private key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SigningKey {
-    /// Its identifier.
+    /// Key ID.
     #[schema(example = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     pub kid: String,
-    /// What it signs with.
+    /// Signature algorithm.
     #[schema(example = "ES256")]
     pub alg: &'static str,
     /// `announced`, `signing`, `retired` or `removed`.
     #[schema(example = "signing")]
     pub state: &'static str,
-    /// When it was made and published.
+    /// Time of creation and publication.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// Since when it signs or signed.
+    /// Time when it started signing.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub signing_since: Option<DateTime<Utc>>,
-    /// When it stopped signing.
+    /// Time when it stopped signing.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub retired_at: Option<DateTime<Utc>>,
-    /// When it was removed.
+    /// Time of removal.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub removed_at: Option<DateTime<Utc>>,
-    /// The step it takes next by itself; `null`: none.
+    /// Next automatic transition; `null`: none.
     pub next: Option<NextStep>,
 }
 
-/// A step that a key takes by itself.
+/// An automatic transition of a signing key.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SigningKeyStep)]
 pub struct NextStep {
     /// `take_over`, `succession`, `retirement` (its announced successor takes over) or `removal`.
     #[schema(example = "succession")]
     pub step: &'static str,
-    /// When.
+    /// Time of the transition.
     #[schema(value_type = String, format = DateTime)]
     pub at: DateTime<Utc>,
 }
@@ -92,7 +93,7 @@ impl SigningKey {
     }
 }
 
-/// All keys the tenant has or had, with what becomes of them next.
+/// List signing keys with their next transition
 #[utoipa::path(
     get,
     path = "/admin/signing-keys",
@@ -106,8 +107,10 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     Ok(no_store(keys.iter().map(|key| SigningKey::of(&app, key, &keys)).collect::<Vec<_>>()))
 }
 
-/// Announces successors, or finds those that are announced already; they sign once they are known to all who verify.
-/// To have them sign at once needs a fresh sign-in.
+/// Rotate signing keys
+///
+/// Announces successors, or returns those already announced. They sign after the announcement period unless
+/// `at_once` is set, which requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/signing-keys/rotate",
@@ -140,16 +143,18 @@ pub async fn rotate(
     Ok(no_store(described.collect::<Vec<_>>()))
 }
 
-/// Removes a key at once, in an emergency: every token it signed is void. If it was the one that signs, another one
-/// takes its place. This needs a fresh sign-in.
+/// Remove a signing key
+///
+/// For emergencies: every token it signed becomes invalid. If it was the signing key, another one replaces
+/// it. Requires a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/signing-keys/{kid}",
     operation_id = "v1_admin_signing_keys_remove",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("kid" = String, Path, description = "The key")),
-    responses((status = 204, description = "It is removed"), WriteRefusals)
+    params(("kid" = String, Path, description = "Key ID")),
+    responses((status = 204, description = "Removed"), WriteRefusals)
 )]
 pub async fn remove(
     State(app): State<Arc<App>>,
@@ -161,7 +166,7 @@ pub async fn remove(
         Problem::new(
             StatusCode::NOT_FOUND,
             "signing_key_not_found",
-            "There is no such key, or it has been removed.",
+            "Signing key not found or already removed.",
             "List the keys with GET /admin/signing-keys.",
         )
     })

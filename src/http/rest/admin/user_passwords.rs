@@ -19,12 +19,12 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
 use crate::model::ids::UserId;
 
-/// A link by which a person chooses a password, once. Whoever holds it can; send it to nobody else.
+/// A password link. Anyone with this link can use it, once; send it only to the user.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SetPasswordLink {
-    /// The link; shown this once.
+    /// The link; returned only once.
     url: String,
-    /// Until when it is good.
+    /// Expiry time.
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -35,15 +35,17 @@ impl From<PasswordLink> for SetPasswordLink {
     }
 }
 
-/// Makes a link by which a person chooses a new password within 24 hours. The link before is void; the password there
-/// is stays until the new one is chosen.
+/// Create a password link
+///
+/// The user chooses a new password with it within 24 hours. It replaces earlier links. The current password
+/// works until then.
 #[utoipa::path(
     post,
     path = "/admin/users/{id}/reset-password",
     operation_id = "admin_reset_password",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The account")),
+    params(("id" = Uuid, Path, description = "User ID")),
     responses((status = 200, description = "The link", body = SetPasswordLink), WriteRefusals)
 )]
 pub async fn reset(

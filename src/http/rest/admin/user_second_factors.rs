@@ -14,17 +14,19 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::ids::UserId;
 
-/// Removes the second factor of somebody who has lost it, with its recovery codes: the password alone signs them in
-/// from then on. One's own is removed at `/account/security`. This needs a fresh sign-in.
+/// Turn off two-step verification
+///
+/// For a user who lost the second factor; deletes the recovery codes, too. Administrators turn off their own
+/// at `/account/security`. Requires a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/users/{id}/second-factor",
     operation_id = "admin_remove_second_factor",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The account")),
+    params(("id" = Uuid, Path, description = "User ID")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         WriteRefusals,
         (status = 409, description = "`own_account`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -41,8 +43,8 @@ pub async fn delete(
         Err(Problem::new(
             StatusCode::NOT_FOUND,
             "second_factor_not_found",
-            "This user has no second factor.",
-            "Nothing: the password alone signs them in.",
+            "This user does not use two-step verification.",
+            "No action is needed.",
         ))
     }
 }

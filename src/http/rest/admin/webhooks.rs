@@ -25,29 +25,29 @@ use crate::model::ids::WebhookId;
 use crate::model::webhook::Webhook;
 use crate::store::webhooks;
 
-/// An address that is told what happens (Standard Webhooks 1.0); never its secret.
+/// A webhook: an endpoint that receives audit events (Standard Webhooks 1.0), without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Webhook)]
 pub struct WebhookBody {
-    /// Its identifier.
+    /// Webhook ID.
     id: Uuid,
-    /// Where messages go.
+    /// URL that receives the events.
     #[schema(example = "https://example.com/hooks/latchkey")]
     url: String,
-    /// The actions of the audit trail it is told of; none: all.
+    /// Audit actions it subscribes to; empty means all.
     #[schema(example = json!(["device_authorization.approved"]))]
     actions: Vec<String>,
-    /// Whether it is told anything; false once it answered 410 Gone.
+    /// Whether it receives events; false after it answered 410 Gone.
     enabled: bool,
-    /// Until then nothing is sent to it, because attempts failed; messages wait.
+    /// Time until which deliveries are paused after failed attempts; pending deliveries wait.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_until: Option<DateTime<Utc>>,
 }
 
-/// The tenant's webhooks.
+/// List webhooks
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookList {
-    /// The oldest first.
+    /// Webhooks, oldest first.
     webhooks: Vec<WebhookBody>,
 }
 
@@ -56,19 +56,19 @@ pub struct WebhookList {
 pub struct CreatedWebhook {
     #[serde(flatten)]
     webhook: WebhookBody,
-    /// What signs the messages, as Standard Webhooks writes it; in this answer and in no other.
+    /// Signing secret (Standard Webhooks); returned only once.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
     secret: String,
 }
 
-/// A webhook to be made.
+/// A new webhook.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateWebhook {
-    /// Where messages go: an https address of the public internet, without credentials and fragment.
+    /// Public https URL that receives the events, without credentials or fragment.
     #[schema(example = "https://example.com/hooks/latchkey")]
     url: String,
-    /// The actions of the audit trail it is told of, at most 64; none: all.
+    /// Audit actions to subscribe to, at most 64; empty means all.
     #[serde(default)]
     #[schema(max_items = 64, example = json!(["device_authorization.approved"]))]
     actions: Vec<String>,
@@ -92,14 +92,14 @@ impl From<WebhookError> for Problem {
                 StatusCode::CONFLICT,
                 "too_many_webhooks",
                 error.to_string(),
-                "Delete a webhook, or raise webhooks.per_tenant.",
+                "Delete a webhook or raise webhooks.per_tenant.",
             ),
             WebhookError::Store(error) => error.into(),
         }
     }
 }
 
-/// The tenant's webhooks.
+/// List webhooks
 #[utoipa::path(
     get,
     path = "/admin/webhooks",
@@ -113,7 +113,9 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     Ok(no_store(WebhookList { webhooks: all.into_iter().map(WebhookBody::from).collect() }).into_response())
 }
 
-/// Makes a webhook. The secret that signs its messages is in this answer and in no other. It needs a recent sign-in.
+/// Create a webhook
+///
+/// The secret that signs its deliveries is returned only once. Requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/webhooks",
@@ -140,15 +142,17 @@ pub async fn create(
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], axum::Json(created)).into_response())
 }
 
-/// Removes a webhook; messages that wait for it are not sent.
+/// Delete a webhook
+///
+/// Pending deliveries are canceled.
 #[utoipa::path(
     delete,
     path = "/admin/webhooks/{id}",
     operation_id = "v1_admin_webhooks_delete",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The webhook's identifier")),
-    responses((status = 204, description = "It is gone"), WriteRefusals)
+    params(("id" = Uuid, Path, description = "Webhook ID")),
+    responses((status = 204, description = "Deleted"), WriteRefusals)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -161,7 +165,7 @@ pub async fn delete(
         Err(Problem::new(
             StatusCode::NOT_FOUND,
             "webhook_not_found",
-            "There is no such webhook.",
+            "Webhook not found.",
             "List the webhooks with GET /admin/webhooks.",
         ))
     }

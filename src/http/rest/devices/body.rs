@@ -14,70 +14,70 @@ use crate::model::device::{Device, DeviceDescription, DeviceStatus};
 use crate::model::ids::DeviceId;
 use crate::model::patch::Patch;
 
-/// A device that a person connected, or that waits with a code.
+/// A connected device, or a pending request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Device)]
 pub struct DeviceBody {
-    /// The device's identifier; while its code is pending, that of the authorization.
+    /// Device ID; for a pending request, the ID of the device authorization.
     pub id: Uuid,
-    /// The name people know it by.
+    /// Name shown to people.
     #[schema(example = "Living room TV")]
     pub name: Option<String>,
-    /// What it is called: its name; without one, what its `User-Agent` says, or its client and the end of its
-    /// authorization's identifier.
+    /// Name to display: `name`, or what `User-Agent` says, or the client ID with the end of the authorization
+    /// ID.
     #[schema(example = "gh on Linux")]
     pub display_name: String,
-    /// When it was connected.
+    /// Time when the device was connected.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub created_at: String,
-    /// When anything of it was last changed.
+    /// Time of the last change.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub updated_at: String,
-    /// Whose it is; null while nobody has approved it.
+    /// User who owns the device; null while pending.
     pub user_id: Option<Uuid>,
-    /// The client it runs.
+    /// Client ID.
     #[schema(example = "tv")]
     pub client_id: String,
-    /// After this it can no longer be used.
+    /// Time when the device loses access.
     #[schema(format = DateTime, example = "2026-04-15T10:20:00Z")]
     pub expires_at: String,
-    /// Whether it was approved as one of the person's own; a trusted device lives much longer.
+    /// Whether its owner marked it as trusted; a trusted device keeps access much longer.
     pub trusted: bool,
-    /// Where it stands.
+    /// Status.
     #[schema(value_type = String, example = "active", pattern = "^(pending|approved|active|locked|expired)$")]
     pub status: DeviceStatus,
-    /// The operating system, as the device said.
+    /// Operating system, as the device reported it.
     #[schema(example = "Tizen 8")]
     pub os: Option<String>,
-    /// From where it was connected.
+    /// IP address at the time of connection.
     #[schema(value_type = Option<String>, example = "203.0.113.7")]
     pub ip_address: Option<IpAddr>,
-    /// The host name, as the device said.
+    /// Hostname, as the device reported it.
     #[schema(example = "living-room")]
     pub hostname: Option<String>,
-    /// The version of the client program, as the device said.
+    /// Version of the client program, as the device reported it.
     #[schema(example = "4.2.0")]
     pub client_version: Option<String>,
-    /// The city of the address, as far as it is known.
+    /// City of the IP address; null if unknown.
     pub city: Option<String>,
-    /// The region of the address, as far as it is known.
+    /// Region of the IP address; null if unknown.
     pub region: Option<String>,
-    /// The country of the address (ISO 3166-1), as far as it is known.
+    /// Country of the IP address (ISO 3166-1); null if unknown.
     pub country: Option<String>,
-    /// When it was last signed in.
+    /// Time of the last sign-in.
     #[schema(format = DateTime, example = "2026-01-15T10:20:00Z")]
     pub last_login_at: Option<String>,
-    /// When it last renewed its access.
+    /// Time of the last refresh.
     #[schema(format = DateTime, example = "2026-01-16T08:00:00Z")]
     pub last_seen_at: Option<String>,
-    /// When its refresh token was last used in an unusual way, such as from another network at the same time. `null`:
-    /// never.
+    /// Time of the last unusual use of its refresh token, such as from another network at the same time; null
+    /// if never.
     #[schema(format = DateTime, example = "2026-01-16T09:30:00Z")]
     pub unusual_at: Option<String>,
-    /// What the device said, or its owner keeps with it.
+    /// Data from the device or its owner.
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
-    /// Whether it is the device that asks.
+    /// Whether it is the calling device.
     pub current: bool,
 }
 
@@ -120,21 +120,22 @@ fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// What its owner changes of a device (RFC 7396): what is absent stays, what is null goes. What the device said about
-/// itself cannot be changed.
+/// Changes to a device (RFC 7396): absent members stay unchanged, null removes a value. What the device said
+/// about itself cannot be changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DevicePatch {
-    /// The name people know it by: at most 128 characters, without control or direction characters or words of mixed alphabets.
+    /// Name shown to people: at most 128 characters, with no control or bidirectional characters and no mixed
+    /// alphabets in a word.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 128, example = "Living room TV")]
     pub name: Patch<String>,
-    /// What is kept with it, as a whole: at most 4096 bytes of JSON.
+    /// Data stored with the device: at most 4096 bytes of JSON.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub metadata: Patch<Map<String, Value>>,
-    /// `false` takes the trust away for good: the device stays connected, for as long as any other. Only an approval
-    /// gives trust, so `true` is refused; and a device does not change its own.
+    /// `false` removes the trust permanently: the device stays connected, with the standard lifetime. Trust
+    /// is granted only at approval, so `true` is rejected. A device cannot change its own trust.
     #[serde(default)]
     #[schema(value_type = Option<bool>, example = false)]
     pub trusted: Patch<bool>,

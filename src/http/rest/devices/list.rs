@@ -16,7 +16,9 @@ use crate::http::rest::paging::Page;
 use crate::http::rest::problem::described::{CallerProblems, PageProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
 
-/// The caller's devices, newest first.
+/// List your devices
+///
+/// Newest first.
 #[utoipa::path(
     get,
     path = "/devices",
@@ -24,14 +26,14 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 by default", minimum = 0),
-        ("limit" = Option<i64>, Query, description = "How many at most; 100 by default", minimum = 1, maximum = 1000),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)", minimum = 0),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items (default 100)", minimum = 1, maximum = 1000),
     ),
     responses(
         (status = 200, description = "The devices", body = Vec<DeviceBody>, headers(
-            ("X-Total-Count" = i64, description = "How many devices there are in all"),
+            ("X-Total-Count" = i64, description = "Total number of devices"),
             ("Link" = String, description = "Other pages: `first`, `prev`, `next`, `last` (RFC 8288)"),
-            ("X-CSRF-Token" = Option<String>, description = "With a browser's cookie: what its unsafe requests must show"),
+            ("X-CSRF-Token" = Option<String>, description = "CSRF token for requests authenticated by cookie"),
         )),
         CallerProblems,
         PageProblem,
@@ -48,18 +50,18 @@ pub async fn list(
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Disconnects all the caller's devices, but the one that asks.
+/// Disconnect all your other devices
 #[utoipa::path(
     delete,
     path = "/devices",
     operation_id = "v1_devices_delete_all",
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("including_this" = Option<bool>, Query, description = "Also the device that asks; false by default")),
+    params(("including_this" = Option<bool>, Query, description = "Include the calling device (default false)")),
     responses(
-        (status = 204, description = "Their refresh tokens and access tokens are dead"),
+        (status = 204, description = "Disconnected; their refresh tokens and access tokens are invalid"),
         CallerProblems,
-        (status = 422, description = "`validation_failed`: `including_this` is neither true nor false",
+        (status = 422, description = "`validation_failed`: `including_this` must be true or false",
          body = ProblemBody, content_type = "application/problem+json"),
     )
 )]

@@ -15,7 +15,9 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{CallerProblems, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
 
-/// Locks the device: until it is unlocked it gets no tokens, and those it has do not count.
+/// Lock a device
+///
+/// Its tokens stop working, and it gets no new ones until it is unlocked.
 #[utoipa::path(
     post,
     path = "/devices/{device_id}/lock",
@@ -23,12 +25,12 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("device_id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+        ("device_id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         CallerProblems,
         NoSuchDevice,
         StaleProblem,
@@ -44,7 +46,7 @@ pub async fn lock(
     Ok(answer(&caller, device))
 }
 
-/// Unlocks the device: it goes on as before.
+/// Unlock a device
 #[utoipa::path(
     post,
     path = "/devices/{device_id}/unlock",
@@ -52,12 +54,12 @@ pub async fn lock(
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("device_id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that it is meant for"),
+        ("device_id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         CallerProblems,
         NoSuchDevice,
         StaleProblem,

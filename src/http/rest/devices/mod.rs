@@ -24,7 +24,6 @@ use crate::model::device::Device;
 use crate::model::ids::DeviceId;
 use body::DeviceBody;
 
-/// The routes, with their descriptions.
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list::list, list::remove_all))
@@ -50,7 +49,7 @@ impl Caller {
 /// There is no such device, or it is another's.
 #[derive(Debug, IntoResponses)]
 pub enum NoSuchDevice {
-    /// `device_not_found`: there is no such device, or it is another person's
+    /// `device_not_found`: the device does not exist or belongs to another user
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
 }
@@ -61,22 +60,20 @@ impl From<DeviceError> for Problem {
             DeviceError::NotFound => Self::new(
                 StatusCode::NOT_FOUND,
                 "device_not_found",
-                "You have no such device.",
-                "List your devices with GET /devices, or compare the code with the one on the device.",
+                "Device not found.",
+                "List your devices with GET /devices, or compare the code with the one shown on the device.",
             ),
             DeviceError::TooManyAttempts(Exhausted { retry_after }) => {
-                Self::too_many("Too many codes that did not work.", retry_after)
+                Self::too_many("Too many wrong codes.", retry_after)
             }
             DeviceError::Stale(stale) => stale.into(),
             DeviceError::UnfitName(unfit) => Self::invalid_field("name", unfit.to_string()),
             DeviceError::TrustNotGiven => Self::invalid_field("trusted", error.to_string()),
-            DeviceError::OwnTrust => {
-                Self::forbidden("A device does not change how far it is trusted itself.")
-            }
+            DeviceError::OwnTrust => Self::forbidden("A device cannot change its own trust."),
             DeviceError::LockedByAdministrator => Self::new(
                 StatusCode::CONFLICT,
                 "locked_by_administrator",
-                "An administrator locked this device.",
+                "This device was locked by an administrator.",
                 "Ask an administrator to unlock it.",
             ),
             DeviceError::TooMuchMetadata(unfit) => Self::invalid_field("metadata", unfit.to_string()),

@@ -18,20 +18,20 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, CallerProblems, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
 
-/// One of the caller's devices, or what waits behind a user code that the caller knows.
+/// Get a device, or a pending request by user code
 #[utoipa::path(
     get,
     path = "/devices/{device_id}",
     operation_id = "v1_devices_show",
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [])),
-    params(("device_id" = String, Path, description = "The device's identifier, or the user code of a pending one")),
+    params(("device_id" = String, Path, description = "Device ID, or user code of a pending request")),
     responses(
         (status = 200, description = "The device", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match; not of one that is pending"))),
+         headers(("ETag" = String, description = "Entity tag for `If-Match`; absent for a pending request"))),
         CallerProblems,
         NoSuchDevice,
-        (status = 429, description = "`too_many_requests`: too many user codes that did not work; see `Retry-After`",
+        (status = 429, description = "`too_many_requests`: too many wrong user codes; see `Retry-After`",
          body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -47,7 +47,9 @@ pub async fn show(
     Ok(no_store(DeviceBody::of(waiting, None)))
 }
 
-/// Changes the device's name or metadata, or takes the trust from it.
+/// Update a device
+///
+/// Changes its name or metadata, or removes its trust.
 #[utoipa::path(
     patch,
     path = "/devices/{device_id}",
@@ -55,13 +57,13 @@ pub async fn show(
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("device_id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that the change is meant for"),
+        ("device_id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     request_body = DevicePatch,
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         CallerProblems,
         NoSuchDevice,
         BodyProblems,
@@ -80,7 +82,9 @@ pub async fn change(
     Ok(answer(&caller, changed))
 }
 
-/// The same as PATCH: what is absent stays as it is.
+/// Update a device (same as PATCH)
+///
+/// Absent members stay unchanged.
 #[utoipa::path(
     put,
     path = "/devices/{device_id}",
@@ -88,13 +92,13 @@ pub async fn change(
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("device_id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that the change is meant for"),
+        ("device_id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     request_body = DevicePatch,
     responses(
-        (status = 200, description = "The device as it is now", body = DeviceBody,
-         headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 200, description = "The updated device", body = DeviceBody,
+         headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
         CallerProblems,
         NoSuchDevice,
         BodyProblems,
@@ -111,7 +115,7 @@ pub async fn replace(
     change(app, owner, name, meant_for, patch).await
 }
 
-/// Disconnects the device, at once and for good.
+/// Disconnect a device
 #[utoipa::path(
     delete,
     path = "/devices/{device_id}",
@@ -119,11 +123,11 @@ pub async fn replace(
     tag = "Devices",
     security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("device_id" = String, Path, description = "The device's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The versions that the removal is meant for"),
+        ("device_id" = String, Path, description = "Device ID"),
+        ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
-        (status = 204, description = "Its refresh tokens and access tokens are dead"),
+        (status = 204, description = "Disconnected; its refresh tokens and access tokens are invalid"),
         CallerProblems,
         NoSuchDevice,
         StaleProblem,

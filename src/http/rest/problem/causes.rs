@@ -21,7 +21,7 @@ impl From<OAuthError> for Problem {
         let (status, word, suggested) = match code {
             ErrorCode::TooManyRequests { retry_after } => return Self::too_many(description, retry_after),
             ErrorCode::TemporarilyUnavailable | ErrorCode::Locked => {
-                let suggested = "Wait for as long as `Retry-After` says, then try again.";
+                let suggested = "Wait for the time in `Retry-After`, then try again.";
                 let retry_after = whole_seconds(UNAVAILABLE_RETRY_AFTER);
                 return Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str(), description, suggested)
                     .with_header(header::RETRY_AFTER, retry_after);
@@ -29,27 +29,23 @@ impl From<OAuthError> for Problem {
             ErrorCode::ServerError => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 code.as_str(),
-                "Try again later; if it stays, tell the operator the value of `instance`.",
+                "Try again later. If the error persists, report the value of `instance`.",
             ),
-            ErrorCode::NotFound => (
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "Compare the address with the API's description at /docs.",
-            ),
+            ErrorCode::NotFound => {
+                (StatusCode::NOT_FOUND, "not_found", "Check the URL against the API reference at /docs.")
+            }
             ErrorCode::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "See `Allow`, and the API's description at /docs.",
+                "See the `Allow` header and the API reference at /docs.",
             ),
-            ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send less at once."),
+            ErrorCode::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "Send a smaller body."),
             ErrorCode::HeadTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "head_too_large",
                 "Send fewer and shorter headers.",
             ),
-            ErrorCode::TargetTooLong => {
-                (StatusCode::URI_TOO_LONG, "target_too_long", "Send a shorter address.")
-            }
+            ErrorCode::TargetTooLong => (StatusCode::URI_TOO_LONG, "target_too_long", "Send a shorter URL."),
             ErrorCode::NotImplemented => (
                 StatusCode::NOT_IMPLEMENTED,
                 "not_implemented",
@@ -63,7 +59,7 @@ impl From<OAuthError> for Problem {
             _ => (
                 StatusCode::BAD_REQUEST,
                 code.as_str(),
-                "Compare the request with the API's description at /docs.",
+                "Check the request against the API reference at /docs.",
             ),
         };
         Self::new(status, word, description, suggested)
@@ -99,8 +95,8 @@ impl From<BearerRefusal> for Problem {
         let Denial { status, error, description, challenges } = denial;
         let suggested = match status {
             StatusCode::BAD_REQUEST => "Send the access token as `Authorization: Bearer`, once.",
-            StatusCode::FORBIDDEN => "Ask for a token with the scope that `WWW-Authenticate` names.",
-            _ => "Get a new access token, and send it as `WWW-Authenticate` says.",
+            StatusCode::FORBIDDEN => "Request a token with the scope named in `WWW-Authenticate`.",
+            _ => "Get a new access token and send it with the scheme in `WWW-Authenticate`.",
         };
         Self::new(status, error, description, suggested).with_challenges(challenges)
     }
@@ -120,8 +116,8 @@ impl From<Stale> for Problem {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "stale",
-            "It has changed since you looked at it.",
-            "Read it again, and send the change with its new ETag in If-Match.",
+            "The resource has changed since you read it.",
+            "Read it again and retry with its new ETag in If-Match.",
         )
     }
 }

@@ -3,7 +3,6 @@
 
 use std::ops::{Index, IndexMut};
 
-/// Elements in one allocation.
 const CHUNK: usize = 64;
 
 /// The list. All chunks are full but the last.

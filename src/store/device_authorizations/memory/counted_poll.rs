@@ -16,21 +16,17 @@ const REPEAT_WITHIN: TimeDelta = TimeDelta::seconds(2);
 /// The most polls that are remembered outside of sessions.
 const CAPACITY: usize = 10_000;
 
-/// A poll that was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedPoll {
     /// Where its client showed what it authenticates with.
     pub place: CredentialPlace,
-    /// What it was answered.
     pub answer: PollAnswer,
 }
 
 /// The answer to a poll that says nothing new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollAnswer {
-    /// `authorization_pending`
     Pending,
-    /// `slow_down`
     SlowDown,
 }
 

@@ -40,7 +40,6 @@ pub struct Ticket {
 /// What somebody who waits for a decision can do.
 #[derive(Debug)]
 pub enum Wait {
-    /// Wait to be woken.
     For(Arc<Notify>),
     /// Ask the database: it was decided, or its time has passed.
     Over,
@@ -51,7 +50,6 @@ pub enum Wait {
 /// Whether a session is remembered now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remembered {
-    /// It is.
     Yes,
     /// Memory is full, or something was announced while the row was read.
     No,
@@ -62,11 +60,9 @@ pub enum Remembered {
 pub struct Due {
     /// How many there were, the forgotten ones included. None: it is nobody's turn.
     pub looked_at: usize,
-    /// Those to be read anew.
     pub to_read: Vec<(TenantId, DeviceAuthorizationId)>,
 }
 
-/// The memory.
 #[derive(Debug)]
 pub struct SessionMemory {
     shards: Box<[Mutex<Shard>]>,
@@ -268,13 +264,11 @@ impl SessionMemory {
         due
     }
 
-    /// How many sessions are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 
-    /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

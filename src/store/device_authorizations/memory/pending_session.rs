@@ -13,12 +13,9 @@ use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId};
 use crate::model::key_thumbprint::KeyThumbprint;
 use crate::store::activity::tallies::Tally;
 
-/// Who may poll a session.
 #[derive(Debug)]
 pub struct Owner {
-    /// The tenant.
     pub tenant_id: TenantId,
-    /// The client.
     pub client_id: ClientId,
     /// Where its polls are counted, with those of the tenant's other clients.
     pub tally: Arc<Tally>,
@@ -47,15 +44,11 @@ impl Hash for Owner {
 /// A waiting session, as remembered: about a hundred bytes.
 #[derive(Debug)]
 pub struct PendingSession {
-    /// Its identifier.
     pub id: DeviceAuthorizationId,
-    /// Who may poll it.
     pub owner: Arc<Owner>,
     /// The key that whoever polls must prove to hold.
     pub dpop_key: Option<Box<KeyThumbprint>>,
-    /// When both codes die.
     pub expires_at: DateTime<Utc>,
-    /// How it is polled.
     pub polling: Polling,
     /// Polls not yet written to the database.
     pub(super) unwritten_polls: u16,
@@ -169,11 +162,8 @@ impl PendingSession {
 pub struct UnwrittenPolls {
     /// The tenant of the device authorization.
     pub tenant: TenantId,
-    /// The session.
     pub id: DeviceAuthorizationId,
-    /// How many.
     pub polls: u32,
-    /// The last one.
     pub last_polled_at: DateTime<Utc>,
     /// How often the device may poll, as far as this server knows.
     pub interval_seconds: u32,

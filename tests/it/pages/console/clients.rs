@@ -24,7 +24,7 @@ async fn a_client_is_registered_shown_and_changed() {
     assert!(!root.visit("/console/clients?q=nothing").await.says("Radio"));
 
     let again = root.submit(&form, "/console/clients/new", &answers).await;
-    assert_eq!((again.status.as_u16(), again.says("a client of this id already")), (400, true));
+    assert_eq!((again.status.as_u16(), again.says("a client with this ID already exists")), (400, true));
 
     let change = root.visit("/console/client/change?id=radio%2F1%2B%26%2Bco").await;
     let page = root.submit(&change, "/console/client/change", &[("client_name", "Wireless")]).await;
@@ -143,7 +143,7 @@ async fn a_clients_keys_are_given_by_hand_or_by_address_and_exchanged() {
     assert!(published.says("published at") && published.says(uri), "{published:?}");
     let change = root.visit("/console/client/change?id=robot").await;
     let bare = root.submit(&change, "/console/client/change", &[("jwks_uri", "")]).await;
-    assert_eq!((bare.status.as_u16(), bare.says("has public keys")), (400, true), "{bare:?}");
+    assert_eq!((bare.status.as_u16(), bare.says("requires jwks or jwks_uri")), (400, true), "{bare:?}");
     // No other client is asked for any.
     server.tv().await;
     let tv = root.visit("/console/client/change?id=tv").await;

@@ -14,78 +14,79 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
 use crate::model::tenant::Tenant;
 
-/// A client as it is shown; never with a secret.
+/// A client, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Client)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a member of its own")]
 pub struct ClientBody {
-    /// Its identifier.
+    /// Client ID.
     #[schema(example = "tv")]
     pub client_id: String,
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(example = "Living room")]
     pub client_name: String,
-    /// How it authenticates.
+    /// Client authentication method.
     #[schema(example = "none")]
     pub token_endpoint_auth_method: &'static str,
-    /// Its public keys, a JWK Set.
+    /// Public keys (JWK Set).
     #[schema(value_type = Option<Object>)]
     pub jwks: Option<Value>,
-    /// Where it publishes its public keys.
+    /// URL where the client publishes its public keys.
     pub jwks_uri: Option<String>,
-    /// What it may ask the token endpoint for.
+    /// Grant types that the client can use.
     #[schema(example = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]))]
     pub grant_types: Vec<&'static str>,
-    /// The scopes registered for it.
+    /// Scopes that the client can request.
     #[schema(example = json!(["offline_access", "openid"]))]
     pub scopes: Vec<String>,
     /// `explicit` or `inherit`.
     #[schema(example = "explicit")]
     pub scope_policy: &'static str,
-    /// Whether it is the operator's own.
+    /// Whether the client is first-party.
     pub first_party: bool,
-    /// The user whose own it is.
+    /// User who owns the client.
     pub owner_id: Option<Uuid>,
-    /// Whether it may do anything.
+    /// If `false`, every request of the client is rejected.
     #[schema(example = true)]
     pub enabled: bool,
-    /// What signs its access tokens; `null`: the server's default.
+    /// Algorithm that signs its access tokens; `null`: the server's default.
     pub signing_algorithm: Option<&'static str>,
-    /// What signs its ID tokens; `null`: as `signing_algorithm` says, or the server's default for ID tokens.
+    /// Algorithm that signs its ID tokens; `null`: same as `signing_algorithm`, or the server's default for
+    /// ID tokens.
     pub id_token_signed_response_alg: Option<&'static str>,
-    /// In what its assertions may deviate from the rules.
+    /// Exceptions for its client assertions.
     pub assertion_allowances: Vec<&'static str>,
-    /// Whether all its access tokens must be bound to a key.
+    /// Whether all its access tokens must be DPoP-bound.
     pub dpop_bound_access_tokens: bool,
-    /// Whether each installation has credentials of its own.
+    /// Whether every installation has its own credentials.
     pub credentials_per_installation: bool,
-    /// The `aud` values of the resource server that it is.
+    /// The `aud` values whose tokens the client can introspect.
     pub introspects: Vec<String>,
-    /// What was issued to it before this instant is dead.
+    /// Tokens issued to the client before this time are invalid.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub tokens_not_before: Option<DateTime<Utc>>,
-    /// Whether it registered itself (RFC 7591).
+    /// Whether the client was registered dynamically (RFC 7591).
     pub registered_dynamically: bool,
-    /// Whether the secret before the present one is still good.
+    /// Whether the previous secret still works.
     pub has_previous_secret: bool,
-    /// When it was registered.
+    /// Time of registration.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// What its `ETag` names.
+    /// Version, as in `ETag`.
     #[schema(example = 1)]
     pub version: i32,
-    /// What its devices must pass and what they get.
+    /// Rules for connecting its devices and for what they get.
     pub policy: PolicyBody,
 }
 
-/// A policy: what is otherwise, and what comes of it.
+/// Policy overrides and the resulting policy.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EffectivePolicy)]
 pub struct PolicyBody {
-    /// What is otherwise than one level above.
+    /// Overrides of the next higher level.
     #[schema(value_type = Object)]
     pub changes: PolicyChanges,
-    /// What counts.
+    /// Effective policy.
     #[schema(value_type = Object)]
     pub effective: Policy,
 }
@@ -135,14 +136,14 @@ impl ClientBody {
     }
 }
 
-/// A client with the secret it just got, which is shown this once.
+/// A client with its new secret, which is returned only once.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ClientWithSecret)]
 pub struct ClientWithSecret {
     /// The client.
     #[serde(flatten)]
     pub client: ClientBody,
-    /// The secret; absent when it has none.
+    /// Client secret; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret: Option<String>,
 }

@@ -16,82 +16,83 @@ use crate::model::patch::Patch;
 use crate::model::scope::ScopeSet;
 use crate::model::signing_key::SigningAlgorithm;
 
-/// What a client is to be. In a change, what is absent stays, and `null` goes back to the default.
+/// Settings of a client. In an update, absent members stay unchanged and `null` restores the default.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClientFields)]
 pub struct ClientFields {
-    /// Its identifier: 1 to 128 printable ASCII characters, and no UUID. Only when it is made.
+    /// Client ID: 1 to 128 printable ASCII characters, not a UUID. Cannot be changed.
     #[schema(example = "tv")]
     pub client_id: Option<String>,
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(value_type = Option<String>, example = "Living room")]
     #[serde(default)]
     pub client_name: Patch<String>,
-    /// How it authenticates: `none`, `client_secret_basic`, `client_secret_post` or `private_key_jwt`. Only when it is
-    /// made; `none` when absent.
+    /// Client authentication method: `none` (default), `client_secret_basic`, `client_secret_post` or
+    /// `private_key_jwt`. Cannot be changed.
     #[schema(example = "none")]
     pub token_endpoint_auth_method: Option<String>,
-    /// Its public keys, a JWK Set; `null` takes them away.
+    /// Public keys (JWK Set); `null` removes them.
     #[schema(value_type = Option<Object>)]
     #[serde(default)]
     pub jwks: Patch<Map<String, Value>>,
-    /// Where it publishes its public keys.
+    /// URL where the client publishes its public keys.
     #[schema(value_type = Option<String>)]
     #[serde(default)]
     pub jwks_uri: Patch<String>,
-    /// What it may ask the token endpoint for.
+    /// Grant types that the client can use.
     #[schema(value_type = Option<Vec<String>>, example = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]))]
     #[serde(default)]
     pub grant_types: Patch<Vec<String>>,
-    /// The scopes it may have.
+    /// Scopes that the client can request.
     #[schema(value_type = Option<Vec<String>>, example = json!(["openid", "offline_access"]))]
     #[serde(default)]
     pub scopes: Patch<Vec<String>>,
-    /// `explicit`: the scopes above; `inherit`: all that the approving user may grant, for first-party clients.
+    /// `explicit`: only `scopes`; `inherit`: every scope that the approving user can grant (first-party
+    /// clients only).
     #[schema(value_type = Option<String>, example = "explicit")]
     #[serde(default)]
     pub scope_policy: Patch<String>,
-    /// Whether it is the operator's own.
+    /// Whether the client is first-party.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub first_party: Patch<bool>,
-    /// The user whose own it is.
+    /// User who owns the client.
     #[schema(value_type = Option<Uuid>)]
     #[serde(default)]
     pub owner_id: Patch<Uuid>,
-    /// Whether it may do anything.
+    /// If `false`, every request of the client is rejected.
     #[schema(value_type = Option<bool>, example = true)]
     #[serde(default)]
     pub enabled: Patch<bool>,
-    /// What signs its access tokens, and its ID tokens unless `id_token_signed_response_alg` is set: ES256, RS256 or
-    /// EdDSA; `null`: the server's defaults.
+    /// Algorithm that signs its access tokens, and its ID tokens unless `id_token_signed_response_alg` is
+    /// set: ES256, RS256 or EdDSA; `null`: the server's defaults.
     #[schema(value_type = Option<String>, example = "ES256")]
     #[serde(default)]
     pub signing_algorithm: Patch<String>,
-    /// What signs its ID tokens: ES256, which is recommended where the client supports it, RS256 or EdDSA; `null`: as
-    /// `signing_algorithm` says, or the server's default for ID tokens.
+    /// Algorithm that signs its ID tokens: ES256 (recommended if the client supports it), RS256 or EdDSA;
+    /// `null`: same as `signing_algorithm`, or the server's default for ID tokens.
     #[schema(value_type = Option<String>, example = "ES256")]
     #[serde(default)]
     pub id_token_signed_response_alg: Patch<String>,
-    /// In what its assertions may deviate from the rules: `token_endpoint_audience`, `repeated_assertion`.
+    /// Exceptions for its client assertions: `token_endpoint_audience`, `repeated_assertion`.
     #[schema(value_type = Option<Vec<String>>, example = json!([]))]
     #[serde(default)]
     pub assertion_allowances: Patch<Vec<String>>,
-    /// Whether all its access tokens must be bound to a key (RFC 9449).
+    /// Whether all its access tokens must be DPoP-bound (RFC 9449).
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub dpop_bound_access_tokens: Patch<bool>,
-    /// Whether each installation has credentials of its own, so that a refresh whose answer was lost can be repeated
-    /// without limit of time. Not for public clients.
+    /// Whether every installation has its own credentials, so that a refresh whose response was lost can be
+    /// repeated at any time. Not for public clients.
     #[schema(value_type = Option<bool>)]
     #[serde(default)]
     pub credentials_per_installation: Patch<bool>,
-    /// The `aud` values of the resource server that it is.
+    /// The `aud` values whose tokens the client can introspect.
     #[schema(value_type = Option<Vec<String>>)]
     #[serde(default)]
     pub introspects: Patch<Vec<String>>,
-    /// What was issued to it before this instant is dead. It only ever rises.
+    /// Tokens issued to the client before this time are invalid. Can only move forward.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
     pub tokens_not_before: Patch<DateTime<Utc>>,
@@ -111,7 +112,7 @@ impl ClientFields {
             ("tokens_not_before", self.tokens_not_before.is_change()),
         ] {
             if asked {
-                return Err(Problem::invalid_field(name, "only an administrator decides this"));
+                return Err(Problem::invalid_field(name, "can only be set by an administrator"));
             }
         }
         Ok(())
@@ -120,17 +121,16 @@ impl ClientFields {
     /// Refuses what stays as it was when the client was made.
     pub fn refuse_fixed(&self) -> Result<(), Problem> {
         if self.client_id.is_some() {
-            return Err(Problem::invalid_field("client_id", "cannot change; register another client"));
+            return Err(Problem::invalid_field("client_id", "cannot be changed; register a new client"));
         }
         if self.token_endpoint_auth_method.is_some() {
             let message =
-                "cannot change, since running copies of the client would fail; register another client";
+                "cannot be changed because running copies of the client would fail; register a new client";
             return Err(Problem::invalid_field("token_endpoint_auth_method", message));
         }
         Ok(())
     }
 
-    /// How a new client authenticates.
     pub fn auth_method(&self) -> Result<AuthMethod, Problem> {
         let Some(name) = &self.token_endpoint_auth_method else { return Ok(AuthMethod::None) };
         AuthMethod::parse(name).ok_or_else(|| {
@@ -139,7 +139,6 @@ impl ClientFields {
         })
     }
 
-    /// What becomes of a client.
     pub fn read(self, app: &App) -> Result<impl FnOnce(&mut Client) + Send + use<>, Problem> {
         let grant_types = each(self.grant_types, "grant_types", GrantType::parse)?;
         let scopes = each(self.scopes, "scopes", |name| ScopeSet::parse_name(name).ok())?;
@@ -150,12 +149,12 @@ impl ClientFields {
         let allowances = each(self.assertion_allowances, "assertion_allowances", AssertionAllowance::parse)?;
         let jwks_uri = one(self.jwks_uri, "jwks_uri", |text| Url::parse(text).ok())?;
         if matches!((&self.jwks, &jwks_uri), (Patch::Set(_), Patch::Set(_))) {
-            return Err(Problem::invalid_field("jwks_uri", "cannot be there together with jwks"));
+            return Err(Problem::invalid_field("jwks_uri", "cannot be combined with jwks"));
         }
         if let Patch::Set(instant) = &self.tokens_not_before
             && *instant > app.clock.now()
         {
-            return Err(Problem::invalid_field("tokens_not_before", "must not lie in the future"));
+            return Err(Problem::invalid_field("tokens_not_before", "must not be in the future"));
         }
         Ok(move |client: &mut Client| {
             if let Patch::Set(name) = self.client_name {
@@ -224,9 +223,9 @@ fn one<T>(
     match change {
         Patch::Keep => Ok(Patch::Keep),
         Patch::Clear => Ok(Patch::Clear),
-        Patch::Set(text) => {
-            parse(&text).map(Patch::Set).ok_or_else(|| Problem::invalid_field(field, "is none that is known"))
-        }
+        Patch::Set(text) => parse(&text)
+            .map(Patch::Set)
+            .ok_or_else(|| Problem::invalid_field(field, "is not a supported value")),
     }
 }
 
@@ -238,7 +237,7 @@ fn each<T>(
     let Patch::Set(names) = change else { return Ok(map(change, |_| Vec::new())) };
     let read = |(index, name): (usize, &String)| {
         parse(name)
-            .ok_or_else(|| Problem::invalid_field(format!("{field}[{index}]"), "is none that is known"))
+            .ok_or_else(|| Problem::invalid_field(format!("{field}[{index}]"), "is not a supported value"))
     };
     names.iter().enumerate().map(read).collect::<Result<_, _>>().map(Patch::Set)
 }

@@ -35,7 +35,9 @@ use body::{ClientBody, ClientWithSecret};
 use fields::ClientFields;
 use problems::{no_such_client, problem};
 
-/// The tenant's clients, by identifier. `X-Total-Count` says how many there are, `Link` where the others are.
+/// List clients
+///
+/// Sorted by client ID. `X-Total-Count` has the total number, `Link` the other pages.
 #[utoipa::path(
     get,
     path = "/admin/oauth/clients",
@@ -43,11 +45,11 @@ use problems::{no_such_client, problem};
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
-        ("q" = Option<String>, Query, description = "What the identifier or the name holds, whatever the case"),
-        ("owner" = Option<String>, Query, description = "The user whose own they are"),
-        ("enabled" = Option<bool>, Query, description = "Whether they may do anything"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
+        ("q" = Option<String>, Query, description = "Part of the client ID or the name, ignoring case"),
+        ("owner" = Option<String>, Query, description = "Clients that this user owns"),
+        ("enabled" = Option<bool>, Query, description = "Enabled (`true`) or disabled (`false`) clients only"),
     ),
     responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
 )]
@@ -69,7 +71,7 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     let mut parameters = Parameters::of_query(query)?;
     let owner = match parameters.take("owner") {
         Some(id) => {
-            let id = id.parse().map_err(|_| Problem::invalid_field("owner", "must be the id of a user"))?;
+            let id = id.parse().map_err(|_| Problem::invalid_field("owner", "must be the ID of a user"))?;
             Some(UserId(id))
         }
         None => None,
@@ -83,7 +85,9 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     Ok(clients::Filter { text: parameters.take("q"), owner, enabled })
 }
 
-/// Registers a client. Its secret, if it has one, is in this answer and in no other. It needs a recent sign-in.
+/// Register a client
+///
+/// The secret, if there is one, is returned only once. Requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/oauth/clients",
@@ -104,7 +108,7 @@ pub async fn create(
     FreshAdmin(caller): FreshAdmin,
     JsonBody(fields): JsonBody<ClientFields>,
 ) -> Result<Response, Problem> {
-    let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is needed"))?;
+    let id = fields.client_id.clone().ok_or_else(|| Problem::invalid_field("client_id", "is required"))?;
     let id = ClientId::parse(&id).map_err(|error| Problem::invalid_field("client_id", error.to_string()))?;
     let mut client = Client::public(caller.tenant.id, id.clone());
     client.auth_method = fields.auth_method()?;
@@ -114,15 +118,15 @@ pub async fn create(
     with_secret(&app, &caller, id.as_str(), StatusCode::CREATED, secret).await
 }
 
-/// One client.
+/// Get a client
 #[utoipa::path(
     get,
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_show",
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    params(("id" = String, Path, description = "The client's identifier")),
-    responses((status = 200, description = "The client; its version is in `ETag`", body = ClientBody), ReadRefusals)
+    params(("id" = String, Path, description = "Client ID")),
+    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -132,9 +136,11 @@ pub async fn show(
     answer(&app, &caller, &id).await
 }
 
-/// Changes a client. What it is registered for counts for what is approved and refreshed from now on; access tokens
-/// that are out stay good until they expire or their signing key is removed. It needs a recent sign-in, unless it only
-/// restricts the client: disables it, takes scopes or grants away, or binds its tokens.
+/// Update a client
+///
+/// Changes apply to future approvals and refreshes. Issued access tokens stay valid until they expire or
+/// their signing key is removed. Requires a recent sign-in, unless the change only restricts the client:
+/// disables it, removes scopes or grant types, or requires DPoP.
 #[utoipa::path(
     patch,
     path = "/admin/oauth/clients/{id}",
@@ -142,12 +148,12 @@ pub async fn show(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
     ),
     request_body = ClientFields,
     responses(
-        (status = 200, description = "The client as it is now", body = ClientBody),
+        (status = 200, description = "The updated client", body = ClientBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -169,7 +175,9 @@ pub async fn update(
     answer(&app, &caller, &id).await
 }
 
-/// Deletes a client with its codes, devices and tokens. It needs a recent sign-in.
+/// Delete a client
+///
+/// Deletes its codes, devices and tokens, too. Requires a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/oauth/clients/{id}",
@@ -177,10 +185,10 @@ pub async fn update(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "It is gone"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

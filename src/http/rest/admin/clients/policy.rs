@@ -21,8 +21,9 @@ use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::{BodyProblems, StaleProblem};
 use crate::model::policy::PolicyChanges;
 
-/// Replaces what a client's devices have otherwise than the tenant says; `{}` goes back to it.
-/// It needs a recent sign-in.
+/// Replace the policy overrides of a client
+///
+/// `{}` removes them. Requires a recent sign-in.
 #[utoipa::path(
     put,
     path = "/admin/oauth/clients/{id}/policy",
@@ -30,10 +31,10 @@ use crate::model::policy::PolicyChanges;
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
-    request_body(content = Object, description = "A JSON Merge Patch over the tenant's policy",
+    request_body(content = Object, description = "JSON Merge Patch for the policy of the tenant",
         example = json!({"trust": {"allowed": "key_bound"}})),
     responses(
         (status = 200, description = "The client with its policy", body = ClientBody),

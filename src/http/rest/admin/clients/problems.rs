@@ -5,13 +5,12 @@ use axum::http::StatusCode;
 use crate::domain::clients::ClientError;
 use crate::http::rest::problem::Problem;
 
-/// 404
 pub(in crate::http) fn no_such_client() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "client_not_found",
-        "There is no such client.",
-        "List the clients to see their identifiers.",
+        "Client not found.",
+        "List the clients with GET /admin/oauth/clients.",
     )
 }
 
@@ -28,13 +27,13 @@ pub(in crate::http) fn problem(error: ClientError) -> Problem {
         ClientError::NoSuchClient => no_such_client(),
         ClientError::ClientIdTaken => conflict("client_id_taken", said, "Choose another client_id."),
         ClientError::HasNoSecret => {
-            conflict("client_has_no_secret", said, "Register a client that authenticates by a secret.")
+            conflict("client_has_no_secret", said, "Register a client that authenticates with a secret.")
         }
         ClientError::HasNoPreviousSecret => {
-            conflict("no_previous_secret", said, "There is nothing to retire; make a new secret first.")
+            conflict("no_previous_secret", said, "There is no previous secret; rotate the secret first.")
         }
         ClientError::TooManyOwned(_) => {
-            conflict("too_many_clients", said, "Delete a client that you do not need any more.")
+            conflict("too_many_clients", said, "Delete a client you no longer need.")
         }
         ClientError::UnfitName => Problem::invalid_field("client_name", said),
         ClientError::IdIsResource => Problem::invalid_field("client_id", said),

@@ -19,8 +19,10 @@ use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::StaleProblem;
 use crate::http::rest::problem::{Problem, ProblemBody};
 
-/// Gives a client a new secret, which is in this answer and in no other. The present one stays good until it is
-/// retired; one from before does not. It needs a recent sign-in.
+/// Rotate a client secret
+///
+/// The new secret is returned only once. The current one works until it is retired; older ones stop working.
+/// Requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/oauth/clients/{id}/secret",
@@ -28,8 +30,8 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
         (status = 200, description = "The client with its new secret", body = ClientWithSecret),
@@ -50,7 +52,7 @@ pub async fn rotate(
     with_secret(&app, &caller, &id, StatusCode::OK, Some(secret.expose().to_owned())).await
 }
 
-/// Retires the secret that a client had before its present one.
+/// Retire the previous secret of a client
 #[utoipa::path(
     delete,
     path = "/admin/oauth/clients/{id}/secret/previous",
@@ -58,11 +60,11 @@ pub async fn rotate(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = String, Path, description = "The client's identifier"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the client"),
+        ("id" = String, Path, description = "Client ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
-        (status = 204, description = "Only the newest secret is good"),
+        (status = 204, description = "Only the newest secret works"),
         WriteRefusals,
         StaleProblem,
         (status = 409, description = "`no_previous_secret`", body = ProblemBody,

@@ -18,17 +18,17 @@ use crate::model::tenant::Tenant;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTenant {
-    /// Its name in URLs: it lives under `/t/{slug}`.
+    /// Slug used in URLs: the tenant is served under `/t/{slug}`.
     #[schema(example = "acme")]
     pub slug: String,
-    /// Its name for people; the slug when absent.
+    /// Display name (default: the slug).
     #[schema(example = "Acme Ltd")]
     pub name: Option<String>,
-    /// Who administers it first; nobody when absent.
+    /// First administrator (default: none).
     pub administrator: Option<NewAdministrator>,
 }
 
-/// The first administrator of a new tenant. They choose their password, by the link in the answer.
+/// The first administrator of a new tenant, who chooses a password with the link in the response.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAdministrator {
@@ -38,43 +38,43 @@ pub struct NewAdministrator {
     /// 1 to 128 characters.
     #[schema(example = "Ada Lovelace")]
     pub display_name: Option<String>,
-    /// An e-mail address.
+    /// Email address.
     #[schema(example = "ada@acme.example")]
     pub email: Option<String>,
 }
 
-/// A new tenant, with the link for its first administrator.
+/// A new tenant, with the password link of its first administrator.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreatedTenant {
     #[serde(flatten)]
     pub(super) tenant: TenantBody,
-    /// Who administers it first; absent: nobody does yet.
+    /// First administrator; absent if none was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) administrator: Option<CreatedAdministrator>,
 }
 
-/// The first administrator's account.
+/// The first administrator.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreatedAdministrator {
-    /// Its identifier.
+    /// User ID.
     pub(super) id: Uuid,
-    /// Where the person chooses a password; shown this once.
+    /// Password link; returned only once.
     pub(super) set_password: SetPasswordLink,
 }
 
-/// What becomes of a tenant; what is absent stays.
+/// Changes to a tenant; absent members stay unchanged.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = TenantChange)]
 pub struct TenantFields {
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(example = "Acme Ltd")]
     pub name: Option<String>,
-    /// A host name of its own, at which it is then, with another issuer; `null` for none.
+    /// Its own host name, which changes its issuer; `null` removes it.
     #[serde(default)]
     #[schema(value_type = Option<String>, example = "login.acme.example")]
     pub host: Patch<String>,
-    /// Whether it answers at all. While it does not, none of its tokens counts.
+    /// Whether the tenant is enabled. While it is disabled, none of its tokens are valid.
     #[schema(example = true)]
     pub enabled: Option<bool>,
 }
@@ -83,32 +83,32 @@ pub struct TenantFields {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Tenant)]
 pub struct TenantBody {
-    /// Its identifier.
+    /// Tenant ID.
     pub id: Uuid,
-    /// Its name in URLs; empty for the default tenant, which paths call `-`.
+    /// Slug used in URLs; empty for the default tenant, which is `-` in paths.
     #[schema(example = "acme")]
     pub slug: String,
-    /// Its name for people.
+    /// Name shown to people.
     #[schema(example = "Acme Ltd")]
     pub name: String,
-    /// The host name that is its own, if it has one.
+    /// Its own host name, if it has one.
     #[schema(example = "login.acme.example")]
     pub host: Option<String>,
-    /// Its issuer identifier (RFC 8414 §2).
+    /// Issuer (RFC 8414 §2).
     #[schema(example = "https://login.example.org/t/acme")]
     pub issuer: String,
-    /// Whether it answers at all.
+    /// If `false`, every request to the tenant is rejected.
     #[schema(example = true)]
     pub enabled: bool,
-    /// What was issued before this instant is dead.
+    /// Tokens issued before this time are invalid.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub tokens_not_before: Option<DateTime<Utc>>,
-    /// What devices must pass and what they get.
+    /// Rules for connecting devices and for what they get.
     pub policy: PolicyBody,
-    /// When it was made.
+    /// Time of creation.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: DateTime<Utc>,
-    /// What its `ETag` names.
+    /// Version, as in `ETag`.
     #[schema(example = 1)]
     pub version: i32,
 }

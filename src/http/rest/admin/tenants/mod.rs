@@ -38,7 +38,9 @@ use problems::{not_made, problem, slug_taken};
 /// Stands for the default tenant in paths; no slug is spelled so.
 const DEFAULT_IN_PATHS: &str = "-";
 
-/// All tenants, by slug.
+/// List tenants
+///
+/// Sorted by slug.
 #[utoipa::path(
     get,
     path = "/admin/tenants",
@@ -46,8 +48,8 @@ const DEFAULT_IN_PATHS: &str = "-";
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("offset" = Option<i64>, Query, description = "How many to leave out; 0 when absent"),
-        ("limit" = Option<i64>, Query, description = "How many to show, 1 to 1000; 100 when absent"),
+        ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
+        ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses((status = 200, description = "The tenants", body = Vec<TenantBody>), ReadRefusals, PageProblem)
 )]
@@ -58,8 +60,9 @@ pub async fn list(State(app): State<Arc<App>>, _: TenantsReader, page: Page) -> 
     Ok((page.headers(total), no_store(bodies)).into_response())
 }
 
-/// Makes a tenant with its standard scopes and signing keys, and its first administrator, if one is named, which needs
-/// a recent sign-in.
+/// Create a tenant, optionally with a first administrator
+///
+/// Creates its standard scopes and signing keys, too. A first administrator requires a recent sign-in.
 #[utoipa::path(
     post,
     path = "/admin/tenants",
@@ -101,15 +104,15 @@ pub async fn create(
     Ok((StatusCode::CREATED, [tag], no_store(body)).into_response())
 }
 
-/// One tenant.
+/// Get a tenant
 #[utoipa::path(
     get,
     path = "/admin/tenants/{slug}",
     operation_id = "v1_admin_tenants_show",
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    params(("slug" = String, Path, description = "The tenant; `-` for the default one")),
-    responses((status = 200, description = "The tenant; its version is in `ETag`", body = TenantBody), ReadRefusals)
+    params(("slug" = String, Path, description = "Tenant slug; `-` for the default tenant")),
+    responses((status = 200, description = "The tenant, with its version in `ETag`", body = TenantBody), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -119,7 +122,9 @@ pub async fn show(
     answer(&app, &named(&slug)?).await
 }
 
-/// Renames a tenant, gives it a host of its own, suspends it, or lets it go on.
+/// Update a tenant
+///
+/// Changes its name, host or status.
 #[utoipa::path(
     patch,
     path = "/admin/tenants/{slug}",
@@ -127,12 +132,12 @@ pub async fn show(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("slug" = String, Path, description = "The tenant; `-` for the default one"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be changed"),
+        ("slug" = String, Path, description = "Tenant slug; `-` for the default tenant"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
     ),
     request_body = TenantFields,
     responses(
-        (status = 200, description = "The tenant as it is now", body = TenantBody),
+        (status = 200, description = "The updated tenant", body = TenantBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -164,7 +169,9 @@ pub async fn update(
     answer(&app, &slug).await
 }
 
-/// Erases a suspended tenant with everything that is its own; its audit trail stays. It needs a recent sign-in.
+/// Delete a disabled tenant
+///
+/// Deletes all its data; the audit log is kept. Requires a recent sign-in.
 #[utoipa::path(
     delete,
     path = "/admin/tenants/{slug}",
@@ -173,10 +180,10 @@ pub async fn update(
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("slug" = String, Path, description = "The tenant"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of what is to be deleted"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         WriteRefusals,
         StaleProblem,
         (status = 409, description = "`tenant_is_default`, `tenant_is_enabled`", body = ProblemBody,
@@ -194,8 +201,9 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Replaces what a tenant's devices have otherwise than the settings say; `{}` goes back to them. It
-/// needs a recent sign-in.
+/// Replace the policy overrides of a tenant
+///
+/// `{}` removes them. Requires a recent sign-in.
 #[utoipa::path(
     put,
     path = "/admin/tenants/{slug}/policy",
@@ -203,10 +211,10 @@ pub async fn delete(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("slug" = String, Path, description = "The tenant; `-` for the default one"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the tenant"),
+        ("slug" = String, Path, description = "Tenant slug; `-` for the default tenant"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the tenant"),
     ),
-    request_body(content = Object, description = "A JSON Merge Patch over the settings under [policy]",
+    request_body(content = Object, description = "JSON Merge Patch for the settings under [policy]",
         example = json!({"trust": {"allowed": "never"}})),
     responses(
         (status = 200, description = "The tenant with its policy", body = TenantBody),

@@ -32,7 +32,9 @@ impl FromRequestParts<Arc<App>> for TenantsReader {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let Auditor(caller) = Auditor::from_request_parts(parts, app).await?;
         if !caller.user.has_role(&Role::Admin) {
-            return Err(Problem::forbidden("Tenants are for administrators; auditors see their own alone."));
+            return Err(Problem::forbidden(
+                "Only administrators can manage tenants; auditors can read their own.",
+            ));
         }
         of_default_tenant(caller).map(|_| Self(()))
     }
@@ -42,6 +44,6 @@ fn of_default_tenant(caller: Caller) -> Result<Caller, Problem> {
     if caller.tenant.id == DEFAULT_TENANT {
         Ok(caller)
     } else {
-        Err(Problem::forbidden("Tenants are administered from the default tenant alone."))
+        Err(Problem::forbidden("Tenants can only be managed from the default tenant."))
     }
 }

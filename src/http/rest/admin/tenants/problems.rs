@@ -6,7 +6,7 @@ use crate::domain::tenants::{CreateRefused, TenantError};
 use crate::domain::users::UserError;
 use crate::http::rest::problem::Problem;
 
-/// What is told of a tenant that is not made.
+/// Problems of a refused creation.
 pub(super) fn not_made(refused: CreateRefused) -> Problem {
     let field = |name: &str, error: &UserError| {
         Problem::invalid_field(format!("administrator.{name}"), error.to_string())
@@ -23,9 +23,8 @@ pub(super) fn not_made(refused: CreateRefused) -> Problem {
     }
 }
 
-/// 409
 pub(super) fn slug_taken() -> Problem {
-    let detail = "There is a tenant of this slug already.";
+    let detail = "A tenant with this slug already exists.";
     Problem::new(StatusCode::CONFLICT, "tenant_slug_taken", detail, "Choose another slug.")
 }
 
@@ -40,14 +39,14 @@ pub(super) fn problem(error: TenantError) -> Problem {
         TenantError::NoSuchTenant => Problem::new(
             StatusCode::NOT_FOUND,
             "tenant_not_found",
-            "There is no such tenant.",
+            "Tenant not found.",
             "List the tenants with GET /admin/tenants.",
         ),
-        TenantError::IsTheDefault => conflict("tenant_is_default", "Delete what is in it instead."),
+        TenantError::IsTheDefault => conflict("tenant_is_default", "Delete its contents instead."),
         TenantError::DefaultStaysEnabled => {
             conflict("tenant_is_default", "Disable its clients or users instead.")
         }
-        TenantError::IsEnabled => conflict("tenant_is_enabled", "Disable it first."),
+        TenantError::IsEnabled => conflict("tenant_is_enabled", "Disable the tenant first."),
         TenantError::HostIsServers => Problem::invalid_field("host", said),
         TenantError::HostTaken => conflict("tenant_host_taken", "Choose another host."),
         TenantError::UnfitName => Problem::invalid_field("name", said),

@@ -11,73 +11,73 @@ use crate::model::patch::Patch;
 use crate::model::user::{Role, Standing};
 use crate::store::users::Account;
 
-/// An account. Nothing of its password is ever shown.
+/// A user, without password data.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub struct UserBody {
-    /// Its identifier, the `sub` of tokens; never given to anybody else.
+    /// User ID, the `sub` of tokens; never reused.
     id: Uuid,
-    /// What the person types to sign in.
+    /// Username.
     #[schema(example = "ada")]
     username: String,
-    /// The name people know them by.
+    /// Display name.
     #[schema(example = "Ada Lovelace")]
     display_name: Option<String>,
-    /// An e-mail address.
+    /// Email address.
     email: Option<String>,
-    /// Whether the address is known to be theirs.
+    /// Whether the email address is verified.
     email_verified: bool,
-    /// What they may do: `admin`, `auditor`, and the tenant's own words.
+    /// Roles: `admin`, `auditor` and other roles of the tenant.
     roles: Vec<String>,
     /// `active`, `locked` or `disabled`.
     #[schema(example = "active")]
     status: &'static str,
-    /// When it was made.
+    /// Time of creation.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was last changed.
+    /// Time of the last change.
     #[schema(format = DateTime)]
     updated_at: String,
 }
 
-/// Accounts, newest first.
+/// Users, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserList {
-    /// The accounts.
+    /// Users.
     pub(super) users: Vec<UserBody>,
-    /// Where the list goes on, for `cursor`; null: this was the end.
+    /// Value of `cursor` for the next page; null on the last page.
     pub(super) next_cursor: Option<String>,
 }
 
-/// A new account, with the link for its person.
+/// A new user, with a password link.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CreatedUser {
     #[serde(flatten)]
     pub(super) user: UserBody,
-    /// Where the person chooses a password; shown this once.
+    /// Password link; returned only once.
     pub(super) set_password: SetPasswordLink,
 }
 
-/// An account to be made. Its person chooses the password, by the link in the answer.
+/// A new user, who chooses a password with the link in the response.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
-    /// 1 to 64 characters; unique, whatever the case.
+    /// 1 to 64 characters; unique, ignoring case.
     #[schema(example = "ada")]
     pub(super) username: String,
     /// 1 to 128 characters.
     pub(super) display_name: Option<String>,
-    /// An e-mail address.
+    /// Email address.
     pub(super) email: Option<String>,
-    /// Whether the address is known to be theirs.
+    /// Whether the email address is verified.
     #[serde(default)]
     pub(super) email_verified: bool,
-    /// `admin`, `auditor`, or words of the tenant's own.
+    /// `admin`, `auditor` or other roles of the tenant.
     #[serde(default)]
     pub(super) roles: Vec<String>,
 }
 
-/// What is to change; what is absent stays, and null takes a value away.
+/// Changes to a user; absent members stay unchanged, null removes a value.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeUser {
@@ -85,15 +85,16 @@ pub struct ChangeUser {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub(super) display_name: Patch<String>,
-    /// An e-mail address. A new one counts as unverified unless `email_verified` says otherwise.
+    /// Email address. A new one is unverified unless `email_verified` is true.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub(super) email: Patch<String>,
-    /// Whether the address is known to be theirs.
+    /// Whether the email address is verified.
     pub(super) email_verified: Option<bool>,
-    /// In place of the roles there are.
+    /// Roles; replaces all existing ones.
     pub(super) roles: Option<Vec<String>>,
-    /// `active`, `locked` or `disabled`. A disabled account loses its devices and sessions for good.
+    /// `active`, `locked` or `disabled`. Disabling a user permanently disconnects all devices and ends all
+    /// sessions.
     #[schema(example = "disabled")]
     pub(super) status: Option<String>,
 }

@@ -40,7 +40,9 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
     found.ok_or_else(|| UserError::NoSuchUser.into())
 }
 
-/// Lists accounts, newest first.
+/// List users
+///
+/// Newest first.
 #[utoipa::path(
     get,
     path = "/admin/users",
@@ -48,13 +50,13 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
-        ("username" = Option<String>, Query, description = "The one of this name, whatever the case"),
+        ("username" = Option<String>, Query, description = "User with this username, ignoring case"),
         ("status" = Option<String>, Query, description = "`active`, `locked` or `disabled`"),
-        ("role" = Option<String>, Query, description = "Those who have this role"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; 100 by default"),
+        ("role" = Option<String>, Query, description = "Users with this role"),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page, with the same filters"),
+        ("limit" = Option<u32>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "A part of the list", body = UserList), ReadRefusals, FilterProblem)
+    responses((status = 200, description = "One page of results", body = UserList), ReadRefusals, FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -75,7 +77,7 @@ pub async fn list(
     Ok(no_store(UserList { users: found.into_iter().map(UserBody::from).collect(), next_cursor }))
 }
 
-/// Makes an account.
+/// Create a user
 #[utoipa::path(
     post,
     path = "/admin/users",
@@ -84,7 +86,7 @@ pub async fn list(
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = CreateUser,
     responses(
-        (status = 201, description = "The account, and the link for its person", body = CreatedUser),
+        (status = 201, description = "The user, with a password link", body = CreatedUser),
         WriteRefusals,
         BodyProblems,
         (status = 409, description = "`username_taken`", body = ProblemBody,
@@ -117,15 +119,15 @@ pub async fn create(
     Ok(response)
 }
 
-/// Shows an account.
+/// Get a user
 #[utoipa::path(
     get,
     path = "/admin/users/{id}",
     operation_id = "admin_show_user",
     tag = "Administration",
     security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    params(("id" = Uuid, Path, description = "The account")),
-    responses((status = 200, description = "The account, with its `ETag`", body = UserBody), ReadRefusals)
+    params(("id" = Uuid, Path, description = "User ID")),
+    responses((status = 200, description = "The user, with its version in `ETag`", body = UserBody), ReadRefusals)
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -135,7 +137,7 @@ pub async fn show(
     Ok(answer(find(&app, &caller, id).await?))
 }
 
-/// Changes an account.
+/// Update a user
 #[utoipa::path(
     patch,
     path = "/admin/users/{id}",
@@ -143,12 +145,12 @@ pub async fn show(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = Uuid, Path, description = "The account"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the account as it was seen"),
+        ("id" = Uuid, Path, description = "User ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the user"),
     ),
     request_body = ChangeUser,
     responses(
-        (status = 200, description = "The account as it is now, with its `ETag`", body = UserBody),
+        (status = 200, description = "The updated user, with its version in `ETag`", body = UserBody),
         WriteRefusals,
         BodyProblems,
         StaleProblem,
@@ -175,7 +177,9 @@ pub async fn change(
     Ok(answer(account))
 }
 
-/// Deletes an account with its devices, sessions and tokens. The audit trail stays.
+/// Delete a user
+///
+/// Deletes the user's devices, sessions and tokens, too; the audit log is kept.
 #[utoipa::path(
     delete,
     path = "/admin/users/{id}",
@@ -183,11 +187,11 @@ pub async fn change(
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
-        ("id" = Uuid, Path, description = "The account"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the account as it was seen"),
+        ("id" = Uuid, Path, description = "User ID"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the user"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Deleted"),
         WriteRefusals,
         StaleProblem,
         (status = 409, description = "`last_admin`, `own_account`, `owns_clients`", body = ProblemBody,
@@ -205,15 +209,17 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Ends all of a person's devices and browser sessions; the account stays, and its person may sign in again.
+/// Sign a user out everywhere
+///
+/// Disconnects all devices and ends all browser sessions. The user can sign in again.
 #[utoipa::path(
     post,
     path = "/admin/users/{id}/sign-out",
     operation_id = "admin_sign_out_user",
     tag = "Administration",
     security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
-    params(("id" = Uuid, Path, description = "The account")),
-    responses((status = 204, description = "Nothing of theirs is connected any more"), WriteRefusals)
+    params(("id" = Uuid, Path, description = "User ID")),
+    responses((status = 204, description = "Signed out everywhere"), WriteRefusals)
 )]
 pub async fn sign_out(
     State(app): State<Arc<App>>,
