@@ -64,7 +64,8 @@ impl fmt::Display for Colour {
 impl<'de> Deserialize<'de> for Colour {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is no colour such as `#2f4ac2`")))
+        Self::parse(&text)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` must be a color such as `#2f4ac2`")))
     }
 }
 
