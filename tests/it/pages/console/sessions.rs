@@ -85,10 +85,10 @@ async fn a_session_tells_what_happened_to_it() {
     let id = only_session(&server).await;
     let page = root.visit(&format!("/console/session?id={id}")).await;
     let told = [
-        "asked for codes",
+        "Device requested codes",
         "device_authorization.opened",
         "device_authorization.approved",
-        "collected its tokens",
+        "Device received its tokens",
     ];
     let places: Vec<_> = told.iter().map(|words| page.html.find(words)).collect();
     assert!(places.iter().all(Option::is_some), "{places:?} {}", page.html);
