@@ -6,9 +6,9 @@ use latchkey::model::scope::Scope;
 /// Stands where a message has a value.
 const VALUE: char = '\u{1a}';
 /// The variables of the messages that tests look for, but for those that choose the form of a word.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 13] = [
     "access", "account", "browser", "client", "code", "device", "least", "meaning", "most", "name", "tenant",
-    "wait",
+    "wait", "whole",
 ];
 
 /// The English message with this key.
