@@ -95,9 +95,17 @@ mod tests {
     fn a_message_is_in_the_language_of_the_approval() {
         let (subject, text) = of_approval(&notice("de", "Fernseher"), "https://login.example.org/x");
         assert_eq!(subject, "Fernseher wurde mit Ihrem Konto verbunden");
-        let facts = "App: Fernseher\nGerät: Fernseher\nErlaubt: 15. Januar 2027, 08:00 UTC\n\
-                     IP-Adresse des Geräts: 192.0.2.1\nOrt, soweit bekannt: Berlin, Deutschland · Fernseher (AS64500)\n";
-        assert!(text.contains(facts), "{text}");
+        let approved =
+            Language::German.t("mail-approval-time").text("date", "15. Januar 2027").text("time", "08:00");
+        let place = Language::German
+            .t("mail-approval-place")
+            .text("place", "Berlin, Deutschland · Fernseher (AS64500)");
+        let facts = format!(
+            "App: Fernseher\nGerät: Fernseher\n{}\nIP-Adresse des Geräts: 192.0.2.1\n{}\n",
+            approved.plain(),
+            place.plain()
+        );
+        assert!(text.contains(&facts), "{text}");
         assert!(text.contains("\nhttps://login.example.org/x\n"), "{text}");
         assert!(of_approval(&notice("tlh", "TV"), "").0.contains("was connected"));
     }

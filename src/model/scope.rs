@@ -27,28 +27,32 @@ pub const MAX_LIFETIMES: RangeInclusive<u32> = 60..=10 * 365 * 86_400;
 
 /// The scopes every tenant starts with: those that mean something to the server itself.
 pub const STANDARD: [(&str, &str, Option<Role>); 9] = [
-    ("openid", "Know who you are: your account's identifier", None),
+    ("openid", "See your account ID", None),
     ("profile", "See your name and username", None),
-    ("email", "See your e-mail address", None),
-    (OFFLINE_ACCESS, "Stay signed in while you are not there", None),
-    ("devices", "See and manage the devices you connected", None),
+    ("email", "See your email address", None),
+    (OFFLINE_ACCESS, "Stay connected when you are not using the device", None),
+    ("devices", "See and manage your connected devices", None),
     ("clients", "See and manage the apps you created", None),
-    ("device:approve", "Approve other devices in your name", None),
-    (ADMIN, "Administer this server: see and control everything", Some(Role::Admin)),
-    (ADMIN_READ, "See everything on this server, and change nothing", Some(Role::Auditor)),
+    ("device:approve", "Approve other devices on your behalf", None),
+    (ADMIN, "Administer this server: view and change everything", Some(Role::Admin)),
+    (ADMIN_READ, "View everything on this server without changing anything", Some(Role::Auditor)),
 ];
 
 /// The words of the standard scopes in German and in simplified Chinese.
 const STANDARD_TRANSLATIONS: [(&str, &str, &str); 9] = [
-    ("openid", "Wissen, wer Sie sind: die Kennung Ihres Kontos", "知道您是谁：您的账户标识符"),
+    ("openid", "Ihre Konto-ID sehen", "查看您的账户 ID"),
     ("profile", "Ihren Namen und Benutzernamen sehen", "查看您的姓名和用户名"),
     ("email", "Ihre E-Mail-Adresse sehen", "查看您的电子邮件地址"),
-    (OFFLINE_ACCESS, "Angemeldet bleiben, auch wenn Sie nicht da sind", "在您离开时保持登录"),
-    ("devices", "Die Geräte sehen und verwalten, die Sie verbunden haben", "查看并管理您连接的设备"),
+    (
+        OFFLINE_ACCESS,
+        "Verbunden bleiben, auch wenn Sie das Gerät gerade nicht benutzen",
+        "在您不使用设备时保持连接",
+    ),
+    ("devices", "Ihre verbundenen Geräte sehen und verwalten", "查看并管理您已连接的设备"),
     ("clients", "Die Apps sehen und verwalten, die Sie angelegt haben", "查看并管理您创建的应用"),
-    ("device:approve", "In Ihrem Namen weitere Geräte erlauben", "以您的名义批准其他设备"),
-    (ADMIN, "Diesen Server verwalten: alles sehen und steuern", "管理此服务器：查看并控制一切"),
-    (ADMIN_READ, "Auf diesem Server alles sehen und nichts ändern", "查看此服务器上的一切，但不作任何更改"),
+    ("device:approve", "In Ihrem Namen weitere Geräte zulassen", "以您的名义批准其他设备"),
+    (ADMIN, "Diesen Server verwalten: alles sehen und ändern", "管理此服务器：查看并更改一切"),
+    (ADMIN_READ, "Auf diesem Server alles sehen und nichts ändern", "查看此服务器上的一切，但不能更改"),
 ];
 
 impl Scope {

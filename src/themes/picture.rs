@@ -29,7 +29,7 @@ impl Picture {
         let bytes = read(&folder.join(file), MAX_BYTES)
             .map_err(|error| ThemeError::File { file: file.to_owned(), error })?;
         let Some(bytes) = bytes else { return Err(refused("must be a file of at most 256 KiB")) };
-        let media_type = media_type(&bytes).ok_or_else(|| refused("must be SVG, PNG or WebP"))?;
+        let media_type = media_type(&bytes).ok_or_else(|| refused("must be an SVG, PNG or WebP image"))?;
         let hash = hash(&bytes);
         Ok(Self { bytes, media_type, hash })
     }

@@ -41,7 +41,7 @@ impl Theme {
         let file = picture::read(&folder.join(FILE), MAX_BYTES)
             .map_err(|error| ThemeError::File { file: FILE.to_owned(), error })?
             .ok_or_else(|| unreadable("must be a file of at most 16 KiB"))?;
-        let text = str::from_utf8(&file).map_err(|_| unreadable("is not valid UTF-8"))?;
+        let text = str::from_utf8(&file).map_err(|_| unreadable("must be UTF-8 text"))?;
         let file = ThemeFile::parse(text)?;
         let stylesheet = palette::stylesheet(file.light.as_ref(), file.dark.as_ref())?;
         let logo = file.logo.as_ref().map(|logo| {

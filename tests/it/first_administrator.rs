@@ -28,21 +28,21 @@ async fn whoever_opens_the_link_makes_the_first_administrator_once() {
     let link = invited(&server).await;
     let grace = Person::new(&server.base, "grace", PASSWORD);
     let form = grace.visit(&link).await;
-    assert!(form.status == 200 && form.says("Make the first administrator"), "{form:?}");
-    for (name, password, again, words) in [
-        ("grace", "short", "short", "15 to 256"),
-        ("grace", PASSWORD, "a wholly other passphrase", "not the same"),
-        (" grace", PASSWORD, PASSWORD, "1 to 64"),
-        ("gracegracegrace", "gracegracegrace", "gracegracegrace", "name"),
+    assert!(form.status == 200 && form.is_titled("first-administrator-title"), "{form:?}");
+    for (name, password, again, error) in [
+        ("grace", "short", "short", "password-error-length"),
+        ("grace", PASSWORD, "a wholly other passphrase", "set-password-error-different"),
+        (" grace", PASSWORD, PASSWORD, "first-administrator-error-name"),
+        ("gracegracegrace", "gracegracegrace", "gracegracegrace", "password-error-username"),
     ] {
         let refused = fill_in(&grace, &form, name, password, again).await;
         assert_eq!(refused.status, 400);
-        assert!(refused.says(words) && !refused.says(PASSWORD), "{refused:?}");
+        assert!(refused.shows(error) && !refused.says(PASSWORD), "{refused:?}");
     }
     let done = fill_in(&grace, &form, "grace", PASSWORD, PASSWORD).await;
-    assert!(done.status == 200 && done.says("You are the administrator now"), "{done:?}");
+    assert!(done.status == 200 && done.shows("first-administrator-done"), "{done:?}");
     for over in [fill_in(&grace, &form, "eve", PASSWORD, PASSWORD).await, grace.visit(&link).await] {
-        assert!(over.status == 404 && over.says("not good any more"), "{over:?}");
+        assert!(over.status == 404 && over.is_titled("first-administrator-over-title"), "{over:?}");
     }
     grace.sign_in().await;
     let users = grace.fetch(format!("{}/admin/users", server.base));

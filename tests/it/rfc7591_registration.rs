@@ -70,7 +70,7 @@ async fn people_are_told_that_nobody_has_checked_it_and_nothing_is_fetched_that_
     let made = register(&server, &token, named).await;
     let lamp = Device::new(server.http.clone(), &server.base, &made.string("client_id"), Proof::None);
     let consent = server.ada().await.open(&lamp.start("openid").await.user_code).await;
-    assert!(consent.says("has checked this app. It chose its name itself."), "{consent:?}");
+    assert!(consent.shows("consent-claim-unverified"), "{consent:?}");
     assert!(consent.says("&#60;b&#62;Your bank&#60;/b&#62;"), "{consent:?}");
     assert!(!consent.says("lamp.example"), "{consent:?}");
     assert!(!consent.header("content-security-policy").contains("lamp.example"));

@@ -8,7 +8,7 @@ use latchkey::model::scope::Scope;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::version::MeantFor;
 
-use crate::support::{Device, DpopKey, TestServer, jwt};
+use crate::support::{Device, DpopKey, TestServer, jwt, words};
 
 const PAY: &str = "openid payments offline_access";
 const REST: &str = "offline_access openid";
@@ -126,7 +126,10 @@ async fn a_scope_ends_a_connection_early_and_the_person_is_told() {
     let ada = server.ada().await;
     let started = till.start(PAY).await;
     let consent = ada.open(&started.user_code).await;
-    assert!(consent.says("renew it for up to 1 day."), "{consent:?}");
+    assert!(
+        consent.says(&format!("{}1 day", words::before_value("consent-lifetime-renewable"))),
+        "{consent:?}"
+    );
     assert!(!consent.says("value=\"week\""), "{consent:?}");
     ada.decide(&consent, "approve").await;
     let tokens = till.poll(&started).await;

@@ -48,6 +48,6 @@ mod tests {
             .into_iter()
             .map(|(label, value)| (label.to_string(), value))
             .collect();
-        assert_eq!(said, [("System".to_owned(), "Android 14")]);
+        assert_eq!(said, [(Language::English.t("consent-device-os").to_string(), "Android 14")]);
     }
 }

@@ -28,14 +28,10 @@ mod tests {
 
     #[test]
     fn each_reason_has_words_of_its_own_in_every_language() {
-        for (language, length) in [
-            (Language::English, "A password has 15 to 256 characters."),
-            (Language::German, "Ein Passwort hat 15 bis 256 Zeichen."),
-            (Language::SimplifiedChinese, "密码须为 15 到 256 个字符。"),
-        ] {
+        for language in Language::ALL {
             let said = [UnfitPassword::Length, UnfitPassword::Username, UnfitPassword::Common]
                 .map(|reason| unfit(language, &reason).map(|phrase| phrase.plain()).unwrap_or_default());
-            assert_eq!(said[0], length);
+            assert!(said[0].contains("15") && said[0].contains("256"), "{said:?}");
             assert!(!said[1].is_empty() && !said[2].is_empty() && said[1] != said[2], "{said:?}");
         }
     }

@@ -112,10 +112,11 @@ mod tests {
 
     #[test]
     fn lifetimes_are_told_in_the_largest_unit_that_is_true() {
-        let words = lifetime(Language::English, 600, Some(TimeDelta::days(90))).plain();
-        assert_eq!(words, "The device's access lasts 10 minutes. It can renew it for up to 90 days.");
-        let words = lifetime(Language::German, 5400, None).plain();
-        assert_eq!(words, "Der Zugriff des Geräts gilt 90 Minuten lang, dann endet er.");
+        let renewed = lifetime(Language::English, 600, Some(TimeDelta::days(90))).plain();
+        let message = Language::English.t("consent-lifetime-renewable");
+        assert_eq!(renewed, message.text("access", "10 minutes").text("whole", "90 days").plain());
+        let short = lifetime(Language::German, 5400, None).plain();
+        assert_eq!(short, Language::German.t("consent-lifetime").text("access", "90 Minuten").plain());
     }
 
     #[test]

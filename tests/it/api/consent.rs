@@ -1,10 +1,11 @@
 //! `GET` and `POST /oauth/device/consent`: the consent page's work, for a front end of one's own.
 
+use latchkey::http::pages::languages::Language;
 use serde_json::{Value, json};
 
 use crate::support::device::send;
 use crate::support::front_end::{CONSENT, reading};
-use crate::support::{Person, TestServer, jwt};
+use crate::support::{Person, TestServer, jwt, words};
 
 const SCOPES: &str = "openid email profile offline_access";
 
@@ -211,14 +212,15 @@ async fn scopes_are_told_in_the_language_that_is_asked_for() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let front_end = server.front_end(&ada).await;
     let code = tv.start("openid").await.user_code;
-    for (accepted, words) in [
-        ("de-AT", "Wissen, wer Sie sind: die Kennung Ihres Kontos"),
-        ("zh-CN,de", "知道您是谁：您的账户标识符"),
-        ("fr, de;q=0.5", "Know who you are: your account's identifier"),
-        ("not a language", "Know who you are: your account's identifier"),
+    for (accepted, language) in [
+        ("de-AT", Language::German),
+        ("zh-CN,de", Language::SimplifiedChinese),
+        ("fr, de;q=0.5", Language::English),
+        ("not a language", Language::English),
     ] {
         let request = server.http.get(reading(&server.base, &code)).bearer_auth(&front_end.token);
         let answer = send(request.header("accept-language", accepted)).await;
+        let words = words::of_scope("openid", language);
         assert_eq!(answer.json["scopes"], json!([{"name": "openid", "description": words}]), "{accepted}");
     }
 }

@@ -1,10 +1,11 @@
 //! `/account/devices`: a person looks after what they connected.
 
+use latchkey::http::pages::languages::Language;
 use serde_json::json;
 
 use crate::support::device::send;
 use crate::support::person::FIREFOX;
-use crate::support::{Answer, Device, Page, Person, TestServer};
+use crate::support::{Answer, Device, Page, Person, TestServer, words};
 
 const SCOPES: &str = "openid offline_access";
 const HERE: &str = "/account/devices";
@@ -61,7 +62,8 @@ async fn devices_without_a_name_are_told_apart_wherever_they_are_shown() {
         let request = tv.request("/oauth/device-authorization").header("user-agent", program);
         let started = send(request.form(&[("client_id", "tv"), ("scope", "openid")])).await;
         let consent = ada.open(&started.string("user_code")).await;
-        let label = consent.html.split("it is listed as “").nth(1).and_then(|rest| rest.split('”').next());
+        let before = words::before_value("consent-name-default");
+        let label = consent.html.split(&before).nth(1).and_then(|rest| rest.split('”').next());
         let label = label.expect("a label").replace("<bdi translate=\"no\">", "").replace("</bdi>", "");
         ada.decide(&consent, "approve").await;
         tv.poll_code(&started.string("device_code"), &[]).await.must_be_tokens();
@@ -192,25 +194,16 @@ async fn places_and_times_are_told_in_words_in_the_readers_language() {
         let page = Page::read(asked.header("accept-language", language).send().await.expect("an answer"));
         page.await.html.replace(r#"<bdi translate="no">Berlin</bdi>"#, "Berlin")
     };
-    for (language, words) in [
-        (
-            "en",
-            ["Berlin, Germany, 7 minutes ago", "France, 7 minutes ago", "Access left", "89 days", "Lock<"],
-        ),
-        (
-            "de",
-            [
-                "Berlin, Deutschland, vor 7 Minuten",
-                "Frankreich, vor 7",
-                "Zugriff noch",
-                "89 Tage",
-                "Sperren<",
-            ],
-        ),
-        ("zh", ["德国 Berlin，7 分钟前", "法国，7 分钟前", "剩余时间", "89 天", "锁定<"]),
+    for (language, places) in [
+        (Language::English, ["Berlin, Germany, 7 minutes ago", "France, 7 minutes ago"]),
+        (Language::German, ["Berlin, Deutschland, vor 7 Minuten", "Frankreich, vor 7"]),
+        (Language::SimplifiedChinese, ["德国 Berlin，7 分钟前", "法国，7 分钟前"]),
     ] {
-        let html = told(language).await;
-        for words in words {
+        let html = told(language.tag()).await;
+        let days = language.t("span-days").number("count", 89);
+        let words =
+            [language.t("devices-left"), days, language.t("devices-lock")].map(|words| words.to_string());
+        for words in places.into_iter().chain(words.iter().map(String::as_str)) {
             assert!(html.contains(words), "{words} in {html}");
         }
     }
@@ -224,8 +217,11 @@ async fn places_and_times_are_told_in_words_in_the_readers_language() {
 async fn what_a_device_may_do_is_told_in_words() {
     let home = Home::build().await;
     let page = home.ada.visit(HERE).await;
-    assert!(page.says("What it may do") && page.says("Stay signed in while you are not there"), "{page:?}");
-    assert!(!page.says("See your e-mail address"), "{page:?}");
+    assert!(
+        page.shows("devices-scopes") && page.says(&words::of_scope("offline_access", Language::English)),
+        "{page:?}"
+    );
+    assert!(!page.says(&words::of_scope("email", Language::English)), "{page:?}");
 }
 
 #[tokio::test]
@@ -235,9 +231,12 @@ async fn trust_is_taken_away_by_a_button() {
     home.server
         .execute("UPDATE devices SET trusted = true, expires_at = created_at + interval '365 days'")
         .await;
-    assert!(home.ada.visit(HERE).await.says("Connected and trusted"));
+    assert!(home.ada.visit(HERE).await.shows("devices-trusted"));
     let page = home.submit("/account/devices/distrust", &[]).await;
-    assert!(page.says("Connected.") && page.says("90 days") && !page.says("Trust it no longer"), "{page:?}");
+    assert!(
+        page.shows("devices-connected") && page.says("90 days") && !page.shows("devices-distrust"),
+        "{page:?}"
+    );
     assert_eq!(home.server.audited("device.distrusted", "success").await, 1);
     assert_eq!(home.tv.userinfo(&home.tokens.string("access_token")).await.status, 200);
 }
@@ -248,7 +247,7 @@ async fn a_name_that_was_not_taken_stays_in_its_field_with_the_reason() {
     let refused = home.submit("/account/devices/rename", &[("name", "a\u{202e}b")]).await;
     assert!(refused.says("<title>Error: Your devices"), "{refused:?}");
     assert!(refused.says("a\u{202e}b") && refused.says("aria-invalid=\"true\""), "{refused:?}");
-    assert!(refused.says("at most 128 characters") && refused.says("<details open>"), "{refused:?}");
+    assert!(refused.shows("consent-name-error") && refused.says("<details open>"), "{refused:?}");
 }
 
 /// Gives her so many devices more, all of them older than what she has.
@@ -271,10 +270,13 @@ async fn more_than_a_hundred_devices_are_leafed_through() {
     let home = Home::build().await;
     connect_more(&home, 120).await;
     let first = home.ada.visit(HERE).await;
-    assert!(first.says("Devices 1 to 100 of 121") && first.says("number 99<"), "{first:?}");
+    let part = |first: &str, last: &str| {
+        words::t("devices-part").text("first", first).text("last", last).text("total", "121").to_string()
+    };
+    assert!(first.says(&part("1", "100")) && first.says("number 99<"), "{first:?}");
     assert!(!first.says("number 100<") && !first.says("rel=\"prev\""));
     let second = home.ada.visit("/account/devices?offset=100").await;
-    assert!(first.says("href=\"/account/devices?offset=100\"") && second.says("Devices 101 to 121 of 121"));
+    assert!(first.says("href=\"/account/devices?offset=100\"") && second.says(&part("101", "121")));
     assert!(second.says("number 100<") && second.says("href=\"/account/devices?offset=0\""));
     assert!(
         second.says("name=\"return_to\" value=\"/account/devices?offset=100\""),

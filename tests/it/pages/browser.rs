@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::chromium::Chromium;
 use crate::support::device::Started;
-use crate::support::{Person, TestServer};
+use crate::support::{Person, TestServer, words};
 
 /// What a page must be like to be usable on a small screen (WCAG 2.2, 1.4.10 and 2.5.8): nothing sticks out at the
 /// side, and what can be pressed can be hit.
@@ -130,7 +130,9 @@ async fn a_page_elsewhere_can_neither_frame_the_question_nor_answer_it() {
     phone.press(Key::Enter).await;
 
     phone.sees(".tone.problem").await;
-    assert!(phone.client.source().await.expect("a page").contains("This form is out of date"));
+    assert!(
+        phone.client.source().await.expect("a page").contains(&words::t("notice-foreign-form-title").plain())
+    );
     tv.poll(&started).await.must_be_error("authorization_pending");
     phone.close().await;
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use latchkey::domain::activity;
+use latchkey::http::pages::languages::Language;
 use tokio::task::JoinSet;
 
 use super::{NO_SUCH_CODE, TOO_MANY_CODES, UNKNOWN_CODE, impersonal, sessions_in};
-use crate::support::{Device, Page, Person, TestServer};
+use crate::support::{Device, Page, Person, TestServer, words};
 
 /// Enters wrong codes, each of which is looked at.
 async fn guess_wrong(person: &Person, times: usize) {
     for _ in 0..times {
         let page = person.enter(UNKNOWN_CODE).await;
         assert_eq!(page.status, 400, "{page:?}");
-        assert!(page.says(NO_SUCH_CODE), "{page:?}");
+        assert!(page.shows(NO_SUCH_CODE), "{page:?}");
     }
 }
 
@@ -21,7 +22,7 @@ async fn guess_wrong(person: &Person, times: usize) {
 async fn must_be_out_of_guesses(person: &Person, tv: &Device) -> Page {
     let page = person.enter(&tv.start("openid").await.user_code).await;
     assert_eq!(page.status, 429, "{page:?}");
-    assert!(page.says(TOO_MANY_CODES), "{page:?}");
+    assert!(page.shows(TOO_MANY_CODES), "{page:?}");
     page
 }
 
@@ -66,7 +67,7 @@ async fn whatever_is_wrong_with_a_code_the_answer_is_the_same() {
         assert_eq!((*status, text), (answers[0].1, &answers[0].2), "{input:?}");
     }
     assert_eq!(answers[0].1, 400);
-    assert!(answers[0].2.contains(NO_SUCH_CODE), "{}", answers[0].2);
+    assert!(words::holds(&answers[0].2, Language::English, NO_SUCH_CODE), "{}", answers[0].2);
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn malformed_codes_count_like_wrong_ones() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     ada.sign_in().await;
     for input in ["", "x", "0000-0000", "....", &"-".repeat(100)] {
-        assert!(ada.enter(input).await.says(NO_SUCH_CODE), "{input:?}");
+        assert!(ada.enter(input).await.shows(NO_SUCH_CODE), "{input:?}");
     }
     must_be_out_of_guesses(&ada, &tv).await;
 }
@@ -113,7 +114,7 @@ async fn spellings_of_one_code_share_one_budget() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     ada.sign_in().await;
     for input in ["BBBB-BBBB", "bbbbbbbb", "BBBB BBBB", "bb-bb-bb-bb", "ＢＢＢＢＢＢＢＢ"] {
-        assert!(ada.enter(input).await.says(NO_SUCH_CODE), "{input:?}");
+        assert!(ada.enter(input).await.shows(NO_SUCH_CODE), "{input:?}");
     }
     must_be_out_of_guesses(&ada, &tv).await;
 }
@@ -211,7 +212,7 @@ async fn a_code_that_is_passed_round_dies_at_the_sixth_opening() {
     tv.poll(&started).await.must_be_error("authorization_pending");
     let page = ada.enter(&started.user_code).await;
     assert_eq!(page.status, 400);
-    assert!(page.says(NO_SUCH_CODE), "{page:?}");
+    assert!(page.shows(NO_SUCH_CODE), "{page:?}");
     assert_eq!(sessions_in(&server, "denied").await, 1);
     tv.poll(&started).await.must_be_error("access_denied");
 }

@@ -7,18 +7,18 @@ use latchkey::model::user::Standing;
 use tokio::task::JoinSet;
 
 use super::sessions_in;
-use crate::support::{Page, TestServer};
+use crate::support::{Page, TestServer, words};
 
 #[track_caller]
 fn must_be_handled_already(page: &Page) {
     assert_eq!(page.status, 409, "{page:?}");
-    assert!(page.says("<h1>Already handled</h1>"), "{page:?}");
+    assert!(page.is_titled("consent-handled-title"), "{page:?}");
 }
 
 #[track_caller]
 fn must_be_out_of_date(page: &Page) {
     assert_eq!(page.status, 403, "{page:?}");
-    assert!(page.says("<h1>This form is out of date</h1>"), "{page:?}");
+    assert!(page.is_titled("notice-foreign-form-title"), "{page:?}");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn a_code_is_open_for_one_account_at_a_time() {
     let started = tv.start("openid").await;
     ada.open(&started.user_code).await;
     bob.sign_in().await;
-    assert!(bob.enter(&started.user_code).await.says("This code is open in another account."));
+    assert!(bob.enter(&started.user_code).await.shows("device-error-held-elsewhere"));
     assert_eq!(bob.visit("/device/consent").await.location, "/device");
     ada.sign_out().await;
     bob.approve(&started.user_code).await;
@@ -275,8 +275,10 @@ async fn a_right_lost_between_question_and_answer_is_not_granted() {
     // What she chose from is not what there is: she is asked once more, and no more is granted.
     let asked_again = ada.decide(&consent, "approve").await;
     assert_eq!(asked_again.location, "/device/consent", "{asked_again:?}");
-    let (on_offer, withheld) =
-        asked_again.html.split_once("which your account cannot grant").expect("a list of what is withheld");
+    let (on_offer, withheld) = asked_again
+        .html
+        .split_once(&words::t("consent-withheld").to_string())
+        .expect("a list of what is withheld");
     assert!(!on_offer.contains("Words for billing"), "{asked_again:?}");
     assert!(withheld.contains("Words for billing"), "{asked_again:?}");
     ada.decide(&asked_again, "approve").await;

@@ -43,7 +43,7 @@ async fn a_foreign_letter_is_refused_and_not_silently_left_out() {
     for addition in ["O", "0", "é", "Б"] {
         let page = ada.enter(&format!("{code}{addition}")).await;
         assert_eq!(page.status, 400, "{addition}: {page:?}");
-        assert!(page.says(NO_SUCH_CODE), "{page:?}");
+        assert!(page.shows(NO_SUCH_CODE), "{page:?}");
     }
     assert_eq!(server.count("SELECT sum(opened_count) FROM device_authorizations").await, 0);
     assert_eq!(ada.enter(&code).await.location, "/device/consent");
@@ -86,7 +86,7 @@ async fn a_code_from_a_link_is_confirmed_by_the_person_before_anything_is_opened
     ada.sign_in().await;
     let page = ada.visit(&started.verification_uri_complete).await;
     assert_eq!(page.location, "/device");
-    assert!(page.says("Is this the code on your device’s screen?"), "{page:?}");
+    assert!(page.is_titled("device-linked-title"), "{page:?}");
     assert_eq!(page.form("/device")["user_code"], started.user_code);
     assert_eq!(server.count("SELECT sum(opened_count) FROM device_authorizations").await, 0);
     let page = ada.submit(&page, "/device", &[]).await;
@@ -175,7 +175,7 @@ async fn a_broken_or_endless_link_leads_to_a_page_and_not_to_a_fault() {
     for query in ["user_code=%zz", "user_code=%ff", "user_code=%00", "user_code=A&user_code=B"] {
         let page = ada.visit(&format!("/device?{query}")).await;
         assert_eq!(page.status, 400, "{query}");
-        assert!(page.says("<h1>We could not read that</h1>"), "{query}: {page:?}");
+        assert!(page.is_titled("notice-unreadable-title"), "{query}: {page:?}");
     }
     for query in ["", "user_code", "user_code=", "other=1"] {
         let page = ada.visit(&format!("/device?{query}")).await;

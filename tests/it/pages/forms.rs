@@ -12,7 +12,7 @@ const ACTIONS: [&str; 4] = ["/device", "/sign-in", "/sign-out", "/device/consent
 #[track_caller]
 fn must_be_refused(page: &Page) {
     assert_eq!(page.status, 403, "{page:?}");
-    assert!(page.says("<h1>This form is out of date</h1>"), "{page:?}");
+    assert!(page.is_titled("notice-foreign-form-title"), "{page:?}");
 }
 
 /// A form of this browser, filled in rightly, with headers still to be added.
@@ -176,9 +176,9 @@ async fn a_form_that_cannot_be_read_is_answered_with_a_page() {
     for fields in [&twice[..], &nul] {
         let page = ada.post("/device", fields).await;
         assert_eq!(page.status, 400);
-        assert!(page.says("<h1>We could not read that</h1>"), "{page:?}");
+        assert!(page.is_titled("notice-unreadable-title"), "{page:?}");
     }
     let page = ada.submit(&form, "/device", &[("user_code", &"B".repeat(1 << 20))]).await;
     assert_eq!(page.status, 413);
-    assert!(page.says("<h1>Too much</h1>"), "{page:?}");
+    assert!(page.is_titled("notice-too-large-title"), "{page:?}");
 }

@@ -31,7 +31,7 @@ fn must_be_held(page: &Page, wait: &str) {
 async fn the_owner_of_a_held_code_is_told_and_charged_no_guess() {
     let (server, _tv, started, mallory, ada) = scene().await;
     for _ in 0..4 {
-        assert!(ada.enter(UNKNOWN_CODE).await.says(NO_SUCH_CODE));
+        assert!(ada.enter(UNKNOWN_CODE).await.shows(NO_SUCH_CODE));
     }
     for _ in 0..3 {
         must_be_held(&ada.enter(&started.user_code).await, "120");
@@ -52,7 +52,7 @@ async fn nobody_watches_a_held_code_for_long() {
     }
     // From here on it is like any other code that does not work, and costs as much.
     for _ in 0..5 {
-        assert!(ada.enter(&started.user_code).await.says(NO_SUCH_CODE));
+        assert!(ada.enter(&started.user_code).await.shows(NO_SUCH_CODE));
     }
     assert_eq!(ada.enter(&started.user_code).await.status, 429);
 }

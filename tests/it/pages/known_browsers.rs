@@ -16,7 +16,7 @@ const OFFLINE: &str = "openid offline_access";
 #[track_caller]
 fn must_be_wrong(page: &Page) {
     assert_eq!(page.status, 400, "{page:?}");
-    assert!(page.says(WRONG_CREDENTIALS), "{page:?}");
+    assert!(page.shows(WRONG_CREDENTIALS), "{page:?}");
 }
 
 #[track_caller]

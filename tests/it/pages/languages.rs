@@ -1,25 +1,31 @@
 //! In which language the pages are (RFC 9110 §12.5.4), and how a person changes it.
 
-use super::UNKNOWN_CODE;
-use crate::support::{Page, TestServer};
+use latchkey::http::pages::languages::Language;
+
+use super::{NO_SUCH_CODE, UNKNOWN_CODE};
+use crate::support::{Page, TestServer, words};
 
 async fn asked_in(server: &TestServer, languages: &str, path: &str) -> Page {
     let request = server.http.get(format!("{}{path}", server.base)).header("accept-language", languages);
     Page::read(request.send().await.expect("the server answers")).await
 }
 
+fn is_titled(page: &Page, language: Language, key: &'static str) -> bool {
+    page.says(&format!("<h1>{}</h1>", language.t(key)))
+}
+
 #[tokio::test]
 async fn a_page_is_in_the_language_the_browser_prefers_and_says_so() {
     let server = TestServer::start().await;
-    for (languages, tag, title) in [
-        ("de-AT, en;q=0.5", "de", "Gerät verbinden"),
-        ("zh-CN, en;q=0.5", "zh-Hans", "连接设备"),
-        ("zh-TW", "en", "Connect a device"),
-        ("fr, tlh", "en", "Connect a device"),
+    for (languages, tag, language) in [
+        ("de-AT, en;q=0.5", "de", Language::German),
+        ("zh-CN, en;q=0.5", "zh-Hans", Language::SimplifiedChinese),
+        ("zh-TW", "en", Language::English),
+        ("fr, tlh", "en", Language::English),
     ] {
         let page = asked_in(&server, languages, "/device").await;
         assert!(page.says(&format!("<html lang=\"{tag}\" dir=\"ltr\">")), "{page:?}");
-        assert!(page.says(&format!("<h1>{title}</h1>")), "{page:?}");
+        assert!(is_titled(&page, language, "device-title"), "{page:?}");
         assert_eq!(page.header("content-language"), tag);
         assert_eq!(page.header("vary"), "Accept-Language, Cookie");
     }
@@ -31,11 +37,11 @@ async fn also_what_belongs_to_no_tenant_is_told_in_the_readers_language() {
     for path in ["/no/such/page", "/t/nobody/device", "/t/No_Body/device"] {
         let page = asked_in(&server, "de", path).await;
         assert_eq!((page.status.as_u16(), page.header("content-language")), (404, "de"), "{path}");
-        assert!(page.says("<h1>Nicht gefunden</h1>"), "{page:?}");
+        assert!(is_titled(&page, Language::German, "notice-not-found-title"), "{page:?}");
     }
     let page = asked_in(&server, "zh", "/sign-out").await;
     assert_eq!(page.status, 405);
-    assert!(page.says("<h1>无法操作</h1>"), "{page:?}");
+    assert!(is_titled(&page, Language::SimplifiedChinese, "notice-not-possible-title"), "{page:?}");
     assert_eq!(page.header("allow"), "POST");
 }
 
@@ -46,15 +52,16 @@ async fn a_person_changes_the_language_and_stays_where_they_are() {
     let page = ada.visit("/sign-in").await;
     let german = ada.submit(&page, "/language", &[("language", "de")]).await;
     assert_eq!(german.location, "/sign-in");
-    assert!(german.says("<h1>Anmelden</h1>"), "{german:?}");
-    assert!(ada.visit("/device").await.says("<h1>Gerät verbinden</h1>"));
+    assert!(is_titled(&german, Language::German, "sign-in-title"), "{german:?}");
+    assert!(is_titled(&ada.visit("/device").await, Language::German, "device-title"));
     ada.sign_in().await;
     let wrong = ada.enter(UNKNOWN_CODE).await;
-    assert!(wrong.says("Dieser Code gilt nicht."), "{wrong:?}");
-    assert!(wrong.says("<title>Fehler: Gerät verbinden · "), "{wrong:?}");
+    assert!(words::holds(&wrong.html, Language::German, NO_SUCH_CODE), "{wrong:?}");
+    let title = Language::German.t("layout-error-title").phrase("title", Language::German.t("device-title"));
+    assert!(wrong.says(&format!("<title>{title} · ")), "{wrong:?}");
     let chinese = ada.submit(&wrong, "/language", &[("language", "zh-Hans")]).await;
     assert_eq!(chinese.location, "/device");
-    assert!(chinese.says("<h1>连接设备</h1>"), "{chinese:?}");
+    assert!(is_titled(&chinese, Language::SimplifiedChinese, "device-title"), "{chinese:?}");
 }
 
 #[tokio::test]
@@ -84,11 +91,12 @@ async fn whoever_must_wait_is_told_how_long_it_really_is() {
         let page = ada.sign_in_with("not the password").await;
         assert_eq!(page.status, 429);
         let seconds: u32 = page.header("retry-after").parse().expect("whole seconds");
-        let told = if seconds < 60 {
-            format!("{seconds} seconds")
+        let wait = if seconds < 60 {
+            words::t("span-seconds").number("count", seconds.into())
         } else {
-            format!("{} minutes", seconds.div_ceil(60))
+            words::t("span-minutes").number("count", seconds.div_ceil(60).into())
         };
-        assert!(page.says(&format!("Please wait {told}")), "{seconds} {page:?}");
+        let words = words::t("sign-in-error-too-many").phrase("wait", wait).to_string();
+        assert!(page.says(&words), "{seconds} {page:?}");
     }
 }

@@ -34,12 +34,12 @@ mod ways_in;
 
 use crate::support::{Page, TestServer};
 
-/// What is said of a code that cannot be opened, whatever the reason.
-const NO_SUCH_CODE: &str = "This code does not work.";
-/// What is said once too many codes were wrong.
-const TOO_MANY_CODES: &str = "Too many codes that did not work.";
-/// What is said of a name and password that do not fit.
-const WRONG_CREDENTIALS: &str = "Name or password is wrong.";
+/// The message about a code that cannot be opened, whatever the reason.
+const NO_SUCH_CODE: &str = "device-error-no-such-code";
+/// The message after too many wrong codes.
+const TOO_MANY_CODES: &str = "device-error-too-many";
+/// The message about a wrong username or password.
+const WRONG_CREDENTIALS: &str = "sign-in-error-wrong";
 /// A code of the right form that nobody was ever given: the chance that a test meets it is 20⁻⁸.
 const UNKNOWN_CODE: &str = "BBBB-BBBB";
 

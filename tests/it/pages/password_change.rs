@@ -25,7 +25,7 @@ async fn the_new_password_is_good_at_once_and_the_old_one_no_more() {
     ada.sign_in().await;
     let before = ada.cookies();
     let page = change(&ada, &ada.password, NEW, NEW, &[]).await;
-    assert!(page.says("Your password is changed"), "{page:?}");
+    assert!(page.is_titled("password-done-title"), "{page:?}");
     assert_ne!(ada.cookies(), before);
     assert_eq!(ada.visit("/account/security").await.location, "/account/security");
     let other = ada.at_another_browser();
@@ -60,16 +60,16 @@ async fn a_password_that_everybody_would_guess_is_not_taken() {
     let ada = server.ada().await;
     ada.sign_in().await;
     let right = ada.password.clone();
-    for (current, new, repeated, words) in [
-        ("wrong horse battery staple", NEW, NEW, "Your current password is wrong."),
-        (right.as_str(), NEW, "an engine weaves algebra!", "not the same both times"),
-        (right.as_str(), "too short", "too short", "15 to 256 characters"),
-        (right.as_str(), "adaadaadaadaada", "adaadaadaadaada", "user name is not a password"),
-        (right.as_str(), "passwordpassword", "passwordpassword", "among the first"),
+    for (current, new, repeated, error) in [
+        ("wrong horse battery staple", NEW, NEW, "password-error-wrong"),
+        (right.as_str(), NEW, "an engine weaves algebra!", "password-error-repeated"),
+        (right.as_str(), "too short", "too short", "password-error-length"),
+        (right.as_str(), "adaadaadaadaada", "adaadaadaadaada", "password-error-username"),
+        (right.as_str(), "passwordpassword", "passwordpassword", "password-error-common"),
     ] {
         let page = change(&ada, current, new, repeated, &[]).await;
         assert_eq!(page.status, 400, "{page:?}");
-        assert!(page.says(words), "{words}: {page:?}");
+        assert!(page.shows(error), "{error}: {page:?}");
         assert!(!page.says(new), "{page:?}");
     }
     assert_eq!(ada.at_another_browser().sign_in().await.location, "/device");

@@ -6,15 +6,12 @@ use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::model::user::Standing;
 use tokio::task::JoinSet;
 
-use crate::support::jwt;
-use crate::support::{Enrolled, Page, Person, TestServer};
-
-const WRONG: &str = "This code does not work.";
+use crate::support::{Enrolled, Page, Person, TestServer, jwt, words};
 
 #[track_caller]
 fn must_be_wrong(page: &Page) {
     assert_eq!(page.status, 400, "{page:?}");
-    assert!(page.says(WRONG), "{page:?}");
+    assert!(page.shows("code-error-wrong"), "{page:?}");
 }
 
 #[track_caller]
@@ -179,7 +176,7 @@ async fn five_wrong_codes_close_the_account_to_codes_from_anywhere() {
     home.sign_in().await;
     let page = home.enter_second_factor(&enrolled.app.next_code()).await;
     assert_eq!(page.status, 429, "{page:?}");
-    assert!(page.says("Too many codes"), "{page:?}");
+    assert!(page.shows("code-error-too-many"), "{page:?}");
     assert!(!page.header("retry-after").is_empty());
     assert_eq!(server.audited("second_factor.checked", "refused").await, 6);
     server.clock.advance(600.0);
@@ -230,7 +227,8 @@ async fn a_recovery_code_stands_in_for_the_app_once() {
     ada.sign_in().await;
     must_be_in(&ada.enter_second_factor(&code.to_lowercase()).await);
     assert_eq!(server.audited("recovery_code.used", "success").await, 1);
-    assert!(ada.visit("/account/security").await.says("9 recovery codes left"));
+    let nine = words::t("security-recovery-codes").number("count", 9);
+    assert!(ada.visit("/account/security").await.says(&nine.to_string()));
     let other = ada.at_another_browser();
     other.sign_in().await;
     must_be_wrong(&other.enter_second_factor(code).await);
@@ -268,7 +266,7 @@ async fn an_app_is_removed_for_a_right_code_and_a_fresh_sign_in() {
     assert_eq!(back.location, "/account/security", "{back:?}");
     let form = ada.visit(path).await;
     let gone = ada.submit(&form, path, &[("code", &enrolled.recovery_codes[0])]).await;
-    assert!(gone.says("The app is removed"), "{gone:?}");
+    assert!(gone.is_titled("removal-done-title"), "{gone:?}");
     assert_eq!(server.audited("second_factor.removed", "success").await, 1);
     assert_eq!(server.count("SELECT count(*) FROM recovery_codes").await, 0);
     must_be_in(&ada.at_another_browser().sign_in().await);

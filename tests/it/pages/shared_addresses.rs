@@ -32,7 +32,7 @@ impl Guesser {
             if page.status == 429 {
                 refused += 1;
             } else {
-                assert!(page.status == 400 && page.says(WRONG_CREDENTIALS), "{page:?}");
+                assert!(page.status == 400 && page.shows(WRONG_CREDENTIALS), "{page:?}");
                 self.guesses += 1;
                 refused = 0;
             }

@@ -15,13 +15,13 @@ const WRONG: &str = "wrong horse battery staple";
 #[track_caller]
 fn must_be_wrong(page: &Page) {
     assert_eq!(page.status, 400, "{page:?}");
-    assert!(page.says(WRONG_CREDENTIALS), "{page:?}");
+    assert!(page.shows(WRONG_CREDENTIALS), "{page:?}");
 }
 
 #[track_caller]
 fn must_be_too_many(page: &Page) {
     assert_eq!(page.status, 429, "{page:?}");
-    assert!(page.says("Too many attempts."), "{page:?}");
+    assert!(page.shows("sign-in-error-too-many"), "{page:?}");
 }
 
 #[track_caller]

@@ -70,7 +70,7 @@ async fn whoever_has_no_second_factor_sets_one_up_and_is_back_at_the_request() {
     let offer = password(&ada, &asked).await;
     assert_eq!(offer.location, "/account/security/authenticator", "{offer:?}");
     let enrolled = ada.set_up_authenticator(&server.clock).await;
-    assert!(enrolled.page.says("connect the device"), "{:?}", enrolled.page);
+    assert!(enrolled.page.shows("recovery-codes-next-device"), "{:?}", enrolled.page);
     let entry = ada.visit("/device").await;
     let consent = ada.submit(&entry, "/device", &[]).await;
     must_be_consent(&consent, &started.user_code);

@@ -50,7 +50,7 @@ impl Scene {
             ("new_password", NEW),
             ("new_password_repeated", NEW),
         ];
-        assert!(self.ada.submit(&form, path, &answers).await.says("Your password"));
+        assert!(self.ada.submit(&form, path, &answers).await.is_titled("password-done-title"));
     }
 
     async fn with_code(&self, path: &str) {

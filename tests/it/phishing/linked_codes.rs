@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::support::front_end::{CONSENT, reading};
 
-const MUST_TYPE: &str = "To approve, type the code";
-
 /// Presses "Continue" on a page that was opened before, signing in if the page then asks for it.
 async fn go_on(person: &Person, form: &Page) -> Page {
     let page = person.submit(form, "/device", &[]).await;
@@ -16,7 +14,7 @@ async fn go_on(person: &Person, form: &Page) -> Page {
 /// Insists that the page asks for the code and shows it nowhere.
 #[track_caller]
 fn must_ask_for_the_code(page: &Page, code: &str) {
-    assert!(page.says(MUST_TYPE), "{page:?}");
+    assert!(page.shows("risk-retype"), "{page:?}");
     must_not_show(page, code);
 }
 
@@ -110,7 +108,7 @@ async fn a_link_followed_by_others_does_not_make_a_typed_code_linked() {
     assert_eq!(linked_by(&server).await, 1);
     stranger.sign_out().await;
     let consent = ada.open(&started.user_code).await;
-    assert!(!consent.says(MUST_TYPE) && consent.says(&started.user_code), "{consent:?}");
+    assert!(!consent.shows("risk-retype") && consent.says(&started.user_code), "{consent:?}");
     assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
 }
 
@@ -122,10 +120,10 @@ async fn a_page_that_asks_for_the_code_never_shows_it() {
     // Another country, so that a new sign-in comes before the code.
     let started = start_from(&tv, PARIS).await;
     let consent = open_by_link(&ada, &started).await;
-    assert!(consent.says("Sign in again to approve"), "{consent:?}");
+    assert!(consent.shows("risk-sign-in-to-approve"), "{consent:?}");
     must_not_show(&consent, &started.user_code);
     let sign_in = ada.decide(&consent, "approve").await;
-    assert!(sign_in.says("You are connecting a device."), "{sign_in:?}");
+    assert!(sign_in.shows("sign-in-connecting-linked"), "{sign_in:?}");
     must_not_show(&sign_in, &started.user_code);
     let wrong = ada.submit(&sign_in, "/sign-in", &[("username", "ada"), ("password", "wrong")]).await;
     must_not_show(&wrong, &started.user_code);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const WARNING: &str = "The device is in another country than you are.";
+const WARNING: &str = "risk-other-country";
 
 #[tokio::test]
 async fn a_link_from_another_country_needs_a_new_sign_in_and_the_code_typed() {
@@ -13,10 +13,10 @@ async fn a_link_from_another_country_needs_a_new_sign_in_and_the_code_typed() {
     let started = start_from(&tv, PARIS).await;
 
     let consent = open_by_link(&ada, &started).await;
-    assert!(consent.says(WARNING) && consent.says("Sign in again to approve"), "{consent:?}");
+    assert!(consent.shows(WARNING) && consent.shows("risk-sign-in-to-approve"), "{consent:?}");
     let sign_in = ada.decide(&consent, "approve").await;
     let consent = sign_in_on(&ada, &sign_in).await;
-    assert!(consent.says("To approve, type the code"), "{consent:?}");
+    assert!(consent.shows("risk-retype"), "{consent:?}");
 
     let untyped = ada.decide(&consent, "approve").await;
     assert_eq!(untyped.status, 400, "{untyped:?}");
@@ -39,7 +39,7 @@ async fn a_wrong_code_in_its_place_counts_as_a_guess() {
     for _ in 0..5 {
         let page = approve_typing(&ada, &consent, "BBBB-BBBB").await;
         assert_eq!(page.status, 400, "{page:?}");
-        assert!(page.says("That is not the code.") && page.says("<title>Error: "), "{page:?}");
+        assert!(page.shows("risk-error-wrong-code") && page.says("<title>Error: "), "{page:?}");
         assert_eq!(page.html.matches("role=\"alert\"").count(), 1, "nothing else was wrong: {page:?}");
     }
     assert_eq!(approve_typing(&ada, &consent, "BBBB-BBBB").await.status, 429);
@@ -55,7 +55,7 @@ async fn opening_a_linked_code_once_more_by_typing_it_does_not_make_it_a_typed_o
     let started = start_from(&tv, PARIS).await;
     open_by_link(&ada, &started).await;
     let consent = ada.open(&started.user_code).await;
-    assert!(consent.says("To approve, type the code"), "{consent:?}");
+    assert!(consent.shows("risk-retype"), "{consent:?}");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn a_code_that_was_typed_is_warned_about_and_no_more() {
     let (tv, ada) = (server.tv().await, server.ada().await.forwarded_for(BERLIN));
     let started = start_from(&tv, PARIS).await;
     let consent = ada.open(&started.user_code).await;
-    assert!(consent.says(WARNING) && !consent.says("To approve, type the code"), "{consent:?}");
+    assert!(consent.shows(WARNING) && !consent.shows("risk-retype"), "{consent:?}");
     assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
     tv.poll(&started).await.must_be_tokens();
 }
@@ -75,7 +75,7 @@ async fn a_link_from_a_data_centre_needs_the_code_typed() {
     let (tv, ada) = (server.tv().await, server.ada().await.forwarded_for(BERLIN));
     let started = start_from(&tv, HOSTED).await;
     let consent = open_by_link(&ada, &started).await;
-    assert!(consent.says("data centre") && consent.says("To approve, type the code"), "{consent:?}");
+    assert!(consent.shows("risk-hosting-provider") && consent.shows("risk-retype"), "{consent:?}");
     approve_typing(&ada, &consent, &started.user_code).await;
     tv.poll(&started).await.must_be_tokens();
 }
@@ -101,7 +101,7 @@ async fn the_approval_is_judged_where_it_is_sent_from_and_not_by_what_the_page_s
     let (tv, ada) = (server.tv().await, server.ada().await);
     let near = ada.forwarded_for(PARIS);
     let consent = open_by_link(&near, &start_from(&tv, PARIS).await).await;
-    assert!(!consent.says(WARNING), "{consent:?}");
+    assert!(!consent.shows(WARNING), "{consent:?}");
     // The same browser, which has moved.
     let form = consent.form("/device/consent");
     let mut fields: Vec<(&str, &str)> = form.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -110,7 +110,7 @@ async fn the_approval_is_judged_where_it_is_sent_from_and_not_by_what_the_page_s
     let moved =
         Page::read(request.header("x-forwarded-for", BERLIN).form(&fields).send().await.expect("an answer"))
             .await;
-    assert!(moved.says("To approve, type the code"), "{moved:?}");
+    assert!(moved.shows("risk-retype"), "{moved:?}");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn report_only_decides_as_before_and_writes_down_what_it_would_have_done()
     set_policy(&server, "tv", serde_json::json!({"approval": {"mode": "report_only"}})).await;
     let started = start_from(&tv, PARIS).await;
     let consent = open_by_link(&ada, &started).await;
-    assert!(!consent.says(WARNING), "{consent:?}");
+    assert!(!consent.shows(WARNING), "{consent:?}");
     assert!(ada.decide(&consent, "approve").await.says("Your device is connected"));
     tv.poll(&started).await.must_be_tokens();
     let risk = &told(&server, "device_authorization.approved").await["risk"];

@@ -104,7 +104,7 @@ pub async fn report(person: &Person, consent: &Page) -> Page {
 
 /// The characters that the page after approval shows.
 fn characters(page: &Page) -> String {
-    assert!(page.says("One more step"), "{page:?}");
+    assert!(page.is_titled("confirmation-title"), "{page:?}");
     let code = page.html.split(r#"<code class="user-code" dir="ltr" translate="no">"#).nth(1);
     code.and_then(|rest| rest.split('<').next()).expect("characters").to_owned()
 }

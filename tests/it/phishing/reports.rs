@@ -17,7 +17,7 @@ async fn a_report_of_ones_own_code_ends_no_code_of_other_people() {
     }
     let consent = open_by_link(&mallory, &hers).await;
     let page = report(&mallory, &consent).await;
-    assert!(page.says("Thank you for telling us"), "{page:?}");
+    assert!(page.shows("report-done-title"), "{page:?}");
     tv.poll(&hers).await.must_be_error("access_denied");
     for other in &others {
         tv.poll(other).await.must_be_error("authorization_pending");
@@ -86,7 +86,7 @@ async fn an_approval_that_waits_for_its_confirmation_can_still_be_disowned() {
     let started = tv.start("openid").await;
     let page = ada.decide(&ada.open(&started.user_code).await, "approve").await;
     let shown = characters(&page);
-    assert!(report(&ada, &page).await.says("Thank you for telling us"));
+    assert!(report(&ada, &page).await.shows("report-done-title"));
     server.hear_all().await;
     confirm(&tv, &started, &shown).await.must_be_error("access_denied");
 }

@@ -14,7 +14,7 @@ async fn a_client_for_which_the_grant_is_off_gets_no_codes_and_no_approvals() {
     tv.ask(&[]).await.must_be_error("unauthorized_client");
     let page = ada.decide(&consent, "approve").await;
     assert_eq!(page.status, 403, "{page:?}");
-    assert!(page.says("Devices cannot be connected here."), "{page:?}");
+    assert!(page.shows("risk-grant-off"), "{page:?}");
     tv.poll(&started).await.must_be_error("access_denied");
     assert_eq!(server.audited("device_authorization.approved", "refused").await, 1);
     assert_eq!(server.public_client("radio", "openid").await.ask(&[]).await.status, 200);
@@ -43,7 +43,7 @@ async fn accounts_with_an_excluded_role_connect_nothing_even_in_report_only_mode
     set_policy(&server, "tv", changes).await;
     let started = tv.start("openid").await;
     let consent = root.open(&started.user_code).await;
-    assert!(consent.says("This cannot be approved") && !consent.says(r#"value="approve""#), "{consent:?}");
+    assert!(consent.shows("risk-forbidden") && !consent.says(r#"value="approve""#), "{consent:?}");
     assert_eq!(root.decide(&consent, "approve").await.status, 403);
     tv.poll(&started).await.must_be_error("access_denied");
     tv.connect(&server.ada().await, "openid").await;

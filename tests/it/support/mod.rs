@@ -20,6 +20,7 @@ pub mod rounds;
 pub mod server;
 pub mod signer;
 pub mod wire;
+pub mod words;
 
 pub use answer::Answer;
 pub use authenticator::{Authenticator, Enrolled};

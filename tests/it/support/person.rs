@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use latchkey::http::pages::languages::Language;
 use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
 use super::patience::PATIENCE;
+use super::words;
 
 /// What browsers call themselves.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0";
@@ -214,6 +216,16 @@ impl Page {
     /// Whether the page holds this text.
     pub fn says(&self, text: &str) -> bool {
         self.html.contains(text)
+    }
+
+    /// Whether the page shows the English message with this key, whatever its values are.
+    pub fn shows(&self, key: &'static str) -> bool {
+        words::holds(&self.html, Language::English, key)
+    }
+
+    /// Whether this English message is the heading of the page.
+    pub fn is_titled(&self, key: &'static str) -> bool {
+        self.says(&format!("<h1>{}</h1>", words::t(key)))
     }
 
     /// A header as text, or "".

@@ -75,7 +75,7 @@ impl Wanted {
 
     /// What is looked for, or what is wrong with it.
     async fn read(&self, app: &App, tenant: TenantId) -> Result<Result<Filter, &'static str>, PageRefusal> {
-        const UNREADABLE: &str = "Write times as 2026-01-15T10:20, in UTC.";
+        const UNREADABLE: &str = "Enter times in UTC, such as 2026-01-15T10:20.";
         let (Ok(from), Ok(to)) = (time(self.from.as_deref()), time(self.to.as_deref())) else {
             return Ok(Err(UNREADABLE));
         };

@@ -10,7 +10,7 @@
   let running = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   let touched = Date.now();
 
-  const label = () => { toggle.textContent = running ? "Pause updates" : "Update by itself"; };
+  const label = () => { toggle.textContent = running ? "Pause updates" : "Resume updates"; };
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = Date.now(); });
   toggle.addEventListener("click", () => { running = !running; label(); });
 
@@ -21,7 +21,7 @@
     const fresh = page.querySelector("[data-live]");
     if (!fresh) return;
     const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
-    // What somebody has opened to read stays open.
+    // Details that the reader opened stay open.
     const open = [...live.querySelectorAll("details[id][open]")].map((details) => details.id);
     live.replaceChildren(...fresh.childNodes);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");

@@ -54,10 +54,10 @@ impl KeyWords {
     fn of(key: &KeyLife, keys: &[KeyLife], schedule: &Schedule, now: DateTime<Utc>, scale: &Scale) -> Self {
         let next = schedule.prospect(key, keys).map(|(prospect, at)| {
             let words = match prospect {
-                Prospect::Step(Step::TakeOver) => "signs from",
-                Prospect::Step(Step::Succession) => "gets a successor",
-                Prospect::Step(Step::Removal) => "is removed",
-                Prospect::Retirement => "is replaced by its announced successor",
+                Prospect::Step(Step::TakeOver) => "starts signing",
+                Prospect::Step(Step::Succession) => "will be replaced",
+                Prospect::Step(Step::Removal) => "will be removed",
+                Prospect::Retirement => "will be replaced by its announced successor",
             };
             (words, Moment::of(at))
         });

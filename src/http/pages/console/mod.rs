@@ -124,12 +124,12 @@ impl Section {
     const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
-            Self::Sessions => "Sessions",
+            Self::Sessions => "Authorizations",
             Self::Devices => "Devices",
             Self::Users => "Users",
             Self::Clients => "Clients",
-            Self::Keys => "Keys",
-            Self::Audit => "Audit",
+            Self::Keys => "Signing keys",
+            Self::Audit => "Audit log",
         }
     }
 

@@ -55,7 +55,7 @@ impl OverviewPage {
     fn title(span: Span) -> &'static str {
         match span {
             Span::Hour => "Last hour",
-            Span::Day => "Last day",
+            Span::Day => "Last 24 hours",
             Span::Month => "Last 30 days",
         }
     }
@@ -75,7 +75,7 @@ impl OverviewPage {
             Some(at) => {
                 let at = self.when(&at);
                 format!(
-                    "{} in all, {} at most in one {}, first from {at} UTC.",
+                    "{} in total, {} at most per {}, first at {at} UTC.",
                     grouped(plot.total),
                     grouped(plot.most),
                     self.by()
@@ -164,8 +164,8 @@ async fn rotation(app: &App, tenant: TenantId) -> store::Result<Option<(String, 
     let steps = keys.iter().filter_map(|key| {
         let (prospect, at) = schedule.prospect(key, &keys)?;
         let words = match prospect {
-            Prospect::Step(Step::Succession) => "gets a successor",
-            Prospect::Retirement => "is replaced by its announced successor",
+            Prospect::Step(Step::Succession) => "will be replaced",
+            Prospect::Retirement => "will be replaced by its announced successor",
             // Its predecessor's prospect says the same.
             Prospect::Step(Step::TakeOver | Step::Removal) => return None,
         };

@@ -5,7 +5,7 @@ use crate::model::ids::{TenantId, UserId};
 use crate::store::{self, users};
 
 /// What is told where nobody has the name.
-const NOBODY: &str = "There is no user of this name.";
+const NOBODY: &str = "There is no user with this name.";
 
 /// The person of this name, whatever its case.
 pub(super) async fn named(app: &App, tenant: TenantId, name: &str) -> store::Result<Option<UserId>> {

@@ -18,10 +18,10 @@ type Kind = (&'static str, fn(&Figures) -> u64);
 
 /// Every kind, in the order of the pictures and of the columns of the table.
 pub(super) const KINDS: [Kind; 6] = [
-    ("Starts", |figures| figures.starts),
-    ("Approvals", |figures| figures.approvals),
-    ("Denials", |figures| figures.denials),
-    ("Expiries", |figures| figures.expiries),
+    ("Started", |figures| figures.starts),
+    ("Approved", |figures| figures.approvals),
+    ("Denied", |figures| figures.denials),
+    ("Expired", |figures| figures.expiries),
     ("Polls", |figures| figures.polls),
     ("Early polls", |figures| figures.early_polls),
 ];

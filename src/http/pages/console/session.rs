@@ -85,16 +85,16 @@ pub(super) async fn show(
     let id = identifier(&mut parameters).ok_or_else(nothing_here)?;
     let listed = listings::find(&app.db, tenant, id).await?.ok_or_else(nothing_here)?;
     let note = parameters.take("denied").map(|denied| match denied.as_str() {
-        "yes" => "The session is denied: its device is told access_denied.",
-        _ => "Nothing was changed: the session did not wait for a decision any more.",
+        "yes" => "Denied. The device receives access_denied.",
+        _ => "Nothing was changed: the authorization is no longer pending.",
     });
     let tried = parameters.take("tried").is_some();
     let request = &listed.request;
     let device = &request.device;
     let said = [
         ("Name", &device.name),
-        ("System", &device.os),
-        ("Host name", &device.hostname),
+        ("Operating system", &device.os),
+        ("Hostname", &device.hostname),
         ("Version", &device.client_version),
     ];
     let page = SessionPage {
@@ -146,15 +146,18 @@ async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<En
             }
         })
         .collect();
-    entries.push(Entry::of(listed.request.created_at, "The device asked for codes"));
-    entries.extend(listed.polling.last_polled_at.map(|at| {
-        Entry::of(at, format!("The device asked for the last time, {} times in all", listed.poll_count))
-    }));
+    entries.push(Entry::of(listed.request.created_at, "Device requested codes"));
+    entries.extend(
+        listed
+            .polling
+            .last_polled_at
+            .map(|at| Entry::of(at, format!("Last poll, {} in total", listed.poll_count))),
+    );
     if let SessionState::Consumed(consumption) = &session.state {
-        entries.push(Entry::of(consumption.at, "The device collected its tokens"));
+        entries.push(Entry::of(consumption.at, "Device received its tokens"));
     }
     let over = session.expires_at <= app.clock.now();
-    let end = if over { "Its codes expired" } else { "Its codes expire" };
+    let end = if over { "Codes expired" } else { "Codes expire" };
     entries.push(Entry::of(session.expires_at, end));
     entries.sort_by_key(|entry| entry.at);
     Ok(entries)

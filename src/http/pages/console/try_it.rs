@@ -28,8 +28,7 @@ pub(super) async fn start(
     let credentials = credentials(&stored.value, form.take_secret("secret").unwrap_or_default());
     let started = async {
         let client = authenticate(&app, &tenant, credentials).await?;
-        let device =
-            DeviceDescription { name: Some("Tried from the console".to_owned()), ..Default::default() };
+        let device = DeviceDescription { name: Some("Console test".to_owned()), ..Default::default() };
         let request = StartRequest { scope: None, resources: Vec::new(), nonce: None, proof: None, device };
         start::start(&app, &tenant, &client, request, &visitor.browser.origin).await
     };

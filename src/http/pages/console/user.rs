@@ -126,9 +126,11 @@ pub(super) async fn show(
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let account = find(&app, &visitor, &mut parameters).await?;
     let note = match parameters.take("done").as_deref() {
-        Some("signed-out") => Some("They are signed out everywhere."),
-        Some("second-factor") => Some("Their second factor is removed: the password alone signs them in."),
-        Some("no-second-factor") => Some("There was no second factor."),
+        Some("signed-out") => Some("Signed out everywhere."),
+        Some("second-factor") => {
+            Some("Two-step verification is off: the password alone is enough to sign in.")
+        }
+        Some("no-second-factor") => Some("Two-step verification was already off."),
         Some("again") => Some(SIGNED_IN_AGAIN),
         _ => None,
     };

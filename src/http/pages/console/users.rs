@@ -112,8 +112,7 @@ pub(super) async fn show(
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters)?;
     let done = parameters.take("done");
-    let note =
-        (done.as_deref() == Some(DELETED)).then_some("The account is deleted, with all that was connected.");
+    let note = (done.as_deref() == Some(DELETED)).then_some("User deleted.");
     let cursor = parameters.take("cursor");
     let list = wanted.address("", None);
     let after: Option<UserId> = Cursor::open(&app, tenant, &list, cursor.as_deref())?;

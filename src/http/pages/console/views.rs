@@ -25,7 +25,7 @@ pub(super) struct RefusedPage {
 }
 
 /// What is told to somebody who comes back from signing in again to do something.
-pub(super) const SIGNED_IN_AGAIN: &str = "You have signed in again: now you can do it.";
+pub(super) const SIGNED_IN_AGAIN: &str = "You have signed in again. You can continue now.";
 
 /// A moment, for people and for programs.
 #[derive(Debug)]

@@ -23,7 +23,7 @@ async fn a_new_tenants_first_administrator_chooses_a_password_and_administers_it
     let form = grace.visit(&link).await;
     let answers = [("password", PASSWORD), ("password_again", PASSWORD)];
     let done = grace.submit(&form, "/set-password", &answers).await;
-    assert!(done.says("Your password is set"), "{done:?}");
+    assert!(done.is_titled("set-password-done-title"), "{done:?}");
     assert_eq!(grace.sign_in().await.status, 200);
     let users = grace.fetch(format!("{base}/admin/users"));
     let users = crate::support::device::send(users).await;

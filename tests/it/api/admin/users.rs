@@ -62,23 +62,23 @@ async fn a_new_person_chooses_their_own_password_once() {
     let grace = Person::new(&office.server.base, "grace", NEW_PASSWORD);
     assert_eq!(grace.sign_in().await.status, 400);
     let form = grace.visit(&to_form).await;
-    assert!(form.says("Choose a password") && form.says("Grace"), "{form:?}");
-    for (password, again, words) in [
-        ("short", "short", "15 to 256"),
-        ("gracegracegrace", "gracegracegrace", "name"),
-        (NEW_PASSWORD, "a wholly other passphrase", "not the same"),
+    assert!(form.is_titled("set-password-title") && form.says("Grace"), "{form:?}");
+    for (password, again, error) in [
+        ("short", "short", "password-error-length"),
+        ("gracegracegrace", "gracegracegrace", "password-error-username"),
+        (NEW_PASSWORD, "a wholly other passphrase", "set-password-error-different"),
     ] {
         let answers = [("password", password), ("password_again", again)];
         let refused = grace.submit(&form, "/set-password", &answers).await;
         assert_eq!(refused.status, 400);
-        assert!(refused.says(words), "{refused:?}");
+        assert!(refused.shows(error), "{error}: {refused:?}");
     }
     let answers = [("password", NEW_PASSWORD), ("password_again", NEW_PASSWORD)];
     let done = grace.submit(&form, "/set-password", &answers).await;
-    assert!(done.says("Your password is set"), "{done:?}");
+    assert!(done.is_titled("set-password-done-title"), "{done:?}");
     for over in [grace.submit(&form, "/set-password", &answers).await, grace.visit(&to_form).await] {
         assert_eq!(over.status, 404);
-        assert!(over.says("not good any more"), "{over:?}");
+        assert!(over.is_titled("set-password-over-title"), "{over:?}");
     }
     assert_eq!(grace.sign_in().await.status, 200);
     let shown = office.get(&path).await;

@@ -30,7 +30,7 @@ async fn events_are_found_by_who_did_what_on_what_and_when() {
     }
     let all = root.visit("/console/audit").await;
     assert!(all.says("<bdi translate=\"no\">ada</bdi>") && all.says(&id));
-    assert!(root.visit("/console/audit?from=soon").await.says("Write times as"));
+    assert!(root.visit("/console/audit?from=soon").await.says("Enter times in UTC"));
     assert_eq!(root.visit("/console/audit?cursor=x").await.status, 400);
 }
 

@@ -77,7 +77,7 @@ async fn a_secret_is_shown_once_and_tries_the_client() {
     let stale = root.submit(&rotated, "/console/client/secret/retire", &[("version", "1")]).await;
     assert_eq!(stale.status, 409);
     let tried = root.submit(&shown, "/console/client/try", &[("secret", &first)]).await;
-    assert!(tried.says("Tried from the console"), "both are good: {tried:?}");
+    assert!(tried.says("Console test"), "both are good: {tried:?}");
     let retired = root.submit(&rotated, "/console/client/secret/retire", &[]).await;
     assert!(retired.status == 200 && !retired.says("/console/client/secret/retire"), "{retired:?}");
     let dead = root.submit(&shown, "/console/client/try", &[("secret", &first)]).await;
@@ -88,7 +88,7 @@ async fn a_secret_is_shown_once_and_tries_the_client() {
     let wrong = root.submit(&shown, "/console/client/try", &[("secret", "wrong")]).await;
     assert_eq!((wrong.status.as_u16(), wrong.says("invalid_client")), (400, true));
     let tried = root.submit(&shown, "/console/client/try", &[("secret", &second)]).await;
-    assert!(tried.says("Tried from the console") && tried.says("/device/qr?user_code="), "{tried:?}");
+    assert!(tried.says("Console test") && tried.says("/device/qr?user_code="), "{tried:?}");
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_clients_keys_are_given_by_hand_or_by_address_and_exchanged() {
     let change = root.visit("/console/client/change?id=robot").await;
     let published = [("jwks", ""), ("jwks_uri", uri)];
     let published = root.submit(&change, "/console/client/change", &published).await;
-    assert!(published.says("published at") && published.says(uri), "{published:?}");
+    assert!(published.says("fetched from") && published.says(uri), "{published:?}");
     let change = root.visit("/console/client/change?id=robot").await;
     let bare = root.submit(&change, "/console/client/change", &[("jwks_uri", "")]).await;
     assert_eq!((bare.status.as_u16(), bare.says("requires jwks or jwks_uri")), (400, true), "{bare:?}");

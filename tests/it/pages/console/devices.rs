@@ -29,7 +29,7 @@ async fn a_device_is_found_locked_unlocked_and_disconnected() {
     assert!(unlocked.says("status active"), "{unlocked:?}");
     let id = unlocked.form("/console/devices/lock")["device"].clone();
     let question = root.visit(&format!("/console/devices/disconnect?device={id}")).await;
-    assert!(question.says("Disconnect") && question.says("Keep it"), "{question:?}");
+    assert!(question.says("Disconnect") && question.says("Cancel"), "{question:?}");
     tv.refresh(&refresh).await.must_be_tokens();
     let refresh = tv.connect(&ada, "openid offline_access").await.string("refresh_token");
     let gone = root.submit(&question, "/console/devices/disconnect", &[]).await;
@@ -37,7 +37,7 @@ async fn a_device_is_found_locked_unlocked_and_disconnected() {
     let id = gone.form("/console/devices/lock")["device"].clone();
     let question = root.visit(&format!("/console/devices/disconnect?device={id}")).await;
     let gone = root.submit(&question, "/console/devices/disconnect", &[]).await;
-    assert!(gone.says("No devices."), "{gone:?}");
+    assert!(gone.says("No matching devices."), "{gone:?}");
     tv.refresh(&refresh).await.must_be_error("invalid_grant");
     for device in ["", "x", "00000000-0000-0000-0000-000000000000"] {
         let page = post(&root, "/console/devices/lock", &[("device", device)]).await;
@@ -55,7 +55,7 @@ async fn a_device_of_another_tenant_is_no_device() {
     let (acme, base) = server.tenant("acme").await;
     let boss = server.person_of(acme, &base, "boss", &["admin"]).await;
     boss.sign_in().await;
-    assert!(boss.visit("/console/devices").await.says("No devices."));
+    assert!(boss.visit("/console/devices").await.says("No matching devices."));
     let root = signed_in(&server, "root", &["admin"]).await;
     let id = root.visit("/console/devices").await.form("/console/devices/lock")["device"].clone();
     for action in ["lock", "unlock", "disconnect"] {

@@ -41,7 +41,10 @@ async fn a_rotation_at_once_needs_a_sign_in_of_a_moment_ago() {
     assert_eq!(server.audited("signing_key.announced", "success").await, 0);
     let credentials = [("username", root.username.as_str()), ("password", root.password.as_str())];
     let back = root.submit(&asked, "/sign-in", &credentials).await;
-    assert_eq!((back.location.as_str(), back.says("now you can do it")), ("/console/keys?done=again", true));
+    assert_eq!(
+        (back.location.as_str(), back.says("You have signed in again.")),
+        ("/console/keys?done=again", true)
+    );
     let rotated = root.submit(&back, "/console/keys/rotate", &at_once).await;
     assert_eq!(rotated.html.matches("status retired").count(), 1, "{rotated:?}");
     // In good time it hurts nobody.

@@ -132,7 +132,11 @@ async fn an_auditor_looks_and_changes_nothing_and_others_are_kept_out() {
     for action in CHANGES {
         for person in [&eve, &bob] {
             let page = post(person, action, &[("id", "tv")]).await;
-            assert_eq!((page.status.as_u16(), page.says("needs the role admin")), (403, true), "{action}");
+            assert_eq!(
+                (page.status.as_u16(), page.says("Only the role admin can make changes.")),
+                (403, true),
+                "{action}"
+            );
         }
     }
     // So many of one address are written down in a moment.

@@ -30,14 +30,14 @@ async fn the_overview_draws_what_happened_and_says_it_in_a_table() {
         assert_eq!(page.html.matches("<rect").count(), 4, "{query}: {}", page.html);
         assert_eq!(page.html.matches("<tr>").count(), rows + 1, "{query}");
         assert_eq!(page.html.matches("aria-current=\"true\"").count(), 2, "{query}: a span and a language");
-        assert!(page.says(&format!("<title id=\"plot-1-title\">Starts, by {by}</title>")), "{query}");
-        assert!(page.says(&format!("2 in all, 2 at most in one {by}")), "{query}");
-        assert!(page.says("<td data-label=\"Starts\">2</td>"), "{query}");
+        assert!(page.says(&format!("<title id=\"plot-1-title\">Started per {by}</title>")), "{query}");
+        assert!(page.says(&format!("2 in total, 2 at most per {by}")), "{query}");
+        assert!(page.says("<td data-label=\"Started\">2</td>"), "{query}");
     }
     let page = root.visit("/console").await;
     assert!(page.says("<a id=\"pending\" href=\"/console/sessions?status=pending\">1</a>"), "{page:?}");
     assert!(page.says("<a id=\"active\" href=\"/console/devices?status=active\">1</a>"));
-    assert!(page.says("key gets a successor") && page.says("id=\"rotation\""));
+    assert!(page.says("key will be replaced") && page.says("id=\"rotation\""));
     assert_eq!(root.visit("/console?span=year").await.status, 400);
 }
 

@@ -35,7 +35,7 @@ async fn sessions_are_found_by_status_client_and_who_decided() {
         let found = (page.says(&pending.user_code), page.says(&approved.user_code));
         assert_eq!(found, (first, second), "{query}");
     }
-    assert!(root.visit("/console/sessions?user=nobody").await.says("There is no user of this name."));
+    assert!(root.visit("/console/sessions?user=nobody").await.says("There is no user with this name."));
     assert_eq!(root.visit("/console/sessions?status=none").await.status, 400);
 }
 
@@ -67,7 +67,7 @@ async fn a_session_is_denied_once_and_its_device_is_told() {
     let started = tv.start("openid").await;
     let list = root.visit("/console/sessions").await;
     let denied = root.submit(&list, "/console/session/deny", &[]).await;
-    assert!(denied.says("its device is told access_denied"), "{denied:?}");
+    assert!(denied.says("The device receives access_denied."), "{denied:?}");
     assert!(denied.says("device_authorization.denied") && denied.says("<bdi translate=\"no\">root</bdi>"));
     tv.poll(&started).await.must_be_error("access_denied");
     let again = root.submit(&list, "/console/session/deny", &[]).await;
@@ -85,10 +85,10 @@ async fn a_session_tells_what_happened_to_it() {
     let id = only_session(&server).await;
     let page = root.visit(&format!("/console/session?id={id}")).await;
     let told = [
-        "asked for codes",
+        "Device requested codes",
         "device_authorization.opened",
         "device_authorization.approved",
-        "collected its tokens",
+        "Device received its tokens",
     ];
     let places: Vec<_> = told.iter().map(|words| page.html.find(words)).collect();
     assert!(places.iter().all(Option::is_some), "{places:?} {}", page.html);

@@ -1,11 +1,11 @@
 first-administrator-title = Das erste Administrationskonto anlegen
-first-administrator-lead = Dieses Konto wird hier alles sehen und steuern. Wählen Sie den Namen, mit dem Sie sich anmelden, und ein Passwort: Ein paar Wörter, die niemand erraten würde, sind ein gutes; es braucht mindestens 15 Zeichen.
+first-administrator-lead = Dieses Konto hat die volle Kontrolle über diesen Server. Wählen Sie einen Benutzernamen und ein Passwort mit mindestens 15 Zeichen. Gut eignen sich mehrere Wörter, auf die niemand kommt.
 first-administrator-name = Benutzername
 first-administrator-password = Passwort
 first-administrator-submit = Konto anlegen
 first-administrator-error-name = Ein Benutzername hat 1 bis 64 Zeichen, ohne Leerzeichen am Anfang oder Ende.
-first-administrator-error-taken = Diesen Benutzernamen hat schon jemand.
-first-administrator-done-title = Ihr Konto ist angelegt
-first-administrator-done = Sie verwalten diesen Server jetzt. Melden Sie sich an und richten Sie eine Authenticator-App ein; dann sind Sie in der Verwaltung.
+first-administrator-error-taken = Dieser Benutzername ist bereits vergeben.
+first-administrator-done-title = Konto angelegt
+first-administrator-done = Sie haben jetzt Administratorrechte. Melden Sie sich an und richten Sie eine Authenticator-App ein. Danach öffnet sich die Verwaltung.
 first-administrator-over-title = Dieser Link gilt nicht mehr
-first-administrator-over = Er wurde schon benutzt, seine Stunde ist vorbei, oder es gibt schon ein Administrationskonto. Starten Sie den Server neu, um einen anderen Link zu bekommen, oder legen Sie das Konto auf seiner Kommandozeile an.
+first-administrator-over = Er wurde bereits verwendet, ist älter als eine Stunde, oder es gibt inzwischen ein Administrationskonto. Gibt es noch keines, starten Sie den Server neu oder legen Sie es auf der Kommandozeile an.

@@ -1,4 +1,4 @@
-layout-warning = Wer es ehrlich meint, schickt Ihnen keinen Code. Machen Sie nur weiter, wenn Sie das hier selbst begonnen haben.
+layout-warning = Kein seriöser Absender schickt Ihnen einen Code. Machen Sie nur weiter, wenn Sie das hier selbst gestartet haben.
 layout-signed-in = Angemeldet als { $account }
 layout-devices = Ihre Geräte
 layout-console = Verwaltung

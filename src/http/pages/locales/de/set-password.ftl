@@ -1,11 +1,11 @@
 set-password-title = Passwort wählen
-set-password-lead = Für das Konto { $account }. Ein paar Wörter, die niemand erraten würde, sind ein gutes Passwort; es braucht mindestens 15 Zeichen.
+set-password-lead = Für das Konto { $account }. Verwenden Sie mindestens 15 Zeichen. Gut eignen sich mehrere Wörter, auf die niemand kommt.
 set-password-new = Neues Passwort
-set-password-again = Dasselbe noch einmal
+set-password-again = Passwort wiederholen
 set-password-submit = Passwort setzen
-set-password-error-different = Die beiden Passwörter sind nicht gleich.
+set-password-error-different = Die Passwörter stimmen nicht überein.
 set-password-done-title = Ihr Passwort ist gesetzt
-set-password-done = Sie können sich jetzt damit anmelden. Browser, die vorher angemeldet waren, wurden abgemeldet.
+set-password-done = Sie können sich jetzt damit anmelden. Alle Browser, die angemeldet waren, wurden abgemeldet.
 set-password-continue = Weiter
 set-password-over-title = Dieser Link gilt nicht mehr
-set-password-over = Er wurde schon benutzt, ein neuerer wurde erstellt, oder seine 24 Stunden sind vorbei. Bitten Sie Ihre Administration um einen neuen.
+set-password-over = Er wurde bereits verwendet, durch einen neueren ersetzt oder ist älter als 24 Stunden. Bitten Sie Ihre Administration um einen neuen.

@@ -1,4 +1,4 @@
-layout-warning = Nobody legitimate will send you a code. Only continue if you started this yourself.
+layout-warning = No one legitimate will ever send you a code. Continue only if you started this yourself.
 layout-signed-in = Signed in as { $account }
 layout-devices = Your devices
 layout-console = Administration console

@@ -1,22 +1,22 @@
-not-me-title = Was this not you?
+not-me-title = Wasn’t this you?
 not-me-lead = A device was connected to your account.
 not-me-client = App
 not-me-device = Device
 not-me-approved = Approved
-not-me-question = If you did not do this, disconnect the device. If it was you, there is nothing to do; you can close this page.
-not-me-button = This was not me: disconnect the device
+not-me-question = If this wasn’t you, disconnect the device. If it was, there is nothing to do and you can close this page.
+not-me-button = This wasn’t me: disconnect the device
 not-me-done-title = The device is disconnected
-not-me-done = It can do nothing in your name any more. Somebody may know your password: change it now, here and wherever else you use it.
-not-me-dead-title = This link does not work
-not-me-dead = It was used already, or it is older than seven days. If something is wrong with your account, change your password and tell whoever runs this service.
-# The message that is sent after an approval.
+not-me-done = It no longer has access to your account. Someone may know your password: change it now, here and anywhere else you use it.
+not-me-dead-title = This link no longer works
+not-me-dead = It was already used, or it is more than seven days old. If something is wrong with your account, change your password and contact the people who run this service.
+# The email that is sent after an approval.
 mail-approval-subject = { $client } was connected to your account
 mail-approval-lead = A device was connected to your account at { $tenant }.
 mail-approval-client = App: { $client }
 mail-approval-device = Device: { $device }
 mail-approval-time = Approved: { $date }, { $time } UTC
 mail-approval-address = IP address of the device: { $address }
-mail-approval-place = Place, as far as it is known: { $place }
+mail-approval-place = Approximate location: { $place }
 mail-approval-harmless = If this was you, there is nothing to do.
-mail-approval-link = This was not me, disconnect the device:
-mail-approval-link-lifetime = The link works once, within seven days. Whoever has it can only disconnect the device.
+mail-approval-link = If this wasn’t you, disconnect the device:
+mail-approval-link-lifetime = The link works once, within seven days. Anyone who has it can only disconnect the device.

@@ -1,4 +1,4 @@
-# Where somebody is: "Berlin, Germany · Example Networks (AS64500)".
+# Where someone is: "Berlin, Germany · Example Networks (AS64500)".
 place-whole = { $area } · { $network }
 place-city-country = { $city }, { $country }
 place-city = { $city }

@@ -1,11 +1,11 @@
 set-password-title = Choose a password
-set-password-lead = For the account { $account }. A few words that nobody would guess make a good one; it needs at least 15 characters.
+set-password-lead = For the account { $account }. Use at least 15 characters. A few words that no one would guess work well.
 set-password-new = New password
-set-password-again = The same once more
+set-password-again = Repeat password
 set-password-submit = Set password
-set-password-error-different = The two passwords are not the same.
+set-password-error-different = The passwords do not match.
 set-password-done-title = Your password is set
-set-password-done = You can sign in with it now. Browsers that were signed in before have been signed out.
+set-password-done = You can now sign in with it. Every browser that was signed in has been signed out.
 set-password-continue = Continue
-set-password-over-title = This link is not good any more
-set-password-over = It was used, a newer one was made, or its 24 hours are over. Please ask your administrator for another.
+set-password-over-title = This link no longer works
+set-password-over = It was already used, was replaced by a newer one, or is more than 24 hours old. Ask your administrator for a new link.

@@ -1,11 +1,11 @@
 device-title = 连接设备
-device-intro = 请输入您的设备屏幕上显示的代码。
+device-intro = 请输入您的设备上显示的代码。
 device-linked-title = 您的设备屏幕上显{ "\u2060" }示的是这个代码吗？
-device-linked-intro = 您是通过链接或二维码来到这里的。请查看您面前的设备，逐个字母核对。如果设备显示的是另一个代码，或者您面前没有设备，请关闭此页面。
+device-linked-intro = 您是通过链接或二维码来到这里的。请与您面前的设备逐个字母核对。如果设备显示的代码不同，或者您面前没有设备，请关闭此页面。
 device-code = 设备上的代码
 device-code-hint = 代码形如 { $example }。不区分大小写，短横线可有可无。
 device-continue = 继续
-device-expiry = 代码几分钟后就会过期。如果您的代码已失效，设备可以显示新的代码。
+device-expiry = 代码几分钟后就会过期。如果您的代码已失效，请在设备上获取新的代码。
 device-error-no-such-code = 此代码无效。请与设备上的代码核对：可能输入有误、已被使用或已过期。
-device-error-held-elsewhere = 此代码正在另一个账户中打开。如果那是您的账户，请在那里作出决定，或在 { $wait }后在此重试。否则，请在设备上获取新的代码。
-device-error-too-many = 无效代码的输入次数过多。请等待 { $wait }，然后在设备上获取新的代码。
+device-error-held-elsewhere = 此代码正在另一个账户中打开。如果那是您的账户，请在那里作出决定，或在 { $wait }后在此重试。如果不是，请在设备上获取新的代码。
+device-error-too-many = 输入错误代码的次数过多。请等待 { $wait }，然后在设备上获取新的代码。

@@ -1,11 +1,11 @@
 first-administrator-title = 创建第一个管理员
-first-administrator-lead = 此账户将可查看并控制这里的一切。请选择登录用的用户名和密码：几个别人猜不到的词就是好密码；至少需要 15 个字符。
+first-administrator-lead = 此账户可完全控制此服务器。请选择用户名和至少 15 个字符的密码。几个别人猜不到的词就很合适。
 first-administrator-name = 用户名
 first-administrator-password = 密码
 first-administrator-submit = 创建账户
 first-administrator-error-name = 用户名长度为 1 至 64 个字符，首尾不能有空格。
 first-administrator-error-taken = 此用户名已被使用。
-first-administrator-done-title = 您的账户已创建
-first-administrator-done = 您现在是管理员。请登录并设置身份验证器应用，然后即可进入管理控制台。
+first-administrator-done-title = 账户已创建
+first-administrator-done = 您现在是管理员。请登录并设置身份验证器应用，随后将打开管理控制台。
 first-administrator-over-title = 此链接已失效
-first-administrator-over = 它已被使用、已超过一小时，或者已有管理员。请重新启动服务器以获取新的链接，或用其命令行创建管理员。
+first-administrator-over = 此链接已被使用、已超过一小时，或已有管理员。如果还没有管理员，请重新启动服务器以获取新链接，或通过命令行创建管理员。

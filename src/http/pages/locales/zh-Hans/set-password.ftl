@@ -1,11 +1,11 @@
 set-password-title = 设置密码
-set-password-lead = 用于账户 { $account }。几个别人猜不到的词就是好密码；至少需要 15 个字符。
+set-password-lead = 用于账户 { $account }。请使用至少 15 个字符。几个别人猜不到的词就很合适。
 set-password-new = 新密码
-set-password-again = 再次输入相同的密码
+set-password-again = 再次输入密码
 set-password-submit = 设置密码
 set-password-error-different = 两次输入的密码不一致。
 set-password-done-title = 密码已设置
 set-password-done = 现在可以用它登录。之前登录的浏览器已全部退出。
 set-password-continue = 继续
 set-password-over-title = 此链接已失效
-set-password-over = 它已被使用、已有更新的链接，或者已超过 24 小时。请向管理员索取新的链接。
+set-password-over = 它已被使用、已被更新的链接取代，或已超过 24 小时。请向管理员索取新的链接。

@@ -1,6 +1,6 @@
 sign-in-title = 登录
-sign-in-connecting = 正在连接显示 { $code } 的设备
-sign-in-connecting-linked = 您正在连接一台设备。
+sign-in-connecting = 登录后即可连接显示 { $code } 的设备
+sign-in-connecting-linked = 登录后即可连接设备
 sign-in-again = 请再次输入密码。连接设备需要您最近登录过，这样其他拿到此浏览器的人就无法替您连接。
 sign-in-username = 用户名
 sign-in-password = 密码
