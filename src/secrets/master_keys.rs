@@ -27,7 +27,7 @@ pub enum MasterKeyError {
     /// The file does not exist.
     #[error(
         "the master key file {path} is missing, and what the database holds cannot be read without it: put your copy \
-         of the file back (mode 0600); README, \"Master key\", says what to do without a copy",
+         of the file back (mode 0600); docs/operations.md, \"Master key\", says what to do without a copy",
         path = path.display()
     )]
     Missing {
