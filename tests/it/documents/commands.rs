@@ -76,7 +76,6 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
         let command = commands.last_mut().expect("a command");
         match (quote, character) {
             (Some(end), _) if character == end => quote = None,
-            (Some(_), _) => word.get_or_insert_default().push(character),
             (None, '\'' | '"') => {
                 quote = Some(character);
                 word.get_or_insert_default();
@@ -91,7 +90,7 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                 parentheses -= 1;
                 word.get_or_insert_default().push(')');
             }
-            (None, _) if parentheses > 0 => word.get_or_insert_default().push(character),
+            _ if parentheses > 0 => word.get_or_insert_default().push(character),
             (None, '\\') if characters.peek() == Some(&'\n') => {
                 characters.next();
                 command.extend(word.take());
@@ -108,7 +107,7 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                 while characters.next_if(|next| !next.is_whitespace()).is_some() {}
             }
             (None, _) if character.is_whitespace() => command.extend(word.take()),
-            (None, _) => word.get_or_insert_default().push(character),
+            _ => word.get_or_insert_default().push(character),
         }
     }
     commands.last_mut().expect("a command").extend(word);

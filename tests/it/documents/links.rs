@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{Page, ROOT, page, pages};
+use super::{Page, ROOT, is_markdown, page, pages};
 
 /// The anchor of a heading, as repository hosts and mdBook derive it.
 fn anchor(heading: &str) -> String {
@@ -60,7 +60,7 @@ fn every_page_is_in_the_book_and_linked_from_the_readme() {
             .into_iter()
             .filter_map(|(_, target)| target.split('#').next().map(ToOwned::to_owned));
         files
-            .filter(|file| file.ends_with(".md"))
+            .filter(|file| is_markdown(file))
             .map(|file| file.trim_start_matches("docs/").to_owned())
             .collect()
     };

@@ -55,7 +55,7 @@ pub fn pages() -> Vec<Page> {
     let mut names: Vec<_> = std::fs::read_dir(Path::new(ROOT).join("docs"))
         .expect("docs/")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
-        .filter(|name| name.ends_with(".md"))
+        .filter(|name| is_markdown(name))
         .map(|name| format!("docs/{name}"))
         .collect();
     names.sort();
@@ -66,6 +66,10 @@ pub fn pages() -> Vec<Page> {
 /// One page of docs/.
 pub fn page(name: &str) -> Page {
     read(format!("docs/{name}"))
+}
+
+fn is_markdown(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "md")
 }
 
 fn read(path: String) -> Page {
@@ -83,7 +87,7 @@ impl Page {
             let hashes = line.chars().take_while(|character| *character == '#').count();
             fenced || hashes == 0 || hashes > level
         });
-        let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+        let text = lines.flat_map(|line| [line, "\n"]).collect::<String>();
         assert!(!text.is_empty(), "{}: {heading}", self.path);
         Self { path: self.path.clone(), text }
     }

@@ -46,7 +46,7 @@ fn configuration(file: &str) -> String {
             comment.push(text.strip_prefix(' ').unwrap_or(text).to_owned());
         } else if let Some(name) = line.strip_prefix('[') {
             flush(&mut out, &section, &mut group);
-            section = name.trim_end_matches(']').to_owned();
+            name.trim_end_matches(']').clone_into(&mut section);
             let _ = write!(out, "\n## `[{section}]`\n");
             paragraphs(&mut out, &std::mem::take(&mut comment));
         } else if let Some((name, value)) = line.split_once(" = ") {
@@ -106,7 +106,7 @@ fn paragraphs(out: &mut String, comment: &[String]) {
 fn help(command: &mut Command, path: &[&str], out: &mut String) {
     let words: Vec<_> = path.iter().copied().chain(["--help"]).collect();
     let shown = Cli::command().try_get_matches_from(words).expect_err("help ends the program").to_string();
-    let shown: String = shown.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    let shown: String = shown.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
     let level = "#".repeat(path.len().min(2) + 1);
     let _ = write!(out, "\n{level} {}\n\n```text\n{shown}```\n", path.join(" "));
     let names: Vec<_> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
