@@ -29,6 +29,23 @@ openapi:
 openapi-check:
     cargo run --locked --quiet -- openapi | diff openapi/openapi.json - || (echo 'openapi/openapi.json is out of date: run `just openapi`' >&2; exit 1)
 
+# Renew docs/configuration.md and docs/cli.md
+docs:
+    LATCHKEY_RENEW_DOCUMENTS=1 cargo test --locked --test it -- documents::reference
+
+# The documents: their commands, links and generated pages, the names in docs/architecture.md, the book
+docs-check: rustdoc book
+    cargo test --locked --test it -- documents
+
+# The documentation of the code, which holds docs/architecture.md and checks the names in it
+rustdoc:
+    cargo doc --locked --no-deps --document-private-items
+
+# The documents as a book, in target/book
+book:
+    mdbook build docs
+    cp -R .images target/
+
 # Renew .sqlx after a change of a query or a migration; needs PostgreSQL's programs
 sqlx-prepare:
     .ci/sqlx-prepare
@@ -37,7 +54,7 @@ sqlx-prepare:
 sqlx-check:
     .ci/sqlx-prepare --check
 
-# Dependencies: licences, sources, banned crates, and advisories where their database can be fetched
+# Dependencies: licenses, sources, banned crates, and advisories where their database can be fetched
 deny:
     cargo deny check bans licenses sources
     @if timeout 120 cargo deny fetch db; then \
@@ -47,4 +64,4 @@ deny:
     fi
 
 # Everything, the tests last
-ci: check openapi-check sqlx-check deny test-read-through (test "--no-fail-fast")
+ci: check openapi-check sqlx-check deny rustdoc book test-read-through (test "--no-fail-fast")

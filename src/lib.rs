@@ -11,8 +11,21 @@
 //! [`embedded_postgres`] runs a database for those who bring none, [`device_client`] is the other side of the
 //! protocol: what a device does.
 
+#![deny(rustdoc::broken_intra_doc_links)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is built with private items: `just rustdoc`"
+)]
+
 pub mod app;
+#[cfg(doc)]
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
 pub mod background;
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "help texts name sections of the settings, such as [policy]"
+)]
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,4 +1,4 @@
-//! The figures as a table for the README, and as JSON.
+//! The figures as a table for docs/benchmarks.md, and as JSON.
 
 mod approvals;
 mod goals;

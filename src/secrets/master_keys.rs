@@ -21,8 +21,8 @@ pub enum MasterKeyError {
     File { path: PathBuf, source: std::io::Error },
     #[error(
         "the master key file {path} is missing, and the data in the database cannot be decrypted without \
-         it: restore the file from your backup (mode 0600); without a backup see \"Master key\" in the \
-         documentation",
+         it: restore the file from your backup (mode 0600); without a backup see \"Master key\" in \
+         docs/operations.md",
         path = path.display()
     )]
     Missing { path: PathBuf },

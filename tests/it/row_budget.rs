@@ -248,7 +248,7 @@ impl Written {
         // The list of events without a seal is the one small entry that an event may cost beside its row.
         let rows: Vec<_> = self.rows.iter().filter(|(table, _)| *table != "audit_unsealed").collect();
         let found: Vec<_> = rows.iter().map(|(table, _)| table.as_str()).collect();
-        // The README has these figures.
+        // docs/benchmarks.md has these figures.
         println!("{deed}: {} index entries, {} bytes of log", self.entries(), self.bytes);
         assert_eq!(found, budget.rows, "{deed}: {self:#?}");
         assert!(rows.iter().all(|(_, count)| **count == 1), "{deed}: {self:#?}");

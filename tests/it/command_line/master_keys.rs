@@ -1,20 +1,18 @@
-//! Master keys are rotated with the commands of the README, and by `latchkey admin reseal`.
+//! Master keys are rotated with the commands of docs/operations.md, and by `latchkey admin reseal`.
 
 use rustix::process::Signal;
 
 use super::process::{DataDir, SharedDatabase, refusal, run, run_json};
-use super::readme::{README, shell};
+use crate::documents::{self, shell};
 
 /// The commands of the section about rotation, one for each of its steps.
 fn steps() -> Vec<String> {
-    let section = README.split("### Rotate the master key").nth(1).expect("the section");
-    let section = section.split("\n**").next().expect("its end");
-    let blocks = section.split("```sh\n").skip(1);
-    blocks.map(|block| block.split("```").next().expect("its end").trim().to_owned()).collect()
+    let page = documents::page("operations.md");
+    page.section("### Rotate the master key").shell().map(|block| block.text.trim().to_owned()).collect()
 }
 
 #[test]
-fn the_steps_of_the_readme_rotate_the_master_key() {
+fn the_documented_steps_rotate_the_master_key() {
     let data = DataDir::new();
     let file = data.path().join("master.key");
     let stop = |server: super::process::Served| {
@@ -28,7 +26,7 @@ fn the_steps_of_the_readme_rotate_the_master_key() {
     for step in &steps {
         // With the keys of the step before.
         let server = data.serve();
-        let output = run(shell(&data, data.path(), step));
+        let output = run(shell(&data.latchkey(&[]), data.path(), step));
         assert!(output.status.success(), "{step}\n{output:?}");
         if step.contains("reseal") {
             let said = String::from_utf8(output.stdout).expect("text");

@@ -11,7 +11,6 @@ mod openapi;
 mod own_database;
 pub mod process;
 mod promotion;
-mod readme;
 mod serve;
 mod settings;
 mod signing_keys;

@@ -119,7 +119,7 @@ impl SharedDatabase {
     /// Runs a statement on it.
     pub async fn execute(&self, sql: &'static str) {
         let mut connection = self.0.connect().await.expect("the database answers");
-        sqlx::query(sql).execute(&mut connection).await.expect("it is done");
+        sqlx::raw_sql(sql).execute(&mut connection).await.expect("it is done");
     }
 
     /// The program on this database, with the key that the template's are sealed with.

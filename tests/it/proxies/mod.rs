@@ -1,4 +1,4 @@
-//! The proxies of the README, as the README sets them up, in front of a server. Where a program is missing, its test says
+//! The proxies of docs/operations.md, as it sets them up, in front of a server. Where a program is missing, its test says
 //! so and is skipped. The one for Traefik is shown and not run.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,8 +52,8 @@ fn free_port() -> u16 {
 
 /// Has a visitor, who claims to be somebody else, start a device through the proxy, and looks at what arrived.
 async fn must_forward(program: &str, block: &str, set_up: impl FnOnce(&Path, &str, u16) -> Command) {
-    let readme = include_str!("../../../README.md");
-    assert!(readme.contains(block), "the README shows another block for {program}");
+    let shown = include_str!("../../../docs/operations.md");
+    assert!(shown.contains(block), "docs/operations.md shows another block for {program}");
     let Some(folder) = folder(program) else { return };
     let server = TestServer::with(|config| {
         config.server.public_url = format!("https://{HOST}").parse().ok();
@@ -115,7 +115,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn nginx_as_the_readme_sets_it_up_forwards_the_visitor_s_address() {
+async fn nginx_as_documented_forwards_the_visitor_s_address() {
     must_forward("nginx", include_str!("nginx.conf"), |folder, block, port| {
         let block = block.replace("listen 443", &format!("listen 127.0.0.1:{port}"));
         let home = folder.to_str().expect("text");
@@ -138,7 +138,7 @@ async fn nginx_as_the_readme_sets_it_up_forwards_the_visitor_s_address() {
 }
 
 #[tokio::test]
-async fn haproxy_as_the_readme_sets_it_up_forwards_the_visitor_s_address() {
+async fn haproxy_as_documented_forwards_the_visitor_s_address() {
     must_forward("haproxy", include_str!("haproxy.cfg"), |folder, block, port| {
         let block = block.replace("bind :443", &format!("bind 127.0.0.1:{port}"));
         let mut command = Command::new("haproxy");
@@ -149,7 +149,7 @@ async fn haproxy_as_the_readme_sets_it_up_forwards_the_visitor_s_address() {
 }
 
 #[tokio::test]
-async fn caddy_as_the_readme_sets_it_up_forwards_the_visitor_s_address() {
+async fn caddy_as_documented_forwards_the_visitor_s_address() {
     must_forward("caddy", include_str!("Caddyfile"), |folder, block, port| {
         let certificate = folder.join("both.pem");
         let certificate = certificate.to_str().expect("text");

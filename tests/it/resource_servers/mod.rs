@@ -1,5 +1,5 @@
-//! What a resource server does with access tokens, in four languages and with the usual library of each. The README
-//! shows the same files.
+//! What a resource server does with access tokens, in four languages and with the usual library of each.
+//! docs/resource-servers.md shows the same files.
 
 mod programs;
 mod verifier;
@@ -206,8 +206,8 @@ async fn the_verifier_in_java_takes_good_tokens_and_no_others() {
 }
 
 #[test]
-fn the_readme_shows_these_verifiers() {
-    let readme = include_str!("../../../README.md");
+fn the_documents_show_these_verifiers() {
+    let shown = include_str!("../../../docs/resource-servers.md");
     for (language, file) in [
         ("js", "verifier.mjs"),
         ("python", "verifier.py"),
@@ -216,6 +216,9 @@ fn the_readme_shows_these_verifiers() {
     ] {
         let path = Path::new(programs::SOURCES).join(file);
         let source = std::fs::read_to_string(path).expect("the file is there");
-        assert!(readme.contains(&format!("```{language}\n{source}```\n")), "{file} differs from the README");
+        assert!(
+            shown.contains(&format!("```{language}\n{source}```\n")),
+            "{file} differs from docs/resource-servers.md"
+        );
     }
 }

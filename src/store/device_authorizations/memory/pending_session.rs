@@ -54,7 +54,7 @@ pub struct PendingSession {
     pub(super) unwritten_polls: u16,
     /// The last poll, if this server counted it and nothing has repeated it yet.
     pub(super) counted: Option<CountedPoll>,
-    /// Which hearing of announcements it was read in; see [`SessionMemory::distrust`].
+    /// Which hearing of announcements it was read in; see [`super::SessionMemory::distrust`].
     pub(super) epoch: u32,
     /// What the rule has to know beyond the times.
     pub marks: Marks,

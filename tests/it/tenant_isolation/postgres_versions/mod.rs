@@ -1,4 +1,4 @@
-//! The wall between tenants stands on every major version of PostgreSQL, for a database that was set up as the README
+//! The wall between tenants stands on every major version of PostgreSQL, for a database that was set up as docs/database.md
 //! says. The programs of each version come from npm; where it, its registry or the platform is missing, this is skipped.
 
 use std::os::unix::fs::symlink;
@@ -63,11 +63,10 @@ fn link_libraries(package: &Path) {
     }
 }
 
-/// The statements that the README has a superuser run.
-fn statements_of_readme() -> Vec<String> {
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
-    let (_, own) = readme.split_once("**Your own**").expect("the part on an own database");
+/// The statements that docs/database.md asks a superuser to run.
+fn documented_statements() -> Vec<String> {
+    let page = include_str!("../../../../docs/database.md");
+    let (_, own) = page.split_once("## Use your own").expect("the section");
     let (_, block) = own.split_once("```sql\n").expect("the statements");
     let (block, _) = block.split_once("```").expect("their end");
     block.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect()
@@ -151,9 +150,9 @@ async fn row_level_security_holds_on_every_version_of_postgresql() {
         execute(&superuser, &["DROP DATABASE latchkey", "DROP ROLE latchkey_tenant", "DROP ROLE latchkey"])
             .await;
 
-        execute(&superuser, &statements_of_readme()).await;
+        execute(&superuser, &documented_statements()).await;
         let own = pool_of(&superuser, "latchkey").await;
-        prove_the_wall(&own, &format!("PostgreSQL {version}, set up as the README says")).await;
+        prove_the_wall(&own, &format!("PostgreSQL {version}, set up as docs/database.md says")).await;
         own.close().await;
 
         // The user creates the role, and so administers it without being allowed to become it.
