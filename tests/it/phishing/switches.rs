@@ -14,7 +14,7 @@ async fn a_client_for_which_the_grant_is_off_gets_no_codes_and_no_approvals() {
     tv.ask(&[]).await.must_be_error("unauthorized_client");
     let page = ada.decide(&consent, "approve").await;
     assert_eq!(page.status, 403, "{page:?}");
-    assert!(page.says("Devices cannot be connected here."), "{page:?}");
+    assert!(page.says("No devices are connected here."), "{page:?}");
     tv.poll(&started).await.must_be_error("access_denied");
     assert_eq!(server.audited("device_authorization.approved", "refused").await, 1);
     assert_eq!(server.public_client("radio", "openid").await.ask(&[]).await.status, 200);
