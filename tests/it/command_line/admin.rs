@@ -55,7 +55,7 @@ fn everything_is_made_while_a_server_runs() {
     let tenant = run_json(data.latchkey(&["admin", "create-tenant", "acme", "--json"]));
     assert_eq!(tenant["slug"], "acme");
     let client = run(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code"]));
-    assert_eq!(String::from_utf8_lossy(&client.stdout), "client tv\n", "{client:?}");
+    assert_eq!(String::from_utf8_lossy(&client.stdout), "Created client tv\n", "{client:?}");
 
     let said = refusal(data.latchkey(&CREATE_TV));
     assert!(said.starts_with("latchkey: "), "{said}");
@@ -168,7 +168,7 @@ fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
     assert!(said.contains("forever"), "{said}");
     let said = refused(&[r#"{"trust": {"idle_seconds": 10000}}"#]);
     assert!(said.contains("client tv"), "{said}");
-    assert!(refused(&["--client", "nobody", "{}"]).contains("client not found"));
+    assert!(refused(&["--client", "nobody", "{}"]).contains("client nobody not found"));
     assert_eq!(trust(&["--client", "tv", "{}"]), of_client);
     assert_eq!(trust(&["--client", "tv", "--replace", "{}"]), of_tenant);
     assert_eq!(trust(&["--replace", "{}"]), usual);

@@ -39,7 +39,10 @@ fn a_vanished_cluster_stops_the_server_and_is_not_replaced() {
         let (status, log) = server.ended();
         assert_eq!(status.code(), Some(1), "{log:#?}");
         let said = log.last().expect("a sentence");
-        let sentence = format!("latchkey: {} no longer holds the PostgreSQL cluster", cluster.display());
+        let sentence = format!(
+            "latchkey: the PostgreSQL cluster that Latchkey was using is no longer in {}",
+            cluster.display()
+        );
         assert!(said.starts_with(&sentence), "{said}");
         assert!(test_kill_process(postmaster).is_err(), "PostgreSQL ends with the server");
 
@@ -80,7 +83,7 @@ fn a_missing_or_broken_master_key_is_not_replaced_beside_data() {
             let mut command = data.latchkey(command);
             command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
             let said = refusal(command);
-            assert!(said.contains(key.to_str().expect("text")) && said.contains("your copy"), "{said}");
+            assert!(said.contains(key.to_str().expect("text")) && said.contains("your backup"), "{said}");
         }
         assert_eq!(fs::read_to_string(&key).ok().as_deref(), broken, "nothing was written");
         fs::copy(&copy, &key).expect("the copy goes back");
@@ -102,7 +105,10 @@ async fn commands_reject_a_master_key_that_does_not_fit_the_database() {
         command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
         command.env("LATCHKEY__SECRETS__MASTER_KEY", "0f".repeat(32));
         let said = refusal(command);
-        assert!(said.contains("sealed with another master key than the one in secrets.master_key"), "{said}");
+        assert!(
+            said.contains("encrypted with a different master key than the one in secrets.master_key"),
+            "{said}"
+        );
     }
     let mut command = database.latchkey(&["admin", "list-keys"]);
     command.env_remove("LATCHKEY__SECRETS__MASTER_KEY");

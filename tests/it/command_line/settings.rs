@@ -73,8 +73,8 @@ fn a_wrong_line_of_a_file_is_named() {
 #[test]
 fn a_misspelled_variable_is_rejected_with_its_right_spelling() {
     for (name, right) in [
-        ("LATCHKEY_SERVER_LISTEN", "write LATCHKEY__SERVER__LISTEN"),
-        ("LATCHKEY__SERVER_LISTEN", "write LATCHKEY__SERVER__LISTEN"),
+        ("LATCHKEY_SERVER_LISTEN", "use LATCHKEY__SERVER__LISTEN"),
+        ("LATCHKEY__SERVER_LISTEN", "use LATCHKEY__SERVER__LISTEN"),
         ("LATCHKEY__SERVER__LISEN", "did you mean server.listen, as variable LATCHKEY__SERVER__LISTEN"),
     ] {
         let mut command = latchkey(&["serve"]);
