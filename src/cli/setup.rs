@@ -149,7 +149,7 @@ pub(super) async fn build_app(config: Config, database: &Database) -> Result<Arc
     match state {
         SchemaState::Newer { .. } => return Err(database_trouble::schema(state).unwrap_or_default().into()),
         SchemaState::NewerButCompatible { version } => {
-            tracing::warn!(version, "database schema newer but compatible; upgrade this instance, too")
+            tracing::warn!(version, "database schema newer but compatible; upgrade this instance, too");
         }
         _ => {}
     }

@@ -1,5 +1,4 @@
-//! Emails about approvals: each user is notified of what was approved on their account. An email is queued in
-//! the
+//! Emails about approvals: each user is notified of what was approved on their account. An email is queued in the
 //! approving transaction and sent later, so that no approval waits for a mail server or fails with it.
 
 use chrono::{DateTime, Utc};
@@ -21,9 +20,8 @@ pub(super) fn token_context(session: DeviceAuthorizationId) -> String {
     format!("approval notice {session}")
 }
 
-/// Returns the email to queue with an approval, if mail is enabled and the address is verified. `device_name`
-/// is the name
-/// that the user chose, if any.
+/// Returns the email to queue with an approval, if mail is enabled and the address is verified. `device_name` is the
+/// name that the user chose, if any.
 pub(super) fn of_approval(
     app: &App,
     approver: &Approver,

@@ -1,8 +1,7 @@
 //! Detects sources whose requests many users were tricked into approving, freezes them and revokes what they
 //! got.
 //!
-//! A shared office or machine must not look like a campaign: only users count that had nothing to do with the
-//! source
+//! A shared office or machine must not look like a campaign: only users count that had nothing to do with the source
 //! before, and only approvals from far away and reports from other networks.
 
 use std::collections::HashSet;
@@ -104,7 +103,7 @@ async fn freeze(
     by: &By<'_>,
 ) -> store::Result<usize> {
     let (now, source) = (change.app().clock.now(), frozen.source);
-    let is_new = frozen_sources::freeze(&mut **change, tenant, frozen, by.actor.kind(), signs, now).await?;
+    let is_new = frozen_sources::freeze(change, tenant, frozen, by.actor.kind(), signs, now).await?;
     let codes = refuse_waiting(change, tenant, source, now).await?;
     change.denied(&codes).await?;
     change.renews();

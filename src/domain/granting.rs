@@ -19,10 +19,8 @@ use crate::model::user::{Role, User};
 /// The most services one request may name.
 const MAX_RESOURCES: usize = 10;
 
-/// Parses the requested scopes of a device that has proved this `key`. Rejects any that the client can never
-/// get, before
-/// a user is asked (RFC 6749 §5.2). Without a request, returns `None`: the client's default, see
-/// [`grantable`].
+/// Parses the requested scopes of a device that has proved this `key`. Rejects any that the client can never get,
+/// before a user is asked (RFC 6749 §5.2). Without a request, returns `None`: the client's default, see [`grantable`].
 pub fn requested(
     client: &AuthenticatedClient,
     catalogue: &[Scope],

@@ -1,7 +1,6 @@
 //! Revokes tokens at the request of their client (RFC 7009).
 //!
-//! Revoking any token of a device ends its family, with every refresh and access token of the device (§2.1).
-//! An access
+//! Revoking any token of a device ends its family, with every refresh and access token of the device (§2.1). An access
 //! token that a client got for itself is revoked alone.
 
 use serde_json::json;

@@ -1,9 +1,7 @@
 //! Bearer secrets: device codes, refresh tokens, client secrets and cookies.
 //!
-//! `lkd_` + 43 characters of base 62 (256 bits) + 6 of CRC-32: scanners recognize a leaked secret by its
-//! prefix, and a
-//! mistyped or invented one is rejected without a database query. Only its SHA-256 hash is stored, which is
-//! enough for
+//! `lkd_` + 43 characters of base 62 (256 bits) + 6 of CRC-32: scanners recognize a leaked secret by its prefix, and a
+//! mistyped or invented one is rejected without a database query. Only its SHA-256 hash is stored, which is enough for
 //! 256 random bits.
 
 use std::fmt;

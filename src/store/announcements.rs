@@ -1,6 +1,5 @@
-//! Notifications between instances (`LISTEN`/`NOTIFY`), delivered on commit: a request was decided, an
-//! interval was raised,
-//! a tenant, client, scope or key changed.
+//! Notifications between instances (`LISTEN`/`NOTIFY`), delivered on commit: a request was decided, an interval was
+//! raised, a tenant, client, scope or key changed.
 
 use std::time::Duration;
 

@@ -14,13 +14,10 @@ use super::transactions::Transaction;
 use super::{Result, StoreError, transactions};
 use crate::model::database_limits::Limits;
 
-/// A connection plans each statement once: planning costs more than running it, and for a batch of one
-/// PostgreSQL would
-/// plan it again each time. The plan is kept until the next `ANALYZE`. A plan that reads a whole table was
-/// right when the
-/// table had forty rows, and still runs when it has forty thousand: so none is used where an index exists.
-/// Without an
-/// index, the table is read anyway, at an estimated cost that would trigger JIT.
+/// A connection plans each statement once: planning costs more than running it, and for a batch of one PostgreSQL would
+/// plan it again each time. The plan is kept until the next `ANALYZE`. A plan that reads a whole table was right when
+/// the table had forty rows, and still runs when it has forty thousand: so none is used where an index exists. Without
+/// an index, the table is read anyway, at an estimated cost that would trigger JIT.
 const PLANNING: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /// Has what comes in a transaction planned each time for the values at hand, as whatever filters must be: what is rare

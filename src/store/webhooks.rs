@@ -61,8 +61,7 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Webhoo
     Ok(webhooks.collect())
 }
 
-/// Pauses a webhook until `until` after `failures` consecutive failed attempts. Of concurrent attempts, the
-/// first one
+/// Pauses a webhook until `until` after `failures` consecutive failed attempts. Of concurrent attempts, the first one
 /// counts.
 pub async fn hold(
     db: impl PgExecutor<'_>,

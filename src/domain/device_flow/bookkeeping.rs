@@ -13,9 +13,8 @@ use crate::store::connections::unattended;
 use crate::store::device_authorizations::memory::{PendingSession, UnwrittenPolls};
 use crate::store::device_authorizations::polls::{self, Written};
 
-/// Writes the polls of up to `max` authorizations. Returns how many it wrote. Those of rows that are locked
-/// at this moment
-/// are kept for the next time, those of erased ones are not.
+/// Writes the polls of up to `max` authorizations. Returns how many it wrote. Those of rows that are locked at this
+/// moment are kept for the next time, those of erased ones are not.
 pub async fn write_polls(app: &App, max: usize) -> store::Result<usize> {
     let unwritten = app.sessions.take_unwritten(max);
     if unwritten.is_empty() {
@@ -77,8 +76,7 @@ async fn tell_others(app: &App, written: &[Written]) {
     }
 }
 
-/// Detects early polls of a device whose polls reach several instances: each instance sees only its own, so
-/// it may not
+/// Detects early polls of a device whose polls reach several instances: each instance sees only its own, so it may not
 /// notice an early one. This catches it: the next poll gets `slow_down`.
 fn compare(session: &mut PendingSession, ours: &UnwrittenPolls, theirs: &Written) {
     let polling = &mut session.polling;

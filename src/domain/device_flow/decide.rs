@@ -151,9 +151,10 @@ async fn approve(
     origin: &RequestOrigin,
 ) -> Result<Decided, DecisionRefused> {
     let id = consent.request.session.id;
-    let confirmation = match assessment.needs(Step::Confirm) {
-        true => Some(mac_keys::codes::confirmation_code_for(app, tenant.id, id, approver.id).await?),
-        false => None,
+    let confirmation = if assessment.needs(Step::Confirm) {
+        Some(mac_keys::codes::confirmation_code_for(app, tenant.id, id, approver.id).await?)
+    } else {
+        None
     };
     let mac = match &confirmation {
         Some(characters) => Some(mac_keys::codes::confirmation_code(app, tenant.id, id, characters).await?),

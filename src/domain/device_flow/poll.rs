@@ -48,8 +48,7 @@ impl PollRequest {
     }
 }
 
-/// Answers a poll with tokens or an RFC 8628 §3.5 error. The cache answers pending polls; everything else
-/// reads the
+/// Answers a poll with tokens or an RFC 8628 §3.5 error. The cache answers pending polls; everything else reads the
 /// database.
 pub async fn poll(
     app: &App,

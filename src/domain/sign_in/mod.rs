@@ -1,9 +1,8 @@
 //! Sign-in and sign-out.
 //!
 //! 1. [`password`]: username and password. Without two-step verification, the user is signed in.
-//! 2. [`code`]: with two-step verification the sign-in is half complete, and valid for some minutes and only
-//! for entering
-//! a code.
+//! 2. [`code`]: with two-step verification the sign-in is half complete, and valid for some minutes and only for
+//!    entering a code.
 //!
 //! The browser gets a new secret at each step. [`strength`] says what a session is strong enough for.
 
@@ -73,7 +72,7 @@ pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigi
     browser_sessions::end(&mut *transaction, session.user.tenant_id, session.id, app.clock.now()).await?;
     let event = event(Action::SignOut, Outcome::Success, &session.user, origin, json!({}));
     audit::record(app, &mut *transaction, session.user.tenant_id, &event).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await
 }
 
 /// Whose tries are used in a browser where the person is signed in: its own.

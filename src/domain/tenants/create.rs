@@ -134,7 +134,7 @@ fn new(id: TenantId, slug: TenantSlug, name: &str) -> Tenant {
 /// Puts a tenant in place with its standard scopes; `false`: there is one already.
 async fn insert(change: &mut Change<'_>, tenant: &Tenant) -> store::Result<bool> {
     let now = change.app().clock.now();
-    if !tenants::insert(&mut **change, tenant, now).await? {
+    if !tenants::insert(change, tenant, now).await? {
         return Ok(false);
     }
     for scope in Scope::standard() {
