@@ -124,7 +124,7 @@ async fn the_person_is_told_for_which_services() {
     let server = with_services().await;
     let (tv, ada) = (server.tv().await, server.ada().await);
     let plain = ada.open(&tv.start("openid").await.user_code).await;
-    assert!(!plain.says("For: "), "{plain:?}");
+    assert!(!plain.says("For use with: "), "{plain:?}");
     server.resource("urn:example:odd", "<b>Odd & \"new\"</b>").await;
     let default = format!("{}/api", server.base);
     let asked =
@@ -133,7 +133,7 @@ async fn the_person_is_told_for_which_services() {
     for name in ["Your videos", "Your music", "&#60;b&#62;Odd &#38; &#34;new&#34;&#60;/b&#62;", &default] {
         assert!(page.says(&format!("<bdi translate=\"no\">{name}</bdi>")), "{name}: {page:?}");
     }
-    assert!(page.says("For: "), "{page:?}");
+    assert!(page.says("For use with: "), "{page:?}");
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ async fn unknown_expired_used_and_foreign_codes_are_told_alike() {
     let (tv, ada) = (server.tv().await, server.ada().await);
     let front_end = server.front_end(&ada).await;
     let (used, live) = (tv.start("openid").await, tv.start("openid").await);
-    front_end.decide(&used.user_code, "deny", json!({})).await.must_be_decided("denied");
+    let bob = server.front_end(&server.person("bob", &[]).await).await;
+    bob.decide(&used.user_code, "deny", json!({})).await.must_be_decided("denied");
     let (acme, base) = server.tenant("acme").await;
     let foreign = server.client_of(acme, &base, "tv", "openid", |_| ()).await.start("openid").await;
     let mut told = Vec::new();

@@ -326,7 +326,7 @@ async fn a_refused_name_is_told_all_that_may_be_wrong() {
         answer.must_be_error("invalid_request");
         let description = answer.string("error_description");
         assert!(description.starts_with(field) && description.len() <= 150, "{description}");
-        for reason in ["128 characters", "control or direction characters", "mixed alphabets"] {
+        for reason in ["128 characters", "control or bidirectional characters", "mixed alphabets"] {
             assert!(description.contains(reason), "{description}");
         }
     }

@@ -42,7 +42,7 @@ async fn what_does_not_fit_is_told_and_what_was_typed_stays() {
     for (answers, told) in [
         ([("id", ""), ("scopes", "openid")], "client_id"),
         ([("id", "two words"), ("scopes", "openid")], "client_id"),
-        ([("id", "radio"), ("scopes", "openid no:such")], "no scope no:such"),
+        ([("id", "radio"), ("scopes", "openid no:such")], "scope no:such not found"),
     ] {
         let answers: Vec<_> =
             answers.into_iter().chain([("client_name", "Radio & Co"), ("auth_method", "none")]).collect();
