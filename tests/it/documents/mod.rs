@@ -13,6 +13,7 @@ mod sql;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -156,9 +157,11 @@ pub fn shell(latchkey: &Command, dir: &Path, command: &str) -> Command {
     shell
 }
 
-/// A new directory of a test.
+/// A new directory of a test, and of nobody else: several tests run the commands of one page.
 fn directory(name: &str) -> PathBuf {
-    let dir = std::env::temp_dir().join(format!("latchkey-documents-{}-{name}", std::process::id()));
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("latchkey-documents-{}-{count}-{name}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a directory");
     dir
 }
