@@ -10,7 +10,7 @@ use crate::domain::audit::By;
 use crate::domain::change::Change;
 use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::model::audit_event::{Action, Actor};
+use crate::model::audit_event::Action;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::{Client, DynamicRegistration, GrantType};
 use crate::model::client_metadata::{ClientMetadata, UnfitMetadata};
@@ -69,7 +69,7 @@ pub async fn register(
     let now = app.clock.now();
     let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
     let client_id = ClientId::from_known(id);
-    let by = By { actor: Actor::Client(client_id.clone()), origin: Some(origin) };
+    let by = By::client(&client_id, origin);
     let mut change = Change::begin(app, tenant.id, &by).await?;
     // A refused registration does not use it up.
     registration_tokens::spend(&mut *change, tenant.id, token.hash(), now)
@@ -125,7 +125,7 @@ pub async fn replace(
     }
     let scopes = open_scopes(app, tenant, client, metadata.scopes.as_ref()).await?;
     let grants = open_grants(client, metadata.grant_types.clone())?;
-    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
+    let by = By::client(&client.client_id, origin);
     rewrite(app, client, &MeantFor::Any, Action::ClientChanged, &by, |client| {
         apply(client, metadata, grants, scopes);
         client.ceiling.clone().cap(client);
@@ -143,7 +143,7 @@ pub async fn unregister(
     origin: &RequestOrigin,
 ) -> Result<(), RegistrationRefused> {
     let client = &registered.client;
-    let by = By { actor: Actor::Client(client.client_id.clone()), origin: Some(origin) };
+    let by = By::client(&client.client_id, origin);
     delete(app, client, &MeantFor::Any, &by).await.map_err(refusal)?;
     Ok(())
 }
