@@ -117,3 +117,30 @@ async fn a_decision_by_name_that_was_answered_503_is_done_when_it_is_sent_again(
         }
     }
 }
+
+#[tokio::test]
+async fn the_same_decision_sent_several_times_at_once_is_answered_each_time_and_counts_once() {
+    let server = TestServer::with(|config| config.rate_limits.enabled = false).await;
+    let (tv, ada) = (server.tv().await, server.ada().await);
+    let front_end = server.front_end(&ada).await;
+    let before = server.audited("device_authorization.approved", "success").await;
+    for _ in 0..8 {
+        let started = tv.start("openid").await;
+        let decide = || front_end.decide(&started.user_code, "approve", json!({}));
+        let (one, two, three) = tokio::join!(decide(), decide(), decide());
+        for mut answer in [one, two, three] {
+            // Each of them opens the code, too, and may find it changed by the others too often.
+            if answer.status == 503 {
+                answer = decide().await;
+            }
+            answer.must_be_decided("approved");
+        }
+        let started = tv.start("openid").await;
+        let consent = ada.open(&started.user_code).await;
+        let (one, two) = tokio::join!(ada.decide(&consent, "approve"), ada.decide(&consent, "approve"));
+        for page in [one, two] {
+            assert!(page.says("Your device is connected"), "{page:?}");
+        }
+    }
+    assert_eq!(server.audited("device_authorization.approved", "success").await - before, 16);
+}

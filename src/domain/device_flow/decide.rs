@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::choices::{ChoiceRefused, Choices};
+use super::claim::Verdict;
 use super::consent::{Consent, asked_of, consent};
-use super::open::{self, Entered, Found, OpenRefused};
+use super::open::{self, Entered, OpenRefused};
 use super::precautions::{leave_something, require};
 use super::repetition;
 use crate::app::App;
@@ -103,14 +104,25 @@ pub async fn decide(
     if let Some(decided) = repetition::outcome(app, tenant, approver, &found, &answer.decision).await? {
         return Ok(decided);
     }
-    let decision = answer.decision.clone();
-    let decided = decide_on(app, tenant, approver, &found, answer, &mut None, origin).await;
+    decide_or_repeat(app, tenant, approver, &found, answer, &mut None, origin).await
+}
+
+/// Takes the decision on what the person has open, unless the same decision, sent before, is stored meanwhile.
+async fn decide_or_repeat(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    consent: &Consent,
+    answer: Answer<'_>,
+    entry: &mut Option<PaidAttempt>,
+    origin: &RequestOrigin,
+) -> Result<Decided, DecisionRefused> {
+    let (id, decision) = (consent.request.session.id, answer.decision.clone());
+    let decided = decide_on(app, tenant, approver, consent, answer, entry, origin).await;
     if !matches!(decided, Err(DecisionRefused::AlreadyHandled)) {
         return decided;
     }
-    // Another request may have decided since it was read: the same one, sent before.
-    let found = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
-    let repeated = repetition::outcome(app, tenant, approver, &found, &decision).await?;
+    let repeated = repetition::find(app, tenant, approver, id, &decision).await?;
     repeated.ok_or(DecisionRefused::AlreadyHandled)
 }
 
@@ -261,8 +273,9 @@ pub async fn decide_on_code(
     let NamedCode { input, arrival, retyped } = code;
     for _ in 0..open::TRIES {
         let mut found = open::find(app, tenant, approver, input, origin).await?;
-        if found.opening.request.opened_by == Some(approver.id) {
-            match repeated(app, tenant, approver, &found, &decision).await {
+        if found.verdict == Verdict::Unavailable {
+            let id = found.opening.request.session.id;
+            match repetition::find(app, tenant, approver, id, &decision).await {
                 Ok(None) => {}
                 Ok(Some(decided)) => {
                     found.attempt.give_back(app);
@@ -301,7 +314,7 @@ pub async fn decide_on_code(
         let consent = Consent { arrival: consent.arrival.or(arrival), ..consent };
         let answer = Answer { decision, typed: retyped, language };
         let mut entry = Some(*attempt);
-        let decided = decide_on(app, tenant, approver, &consent, answer, &mut entry, origin).await;
+        let decided = decide_or_repeat(app, tenant, approver, &consent, answer, &mut entry, origin).await;
         // The code was right, whatever else was wrong.
         if let Some(attempt) = entry {
             attempt.give_back(app);
@@ -309,18 +322,4 @@ pub async fn decide_on_code(
         return decided;
     }
     Err(StoreError::Overloaded.into())
-}
-
-/// The outcome of a decision that this approver has taken before.
-async fn repeated(
-    app: &App,
-    tenant: &Tenant,
-    approver: &Approver,
-    found: &Found,
-    decision: &Decision,
-) -> Result<Option<Decided>, OAuthError> {
-    match asked_of(app, tenant, approver, found.opening.request.clone()).await? {
-        Some(consent) => repetition::outcome(app, tenant, approver, &consent, decision).await,
-        None => Ok(None),
-    }
 }

@@ -4,7 +4,8 @@
 //! 2. It shows the user code and the address to the person (§3.3).
 //! 3. The person signs in and enters the code: [`open`] (§3.3).
 //! 4. The person reads who asks, from where, for what ([`consent`]), and says yes or no: [`decide`] (§3.3, §5.4), with
-//!    what they choose, by the rule in [`choices`].
+//!    what they choose, by the rule in [`choices`]. A decision that is sent again gets the answer of the first one, by the
+//!    rule in [`repetition`].
 //! 5. Meanwhile the device asks again and again: [`poll`] (§3.4), by the rule in
 //!    [`answer`] (§3.5); or it [`wait`]s. The [`bookkeeping`]
 //!    of polls follows later. Where the policy wants it, the device must [`confirm`] what was approved.

@@ -1,6 +1,6 @@
 //! A decision that is sent again, because the answer to it was lost, gets the answer that it would have got.
 
-use super::consent::Consent;
+use super::consent::{Consent, consent};
 use super::decide::{Decided, Decision, shape};
 use crate::app::App;
 use crate::domain::mac_keys::codes;
@@ -8,8 +8,23 @@ use crate::domain::oauth_error::OAuthError;
 use crate::model::approver::Approver;
 use crate::model::confirmation_code;
 use crate::model::device_authorization::Phase;
+use crate::model::ids::DeviceAuthorizationId;
 use crate::model::tenant::Tenant;
 use crate::store::device_authorizations::decisions::{self, StoredDecision};
+
+/// The same as [`outcome`], for what this approver has open or has decided on.
+pub(super) async fn find(
+    app: &App,
+    tenant: &Tenant,
+    approver: &Approver,
+    id: DeviceAuthorizationId,
+    decision: &Decision,
+) -> Result<Option<Decided>, OAuthError> {
+    match consent(app, tenant, approver, id).await? {
+        Some(consent) => outcome(app, tenant, approver, &consent, decision).await,
+        None => Ok(None),
+    }
+}
 
 /// Returns the outcome of a decision that this approver has taken before, in the same shape, and that still holds.
 pub(super) async fn outcome(
