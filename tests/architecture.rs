@@ -80,6 +80,23 @@ fn transactions_name_their_tenant() {
     );
 }
 
+/// What undoes its transaction in any case, to say what it would do.
+const DRY_RUN: &str = "src/domain/campaigns.rs";
+
+#[test]
+fn the_domain_changes_things_in_one_way() {
+    let by_hand: Vec<_> = rust_files(PathBuf::from("src/domain"))
+        .into_iter()
+        .filter(|file| !file.ends_with(CHANGES) && !file.ends_with(DRY_RUN))
+        .filter(|file| {
+            let text = fs::read_to_string(file).unwrap();
+            text.contains("app.begin(")
+                || text.contains("record_in(") && !file.ends_with("src/domain/audit.rs")
+        })
+        .collect();
+    assert!(by_hand.is_empty(), "a change is begun by Change::begin and recorded by it: {by_hand:?}");
+}
+
 #[test]
 fn the_model_neither_waits_nor_reads_the_clock() {
     for file in rust_files(PathBuf::from("src/model")) {

@@ -61,8 +61,16 @@ pub fn difference(before: &Value, after: &Value) -> Value {
     json!({"before": changed(before, after), "after": changed(after, before)})
 }
 
-/// Writes an event; give it the transaction of the change it tells of.
-pub async fn record(
+/// Writes an event that changes nothing else.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn record(app: &App, tenant: TenantId, event: AuditEvent<'_>) -> store::Result<()> {
+    record_in(app, &app.db, tenant, &event).await
+}
+
+/// Writes an event in the transaction of a change.
+pub(super) async fn record_in(
     app: &App,
     db: impl Executor<'_>,
     tenant: TenantId,

@@ -89,7 +89,7 @@ impl<'a> Change<'a> {
     ) -> store::Result<()> {
         let (actor, origin) = (by.actor.clone(), by.origin);
         let event = AuditEvent { action, outcome, actor, target, origin, details };
-        audit::record(self.app, &mut *self.transaction, self.tenant, &event).await
+        audit::record_in(self.app, &mut *self.transaction, self.tenant, &event).await
     }
 
     /// Tells every server that these device authorizations do not wait any more.

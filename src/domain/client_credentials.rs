@@ -107,5 +107,5 @@ async fn record(
         origin: Some(origin),
         details,
     };
-    audit::record(app, &app.db, client.tenant_id, &event).await
+    audit::record(app, client.tenant_id, event).await
 }

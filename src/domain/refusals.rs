@@ -47,5 +47,5 @@ pub async fn record(
         origin: Some(origin),
         details: json!({"status": refusal.status, "error": refusal.error}),
     };
-    audit::record(app, &app.db, tenant, &event).await
+    audit::record(app, tenant, event).await
 }

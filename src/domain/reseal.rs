@@ -62,7 +62,7 @@ pub async fn reseal(app: &App, by: &By<'_>) -> store::Result<Resealed> {
             origin: by.origin,
             details: json!(done.values),
         };
-        audit::record(app, &app.db, DEFAULT_TENANT, &event).await?;
+        audit::record(app, DEFAULT_TENANT, event).await?;
     }
     Ok(done)
 }

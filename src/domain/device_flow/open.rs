@@ -180,13 +180,13 @@ pub(super) async fn enter(
             }
         }
         Verdict::Open => {
-            let recorded = audit::record(app, &app.db, tenant.id, &event).await;
+            let recorded = audit::record(app, tenant.id, event).await;
             attempt.give_back(app);
             recorded?;
             shortfall.map_or(Ok(Entered::Changed), |shortfall| Err(shortfall.into()))
         }
         Verdict::Held { left } => {
-            if let Err(error) = audit::record(app, &app.db, tenant.id, &event).await {
+            if let Err(error) = audit::record(app, tenant.id, event).await {
                 attempt.refund(app);
                 return Err(error.into());
             }
@@ -194,7 +194,7 @@ pub(super) async fn enter(
         }
         // A user who had it open before does not guess: they repeat a request that got no answer.
         Verdict::Unavailable if opening.request.opened_by == Some(approver.id) => {
-            let recorded = audit::record(app, &app.db, tenant.id, &event).await;
+            let recorded = audit::record(app, tenant.id, event).await;
             attempt.give_back(app);
             recorded?;
             Err(OpenRefused::NoSuchCode)
@@ -339,7 +339,7 @@ pub(super) async fn record_refusal(
     origin: &RequestOrigin,
     reason: &str,
 ) -> Result<(), StoreError> {
-    audit::record(app, &app.db, tenant.id, &refusal(approver, origin, reason)).await
+    audit::record(app, tenant.id, refusal(approver, origin, reason)).await
 }
 
 pub(super) fn refusal<'a>(approver: &Approver, origin: &'a RequestOrigin, reason: &str) -> AuditEvent<'a> {

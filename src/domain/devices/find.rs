@@ -36,7 +36,7 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
         Ok(found) => found,
         Err(exhausted) => {
             let event = refusal(owner, "too many attempts");
-            audit::record(app, &app.db, owner.tenant.id, &event).await?;
+            audit::record(app, owner.tenant.id, event).await?;
             return Err(exhausted.into());
         }
     };
@@ -50,7 +50,7 @@ pub async fn by_user_code(app: &App, owner: Owner<'_>, input: &str) -> Result<De
         attempt.refuse(app, refusal(owner, "no such code")).await?;
         return Err(DeviceError::NotFound);
     }
-    if let Err(error) = audit::record(app, &app.db, owner.tenant.id, &refusal(owner, "no such code")).await {
+    if let Err(error) = audit::record(app, owner.tenant.id, refusal(owner, "no such code")).await {
         attempt.refund(app);
         return Err(error.into());
     }

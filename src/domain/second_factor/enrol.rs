@@ -69,7 +69,7 @@ pub async fn confirm(
         return Err(SecondFactorRefused::NotNow);
     }
     change.audit(Action::SecondFactorEnrolled, Target::User(Some(user.id)), json!({})).await?;
-    let codes = recovery_codes::make(app, &mut change, user, origin).await?;
+    let codes = recovery_codes::make(&mut change, user).await?;
     let authentication = Authentication::by_two_factors(session.authentication.auth_time);
     let secret = sign_in::renew(app, &mut change, session, &authentication).await?;
     change.commit().await?;

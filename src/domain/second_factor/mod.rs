@@ -6,6 +6,8 @@ pub mod remove;
 
 use serde_json::json;
 
+use super::audit::By;
+use super::change::Change;
 use super::guards::{Judged, PaidAttempt, Payment};
 use super::oauth_error::OAuthError;
 use super::sign_in::strength::{self, Shortfall};
@@ -21,7 +23,6 @@ use crate::model::request_origin::RequestOrigin;
 use crate::model::totp::{TimeStep, TotpSecret};
 use crate::model::user::User;
 use crate::store::totp_secrets::StoredTotp;
-use crate::store::transactions::Transaction;
 use crate::store::{self, totp_secrets, users};
 
 /// Why something about a second factor is not done.
@@ -57,15 +58,15 @@ pub(super) enum Shown {
     Recovery([u8; 32]),
 }
 
-/// A code that was right. It is used up once the transaction is committed.
+/// A code that was right. It is used up once the change is committed.
 #[must_use]
-pub(super) struct Proven {
-    /// The transaction in which it is used up.
-    pub(super) transaction: Transaction,
+pub(super) struct Proven<'a> {
+    /// The change in which it is used up.
+    pub(super) change: Change<'a>,
     attempt: PaidAttempt,
 }
 
-impl Proven {
+impl Proven<'_> {
     /// Commits what was done for the code, if it was done, and settles the attempt.
     pub(super) async fn finish<T>(
         self,
@@ -73,7 +74,7 @@ impl Proven {
         done: Result<T, SecondFactorRefused>,
     ) -> Result<T, SecondFactorRefused> {
         let finished = match done {
-            Ok(done) => self.transaction.commit().await.map(|()| done).map_err(Into::into),
+            Ok(done) => self.change.commit().await.map(|()| done).map_err(Into::into),
             Err(error) => Err(error),
         };
         self.attempt.settle(app, if finished.is_ok() { Judged::Right } else { Judged::Unanswered });
@@ -92,7 +93,7 @@ pub(super) async fn reserve(
     if payment.is_err() {
         let details = json!({"reason": "too many attempts"});
         let event = sign_in::event(Action::SecondFactorChecked, Outcome::Refused, user, origin, details);
-        audit::record(app, &app.db, user.tenant_id, &event).await?;
+        audit::record(app, user.tenant_id, event).await?;
     }
     Ok(payment)
 }
@@ -133,17 +134,17 @@ pub(super) async fn refuse(
 }
 
 /// Looks at a code of the person's app, or a recovery code.
-async fn prove(
-    app: &App,
+async fn prove<'a>(
+    app: &'a App,
     user: &User,
     trier: Trier,
     input: &str,
-    origin: &RequestOrigin,
-) -> Result<Proven, SecondFactorRefused> {
+    origin: &'a RequestOrigin,
+) -> Result<Proven<'a>, SecondFactorRefused> {
     let attempt = reserve(app, user, trier, origin).await?.map_err(SecondFactorRefused::TooManyAttempts)?;
     let found = find(app, &attempt, user, input, origin).await;
     let (is_taken, outcome) = match found {
-        Ok(Found::Right(transaction)) => return Ok(Proven { transaction, attempt }),
+        Ok(Found::Right(change)) => return Ok(Proven { change: *change, attempt }),
         Ok(Found::Wrong) => (true, Ok(())),
         Ok(Found::NotTaken) => (false, Ok(())),
         Err(error) => (false, Err(error)),
@@ -157,36 +158,34 @@ async fn prove(
     Err(SecondFactorRefused::WrongCode)
 }
 
-enum Found {
-    Right(Transaction),
+enum Found<'a> {
+    Right(Box<Change<'a>>),
     Wrong,
     NotTaken,
 }
 
-async fn find(
-    app: &App,
+async fn find<'a>(
+    app: &'a App,
     attempt: &PaidAttempt,
     user: &User,
     input: &str,
-    origin: &RequestOrigin,
-) -> Result<Found, SecondFactorRefused> {
-    let mut transaction = app.begin(user.tenant_id).await?;
+    origin: &'a RequestOrigin,
+) -> Result<Found<'a>, SecondFactorRefused> {
+    let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
     // The account is locked first, as in every operation that changes how it signs in.
-    let failures = users::failures(&mut *transaction, user.tenant_id, user.id).await?;
+    let failures = users::failures(&mut *change, user.tenant_id, user.id).await?;
     if !attempt.may_sign_in(failures) {
         return Ok(Found::NotTaken);
     }
-    let totp = totp_secrets::find(&mut *transaction, user.tenant_id, user.id).await?;
+    let totp = totp_secrets::find(&mut *change, user.tenant_id, user.id).await?;
     let is_right = match (read(app, user, totp.as_ref(), input).await?, totp) {
         (Some(Shown::App(step)), Some(totp)) => {
-            totp_secrets::spend(&mut *transaction, user.tenant_id, user.id, &totp.secret_sealed, step).await?
+            totp_secrets::spend(&mut *change, user.tenant_id, user.id, &totp.secret_sealed, step).await?
         }
-        (Some(Shown::Recovery(mac)), _) => {
-            recovery_codes::spend(app, &mut transaction, user, mac, origin).await?
-        }
+        (Some(Shown::Recovery(mac)), _) => recovery_codes::spend(&mut change, user, mac).await?,
         _ => false,
     };
-    Ok(if is_right { Found::Right(transaction) } else { Found::Wrong })
+    Ok(if is_right { Found::Right(Box::new(change)) } else { Found::Wrong })
 }
 
 /// The step whose code `input` is, by this computer's clock or by the database's: one of them may be wrong, and the person's

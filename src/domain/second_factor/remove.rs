@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{SecondFactorRefused, must_be_fresh, prove};
 use crate::app::App;
-use crate::domain::audit::{self, By};
+use crate::domain::audit::By;
 use crate::domain::change::Change;
 use crate::domain::sign_in;
 use crate::domain::users::{self, UserError, Which};
-use crate::model::audit_event::{Action, Actor, Outcome, Target};
+use crate::model::audit_event::{Action, Actor, Target};
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::TenantId;
 use crate::model::request_origin::RequestOrigin;
@@ -25,19 +25,13 @@ pub async fn remove(
     must_be_fresh(app, session)?;
     let user = &session.user;
     let mut proven = prove(app, user, sign_in::trier_of(session), input, origin).await?;
-    let removed = remove_and_tell(app, &mut proven.transaction, user, origin).await.map_err(Into::into);
+    let removed = remove_and_tell(&mut proven.change, user).await.map_err(Into::into);
     proven.finish(app, removed).await
 }
 
-async fn remove_and_tell(
-    app: &App,
-    db: &mut Connection,
-    user: &User,
-    origin: &RequestOrigin,
-) -> store::Result<()> {
-    forget(&mut *db, user).await?;
-    let event = sign_in::event(Action::SecondFactorRemoved, Outcome::Success, user, origin, json!({}));
-    audit::record(app, db, user.tenant_id, &event).await
+async fn remove_and_tell(change: &mut Change<'_>, user: &User) -> store::Result<()> {
+    forget(change, user).await?;
+    change.audit(Action::SecondFactorRemoved, Target::User(Some(user.id)), json!({})).await
 }
 
 /// Removes anybody's, on the word of an operator or of an administrator, who removes their own as everybody does;

@@ -17,7 +17,8 @@ mod ways_in;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::audit;
+use super::audit::{self, By};
+use super::change;
 use super::oauth_error::OAuthError;
 use crate::app::App;
 use crate::model::attempt_budget::Exhausted;
@@ -68,11 +69,11 @@ pub async fn current(app: &App, tenant: TenantId, cookie: &str) -> store::Result
 
 /// Signs out: the session is over on the server, not only in the browser.
 pub async fn sign_out(app: &App, session: &BrowserSession, origin: &RequestOrigin) -> store::Result<()> {
-    let mut transaction = app.begin(session.user.tenant_id).await?;
-    browser_sessions::end(&mut *transaction, session.user.tenant_id, session.id, app.clock.now()).await?;
-    let event = event(Action::SignOut, Outcome::Success, &session.user, origin, json!({}));
-    audit::record(app, &mut *transaction, session.user.tenant_id, &event).await?;
-    transaction.commit().await
+    let (user, tenant) = (session.user.id, session.user.tenant_id);
+    let mut change = change::Change::begin(app, tenant, &By::user(user, origin)).await?;
+    browser_sessions::end(&mut *change, tenant, session.id, app.clock.now()).await?;
+    change.audit(Action::SignOut, Target::User(Some(user)), json!({})).await?;
+    change.commit().await
 }
 
 /// Whose tries are used in a browser where the person is signed in: its own.
