@@ -35,6 +35,7 @@ pub mod domain;
 pub mod embedded_postgres;
 pub mod geo;
 pub mod http;
+pub mod languages;
 pub mod mail;
 pub mod model;
 pub mod noted;

@@ -42,6 +42,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::languages::Language;
 use crate::model::ids::RequestId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::TenantSlug;
@@ -51,7 +52,6 @@ use connections::Crowding;
 pub use connections::{Answered, Coming, Peer, Unreadable};
 use oauth::OAuthRefusal;
 use origin::Scheme;
-use pages::languages::Language;
 use prefer::Prefer;
 use request_log::Arrived;
 use rest::admin::refusals::Attempt;

@@ -1,8 +1,7 @@
 //! What messages say. Names of others stand in lines of their own kind: whatever could break a line, hide text or turn
 //! its direction is taken out of them.
 
-use crate::http::pages::languages::{Language, Phrase};
-use crate::http::pages::{places, words};
+use crate::languages::{Language, Phrase, places, words};
 use crate::model::approval_notice::DueNotice;
 
 /// The longest name in a message, in characters.

@@ -2,7 +2,7 @@
 
 use latchkey::config::Config;
 use latchkey::domain::housekeeping::approval_notices;
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 use latchkey::mail::send_due;
 use tokio::net::TcpListener;
 

@@ -11,11 +11,11 @@ use axum::routing::get;
 use utoipa_swagger_ui::Config;
 
 use super::assets::FAVICON_PATH;
-use super::languages::Language;
 use super::{BareNotice, html};
 use crate::app::App;
 use crate::http::Slug;
 use crate::http::site::Site;
+use crate::languages::Language;
 
 const STYLESHEET: &str = "swagger-ui.css";
 const PROGRAM: &str = "swagger-ui-bundle.js";

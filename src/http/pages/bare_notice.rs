@@ -4,12 +4,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 
-use super::languages::{Language, Phrase};
 use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
-use super::{assets, html, try_again_after, words};
+use super::{assets, html, try_again_after};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
 use crate::http::oauth;
+use crate::languages::{Language, Phrase, words};
 use crate::themes::Theme;
 
 /// A notice, not yet in any language: as an answer it is empty until [`put_into_words`] writes it in the

@@ -12,18 +12,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::assets::STYLESHEET_PATH;
-use super::languages::{self, Language, Phrase, switch};
 use super::theme::ThemeFrame;
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
-use super::{PageRefusal, html, redirect, signing_browser};
+use super::{PageRefusal, html, language_switch, redirect, signing_browser};
 use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::sign_in::SignedIn;
-use crate::domain::{sign_in, tenants};
+use crate::domain::sign_in::{self, SignedIn};
+use crate::domain::tenants;
 use crate::http::origin::Origin;
 use crate::http::site::Site;
 use crate::http::{Asked, Slug};
+use crate::languages::{self, Language, Phrase};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
 use crate::model::request_origin::RequestOrigin;
@@ -254,12 +254,12 @@ fn sealing_context(tenant: &Tenant, purpose: &str) -> String {
 
 /// The language of a request for a page of this tenant.
 pub(in crate::http) fn language_of(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Language {
-    languages::chosen(headers, &cookie_name(app, slug, switch::COOKIE))
+    languages::chosen(headers, &cookie_name(app, slug, language_switch::COOKIE))
 }
 
 /// What words for a person of this tenant are looked up by.
 pub(in crate::http) fn languages_asked_for(app: &App, slug: &TenantSlug, headers: &HeaderMap) -> Vec<String> {
-    languages::asked_for(headers, &cookie_name(app, slug, switch::COOKIE))
+    languages::asked_for(headers, &cookie_name(app, slug, language_switch::COOKIE))
 }
 
 /// `__Host-` binds a cookie to this host and to https (RFC 6265bis §4.1.3.2). Tenants share the host, so each

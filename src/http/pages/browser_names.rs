@@ -1,6 +1,6 @@
 //! Browsers in words, as "Firefox on Windows": what they call themselves, where that is known to be what they write.
 
-use super::languages::{Language, Phrase};
+use crate::languages::{Language, Phrase};
 use crate::model::user_agent::{NamedBrowser, NamedProgram, System};
 
 /// The browser that a `User-Agent` header names; `None`: none that is known.

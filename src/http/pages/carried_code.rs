@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::browser::Browser;
-use super::languages::Phrase;
 use super::linked_codes;
 use crate::app::App;
 use crate::domain::device_flow::consent::Consent;
+use crate::languages::Phrase;
 use crate::model::device_authorization::CodeArrival;
 use crate::model::user_code::UserCode;
 

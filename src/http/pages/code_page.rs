@@ -5,9 +5,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::browser::Browser;
-use super::languages::Phrase;
+use super::try_again_after;
 use super::views::PageFrame;
-use super::{try_again_after, words};
+use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 
 /// The form.

@@ -1,11 +1,11 @@
 //! What the person chooses on the consent page: how the page asks, and how the form answers.
 
-use super::languages::{Language, Phrase};
-use super::{device_labels, words};
+use super::device_labels;
 use crate::domain::device_flow::choices::{ChoiceRefused, Choices, Offer};
 use crate::domain::device_flow::consent::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
+use crate::languages::{Language, Phrase, words};
 use crate::model::device::displayable;
 use crate::model::lifetime::Lifetime;
 use crate::model::scope::{OFFLINE_ACCESS, Scope};

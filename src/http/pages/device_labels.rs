@@ -4,7 +4,7 @@
 use uuid::Uuid;
 
 use super::browser_names;
-use super::languages::Language;
+use crate::languages::Language;
 use crate::model::device::Device;
 
 /// What a person, a page or a program calls the device; `client` is what its client is called there.

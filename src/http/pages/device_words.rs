@@ -1,6 +1,6 @@
 //! What a device said about itself, in words for the person who decides.
 
-use super::languages::{Language, Phrase};
+use crate::languages::{Language, Phrase};
 
 /// What a device told about itself. Nothing of it is verified.
 #[derive(Debug, Clone, Default)]

@@ -10,13 +10,13 @@ use zeroize::Zeroizing;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::destination::{self, Destination};
-use super::languages::{Language, Phrase};
 use super::views::{FirstAdministratorPage, NextStep, NoticePage, Tone};
 use super::{PageRefusal, password_words, signing_browser};
 use crate::app::App;
 use crate::domain::first_administrator;
 use crate::domain::users::UserError;
 use crate::http::parameters::Parameters;
+use crate::languages::{Language, Phrase};
 use crate::model::known_browser::KnownBrowser;
 
 /// Shows the form, if the link is good. Looking at it does not use it up.

@@ -17,11 +17,11 @@ pub mod device;
 pub mod device_labels;
 pub mod device_words;
 pub mod first_administrator;
-pub mod languages;
+mod language_switch;
 pub(in crate::http) mod linked_codes;
 pub mod not_me;
 mod password_words;
-pub mod places;
+
 mod report;
 pub mod risk_words;
 pub mod set_password;
@@ -31,7 +31,6 @@ pub mod sign_out;
 mod signing_browser;
 pub mod theme;
 pub mod views;
-pub mod words;
 
 use std::sync::Arc;
 
@@ -45,10 +44,10 @@ use chrono::TimeDelta;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::whole_seconds;
+use crate::languages::Language;
 use crate::store::StoreError;
 pub(super) use bare_notice::{BareNotice, put_into_words};
 pub(super) use browser::{language_of, languages_asked_for};
-use languages::Language;
 
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
@@ -59,7 +58,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/first-administrator", get(first_administrator::show).post(first_administrator::create))
         .route("/device/report", post(report::report))
         .route("/device/not-me", get(not_me::show).post(not_me::disown))
-        .route("/language", post(languages::switch::choose))
+        .route("/language", post(language_switch::choose))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/sign-in/code", get(sign_in_code::show).post(sign_in_code::enter))
         .route("/sign-out", post(sign_out::sign_out))

@@ -12,10 +12,10 @@ use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::views::{NotMePage, Tone};
-use super::words;
 use crate::app::App;
 use crate::domain::not_me;
 use crate::http::parameters::Parameters;
+use crate::languages::words;
 
 /// Shows what was approved, and a button. Programs that look through mail follow its links: showing changes nothing.
 pub(super) async fn show(

@@ -1,9 +1,9 @@
 //! What a password must be, and why one cannot be chosen, in the same words on every page where one is.
 
 use super::PageRefusal;
-use super::languages::{Language, Phrase};
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::passwords::{MAX_CHARS, MIN_CHARS, UnfitPassword};
+use crate::languages::{Language, Phrase};
 
 /// Why a password cannot be chosen.
 pub(super) fn unfit(language: Language, unfit: &UnfitPassword) -> Result<Phrase, PageRefusal> {

@@ -1,8 +1,7 @@
 //! What was found about an approval, in words for the person who decides.
 
-use super::languages::{Language, Phrase};
-use super::{places, words};
 use crate::domain::approval::{Assessment, KeyStanding, Reason, Step};
+use crate::languages::{Language, Phrase, places, words};
 use crate::model::place::Place;
 use crate::model::policy::approval::{Mode, Verdict};
 

@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
-use super::languages::Phrase;
 use super::views::{SetPasswordPage, Tone};
 use super::{PageRefusal, password_words, signing_browser};
 use crate::app::App;
 use crate::domain::password_links;
 use crate::domain::users::UserError;
 use crate::http::parameters::Parameters;
+use crate::languages::Phrase;
 
 /// Shows the form, if the link is good. Looking at it does not use it up: mail programs open links too.
 pub(super) async fn show(

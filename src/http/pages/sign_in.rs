@@ -8,17 +8,15 @@ use axum::response::Response;
 use zeroize::Zeroizing;
 
 use super::browser::Browser;
-use super::carried_code;
 use super::csrf::CsrfChecked;
-use super::destination;
 use super::device::enter_code;
-use super::languages::Phrase;
 use super::views::SignInPage;
-use super::{PageRefusal, signing_browser, try_again_after, words};
+use super::{PageRefusal, carried_code, destination, signing_browser, try_again_after};
 use crate::app::App;
 use crate::domain::sign_in::SignInRefused;
 use crate::domain::sign_in::password::{self, Entered};
 use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 
 /// Shows the form, to whoever has not signed in lately.

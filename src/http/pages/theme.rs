@@ -14,9 +14,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::BareNotice;
-use super::languages::{Language, Phrase};
 use crate::app::App;
 use crate::http::{Slug, conditional};
+use crate::languages::{Language, Phrase};
 use crate::model::tenant::TenantSlug;
 use crate::themes::{Link, LinkKind, Picture, Theme};
 

@@ -7,9 +7,9 @@ use askama::Template;
 
 use super::consent_choices::ConsentChoices;
 use super::device_words::DeviceWords;
-use super::languages::{Language, Phrase};
 use super::risk_words::RiskWords;
 use super::theme::ThemeFrame;
+use crate::languages::{Language, Phrase};
 
 /// What every page shows around its content.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! `GET` and `POST /oauth/device/consent`: the consent page's work, for a front end of one's own.
 
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 use serde_json::{Value, json};
 
 use crate::support::device::send;

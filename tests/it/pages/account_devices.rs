@@ -1,6 +1,6 @@
 //! `/account/devices`: a person looks after what they connected.
 
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 use serde_json::json;
 
 use crate::support::device::send;

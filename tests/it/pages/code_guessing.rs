@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use latchkey::domain::activity;
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 use tokio::task::JoinSet;
 
 use super::{NO_SUCH_CODE, TOO_MANY_CODES, UNKNOWN_CODE, impersonal, sessions_in};

@@ -2,7 +2,7 @@
 
 use latchkey::domain::audit::By;
 use latchkey::domain::scopes;
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 use latchkey::model::client::{AuthMethod, ScopePolicy};
 use latchkey::model::scope_translations::Translations;
 use latchkey::model::tenant::DEFAULT_TENANT;

@@ -1,6 +1,6 @@
 //! In which language the pages are (RFC 9110 §12.5.4), and how a person changes it.
 
-use latchkey::http::pages::languages::Language;
+use latchkey::languages::Language;
 
 use super::{NO_SUCH_CODE, UNKNOWN_CODE};
 use crate::support::{Page, TestServer, words};

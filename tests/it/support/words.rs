@@ -1,6 +1,6 @@
 //! Texts of the pages, by their keys in the message catalogs.
 
-use latchkey::http::pages::languages::{Language, Phrase};
+use latchkey::languages::{Language, Phrase};
 use latchkey::model::scope::Scope;
 
 /// Stands where a message has a value.

@@ -9,7 +9,6 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::super::languages::{Language, Phrase};
 use super::super::views::PageFrame;
 use super::super::{PageRefusal, browser_names};
 use super::audit::person;
@@ -22,12 +21,12 @@ use crate::domain::device_flow::end::{self, EndRefused};
 use crate::domain::tenants;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::device_authorizations as shown;
+use crate::languages::{Language, Phrase};
 use crate::model::device_authorization::State as SessionState;
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
-use crate::store::audit_events;
 use crate::store::device_authorizations::listings::{self, Listed};
-use crate::store::users;
+use crate::store::{audit_events, users};
 
 const HERE: &str = "/console/session";
 /// More than this happens to no honest session.

@@ -9,8 +9,6 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use uuid::Uuid;
 
-use super::super::languages::{Language, Phrase};
-use super::super::places::in_words;
 use super::super::views::PageFrame;
 use super::super::{PageRefusal, browser_names};
 use super::audit::EventRow;
@@ -21,6 +19,8 @@ use super::{Section, answer, nothing_here};
 use crate::app::App;
 use crate::domain::password_links::PasswordLink;
 use crate::http::parameters::Parameters;
+use crate::languages::places::in_words;
+use crate::languages::{Language, Phrase};
 use crate::model::ids::UserId;
 use crate::model::user::{Role, Standing};
 use crate::store::audit_events::{self, Filter, StoredEvent};

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::devices::change::DeviceChange;
-use crate::http::pages::{device_labels, languages::Language};
+use crate::http::pages::device_labels;
+use crate::languages::Language;
 use crate::model::device::{Device, DeviceDescription, DeviceStatus};
 use crate::model::ids::DeviceId;
 use crate::model::patch::Patch;

@@ -4,9 +4,9 @@ use askama::Template;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::domain::devices::overview::{ListedDevice, Overview};
-use crate::http::pages::languages::{Language, Phrase};
 use crate::http::pages::views::PageFrame;
-use crate::http::pages::{browser_names, device_labels, places, words};
+use crate::http::pages::{browser_names, device_labels};
+use crate::languages::{Language, Phrase, places, words};
 use crate::model::device::DeviceStatus;
 use crate::model::ids::BrowserSessionId;
 use crate::model::place::Place;

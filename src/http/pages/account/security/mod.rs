@@ -14,13 +14,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 
+use super::super::PageRefusal;
 use super::super::browser::Browser;
 use super::super::code_page::{CodePage, Wrong};
 use super::super::destination::{self, Destination};
-use super::super::{PageRefusal, languages::Phrase, views::NextStep, views::NoticePage, views::Tone};
+use super::super::views::{NextStep, NoticePage, Tone};
 use crate::app::App;
 use crate::domain::second_factor::{SecondFactorRefused, recovery_codes as codes};
 use crate::domain::sign_in::strength;
+use crate::languages::Phrase;
 use crate::model::browser_session::BrowserSession;
 use views::SecurityPage;
 

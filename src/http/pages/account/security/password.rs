@@ -12,8 +12,8 @@ use crate::app::App;
 use crate::domain::change_password::{self, AlsoEnd, ChangeRefused, Changed};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
-use crate::http::pages::languages::Phrase;
-use crate::http::pages::{PageRefusal, password_words, signing_browser, try_again_after, words};
+use crate::http::pages::{PageRefusal, password_words, signing_browser, try_again_after};
+use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 
 /// Asks for the old password and the new one.

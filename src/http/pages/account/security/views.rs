@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use crate::http::pages::languages::Phrase;
 use crate::http::pages::views::{NextStep, PageFrame};
+use crate::languages::Phrase;
 
 /// What there is.
 #[derive(Debug, Clone, Template)]

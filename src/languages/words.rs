@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 
-use super::languages::{Language, Phrase};
+use super::{Language, Phrase};
 
 /// "2 minutes ago, 10:20 UTC"
-pub(super) fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
+pub fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let ago = ago(language, then, now);
     language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
 }
@@ -18,7 +18,7 @@ pub fn date(language: Language, day: DateTime<Utc>) -> Phrase {
 }
 
 /// "2 minutes ago"
-pub(super) fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
+pub fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let past = now - then;
     if past.num_days() > 0 {
         language.t("ago-days").number("count", past.num_days())
@@ -33,7 +33,7 @@ pub(super) fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -
 
 /// How long what is granted will last: each access token so many seconds, and the whole as long as `renewable`, where it can be
 /// renewed.
-pub(super) fn lifetime(language: Language, access_seconds: u32, renewable: Option<TimeDelta>) -> Phrase {
+pub fn lifetime(language: Language, access_seconds: u32, renewable: Option<TimeDelta>) -> Phrase {
     let access = seconds(language, access_seconds);
     match renewable {
         Some(whole) => {
@@ -46,7 +46,7 @@ pub(super) fn lifetime(language: Language, access_seconds: u32, renewable: Optio
 
 /// How long to wait, never shorter than it is: in seconds below a minute, in minutes below two hours, and in
 /// hours from there on.
-pub(super) fn wait(language: Language, wait: TimeDelta) -> Phrase {
+pub fn wait(language: Language, wait: TimeDelta) -> Phrase {
     let seconds = (wait.num_milliseconds().max(1) + 999) / 1000;
     match seconds {
         ..60 => language.t("span-seconds").number("count", seconds),
@@ -56,7 +56,7 @@ pub(super) fn wait(language: Language, wait: TimeDelta) -> Phrase {
 }
 
 /// About how long that is, and never more than it is: in the largest unit that it fills.
-pub(super) fn about(language: Language, span: TimeDelta) -> Phrase {
+pub fn about(language: Language, span: TimeDelta) -> Phrase {
     if span.num_days() > 0 {
         language.t("span-days").number("count", span.num_days())
     } else if span.num_hours() > 0 {
@@ -67,12 +67,12 @@ pub(super) fn about(language: Language, span: TimeDelta) -> Phrase {
 }
 
 /// So many seconds, in the largest unit in which they are a whole number.
-pub(super) fn seconds(language: Language, seconds: u32) -> Phrase {
+pub fn seconds(language: Language, seconds: u32) -> Phrase {
     span(language, TimeDelta::seconds(i64::from(seconds)))
 }
 
 /// The span in the largest unit in which it is a whole number.
-pub(super) fn span(language: Language, span: TimeDelta) -> Phrase {
+pub fn span(language: Language, span: TimeDelta) -> Phrase {
     let seconds = span.num_seconds();
     let whole = |unit: i64| seconds >= unit && seconds % unit == 0;
     if whole(86400) {

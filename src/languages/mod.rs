@@ -5,7 +5,7 @@
 //! 1. Write the message in Fluent (<https://projectfluent.org/fluent/guide/>) into `locales/en/PAGE.ftl`,
 //!    `locales/de/PAGE.ftl` and `locales/zh-Hans/PAGE.ftl`, under one key and with the same variables. German says
 //!    Sie. A new file is named once more, in [`catalogue`]. Keys are `page-what`: `device-title`, `device-error-…`.
-//! 2. Say it where the [frame](super::views::PageFrame) is at hand, in a template or in Rust, always with the key
+//! 2. Say it where the [frame](crate::http::pages::views::PageFrame) is at hand, in a template or in Rust, always with the key
 //!    written out, because a test looks for it:
 //!
 //! ```text
@@ -26,7 +26,8 @@
 mod catalogue;
 mod choice;
 mod phrase;
-pub mod switch;
+pub mod places;
+pub mod words;
 
 pub use choice::{asked_for, chosen};
 pub use phrase::Phrase;

@@ -3,15 +3,15 @@
 use axum::http::Uri;
 use axum::response::Response;
 
-use super::Language;
 use crate::http::pages::PageRefusal;
 use crate::http::pages::csrf::CsrfChecked;
+use crate::languages::Language;
 
 /// The cookie's purpose.
-pub const COOKIE: &str = "language";
+pub(super) const COOKIE: &str = "language";
 
 /// Remembers the language, and shows the page again on which it was chosen.
-pub(in crate::http::pages) async fn choose(
+pub(super) async fn choose(
     CsrfChecked { mut browser, mut form }: CsrfChecked,
 ) -> Result<Response, PageRefusal> {
     let tag = form.take("language").unwrap_or_default();

@@ -13,10 +13,10 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => {
         const fn sources(language: Language) -> &'static [&'static str] {
             match language {
-                Language::English => &[$(include_str!(concat!("../locales/en/", $name, ".ftl"))),*],
-                Language::German => &[$(include_str!(concat!("../locales/de/", $name, ".ftl"))),*],
+                Language::English => &[$(include_str!(concat!("locales/en/", $name, ".ftl"))),*],
+                Language::German => &[$(include_str!(concat!("locales/de/", $name, ".ftl"))),*],
                 Language::SimplifiedChinese => {
-                    &[$(include_str!(concat!("../locales/zh-Hans/", $name, ".ftl"))),*]
+                    &[$(include_str!(concat!("locales/zh-Hans/", $name, ".ftl"))),*]
                 }
             }
         }

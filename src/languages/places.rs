@@ -1,6 +1,6 @@
 //! Places in words, as "Berlin, Germany · Example Networks (AS64500)".
 
-use super::languages::{Language, Phrase};
+use super::{Language, Phrase};
 use crate::model::place::Place;
 
 /// The countries (ISO 3166-1 alpha-2, and XK) in the order of their codes, with their names in English, German and
