@@ -11,24 +11,13 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::descriptors::{self, Room};
-use crate::domain::audit_trail::watch::SealingWatch;
-use crate::domain::client_keys::{self, PublishedKeys};
-use crate::domain::device_flow::wait::WaitingPolls;
-use crate::domain::guards::settlements::Settlements;
-use crate::domain::hashing::HashingPlaces;
-use crate::domain::lost_answers::LostAnswers;
-use crate::domain::lost_starts::LostStarts;
-use crate::domain::mac_keys;
-use crate::domain::signing_keys::KeyRing;
-use crate::domain::verifying_keys::VerifyingKeys;
-use crate::domain::webhooks::deliver;
 use crate::geo::Geo;
-use crate::mail::Mail;
+use crate::hashing::HashingPlaces;
 use crate::model::ids::TenantId;
 use crate::outbound::Outbound;
 use crate::random::Random;
 use crate::secrets::Secrets;
-use crate::store;
+use crate::smtp::Mailer;
 use crate::store::activity::tallies::Tallies;
 use crate::store::cached::Cached;
 use crate::store::db::Db;
@@ -36,6 +25,14 @@ use crate::store::device_authorizations::memory::{CountedPolls, SessionMemory};
 use crate::store::device_authorizations::owners::Owners;
 use crate::store::device_authorizations::pending_counts::PendingCounts;
 use crate::store::hosts::Hosts;
+use crate::store::memory::key_ring::KeyRing;
+use crate::store::memory::lost_answers::LostAnswers;
+use crate::store::memory::lost_starts::LostStarts;
+use crate::store::memory::published_keys::{self, PublishedKeys};
+use crate::store::memory::sealing_watch::SealingWatch;
+use crate::store::memory::settlements::Settlements;
+use crate::store::memory::verifying_keys::VerifyingKeys;
+use crate::store::memory::waiting_polls::WaitingPolls;
 use crate::store::queues::Queues;
 use crate::store::reachability::Reachability;
 use crate::store::recent_proofs::RecentProofs;
@@ -43,6 +40,7 @@ use crate::store::request_buckets::RequestBuckets;
 use crate::store::tenant_transactions::{self, RowSecurity};
 use crate::store::transactions::Transaction;
 use crate::store::verified_tokens::VerifiedTokens;
+use crate::store::{self, webhook_deliveries};
 use crate::themes::Themes;
 
 /// The one state of the program, shared by all requests.
@@ -68,7 +66,7 @@ pub struct App {
     pub geo: Geo,
     pub themes: Themes,
     /// Connection to the mail server.
-    pub mail: Mail,
+    pub mailer: Mailer,
     pub webhook_calls: Outbound,
     pub published_keys: PublishedKeys,
     pub key_ring: KeyRing,
@@ -123,15 +121,16 @@ impl App {
         let recent_proofs = RecentProofs::new(config.dpop.remembered_proofs);
         let geo = Geo::new(&config.geo);
         let themes = Themes::new(&config.pages);
-        let mail = Mail::new(&config.mail, &config.public_origin());
+        let mailer = Mailer::new(&config.mail, &config.public_origin());
         let keys_within = Duration::from_millis(config.clients.jwks_timeout_milliseconds);
         let outbound = Arc::new(Outbound::new(
             &config.clients.jwks_networks,
             keys_within,
-            client_keys::CONCURRENT_FETCHES,
+            published_keys::CONCURRENT_FETCHES,
         ));
         let messages_within = Duration::from_millis(config.webhooks.timeout_milliseconds);
-        let webhook_calls = Outbound::new(&config.webhooks.networks, messages_within, deliver::SLOTS);
+        let webhook_calls =
+            Outbound::new(&config.webhooks.networks, messages_within, webhook_deliveries::CONCURRENT_CALLS);
         let reachability = Arc::<Reachability>::default();
         let lost_answers = LostAnswers::new(
             Duration::from_secs(config.server.request_timeout_seconds),
@@ -152,7 +151,7 @@ impl App {
             outbound,
             geo,
             themes,
-            mail,
+            mailer,
             webhook_calls,
             published_keys: PublishedKeys::default(),
             key_ring: KeyRing::default(),
@@ -197,8 +196,6 @@ impl App {
 
     /// Begins a transaction that sees and changes the rows of one tenant only, as far as the database user allows it.
     pub async fn begin(&self, tenant: TenantId) -> store::Result<Transaction> {
-        // Audit events need it. Read inside the transaction, it would take a second connection.
-        mac_keys::audit(self, tenant).await?;
         tenant_transactions::begin(&self.db, self.row_security().await?, tenant).await
     }
 

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::audit_trail::seal::seal_waiting;
-use crate::domain::audit_trail::watch::Concern;
+use crate::store::memory::sealing_watch::Concern;
 
 const EVERY: Duration = Duration::from_secs(5);
 

@@ -155,10 +155,11 @@ pub async fn inspect(
     source: IpNet,
     since: DateTime<Utc>,
 ) -> store::Result<Campaign> {
-    let (now, mut transaction) = (app.clock.now(), app.begin(tenant).await?);
-    let undone = undo(&mut transaction, tenant, source, since, now).await?;
-    let waiting = refuse_waiting(&mut transaction, tenant, source, now).await?;
-    transaction.rollback().await?;
+    let by = By { actor: Actor::Operator, origin: None };
+    let (now, mut change) = (app.clock.now(), Change::begin(app, tenant, &by).await?);
+    let undone = undo(&mut change, tenant, source, since, now).await?;
+    let waiting = refuse_waiting(&mut change, tenant, source, now).await?;
+    change.undo().await?;
     Ok(undone.campaign(waiting.len()))
 }
 

@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 
 use serde_json::Value;
 
-use super::activity;
 use super::audit::{self, By};
+use super::{activity, mac_keys};
 use crate::app::App;
 use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
@@ -32,6 +32,8 @@ impl<'a> Change<'a> {
     /// # Errors
     /// If the database does not answer.
     pub(super) async fn begin(app: &'a App, tenant: TenantId, by: &By<'a>) -> store::Result<Self> {
+        // Audit events need it. Read inside the transaction, it would take a second connection.
+        mac_keys::audit(app, tenant).await?;
         Ok(Self::of(app, tenant, by, app.begin(tenant).await?))
     }
 
@@ -118,6 +120,14 @@ impl<'a> Change<'a> {
     /// Has every server read tenants, clients, scopes, resources and keys again.
     pub(super) const fn renews(&mut self) {
         self.renews = true;
+    }
+
+    /// Rolls it back, for a change that was begun to see what it would do.
+    ///
+    /// # Errors
+    /// If the database does not answer; nothing has happened then, either.
+    pub(super) async fn undo(self) -> store::Result<()> {
+        self.transaction.rollback().await
     }
 
     /// Makes it so, on every server.

@@ -5,13 +5,14 @@ use zeroize::Zeroizing;
 
 use super::audit::By;
 use super::change::Change;
-use super::guards::{Judged, PaidAttempt};
-use super::hashing::Busy;
+use super::guards::{self, Judged, PaidAttempt};
 use super::oauth_error::OAuthError;
 use super::passwords::{self, Checked, UnfitPassword};
+use super::sign_in;
 use super::sign_in::strength::{self, Shortfall};
-use super::{guards, sign_in, users};
+use super::users;
 use crate::app::App;
+use crate::hashing::Busy;
 use crate::model::attempt_budget::Exhausted;
 use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::bearer_secret::BearerSecret;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
-use super::hashing::Busy;
+use crate::hashing::Busy;
 use crate::secrets::Unsealable;
 use crate::store::StoreError;
 

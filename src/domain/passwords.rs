@@ -6,8 +6,8 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash};
 use zeroize::Zeroizing;
 
-use super::hashing::{Busy, MEMORY_KIB};
 use crate::app::App;
+use crate::hashing::{Busy, MEMORY_KIB};
 use crate::random::Random;
 
 /// The shortest password: it is the only factor (NIST SP 800-63B-4 §3.1.1.2).

@@ -13,11 +13,9 @@ use serde::Serialize;
 
 use claims::{AccessTokenClaims, Audience, Confirmation, ConnectionClaims, IdTokenClaims};
 
-use super::lost_answers::Delivery;
 use super::oauth_error::OAuthError;
 use super::person_claims::PersonClaims;
-use super::signing_keys::{self, SigningKey};
-use super::tenants;
+use super::{signing_keys, tenants};
 use crate::app::App;
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::client::Client;
@@ -28,6 +26,8 @@ use crate::model::scope::{OPENID, ScopeSet};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::tenant::Tenant;
 use crate::model::user::User;
+use crate::store::memory::key_ring::SigningKey;
+use crate::store::memory::lost_answers::Delivery;
 
 /// What a device receives (RFC 6749 §5.1).
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
-use crate::domain::lost_answers::Delivery;
+use crate::store::memory::lost_answers::Delivery;
 
 /// Returns the answer with a body that tells `delivery` when the connection takes it.
 pub(super) fn delivered(answer: Response, delivery: Option<Delivery>) -> Response {

@@ -1,10 +1,11 @@
 //! The message that something was approved in somebody's name.
 
-use super::{Letter, MailError, words};
+use super::words;
 use crate::app::App;
 use crate::domain::{approval_notices, tenants};
 use crate::model::approval_notice::DueNotice;
 use crate::secrets::Unsealable;
+use crate::smtp::{Letter, MailError};
 use crate::store;
 
 /// What became of the message that was due for longest.
@@ -31,7 +32,7 @@ pub(super) async fn send_next(app: &App) -> store::Result<Step> {
             return Ok(Step::NotSent);
         }
     };
-    let Err(error) = app.mail.send(&letter, &app.clock).await else {
+    let Err(error) = app.mailer.send(&letter, &app.clock).await else {
         approval_notices::sent(app, &notice).await?;
         return Ok(Step::Sent);
     };
@@ -47,7 +48,7 @@ pub(super) async fn send_next(app: &App) -> store::Result<Step> {
         }
         MailError::ServerFailed(_) | MailError::TooSlow => {
             tracing::warn!(%error, %session, "mail server failed; all email waits");
-            let until = app.mail.pause.extend(app.clock.now());
+            let until = app.mailer.pause.extend(app.clock.now());
             approval_notices::wait_for_server(app, &notice, until).await?;
         }
     }

@@ -27,6 +27,7 @@ pub mod frozen_sources;
 pub mod half_sign_ins;
 pub mod hosts;
 pub mod mac_keys;
+pub mod memory;
 pub mod password_links;
 pub mod poolers;
 pub mod queues;

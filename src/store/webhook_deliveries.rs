@@ -9,6 +9,9 @@ use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use crate::model::ids::{TenantId, WebhookId};
 
+/// How many messages one server sends at a time.
+pub const CONCURRENT_CALLS: u8 = 32;
+
 /// A message that one server has taken to send.
 #[derive(Debug)]
 pub struct Delivery {

@@ -2,10 +2,10 @@
 //! again, and with answers that never arrive.
 
 use chrono::TimeDelta;
-use latchkey::domain::lost_answers::{self, Generation};
-use latchkey::domain::mac_keys;
+use latchkey::domain::{lost_answers, mac_keys};
 use latchkey::model::refresh_token::RefreshToken;
 use latchkey::model::tenant::DEFAULT_TENANT;
+use latchkey::store::memory::lost_answers::Generation;
 use latchkey::store::sending::Sending;
 use sqlx::{Connection, PgConnection};
 

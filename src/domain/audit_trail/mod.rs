@@ -4,4 +4,3 @@
 pub mod clear;
 pub mod seal;
 pub mod verify;
-pub mod watch;

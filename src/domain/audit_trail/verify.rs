@@ -6,13 +6,13 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::seal::is_genuine;
-use super::watch::PATIENCE;
 use crate::app::App;
 use crate::domain::mac_keys::audit_keys::AuditKeys;
 use crate::model::audit_seal::{Mac, NOTHING_BEFORE, clearing_message};
 use crate::model::ids::TenantId;
-use crate::store::audit_seals::StoredSeal;
-use crate::store::{self, Connection, audit_events, audit_seals, transactions};
+use crate::store::audit_seals::{self, StoredSeal};
+use crate::store::memory::sealing_watch::PATIENCE;
+use crate::store::{self, Connection, audit_events, transactions};
 
 /// Seals that are read at once.
 const PAGE: i64 = 50;

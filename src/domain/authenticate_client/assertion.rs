@@ -13,9 +13,8 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::config;
-use crate::domain::client_keys::{self, Wanted};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::domain::tenants;
+use crate::domain::{client_keys, tenants};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::client::{AuthMethod, Client};
 use crate::model::client_authentication::AssertionAllowance;
@@ -23,6 +22,7 @@ use crate::model::ids::TenantId;
 use crate::model::jws::UnverifiedJws;
 use crate::model::key_set::KeySet;
 use crate::model::tenant::Tenant;
+use crate::store::memory::published_keys::Wanted;
 use crate::store::used_jtis;
 
 /// The type of a JWT that is a client assertion and nothing else (RFC 10070).

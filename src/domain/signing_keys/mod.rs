@@ -5,8 +5,8 @@
 //! soon as it hears of the commit, and within a minute if it should not hear.
 
 pub mod advance;
+mod forget;
 mod key_change;
-mod key_ring;
 pub mod remove;
 pub mod rotate;
 
@@ -22,9 +22,10 @@ use crate::model::tenant::DEFAULT_TENANT;
 use crate::secrets::Secrets;
 use crate::store;
 use crate::store::db::Db;
+use crate::store::memory::key_ring::SigningKey;
 use crate::store::signing_keys::PublishedKey;
+pub use forget::forget_retired;
 use key_change::{KeyChange, NewKey};
-pub use key_ring::{KeyRing, SigningKey, forget_retired};
 
 /// The key that signs for the tenant with this algorithm.
 pub async fn signing(

@@ -17,12 +17,10 @@ use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
 use crate::secrets::Unsealable;
-use crate::store::webhook_deliveries::{Delivery, Slots};
-use crate::store::{self, webhook_deliveries, webhooks};
+use crate::store::webhook_deliveries::{self, CONCURRENT_CALLS, Delivery, Slots};
+use crate::store::{self, webhooks};
 
-/// How many messages one server sends at a time.
-pub const SLOTS: u8 = 32;
-/// Of those, how many for one receiver.
+/// How many messages one server sends to one receiver at a time.
 const SLOTS_OF_RECEIVER: i64 = 4;
 /// How much longer than an attempt may take a message stays with the server that took it.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -53,7 +51,8 @@ impl Sending {
         let now = app.clock.now();
         let lease = app.webhook_calls.patience() + LEASE_MARGIN;
         let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::minutes(5));
-        let slots = Slots { total: SLOTS.into(), for_webhook: SLOTS_OF_RECEIVER, taken: &self.webhooks };
+        let slots =
+            Slots { total: CONCURRENT_CALLS.into(), for_webhook: SLOTS_OF_RECEIVER, taken: &self.webhooks };
         let mut begun = 0;
         for (tenant, ids) in webhook_deliveries::due(&app.db, &slots, now).await? {
             for delivery in webhook_deliveries::claim(&app.db, tenant, &ids, now, until).await? {

@@ -3,11 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{SigningAlgorithm, SigningPair};
-use crate::store::batches::{OfTenant, by_tenant};
-use crate::store::{self, signing_keys};
 
 pub struct SigningKey {
     pub kid: String,
@@ -27,18 +24,14 @@ impl std::fmt::Debug for KeyRing {
 
 impl KeyRing {
     /// The opened key, if it is the one of this name.
-    pub(super) fn find(
-        &self,
-        tenant: TenantId,
-        algorithm: SigningAlgorithm,
-        kid: &str,
-    ) -> Option<Arc<SigningKey>> {
+    #[must_use]
+    pub fn find(&self, tenant: TenantId, algorithm: SigningAlgorithm, kid: &str) -> Option<Arc<SigningKey>> {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         keys.get(&(tenant, algorithm)).filter(|key| key.kid == kid).cloned()
     }
 
     /// Keeps an opened key, in place of the one before it.
-    pub(super) fn put(&self, tenant: TenantId, key: Arc<SigningKey>) {
+    pub fn put(&self, tenant: TenantId, key: Arc<SigningKey>) {
         let name = (tenant, key.pair.algorithm());
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, key);
     }
@@ -50,20 +43,8 @@ impl KeyRing {
         keys.iter().map(|((tenant, _), key)| (*tenant, key.kid.clone())).collect()
     }
 
-    fn keep(&self, kids: &HashSet<String>) {
+    /// Closes all keys but these.
+    pub fn keep(&self, kids: &HashSet<String>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|_, key| kids.contains(&key.kid));
     }
-}
-
-/// Closes the keys that sign no more: also those that nobody has asked for since. And reads anew what is
-/// remembered, so that a server that missed an announcement is wrong for one round at most.
-pub async fn forget_retired(app: &App) -> store::Result<()> {
-    app.cached.renew();
-    let mut signing = HashSet::new();
-    for (tenant, keys) in by_tenant(app.key_ring.kids(), OfTenant::tenant) {
-        let kids: Vec<_> = keys.into_iter().map(|(_, kid)| kid).collect();
-        signing.extend(signing_keys::signing_among(&app.db, tenant, &kids).await?);
-    }
-    app.key_ring.keep(&signing);
-    Ok(())
 }

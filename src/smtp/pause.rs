@@ -10,7 +10,7 @@ const LONGEST: TimeDelta = TimeDelta::minutes(2);
 
 /// Until when the queue rests on this server.
 #[derive(Debug, Default)]
-pub(super) struct Pause(Mutex<Failures>);
+pub struct Pause(Mutex<Failures>);
 
 #[derive(Debug, Default)]
 struct Failures {
@@ -20,12 +20,12 @@ struct Failures {
 
 impl Pause {
     /// Returns `true` if nothing is to be tried yet.
-    pub(super) fn lasts(&self, now: DateTime<Utc>) -> bool {
+    pub fn lasts(&self, now: DateTime<Utc>) -> bool {
         self.failures().until.is_some_and(|until| now < until)
     }
 
     /// Notes that the mail server failed. Returns when to try again.
-    pub(super) fn extend(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn extend(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let mut failures = self.failures();
         let doublings = failures.in_a_row.min(10);
         failures.in_a_row = failures.in_a_row.saturating_add(1);
@@ -35,7 +35,7 @@ impl Pause {
     }
 
     /// Notes that the mail server works.
-    pub(super) fn end(&self) {
+    pub fn end(&self) {
         *self.failures() = Failures::default();
     }
 
