@@ -1,7 +1,7 @@
 //! Latchkey, an OAuth 2.0 device-authorization server (RFC 8628).
 //!
 //! Four floors, each of which uses only those below it:
-//! [`http`] → [`domain`] → [`store`] → [`model`]. `tests/architecture.rs` proves it.
+//! [`http`] → [`domain`] → [`store`] → [`model`]. `tests/architecture` proves it.
 //!
 //! Beside the floors: [`app`] puts the program together, [`config`] says how it may be set, [`cli`] is its
 //! command line, [`clock`], [`random`] and [`secrets`] are its only sources of time, chance and keys,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use reqwest::Url;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use crate::config::Config;
 
 /// Below the patience of those who ask, such as Docker's default of 30 seconds.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::setup::{self, Hold};
 use super::stop_signals::StopSignals;
 use crate::config::Config;

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::setup::{self, Hold, MissingPostgres};
 use super::stop_signals::StopSignals;
 use crate::config::Config;

@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::database_keeper::Keeper;
+use super::outcome::{GaveUp, Outcome};
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
-use super::{GaveUp, Outcome};
 use crate::app::App;
 use crate::background::TaskEnded;
 use crate::config::{Coherence, Config};

@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Outcome;
+use super::outcome::Outcome;
 
 /// The bit of SIGHUP, number 1, in a mask of signals.
 const HANGUP_BIT: u64 = 1;

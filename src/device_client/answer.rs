@@ -1,10 +1,14 @@
-use std::{fmt, time::Duration};
+use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 
-use super::{http::Answer, printable::printable, tokens::TokenResponse, wire};
+use super::http::Answer;
+use super::printable::printable;
+use super::tokens::TokenResponse;
+use super::wire;
 
 /// An error the server answered with (RFC 6749 §5.2).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,7 @@
 //! Why a server's certificate is not trusted, in words for people.
 
-use std::{error::Error, io};
+use std::error::Error;
+use std::io;
 
 use rustls::CertificateError;
 

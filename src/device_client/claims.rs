@@ -1,8 +1,10 @@
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use super::{printable::printable, tokens::TokenResponse};
+use super::printable::printable;
+use super::tokens::TokenResponse;
 
 /// The claims inside a signed JWT (RFC 7519 §3), **without checking its signature, issuer, audience or expiry**.
 ///

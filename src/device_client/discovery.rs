@@ -3,11 +3,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::{
-    dpop::ALGORITHM,
-    http::{Answer, Http, TransportError},
-    printable::printable,
-};
+use super::dpop::ALGORITHM;
+use super::http::{Answer, Http, TransportError};
+use super::printable::printable;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

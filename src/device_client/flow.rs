@@ -1,20 +1,19 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use url::Url;
 
-use super::{
-    answer::{OAuthError, Polled, oauth_error, unquoted},
-    description::DeviceDescription,
-    discovery::Metadata,
-    dpop::{ALGORITHM, DPOP, DpopKey},
-    http::{Answer, Http, TransportError, host},
-    identity::{ClientIdentity, NoClientAuth, Secret},
-    pacing::LongPoll,
-    wire,
-};
+use super::answer::{OAuthError, Polled, oauth_error, unquoted};
+use super::description::DeviceDescription;
+use super::discovery::Metadata;
+use super::dpop::{ALGORITHM, DPOP, DpopKey};
+use super::http::{Answer, Http, TransportError, host};
+use super::identity::{ClientIdentity, NoClientAuth, Secret};
+use super::pacing::LongPoll;
+use super::wire;
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const PREFER: HeaderName = HeaderName::from_static("prefer");

@@ -1,13 +1,13 @@
-use std::{sync::OnceLock, time::Duration};
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use reqwest::{
-    Client, ClientBuilder, RequestBuilder, StatusCode,
-    header::{ACCEPT, HeaderMap, HeaderValue},
-    redirect::Policy,
-};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode};
 use url::Url;
 
-use super::{certificate, printable::printable};
+use super::certificate;
+use super::printable::printable;
 
 const BODY_LIMIT: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,19 +1,16 @@
-use std::{
-    borrow::Cow,
-    fmt,
-    io::{self, BufRead},
-    sync::Arc,
-};
+use std::borrow::Cow;
+use std::fmt;
+use std::io::{self, BufRead};
+use std::sync::Arc;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderValue;
 use url::form_urlencoded::byte_serialize;
 
-use super::{
-    assertion::{ASSERTION_TYPE, ClientKey},
-    discovery::Metadata,
-};
+use super::assertion::{ASSERTION_TYPE, ClientKey};
+use super::discovery::Metadata;
 
 /// A value that `Debug` never prints: a client secret (RFC 6749 §2.3.1) or a device code (RFC 8628 §3.2).
 #[derive(Clone, PartialEq, Eq)]

@@ -1,13 +1,12 @@
 //! Private keys in files: PKCS #8 as PEM, readable by their owner only.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 pub(super) const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";

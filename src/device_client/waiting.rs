@@ -1,16 +1,12 @@
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::future::Future;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::{
-    answer::{PollAnswer, Polled},
-    flow::{DeviceAuthorization, DeviceFlow, FlowError},
-    pacing::{Next, Pace},
-    tokens::TokenResponse,
-};
+use super::answer::{PollAnswer, Polled};
+use super::flow::{DeviceAuthorization, DeviceFlow, FlowError};
+use super::pacing::{Next, Pace};
+use super::tokens::TokenResponse;
 
 /// The passing of time, so that the rules of RFC 8628 §3.5 can be tried without waiting.
 pub trait Clock: Sync {

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use super::audit::By;
 use super::change::Change;
-use super::sign_in;
-use super::tenants;
-use super::users::{self, NewUser, UserError};
+use super::users::rules::UserError;
+use super::users::{self, NewUser};
+use super::{sign_in, tenants};
 use crate::app::App;
 use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};

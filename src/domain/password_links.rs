@@ -6,10 +6,9 @@ use zeroize::Zeroizing;
 
 use super::audit::By;
 use super::change::Change;
-use super::passwords;
-use super::sign_in;
-use super::tenants;
-use super::users::{UserError, Which, find};
+use super::tenants::addresses;
+use super::users::rules::{UserError, Which, find};
+use super::{passwords, sign_in};
 use crate::app::App;
 use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
@@ -52,7 +51,7 @@ pub(super) async fn put(
     password_links::put(&mut **change, tenant.id, user, secret.hash(), expires_at).await?;
     let details = json!({"expires_at": expires_at});
     change.audit(Action::PasswordResetStarted, Target::User(Some(user)), details).await?;
-    let url = format!("{}/set-password?token={}", tenants::issuer(app, tenant), secret.expose());
+    let url = format!("{}/set-password?token={}", addresses::issuer(app, tenant), secret.expose());
     Ok(PasswordLink { url: Zeroizing::new(url), expires_at })
 }
 

@@ -1,13 +1,14 @@
 //! The operating-system account as which Postgres runs: it refuses to run as root.
 
-use std::{
-    fs,
-    os::unix::{fs::MetadataExt, process::CommandExt},
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-use super::{Error, environment, layout::Layout};
+use super::environment;
+use super::error::Error;
+use super::layout::Layout;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {

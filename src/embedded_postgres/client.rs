@@ -2,13 +2,12 @@
 
 use std::process::Command;
 
-use super::{
-    ClusterSettings, Error, environment,
-    finder::{self, Installation},
-    initialise,
-    layout::{Layout, PORT},
-    server_settings::LATCHKEY,
-};
+use super::error::Error;
+use super::finder::{self, Installation};
+use super::layout::{Layout, PORT};
+use super::server_settings::LATCHKEY;
+use super::settings::ClusterSettings;
+use super::{environment, initialise};
 
 /// A client program that comes with the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,23 +1,20 @@
 //! Starting, sharing and stopping the cluster.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{
-    ClusterSettings, Error,
-    account::Account,
-    directory, finder,
-    identity::{self, Identity},
-    initialise,
-    layout::Layout,
-    lock::Lock,
-    log_file,
-    pid_file::PidFile,
-    postmaster::{self, Ending, LONGEST_STOP, Postmaster},
-    readiness, server_settings,
-};
+use super::account::Account;
+use super::error::Error;
+use super::identity::{self, Identity};
+use super::layout::Layout;
+use super::lock::Lock;
+use super::pid_file::PidFile;
+use super::postmaster::{self, Ending, LONGEST_STOP, Postmaster};
+use super::settings::ClusterSettings;
+use super::{directory, finder, initialise, log_file, readiness, server_settings};
 
 /// How long a start waits for another command that uses the cluster for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);

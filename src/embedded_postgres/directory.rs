@@ -1,13 +1,15 @@
 //! Latchkey's data directory: where it is, whose it is, and whether the cluster's account can reach it.
 
-use std::{
-    fs::{self, Permissions},
-    io,
-    os::unix::fs::{MetadataExt, PermissionsExt, lchown},
-    path::{Path, PathBuf},
-};
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
 
-use super::{Error, account::Account, environment, finder::Installation, layout::Layout, owned_file};
+use super::account::Account;
+use super::error::Error;
+use super::finder::Installation;
+use super::layout::Layout;
+use super::{environment, owned_file};
 
 /// Where Latchkey keeps its data unless told otherwise: a directory of the system for root, else one of the user.
 pub fn default_data_dir() -> Result<PathBuf, Error> {

@@ -1,10 +1,8 @@
 //! The few environment variables that the private cluster looks at.
 
-use std::{
-    env,
-    ffi::{OsStr, OsString},
-    path::PathBuf,
-};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 
 /// What Postgres's own programs may see; Latchkey's secrets and any `PG…` setting stay out.
 const PASSED_ON: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"];

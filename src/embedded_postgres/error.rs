@@ -1,11 +1,7 @@
 //! What can go wrong with the private cluster, each said so that the reader knows what to do.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
-
-use super::{layout::Layout, log_file};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Why the private Postgres cluster cannot be found, made, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +10,7 @@ pub enum Error {
     #[error(
         "PostgreSQL {minimum} or newer was not found on this machine: {hint}, or run again with \
          --install-postgres",
-        minimum = super::finder::MINIMUM_MAJOR
+        minimum = super::settings::MINIMUM_MAJOR
     )]
     ProgramsNotFound { hint: &'static str },
     /// The configured directory holds no Postgres server.
@@ -24,7 +20,7 @@ pub enum Error {
     #[error(
         "PostgreSQL {found} in {} is too old: Latchkey needs PostgreSQL {minimum} or newer",
         .dir.display(),
-        minimum = super::finder::MINIMUM_MAJOR
+        minimum = super::settings::MINIMUM_MAJOR
     )]
     ProgramsTooOld {
         found: String,
@@ -210,21 +206,9 @@ pub enum Error {
 const NO_SPACE: &str = "No space left on device";
 
 impl Error {
-    /// The server ended before it was ready; its log says why.
-    pub(super) fn ended_while_starting(layout: &Layout) -> Self {
-        let tail = log_file::tail(&layout.log);
-        if tail.contains(NO_SPACE) {
-            return Self::DiskFull { path: layout.cluster_dir.clone() };
-        }
-        Self::EndedWhileStarting { log: layout.log.clone(), tail }
-    }
-
-    /// A program that makes a new cluster failed.
-    pub(super) fn not_initialised(layout: &Layout, new: &Path, output: String) -> Self {
-        if output.contains(NO_SPACE) {
-            return Self::DiskFull { path: layout.cluster_dir.clone() };
-        }
-        Self::NotInitialised { dir: new.to_owned(), output }
+    /// The error itself, or, if a program said so in `output`, that the disk of the cluster is full.
+    pub(super) fn or_disk_full(self, output: &str, cluster_dir: &Path) -> Self {
+        if output.contains(NO_SPACE) { Self::DiskFull { path: cluster_dir.to_owned() } } else { self }
     }
 
     /// Whether a later attempt may succeed although nobody has changed a setting or put something back.

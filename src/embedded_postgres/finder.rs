@@ -1,15 +1,13 @@
 //! Finds Postgres's server programs on this machine.
 
-use std::{
-    env, fmt, fs,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fmt, fs};
 
-use super::{Error, environment, install::PackageSystem};
-
-/// Oldest major version that Latchkey runs.
-pub const MINIMUM_MAJOR: u32 = 14;
+use super::environment;
+use super::error::Error;
+use super::install::PackageSystem;
+use super::settings::MINIMUM_MAJOR;
 
 /// Places outside `PATH`, in the order in which they are tried; `*` stands for any text, newest version first.
 const USUAL_PLACES: [&str; 11] = [

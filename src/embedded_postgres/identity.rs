@@ -2,13 +2,14 @@
 //!
 //! Latchkey writes the cluster's identifier into a record beside it. A record without a cluster means lost data.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read as _},
-    path::Path,
-};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
 
-use super::{Error, account::Account, initialise, layout::Layout, owned_file};
+use super::account::Account;
+use super::error::Error;
+use super::layout::Layout;
+use super::{initialise, owned_file};
 
 /// PostgreSQL's system identifier: `initdb` draws it, and no other cluster has the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,23 +1,21 @@
 //! Makes a new cluster: beside its place first, so that an interrupted attempt leaves nothing that looks like one.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-    process::Stdio,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
-use super::{
-    Durability, Error,
-    account::Account,
-    finder::Installation,
-    layout::Layout,
-    log_file,
-    server_settings::{LATCHKEY, SUPERUSER},
-};
+use super::account::Account;
+use super::error::Error;
+use super::finder::Installation;
+use super::layout::Layout;
+use super::log_file;
+use super::server_settings::{LATCHKEY, SUPERUSER};
+use super::settings::Durability;
 use crate::store::tenant_transactions::ROLE as TENANT_ROLE;
 
 /// Start of an unfinished cluster's name.
@@ -101,7 +99,10 @@ async fn fill(
 }
 
 async fn run(mut command: Command, input: &str, layout: &Layout, new: &Path) -> Result<(), Error> {
-    let failed = |output: String| Error::not_initialised(layout, new, output);
+    let failed = |output: String| {
+        let error = Error::NotInitialised { dir: new.to_owned(), output: output.clone() };
+        error.or_disk_full(&output, &layout.cluster_dir)
+    };
     let work = async {
         let mut child = command
             .stdin(Stdio::piped())

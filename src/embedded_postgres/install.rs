@@ -1,12 +1,11 @@
 //! Installs Postgres by the system's own package manager, only ever on request.
 
-use std::{
-    fs, io,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::{fs, io};
 
-use super::{Error, environment};
+use super::environment;
+use super::error::Error;
 
 /// Debian's package makes and starts a cluster of its own unless told otherwise before; the name sorts last, so that
 /// no other file there overrides it. It is taken away again, because later installations are not Latchkey's business.

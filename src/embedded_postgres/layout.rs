@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::error::Error;
 
 /// Number by which the socket is named; nothing listens on a network port.
 pub(super) const PORT: u16 = 5432;

@@ -1,17 +1,16 @@
 //! The lock that says which Latchkey owns a cluster; the system lets go of it when its process ends, however it ends.
 
-use std::{
-    fs::{self, File},
-    io::{Seek as _, Write as _},
-    time::Duration,
-};
+use std::fs::{self, File};
+use std::io::{Seek as _, Write as _};
+use std::time::Duration;
 
-use rustix::{
-    fs::{FlockOperation, flock},
-    io::Errno,
-};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use super::{Error, account::Account, layout::Layout, owned_file};
+use super::account::Account;
+use super::error::Error;
+use super::layout::Layout;
+use super::owned_file;
 
 /// How often a held lock is tried again.
 const RETRY: Duration = Duration::from_millis(50);

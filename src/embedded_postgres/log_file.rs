@@ -1,12 +1,13 @@
 //! The cluster's log: one file, kept from growing without bound, with the previous run's beside it.
 
-use std::{
-    fs::{self, File},
-    io::{self, Read as _, Seek as _, SeekFrom},
-    path::Path,
-};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 
-use super::{Error, account::Account, owned_file};
+use super::account::Account;
+use super::error::Error;
+use super::layout::Layout;
+use super::owned_file;
 
 /// Size, in bytes, at which a running cluster's log starts over.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -45,6 +46,13 @@ pub(super) fn tail(path: &Path) -> String {
         Ok::<_, io::Error>(bytes)
     };
     last_lines(&String::from_utf8_lossy(&read().unwrap_or_default()))
+}
+
+/// The server ended before it was ready; its log says why.
+pub(super) fn ended_while_starting(layout: &Layout) -> Error {
+    let tail = tail(&layout.log);
+    let ended = Error::EndedWhileStarting { log: layout.log.clone(), tail: tail.clone() };
+    ended.or_disk_full(&tail, &layout.cluster_dir)
 }
 
 /// The last eight lines of a program's output in one line.

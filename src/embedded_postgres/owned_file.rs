@@ -2,16 +2,15 @@
 //!
 //! The account owns the directory, so nothing here follows a symbolic link that it may have put there.
 
-use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown},
-    path::Path,
-};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::{Error, account::Account};
+use super::account::Account;
+use super::error::Error;
 
 /// Opens or makes a file of mode 0600, for reading and for writing at its end.
 pub(super) fn open(path: &Path, account: &Account) -> Result<File, Error> {

@@ -1,15 +1,13 @@
 //! Postgres's own record of its running postmaster, and whether that process is really there.
 
-use std::{
-    fs, io,
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fs, io};
 
 use rustix::process::Pid;
 
-use super::Error;
+use super::error::Error;
 
 /// What `postmaster.pid` says.
 #[derive(Debug, Clone, PartialEq, Eq)]

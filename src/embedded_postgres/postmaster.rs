@@ -1,26 +1,20 @@
 //! The running postmaster: Latchkey's own child, or one that outlived an earlier Latchkey.
 
-use std::{
-    fs::{self, File},
-    process::Stdio,
-    time::Duration,
-};
+use std::fs::{self, File};
+use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep, timeout, timeout_at},
-};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{
-    ClusterSettings, Error,
-    account::Account,
-    finder::Installation,
-    layout::Layout,
-    owned_file,
-    pid_file::{self, PidFile},
-    server_settings,
-};
+use super::account::Account;
+use super::error::Error;
+use super::finder::Installation;
+use super::layout::Layout;
+use super::pid_file::{self, PidFile};
+use super::settings::ClusterSettings;
+use super::{log_file, owned_file, server_settings};
 
 /// How long a stop may take that nobody waits for: it ends with writing everything to disk.
 pub(super) const LONGEST_STOP: Duration = Duration::from_secs(70);
@@ -71,7 +65,7 @@ impl Postmaster {
         command.stdout(Stdio::from(second(&log)?)).stderr(Stdio::from(log));
         let child = Command::from(command).spawn().map_err(Error::io("run", &program))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let pid = pid.ok_or_else(|| Error::ended_while_starting(layout))?;
+        let pid = pid.ok_or_else(|| log_file::ended_while_starting(layout))?;
         Ok(Self { pid, child: Some(child), layout: layout.clone() })
     }
 

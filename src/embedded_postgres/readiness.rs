@@ -1,19 +1,17 @@
 //! Waits until the server takes connections.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
+use std::time::Duration;
 
-use sqlx::{
-    ConnectOptions, Connection,
-    postgres::{PgConnectOptions, PgSslMode},
-};
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{
-    Error,
-    layout::{Layout, PORT},
-    postmaster::Postmaster,
-    server_settings::LATCHKEY,
-};
+use super::error::Error;
+use super::layout::{Layout, PORT};
+use super::log_file;
+use super::postmaster::Postmaster;
+use super::server_settings::LATCHKEY;
 
 /// How long a server may take to answer at all.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -76,7 +74,7 @@ pub(super) async fn wait(
             }
         }
         if !postmaster.is_running() {
-            return Err(Error::ended_while_starting(layout));
+            return Err(log_file::ended_while_starting(layout));
         }
         if begin.elapsed() >= limit {
             return Err(Error::NotReady { seconds: limit.as_secs(), log: layout.log.clone() });

@@ -1,17 +1,14 @@
 //! The server's settings, given on its command line, so that a newer Latchkey brings its own.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fs,
-    path::Path,
-};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::Path;
 
-use super::{
-    ClusterSettings, Durability, Error,
-    account::Account,
-    layout::{Layout, PORT},
-    owned_file,
-};
+use super::account::Account;
+use super::error::Error;
+use super::layout::{Layout, PORT};
+use super::owned_file;
+use super::settings::{ClusterSettings, Durability};
 
 /// Database user of Latchkey, not a superuser, and the name of its database.
 pub(super) const LATCHKEY: &str = "latchkey";

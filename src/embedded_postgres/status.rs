@@ -1,13 +1,14 @@
 //! What there is to know about the cluster without starting it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::{
-    ClusterSettings, Error, client, finder::Installation, initialise, layout::Layout, pid_file::PidFile,
-};
+use super::error::Error;
+use super::finder::Installation;
+use super::layout::Layout;
+use super::pid_file::PidFile;
+use super::settings::ClusterSettings;
+use super::{client, initialise};
 
 /// The state of the cluster on disk and of its processes.
 #[derive(Debug, Clone)]

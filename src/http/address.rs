@@ -3,14 +3,13 @@
 
 use axum::http::uri::{PathAndQuery, Uri};
 
+use super::surface::Surface;
 use crate::model::tenant::TenantSlug;
 
 const WELL_KNOWN: [&str; 2] =
     ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 /// The prefixes of the APIs, the longest first.
 const API_PREFIXES: [&str; 2] = ["/api/v1", "/api"];
-/// What such a prefix may stand in front of: the endpoints for programs.
-const IN_API: [&str; 4] = ["/oauth/", "/devices", "/admin/", "/account/oauth/"];
 /// Other spellings of paths, and the one form of each.
 const ALIASES: [(&str, &str); 2] =
     [("/oauth/device_authorization", "/oauth/device-authorization"), ("/device/qr", "/oauth/device/qr")];
@@ -51,16 +50,16 @@ impl Address {
 
 /// The path without the prefix of the APIs, where it leads to an endpoint for programs.
 #[must_use]
-pub(super) fn without_api_prefix(path: &str) -> &str {
+fn without_api_prefix(path: &str) -> &str {
     let rests = API_PREFIXES.iter().filter_map(|prefix| path.strip_prefix(prefix));
-    rests.into_iter().find(|rest| is_in_api(rest)).unwrap_or(path)
+    rests.into_iter().find(|rest| Surface::at(rest).is_versioned).unwrap_or(path)
 }
 
-fn is_in_api(path: &str) -> bool {
-    IN_API.iter().any(|start| {
-        path.strip_prefix(start)
-            .is_some_and(|rest| start.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
-    })
+/// The same, also without the tenant, which need not be one that can exist.
+#[must_use]
+pub(super) fn without_tenant_and_version(path: &str) -> &str {
+    let below_tenant = path.strip_prefix("/t/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    without_api_prefix(below_tenant.unwrap_or(path))
 }
 
 /// Every path, as the public spells them, that leads to this one of the tenant.
@@ -71,7 +70,7 @@ pub fn spellings(slug: &TenantSlug, path: &str) -> Vec<String> {
     std::iter::once(path)
         .chain(aliases)
         .flat_map(|spelling| {
-            let prefixes = if is_in_api(spelling) { &API_PREFIXES[..] } else { &[] };
+            let prefixes = if Surface::at(spelling).is_versioned { &API_PREFIXES[..] } else { &[] };
             let below = prefixes.iter().map(|api| format!("{prefix}{api}{spelling}"));
             std::iter::once(format!("{prefix}{spelling}")).chain(below).collect::<Vec<_>>()
         })

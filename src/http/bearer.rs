@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::challenge::{self, Reason, Scheme};
 use super::dpop::Dpop;
-use super::no_store;
-use super::oauth::OAuthRefusal;
+use super::json::no_store;
+use super::oauth_refusal::OAuthRefusal;
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::domain::access_tokens::{Presented, TokenRefused};

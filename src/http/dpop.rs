@@ -7,10 +7,11 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 
-use super::Slug;
 use super::address::{self, Address};
-use super::oauth::OAuthRefusal;
+use super::asked::Slug;
+use super::oauth_refusal::OAuthRefusal;
 use super::site::Site;
+use super::surface::Surface;
 use crate::app::App;
 use crate::domain::dpop::refusal::Refusal;
 use crate::domain::dpop::{Presented, nonce};
@@ -19,10 +20,6 @@ use crate::model::tenant::TenantSlug;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
-/// Where proofs are read, and so nonces are handed out: at these endpoints, and wherever an access token may be shown.
-const ENDPOINTS: [&str; 2] = ["/oauth/device-authorization", "/oauth/token"];
-const WITH_ACCESS_TOKEN: [&str; 5] =
-    ["/oauth/userinfo", "/oauth/device/consent", "/devices", "/admin/", "/account/oauth/"];
 
 /// The proof that came with the request, not checked yet.
 #[derive(Debug)]
@@ -52,13 +49,9 @@ impl FromRequestParts<Arc<App>> for Dpop {
 /// needs no second try.
 pub(super) fn offer_nonce(response: &mut Response, app: &App, address: &Address) {
     if app.config.dpop.require_nonce
-        && reads_proofs(&address.path)
+        && Surface::at(&address.path).reads_proofs
         && let Ok(nonce) = HeaderValue::try_from(nonce::current(app, &address.slug))
     {
         response.headers_mut().insert(DPOP_NONCE, nonce);
     }
-}
-
-fn reads_proofs(path: &str) -> bool {
-    ENDPOINTS.contains(&path) || WITH_ACCESS_TOKEN.iter().any(|start| path.starts_with(start))
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use super::no_store;
+use super::json::no_store;
 use super::within::within;
 use crate::app::App;
 use crate::domain::clock_difference;

@@ -2,22 +2,22 @@
 
 use axum::response::Response;
 
-use super::Reader;
 use super::address::Address;
+use super::surface::Surface;
+use super::unrouted;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 
 /// Returns `true` for what is answered even when there is no room for other requests: health checks, and what a person
 /// needs to decide.
 pub(super) fn is_kept_for(path: &str) -> bool {
     let Some(Address { path, .. }) = Address::of(path) else { return false };
-    let is_people_s = path == "/oauth/device/consent" || Reader::of(&path) == Reader::Person;
-    path.starts_with("/health/") || is_people_s && !path.starts_with("/docs")
+    Surface::at(&path).is_kept_open
 }
 
 /// Refuses a request because there are too many connections.
 pub(super) fn refuse(path: &str) -> Response {
     let description = "The server has no room for more connections; try again later.";
-    Reader::of(path).refuse(OAuthError::new(ErrorCode::TemporarilyUnavailable, description))
+    unrouted::refuse(path, OAuthError::new(ErrorCode::TemporarilyUnavailable, description))
 }
 
 #[cfg(test)]

@@ -2,15 +2,10 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use super::Asked;
-use super::oauth::OAuthRefusal;
 use crate::app::App;
-use crate::domain::oauth_error::OAuthError;
 use crate::model::ids::RequestId;
 use crate::model::request_origin::{MAX_USER_AGENT_CHARS, RequestOrigin};
 
@@ -110,17 +105,6 @@ pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 /// The origin that [`super::answer`] found out.
 #[derive(Clone, Debug)]
 pub struct Origin(pub RequestOrigin);
-
-impl<S: Send + Sync> FromRequestParts<S> for Origin {
-    type Rejection = OAuthRefusal;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
-        let asked = parts.extensions.get::<Asked>();
-        asked
-            .map(|asked| Self(asked.origin.clone()))
-            .ok_or_else(|| OAuthError::fault("a request without an origin").into())
-    }
-}
 
 #[cfg(test)]
 mod tests {

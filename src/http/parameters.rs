@@ -13,7 +13,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::basic::basic_credentials;
-use super::oauth::OAuthRefusal;
+use super::oauth_refusal::OAuthRefusal;
 use super::within::within;
 use crate::app::App;
 use crate::domain::authenticate_client::PresentedCredentials;

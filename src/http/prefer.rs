@@ -1,14 +1,10 @@
 //! The `Prefer` header (RFC 7240), of which `wait` is understood.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 
-use super::Asked;
 use crate::domain::device_flow::wait::{MAX_WAIT, Preference};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
@@ -19,14 +15,6 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 pub struct Prefer {
     /// How long it would wait for an answer that says something new.
     pub wait: Option<Duration>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Prefer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Asked>().map(|asked| asked.prefer).unwrap_or_default())
-    }
 }
 
 impl Prefer {

@@ -1,16 +1,13 @@
 //! Under which address a tenant was asked: below `/t/{slug}` of the server's host, or at a host of its own.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 use ipnet::IpNet;
 
-use super::Asked;
 use super::address::Address;
 use super::origin::is_trusted;
+use super::surface::Surface;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
@@ -53,18 +50,9 @@ impl Site {
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Site {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get::<Asked>().map(|asked| asked.site.clone()).unwrap_or_default())
-    }
-}
-
 /// The host that a request asks for, if it may be a tenant's own.
 pub(super) fn asked_host<B>(peer: IpAddr, request: &Request<B>, trusted: &[IpNet]) -> Option<TenantHost> {
-    // Whoever asks how the server is must not need the database for it.
-    if request.uri().path().starts_with("/health/") {
+    if Surface::at(request.uri().path()).is_of_server {
         return None;
     }
     host(peer, request, trusted).and_then(TenantHost::of_authority)

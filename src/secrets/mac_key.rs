@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::Unsealable;
+use super::seal::Unsealable;
 use crate::random::Random;
 
 /// The length of a tag in bytes.

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::expand;
 use crate::random::Random;
+use aws_lc_rs::hkdf;
 
 /// What a master key is called in the database, on the command line and in the log. It is derived from the key, so that
 /// it is the same everywhere and tells nothing of the key.
@@ -73,4 +73,15 @@ impl std::fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("MasterKey(…)")
     }
+}
+
+/// Returns the key that is derived from `master` for a purpose.
+fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let mut key = Zeroizing::new([0_u8; 32]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"latchkey v1")
+        .extract(master)
+        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut key[..]))
+        .expect("HKDF-SHA-256 gives 32 bytes");
+    key
 }

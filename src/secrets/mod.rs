@@ -9,10 +9,8 @@ mod master_key;
 mod master_keys;
 mod seal;
 
-use aws_lc_rs::hkdf;
 use aws_lc_rs::hmac;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 pub use mac_key::{MacKey, TAG_BYTES};
 pub use master_key::{KeyName, MasterKey};
@@ -104,17 +102,6 @@ fn mac(key: &hmac::Key, parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = [0; 32];
     mac.copy_from_slice(context.sign().as_ref());
     mac
-}
-
-/// Returns the key that is derived from `master` for a purpose.
-fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
-    let mut key = Zeroizing::new([0_u8; 32]);
-    hkdf::Salt::new(hkdf::HKDF_SHA256, b"latchkey v1")
-        .extract(master)
-        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key[..]))
-        .expect("HKDF-SHA-256 gives 32 bytes");
-    key
 }
 
 impl std::fmt::Debug for Secrets {

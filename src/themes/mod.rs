@@ -5,6 +5,8 @@
 //! tell apart, [`picture`] takes the logo.
 
 mod colour;
+mod error;
+mod hash;
 mod palette;
 mod picture;
 mod theme;
@@ -17,16 +19,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use self::error::ROOT;
 use self::version::Version;
 use crate::config;
 use crate::model::tenant::TenantSlug;
 
+pub use error::ThemeError;
 pub use picture::Picture;
 pub use theme::{Logo, Theme};
 pub use theme_file::{Link, LinkKind};
-
-/// The folder of the default tenant, whose slug is empty. No slug has an underscore.
-const ROOT: &str = "_root";
 
 /// The themes, as they were when they were last whole.
 #[derive(Debug)]
@@ -35,35 +36,6 @@ pub struct Themes {
     in_use: RwLock<HashMap<TenantSlug, Arc<Theme>>>,
     /// As what each tenant's folder was last seen, usable or not; held while they are read.
     seen: Mutex<HashMap<OsString, Version>>,
-}
-
-/// Why a theme cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ThemeError {
-    #[error("the directory name must be `{ROOT}` or a tenant slug")]
-    NoTenant,
-    /// A file is missing or cannot be read.
-    #[error("{file}: {error}")]
-    File { file: String, error: io::Error },
-    /// `theme.toml` is not written as it must be.
-    #[error("theme.toml: {0}")]
-    Unreadable(String),
-    /// Two colours are too much alike (WCAG 2.2, 1.4.3 and 1.4.11).
-    #[error("{scheme}: {front} on {back} has a contrast of {found:.2}:1 and needs {needed}:1 (WCAG 2.2 AA)")]
-    Contrast {
-        /// `light` or `dark`.
-        scheme: &'static str,
-        /// What stands in front, with its colour.
-        front: String,
-        /// What it stands on, with its colour.
-        back: String,
-        /// How much it has, cut off after two decimals.
-        found: f64,
-        needed: f64,
-    },
-    /// The logo is no picture that can be shown.
-    #[error("{file}: {problem}")]
-    Picture { file: String, problem: &'static str },
 }
 
 impl Themes {

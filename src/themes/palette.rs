@@ -1,8 +1,8 @@
 //! The colours of a theme beside those of the house that it leaves as they are. What warns, and *Decline*, have the
 //! same colours everywhere: people are to know them again.
 
-use super::ThemeError;
 use super::colour::{BLACK, Colour, WHITE};
+use super::error::ThemeError;
 use super::theme_file::Colours;
 
 /// What text needs on what it stands on (WCAG 2.2, 1.4.3).

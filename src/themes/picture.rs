@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::ThemeError;
-use super::theme::hash;
+use super::error::ThemeError;
+use super::hash::hash;
 
 /// The largest picture in bytes. Everybody who signs in fetches it, often on a telephone.
 const MAX_BYTES: u64 = 256 * 1024;

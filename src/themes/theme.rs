@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
-use super::ThemeError;
+use super::error::ThemeError;
+use super::hash::hash;
 use super::palette;
 use super::picture::{self, Picture};
 use super::theme_file::{Link, ThemeFile};
@@ -56,8 +55,4 @@ impl Theme {
             links: file.links()?,
         })
     }
-}
-
-pub(super) fn hash(bytes: &[u8]) -> String {
-    hex::encode(&digest(&SHA256, bytes).as_ref()[..16])
 }

@@ -5,8 +5,8 @@ use figment::providers::{Format, Toml};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::ThemeError;
 use super::colour::Colour;
+use super::error::ThemeError;
 
 /// The longest name and description of a logo, in characters.
 const MAX_WORDS: usize = 100;

@@ -1,7 +1,7 @@
 //! Whoever approves is told by mail, and can say that it was not them.
 
 use latchkey::config::Config;
-use latchkey::domain::housekeeping::approval_notices;
+use latchkey::domain::housekeeping::APPROVAL_NOTICES;
 use latchkey::languages::Language;
 use latchkey::mail::send_due;
 use tokio::net::TcpListener;
@@ -292,7 +292,7 @@ async fn a_link_is_good_for_its_tenant_for_seven_days() {
     assert_eq!(ada.visit(&path).await.status, 404);
     tv.refresh(&tokens.string("refresh_token")).await.must_be_tokens();
     server.clock.advance(61.0);
-    assert_eq!(approval_notices::CHORE.clear_batch(&server.app).await.expect("the database answers"), 1);
+    assert_eq!(APPROVAL_NOTICES.clear_batch(&server.app).await.expect("the database answers"), 1);
 }
 
 #[tokio::test]

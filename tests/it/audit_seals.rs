@@ -4,7 +4,7 @@ mod key_rotation;
 
 use latchkey::domain::audit_trail::seal::{Sealing, seal_waiting};
 use latchkey::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
-use latchkey::domain::housekeeping::audit_events;
+use latchkey::domain::housekeeping::AUDIT_EVENTS;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::audit_seals;
 use sqlx::{AssertSqlSafe, Row};
@@ -169,7 +169,7 @@ async fn what_is_left_after_old_events_were_cleared_away_still_verifies() {
     server.person("late", &[]).await;
     seal_all(&server).await;
     server.clock.advance(86_400.0 * 2.0);
-    while audit_events::CHORE.clear_batch(&server.app).await.unwrap() > 0 {}
+    while AUDIT_EVENTS.clear_batch(&server.app).await.unwrap() > 0 {}
     let after = verdict(&server).await;
     assert_eq!(after.faults, []);
     assert!(after.seals < before.seals + 1, "{after:?}");

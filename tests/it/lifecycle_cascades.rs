@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use latchkey::domain::audit::By;
-use latchkey::domain::housekeeping::ended_devices;
+use latchkey::domain::housekeeping::ENDED_DEVICES;
 use latchkey::domain::tokens_not_before::{self, RaiseError, Subject};
 use latchkey::domain::{clients, devices, tenants, users};
 use latchkey::model::audit_event::Actor;
@@ -195,7 +195,7 @@ async fn what_a_person_decided_is_erased_with_them_whatever_became_of_it() {
     assert_eq!(revoked.status, 200, "{revoked:?}");
     let sooner = server.replica_with(|config| config.housekeeping.ended_devices_days = 1).await;
     server.clock.advance(2.0 * 86_400.0);
-    assert_eq!(ended_devices::CHORE.clear_batch(&sooner.app).await.expect("the database answers"), 1);
+    assert_eq!(ENDED_DEVICES.clear_batch(&sooner.app).await.expect("the database answers"), 1);
     let decided = "SELECT count(*) FROM device_authorizations WHERE decided_by_user_id IS NOT NULL";
     assert_eq!(server.count(decided).await, 3);
     users::delete(&server.app, DEFAULT_TENANT, "ada", &MeantFor::Any, &By::OPERATOR).await.unwrap();

@@ -1,6 +1,6 @@
 //! RFC 7009: a client gives tokens back.
 
-use latchkey::domain::housekeeping::revoked_access_tokens;
+use latchkey::domain::housekeeping::REVOKED_ACCESS_TOKENS;
 use latchkey::model::client::AuthMethod;
 use reqwest::Method;
 use tokio::task::JoinSet;
@@ -179,7 +179,7 @@ async fn a_clients_own_token_dies_alone() {
     there.introspect(&second).await.must_be_active();
     assert_eq!(server.audited("access_token.revoked", "success").await, 1);
     // Nobody keeps what is over anyway.
-    let clear = || revoked_access_tokens::CHORE.clear_batch(&server.app);
+    let clear = || REVOKED_ACCESS_TOKENS.clear_batch(&server.app);
     server.clock.advance(600.0);
     assert_eq!(clear().await.unwrap(), 0);
     server.clock.advance(121.0);

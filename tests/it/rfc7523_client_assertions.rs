@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use latchkey::domain::clients::{self, ClientError};
-use latchkey::domain::housekeeping::used_jtis;
+use latchkey::domain::housekeeping::USED_JTIS;
 use latchkey::model::client::{AuthMethod, Client, ClientKeys};
 use latchkey::model::client_authentication::AssertionAllowance;
 use latchkey::model::ids::ClientId;
@@ -163,10 +163,10 @@ async fn a_jti_is_the_clients_own_and_is_forgotten_when_it_cannot_be_used_again(
     assert!(!kept.contains("same"), "only hashes are kept: {kept}");
 
     server.clock.advance(179.0);
-    assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 0);
+    assert_eq!(USED_JTIS.clear_batch(&server.app).await.unwrap(), 0);
     // Another server's own clock may be ten minutes behind.
     server.clock.advance(600.0 + 62.0);
-    assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 2);
+    assert_eq!(USED_JTIS.clear_batch(&server.app).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn the_longest_lifetime_of_an_assertion_is_a_setting() {
         }
         // It is remembered for as long as it could be used again.
         server.clock.advance(f64::from(u32::try_from(ahead).unwrap() - 5));
-        used_jtis::CHORE.clear_batch(&server.app).await.unwrap();
+        USED_JTIS.clear_batch(&server.app).await.unwrap();
         present(&device, ENDPOINTS[0], &assertion).await.must_be_error("invalid_client");
     }
 }

@@ -1,6 +1,6 @@
 //! RFC 9449 §11.1: a proof is used once.
 
-use latchkey::domain::housekeeping::used_jtis;
+use latchkey::domain::housekeeping::USED_JTIS;
 use serde_json::json;
 
 use crate::support::dpop::{poll_with, start_with};
@@ -37,11 +37,11 @@ async fn names_of_proofs_are_forgotten_when_they_are_too_old_to_come_again() {
     assert_eq!(start_with(&tv, &[&proof]).await.status, 200);
     assert_eq!(server.count("SELECT count(*) FROM used_jtis").await, 1);
     server.clock.advance(60.0);
-    assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 0);
+    assert_eq!(USED_JTIS.clear_batch(&server.app).await.unwrap(), 0);
     start_with(&tv, &[&proof]).await.must_be_error("invalid_dpop_proof");
     // Other servers' computers may be ten minutes behind.
     server.clock.advance(601.0);
-    assert_eq!(used_jtis::CHORE.clear_batch(&server.app).await.unwrap(), 1);
+    assert_eq!(USED_JTIS.clear_batch(&server.app).await.unwrap(), 1);
     start_with(&tv, &[&proof]).await.must_be_error("invalid_dpop_proof");
     assert_eq!(server.count("SELECT count(*) FROM used_jtis").await, 0);
 }

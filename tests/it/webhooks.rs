@@ -196,7 +196,7 @@ async fn what_has_waited_for_four_days_is_given_up() {
     server.execute("UPDATE webhooks SET held_until = 'infinity'").await;
     server.scope("videos", None).await;
     server.clock.advance(4.0 * 86_400.0);
-    let chore = housekeeping::webhook_deliveries::CHORE;
+    let chore = housekeeping::WEBHOOK_DELIVERIES;
     assert_eq!(chore.clear_batch(&server.app).await.expect("the database answers"), 0);
     server.clock.advance(1.0);
     assert_eq!(chore.clear_batch(&server.app).await.expect("the database answers"), 1);

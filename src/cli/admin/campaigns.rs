@@ -5,7 +5,7 @@ use clap::Args;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::campaigns;
 use crate::model::audit_event::Actor;

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::Done;
 use super::confirmation::Confirmation;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::clients::{self, secrets};

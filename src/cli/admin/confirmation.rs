@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::Args;
 
-use super::Error;
+use super::done::Error;
 
 #[derive(Debug, Args)]
 pub(super) struct Confirmation {

@@ -4,6 +4,7 @@
 mod campaigns;
 mod clients;
 mod confirmation;
+mod done;
 mod mac_keys;
 mod policies;
 mod registration_tokens;
@@ -20,9 +21,8 @@ mod webhooks;
 use std::io::Write;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::setup::{self, Hold, MissingPostgres};
 use super::stop_signals::StopSignals;
 use crate::app::App;
@@ -30,10 +30,7 @@ use crate::config::Config;
 use crate::domain::activity;
 use crate::model::tenant::TenantSlug;
 use crate::store;
-
-type Error = Box<dyn std::error::Error + Send + Sync>;
-/// The result of a command, as text and as JSON.
-type Done = Result<(String, Value), Error>;
+use done::{Done, Error};
 
 const EXAMPLES: &str = "\
 Examples:

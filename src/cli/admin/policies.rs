@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Done, Error};
+use super::done::{Done, Error};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::policies::{self, Edit};

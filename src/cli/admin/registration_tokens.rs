@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use clap::Args;
 use serde_json::json;
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::clients::registration_tokens;

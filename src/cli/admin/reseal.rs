@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::reseal::{self, Resealed};

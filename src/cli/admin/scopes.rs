@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::scopes;

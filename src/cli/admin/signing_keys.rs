@@ -4,8 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Done;
 use super::clients::parse_algorithm;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::signing_keys::remove::remove;

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::Done;
 use super::confirmation::Confirmation;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::tenants::{self, TenantChange};

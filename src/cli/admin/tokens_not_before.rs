@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::tokens_not_before::{self, Subject};
 use crate::model::tenant::TenantSlug;

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Done;
 use super::confirmation::Confirmation;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::second_factor::remove;

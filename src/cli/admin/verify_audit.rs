@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Done;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit_trail::verify::{Fault, Head, Verdict, is_sealing_blocked, verify};
 use crate::model::tenant::TenantSlug;

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
-use super::Done;
 use super::confirmation::Confirmation;
+use super::done::Done;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::webhooks;

@@ -12,10 +12,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::login::{AuthorizationServer, LoginConfig, QrDisplay, connect};
+use super::outcome::Outcome;
+use super::serve;
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use super::terminal::{Results, Terminal};
-use super::{Outcome, serve};
 use crate::app::App;
 use crate::config::{Config, parse_address};
 use crate::device_client::{ClientIdentity, DeviceDescription, LongPoll, TokenResponse, summary_lines};

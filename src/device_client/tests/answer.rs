@@ -1,4 +1,5 @@
-use reqwest::{StatusCode, header::HeaderValue};
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
 use super::*;

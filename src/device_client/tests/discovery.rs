@@ -1,4 +1,5 @@
-use reqwest::{StatusCode, header::HeaderMap};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,5 +1,6 @@
 //! Tenants: finding the one a request is for, making new ones, suspending and erasing them.
 
+pub mod addresses;
 mod create;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::model::tenant_host::TenantHost;
 use crate::model::version::{MeantFor, Stale};
 use crate::store::{StoreError, tenants};
 
+use addresses::is_servers;
+pub use addresses::{address, issuer};
 pub use create::{Administered, CreateRefused, create, create_with_administrator, ensure_default};
 
 /// Why a tenant cannot be changed or deleted.
@@ -65,26 +68,6 @@ pub async fn find(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, OAuthErro
 pub async fn at_host(app: &App, host: &TenantHost) -> Result<Option<TenantSlug>, OAuthError> {
     // The server's own host is never a tenant's.
     if is_servers(app, host) { Ok(None) } else { Ok(app.cached.tenant_at(&app.db, host).await?) }
-}
-
-/// The tenant's issuer identifier (RFC 8414 §2). It is one and the same whichever way the tenant was asked: with a
-/// host of its own that host's origin, else its path at the server's.
-#[must_use]
-pub fn issuer(app: &App, tenant: &Tenant) -> String {
-    address(app, &tenant.slug, tenant.host.as_ref())
-}
-
-/// What all URLs start with that are given out for a tenant.
-#[must_use]
-pub fn address(app: &App, slug: &TenantSlug, host: Option<&TenantHost>) -> String {
-    match host {
-        Some(host) => app.config.origin_at(host.as_str()),
-        None => app.config.public_origin() + &slug.path_prefix(),
-    }
-}
-
-fn is_servers(app: &App, host: &TenantHost) -> bool {
-    app.config.server.public_url.as_ref().and_then(|url| url.host_str()) == Some(host.as_str())
 }
 
 /// What becomes of a tenant; what is `None` stays.

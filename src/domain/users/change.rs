@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::end::end_connections;
-use super::{UserError, Which, check_admins, check_words, find, roles, shown};
+use super::roles;
+use super::rules::{UserError, Which, check_admins, check_words, find, shown};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;

@@ -1,6 +1,7 @@
 //! An account is made.
 
-use super::{UserError, check_words, roles, shown};
+use super::roles;
+use super::rules::{UserError, check_words, shown};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;

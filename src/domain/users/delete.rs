@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::end::end_connections;
-use super::{UserError, Which, check_admins, find, shown};
+use super::rules::{UserError, Which, check_admins, find, shown};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;

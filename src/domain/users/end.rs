@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{UserError, Which, find};
+use super::rules::{UserError, Which, find};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;

@@ -1,6 +1,6 @@
 //! Which roles there are in a tenant: a role that nothing asks for is a typing error.
 
-use super::UserError;
+use super::rules::UserError;
 use crate::app::App;
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;

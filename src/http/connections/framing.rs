@@ -4,7 +4,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, Uri, header};
 
-use super::Unreadable;
+use super::peer::Unreadable;
 
 /// How much of a line is kept, in bytes: more than any line that matters has.
 const KEPT: usize = 128;

@@ -3,6 +3,7 @@
 
 mod framing;
 mod parked;
+mod peer;
 mod phase;
 mod rest_of_body;
 mod seat;
@@ -14,7 +15,6 @@ mod watched;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request};
-use axum::response::Response;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +31,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::descriptors::Room;
+pub(super) use peer::Crowding;
+pub use peer::{Answered, Coming, Peer, Unreadable};
 use phase::TimeLimits;
 use seat::{Place, Seat};
 use watch::Watch;
@@ -50,48 +51,6 @@ const FAREWELL: Duration = Duration::from_secs(7);
 /// What a peer gets for whom not even the reserve has room.
 const NO_ROOM: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-/// Who sends a request, and whether there is room for it.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// The other end of the connection.
-    pub address: IpAddr,
-    /// Whether the request is answered as usual.
-    pub room: Crowding,
-    /// Why the request cannot be read, if it cannot: of such a request only a part is known.
-    pub unreadable: Option<Unreadable>,
-}
-
-/// Why a request cannot be read. Its connection is closed after the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// Its head is no head of HTTP (RFC 9112 §2.2).
-    Head,
-    /// Its target is too long (RFC 9110 §15.5.15).
-    LongTarget,
-    /// Its head is too large (RFC 6585 §5).
-    LargeHead,
-    /// Its body has a transfer coding that this server does not understand (RFC 9112 §6.1).
-    TransferCoding,
-    /// It says in two ways where its body ends (RFC 9112 §6.1).
-    TwoLengths,
-}
-
-/// Whether there is room for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crowding {
-    Free,
-    /// There is room only for health checks and for people who decide.
-    Full,
-}
-
-pub enum Answered {
-    Now(Response),
-    /// It takes long to be known.
-    Later(Coming),
-}
-
-pub type Coming = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 pub(super) struct Connections {
     /// Which listener it is, for the metrics.

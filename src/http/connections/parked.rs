@@ -5,7 +5,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, Version, header};
 
-use super::Coming;
+use super::peer::Coming;
 use super::watch::UnderWay;
 
 /// What is needed to answer it.

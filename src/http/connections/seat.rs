@@ -9,8 +9,9 @@ use axum::response::Response;
 use hyper::body::Incoming;
 
 use super::parked::{Parked, Parks, Persistence};
+use super::peer::{Answered, Crowding, Peer, Unreadable};
 use super::watch::{UnderWay, Watch};
-use super::{Answered, Connections, Crowding, Peer, Unreadable, rest_of_body};
+use super::{Connections, rest_of_body};
 
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");

@@ -8,12 +8,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
+use super::Connections;
 use super::parked::Parked;
+use super::peer::{Answered, Peer, Unreadable};
 use super::phase::Order;
 use super::seat::{Ready, Seat};
 use super::watch::{Protocol, Watch};
 use super::watched::Watched;
-use super::{Answered, Connections, Peer, Unreadable};
 
 /// What hyper reads where it has refused what came.
 const REFUSED: &str = "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n";

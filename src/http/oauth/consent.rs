@@ -7,7 +7,6 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::OAuthErrorBody;
 use super::consent_body::{
     Answer, Arrival, DeviceConsentDecided, DeviceConsentRequest, DeviceConsentResponse,
 };
@@ -19,8 +18,9 @@ use crate::domain::device_flow::decide::{self, Decision, DecisionRefused, NamedC
 use crate::domain::device_flow::open;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::bearer::{BearerErrorBody, BearerRefusal};
-use crate::http::no_store;
-use crate::http::pages::{self, linked_codes};
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::OAuthErrorBody;
+use crate::http::pages::{browser, linked_codes};
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::{Caller, CallerRefused, Via};
 use crate::languages::Language;
@@ -155,8 +155,8 @@ impl FromRequestParts<Arc<App>> for ApprovingPerson {
         let caller = Caller::with_scope(parts, app, &[SCOPE]).await?;
         let approver = caller.approver().ok_or(CallerRefused::from(BearerRefusal::NoToken))?;
         let (slug, headers) = (&caller.tenant.slug, &parts.headers);
-        let language = pages::language_of(app, slug, headers);
-        let languages = pages::languages_asked_for(app, slug, headers);
+        let language = browser::language_of(app, slug, headers);
+        let languages = browser::languages_asked_for(app, slug, headers);
         let browser = matches!(caller.via, Via::Browser(_)).then(|| headers.clone());
         Ok(Self { tenant: caller.tenant, approver, origin: caller.origin, browser, language, languages })
     }

@@ -4,13 +4,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::domain::device_flow::choices::ChoiceRefused;
 use crate::domain::device_flow::decide::DecisionRefused;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::http::challenge::{self, Reason, Scheme};
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::rest::caller::CallerRefused;
-use crate::http::{no_store, whole_seconds};
+use crate::http::retry_after::whole_seconds;
 
 /// Why nothing is shown or decided.
 #[derive(Debug)]

@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::device_flow::start::{self, StartRequest, Started};
-use crate::domain::dpop;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::tenants;
+use crate::domain::{dpop, tenants};
+use crate::http::asked::Slug;
 use crate::http::dpop::Dpop;
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
-use crate::http::{Slug, no_store};
 use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
 use crate::model::policy::approval::ReverseConfirmation;
 

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::token::required;
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate_confidential;
 use crate::domain::introspect::{self, ActiveToken, Introspected};
 use crate::domain::tenants;
+use crate::http::asked::Slug;
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::parameters::Parameters;
-use crate::http::{Slug, no_store};
 use crate::model::access_token::{AccessToken, Audience};
 use crate::model::tenant::Tenant;
 use crate::store::standings::LiveRefreshToken;

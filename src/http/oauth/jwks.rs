@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::{signing_keys, tenants};
-use crate::http::{Slug, conditional};
+use crate::http::asked::Slug;
+use crate::http::conditional;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 
 /// Public signing keys of the tenant.
 #[derive(Debug, Serialize, ToSchema)]

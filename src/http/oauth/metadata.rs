@@ -12,13 +12,14 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::dpop::proof::ALGORITHMS;
 use crate::domain::granting::is_by_name_only;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
-use crate::http::{Slug, conditional};
+use crate::http::asked::Slug;
+use crate::http::conditional;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::languages::Language;
 use crate::model::acr::Acr;
 use crate::model::client::{AuthMethod, GrantType};

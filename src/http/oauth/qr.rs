@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use qrcode::QrCode;
 use qrcode::render::svg;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
-use crate::http::Slug;
+use crate::http::asked::Slug;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::parameters::Parameters;
 use crate::model::user_code::UserCode;
 

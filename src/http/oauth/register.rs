@@ -10,15 +10,15 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::clients::registration::{self, Registered, RegistrationRefused};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::{tenants, tokens};
-use crate::http::Slug;
+use crate::http::asked::Slug;
 use crate::http::bearer::BearerErrorBody;
 use crate::http::challenge::{self, Reason, Scheme};
-use crate::http::no_store;
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::origin::Origin;
 use crate::http::parameters::{collect, in_time};
 use crate::http::rest::path::Path;

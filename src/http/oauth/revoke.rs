@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::token::required;
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::{revoke, tenants};
-use crate::http::Slug;
+use crate::http::asked::Slug;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 

@@ -8,25 +8,26 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{OAuthErrorBody, OAuthRefusal};
 use crate::app::App;
 use crate::domain::authenticate_client::{PresentedCredentials, authenticate};
 use crate::domain::client_credentials::{self, ClientCredentialsRequest};
 use crate::domain::device_flow::poll::{self, PollRequest};
 use crate::domain::device_flow::wait::{self, Polled, Waiting};
-use crate::domain::dpop;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::refresh::{self, RefreshRequest};
-use crate::domain::tenants;
 use crate::domain::tokens::IssuedTokens;
+use crate::domain::{dpop, tenants};
+use crate::http::asked::Slug;
 use crate::http::delivered::delivered;
 use crate::http::dpop::Dpop;
+use crate::http::json::no_store;
 use crate::http::later::later;
+use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::prefer::Prefer;
+use crate::http::unrouted::took_too_long;
 use crate::http::within::within;
-use crate::http::{Slug, no_store, took_too_long};
 use crate::model::client::GrantType;
 
 /// A token request.

@@ -7,13 +7,13 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::OAuthErrorBody;
 use crate::app::App;
-use crate::domain::access_tokens;
 use crate::domain::person_claims::PersonClaims;
-use crate::domain::tenants;
+use crate::domain::{access_tokens, tenants};
+use crate::http::asked::Slug;
 use crate::http::bearer::{AccessToken, BearerErrorBody, BearerRefusal};
-use crate::http::{Slug, no_store};
+use crate::http::json::no_store;
+use crate::http::oauth_refusal::OAuthErrorBody;
 use crate::model::scope::OPENID;
 
 /// Userinfo request (RFC 6750 §2.2).

@@ -11,9 +11,10 @@ use axum::routing::get;
 use utoipa_swagger_ui::Config;
 
 use super::assets::FAVICON_PATH;
-use super::{BareNotice, html};
+use super::bare_notice::BareNotice;
+use super::page::html;
 use crate::app::App;
-use crate::http::Slug;
+use crate::http::asked::Slug;
 use crate::http::site::Site;
 use crate::languages::Language;
 

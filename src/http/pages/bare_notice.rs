@@ -4,11 +4,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 
+use super::assets;
+use super::page::html;
 use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
-use super::{assets, html, try_again_after};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
-use crate::http::oauth;
+use crate::http::oauth_refusal;
+use crate::http::retry_after::try_again_after;
 use crate::languages::{Language, Phrase, words};
 use crate::themes::Theme;
 
@@ -46,11 +48,12 @@ impl From<OAuthError> for BareNotice {
         }
         match error.code {
             ErrorCode::NotFound => Self::NotFound,
+            ErrorCode::MethodNotAllowed => Self::NotPossible,
             ErrorCode::TemporarilyUnavailable => Self::Unavailable,
             ErrorCode::ServerError => Self::Fault,
             ErrorCode::TooLarge => Self::TooLarge,
             ErrorCode::HeadTooLarge | ErrorCode::TargetTooLong | ErrorCode::NotImplemented => {
-                Self::UnreadableHead(oauth::status(error.code))
+                Self::UnreadableHead(oauth_refusal::status(error.code))
             }
             ErrorCode::TooManyRequests { retry_after } => Self::TooMany { retry_after },
             _ => Self::Unreadable,

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::browser::Browser;
-use super::try_again_after;
 use super::views::PageFrame;
+use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
-use super::PageRefusal;
 use super::browser::Browser;
+use super::refusal::PageRefusal;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;

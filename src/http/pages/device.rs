@@ -8,12 +8,14 @@ use axum::response::Response;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use super::sign_in::way_to_more;
 use super::views::DeviceEntryPage;
-use super::{PageRefusal, carried_code, linked_codes, try_again_after};
+use super::{carried_code, linked_codes};
 use crate::app::App;
 use crate::domain::device_flow::open::{self, OpenRefused};
 use crate::http::parameters::Parameters;
+use crate::http::retry_after::try_again_after;
 use crate::languages::words;
 use crate::model::approver::Approver;
 use crate::model::attempt_budget::Exhausted;

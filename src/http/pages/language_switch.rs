@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use axum::response::Response;
 
-use crate::http::pages::PageRefusal;
+use super::refusal::PageRefusal;
 use crate::http::pages::csrf::CsrfChecked;
 use crate::languages::Language;
 

@@ -8,9 +8,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::SecondsFormat;
 
-use super::PageRefusal;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use super::views::{NotMePage, Tone};
 use crate::app::App;
 use crate::domain::not_me;

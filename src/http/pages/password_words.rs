@@ -1,6 +1,6 @@
 //! What a password must be, and why one cannot be chosen, in the same words on every page where one is.
 
-use super::PageRefusal;
+use super::refusal::PageRefusal;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::passwords::{MAX_CHARS, MIN_CHARS, UnfitPassword};
 use crate::languages::{Language, Phrase};

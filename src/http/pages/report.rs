@@ -6,9 +6,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::PageRefusal;
 use super::consent::{already_handled, decision_purpose};
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use super::views::Tone;
 use crate::app::App;
 use crate::domain::device_flow::decide::DecisionRefused;

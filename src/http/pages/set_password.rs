@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use super::views::{SetPasswordPage, Tone};
-use super::{PageRefusal, password_words, signing_browser};
+use super::{password_words, signing_browser};
 use crate::app::App;
 use crate::domain::password_links;
 use crate::domain::users::UserError;

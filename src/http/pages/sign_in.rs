@@ -10,12 +10,14 @@ use zeroize::Zeroizing;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::device::enter_code;
+use super::refusal::PageRefusal;
 use super::views::SignInPage;
-use super::{PageRefusal, carried_code, destination, signing_browser, try_again_after};
+use super::{carried_code, destination, signing_browser};
 use crate::app::App;
 use crate::domain::sign_in::SignInRefused;
 use crate::domain::sign_in::password::{self, Entered};
 use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::PageRefusal;
 use super::browser::Browser;
-use super::carried_code;
 use super::code_page::{CodePage, Wrong};
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use super::sign_in::go_on;
-use super::signing_browser;
+use super::{carried_code, signing_browser};
 use crate::app::App;
 use crate::domain::sign_in::{SignInRefused, code};
 

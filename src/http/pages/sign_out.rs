@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::PageRefusal;
 use super::carried_code;
 use super::csrf::CsrfChecked;
+use super::refusal::PageRefusal;
 use crate::app::App;
 use crate::domain::device_flow::consent;
 use crate::domain::sign_in;

@@ -13,9 +13,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::BareNotice;
+use super::bare_notice::BareNotice;
 use crate::app::App;
-use crate::http::{Slug, conditional};
+use crate::http::asked::Slug;
+use crate::http::conditional;
 use crate::languages::{Language, Phrase};
 use crate::model::tenant::TenantSlug;
 use crate::themes::{Link, LinkKind, Picture, Theme};

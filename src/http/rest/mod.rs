@@ -10,6 +10,7 @@ pub mod etag;
 pub mod paging;
 pub mod path;
 pub mod problem;
+pub mod time;
 
 use std::sync::Arc;
 

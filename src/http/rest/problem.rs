@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::challenge;
-use crate::http::whole_seconds;
+use crate::http::retry_after::whole_seconds;
 use crate::model::ids::RequestId;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");

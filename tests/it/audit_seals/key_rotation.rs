@@ -3,7 +3,7 @@
 use latchkey::domain::audit::By;
 use latchkey::domain::audit_trail::seal::seal_waiting;
 use latchkey::domain::audit_trail::verify::Fault;
-use latchkey::domain::housekeeping::audit_events;
+use latchkey::domain::housekeeping::AUDIT_EVENTS;
 use latchkey::domain::mac_keys::rotate::rotate_audit;
 use latchkey::model::tenant::DEFAULT_TENANT;
 use latchkey::store::audit_seals;
@@ -66,7 +66,7 @@ async fn only_the_current_key_vouches_for_cleared_seals() {
     rotate(&server).await;
     seal_all(&server).await;
     server.clock.advance(86_400.0 * 2.0);
-    while audit_events::CHORE.clear_batch(&server.app).await.unwrap() > 0 {}
+    while AUDIT_EVENTS.clear_batch(&server.app).await.unwrap() > 0 {}
     assert_eq!(verdict(&server).await.faults, []);
     let old: Vec<u8> =
         sqlx::query_scalar("SELECT cleared_mac FROM audit_seals WHERE cleared_mac IS NOT NULL")
@@ -95,7 +95,7 @@ async fn retired_audit_keys_are_deleted_with_their_events() {
     server.clock.advance(86_400.0 * 2.0);
     let keys = "SELECT count(*) FROM mac_keys WHERE purpose = 'audit'";
     assert_eq!(server.count(keys).await, 3);
-    while audit_events::CHORE.clear_batch(&server.app).await.unwrap() > 0 {}
+    while AUDIT_EVENTS.clear_batch(&server.app).await.unwrap() > 0 {}
     assert_eq!(server.count(keys).await, 2, "the second one still verifies late events");
     assert_eq!(verdict(&server).await.faults, []);
 }

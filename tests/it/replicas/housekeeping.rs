@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use latchkey::domain::audit_trail::seal::seal_waiting;
 use latchkey::domain::housekeeping::{
-    Chore, attempt_budgets, audit_events, browser_sessions, decided_authorizations, ended_devices,
-    expired_authorizations, spent_user_codes,
+    ATTEMPT_BUDGETS, AUDIT_EVENTS, BROWSER_SESSIONS, Chore, DECIDED_AUTHORIZATIONS, ENDED_DEVICES,
+    EXPIRED_AUTHORIZATIONS, SPENT_USER_CODES,
 };
 
 use latchkey::model::device_authorization::Polling;
@@ -37,13 +37,11 @@ async fn expired_codes_stay_one_lifetime_and_go_once() {
         codes.push(tv.start("openid").await);
     }
     first.clock.advance(1_199.0);
-    assert_eq!(clear(&first, expired_authorizations::CHORE).await, 0);
+    assert_eq!(clear(&first, EXPIRED_AUTHORIZATIONS).await, 0);
     tv.poll(&codes[0]).await.must_be_error("expired_token");
     first.clock.advance(2.0);
-    let (ours, theirs) = tokio::join!(
-        clear(&first, expired_authorizations::CHORE),
-        clear(&second, expired_authorizations::CHORE)
-    );
+    let (ours, theirs) =
+        tokio::join!(clear(&first, EXPIRED_AUTHORIZATIONS), clear(&second, EXPIRED_AUTHORIZATIONS));
     assert_eq!(ours + theirs, 10);
     assert_eq!(first.count("SELECT count(*) FROM device_authorizations").await, 0);
     // The code itself says when it expired.
@@ -91,7 +89,7 @@ async fn fifty_thousand_codes_that_expire_at_once_hold_no_poll_up() {
     loop {
         let forgotten = server.app.sessions.take_due(server.clock.now(), 2_000).looked_at;
         assert!(forgotten <= 2_016, "{forgotten}");
-        let deleted = expired_authorizations::CHORE.clear_batch(&housekeeper.app).await.unwrap();
+        let deleted = EXPIRED_AUTHORIZATIONS.clear_batch(&housekeeper.app).await.unwrap();
         assert!(deleted <= 1_000, "{deleted}");
         if deleted == 0 && forgotten == 0 {
             break;
@@ -112,12 +110,12 @@ async fn a_user_code_rests_for_a_day() {
     let tv = server.tv().await;
     tv.start("openid").await;
     server.clock.advance(1_201.0);
-    clear(&server, expired_authorizations::CHORE).await;
+    clear(&server, EXPIRED_AUTHORIZATIONS).await;
     assert_eq!(server.count("SELECT count(*) FROM spent_user_codes").await, 1);
     server.clock.advance(86_399.0);
-    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 0);
+    assert_eq!(clear(&server, SPENT_USER_CODES).await, 0);
     server.clock.advance(1.0);
-    assert_eq!(clear(&server, spent_user_codes::CHORE).await, 1);
+    assert_eq!(clear(&server, SPENT_USER_CODES).await, 1);
 }
 
 #[tokio::test]
@@ -127,9 +125,9 @@ async fn decided_sessions_are_history_for_a_month() {
     let started = tv.start("openid").await;
     ada.deny(&started.user_code).await;
     server.clock.advance(86_400.0 * 30.0);
-    assert_eq!(clear(&server, decided_authorizations::CHORE).await, 0);
+    assert_eq!(clear(&server, DECIDED_AUTHORIZATIONS).await, 0);
     server.clock.advance(601.0);
-    assert_eq!(clear(&server, decided_authorizations::CHORE).await, 1);
+    assert_eq!(clear(&server, DECIDED_AUTHORIZATIONS).await, 1);
 }
 
 #[tokio::test]
@@ -140,9 +138,9 @@ async fn ended_devices_go_with_their_tokens() {
     ada.approve(&started.user_code).await;
     tv.poll(&started).await.must_be_tokens();
     server.clock.advance(86_400.0 * 119.0);
-    assert_eq!(clear(&server, ended_devices::CHORE).await, 0);
+    assert_eq!(clear(&server, ENDED_DEVICES).await, 0);
     server.clock.advance(86_400.0 * 2.0);
-    assert_eq!(clear(&server, ended_devices::CHORE).await, 1);
+    assert_eq!(clear(&server, ENDED_DEVICES).await, 1);
     assert_eq!(server.count("SELECT count(*) FROM devices").await, 0);
 }
 
@@ -152,13 +150,13 @@ async fn old_browser_sessions_budgets_and_events_go() {
     let ada = server.ada().await;
     ada.sign_in().await;
     server.clock.advance(86_400.0 * 401.0);
-    assert_eq!(clear(&server, browser_sessions::CHORE).await, 1);
+    assert_eq!(clear(&server, BROWSER_SESSIONS).await, 1);
     // Of the browser, of its address, and of both with the account.
-    assert_eq!(clear(&server, attempt_budgets::CHORE).await, 3);
+    assert_eq!(clear(&server, ATTEMPT_BUDGETS).await, 3);
     // The template's own events (tenant, keys) are as old as the test's. Only what is sealed goes.
     while server.count("SELECT count(*) FROM audit_unsealed").await > 0 {
         seal_waiting(&server.app).await.expect("the database answers");
     }
-    assert!(clear(&server, audit_events::CHORE).await >= 2);
+    assert!(clear(&server, AUDIT_EVENTS).await >= 2);
     assert_eq!(server.count("SELECT count(*) FROM audit_events").await, 0);
 }

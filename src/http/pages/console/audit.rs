@@ -9,14 +9,15 @@ use axum::response::Response;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use uuid::Uuid;
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
+use super::page::answer;
 use super::people::named;
+use super::section::Section;
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
-use super::{Section, answer};
 use crate::app::App;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::model::audit_action::Action;

@@ -6,11 +6,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::super::PageRefusal;
 use super::client::{Told, find, must_be_fresh, page, stored};
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::clients::{ClientError, secrets};
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
 use crate::model::client::Client;

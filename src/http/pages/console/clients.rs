@@ -7,14 +7,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
+use super::page::answer;
+use super::section::Section;
 use super::views::Navigation;
 use super::visitor::Visitor;
-use super::{Section, answer};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::store::clients;
 

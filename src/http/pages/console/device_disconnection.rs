@@ -7,14 +7,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::devices::{DeviceRow, back, device, device_row, officer};
+use super::page::answer;
+use super::section::Section;
 use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
-use super::{Section, answer};
 use crate::app::App;
 use crate::domain::devices::administration;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::model::version::MeantFor;
 

@@ -8,15 +8,16 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
+use super::page::answer;
 use super::people;
+use super::section::Section;
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
-use super::{Section, answer};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::device_authorizations as shown;
 use crate::http::rest::paging::Cursor;

@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use zeroize::Zeroizing;
 
-use super::super::PageRefusal;
 use super::client;
 use super::links::link;
 use super::visitor::Administrator;
@@ -15,6 +14,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::{PresentedCredentials, authenticate};
 use crate::domain::device_flow::start::{self, StartRequest, Started};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
+use crate::http::pages::refusal::PageRefusal;
 use crate::model::client::{AuthMethod, Client};
 use crate::model::device::DeviceDescription;
 

@@ -7,9 +7,8 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::PageRefusal;
 use super::links::link;
-use super::nothing_here;
+use super::page::nothing_here;
 use super::user::{self, HERE, Told, find, page};
 use super::visitor::{Administrator, Unwelcome, Visitor};
 use crate::app::App;
@@ -17,6 +16,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::password_links;
 use crate::domain::second_factor::remove;
 use crate::domain::users::{self as domain, UserError};
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::model::user::Standing;
 use crate::store::users::Account;

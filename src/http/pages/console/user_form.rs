@@ -7,15 +7,16 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
+use super::page::{answer, nothing_here};
+use super::section::Section;
 use super::user::{self, Told};
 use super::user_changes::ChosenAccount;
 use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
-use super::{Section, answer, nothing_here};
 use crate::app::App;
 use crate::domain::users::{self as domain, NewUser, UserChange, UserError};
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::model::patch::Patch;
 use crate::model::user::{InvalidRole, Role};

@@ -7,14 +7,16 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::PageRefusal;
 use super::super::views::PageFrame;
 use super::links::link;
+use super::page::answer;
+use super::section::Section;
+use super::user;
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
-use super::{Section, answer, user};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::model::ids::UserId;

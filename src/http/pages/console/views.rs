@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::super::views::PageFrame;
-use super::Section;
+use super::section::Section;
 use crate::domain::deeds::Deed;
 
 /// Where in the console a page is, and what its reader may do.

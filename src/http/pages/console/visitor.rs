@@ -7,16 +7,16 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use super::super::PageRefusal;
 use super::super::browser::Browser;
 use super::super::csrf::CsrfChecked;
 use super::super::destination::{self, Destination};
 use super::super::sign_in::way_to_more;
-use super::Section;
+use super::section::Section;
 use super::views::{Navigation, RefusedPage};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::deeds::{Deed, DeedRefused, must_be_allowed};
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::refusals;
 use crate::model::ids::TenantId;

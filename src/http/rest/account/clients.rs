@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::domain::clients::{self as domain, owned, secrets};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::clients::body::{ClientBody, ClientWithSecret};
 use crate::http::rest::admin::clients::fields::ClientFields;

@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 
 use super::answers::ReadRefusals;
 use super::query::Filters;
-use super::time;
 use crate::app::App;
 use crate::domain::activity;
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::time::time;
 use crate::model::activity::{Figures, Span};
 
 /// Activity counts over time.

@@ -13,17 +13,17 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::query::Filters;
-use super::time;
 use crate::app::App;
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::FilterProblem;
+use crate::http::rest::time::time;
 use crate::model::ids::TenantId;
+use crate::store;
 use crate::store::audit_events::{self, Filter, Position, StoredEvent};
-use crate::store::{self};
 
 const JSON_LINES: HeaderValue = HeaderValue::from_static("application/jsonl");
 /// How many events an export reads at once.

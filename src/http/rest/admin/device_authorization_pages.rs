@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::device_authorizations::{filter, read, scope, status, user_code};
 use super::query::Filters;
-use super::time;
 use crate::app::App;
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::FilterProblem;
+use crate::http::rest::time::time;
 use crate::model::device_authorization::State as SessionState;
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
 use crate::store::device_authorizations::listings::{self, Listed, Part};

@@ -14,7 +14,7 @@ use super::devices::{country, status};
 use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::devices::administration;
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::Admin;

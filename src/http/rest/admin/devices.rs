@@ -10,10 +10,9 @@ use utoipa::ToSchema;
 
 use super::query::Filters;
 use crate::app::App;
-use crate::domain::devices::DeviceError;
 use crate::domain::devices::administration::{self, Administrator};
-use crate::domain::devices::find;
-use crate::http::no_store;
+use crate::domain::devices::{DeviceError, find};
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};

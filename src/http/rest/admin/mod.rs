@@ -23,7 +23,6 @@ pub mod webhooks;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -65,9 +64,4 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(registration_tokens::delete))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::delete))
-}
-
-/// A time, as RFC 3339 writes it.
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::domain::refusals::{self, Refusal};
 use crate::domain::tenants;
 use crate::http::rest::problem::Problem;
+use crate::http::surface::Surface;
 use crate::model::audit_event::Actor;
 use crate::model::ids::UserId;
 use crate::model::request_origin::RequestOrigin;
@@ -35,11 +36,10 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The attempt that this request is, if it is below `/admin`, in the console, or about clients that are a person's
-    /// own.
+    /// The attempt that this request is, if refusals are recorded where it goes.
     pub fn of(request: &mut Request, slug: &TenantSlug, origin: &RequestOrigin) -> Option<Self> {
         let path = request.uri().path();
-        if !["/admin/", "/console/", "/account/oauth/"].iter().any(|start| path.starts_with(start)) {
+        if !Surface::at(path).is_audited {
             return None;
         }
         let words = format!("{} {path}", request.method());

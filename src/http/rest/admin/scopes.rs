@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::scopes::{self, ScopeError};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::insist;
 use crate::http::rest::body::JsonBody;

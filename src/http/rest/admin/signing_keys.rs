@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::signing_keys::remove;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};

@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::deeds::FreshAdmin;
-use super::time;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::password_links::{self, PasswordLink};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
+use crate::http::rest::time::time;
 use crate::model::ids::UserId;
 
 /// A password link. Anyone with this link can use it, once; send it only to the user.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::domain::webhooks::{self as domain, WebhookError};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;

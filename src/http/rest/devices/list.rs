@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::body::DeviceBody;
 use crate::app::App;
 use crate::domain::devices::{list as devices, revoke};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::paging::Page;

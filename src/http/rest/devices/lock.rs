@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::body::DeviceBody;
-use super::{NoSuchDevice, answer, device_id};
+use super::shared::{NoSuchDevice, answer, device_id};
 use crate::app::App;
 use crate::domain::devices::lock as locking;
 use crate::http::rest::caller::DeviceOwner;

@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::body::{DeviceBody, DevicePatch};
-use super::{NoSuchDevice, answer, device_id};
+use super::shared::{NoSuchDevice, answer, device_id};
 use crate::app::App;
 use crate::domain::devices::{change as changing, find, revoke};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;

@@ -6,9 +6,9 @@ use super::Problem;
 use crate::domain::access_tokens::TokenRefused;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
 use crate::http::bearer::{BearerRefusal, Denial};
-use crate::http::oauth::OAuthRefusal;
-use crate::http::pages::PageRefusal;
-use crate::http::whole_seconds;
+use crate::http::oauth_refusal::OAuthRefusal;
+use crate::http::pages::refusal::PageRefusal;
+use crate::http::retry_after::whole_seconds;
 use crate::model::version::Stale;
 use crate::store::StoreError;
 

@@ -1,7 +1,7 @@
 //! Figures over time.
 
 use latchkey::domain::activity::write;
-use latchkey::domain::housekeeping::{Chore, activity, expired_authorizations};
+use latchkey::domain::housekeeping::{ACTIVITY, Chore, EXPIRED_AUTHORIZATIONS};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -45,7 +45,7 @@ async fn what_becomes_of_codes_and_how_they_are_polled_is_told_in_each_span() {
     written(server).await;
     // Its last code expires after ten minutes, and is known to have a minute later.
     server.clock.advance(661.0);
-    clear(server, expired_authorizations::CHORE).await;
+    clear(server, EXPIRED_AUTHORIZATIONS).await;
     let told = parts(&office, "hour").await;
     assert_eq!(told.len(), 60);
     let figures = |kind| sum(&told, kind);
@@ -83,8 +83,8 @@ async fn servers_add_up_and_an_expired_code_counts_once_in_the_minute_it_expired
     first.clock.advance(720.0);
     for _ in 0..2 {
         let (ours, theirs) = tokio::join!(
-            expired_authorizations::CHORE.clear_batch(&first.app),
-            expired_authorizations::CHORE.clear_batch(&second.app)
+            EXPIRED_AUTHORIZATIONS.clear_batch(&first.app),
+            EXPIRED_AUTHORIZATIONS.clear_batch(&second.app)
         );
         ours.and(theirs).expect("the database answers");
     }
@@ -95,7 +95,7 @@ async fn servers_add_up_and_an_expired_code_counts_once_in_the_minute_it_expired
     assert_eq!(sum(&then, "expiries"), 6);
     // They are cleared away afterwards, and count no second time.
     first.clock.advance(600.0);
-    assert_eq!(clear(first, expired_authorizations::CHORE).await, 6);
+    assert_eq!(clear(first, EXPIRED_AUTHORIZATIONS).await, 6);
     assert_eq!(sum(&parts(&office, "hour").await, "expiries"), 6);
 }
 
@@ -118,11 +118,11 @@ async fn minutes_are_forgotten_after_two_days_and_hours_after_a_month() {
     let rows = async || office.server.count("SELECT count(*) FROM activity").await;
     assert_eq!(rows().await, 2);
     office.server.clock.advance(86_400.0 * 2.0 - 60.0);
-    assert_eq!(clear(&office.server, activity::CHORE).await, 0);
+    assert_eq!(clear(&office.server, ACTIVITY).await, 0);
     office.server.clock.advance(120.0);
-    assert_eq!((clear(&office.server, activity::CHORE).await, rows().await), (1, 1));
+    assert_eq!((clear(&office.server, ACTIVITY).await, rows().await), (1, 1));
     office.server.clock.advance(86_400.0 * 30.0);
-    assert_eq!((clear(&office.server, activity::CHORE).await, rows().await), (1, 0));
+    assert_eq!((clear(&office.server, ACTIVITY).await, rows().await), (1, 0));
 }
 
 #[tokio::test]

@@ -8,15 +8,16 @@ use axum::response::Response;
 use qrcode::QrCode;
 use qrcode::render::svg;
 
+use super::shared::{HERE, sign_in_first, suited};
 use super::views::{AuthenticatorPage, KeyToScan, RecoveryCodesPage};
-use super::{HERE, sign_in_first, suited};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::second_factor::{SecondFactorRefused, enrol};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
+use crate::http::pages::refusal::PageRefusal;
 use crate::http::pages::views::NextStep;
-use crate::http::pages::{PageRefusal, carried_code, destination};
+use crate::http::pages::{carried_code, destination};
 use crate::languages::Phrase;
 use crate::model::browser_session::BrowserSession;
 use crate::model::device_authorization::Authentication;

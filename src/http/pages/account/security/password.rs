@@ -6,13 +6,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::shared::{done, sign_in_first, suited};
 use super::views::PasswordPage;
-use super::{done, sign_in_first, suited};
 use crate::app::App;
 use crate::domain::change_password::{self, AlsoEnd, ChangeRefused, Changed};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
-use crate::http::pages::{PageRefusal, password_words, signing_browser, try_again_after};
+use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::{password_words, signing_browser};
+use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
 use crate::model::attempt_budget::Exhausted;
 

@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::authenticator::recovery_codes_page;
-use super::{HERE, refuse, sign_in_first, suited};
+use super::shared::{HERE, refuse, sign_in_first, suited};
 use crate::app::App;
 use crate::domain::second_factor::recovery_codes;
-use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::code_page::CodePage;
 use crate::http::pages::csrf::CsrfChecked;
+use crate::http::pages::refusal::PageRefusal;
 
 /// Asks for a code.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::{HERE, done, refuse, sign_in_first, suited};
+use super::shared::{HERE, done, refuse, sign_in_first, suited};
 use crate::app::App;
 use crate::domain::second_factor::remove;
-use crate::http::pages::PageRefusal;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::code_page::CodePage;
 use crate::http::pages::csrf::CsrfChecked;
+use crate::http::pages::refusal::PageRefusal;
 
 /// Asks for a code.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::domain::clients as domain;
 use crate::domain::deeds::of_client_change;
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::{FreshAdmin, insist};

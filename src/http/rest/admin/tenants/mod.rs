@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::policies;
 use crate::domain::tenants::{self, TenantChange, TenantError};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::etag::{IfMatch, etag};
 use crate::http::rest::paging::Page;

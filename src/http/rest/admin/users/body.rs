@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::rest::admin::time;
 use crate::http::rest::admin::user_passwords::SetPasswordLink;
 use crate::http::rest::problem::{FieldError, Problem};
+use crate::http::rest::time::time;
 use crate::model::patch::Patch;
 use crate::model::user::{Role, Standing};
 use crate::store::users::Account;

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::users as domain;
 use crate::domain::users::{NewUser, UserChange, UserError};
-use crate::http::no_store;
+use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Auditor, Caller};
