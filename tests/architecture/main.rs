@@ -62,7 +62,7 @@ const FLOORS: [(&str, &[&str], &[&str]); 6] = [
         &["sqlx", "axum", "utoipa", "hyper", "reqwest", "maxminddb", "lettre"],
     ),
     ("mail", &["http", "cli", "background"], &["sqlx", "axum", "utoipa", "lettre"]),
-    ("http", &["cli", "outbound", "geo", "mail", "smtp", "background"], &["sqlx", "maxminddb", "lettre"]),
+    ("http", &["cli", "outbound", "geo", "mail", "smtp"], &["sqlx", "maxminddb", "lettre"]),
 ];
 
 #[test]
