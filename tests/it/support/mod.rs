@@ -14,6 +14,7 @@ pub mod log_bytes;
 pub mod mail_sink;
 pub mod patience;
 pub mod person;
+pub mod plain;
 pub mod programs;
 pub mod resource_server;
 pub mod rounds;
