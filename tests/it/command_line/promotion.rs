@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::process::{Served, latchkey, run, run_json};
 use crate::support::device::Proof;
-use crate::support::{Device, database, plain, until};
+use crate::support::{Device, database, plain, scratch, until};
 
 /// A PostgreSQL server of its own, whose socket is in its directory.
 struct Postgres {
@@ -25,7 +25,7 @@ struct Postgres {
 impl Postgres {
     fn new(name: &str) -> Self {
         database::require_programs();
-        let dir = std::env::temp_dir().join(format!("latchkey-{name}-{}", std::process::id()));
+        let dir = scratch::place(name);
         fs::create_dir(&dir).expect("a directory");
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).expect("a mode");
         if let Some((uid, gid)) = account() {

@@ -23,6 +23,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
+use super::scratch;
+
 /// Where databases are made.
 struct Server {
     options: PgConnectOptions,
@@ -144,7 +146,7 @@ pub fn require_programs() {
 fn start_cluster() -> (PgConnectOptions, ChildStdin) {
     std::thread::spawn(|| {
         require_programs();
-        let data_dir = std::env::temp_dir().join(format!("latchkey-tests-{}", std::process::id()));
+        let data_dir = scratch::place("tests");
         let settings = ClusterSettings {
             data_dir: data_dir.clone(),
             bin_dir: None,

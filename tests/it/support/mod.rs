@@ -18,6 +18,7 @@ pub mod plain;
 pub mod programs;
 pub mod resource_server;
 pub mod rounds;
+pub mod scratch;
 pub mod server;
 pub mod signer;
 pub mod wire;
