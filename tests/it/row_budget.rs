@@ -7,7 +7,7 @@ use latchkey::embedded_postgres::{Cluster, ClusterSettings, Durability};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, FromRow, PgConnection};
 
-use crate::support::{Device, Person, Started, TestServer, database};
+use crate::support::{Device, Person, Started, TestServer, database, scratch};
 
 const SCOPE: &str = "openid offline_access";
 /// How often each operation is done. The median counts: now and then a page is split or cleared up.
@@ -23,7 +23,7 @@ impl OwnCluster {
     async fn start() -> (Self, PgConnection) {
         database::require_programs();
         let settings = ClusterSettings {
-            data_dir: std::env::temp_dir().join(format!("latchkey-budget-{}", std::process::id())),
+            data_dir: scratch::place("budget"),
             bin_dir: None,
             max_connections: 40,
             durability: Durability::Throwaway,

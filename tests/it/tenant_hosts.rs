@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::api::admin::Office;
 use crate::support::device::{Proof, send};
-use crate::support::{Answer, Device, DpopKey, Person, TestServer, jwt};
+use crate::support::{Answer, Device, DpopKey, Person, TestServer, jwt, plain};
 use crate::third_party::oauth2_crate::carry;
 
 const HOST: &str = "login.acme.example";
@@ -35,7 +35,7 @@ impl Acme {
             office.server.base.strip_prefix("http://").expect("a URL").parse().expect("an address");
         let base = format!("http://{HOST}:{}", address.port());
         assert_eq!((&set.json["host"], &set.json["issuer"]), (&json!(HOST), &json!(base)), "{set:?}");
-        let http = reqwest::Client::builder().no_proxy().resolve(HOST, address);
+        let http = plain::builder().resolve(HOST, address);
         let http = http.redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self { office, base, http }
     }

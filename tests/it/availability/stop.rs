@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::database_takes_connections;
 use crate::command_line::process::SharedDatabase;
-use crate::support::{Link, TestServer, until};
+use crate::support::{Link, TestServer, plain, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_gives_up_what_a_dark_database_keeps_and_says_so() {
@@ -28,7 +28,7 @@ async fn a_stop_gives_up_what_a_dark_database_keeps_and_says_so() {
     asking.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("it is sent");
     // The stop finds the request under way.
     until("the request is read", async || {
-        let live = reqwest::get(format!("http://{address}/health/live")).await;
+        let live = plain::client().get(format!("http://{address}/health/live")).send().await;
         live.is_ok_and(|answer| answer.status() == 200)
     })
     .await;

@@ -6,9 +6,9 @@ use latchkey::model::signing_key::SigningAlgorithm;
 use serde_json::json;
 
 use super::process::{DataDir, SharedDatabase, json_of, refusal, run, run_json, run_with_line};
-use crate::support::Device;
 use crate::support::device::Proof;
 use crate::support::signer::ClientKey;
+use crate::support::{Device, plain};
 
 const CREATE_TV: [&str; 7] = ["admin", "create-client", "--id", "tv", "--grant", "device_code", "--json"];
 
@@ -264,7 +264,7 @@ async fn what_a_command_refuses_is_in_the_figures_when_it_ends() {
     let server = database.serve_with(&[]);
     let create = [&CREATE_TV[..], &["--scope", "openid"]].concat();
     run_json(database.latchkey(&create));
-    let tv = Device::new(reqwest::Client::new(), &server.base, "tv", Proof::None);
+    let tv = Device::new(plain::client(), &server.base, "tv", Proof::None);
     for _ in 0..2 {
         tv.start("openid").await;
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::process::{DataDir, Served, SharedDatabase, json_of, run_json, run_with_line};
 use crate::support::device::Proof;
-use crate::support::{Device, Person};
+use crate::support::{Device, Person, plain};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -25,12 +25,12 @@ fn make_tv_and_ada(latchkey: impl Fn(&[&str]) -> Command, server: &Served) -> (D
     json_of(&run_with_line(create_user, PASSWORD));
     let grants = ["--grant", "device_code", "--grant", "refresh_token", "--scope", "openid offline_access"];
     run_json(latchkey(&[&["admin", "create-client", "--id", "tv", "--json"], &grants[..]].concat()));
-    let tv = Device::new(reqwest::Client::new(), &server.base, "tv", Proof::None);
+    let tv = Device::new(plain::client(), &server.base, "tv", Proof::None);
     (tv, Person::new(&server.base, "ada", PASSWORD))
 }
 
 async fn published_keys(server: &Served) -> Value {
-    let answer = reqwest::get(format!("{}/oauth/jwks", server.base)).await.expect("an answer");
+    let answer = plain::client().get(format!("{}/oauth/jwks", server.base)).send().await.expect("an answer");
     answer.json().await.expect("JSON")
 }
 

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::process::{DataDir, Served, latchkey, run};
-use crate::support::Person;
+use crate::support::{Person, plain};
 
 const SECRET: &str = "s3cret-that-nobody-may-read";
 
@@ -19,7 +19,7 @@ fn logged(server: Served, message: &str) -> (Vec<Value>, String) {
 async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
     let data = DataDir::new();
     let server = data.serve();
-    let http = reqwest::Client::new();
+    let http = plain::client();
     let ask =
         http.post(format!("{}/oauth/device-authorization", server.base)).form(&[("client_id", "nobody")]);
     let refused = ask.send().await.expect("an answer");
@@ -56,7 +56,7 @@ async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
 async fn the_peer_of_a_request_that_a_trusted_proxy_passes_on_is_the_client() {
     let data = DataDir::new();
     let server = data.serve_with(&[("LATCHKEY__SERVER__TRUSTED_PROXIES", "127.0.0.1/32")]);
-    let request = reqwest::Client::new().get(format!("{}/oauth/jwks", server.base));
+    let request = plain::client().get(format!("{}/oauth/jwks", server.base));
     request.header("x-forwarded-for", "203.0.113.9, 198.51.100.7").send().await.expect("an answer");
     let (lines, log) = logged(server, "request completed");
     let peers: Vec<_> = lines.iter().filter(|line| line["fields"]["path"] == "/oauth/jwks").collect();
@@ -68,7 +68,7 @@ async fn the_peer_of_a_request_that_a_trusted_proxy_passes_on_is_the_client() {
 async fn a_refused_client_is_logged_with_the_reason_and_never_with_its_secret() {
     let data = DataDir::new();
     let server = data.serve();
-    let http = reqwest::Client::new();
+    let http = plain::client();
     let url = format!("{}/oauth/token", server.base);
     let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
     let posted = [("client_id", "robot"), ("client_secret", SECRET)];
@@ -114,7 +114,7 @@ async fn a_failed_sign_in_is_logged_without_what_was_typed() {
 async fn a_setting_turns_the_log_of_requests_off() {
     let data = DataDir::new();
     let server = data.serve_with(&[("LATCHKEY__LOG__REQUESTS", "false")]);
-    reqwest::get(format!("{}/health/live", server.base)).await.expect("an answer");
+    plain::client().get(format!("{}/health/live", server.base)).send().await.expect("an answer");
     let (lines, log) = logged(server, "request completed");
     assert!(lines.is_empty(), "{log}");
 }

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::process::{SharedDatabase, refusal, run};
+use crate::support::plain;
 
 fn refused(mut command: Command) -> String {
     command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
@@ -76,7 +77,8 @@ async fn a_server_runs_on_a_schema_one_release_newer_that_says_so() {
     database.execute(add).await;
     for migrate in ["false", "true"] {
         let served = database.serve_with(&[("LATCHKEY__DATABASE__MIGRATE_ON_START", migrate)]);
-        let ready = reqwest::get(format!("{}/health/ready", served.base)).await.expect("an answer");
+        let ready =
+            plain::client().get(format!("{}/health/ready", served.base)).send().await.expect("an answer");
         assert_eq!(ready.status(), 200);
         assert!(served.stop(rustix::process::Signal::TERM).0.success());
     }

@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,8 @@ use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
-use crate::support::database;
 use crate::support::patience::PATIENCE;
+use crate::support::{database, scratch};
 
 /// A data directory for the embedded database.
 pub struct DataDir(PathBuf);
@@ -21,10 +20,8 @@ pub struct DataDir(PathBuf);
 impl DataDir {
     /// A new one, where the account that runs PostgreSQL can reach it.
     pub fn new() -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
         database::require_programs();
-        let name = format!("latchkey-cli-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        Self(std::env::temp_dir().join(name))
+        Self(scratch::place("cli"))
     }
 
     /// This one.
@@ -260,9 +257,7 @@ impl Served {
 
     #[track_caller]
     fn start_and_read(command: &mut Command) -> (Self, String) {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("latchkey-out-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = scratch::place("out");
         let shown = std::fs::File::create(&path).expect("a file");
         let served = Self::start(command, &[], shown.into());
         let text = std::fs::read_to_string(&path).expect("text");

@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::process::{Served, latchkey, run, run_json};
 use crate::support::device::Proof;
-use crate::support::{Device, database, until};
+use crate::support::{Device, database, plain, scratch, until};
 
 /// A PostgreSQL server of its own, whose socket is in its directory.
 struct Postgres {
@@ -25,7 +25,7 @@ struct Postgres {
 impl Postgres {
     fn new(name: &str) -> Self {
         database::require_programs();
-        let dir = std::env::temp_dir().join(format!("latchkey-{name}-{}", std::process::id()));
+        let dir = scratch::place(name);
         fs::create_dir(&dir).expect("a directory");
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).expect("a mode");
         if let Some((uid, gid)) = account() {
@@ -112,7 +112,8 @@ fn url(hosts: [&Path; 2]) -> String {
 }
 
 async fn readiness(server: &Served) -> (StatusCode, String) {
-    let answer = reqwest::get(format!("{}/health/ready", server.base)).await.expect("an answer");
+    let answer =
+        plain::client().get(format!("{}/health/ready", server.base)).send().await.expect("an answer");
     (answer.status(), answer.text().await.expect("text"))
 }
 
@@ -155,7 +156,7 @@ async fn a_server_follows_the_promoted_standby_and_is_not_ready_while_nothing_ca
         "--json",
     ]));
     let server = Served::start_from(&mut command(&["serve"]), &[]);
-    let tv = Device::new(reqwest::Client::new(), &server.base, "tv", Proof::None);
+    let tv = Device::new(plain::client(), &server.base, "tv", Proof::None);
     tv.start("openid").await;
     assert_eq!(readiness(&server).await.0, 200);
 
@@ -165,7 +166,7 @@ async fn a_server_follows_the_promoted_standby_and_is_not_ready_while_nothing_ca
     until("the server is not ready", async || readiness(&server).await.0 == 503).await;
     assert!(readiness(&server).await.1.contains("the database is read-only"));
     assert_eq!(tv.ask(&[("scope", "openid")]).await.status, 503);
-    let live = reqwest::get(format!("{}/health/live", server.base)).await.expect("an answer");
+    let live = plain::client().get(format!("{}/health/live", server.base)).send().await.expect("an answer");
     assert_eq!(live.status(), 200);
     // What was not copied by then would be lost with an asynchronous standby.
     let stored = async || new.count("latchkey", "SELECT count(*) FROM device_authorizations").await;

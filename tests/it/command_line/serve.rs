@@ -5,13 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::Signal;
 
 use super::process::{DataDir, latchkey, refusal, run_json};
+use crate::support::plain;
 
 #[tokio::test]
 async fn a_signal_ends_server_and_database_cleanly() {
     let data = DataDir::new();
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let server = data.serve();
-        let ready = reqwest::get(format!("{}/health/ready", server.base)).await.expect("an answer");
+        let ready =
+            plain::client().get(format!("{}/health/ready", server.base)).send().await.expect("an answer");
         assert_eq!(ready.status(), 200);
         let (status, log) = server.stop(signal);
         assert!(status.success(), "{status}: {log:#?}");

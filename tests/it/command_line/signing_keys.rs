@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::process::{DataDir, Served, refusal, run, run_json};
+use crate::support::plain;
 
 /// Asks the server for its keys until it publishes these; it hears of a change a moment after it was made.
 async fn must_publish(server: &Served, kids: &BTreeSet<String>) {
     let mut seen = BTreeSet::new();
     for _ in 0..1_000 {
-        let answer = reqwest::get(format!("{}/oauth/jwks", server.base)).await.expect("an answer");
+        let answer =
+            plain::client().get(format!("{}/oauth/jwks", server.base)).send().await.expect("an answer");
         let set: Value = answer.json().await.expect("JSON");
         seen = kids_of(&set);
         if seen == *kids {

@@ -9,7 +9,7 @@ use latchkey::embedded_postgres::finder;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::process::{DataDir, Served, refusal, run};
-use crate::support::until;
+use crate::support::{plain, until};
 
 fn serve(data: &DataDir) -> Command {
     let mut command = data.latchkey(&["serve"]);
@@ -23,7 +23,7 @@ async fn end(postmaster: Pid, signal: Signal) {
 }
 
 async fn status_of(server: &Served, path: &str) -> u16 {
-    let answer = reqwest::get(format!("{}{path}", server.base)).await;
+    let answer = plain::client().get(format!("{}{path}", server.base)).send().await;
     answer.expect("the server answers").status().as_u16()
 }
 

@@ -12,6 +12,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use super::chromium::Chromium;
 use super::gallery::Gallery;
@@ -59,8 +60,14 @@ const CONTROLS: &str = "
 const OUT_OF_REACH: &str =
     "return controls.filter(e => !reached.has(e)).map(e => e.outerHTML).concat(unmarked);";
 
-/// The source of axe-core, where it can be had.
-async fn axe() -> Option<String> {
+/// The source of axe-core, where it can be had. It is installed once for all: npm first removes what another test may be
+/// reading.
+async fn axe() -> Option<&'static str> {
+    static SOURCE: OnceCell<Option<String>> = OnceCell::const_new();
+    SOURCE.get_or_init(install_axe).await.as_deref()
+}
+
+async fn install_axe() -> Option<String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pages/accessibility");
     let folder = programs::folder("accessibility", &sources, &["package.json", "package-lock.json"]);
     let mut install = Command::new("npm");
@@ -101,7 +108,7 @@ async fn every_page_can_be_used_by_everybody() {
     let Some(browser) = Chromium::start("gallery").await else { return };
     let gallery = Arc::new(Box::pin(Gallery::open()).await);
     let base = exhibit(Arc::clone(&gallery)).await;
-    browser.bring_along(&axe).await;
+    browser.bring_along(axe).await;
     let mut found = Vec::new();
     for (number, (name, _)) in gallery.pages.iter().enumerate() {
         browser.resize(ORDINARY).await;
@@ -153,7 +160,7 @@ const LEFT_OVERS: &str = "
 async fn every_page_is_whole_in_every_language() {
     let Some(axe) = axe().await else { return };
     let Some(browser) = Chromium::start("languages").await else { return };
-    browser.bring_along(&axe).await;
+    browser.bring_along(axe).await;
     let mut found = Vec::new();
     for (language, width) in [("de", 320), ("zh-Hans", 390)] {
         let gallery = Arc::new(Gallery::open_in(language).await);

@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use axum::http::Method;
 use base64::Engine;
@@ -19,10 +18,10 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use crate::support::patience::in_time;
+use crate::support::scratch;
 
 /// Where pictures of the pages are left for people to look at.
 const PICTURES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/pages");
-static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// A browser with nobody signed in.
 pub struct Chromium {
@@ -189,8 +188,7 @@ impl Driver {
             Err(error) if error.kind() == ErrorKind::NotFound => return None,
             Err(error) => panic!("chromedriver does not start: {error}"),
         };
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let profile = std::env::temp_dir().join(format!("latchkey-chromium-{}-{number}", std::process::id()));
+        let profile = scratch::place("chromium");
         let output = BufReader::new(process.stdout.take().expect("its standard output"));
         let mut driver = Self { process, output, profile };
         let port = driver.port();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::support::front_end::{CONSENT, reading};
+use crate::support::plain;
 
 /// Presses "Continue" on a page that was opened before, signing in if the page then asks for it.
 async fn go_on(person: &Person, form: &Page) -> Page {
@@ -67,7 +68,7 @@ async fn a_form_filled_by_a_link_says_so_without_the_browsers_memory() {
     let fields: Vec<_> = form.iter().filter(|(name, _)| *name != "user_code").collect();
     assert!(fields.iter().all(|(_, value)| !value.contains(&started.user_code)), "{fields:?}");
     let session = ada.cookies().split("; ").find(|cookie| cookie.starts_with("latchkey=")).map(str::to_owned);
-    let plain = reqwest::Client::new();
+    let plain = plain::client();
     let request = plain.post(format!("{}/device", ada.base)).form(&form).header("x-forwarded-for", BERLIN);
     let sent = request.header("cookie", session.expect("a session")).send().await.expect("an answer");
     assert_eq!(sent.status(), 200);

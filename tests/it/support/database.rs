@@ -1,12 +1,13 @@
 //! A database for each test, copied from one that was migrated once.
 //!
 //! It lives on the server that `DATABASE_URL` names (whose user may create databases), or on a throw-away cluster
-//! that ends with the test process. `LATCHKEY_INSTALL_POSTGRES=1` installs PostgreSQL where it is missing.
+//! that ends with the test process; there it goes once its test has ended. `LATCHKEY_INSTALL_POSTGRES=1` installs PostgreSQL where it is missing.
 
+use std::cell::RefCell;
 use std::process::{ChildStdin, Command, Stdio};
 use std::str::FromStr;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use latchkey::app::App;
@@ -23,16 +24,34 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
+use super::scratch;
+
 /// Where databases are made.
 struct Server {
     options: PgConnectOptions,
     template: String,
-    /// As long as it is open, the cluster lives.
-    _lifeline: Option<ChildStdin>,
+    /// As long as it is open, the cluster lives. There is none for a server that is not ours.
+    lifeline: Option<ChildStdin>,
 }
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 static COUNTER: AtomicU32 = AtomicU32::new(0);
+/// The databases of the tests that have ended.
+static FINISHED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The databases of the test that runs on this thread, which ends with it.
+    static OF_THIS_TEST: Names = const { Names(RefCell::new(Vec::new())) };
+}
+
+/// Names of databases that nobody needs once their thread has ended.
+struct Names(RefCell<Vec<String>>);
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        FINISHED.lock().unwrap_or_else(PoisonError::into_inner).append(self.0.get_mut());
+    }
+}
 
 /// Each byte of the master key that the template's keys are sealed with.
 pub const MASTER_KEY: u8 = 7;
@@ -45,21 +64,13 @@ pub fn secrets() -> Secrets {
 /// Connect options for a new database of its own, migrated, with the default tenant and its signing keys.
 pub async fn create() -> PgConnectOptions {
     let server = SERVER.get_or_init(|| Box::pin(Server::start())).await;
-    let name = format!("{}_{}", server.template, COUNTER.fetch_add(1, Ordering::Relaxed));
-    let mut admin = PgConnection::connect_with(&server.options).await.expect("the database server answers");
-    let sql = format!("CREATE DATABASE {name} TEMPLATE {}", server.template);
-    sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is copied");
-    server.options.clone().database(&name)
+    server.create(&format!(" TEMPLATE {}", server.template)).await
 }
 
 /// Connect options for a new database without tables.
 pub async fn create_empty() -> PgConnectOptions {
     let server = SERVER.get_or_init(|| Box::pin(Server::start())).await;
-    let name = format!("{}_{}", server.template, COUNTER.fetch_add(1, Ordering::Relaxed));
-    let mut admin = PgConnection::connect_with(&server.options).await.expect("the database server answers");
-    let sql = format!("CREATE DATABASE {name}");
-    sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is created");
-    server.options.clone().database(&name)
+    server.create("").await
 }
 
 /// A small pool on a database; whoever finds it empty waits so long. It connects when it is first asked, so that a
@@ -88,7 +99,27 @@ impl Server {
         let sql = format!("CREATE DATABASE {template}");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("the template is made");
         Box::pin(migrate(options.clone().database(&template))).await;
-        Self { options, template, _lifeline: lifeline }
+        Self { options, template, lifeline }
+    }
+
+    /// Creates a database with these options, and drops those whose tests have ended.
+    async fn create(&self, options: &str) -> PgConnectOptions {
+        let name = format!("{}_{}", self.template, COUNTER.fetch_add(1, Ordering::Relaxed));
+        let mut admin = PgConnection::connect_with(&self.options).await.expect("the database server answers");
+        if self.lifeline.is_some() {
+            OF_THIS_TEST.with(|names| names.0.borrow_mut().push(name.clone()));
+            let finished = std::mem::take(&mut *FINISHED.lock().unwrap_or_else(PoisonError::into_inner));
+            for name in finished {
+                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is dropped");
+            }
+        }
+        // Files are copied with less work than pages. A server that is not ours may have to bring each to its disk.
+        let is_new_enough = admin.server_version_num().is_some_and(|version| version >= 150_000);
+        let strategy = if self.lifeline.is_some() && is_new_enough { " STRATEGY FILE_COPY" } else { "" };
+        let sql = format!("CREATE DATABASE {name}{options}{strategy}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut admin).await.expect("a database is created");
+        self.options.clone().database(&name)
     }
 }
 
@@ -144,7 +175,7 @@ pub fn require_programs() {
 fn start_cluster() -> (PgConnectOptions, ChildStdin) {
     std::thread::spawn(|| {
         require_programs();
-        let data_dir = std::env::temp_dir().join(format!("latchkey-tests-{}", std::process::id()));
+        let data_dir = scratch::place("tests");
         let settings = ClusterSettings {
             data_dir: data_dir.clone(),
             bin_dir: None,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::patience::PATIENCE;
 use super::signer::{JWT_BEARER, Signer};
-use super::{Answer, DpopKey, Person};
+use super::{Answer, DpopKey, Person, plain};
 
 pub const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -80,7 +80,7 @@ impl Device {
     pub fn forwarded_for(&self, address: &str) -> Self {
         let value = HeaderValue::from_str(address).expect("a header's value");
         let headers = HeaderMap::from_iter([(HeaderName::from_static("x-forwarded-for"), value)]);
-        let http = Client::builder().no_proxy().timeout(PATIENCE).default_headers(headers);
+        let http = plain::builder().timeout(PATIENCE).default_headers(headers);
         Self { http: http.build().expect("a client"), ..self.clone() }
     }
 

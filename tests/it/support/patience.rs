@@ -6,11 +6,14 @@ use std::time::Duration;
 /// How long anything may take; only a test that fails anyway comes near.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
+/// The pause between two looks: who is waited for needs the processor more than who waits.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Looks again and again, until it is so.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !is_so().await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(PAUSE).await;
         }
     };
     in_time(what, looking).await;

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 
 use super::patience::PATIENCE;
-use super::words;
+use super::{plain, words};
 
 /// What browsers call themselves.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0";
@@ -53,9 +53,8 @@ impl Person {
         if let Ok(language) = LANGUAGE.try_with(|language| HeaderValue::from_static(language)) {
             headers.insert(ACCEPT_LANGUAGE, language);
         }
-        let browser = Client::builder()
+        let browser = plain::builder()
             .cookie_provider(Arc::clone(&jar))
-            .no_proxy()
             .timeout(PATIENCE)
             .user_agent(FIREFOX)
             .default_headers(headers)
@@ -97,7 +96,7 @@ impl Person {
     /// The same person at another browser, which finds this host at this address.
     pub fn finding(&self, host: &str, address: SocketAddr) -> Self {
         let jar = Arc::new(Jar::default());
-        let browser = Client::builder().cookie_provider(Arc::clone(&jar)).no_proxy().timeout(PATIENCE);
+        let browser = plain::builder().cookie_provider(Arc::clone(&jar)).timeout(PATIENCE);
         Self { browser: browser.resolve(host, address).build().expect("a browser"), jar, ..self.clone() }
     }
 

@@ -33,7 +33,7 @@ use super::clock::ManualClock;
 use super::device::{Proof, send};
 use super::patience::PATIENCE;
 use super::signer::{ClientKey, Signer};
-use super::{Answer, Device, Link, Person, Wire, database, until};
+use super::{Answer, Device, Link, Person, Wire, database, plain, until};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -207,8 +207,7 @@ impl TestServer {
             // Most tests are about what a server does once it hears the others.
             until("the server hears others", async || app.sessions.is_trusted()).await;
         }
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let http = plain::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .build()

@@ -19,6 +19,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::support::programs::{folder, run};
+use crate::support::scratch;
 
 const VERSIONS: [&str; 5] = ["14", "15", "16", "17", "18"];
 const OURS: TenantId = TenantId(Uuid::from_u128(1));
@@ -131,8 +132,7 @@ async fn prove_the_wall(db: &Db, what: &str) {
 async fn row_level_security_holds_on_every_version_of_postgresql() {
     let Some(folder) = programs().await else { return };
     for version in VERSIONS {
-        let data_dir =
-            std::env::temp_dir().join(format!("latchkey-tests-pg{version}-{}", std::process::id()));
+        let data_dir = scratch::place(&format!("tests-pg{version}"));
         let settings = ClusterSettings {
             data_dir: data_dir.clone(),
             bin_dir: Some(package(&folder, version).join("native/bin")),
