@@ -12,7 +12,7 @@ use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
 use super::{Result, host};
-use crate::model::device::{Device, DeviceDescription, DeviceStatus};
+use crate::model::device::{Device, DeviceDescription, DeviceStatus, LockHolder};
 use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::version::Version;
@@ -110,20 +110,12 @@ pub async fn describe(
     Ok(())
 }
 
-/// Who locked a device, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Lock {
-    pub at: DateTime<Utc>,
-    /// An administrator, not its owner.
-    pub by_administrator: bool,
-}
-
-/// Locks the device, or unlocks it.
+/// Locks the device, or unlocks it where nobody holds its lock.
 pub async fn set_lock(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceId,
-    lock: Option<Lock>,
+    holder: Option<LockHolder>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
@@ -131,8 +123,8 @@ pub async fn set_lock(
          WHERE id = $2 AND tenant_id = $1",
         tenant.0,
         id.0,
-        lock.map(|lock| lock.at),
-        lock.is_some_and(|lock| lock.by_administrator),
+        holder.map(|_| now),
+        holder == Some(LockHolder::Administrator),
         now
     )
     .execute(db)
