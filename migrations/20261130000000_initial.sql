@@ -885,6 +885,21 @@ CREATE INDEX devices_ended ON devices (tenant_id, ended_at) WHERE ended_at IS NO
 -- Tells whether a device of the user has used a key before.
 CREATE INDEX devices_known_key ON devices (tenant_id, user_id, dpop_jkt) WHERE dpop_jkt IS NOT NULL;
 
+-- The devices of a tenant that live: not revoked, and not from before the cutoff of their tenant, user or client. One that
+-- expired lives until somebody disconnects it or housekeeping takes it, so that its owner sees that it expired.
+-- A function, and not a view: the planner inlines it like a view, and row-level security sees the caller in it, which
+-- views can have from PostgreSQL 15 only (security_invoker). It must stay STABLE and one SELECT to be inlined.
+CREATE FUNCTION living_devices(tenant uuid) RETURNS SETOF devices LANGUAGE sql STABLE AS $$
+    SELECT d.*
+    FROM devices d
+    JOIN tenants t ON t.id = d.tenant_id
+    JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
+    JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
+    WHERE d.tenant_id = $1 AND d.revoked_at IS NULL
+      AND d.created_at >= coalesce(
+              greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
+$$;
+
 -- In place of foreign keys with ON DELETE CASCADE, for which every start, approval and redemption would pay: what belongs
 -- to a client and to a user is deleted with them. Before them, so that the devices, which have the IDs of consumed device
 -- authorizations, are still there.

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use figment::Figment;
-use figment::error::Kind;
-use figment::providers::{Env, Format, Toml};
-use figment::value::Value;
+use serde_path_to_error::Segment;
+use toml::{Table, Value};
 
 use super::Config;
-use super::sources::{ENVIRONMENT_PREFIX, Sources, nearest, variable};
+use super::layers::{self, Misfit};
+use super::sources::{Sources, nearest, variable};
+use super::wording::in_words;
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
@@ -42,15 +42,9 @@ pub enum ConfigError {
 
 /// Reads the settings, and refuses those that cannot work.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let sources = Sources::read(file, variables)?;
-    let keys = keys();
-    sources.check_names(&keys)?;
-    let mut figment = Figment::from(Toml::string(DEFAULTS));
-    if let Some(text) = sources.text() {
-        figment = figment.merge(Toml::string(text));
-    }
-    let config = extract(&figment.merge(Env::prefixed(ENVIRONMENT_PREFIX).split("__")), &sources)?;
+    let sources = Sources::read(file, std::env::vars_os())?;
+    sources.check_names(&layers::keys(&defaults()))?;
+    let config = merge(&sources)?;
     config.validate().map_err(|error| match error {
         ConfigError::Impossible { key, problem } => {
             ConfigError::Impossible { key, problem: problem + &sources.place(key) }
@@ -60,83 +54,65 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn extract(figment: &Figment, sources: &Sources) -> Result<Config, ConfigError> {
-    figment.extract().map_err(|error| {
-        let mut path = error.path.clone();
-        let problem = match &error.kind {
-            Kind::UnknownField(name, _) => {
-                if path.last() != Some(name) {
-                    path.push(name.clone());
-                }
-                match nearest(&path.join("."), &keys()) {
-                    Some(key) => {
-                        format!("no such setting; did you mean {key}, as variable {}?", variable(key))
-                    }
-                    None => "no such setting; config/default.toml lists all settings".to_owned(),
-                }
-            }
-            Kind::InvalidType(found, expected) => {
-                format!("must be {}, found {found}", kind_of_value(expected))
-            }
-            Kind::UnknownVariant(found, known) => {
-                format!("must be one of {}, found {found}", known.join(", "))
-            }
-            kind => kind.to_string(),
-        };
-        let key = path.join(".");
-        ConfigError::Unreadable(format!("{key}: {problem}{}", sources.place(&key)))
+/// Puts what the sources say over the defaults, and reads the whole. Fails at the first key that no setting has, or whose
+/// value is of the wrong kind.
+fn merge(sources: &Sources) -> Result<Config, ConfigError> {
+    let defaults = defaults();
+    let mut settings = defaults.clone();
+    for layer in sources.layers(&defaults) {
+        if let Some(Misfit { key, problem }) = layers::misfit(&layer, &defaults) {
+            let problem = problem.unwrap_or_else(|| unknown(&key, &defaults));
+            return Err(unreadable(&key, &problem, sources));
+        }
+        layers::put_over(&mut settings, layer);
+    }
+    serde_path_to_error::deserialize(Value::Table(settings)).map_err(|error| {
+        // The members of a list are in the line of their list, and have no variables of their own.
+        let names = error.path().iter().map_while(|segment| match segment {
+            Segment::Map { key } => Some(key.as_str()),
+            _ => None,
+        });
+        let key = names.collect::<Vec<_>>().join(".");
+        unreadable(&key, &in_words(error.inner().message()), sources)
     })
 }
 
-/// The name of a type, in words.
-fn kind_of_value(expected: &str) -> &str {
-    match expected {
-        "bool" | "a boolean" => "true or false",
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        other => other,
+fn unreadable(key: &str, problem: &str, sources: &Sources) -> ConfigError {
+    ConfigError::Unreadable(format!("{key}: {problem}{}", sources.place(key)))
+}
+
+/// Says that `key` is no setting, and which one may be meant.
+fn unknown(key: &str, defaults: &Table) -> String {
+    match nearest(key, &layers::keys(defaults)) {
+        Some(key) => format!("no such setting; did you mean {key}, as variable {}?", variable(key)),
+        None => "no such setting; config/default.toml lists all settings".to_owned(),
     }
 }
 
-fn keys() -> Vec<String> {
-    let defaults: figment::value::Dict =
-        Figment::from(Toml::string(DEFAULTS)).extract().expect("config/default.toml is TOML");
-    let mut keys = Vec::new();
-    for (name, value) in defaults {
-        collect(name, &value, &mut keys);
-    }
-    keys
-}
-
-fn collect(name: String, value: &Value, keys: &mut Vec<String>) {
-    match value {
-        Value::Dict(_, members) => {
-            for (inner, value) in members {
-                collect(format!("{name}.{inner}"), value, keys);
-            }
-        }
-        _ => keys.push(name),
-    }
+fn defaults() -> Table {
+    DEFAULTS.parse().expect("config/default.toml is TOML")
 }
 
 impl Default for Config {
     /// The settings as `config/default.toml` has them, whatever the environment says.
     fn default() -> Self {
-        extract(&Figment::from(Toml::string(DEFAULTS)), &Sources::default())
-            .expect("config/default.toml is complete")
+        merge(&Sources::default()).expect("config/default.toml is complete")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::policy::grant::OptionalScopes;
 
     fn with(toml: &str) -> Result<Config, ConfigError> {
-        let config =
-            extract(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(toml)), &Sources::default())?;
+        let config = merge(&Sources::default().over_file(toml))?;
         config.validate()?;
         Ok(config)
+    }
+
+    fn with_variable(name: &str, value: &str) -> Result<Config, ConfigError> {
+        merge(&Sources::read(None, [(name.into(), value.into())].into_iter())?)
     }
 
     #[test]
@@ -215,5 +191,92 @@ mod tests {
         let config = with("[server]\ntrusted_proxies = \"10.0.0.1, fd00::/8\"").unwrap();
         assert_eq!(config.server.trusted_proxies[0].to_string(), "10.0.0.1/32");
         assert_eq!(config.server.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn a_text_from_a_variable_stays_text_whatever_it_looks_like() {
+        for (value, text) in [
+            ("123", "123"),
+            ("007", "007"),
+            ("true", "true"),
+            ("2026-12-01", "2026-12-01"),
+            ("[span]=debug", "[span]=debug"),
+            ("\"[span]\"", "[span]"),
+            ("\"in quotes\"", "in quotes"),
+            ("\"A\" <a@b.example>", "\"A\" <a@b.example>"),
+            ("", ""),
+        ] {
+            let config = with_variable("LATCHKEY__LOG__FILTER", value).unwrap();
+            assert_eq!(config.log.filter, text, "{value}");
+        }
+        let digits = "01".repeat(32);
+        for written in [digits.clone(), format!("\"{digits}\"")] {
+            let config = with_variable("LATCHKEY__SECRETS__MASTER_KEY", &written).unwrap();
+            assert_eq!(config.secrets.master_key.as_ref(), Some(&digits));
+        }
+    }
+
+    #[test]
+    fn a_list_from_a_variable_has_commas_with_or_without_brackets() {
+        for value in ["24940, 16276", "[24940,16276]", "24940,16276,"] {
+            let config = with_variable("LATCHKEY__GEO__HOSTING_ASNS", value).unwrap();
+            assert_eq!(config.geo.hosting_asns, [24940, 16276], "{value}");
+        }
+        for value in ["openid,42", "[openid, 42]", "[\"openid\", \"42\"]"] {
+            let config = with_variable("LATCHKEY__REGISTRATION__SCOPES", value).unwrap();
+            assert_eq!(config.registration.scopes, ["openid", "42"], "{value}");
+        }
+        for value in ["", "[]"] {
+            assert!(with_variable("LATCHKEY__GEO__HOSTING_ASNS", value).unwrap().geo.hosting_asns.is_empty());
+        }
+        let config = with_variable("LATCHKEY__POLICY__GRANT__OPTIONAL_SCOPES", "[profile, email]").unwrap();
+        let names = ["email", "profile"].map(str::to_owned).into();
+        assert_eq!(config.policy.grant.optional_scopes, OptionalScopes::Named(names));
+    }
+
+    #[test]
+    fn a_variable_goes_over_the_file_and_leaves_the_rest_of_its_section() {
+        let variable = ("LATCHKEY__server__KEEP_ALIVE_SECONDS".into(), " 90 ".into());
+        let variables = Sources::read(None, [variable].into_iter()).unwrap();
+        let file = "[server]\nkeep_alive_seconds = 80\nmax_body_bytes = 1000";
+        let config = merge(&variables.over_file(file)).unwrap();
+        assert_eq!((config.server.keep_alive_seconds, config.server.max_body_bytes), (90, 1000));
+        assert_eq!(config.server.header_timeout_seconds, Config::default().server.header_timeout_seconds);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_refused_in_words() {
+        for (toml, said) in [
+            ("[tokens]\nid_lifetime_seconds = -1", "from 0 to 4294967295, found integer `-1`"),
+            ("[tokens]\nid_lifetime_seconds = \"x\"", "from 0 to 4294967295, found string \"x\""),
+            ("[server]\nmax_connections = -1", "must be a whole number of 0 or more, found integer `-1`"),
+            ("[rate_limits]\nenabled = \"perhaps\"", "must be true or false, found string \"perhaps\""),
+            ("[log]\nfilter = 5", "must be text, found integer `5`"),
+            ("[log]\nformat = 5", "must be text"),
+            ("[log]\nformat = \"xml\"", "must be one of text, json, found xml"),
+            ("[policy.approval]\nmode = \"on\"", "must be one of enforce, report_only, found on"),
+            ("[policy.grant]\noptional_scopes = \"few\"", "must be \"all\", \"none\" or a list of scopes"),
+            ("[geo]\nhosting_asns = \"x\"", "must be a list, found string \"x\""),
+            ("[geo]\nhosting_asns = [1, true]", "hosting_asns: must be a whole number"),
+            ("[server]\ntrusted_proxies = 5", "must be a list of texts, or a text with commas"),
+            ("[server]\nlisten = 8628", "use 127.0.0.1:8628 instead of 8628"),
+            ("[secrets]\nmaster_key = 17", "put the digits in double quotes"),
+            ("\nserver = 5", "setting server: must be a section of settings, found integer"),
+            ("[servr]\nlisten = 5", "setting servr.listen: no such setting; did you mean server.listen"),
+        ] {
+            let refusal = with(toml).expect_err(toml).to_string();
+            assert!(refusal.contains(said), "{toml:?} gave {refusal:?}");
+            assert!(refusal.ends_with(" (in /etc/latchkey.toml, line 2)"), "{refusal}");
+        }
+        for (name, value, said) in [
+            ("LATCHKEY__GEO__HOSTING_ASNS", "1,x", "must be a whole number"),
+            ("LATCHKEY__DATABASE__MAX_CONNECTIONS", "", "must be a whole number"),
+            ("LATCHKEY__SERVER", "x", "setting server: must be a section of settings, found string"),
+            ("LATCHKEY__SERVER__LISTEN__PORT", "5", "setting server.listen: must be text"),
+            ("LATCHKEY__NONSENSE", "5", "setting nonsense: no such setting"),
+        ] {
+            let refusal = with_variable(name, value).unwrap_err().to_string();
+            assert!(refusal.contains(said), "{name}={value} gave {refusal:?}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The settings. `config/default.toml` is their documentation and the source of every default; over it lie a
 //! file and the environment. Whatever cannot work is refused at start, by the name of its key.
 
+mod layers;
 mod load;
 mod mail;
 mod origin;
 mod sources;
 mod validate;
 mod values;
+mod wording;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,46 +1,76 @@
 //! Where settings come from, for messages that say what to correct and in which line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use toml_edit::ImDocument;
+use toml::Table;
+use toml::de::DeTable;
 
-use super::ConfigError;
+use super::{ConfigError, layers};
 
 /// Start of the names of environment variables that are settings.
-pub(super) const ENVIRONMENT_PREFIX: &str = "LATCHKEY__";
+const ENVIRONMENT_PREFIX: &str = "LATCHKEY__";
 
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     file: Option<SettingsFile>,
-    /// Names of the environment variables that begin with `LATCHKEY`.
-    variables: Vec<String>,
+    /// The environment variables whose names begin with `LATCHKEY`.
+    variables: Vec<Variable>,
 }
 
 #[derive(Debug)]
 struct SettingsFile {
     path: PathBuf,
     text: String,
+    settings: Table,
+}
+
+#[derive(Debug)]
+struct Variable {
+    name: String,
+    value: String,
 }
 
 impl Sources {
-    /// Reads the file and the names of the variables. Fails where the file is not TOML, by its line.
+    /// Reads the file and takes our variables. Fails where the file is not TOML, by its line, and where the value of a
+    /// setting is not UTF-8.
     pub(super) fn read(
         file: Option<&Path>,
-        variables: impl Iterator<Item = String>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let variables = variables.filter(|name| name.to_ascii_uppercase().starts_with("LATCHKEY")).collect();
+        let mut variables = Vec::new();
+        for (name, value) in environment {
+            let Ok(name) = name.into_string() else { continue };
+            if !name.to_ascii_uppercase().starts_with("LATCHKEY") {
+                continue;
+            }
+            let value = match value.into_string() {
+                Ok(value) => value,
+                Err(_) if path(&name).is_some() => {
+                    return Err(ConfigError::Unreadable(format!("{name}: must be UTF-8")));
+                }
+                Err(_) => String::new(),
+            };
+            variables.push(Variable { name, value });
+        }
         let file = file.map(SettingsFile::read).transpose()?;
         Ok(Self { file, variables })
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
-        self.file.as_ref().map(|file| file.text.as_str())
+    /// What they set, from the weakest to the strongest: the file, then each variable.
+    pub(super) fn layers(&self, defaults: &Table) -> Vec<Table> {
+        let file = self.file.iter().map(|file| file.settings.clone());
+        let variables = self.variables.iter().filter_map(|variable| {
+            let path = path(&variable.name)?;
+            Some(layers::of_variable(&path, &variable.value, defaults))
+        });
+        file.chain(variables).collect()
     }
 
     /// Where `key` is set, as an addition to a message: the environment goes over the file. Empty where neither sets it.
     pub(super) fn place(&self, key: &str) -> String {
         let variable = variable(key);
-        if self.variables.iter().any(|name| name.eq_ignore_ascii_case(&variable)) {
+        if self.variables.iter().any(|given| given.name.eq_ignore_ascii_case(&variable)) {
             return format!(" (in {variable})");
         }
         let Some(file) = &self.file else { return String::new() };
@@ -53,7 +83,7 @@ impl Sources {
     /// Fails where a variable is not read but looks like a setting, such as `LATCHKEY_SERVER_LISTEN`. Others, such as
     /// those that Kubernetes sets for a service named latchkey, are left alone.
     pub(super) fn check_names(&self, keys: &[String]) -> Result<(), ConfigError> {
-        for name in &self.variables {
+        for Variable { name, .. } in &self.variables {
             if let Some(right) =
                 meant(name, keys).map(variable).filter(|right| !right.eq_ignore_ascii_case(name))
             {
@@ -71,29 +101,43 @@ impl SettingsFile {
         }
         let unreadable = |problem: String| ConfigError::File { path: path.display().to_string(), problem };
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(format!(": {error}")))?;
-        if let Err(error) = ImDocument::parse(text.as_str()) {
-            let line = error.span().map(|span| format!(", line {}", line_at(&text, span.start)));
-            let problem = error.message().trim().replace('\n', ", ");
-            return Err(unreadable(format!("{}: not TOML: {problem}", line.unwrap_or_default())));
+        Self::parse(path, text)
+            .map_err(|(line, problem)| unreadable(format!(", line {line}: not TOML: {problem}")))
+    }
+
+    /// Reads TOML. Fails with the line, counted from one, and the problem.
+    fn parse(path: &Path, text: String) -> Result<Self, (usize, String)> {
+        match text.parse() {
+            Ok(settings) => Ok(Self { path: path.to_owned(), text, settings }),
+            Err(error) => {
+                let line = line_at(&text, error.span().map_or(0, |span| span.start));
+                Err((line, error.message().trim().replace('\n', ", ")))
+            }
         }
-        Ok(Self { path: path.to_owned(), text })
     }
 
     /// The line where `key` is set, counted from one.
     fn line_of(&self, key: &str) -> Option<usize> {
-        let document = ImDocument::parse(self.text.as_str()).ok()?;
-        let mut table: &dyn toml_edit::TableLike = document.as_table();
+        let document = DeTable::parse(&self.text).ok()?;
+        let mut table = document.get_ref();
         let mut found = None;
         for word in key.split('.') {
-            let (name, item) = table.get_key_value(word)?;
-            found = name.span();
-            match item.as_table_like() {
+            let (name, value) = table.get_key_value(word)?;
+            found = Some(name.span());
+            match value.get_ref().as_table() {
                 Some(inner) => table = inner,
                 None => break,
             }
         }
         found.map(|span| line_at(&self.text, span.start))
     }
+}
+
+/// The words of the setting that a variable sets, if it is one of a setting: `server`, `listen`.
+fn path(variable: &str) -> Option<Vec<String>> {
+    let name = variable.to_ascii_uppercase();
+    let words = name.strip_prefix(ENVIRONMENT_PREFIX)?.to_ascii_lowercase();
+    Some(words.split("__").map(str::to_owned).collect())
 }
 
 /// The environment variable of a setting.
@@ -134,6 +178,14 @@ fn line_at(text: &str, offset: usize) -> usize {
 mod tests {
     use super::*;
 
+    impl Sources {
+        /// The same variables over a file that says `text`.
+        pub(in crate::config) fn over_file(self, text: &str) -> Self {
+            let file = SettingsFile::parse(Path::new("/etc/latchkey.toml"), text.to_owned()).expect("TOML");
+            Self { file: Some(file), ..self }
+        }
+    }
+
     fn keys() -> Vec<String> {
         ["data_dir", "server.listen", "server.public_url", "log.filter", "policy.trust.allowed"]
             .map(str::to_owned)
@@ -163,7 +215,7 @@ mod tests {
             ("LATCHKEY", None),
             ("LATCHKEYS_X", None),
         ] {
-            let sources = Sources { file: None, variables: vec![name.to_owned()] };
+            let sources = Sources::read(None, [(name.into(), "".into())].into_iter()).unwrap();
             let refused = sources.check_names(&keys()).err().map(|error| match error {
                 ConfigError::Misspelled { right, .. } => right,
                 other => panic!("{other}"),
@@ -175,9 +227,8 @@ mod tests {
     #[test]
     fn a_setting_is_found_in_its_line() {
         let text = "data_dir = \"/d\"\n\n[server]\n# address\nlisten = \"x\"\n[policy.trust]\nallowed = 1\n";
-        let file = SettingsFile { path: "/etc/latchkey.toml".into(), text: text.to_owned() };
-        let variables = vec!["LATCHKEY__LOG__FILTER".to_owned()];
-        let sources = Sources { file: Some(file), variables };
+        let variable = ("LATCHKEY__LOG__FILTER".into(), "".into());
+        let sources = Sources::read(None, [variable].into_iter()).unwrap().over_file(text);
         for (key, place) in [
             ("data_dir", " (in /etc/latchkey.toml, line 1)"),
             ("server.listen", " (in /etc/latchkey.toml, line 5)"),

@@ -44,9 +44,9 @@ pub fn parse_address(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// A value that arrives from the environment as a number if it has only digits.
+/// A text, or a port alone, which deserves its own message.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be text")]
 enum TextOrNumber {
     Text(String),
     Number(u64),
@@ -96,10 +96,10 @@ fn url<E: serde::de::Error>(text: &str, scheme: &str) -> Result<Option<Url>, E> 
     if text.is_empty() { Ok(None) } else { parse_url(text, scheme).map(Some).map_err(E::custom) }
 }
 
-/// A key of digits alone arrives from the environment as a number that has lost its leading zeros.
+/// Reads a secret. Digits without quotes are a number in TOML, which has lost its leading zeros; no message repeats it.
 pub(super) fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "must be text")]
     enum Given {
         Text(String),
         #[expect(dead_code, reason = "only told apart, never used")]
@@ -142,7 +142,7 @@ pub(super) fn roles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ro
 
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "must be a list of texts, or a text with commas")]
     enum Given {
         List(Vec<String>),
         Text(String),

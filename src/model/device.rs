@@ -72,6 +72,55 @@ pub struct Device {
     pub version: Version,
 }
 
+/// Who locked a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockHolder {
+    Owner,
+    /// Then its owner cannot unlock it.
+    Administrator,
+}
+
+/// An owner may not unlock what an administrator locked.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this device was locked by an administrator")]
+pub struct LockedByAdministrator;
+
+impl Device {
+    /// Returns who locked the device, if it is locked.
+    #[must_use]
+    pub fn lock_holder(&self) -> Option<LockHolder> {
+        let holder = if self.locked_by_administrator { LockHolder::Administrator } else { LockHolder::Owner };
+        (self.status == DeviceStatus::Locked).then_some(holder)
+    }
+
+    /// Locks the device. An administrator's lock replaces the owner's. Returns `false` if nothing changes: it is locked
+    /// already, or there is nothing to lock because it expired or is not connected yet.
+    pub fn lock(&mut self, by: LockHolder) -> bool {
+        let changes = match self.lock_holder() {
+            None => self.status == DeviceStatus::Active,
+            Some(holder) => holder == LockHolder::Owner && by == LockHolder::Administrator,
+        };
+        if changes {
+            self.status = DeviceStatus::Locked;
+            self.locked_by_administrator = by == LockHolder::Administrator;
+        }
+        changes
+    }
+
+    /// Unlocks the device. An administrator may, whoever locked it. Returns `false` if it is not locked.
+    pub fn unlock(&mut self, by: LockHolder) -> Result<bool, LockedByAdministrator> {
+        match (self.lock_holder(), by) {
+            (None, _) => Ok(false),
+            (Some(LockHolder::Administrator), LockHolder::Owner) => Err(LockedByAdministrator),
+            (Some(_), _) => {
+                self.status = DeviceStatus::Active;
+                self.locked_by_administrator = false;
+                Ok(true)
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceStatus {
@@ -157,6 +206,73 @@ mod tests {
         assert_eq!(DeviceStatus::of_connected(Some(before), end, before), DeviceStatus::Locked);
         assert_eq!(DeviceStatus::of_connected(None, end, end), DeviceStatus::Expired);
         assert_eq!(DeviceStatus::of_connected(Some(before), end, end), DeviceStatus::Expired);
+    }
+
+    fn device(status: DeviceStatus, locked_by_administrator: bool) -> Device {
+        let time = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Device {
+            id: Uuid::from_u128(1),
+            user_id: None,
+            client_id: ClientId::parse("tv").unwrap(),
+            description: DeviceDescription::default(),
+            user_agent: None,
+            authorization_id: DeviceAuthorizationId(Uuid::from_u128(1)),
+            ip_address: None,
+            place: None,
+            trusted: false,
+            status,
+            locked_by_administrator,
+            created_at: time,
+            updated_at: time,
+            last_login_at: None,
+            last_seen_at: None,
+            unusual_at: None,
+            expires_at: time,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn owners_and_administrators_lock_an_active_device() {
+        for by in [LockHolder::Owner, LockHolder::Administrator] {
+            let mut device = device(DeviceStatus::Active, false);
+            assert!(device.lock(by));
+            assert_eq!(device.lock_holder(), Some(by));
+            assert!(!device.lock(by), "a second time changes nothing");
+        }
+    }
+
+    #[test]
+    fn the_lock_of_an_administrator_replaces_that_of_the_owner_and_not_the_reverse() {
+        let mut device = device(DeviceStatus::Locked, false);
+        assert!(device.lock(LockHolder::Administrator));
+        assert!(!device.lock(LockHolder::Owner));
+        assert_eq!(device.lock_holder(), Some(LockHolder::Administrator));
+    }
+
+    #[test]
+    fn an_owner_unlocks_only_what_no_administrator_locked() {
+        let mut by_administrator = device(DeviceStatus::Locked, true);
+        assert_eq!(by_administrator.unlock(LockHolder::Owner), Err(LockedByAdministrator));
+        assert_eq!(by_administrator.lock_holder(), Some(LockHolder::Administrator));
+        assert_eq!(by_administrator.unlock(LockHolder::Administrator), Ok(true));
+        for by in [LockHolder::Owner, LockHolder::Administrator] {
+            let mut by_owner = device(DeviceStatus::Locked, false);
+            assert_eq!(by_owner.unlock(by), Ok(true));
+            assert_eq!((by_owner.status, by_owner.lock_holder()), (DeviceStatus::Active, None));
+        }
+    }
+
+    #[test]
+    fn what_is_not_connected_or_expired_is_neither_locked_nor_unlocked() {
+        for status in [DeviceStatus::Pending, DeviceStatus::Approved, DeviceStatus::Expired] {
+            for by in [LockHolder::Owner, LockHolder::Administrator] {
+                let mut device = device(status, false);
+                assert!(!device.lock(by));
+                assert_eq!(device.unlock(by), Ok(false));
+                assert_eq!(device.status, status);
+            }
+        }
     }
 
     #[test]

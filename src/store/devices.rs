@@ -12,10 +12,28 @@ use sqlx::{FromRow, PgExecutor};
 use uuid::Uuid;
 
 use super::{Result, host};
-use crate::model::device::{Device, DeviceDescription, DeviceStatus};
+use crate::model::device::{Device, DeviceDescription, DeviceStatus, LockHolder};
 use crate::model::ids::{ClientId, DeviceAuthorizationId, DeviceId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::model::version::Version;
+
+/// Reads living devices of tenant `$1` as [`DeviceRow`]s: those for which the conditions hold.
+macro_rules! select_living {
+    ($conditions:literal, $($argument:expr),+) => {
+        sqlx::query_as!(
+            DeviceRow,
+            // A function hides from the macro that the columns of its table are not null.
+            r#"SELECT id AS "id!", user_id AS "user_id!", client_id AS "client_id!", name, os, hostname, client_version,
+                      metadata AS "metadata!: Json<Map<String, Value>>", user_agent, ip_address,
+                      place AS "place: Json<Place>", trusted AS "trusted!", locked_at,
+                      locked_by_administrator AS "locked_by_administrator!", created_at AS "created_at!",
+                      updated_at AS "updated_at!", last_login_at AS "last_login_at!", last_seen_at AS "last_seen_at!",
+                      unusual_at, expires_at AS "expires_at!", version AS "version!"
+               FROM living_devices($1) "# + $conditions,
+            $($argument),+
+        )
+    };
+}
 
 /// A user's devices, newest first: those that `offset` leaves, `limit` at most.
 pub async fn page_of_user(
@@ -26,21 +44,8 @@ pub async fn page_of_user(
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Device>> {
-    let rows = sqlx::query_as!(
-        DeviceRow,
-        r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.ip_address,
-                  d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
-                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version
-           FROM devices d
-           JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
-           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
-           WHERE d.tenant_id = $1 AND d.user_id = $2
-             AND d.revoked_at IS NULL
-             AND d.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
-           ORDER BY d.created_at DESC OFFSET $3 LIMIT $4"#,
+    let rows = select_living!(
+        "WHERE user_id = $2 ORDER BY created_at DESC OFFSET $3 LIMIT $4",
         tenant.0,
         user.0,
         offset,
@@ -54,15 +59,7 @@ pub async fn page_of_user(
 /// How many devices a user has.
 pub async fn count_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<i64> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT count(*) AS "count!"
-           FROM devices d
-           JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
-           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
-           WHERE d.tenant_id = $1 AND d.user_id = $2
-             AND d.revoked_at IS NULL
-             AND d.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)"#,
+        r#"SELECT count(*) AS "count!" FROM living_devices($1) WHERE user_id = $2"#,
         tenant.0,
         user.0
     )
@@ -77,26 +74,8 @@ pub async fn find(
     id: DeviceId,
     now: DateTime<Utc>,
 ) -> Result<Option<Device>> {
-    let row = sqlx::query_as!(
-        DeviceRow,
-        r#"SELECT d.id, d.user_id, d.client_id, d.name, d.os, d.hostname, d.client_version,
-                  d.metadata AS "metadata: Json<Map<String, Value>>", d.user_agent, d.ip_address,
-                  d.place AS "place: Json<Place>", d.trusted, d.locked_at, d.locked_by_administrator,
-                  d.created_at, d.updated_at, d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version
-           FROM devices d
-           JOIN tenants t ON t.id = d.tenant_id
-           JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
-           JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
-           WHERE d.id = $3 AND d.tenant_id = $1 AND d.user_id = $2
-             AND d.revoked_at IS NULL
-             AND d.created_at >= coalesce(
-                     greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)"#,
-        tenant.0,
-        user.0,
-        id.0
-    )
-    .fetch_optional(db)
-    .await?;
+    let row =
+        select_living!("WHERE id = $3 AND user_id = $2", tenant.0, user.0, id.0).fetch_optional(db).await?;
     Ok(row.map(|row| row.into_device(now)))
 }
 
@@ -131,20 +110,12 @@ pub async fn describe(
     Ok(())
 }
 
-/// Who locked a device, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Lock {
-    pub at: DateTime<Utc>,
-    /// An administrator, not its owner.
-    pub by_administrator: bool,
-}
-
-/// Locks the device, or unlocks it.
+/// Locks the device, or unlocks it where nobody holds its lock.
 pub async fn set_lock(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     id: DeviceId,
-    lock: Option<Lock>,
+    holder: Option<LockHolder>,
     now: DateTime<Utc>,
 ) -> Result<()> {
     sqlx::query!(
@@ -152,8 +123,8 @@ pub async fn set_lock(
          WHERE id = $2 AND tenant_id = $1",
         tenant.0,
         id.0,
-        lock.map(|lock| lock.at),
-        lock.is_some_and(|lock| lock.by_administrator),
+        holder.map(|_| now),
+        holder == Some(LockHolder::Administrator),
         now
     )
     .execute(db)

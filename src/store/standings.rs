@@ -15,6 +15,9 @@ use crate::model::refresh_rule::MOST_LOST_GENERATIONS;
 use crate::model::scope::ScopeSet;
 use crate::model::user::User;
 
+// The statements say themselves which devices live: with `living_devices` they would read tenant, user and client twice,
+// for other columns of the same rows, on every use of a token.
+
 /// Whose token it is, if an access token of this device that was signed with this key still counts.
 pub async fn of_device(
     db: impl PgExecutor<'_>,

@@ -1,7 +1,5 @@
 //! What `theme.toml` may say.
 
-use figment::Figment;
-use figment::providers::{Format, Toml};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -71,10 +69,15 @@ pub enum LinkKind {
 
 impl ThemeFile {
     pub(super) fn parse(text: &str) -> Result<Self, ThemeError> {
-        Figment::from(Toml::string(text)).extract().map_err(|error| {
-            let key = error.path.join(".");
-            let colon = if key.is_empty() { "" } else { ": " };
-            ThemeError::Unreadable(format!("{key}{colon}{}", error.kind))
+        let refuse = |problem: String| Err(ThemeError::Unreadable(problem));
+        let file = match toml::Deserializer::parse(text) {
+            Ok(file) => file,
+            Err(error) => return refuse(format!("{}{}", line(text, &error), error.message())),
+        };
+        serde_path_to_error::deserialize(file).or_else(|error| {
+            let (key, error) = (error.path().to_string(), error.into_inner());
+            let key = if key == "." { String::new() } else { format!("{key}: ") };
+            refuse(format!("{}{key}{}", line(text, &error), error.message()))
         })
     }
 
@@ -97,6 +100,12 @@ impl ThemeFile {
         }
         Ok(taken)
     }
+}
+
+/// Where the error is, as the start of a message: `line 3: `.
+fn line(text: &str, error: &toml::de::Error) -> String {
+    let Some(span) = error.span() else { return String::new() };
+    format!("line {}: ", text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1)
 }
 
 fn some_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

@@ -6,67 +6,54 @@ use super::{DeviceError, Owner};
 use crate::app::App;
 use crate::domain::change::Change;
 use crate::model::audit_event::{Action, Target};
-use crate::model::device::{Device, DeviceStatus};
+use crate::model::device::{Device, LockHolder};
 use crate::model::ids::DeviceId;
 use crate::model::version::MeantFor;
 use crate::store::devices;
 
-/// Locks a device; one that is locked stays so.
+/// Locks a device, as [`Device::lock`] says.
 pub async fn lock(
     app: &App,
     owner: Owner<'_>,
     id: DeviceId,
     meant_for: &MeantFor,
 ) -> Result<Device, DeviceError> {
-    turn(app, owner, id, meant_for, Action::DeviceLocked).await
+    let rule = |device: &mut Device, by| Ok(device.lock(by));
+    store(app, owner, id, meant_for, rule, Action::DeviceLocked).await
 }
 
-/// Unlocks a device; one that is not locked stays so.
+/// Unlocks a device, as [`Device::unlock`] says.
 pub async fn unlock(
     app: &App,
     owner: Owner<'_>,
     id: DeviceId,
     meant_for: &MeantFor,
 ) -> Result<Device, DeviceError> {
-    turn(app, owner, id, meant_for, Action::DeviceUnlocked).await
+    let rule = |device: &mut Device, by| Ok(device.unlock(by)?);
+    store(app, owner, id, meant_for, rule, Action::DeviceUnlocked).await
 }
 
-async fn turn(
+/// Applies the rule to the stored device. Audits `action` if it changes something.
+async fn store(
     app: &App,
     owner: Owner<'_>,
     id: DeviceId,
     meant_for: &MeantFor,
+    rule: impl FnOnce(&mut Device, LockHolder) -> Result<bool, DeviceError>,
     action: Action,
 ) -> Result<Device, DeviceError> {
     let now = app.clock.now();
     let mut change = Change::begin(app, owner.tenant.id, &owner.by()).await?;
     devices::lock_row(&mut *change, owner.tenant.id, id).await?;
     let device = devices::find(&mut *change, owner.tenant.id, owner.user, id, now).await?;
-    let device = device.ok_or(DeviceError::NotFound)?;
+    let mut device = device.ok_or(DeviceError::NotFound)?;
     meant_for.check(device.version)?;
-    let by_administrator = owner.administrator.is_some();
-    let (status, lock) = match (action, device.status) {
-        // An administrator's lock takes the place of the owner's.
-        (Action::DeviceLocked, DeviceStatus::Locked)
-            if by_administrator && !device.locked_by_administrator =>
-        {
-            (DeviceStatus::Locked, Some(devices::Lock { at: now, by_administrator }))
-        }
-        (Action::DeviceLocked, DeviceStatus::Active) => {
-            (DeviceStatus::Locked, Some(devices::Lock { at: now, by_administrator }))
-        }
-        (Action::DeviceUnlocked, DeviceStatus::Locked)
-            if device.locked_by_administrator && !by_administrator =>
-        {
-            return Err(DeviceError::LockedByAdministrator);
-        }
-        (Action::DeviceUnlocked, DeviceStatus::Locked) => (DeviceStatus::Active, None),
-        // There is nothing to lock about a device whose time is over.
-        _ => return Ok(device),
-    };
-    devices::set_lock(&mut *change, owner.tenant.id, id, lock, now).await?;
+    let by = owner.administrator.map_or(LockHolder::Owner, |_| LockHolder::Administrator);
+    if !rule(&mut device, by)? {
+        return Ok(device);
+    }
+    devices::set_lock(&mut *change, owner.tenant.id, id, device.lock_holder(), now).await?;
     change.audit(action, Target::Device(id), json!({})).await?;
     change.commit().await?;
-    let locked_by_administrator = lock.is_some_and(|lock| lock.by_administrator);
-    Ok(Device { status, locked_by_administrator, updated_at: now, version: device.version + 1, ..device })
+    Ok(Device { updated_at: now, version: device.version + 1, ..device })
 }

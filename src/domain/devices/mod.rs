@@ -1,7 +1,7 @@
 //! Devices, after they were connected: their owner sees, names, locks and disconnects them.
 
-pub mod administration;
 pub mod change;
+pub mod disconnect_many;
 pub mod distrust;
 pub mod find;
 pub mod list;
@@ -11,14 +11,15 @@ pub mod revoke;
 
 pub use revoke::revoke;
 
+use crate::app::App;
 use crate::domain::audit::By;
 use crate::model::attempt_budget::Exhausted;
-use crate::model::device::{TooMuchMetadata, UnfitForDisplay};
+use crate::model::device::{LockedByAdministrator, TooMuchMetadata, UnfitForDisplay};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
 use crate::model::version::Stale;
-use crate::store::StoreError;
+use crate::store::{StoreError, devices};
 
 /// Whose devices are meant, and from where their owner asks.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +55,8 @@ pub enum DeviceError {
     #[error("a device cannot change its own trust")]
     OwnTrust,
     /// It was locked by an administrator, and its owner wants to unlock it.
-    #[error("this device was locked by an administrator")]
-    LockedByAdministrator,
+    #[error(transparent)]
+    LockedByAdministrator(#[from] LockedByAdministrator),
     #[error(transparent)]
     TooMuchMetadata(#[from] TooMuchMetadata),
     #[error(transparent)]
@@ -63,6 +64,18 @@ pub enum DeviceError {
 }
 
 impl<'a> Owner<'a> {
+    /// Finds whose device it is, for an administrator who acts in that user's place.
+    pub async fn in_whose_place(
+        app: &App,
+        tenant: &'a Tenant,
+        id: DeviceId,
+        administrator: UserId,
+        origin: &'a RequestOrigin,
+    ) -> Result<Self, DeviceError> {
+        let user = devices::owner(&app.db, tenant.id, id).await?.ok_or(DeviceError::NotFound)?;
+        Ok(Self { tenant, user, device: None, administrator: Some(administrator), origin })
+    }
+
     /// Who acts, as the audit trail names them, and from where.
     fn by(&self) -> By<'a> {
         By::user(self.administrator.unwrap_or(self.user), self.origin)

@@ -19,7 +19,7 @@ pub struct GrantPolicy {
 
 /// Scopes that may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = r#"must be "all", "none" or a list of scopes"#)]
 pub enum OptionalScopes {
     Every(Extent),
     Named(BTreeSet<String>),

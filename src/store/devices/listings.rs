@@ -50,7 +50,8 @@ pub async fn list(
                 d.ip_address, d.place, d.trusted, d.locked_at, d.locked_by_administrator, d.created_at, d.updated_at,
                 d.last_login_at, d.last_seen_at, d.unusual_at, d.expires_at, d.version",
     );
-    push_conditions(&mut query, tenant, filter, now);
+    push_living(&mut query, tenant);
+    push_filter(&mut query, filter, now);
     if let Some(after) = after {
         query.push(" AND d.id < ").push_bind(after.0);
     }
@@ -69,7 +70,8 @@ pub async fn list(
 
 pub async fn count(db: &Db, tenant: TenantId, filter: &Filter, now: DateTime<Utc>) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*)");
-    push_conditions(&mut query, tenant, filter, now);
+    push_living(&mut query, tenant);
+    push_filter(&mut query, filter, now);
     let mut list = connections::begin_list(db).await?;
     Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
 }
@@ -83,7 +85,8 @@ pub async fn count_up_to(
     now: DateTime<Utc>,
 ) -> Result<i64> {
     let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM (SELECT 1");
-    push_conditions(&mut query, tenant, filter, now);
+    push_living(&mut query, tenant);
+    push_filter(&mut query, filter, now);
     query.push(" LIMIT ").push_bind(limit).push(") AS counted");
     let mut list = connections::begin_list(db).await?;
     Ok(query.build_query_scalar().persistent(false).fetch_one(&mut *list).await?)
@@ -97,31 +100,26 @@ pub async fn lock(
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<DeviceId>> {
-    let mut query = QueryBuilder::<Postgres>::new("SELECT d.id");
-    push_conditions(&mut query, tenant, filter, now);
-    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit).push(" FOR NO KEY UPDATE OF d");
+    // What is locked is rows of the table: a function has none. Those that changed meanwhile are judged anew.
+    let mut query = QueryBuilder::<Postgres>::new("SELECT d.id FROM devices d WHERE d.tenant_id = ");
+    query.push_bind(tenant.0).push(" AND d.revoked_at IS NULL");
+    push_filter(&mut query, filter, now);
+    query.push(" AND d.id = ANY(ARRAY(SELECT d.id");
+    push_living(&mut query, tenant);
+    push_filter(&mut query, filter, now);
+    query.push(" ORDER BY d.id DESC LIMIT ").push_bind(limit);
+    query.push(")) ORDER BY d.id DESC FOR NO KEY UPDATE");
     db.execute(connections::PLAN_EACH_TIME).await?;
     let ids: Vec<Uuid> = query.build_query_scalar().persistent(false).fetch_all(&mut *db).await?;
     Ok(ids.into_iter().map(DeviceId).collect())
 }
 
-fn push_conditions(
-    query: &mut QueryBuilder<Postgres>,
-    tenant: TenantId,
-    filter: &Filter,
-    now: DateTime<Utc>,
-) {
-    query.push(
-        " FROM devices d
-          JOIN tenants t ON t.id = d.tenant_id
-          JOIN users u ON u.id = d.user_id AND u.tenant_id = d.tenant_id
-          JOIN clients c ON c.tenant_id = d.tenant_id AND c.client_id = d.client_id
-          WHERE d.revoked_at IS NULL
-            AND d.created_at >= coalesce(
-                    greatest(t.tokens_not_before, u.tokens_not_before, c.tokens_not_before), d.created_at)
-            AND d.tenant_id = ",
-    );
-    query.push_bind(tenant.0);
+fn push_living(query: &mut QueryBuilder<Postgres>, tenant: TenantId) {
+    query.push(" FROM living_devices(").push_bind(tenant.0).push(") d WHERE true");
+}
+
+/// Adds the conditions of the filter on the device `d`.
+fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, now: DateTime<Utc>) {
     if let Some(user) = filter.user {
         query.push(" AND d.user_id = ").push_bind(user.0);
     }

@@ -8,7 +8,7 @@ use latchkey::cli::Cli;
 use latchkey::config;
 use latchkey::model::tenant::TenantSlug;
 use latchkey::themes::Themes;
-use toml_edit::{ImDocument, Table};
+use toml::Table;
 
 use super::{ROOT, directory, page, pages};
 
@@ -24,9 +24,8 @@ pub(super) fn keys() -> BTreeSet<String> {
         }
     }
     let text = std::fs::read_to_string(Path::new(ROOT).join("config/default.toml")).expect("the file");
-    let document = ImDocument::parse(text).expect("TOML");
     let mut keys = BTreeSet::new();
-    collect(document.as_table(), "", &mut keys);
+    collect(&text.parse().expect("TOML"), "", &mut keys);
     keys
 }
 

@@ -8,13 +8,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::super::views::PageFrame;
-use super::devices::{DeviceRow, back, device, device_row, officer};
+use super::devices::{DeviceRow, back, device, device_row, owner};
 use super::page::answer;
 use super::section::Section;
 use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
-use crate::domain::devices::administration;
+use crate::domain::devices::revoke;
 use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
 use crate::model::version::MeantFor;
@@ -49,6 +49,9 @@ pub(super) async fn disconnect(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let id = device(&mut form)?;
-    let done = administration::revoke(&app, officer(&visitor), id, &MeantFor::Any).await;
+    let done = match owner(&app, &visitor, id).await {
+        Ok(owner) => revoke::revoke_own(&app, owner, id, &MeantFor::Any).await,
+        Err(error) => Err(error),
+    };
     back(visitor, done)
 }

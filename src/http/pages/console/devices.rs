@@ -17,8 +17,7 @@ use super::section::Section;
 use super::views::{Moment, Navigation};
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
-use crate::domain::devices::administration::{self, Administrator as Officer};
-use crate::domain::devices::{DeviceError, find as naming};
+use crate::domain::devices::{DeviceError, Owner, find as naming, lock as locking};
 use crate::domain::oauth_error::OAuthError;
 use crate::http::pages::refusal::PageRefusal;
 use crate::http::parameters::Parameters;
@@ -167,7 +166,10 @@ pub(super) async fn lock(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let id = device(&mut form)?;
-    let done = administration::lock(&app, officer(&visitor), id, &MeantFor::Any).await.map(drop);
+    let done = match owner(&app, &visitor, id).await {
+        Ok(owner) => locking::lock(&app, owner, id, &MeantFor::Any).await.map(drop),
+        Err(error) => Err(error),
+    };
     back(visitor, done)
 }
 
@@ -177,13 +179,20 @@ pub(super) async fn unlock(
     Administrator { visitor, mut form }: Administrator,
 ) -> Result<Response, PageRefusal> {
     let id = device(&mut form)?;
-    let done = administration::unlock(&app, officer(&visitor), id, &MeantFor::Any).await.map(drop);
+    let done = match owner(&app, &visitor, id).await {
+        Ok(owner) => locking::unlock(&app, owner, id, &MeantFor::Any).await.map(drop),
+        Err(error) => Err(error),
+    };
     back(visitor, done)
 }
 
 /// A device as its row in the list.
 pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Result<DeviceRow, PageRefusal> {
-    let device = match administration::find(app, officer(visitor), id).await {
+    let found = match owner(app, visitor, id).await {
+        Ok(owner) => naming::by_id(app, owner, id).await,
+        Err(error) => Err(error),
+    };
+    let device = match found {
         Ok(device) => device,
         Err(DeviceError::Store(error)) => return Err(error.into()),
         Err(_) => return Err(nothing_here()),
@@ -197,8 +206,14 @@ pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
     form.take("device").as_deref().and_then(naming::identifier).ok_or_else(nothing_here)
 }
 
-pub(super) fn officer(visitor: &Visitor) -> Officer<'_> {
-    Officer { tenant: &visitor.browser.tenant, user: visitor.user.id, origin: &visitor.browser.origin }
+/// The owner of the device, in whose place the visitor acts.
+pub(super) async fn owner<'a>(
+    app: &App,
+    visitor: &'a Visitor,
+    id: DeviceId,
+) -> Result<Owner<'a>, DeviceError> {
+    let browser = &visitor.browser;
+    Owner::in_whose_place(app, &browser.tenant, id, visitor.user.id, &browser.origin).await
 }
 
 pub(super) fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {

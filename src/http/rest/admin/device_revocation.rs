@@ -13,7 +13,7 @@ use super::deeds::insist;
 use super::devices::{country, status};
 use crate::app::App;
 use crate::domain::deeds::Deed;
-use crate::domain::devices::administration;
+use crate::domain::devices::disconnect_many;
 use crate::http::json::no_store;
 use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::body::JsonBody;
@@ -21,7 +21,7 @@ use crate::http::rest::caller::Admin;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::BodyProblems;
 use crate::model::ids::UserId;
-use crate::store::devices::listings::Filter;
+use crate::store::devices::listings::{self, Filter};
 
 /// Devices to disconnect: those that match all given filters. At least one filter is required.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -102,10 +102,10 @@ pub async fn revoke(
 ) -> Result<Response, Problem> {
     let filter = wanted.filter()?;
     if wanted.preview {
-        let matching = administration::count_matching(&app, caller.administrator(), &filter).await?;
+        let matching = listings::count(&app.db, caller.tenant.id, &filter, app.clock.now()).await?;
         return Ok(no_store(RevokedDevices { matching, revoked: 0 }).into_response());
     }
     insist(&app, &caller, Deed::Endanger)?;
-    let done = administration::revoke_matching(&app, caller.administrator(), &filter).await?;
+    let done = disconnect_many::revoke_matching(&app, caller.tenant.id, &filter, &caller.by()).await?;
     Ok(no_store(RevokedDevices { matching: done.matching, revoked: done.revoked }).into_response())
 }

@@ -10,8 +10,7 @@ use utoipa::ToSchema;
 
 use super::query::Filters;
 use crate::app::App;
-use crate::domain::devices::administration::{self, Administrator};
-use crate::domain::devices::{DeviceError, find};
+use crate::domain::devices::{self, DeviceError, Owner, find};
 use crate::http::json::no_store;
 use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
@@ -35,11 +34,10 @@ pub struct DeviceList {
     next_cursor: Option<String>,
 }
 
-impl Caller {
-    /// The caller as an administrator of everybody's devices.
-    pub(super) fn administrator(&self) -> Administrator<'_> {
-        Administrator { tenant: &self.tenant, user: self.user.id, origin: &self.origin }
-    }
+/// The owner of the device, in whose place the caller acts.
+async fn owner<'a>(app: &App, caller: &'a Caller, id: DeviceId) -> Result<Owner<'a>, Problem> {
+    let owner = Owner::in_whose_place(app, &caller.tenant, id, caller.user.id, &caller.origin).await;
+    owner.map_err(problem)
 }
 
 /// The device that a path names. Whatever is no identifier names none.
@@ -145,7 +143,8 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
-    Ok(answer(administration::find(&app, caller.administrator(), id).await.map_err(problem)?))
+    let owner = owner(&app, &caller, id).await?;
+    Ok(answer(find::by_id(&app, owner, id).await.map_err(problem)?))
 }
 
 /// Update a device
@@ -178,7 +177,8 @@ pub async fn change(
     JsonBody(patch): JsonBody<DevicePatch>,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
-    let changed = administration::change(&app, caller.administrator(), id, patch.into(), &meant_for).await;
+    let owner = owner(&app, &caller, id).await?;
+    let changed = devices::change::change(&app, owner, id, patch.into(), &meant_for).await;
     Ok(answer(changed.map_err(problem)?))
 }
 
@@ -204,7 +204,8 @@ pub async fn remove(
     IfMatch(meant_for): IfMatch,
 ) -> Result<StatusCode, Problem> {
     let id = device_id(&id)?;
-    administration::revoke(&app, caller.administrator(), id, &meant_for).await.map_err(problem)?;
+    let owner = owner(&app, &caller, id).await?;
+    devices::revoke::revoke_own(&app, owner, id, &meant_for).await.map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -235,7 +236,8 @@ pub async fn lock(
     IfMatch(meant_for): IfMatch,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
-    let locked = administration::lock(&app, caller.administrator(), id, &meant_for).await;
+    let owner = owner(&app, &caller, id).await?;
+    let locked = devices::lock::lock(&app, owner, id, &meant_for).await;
     Ok(answer(locked.map_err(problem)?))
 }
 
@@ -266,6 +268,7 @@ pub async fn unlock(
     IfMatch(meant_for): IfMatch,
 ) -> Result<Response, Problem> {
     let id = device_id(&id)?;
-    let unlocked = administration::unlock(&app, caller.administrator(), id, &meant_for).await;
+    let owner = owner(&app, &caller, id).await?;
+    let unlocked = devices::lock::unlock(&app, owner, id, &meant_for).await;
     Ok(answer(unlocked.map_err(problem)?))
 }

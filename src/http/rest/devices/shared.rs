@@ -52,7 +52,7 @@ impl From<DeviceError> for Problem {
             DeviceError::UnfitName(unfit) => Self::invalid_field("name", unfit.to_string()),
             DeviceError::TrustNotGiven => Self::invalid_field("trusted", error.to_string()),
             DeviceError::OwnTrust => Self::forbidden("A device cannot change its own trust."),
-            DeviceError::LockedByAdministrator => Self::new(
+            DeviceError::LockedByAdministrator(_) => Self::new(
                 StatusCode::CONFLICT,
                 "locked_by_administrator",
                 "This device was locked by an administrator.",

@@ -158,7 +158,7 @@ pub(super) async fn sign_out_everywhere(
 /// an administrator locked, the page says so.
 fn answer(browser: Browser, offset: i64, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
     match done {
-        Ok(()) | Err(DeviceError::NotFound | DeviceError::LockedByAdministrator) => {
+        Ok(()) | Err(DeviceError::NotFound | DeviceError::LockedByAdministrator(_)) => {
             Ok(browser.go_to(&here(offset)))
         }
         Err(DeviceError::Store(error)) => Err(error.into()),
