@@ -36,6 +36,49 @@ fn the_operations_keep_their_names() {
     }
 }
 
+/// What is done to what every operation is about, as its name ends.
+const VERBS: [&str; 16] = [
+    "list",
+    "show",
+    "create",
+    "update",
+    "replace",
+    "delete",
+    "delete_all",
+    "delete_second_factor",
+    "deny",
+    "lock",
+    "reset_password",
+    "retire",
+    "revoke",
+    "rotate",
+    "sign_out",
+    "unlock",
+];
+
+#[test]
+fn operations_are_named_in_one_way() {
+    let document = document();
+    let mut checked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let id = operation["operationId"].as_str().expect("an operationId");
+            let about_it = |verb: &&str| id.strip_suffix(verb).is_some_and(|rest| rest.ends_with('_'));
+            assert!(id.starts_with("v1_") && VERBS.iter().any(about_it) || id.ends_with("_to_form"), "{id}");
+            let may_end_in: &[&str] = match method.as_str() {
+                "get" => &["_list", "_show"],
+                "patch" => &["_update"],
+                "put" => &["_replace"],
+                "delete" => &["_delete", "_delete_all", "_delete_second_factor", "_retire"],
+                _ => continue,
+            };
+            assert!(may_end_in.iter().any(|end| id.ends_with(end)), "{method} {path}: {id}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 40, "{checked} operations");
+}
+
 #[test]
 fn the_schemas_keep_their_names() {
     let document = document();

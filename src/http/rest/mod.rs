@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod admin;
+mod area;
 pub mod body;
 pub mod caller;
 pub mod devices;
@@ -18,10 +19,18 @@ use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use admin::answers::{ReadRefusals, WriteRefusals};
+use area::Area;
+use problem::described::CallerProblems;
 
 pub fn router() -> OpenApiRouter<Arc<App>> {
-    let all = devices::router().merge(admin::router()).merge(account::router());
-    let (router, document) = all.split_for_parts();
+    let devices = Area { tag: "Devices", reads: &["devices"], changes: "devices" }
+        .describe::<CallerProblems, CallerProblems>(devices::router());
+    let admin = Area { tag: "Administration", reads: &["admin:read", "admin"], changes: "admin" }
+        .describe::<ReadRefusals, WriteRefusals>(admin::router());
+    let account = Area { tag: "Your apps", reads: &["clients"], changes: "clients" }
+        .describe::<ReadRefusals, WriteRefusals>(account::router());
+    let (router, document) = devices.merge(admin).merge(account).split_for_parts();
     OpenApiRouter::with_openapi(document)
         .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
 }

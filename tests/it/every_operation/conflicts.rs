@@ -79,17 +79,17 @@ async fn of_users(asker: &mut Asker<'_>) {
     let again = json!({"username": format!("{slug}-bob")});
     asker
         .refused(
-            ("admin_create_user", "username_taken"),
+            ("v1_admin_users_create", "username_taken"),
             Method::POST,
             "/admin/users".to_owned(),
             Some(again),
         )
         .await;
     let disabled = json!({"status": "disabled"});
-    asker.refused(("admin_change_user", "own_account"), Method::PATCH, own.clone(), Some(disabled)).await;
+    asker.refused(("v1_admin_users_update", "own_account"), Method::PATCH, own.clone(), Some(disabled)).await;
     let factor = format!("{own}/second-factor");
-    asker.refused(("admin_remove_second_factor", "own_account"), Method::DELETE, factor, None).await;
-    asker.refused(("admin_delete_user", "own_account"), Method::DELETE, own, None).await;
+    asker.refused(("v1_admin_users_delete_second_factor", "own_account"), Method::DELETE, factor, None).await;
+    asker.refused(("v1_admin_users_delete", "own_account"), Method::DELETE, own, None).await;
 }
 
 async fn of_clients(asker: &mut Asker<'_>) {
@@ -198,7 +198,7 @@ async fn of_devices(asker: &mut Asker<'_>) {
     let over = asker.must(Who::Admin, Method::GET, over, None).await;
     let id = over.json["device_authorisations"][0]["id"].as_str().expect("one that is over");
     let deny = format!("/admin/oauth/device-authorizations/{id}/deny");
-    asker.refused(("admin_deny_device_authorization", "not_pending"), Method::POST, deny, None).await;
+    asker.refused(("v1_admin_device_authorizations_deny", "not_pending"), Method::POST, deny, None).await;
 }
 
 async fn of_codes(asker: &mut Asker<'_>) {

@@ -191,7 +191,7 @@ async fn programs_for_a_whole_tenant_are_answered_as_the_document_says() {
     let token = asked.token("grace", "admin", OF_AN_ADMINISTRATOR).await;
     let theirs = [
         "--include-path-regex=^/admin/(?!audit-log|devices|oauth)",
-        "--exclude-operation-id-regex=^(v1_admin_signing_keys_remove|admin_(create|change|delete|sign_out)_user)$",
+        "--exclude-operation-id-regex=^(v1_admin_signing_keys_delete|admin_(create|change|delete|sign_out)_user)$",
     ];
     let Some(report) = asked.examine("tenant", &theirs, &token).await else { return };
     // No tenant is suspended, and nobody has a second factor.

@@ -130,7 +130,7 @@ fn body_of(operation: &Operation, of: &Estate) -> Option<Body> {
         | "v1_devices_update"
         | "v1_admin_devices_update" => json!({"name": "Taken"}),
         "v1_admin_scopes_update" => json!({"description": "Taken"}),
-        "admin_change_user" => json!({"display_name": "Taken"}),
+        "v1_admin_users_update" => json!({"display_name": "Taken"}),
         "v1_oauth_register_replace" => {
             json!({"client_id": of.registered_client_id, "client_name": "Taken", "token_endpoint_auth_method": "none"})
         }
@@ -171,7 +171,7 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
         | "v1_admin_signing_keys_list"
         | "v1_admin_webhooks_list" => shown(Who::Admin, &[]),
         "v1_admin_activity_show" => shown(Who::Admin, &["span=day".to_owned()]),
-        "admin_list_audit_log" => shown(
+        "v1_admin_audit_log_list" => shown(
             Who::Admin,
             &[
                 format!("actor={}", of.user_id),
@@ -187,11 +187,11 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
         "v1_admin_clients_list" => {
             shown(Who::Admin, &[format!("q={}", of.slug), format!("owner={}", of.user_id)])
         }
-        "v1_admin_devices_list" | "admin_list_device_authorizations" => {
+        "v1_admin_devices_list" | "v1_admin_device_authorizations_list" => {
             shown(Who::Admin, &[client, format!("user_id={}", of.user_id)])
         }
-        "admin_list_device_sessions" => shown(Who::Admin, &[client]),
-        "admin_list_users" => shown(Who::Admin, &[format!("username={}-bob", of.slug)]),
+        "v1_admin_device_authorization_pages_list" => shown(Who::Admin, &[client]),
+        "v1_admin_users_list" => shown(Who::Admin, &[format!("username={}-bob", of.slug)]),
         "v1_admin_tenants_list" => {
             vec![case(String::new(), Body::None, Who::Admin, Foreign::Forbidden)]
         }
@@ -215,7 +215,7 @@ fn unidentified(operation: &Operation, of: &Estate) -> Option<Vec<Case>> {
             own(Who::Admin, Body::Json(json!({"name": "fresh", "description": "Fresh"})))
         }
         "v1_admin_signing_keys_rotate" => own(Who::Admin, Body::Json(json!({"algorithm": "ES256"}))),
-        "admin_create_user" => own(Who::Admin, Body::Json(json!({"username": "fresh"}))),
+        "v1_admin_users_create" => own(Who::Admin, Body::Json(json!({"username": "fresh"}))),
         "v1_devices_delete_all" => own(Who::User, Body::None),
         "v1_oauth_userinfo_show_to_form" => {
             vec![

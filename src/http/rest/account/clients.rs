@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::domain::clients::{self as domain, owned, secrets};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::clients::body::{ClientBody, ClientWithSecret};
 use crate::http::rest::admin::clients::fields::ClientFields;
 use crate::http::rest::admin::clients::problems::{no_such_client, problem};
@@ -61,13 +60,11 @@ impl AppMaker {
     get,
     path = "/account/oauth/clients",
     operation_id = "v1_account_clients_list",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
+    responses((status = 200, description = "The clients", body = Vec<ClientBody>), PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -90,13 +87,10 @@ pub async fn list(
     post,
     path = "/account/oauth/clients",
     operation_id = "v1_account_clients_create",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     request_body(content = ClientFields, example = json!({"client_name": "My lamp", "scopes": ["openid"],
         "grant_types": ["urn:ietf:params:oauth:grant-type:device_code"]})),
     responses(
         (status = 201, description = "The client", body = ClientWithSecret),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`too_many_clients`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -125,10 +119,8 @@ pub async fn create(
     get,
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_show",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "Client ID")),
-    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody), ReadRefusals)
+    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody))
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -144,8 +136,6 @@ pub async fn show(
     patch,
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_update",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
@@ -153,7 +143,6 @@ pub async fn show(
     request_body(content = ClientFields, example = json!({"client_name": "My other lamp"})),
     responses(
         (status = 200, description = "The updated client", body = ClientBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )
@@ -179,13 +168,11 @@ pub async fn update(
     delete,
     path = "/account/oauth/clients/{id}",
     operation_id = "v1_account_clients_delete",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,
@@ -205,15 +192,12 @@ pub async fn delete(
     post,
     path = "/account/oauth/clients/{id}/secret",
     operation_id = "v1_account_client_secret_rotate",
-    tag = "Your apps",
-    security(("access_token" = ["clients"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
         (status = 200, description = "The client with its new secret", body = ClientWithSecret),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`client_has_no_secret`", body = ProblemBody,
          content_type = "application/problem+json"),

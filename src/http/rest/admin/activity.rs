@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::answers::ReadRefusals;
 use super::query::Filters;
 use crate::app::App;
 use crate::domain::activity;
@@ -72,14 +71,12 @@ impl From<(DateTime<Utc>, Figures)> for ActivityPart {
     get,
     path = "/admin/oauth/activity",
     operation_id = "v1_admin_activity_show",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("span" = Option<String>, Query,
             description = "`hour`: per minute; `day`: per half hour; `month`: thirty days, per day \
                 (UTC). Default: `hour`"),
     ),
-    responses((status = 200, description = "The activity counts", body = Activity), ReadRefusals)
+    responses((status = 200, description = "The activity counts", body = Activity))
 )]
 pub async fn show(
     State(app): State<Arc<App>>,

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::query::Filters;
 use crate::app::App;
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::problem::Problem;
@@ -96,9 +95,7 @@ impl From<StoredEvent> for AuditLogEvent {
 #[utoipa::path(
     get,
     path = "/admin/audit-log",
-    operation_id = "admin_list_audit_log",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    operation_id = "v1_admin_audit_log_list",
     params(
         ("actor" = Option<String>, Query, description = "Actor: a user ID or client ID"),
         ("action" = Option<String>, Query, description = "Action, such as `user.changed`"),
@@ -115,7 +112,6 @@ impl From<StoredEvent> for AuditLogEvent {
     responses(
         (status = 200, description = "One page of results, or an export", content(
             (AuditLog = "application/json"), (AuditLogEvent = "application/jsonl"))),
-        ReadRefusals,
         FilterProblem,
     )
 )]

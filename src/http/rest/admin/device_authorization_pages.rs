@@ -12,7 +12,6 @@ use super::device_authorizations::{filter, read, scope, status, user_code};
 use super::query::Filters;
 use crate::app::App;
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::ReadRefusals;
 use crate::http::rest::caller::Auditor;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::FilterProblem;
@@ -142,9 +141,7 @@ impl DeviceAuthorizationItem {
 #[utoipa::path(
     get,
     path = "/admin/oauth/devices",
-    operation_id = "admin_list_device_sessions",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    operation_id = "v1_admin_device_authorization_pages_list",
     params(
         ("page" = Option<u32>, Query, description = "Page number, starting at 1; pages end at the millionth device authorization"),
         ("page_size" = Option<u32>, Query, description = "Items per page, 1 to 1000 (default 20)"),
@@ -153,7 +150,6 @@ impl DeviceAuthorizationItem {
     ),
     responses(
         (status = 200, description = "One page of results", body = DeviceAuthorizationPage),
-        ReadRefusals,
         FilterProblem,
     )
 )]

@@ -16,7 +16,6 @@ use crate::domain::audit::By;
 use crate::domain::device_flow::end::{self, EndRefused};
 use crate::domain::device_flow::unseal_user_code;
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
@@ -173,9 +172,7 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
 #[utoipa::path(
     get,
     path = "/admin/oauth/device-authorizations",
-    operation_id = "admin_list_device_authorizations",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    operation_id = "v1_admin_device_authorizations_list",
     params(
         ("status" = Option<String>, Query, description = "`pending`, `approved`, `denied`, `expired` or `consumed`"),
         ("client_id" = Option<String>, Query, description = "Client ID of the items to list"),
@@ -187,7 +184,6 @@ pub(in crate::http) fn scope(listed: &Listed) -> Option<String> {
     ),
     responses(
         (status = 200, description = "One page of results", body = DeviceAuthorisationList),
-        ReadRefusals,
         FilterProblem,
     )
 )]
@@ -259,13 +255,10 @@ impl From<EndRefused> for Problem {
 #[utoipa::path(
     post,
     path = "/admin/oauth/device-authorizations/{id}/deny",
-    operation_id = "admin_deny_device_authorization",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_device_authorizations_deny",
     params(("id" = Uuid, Path, description = "Device authorization ID")),
     responses(
         (status = 200, description = "The denied device authorization", body = DeviceAuthorisation),
-        WriteRefusals,
         (status = 409, description = "`not_pending`; `metadata.status` has the status", body = ProblemBody,
          content_type = "application/problem+json"),
     )

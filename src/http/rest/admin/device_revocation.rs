@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::devices::disconnect_many;
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::problem::Problem;
@@ -90,10 +89,8 @@ impl RevokeDevices {
     post,
     path = "/admin/devices/revoke",
     operation_id = "v1_admin_devices_revoke",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = RevokeDevices,
-    responses((status = 200, description = "The number of devices", body = RevokedDevices), WriteRefusals, BodyProblems)
+    responses((status = 200, description = "The number of devices", body = RevokedDevices), BodyProblems)
 )]
 pub async fn revoke(
     State(app): State<Arc<App>>,

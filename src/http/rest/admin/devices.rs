@@ -12,7 +12,6 @@ use super::query::Filters;
 use crate::app::App;
 use crate::domain::devices::{self, DeviceError, Owner, find};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::devices::body::{DeviceBody, DevicePatch};
@@ -89,8 +88,6 @@ pub(super) fn country(text: &str) -> Option<String> {
     get,
     path = "/admin/devices",
     operation_id = "v1_admin_devices_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("user_id" = Option<Uuid>, Query, description = "Devices of this user"),
         ("client_id" = Option<String>, Query, description = "Client ID of the items to list"),
@@ -100,7 +97,7 @@ pub(super) fn country(text: &str) -> Option<String> {
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "One page of results", body = DeviceList), ReadRefusals, FilterProblem)
+    responses((status = 200, description = "One page of results", body = DeviceList), FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -128,13 +125,10 @@ pub async fn list(
     get,
     path = "/admin/devices/{id}",
     operation_id = "v1_admin_devices_show",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "Device ID")),
     responses(
         (status = 200, description = "The device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        ReadRefusals,
     )
 )]
 pub async fn show(
@@ -154,8 +148,6 @@ pub async fn show(
     patch,
     path = "/admin/devices/{id}",
     operation_id = "v1_admin_devices_update",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -164,12 +156,11 @@ pub async fn show(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )
 )]
-pub async fn change(
+pub async fn update(
     State(app): State<Arc<App>>,
     Admin(caller): Admin,
     Path(id): Path<String>,
@@ -189,15 +180,13 @@ pub async fn change(
     delete,
     path = "/admin/devices/{id}",
     operation_id = "v1_admin_devices_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
-    responses((status = 204, description = "Disconnected"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Disconnected"), StaleProblem)
 )]
-pub async fn remove(
+pub async fn delete(
     State(app): State<Arc<App>>,
     Admin(caller): Admin,
     Path(id): Path<String>,
@@ -216,8 +205,6 @@ pub async fn remove(
     post,
     path = "/admin/devices/{id}/lock",
     operation_id = "v1_admin_devices_lock",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -225,7 +212,6 @@ pub async fn remove(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        WriteRefusals,
         StaleProblem,
     )
 )]
@@ -248,8 +234,6 @@ pub async fn lock(
     post,
     path = "/admin/devices/{id}/unlock",
     operation_id = "v1_admin_devices_unlock",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -257,7 +241,6 @@ pub async fn lock(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        WriteRefusals,
         StaleProblem,
     )
 )]

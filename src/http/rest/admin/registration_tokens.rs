@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::clients::registration_tokens::{self, RegistrationTokenError};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
@@ -94,15 +93,12 @@ impl From<RegistrationToken> for RegistrationTokenBody {
     get,
     path = "/admin/registration-tokens",
     operation_id = "v1_admin_registration_tokens_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
     responses(
         (status = 200, description = "The tokens", body = Vec<RegistrationTokenBody>),
-        ReadRefusals,
         PageProblem,
     )
 )]
@@ -124,10 +120,8 @@ pub async fn list(
     post,
     path = "/admin/registration-tokens",
     operation_id = "v1_admin_registration_tokens_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewRegistrationToken,
-    responses((status = 201, description = "The token", body = RegistrationTokenBody), WriteRefusals, BodyProblems)
+    responses((status = 201, description = "The token", body = RegistrationTokenBody), BodyProblems)
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
@@ -150,10 +144,8 @@ pub async fn create(
     delete,
     path = "/admin/registration-tokens/{id}",
     operation_id = "v1_admin_registration_tokens_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("id" = Uuid, Path, description = "ID of the initial access token")),
-    responses((status = 204, description = "Deleted"), WriteRefusals)
+    responses((status = 204, description = "Deleted"))
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::resources::{self, ResourceError};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
@@ -80,13 +79,11 @@ impl ResourceBody {
     get,
     path = "/admin/resources",
     operation_id = "v1_admin_resources_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "The resources", body = Vec<ResourceBody>), ReadRefusals, PageProblem)
+    responses((status = 200, description = "The resources", body = Vec<ResourceBody>), PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -106,12 +103,9 @@ pub async fn list(
     post,
     path = "/admin/resources",
     operation_id = "v1_admin_resources_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewResource,
     responses(
         (status = 201, description = "The resource", body = ResourceBody),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`resource_uri_taken`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -135,8 +129,6 @@ pub async fn create(
     patch,
     path = "/admin/resources/{id}",
     operation_id = "v1_admin_resources_update",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
@@ -144,7 +136,6 @@ pub async fn create(
     request_body = ResourceChange,
     responses(
         (status = 200, description = "The updated resource", body = ResourceBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )
@@ -170,13 +161,11 @@ pub async fn update(
     delete,
     path = "/admin/resources/{id}",
     operation_id = "v1_admin_resources_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = Uuid, Path, description = "The resource"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

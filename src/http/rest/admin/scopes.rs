@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::domain::deeds::Deed;
 use crate::domain::scopes::{self, ScopeError};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::insist;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
@@ -130,13 +129,11 @@ impl From<Stored<Scope>> for ScopeBody {
     get,
     path = "/admin/scopes",
     operation_id = "v1_admin_scopes_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), ReadRefusals, PageProblem)
+    responses((status = 200, description = "The scopes", body = Vec<ScopeBody>), PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -154,12 +151,9 @@ pub async fn list(
     post,
     path = "/admin/scopes",
     operation_id = "v1_admin_scopes_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewScope,
     responses(
         (status = 201, description = "The scope", body = ScopeBody),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`scope_name_taken`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -194,8 +188,6 @@ pub async fn create(
     patch,
     path = "/admin/scopes/{name}",
     operation_id = "v1_admin_scopes_update",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("name" = String, Path, description = "Scope name, percent-encoded"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
@@ -203,7 +195,6 @@ pub async fn create(
     request_body = ScopeChange,
     responses(
         (status = 200, description = "The updated scope", body = ScopeBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )
@@ -251,15 +242,12 @@ pub async fn update(
     delete,
     path = "/admin/scopes/{name}",
     operation_id = "v1_admin_scopes_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("name" = String, Path, description = "Scope name, percent-encoded"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
     responses(
         (status = 204, description = "Deleted"),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`scope_is_standard`", body = ProblemBody,
          content_type = "application/problem+json"),

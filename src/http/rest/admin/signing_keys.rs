@@ -15,7 +15,6 @@ use crate::domain::deeds::Deed;
 use crate::domain::signing_keys::remove;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
 use crate::http::rest::path::Path;
@@ -98,9 +97,7 @@ impl SigningKey {
     get,
     path = "/admin/signing-keys",
     operation_id = "v1_admin_signing_keys_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    responses((status = 200, description = "The keys", body = Vec<SigningKey>), ReadRefusals)
+    responses((status = 200, description = "The keys", body = Vec<SigningKey>))
 )]
 pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
     let keys = store::signing_keys::all(&app.db, caller.tenant.id).await?;
@@ -115,10 +112,8 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     post,
     path = "/admin/signing-keys/rotate",
     operation_id = "v1_admin_signing_keys_rotate",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = Rotation,
-    responses((status = 200, description = "The successors", body = Vec<SigningKey>), WriteRefusals, BodyProblems)
+    responses((status = 200, description = "The successors", body = Vec<SigningKey>), BodyProblems)
 )]
 pub async fn rotate(
     State(app): State<Arc<App>>,
@@ -150,13 +145,11 @@ pub async fn rotate(
 #[utoipa::path(
     delete,
     path = "/admin/signing-keys/{kid}",
-    operation_id = "v1_admin_signing_keys_remove",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_signing_keys_delete",
     params(("kid" = String, Path, description = "Key ID")),
-    responses((status = 204, description = "Removed"), WriteRefusals)
+    responses((status = 204, description = "Removed"))
 )]
-pub async fn remove(
+pub async fn delete(
     State(app): State<Arc<App>>,
     FreshAdmin(caller): FreshAdmin,
     Path(kid): Path<String>,

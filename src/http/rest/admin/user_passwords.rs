@@ -13,7 +13,6 @@ use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::password_links::{self, PasswordLink};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::time::time;
@@ -42,11 +41,9 @@ impl From<PasswordLink> for SetPasswordLink {
 #[utoipa::path(
     post,
     path = "/admin/users/{id}/reset-password",
-    operation_id = "admin_reset_password",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_reset_password",
     params(("id" = Uuid, Path, description = "User ID")),
-    responses((status = 200, description = "The link", body = SetPasswordLink), WriteRefusals)
+    responses((status = 200, description = "The link", body = SetPasswordLink))
 )]
 pub async fn reset(
     State(app): State<Arc<App>>,

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::deeds::FreshAdmin;
 use crate::app::App;
 use crate::domain::second_factor::remove;
-use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::{Problem, ProblemBody};
 use crate::model::ids::UserId;
@@ -21,13 +20,10 @@ use crate::model::ids::UserId;
 #[utoipa::path(
     delete,
     path = "/admin/users/{id}/second-factor",
-    operation_id = "admin_remove_second_factor",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_delete_second_factor",
     params(("id" = Uuid, Path, description = "User ID")),
     responses(
         (status = 204, description = "Deleted"),
-        WriteRefusals,
         (status = 409, description = "`own_account`", body = ProblemBody,
          content_type = "application/problem+json"),
     )

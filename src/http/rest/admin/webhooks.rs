@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::webhooks::{self as domain, WebhookError};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor};
@@ -104,9 +103,7 @@ impl From<WebhookError> for Problem {
     get,
     path = "/admin/webhooks",
     operation_id = "v1_admin_webhooks_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
-    responses((status = 200, description = "The webhooks", body = WebhookList), ReadRefusals)
+    responses((status = 200, description = "The webhooks", body = WebhookList))
 )]
 pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Result<Response, Problem> {
     let all = webhooks::all(&app.db, caller.tenant.id).await?;
@@ -120,14 +117,11 @@ pub async fn list(State(app): State<Arc<App>>, Auditor(caller): Auditor) -> Resu
     post,
     path = "/admin/webhooks",
     operation_id = "v1_admin_webhooks_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = CreateWebhook,
     responses(
         (status = 201, description = "The webhook", body = CreatedWebhook),
         (status = 409, description = "`too_many_webhooks`", body = ProblemBody,
             content_type = "application/problem+json"),
-        WriteRefusals,
         BodyProblems
     )
 )]
@@ -149,10 +143,8 @@ pub async fn create(
     delete,
     path = "/admin/webhooks/{id}",
     operation_id = "v1_admin_webhooks_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(("id" = Uuid, Path, description = "Webhook ID")),
-    responses((status = 204, description = "Deleted"), WriteRefusals)
+    responses((status = 204, description = "Deleted"))
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

@@ -13,7 +13,7 @@ use crate::http::json::no_store;
 use crate::http::parameters::Parameters;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::paging::Page;
-use crate::http::rest::problem::described::{CallerProblems, PageProblem};
+use crate::http::rest::problem::described::PageProblem;
 use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// List your devices
@@ -23,8 +23,6 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     get,
     path = "/devices",
     operation_id = "v1_devices_list",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)", minimum = 0),
         ("limit" = Option<i64>, Query, description = "Maximum number of items (default 100)", minimum = 1, maximum = 1000),
@@ -35,7 +33,6 @@ use crate::http::rest::problem::{Problem, ProblemBody};
             ("Link" = String, description = "Other pages: `first`, `prev`, `next`, `last` (RFC 8288)"),
             ("X-CSRF-Token" = Option<String>, description = "CSRF token for requests authenticated by cookie"),
         )),
-        CallerProblems,
         PageProblem,
     )
 )]
@@ -55,17 +52,14 @@ pub async fn list(
     delete,
     path = "/devices",
     operation_id = "v1_devices_delete_all",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(("including_this" = Option<bool>, Query, description = "Include the calling device (default false)")),
     responses(
         (status = 204, description = "Disconnected; their refresh tokens and access tokens are invalid"),
-        CallerProblems,
         (status = 422, description = "`validation_failed`: `including_this` must be true or false",
          body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub async fn remove_all(
+pub async fn delete_all(
     State(app): State<Arc<App>>,
     DeviceOwner(caller): DeviceOwner,
     RawQuery(query): RawQuery,

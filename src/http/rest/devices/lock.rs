@@ -12,7 +12,7 @@ use crate::domain::devices::lock as locking;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::described::{CallerProblems, StaleProblem};
+use crate::http::rest::problem::described::StaleProblem;
 use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Lock a device
@@ -22,8 +22,6 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     post,
     path = "/devices/{device_id}/lock",
     operation_id = "v1_devices_lock",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("device_id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -31,7 +29,6 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        CallerProblems,
         NoSuchDevice,
         StaleProblem,
     )
@@ -51,8 +48,6 @@ pub async fn lock(
     post,
     path = "/devices/{device_id}/unlock",
     operation_id = "v1_devices_unlock",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("device_id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -60,7 +55,6 @@ pub async fn lock(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        CallerProblems,
         NoSuchDevice,
         StaleProblem,
         (status = 409, description = "`locked_by_administrator`", body = ProblemBody,

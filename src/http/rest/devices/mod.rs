@@ -15,8 +15,8 @@ use crate::app::App;
 
 pub fn router() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
-        .routes(routes!(list::list, list::remove_all))
-        .routes(routes!(one::show, one::change, one::replace, one::remove))
+        .routes(routes!(list::list, list::delete_all))
+        .routes(routes!(one::show, one::update, one::replace, one::delete))
         .routes(routes!(lock::lock))
         .routes(routes!(lock::unlock))
 }

@@ -15,7 +15,7 @@ use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::DeviceOwner;
 use crate::http::rest::etag::IfMatch;
 use crate::http::rest::path::Path;
-use crate::http::rest::problem::described::{BodyProblems, CallerProblems, StaleProblem};
+use crate::http::rest::problem::described::{BodyProblems, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
 
 /// Get a device, or a pending request by user code
@@ -23,13 +23,10 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     get,
     path = "/devices/{device_id}",
     operation_id = "v1_devices_show",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [])),
     params(("device_id" = String, Path, description = "Device ID, or user code of a pending request")),
     responses(
         (status = 200, description = "The device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`; absent for a pending request"))),
-        CallerProblems,
         NoSuchDevice,
         (status = 429, description = "`too_many_requests`: too many wrong user codes; see `Retry-After`",
          body = ProblemBody, content_type = "application/problem+json"),
@@ -54,8 +51,6 @@ pub async fn show(
     patch,
     path = "/devices/{device_id}",
     operation_id = "v1_devices_update",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("device_id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -64,13 +59,12 @@ pub async fn show(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        CallerProblems,
         NoSuchDevice,
         BodyProblems,
         StaleProblem,
     )
 )]
-pub async fn change(
+pub async fn update(
     State(app): State<Arc<App>>,
     DeviceOwner(caller): DeviceOwner,
     Path(name): Path<String>,
@@ -89,8 +83,6 @@ pub async fn change(
     put,
     path = "/devices/{device_id}",
     operation_id = "v1_devices_replace",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("device_id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
@@ -99,7 +91,6 @@ pub async fn change(
     responses(
         (status = 200, description = "The updated device", body = DeviceBody,
          headers(("ETag" = String, description = "Entity tag for `If-Match`"))),
-        CallerProblems,
         NoSuchDevice,
         BodyProblems,
         StaleProblem,
@@ -112,7 +103,7 @@ pub async fn replace(
     meant_for: IfMatch,
     patch: JsonBody<DevicePatch>,
 ) -> Result<Response, Problem> {
-    change(app, owner, name, meant_for, patch).await
+    update(app, owner, name, meant_for, patch).await
 }
 
 /// Disconnect a device
@@ -120,20 +111,17 @@ pub async fn replace(
     delete,
     path = "/devices/{device_id}",
     operation_id = "v1_devices_delete",
-    tag = "Devices",
-    security(("access_token" = ["devices"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("device_id" = String, Path, description = "Device ID"),
         ("If-Match" = Option<String>, Header, description = "Versions that the change applies to"),
     ),
     responses(
         (status = 204, description = "Disconnected; its refresh tokens and access tokens are invalid"),
-        CallerProblems,
         NoSuchDevice,
         StaleProblem,
     )
 )]
-pub async fn remove(
+pub async fn delete(
     State(app): State<Arc<App>>,
     DeviceOwner(caller): DeviceOwner,
     Path(name): Path<String>,

@@ -20,13 +20,13 @@ const SCOPE: &str = "email";
 fn deeds() -> Vec<(&'static str, bool, Value)> {
     let none = || json!({});
     vec![
-        ("admin_create_user", true, none()),
-        ("admin_change_user", true, none()),
-        ("admin_delete_user", true, none()),
-        ("admin_sign_out_user", true, none()),
-        ("admin_reset_password", true, none()),
-        ("admin_remove_second_factor", true, none()),
-        ("admin_deny_device_authorization", false, none()),
+        ("v1_admin_users_create", true, none()),
+        ("v1_admin_users_update", true, none()),
+        ("v1_admin_users_delete", true, none()),
+        ("v1_admin_users_sign_out", true, none()),
+        ("v1_admin_users_reset_password", true, none()),
+        ("v1_admin_users_delete_second_factor", true, none()),
+        ("v1_admin_device_authorizations_deny", false, none()),
         ("v1_admin_devices_revoke", true, json!({"status": "locked", "preview": false})),
         ("v1_admin_devices_revoke", false, json!({"status": "locked", "preview": true})),
         ("v1_admin_devices_delete", false, none()),
@@ -56,7 +56,7 @@ fn deeds() -> Vec<(&'static str, bool, Value)> {
         ("v1_admin_scopes_delete", false, none()),
         ("v1_admin_signing_keys_rotate", false, none()),
         ("v1_admin_signing_keys_rotate", true, json!({"at_once": true})),
-        ("v1_admin_signing_keys_remove", true, none()),
+        ("v1_admin_signing_keys_delete", true, none()),
         ("v1_admin_tenants_create", true, json!({"slug": "burrow", "administrator": {"username": "wombat"}})),
         ("v1_admin_tenants_create", false, json!({"slug": "den"})),
         ("v1_admin_tenants_update", false, json!({"enabled": false})),
@@ -90,13 +90,13 @@ fn forms(user: &str) -> Vec<(bool, &'static str, Fields)> {
         )
     };
     vec![
-        (asks("admin_create_user"), "/console/users/new", vec![("username", "new".to_owned())]),
-        (asks("admin_change_user"), "/console/user/change", of_user(&[("display_name", "Ada")])),
-        (asks("admin_change_user"), "/console/user/standing", of_user(&[("status", "locked")])),
-        (asks("admin_reset_password"), "/console/user/password-link", of_user(&[])),
-        (asks("admin_remove_second_factor"), "/console/user/second-factor", of_user(&[])),
-        (asks("admin_sign_out_user"), "/console/user/sign-out", of_user(&[])),
-        (asks("admin_delete_user"), "/console/user/delete", of_user(&[])),
+        (asks("v1_admin_users_create"), "/console/users/new", vec![("username", "new".to_owned())]),
+        (asks("v1_admin_users_update"), "/console/user/change", of_user(&[("display_name", "Ada")])),
+        (asks("v1_admin_users_update"), "/console/user/standing", of_user(&[("status", "locked")])),
+        (asks("v1_admin_users_reset_password"), "/console/user/password-link", of_user(&[])),
+        (asks("v1_admin_users_delete_second_factor"), "/console/user/second-factor", of_user(&[])),
+        (asks("v1_admin_users_sign_out"), "/console/user/sign-out", of_user(&[])),
+        (asks("v1_admin_users_delete"), "/console/user/delete", of_user(&[])),
         (asks("v1_admin_clients_create"), "/console/clients/new", client(&[("auth_method", "none")])),
         (asks("v1_admin_client_secret_rotate"), "/console/client/secret", words(&[("id", "box")])),
         (asks("v1_admin_client_secret_retire"), "/console/client/secret/retire", words(&[("id", "box")])),
@@ -107,7 +107,7 @@ fn forms(user: &str) -> Vec<(bool, &'static str, Fields)> {
         (asks("v1_admin_devices_lock"), "/console/devices/lock", words(&[("device", NOBODY)])),
         (asks("v1_admin_devices_unlock"), "/console/devices/unlock", words(&[("device", NOBODY)])),
         (asks("v1_admin_devices_delete"), "/console/devices/disconnect", words(&[("device", NOBODY)])),
-        (asks("admin_deny_device_authorization"), "/console/session/deny", words(&[("id", NOBODY)])),
+        (asks("v1_admin_device_authorizations_deny"), "/console/session/deny", words(&[("id", NOBODY)])),
     ]
 }
 

@@ -18,7 +18,6 @@ use crate::domain::clients as domain;
 use crate::domain::deeds::of_client_change;
 use crate::http::json::no_store;
 use crate::http::parameters::Parameters;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::admin::deeds::{FreshAdmin, insist};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
@@ -42,8 +41,6 @@ use problems::{no_such_client, problem};
     get,
     path = "/admin/oauth/clients",
     operation_id = "v1_admin_clients_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
@@ -51,7 +48,7 @@ use problems::{no_such_client, problem};
         ("owner" = Option<String>, Query, description = "Clients that this user owns"),
         ("enabled" = Option<bool>, Query, description = "Enabled (`true`) or disabled (`false`) clients only"),
     ),
-    responses((status = 200, description = "The clients", body = Vec<ClientBody>), ReadRefusals, PageProblem)
+    responses((status = 200, description = "The clients", body = Vec<ClientBody>), PageProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -92,12 +89,9 @@ fn filter(query: Option<&str>) -> Result<clients::Filter, Problem> {
     post,
     path = "/admin/oauth/clients",
     operation_id = "v1_admin_clients_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = ClientFields,
     responses(
         (status = 201, description = "The client", body = ClientWithSecret),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`client_id_taken`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -123,10 +117,8 @@ pub async fn create(
     get,
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_show",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("id" = String, Path, description = "Client ID")),
-    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody), ReadRefusals)
+    responses((status = 200, description = "The client, with its version in `ETag`", body = ClientBody))
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -145,8 +137,6 @@ pub async fn show(
     patch,
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_update",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
@@ -154,7 +144,6 @@ pub async fn show(
     request_body = ClientFields,
     responses(
         (status = 200, description = "The updated client", body = ClientBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )
@@ -182,13 +171,11 @@ pub async fn update(
     delete,
     path = "/admin/oauth/clients/{id}",
     operation_id = "v1_admin_clients_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
-    responses((status = 204, description = "Deleted"), WriteRefusals, StaleProblem)
+    responses((status = 204, description = "Deleted"), StaleProblem)
 )]
 pub async fn delete(
     State(app): State<Arc<App>>,

@@ -12,7 +12,6 @@ use super::problems::no_such_client;
 use super::{answer, find};
 use crate::app::App;
 use crate::domain::policies::{self, PolicyError};
-use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::etag::IfMatch;
@@ -28,8 +27,6 @@ use crate::model::policy::PolicyChanges;
     put,
     path = "/admin/oauth/clients/{id}/policy",
     operation_id = "v1_admin_client_policy_replace",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
@@ -38,7 +35,6 @@ use crate::model::policy::PolicyChanges;
         example = json!({"trust": {"allowed": "key_bound"}})),
     responses(
         (status = 200, description = "The client with its policy", body = ClientBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
     )

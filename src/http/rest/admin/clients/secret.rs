@@ -11,7 +11,6 @@ use super::problems::problem;
 use super::{find, with_secret};
 use crate::app::App;
 use crate::domain::clients::secrets;
-use crate::http::rest::admin::answers::WriteRefusals;
 use crate::http::rest::admin::deeds::FreshAdmin;
 use crate::http::rest::caller::Admin;
 use crate::http::rest::etag::IfMatch;
@@ -27,15 +26,12 @@ use crate::http::rest::problem::{Problem, ProblemBody};
     post,
     path = "/admin/oauth/clients/{id}/secret",
     operation_id = "v1_admin_client_secret_rotate",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
         (status = 200, description = "The client with its new secret", body = ClientWithSecret),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`client_has_no_secret`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -57,15 +53,12 @@ pub async fn rotate(
     delete,
     path = "/admin/oauth/clients/{id}/secret/previous",
     operation_id = "v1_admin_client_secret_retire",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("id" = String, Path, description = "Client ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the client"),
     ),
     responses(
         (status = 204, description = "Only the newest secret works"),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`no_previous_secret`", body = ProblemBody,
          content_type = "application/problem+json"),

@@ -11,7 +11,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
-use super::answers::{ReadRefusals, WriteRefusals};
 use super::clients::policy::problem as policy_problem;
 use super::deeds::insist;
 use crate::app::App;
@@ -45,13 +44,11 @@ const DEFAULT_IN_PATHS: &str = "-";
     get,
     path = "/admin/tenants",
     operation_id = "v1_admin_tenants_list",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(
         ("offset" = Option<i64>, Query, description = "Items to skip (default 0)"),
         ("limit" = Option<i64>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "The tenants", body = Vec<TenantBody>), ReadRefusals, PageProblem)
+    responses((status = 200, description = "The tenants", body = Vec<TenantBody>), PageProblem)
 )]
 pub async fn list(State(app): State<Arc<App>>, _: TenantsReader, page: Page) -> Result<Response, Problem> {
     let found = store::tenants::list(&app.db, page.offset, page.limit).await?;
@@ -67,12 +64,9 @@ pub async fn list(State(app): State<Arc<App>>, _: TenantsReader, page: Page) -> 
     post,
     path = "/admin/tenants",
     operation_id = "v1_admin_tenants_create",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     request_body = NewTenant,
     responses(
         (status = 201, description = "The tenant", body = CreatedTenant),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`tenant_slug_taken`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -109,10 +103,8 @@ pub async fn create(
     get,
     path = "/admin/tenants/{slug}",
     operation_id = "v1_admin_tenants_show",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
     params(("slug" = String, Path, description = "Tenant slug; `-` for the default tenant")),
-    responses((status = 200, description = "The tenant, with its version in `ETag`", body = TenantBody), ReadRefusals)
+    responses((status = 200, description = "The tenant, with its version in `ETag`", body = TenantBody))
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -129,8 +121,6 @@ pub async fn show(
     patch,
     path = "/admin/tenants/{slug}",
     operation_id = "v1_admin_tenants_update",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("slug" = String, Path, description = "Tenant slug; `-` for the default tenant"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to change"),
@@ -138,7 +128,6 @@ pub async fn show(
     request_body = TenantFields,
     responses(
         (status = 200, description = "The updated tenant", body = TenantBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
         (status = 409, description = "`tenant_is_default`, `tenant_host_taken`", body = ProblemBody,
@@ -176,15 +165,12 @@ pub async fn update(
     delete,
     path = "/admin/tenants/{slug}",
     operation_id = "v1_admin_tenants_delete",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("slug" = String, Path, description = "The tenant"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the resource to delete"),
     ),
     responses(
         (status = 204, description = "Deleted"),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`tenant_is_default`, `tenant_is_enabled`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -208,8 +194,6 @@ pub async fn delete(
     put,
     path = "/admin/tenants/{slug}/policy",
     operation_id = "v1_admin_tenant_policy_replace",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
     params(
         ("slug" = String, Path, description = "Tenant slug; `-` for the default tenant"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the tenant"),
@@ -218,7 +202,6 @@ pub async fn delete(
         example = json!({"trust": {"allowed": "never"}})),
     responses(
         (status = 200, description = "The tenant with its policy", body = TenantBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
         (status = 409, description = "`policy_does_not_fit_client`", body = ProblemBody,

@@ -17,7 +17,6 @@ use crate::domain::audit::By;
 use crate::domain::users as domain;
 use crate::domain::users::{NewUser, UserChange, UserError};
 use crate::http::json::no_store;
-use crate::http::rest::admin::answers::{ReadRefusals, WriteRefusals};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Auditor, Caller};
 use crate::http::rest::etag::{IfMatch, etag};
@@ -46,9 +45,7 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
 #[utoipa::path(
     get,
     path = "/admin/users",
-    operation_id = "admin_list_users",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    operation_id = "v1_admin_users_list",
     params(
         ("username" = Option<String>, Query, description = "User with this username, ignoring case"),
         ("status" = Option<String>, Query, description = "`active`, `locked` or `disabled`"),
@@ -56,7 +53,7 @@ async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> 
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the previous page, with the same filters"),
         ("limit" = Option<u32>, Query, description = "Maximum number of items, 1 to 1000 (default 100)"),
     ),
-    responses((status = 200, description = "One page of results", body = UserList), ReadRefusals, FilterProblem)
+    responses((status = 200, description = "One page of results", body = UserList), FilterProblem)
 )]
 pub async fn list(
     State(app): State<Arc<App>>,
@@ -81,13 +78,10 @@ pub async fn list(
 #[utoipa::path(
     post,
     path = "/admin/users",
-    operation_id = "admin_create_user",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_create",
     request_body = CreateUser,
     responses(
         (status = 201, description = "The user, with a password link", body = CreatedUser),
-        WriteRefusals,
         BodyProblems,
         (status = 409, description = "`username_taken`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -123,11 +117,9 @@ pub async fn create(
 #[utoipa::path(
     get,
     path = "/admin/users/{id}",
-    operation_id = "admin_show_user",
-    tag = "Administration",
-    security(("access_token" = ["admin:read"]), ("access_token" = ["admin"]), ("browser_session" = [])),
+    operation_id = "v1_admin_users_show",
     params(("id" = Uuid, Path, description = "User ID")),
-    responses((status = 200, description = "The user, with its version in `ETag`", body = UserBody), ReadRefusals)
+    responses((status = 200, description = "The user, with its version in `ETag`", body = UserBody))
 )]
 pub async fn show(
     State(app): State<Arc<App>>,
@@ -141,9 +133,7 @@ pub async fn show(
 #[utoipa::path(
     patch,
     path = "/admin/users/{id}",
-    operation_id = "admin_change_user",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_update",
     params(
         ("id" = Uuid, Path, description = "User ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the user"),
@@ -151,14 +141,13 @@ pub async fn show(
     request_body = ChangeUser,
     responses(
         (status = 200, description = "The updated user, with its version in `ETag`", body = UserBody),
-        WriteRefusals,
         BodyProblems,
         StaleProblem,
         (status = 409, description = "`last_admin`, `own_account`", body = ProblemBody,
          content_type = "application/problem+json"),
     )
 )]
-pub async fn change(
+pub async fn update(
     State(app): State<Arc<App>>,
     FreshAdmin(caller): FreshAdmin,
     Path(id): Path<Uuid>,
@@ -183,16 +172,13 @@ pub async fn change(
 #[utoipa::path(
     delete,
     path = "/admin/users/{id}",
-    operation_id = "admin_delete_user",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_delete",
     params(
         ("id" = Uuid, Path, description = "User ID"),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the user"),
     ),
     responses(
         (status = 204, description = "Deleted"),
-        WriteRefusals,
         StaleProblem,
         (status = 409, description = "`last_admin`, `own_account`, `owns_clients`", body = ProblemBody,
          content_type = "application/problem+json"),
@@ -215,11 +201,9 @@ pub async fn delete(
 #[utoipa::path(
     post,
     path = "/admin/users/{id}/sign-out",
-    operation_id = "admin_sign_out_user",
-    tag = "Administration",
-    security(("access_token" = ["admin"]), ("browser_session" = [], "csrf_token" = [])),
+    operation_id = "v1_admin_users_sign_out",
     params(("id" = Uuid, Path, description = "User ID")),
-    responses((status = 204, description = "Signed out everywhere"), WriteRefusals)
+    responses((status = 204, description = "Signed out everywhere"))
 )]
 pub async fn sign_out(
     State(app): State<Arc<App>>,
