@@ -172,7 +172,9 @@ impl From<StoreError> for OAuthError {
                 description: "The service cannot read its stored data; try again later.",
                 cause: Some(error.to_string()),
             },
-            StoreError::Constraint { .. } | StoreError::Fault(_) => Self::fault(error),
+            StoreError::Constraint { .. } | StoreError::Inconsistent(_) | StoreError::Fault(_) => {
+                Self::fault(error)
+            }
         }
     }
 }

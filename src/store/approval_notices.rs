@@ -8,13 +8,13 @@ use sqlx::types::Json;
 
 use super::db::Db;
 use super::due_rows::for_each_due_tenant;
-use super::tenants::host_of;
+use super::inconsistent::RowOf;
+use super::tenants::{host_of, slug_of};
 use super::{Result, host};
 use crate::model::approval_notice::{Approved, DueNotice};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
-use crate::model::tenant::TenantSlug;
 
 /// A message about to be stored with its approval: due at once, unless others for the same recipient were put off. There is
 /// one of each approval.
@@ -65,24 +65,29 @@ pub async fn claim_due(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| DueNotice {
-        tenant_id: tenant,
-        session_id: DeviceAuthorizationId(row.device_authorization_id),
-        tenant_slug: TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root()),
-        tenant_host: host_of(row.host.as_deref()),
-        tenant_name: row.name,
-        recipient: row.recipient,
-        language: row.language,
-        approved: Approved {
-            client_name: row.client_name,
-            device_name: row.device_name,
-            ip_address: host(row.ip_address),
-            place: row.place.map(|place| place.0),
-            at: row.approved_at,
-        },
-        token_sealed: row.token_sealed.unwrap_or_default(),
-        attempts: row.attempts,
-    }))
+    row.map(|row| {
+        let key = RowOf::new("tenants", tenant.0);
+        let notice = RowOf::new("approval_notices", row.device_authorization_id);
+        Ok(DueNotice {
+            tenant_id: tenant,
+            session_id: DeviceAuthorizationId(row.device_authorization_id),
+            tenant_slug: slug_of(&key, &row.slug)?,
+            tenant_host: host_of(&key, row.host.as_deref())?,
+            tenant_name: row.name,
+            recipient: row.recipient,
+            language: row.language,
+            approved: Approved {
+                client_name: row.client_name,
+                device_name: row.device_name,
+                ip_address: host(row.ip_address),
+                place: row.place.map(|place| place.0),
+                at: row.approved_at,
+            },
+            token_sealed: notice.take("token_sealed", row.token_sealed)?,
+            attempts: row.attempts,
+        })
+    })
+    .transpose()
 }
 
 /// Notes that the message was sent.

@@ -59,26 +59,29 @@ pub async fn find_live(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| BrowserSession {
-        id: BrowserSessionId(row.session_id),
-        user: UserRow {
-            id: row.id,
-            username: row.username,
-            display_name: row.display_name,
-            email: row.email,
-            email_verified: row.email_verified,
-            roles: row.roles,
-            enabled: row.enabled,
-            locked_at: row.locked_at,
-            tokens_not_before: row.tokens_not_before,
-        }
-        .into_user(tenant),
-        authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-        has_second_factor: row.has_second_factor,
-        place: row.place.map(|place| place.0),
-        last_seen_at: row.last_seen_at,
-        has_code_open: row.has_code_open,
-    }))
+    row.map(|row| {
+        Ok(BrowserSession {
+            id: BrowserSessionId(row.session_id),
+            user: UserRow {
+                id: row.id,
+                username: row.username,
+                display_name: row.display_name,
+                email: row.email,
+                email_verified: row.email_verified,
+                roles: row.roles,
+                enabled: row.enabled,
+                locked_at: row.locked_at,
+                tokens_not_before: row.tokens_not_before,
+            }
+            .into_user(tenant)?,
+            authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+            has_second_factor: row.has_second_factor,
+            place: row.place.map(|place| place.0),
+            last_seen_at: row.last_seen_at,
+            has_code_open: row.has_code_open,
+        })
+    })
+    .transpose()
 }
 
 /// Gives the session another secret, and says anew how its person proved who they are.

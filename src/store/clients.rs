@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use super::announcements::{Announcement, announce};
 use super::db::Db;
+use super::inconsistent::RowOf;
 use super::{Result, connections, policy_changes};
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, TenantId, UserId};
@@ -44,7 +45,7 @@ pub async fn find_stored(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| row.into_stored(tenant)))
+    row.map(|row| row.into_stored(tenant)).transpose()
 }
 
 /// Which clients are looked for; all that is given must fit.
@@ -88,7 +89,7 @@ pub async fn list(
     )
     .fetch_all(&mut *list)
     .await?;
-    Ok(rows.into_iter().map(|row| row.into_stored(tenant)).collect())
+    rows.into_iter().map(|row| row.into_stored(tenant)).collect()
 }
 
 pub async fn count(db: &Db, tenant: TenantId, filter: &Filter) -> Result<i64> {
@@ -224,10 +225,12 @@ pub async fn policies(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (ClientId::from_known(row.client_id), policy_changes(row.policy)))
-        .collect())
+    rows.into_iter()
+        .map(|row| {
+            let policy = policy_changes(&RowOf::new("clients", &row.client_id), row.policy)?;
+            Ok((ClientId::from_known(row.client_id), policy))
+        })
+        .collect()
 }
 
 /// Removes a client with its codes, devices and tokens; whether it was there.

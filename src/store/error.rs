@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
 
+use super::Inconsistent;
 use super::db::IN_FAILED_TRANSACTION;
 use crate::secrets::{KeyName, Unsealable};
 
@@ -36,6 +37,9 @@ pub enum StoreError {
     /// one may soon; the same call may go through later.
     #[error("stored data is encrypted with the master key {0}, which is not configured")]
     UnknownMasterKey(KeyName),
+    /// A stored value cannot be: its row is damaged.
+    #[error(transparent)]
+    Inconsistent(#[from] Inconsistent),
     #[error("database error: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
 }
@@ -58,7 +62,7 @@ impl StoreError {
     #[must_use]
     pub(super) fn may_be_of_one_item(&self) -> bool {
         match self {
-            Self::Constraint { .. } | Self::Fault(_) => true,
+            Self::Constraint { .. } | Self::Inconsistent(_) | Self::Fault(_) => true,
             Self::Unavailable(error) => error
                 .as_database_error()
                 .and_then(DatabaseError::code)
@@ -76,7 +80,7 @@ impl StoreError {
             | Self::TookTooLong
             | Self::Unreachable
             | Self::UnknownMasterKey(_) => true,
-            Self::Constraint { .. } | Self::Fault(_) => false,
+            Self::Constraint { .. } | Self::Inconsistent(_) | Self::Fault(_) => false,
         }
     }
 
@@ -93,6 +97,7 @@ impl StoreError {
             | Self::Unreachable
             | Self::UnknownMasterKey(_)
             | Self::Constraint { .. }
+            | Self::Inconsistent(_)
             | Self::Fault(_) => false,
         }
     }

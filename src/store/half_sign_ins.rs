@@ -48,30 +48,33 @@ pub async fn find_live(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Awaited {
-        failures: row.failed_sign_ins,
-        browser_generation: row.browser_generation,
-        totp: row.secret_sealed.map(|secret_sealed| StoredTotp {
-            secret_sealed,
-            confirmed: row.confirmed,
-            last_used: row.last_used_step.map(TimeStep),
-        }),
-        half: HalfSignIn {
-            token,
-            user: UserRow {
-                id: row.id,
-                username: row.username,
-                display_name: row.display_name,
-                email: row.email,
-                email_verified: row.email_verified,
-                roles: row.roles,
-                enabled: row.enabled,
-                locked_at: row.locked_at,
-                tokens_not_before: row.tokens_not_before,
-            }
-            .into_user(tenant),
-        },
-    }))
+    row.map(|row| {
+        Ok(Awaited {
+            failures: row.failed_sign_ins,
+            browser_generation: row.browser_generation,
+            totp: row.secret_sealed.map(|secret_sealed| StoredTotp {
+                secret_sealed,
+                confirmed: row.confirmed,
+                last_used: row.last_used_step.map(TimeStep),
+            }),
+            half: HalfSignIn {
+                token,
+                user: UserRow {
+                    id: row.id,
+                    username: row.username,
+                    display_name: row.display_name,
+                    email: row.email,
+                    email_verified: row.email_verified,
+                    roles: row.roles,
+                    enabled: row.enabled,
+                    locked_at: row.locked_at,
+                    tokens_not_before: row.tokens_not_before,
+                }
+                .into_user(tenant)?,
+            },
+        })
+    })
+    .transpose()
 }
 
 pub async fn end_of_user(db: impl PgExecutor<'_>, tenant: TenantId, user: UserId) -> Result<()> {

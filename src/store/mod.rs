@@ -26,6 +26,7 @@ pub mod first_administrator_links;
 pub mod frozen_sources;
 pub mod half_sign_ins;
 pub mod hosts;
+mod inconsistent;
 pub mod mac_keys;
 pub mod memory;
 pub mod password_links;
@@ -58,35 +59,27 @@ pub mod webhook_deliveries;
 pub mod webhooks;
 
 pub use error::{Result, StoreError};
+pub use inconsistent::Inconsistent;
 /// A connection, most often in a transaction.
 pub use sqlx::PgConnection as Connection;
 /// What carries out a statement: the pool, or a connection.
 pub use sqlx::PgExecutor as Executor;
 
+use std::fmt::Display;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;
 
+use self::inconsistent::RowOf;
 use crate::model::policy::PolicyChanges;
 
 fn host(network: Option<IpNet>) -> Option<IpAddr> {
     network.map(|network| network.addr())
 }
 
-fn thumbprint(bytes: &[u8]) -> Option<crate::model::key_thumbprint::KeyThumbprint> {
-    hash32(bytes).map(|hash| crate::model::key_thumbprint::KeyThumbprint(hash.0))
-}
-
-/// Changes of a policy as the database has them; the column's check allows nothing but objects.
-fn policy_changes(value: Value) -> PolicyChanges {
-    match value {
-        Value::Object(members) => PolicyChanges(members),
-        _ => PolicyChanges::default(),
-    }
-}
-
-/// A hash as the database has it; a row with another length was written by somebody else.
-fn hash32(bytes: &[u8]) -> Option<crate::model::bearer_secret::SecretHash> {
-    bytes.try_into().ok().map(crate::model::bearer_secret::SecretHash)
+/// Changes of a policy, as a column has them.
+fn policy_changes<I: Display>(row: &RowOf<I>, stored: Value) -> Result<PolicyChanges> {
+    let Value::Object(members) = stored else { return row.take("policy", None) };
+    Ok(PolicyChanges(members))
 }

@@ -11,8 +11,9 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::batches::{BatchQueue, OfTenant, in_order};
+use super::inconsistent::RowOf;
 use super::users::UserRow;
-use super::{Result, host, thumbprint};
+use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
@@ -71,7 +72,10 @@ pub async fn find(
     )
     .fetch_all(db)
     .await?;
-    Ok(in_order(rows, names.len(), |row| (row.nth, row.into_held(tenant))))
+    in_order(rows, names.len(), |row| (row.nth, row.into_held(tenant)))
+        .into_iter()
+        .map(Option::transpose)
+        .collect()
 }
 
 /// The columns of a [`HeldToken`], and which request they answer, counted from one.
@@ -111,8 +115,10 @@ struct HeldRow {
 }
 
 impl HeldRow {
-    fn into_held(self, tenant: TenantId) -> HeldToken {
-        HeldToken {
+    fn into_held(self, tenant: TenantId) -> Result<HeldToken> {
+        let row = RowOf::new("devices", self.device_id);
+        let trusted_key = row.thumbprint("trusted_jkt", self.trusted_jkt)?;
+        Ok(HeldToken {
             stored: Stored {
                 generation: self.generation,
                 exchanged_at: self.exchanged_at,
@@ -123,7 +129,7 @@ impl HeldRow {
             exchanged_from: host(self.exchanged_from),
             idle_expires_at: self.idle_expires_at,
             device_locked: self.locked_at.is_some(),
-            trust: self.trusted.then(|| Trust { key: self.trusted_jkt.as_deref().and_then(thumbprint) }),
+            trust: self.trusted.then_some(Trust { key: trusted_key }),
             user: UserRow {
                 id: self.user_id,
                 username: self.username,
@@ -135,7 +141,7 @@ impl HeldRow {
                 locked_at: self.user_locked_at,
                 tokens_not_before: self.tokens_not_before,
             }
-            .into_user(tenant),
+            .into_user(tenant)?,
             client_enabled: self.client_enabled,
             family: TokenFamily {
                 device_id: DeviceId(self.device_id),
@@ -144,12 +150,12 @@ impl HeldRow {
                 client_id: ClientId::from_known(self.client_id),
                 scopes: self.granted_scopes.into_iter().collect(),
                 authentication: Authentication { auth_time: self.auth_time, amr: self.amr },
-                dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
+                dpop_key: row.thumbprint("dpop_jkt", self.dpop_jkt)?,
                 resources: self.resources,
                 created_at: self.created_at,
                 expires_at: self.expires_at,
                 revoked_at: self.revoked_at,
             },
-        }
+        })
     }
 }

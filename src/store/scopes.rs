@@ -6,10 +6,12 @@ use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
 use super::announcements::{Announcement, announce};
+use super::inconsistent::RowOf;
 use crate::model::ids::TenantId;
 use crate::model::scope::Scope;
 use crate::model::scope_translations::Translations;
 use crate::model::stored::Stored;
+use crate::model::user::Role;
 
 pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>> {
     let rows = sqlx::query!(
@@ -20,17 +22,18 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Scope>
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Scope {
-            name: row.name,
-            description: row.description,
-            translations: row.translations.0,
-            required_role: row.required_role.and_then(|role| role.parse().ok()),
-            requires_dpop: row.requires_dpop,
-            max_lifetime_seconds: row.max_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
+    rows.into_iter()
+        .map(|row| {
+            Ok(Scope {
+                required_role: required_role(&row.name, row.required_role)?,
+                max_lifetime_seconds: max_lifetime_of(&row.name, row.max_lifetime_seconds)?,
+                name: row.name,
+                description: row.description,
+                translations: row.translations.0,
+                requires_dpop: row.requires_dpop,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Adds a scope; whether it was not there already.
@@ -76,23 +79,19 @@ pub async fn list(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Stored {
-            value: Scope {
+    rows.into_iter()
+        .map(|row| {
+            let value = Scope {
+                required_role: required_role(&row.name, row.required_role)?,
+                max_lifetime_seconds: max_lifetime_of(&row.name, row.max_lifetime_seconds)?,
                 name: row.name,
                 description: row.description,
                 translations: row.translations.0,
-                required_role: row.required_role.and_then(|role| role.parse().ok()),
                 requires_dpop: row.requires_dpop,
-                max_lifetime_seconds: row
-                    .max_lifetime_seconds
-                    .and_then(|seconds| u32::try_from(seconds).ok()),
-            },
-            version: row.version,
-            created_at: row.created_at,
+            };
+            Ok(Stored { value, version: row.version, created_at: row.created_at })
         })
-        .collect())
+        .collect()
 }
 
 /// How many scopes the catalogue has.
@@ -113,18 +112,27 @@ pub async fn hold(db: impl PgExecutor<'_>, tenant: TenantId, name: &str) -> Resu
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Stored {
-        value: Scope {
+    row.map(|row| {
+        let value = Scope {
             name: name.to_owned(),
             description: row.description,
             translations: row.translations.0,
-            required_role: row.required_role.and_then(|role| role.parse().ok()),
+            required_role: required_role(name, row.required_role)?,
             requires_dpop: row.requires_dpop,
-            max_lifetime_seconds: row.max_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
-        },
-        version: row.version,
-        created_at: row.created_at,
-    }))
+            max_lifetime_seconds: max_lifetime_of(name, row.max_lifetime_seconds)?,
+        };
+        Ok(Stored { value, version: row.version, created_at: row.created_at })
+    })
+    .transpose()
+}
+
+fn required_role(scope: &str, stored: Option<String>) -> Result<Option<Role>> {
+    RowOf::new("scopes", scope).read("required_role", stored, |role| role.parse().ok())
+}
+
+fn max_lifetime_of(scope: &str, stored: Option<i32>) -> Result<Option<u32>> {
+    let row = RowOf::new("scopes", scope);
+    stored.map(|seconds| row.number("max_lifetime_seconds", seconds)).transpose()
 }
 
 /// Writes what may change of a scope.

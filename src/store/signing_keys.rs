@@ -8,6 +8,7 @@ use sqlx::{PgConnection, PgExecutor};
 
 use super::Result;
 use super::announcements::{Announcement, announce};
+use super::inconsistent::RowOf;
 use crate::model::ids::TenantId;
 use crate::model::signing_key::{SealedSigningKey, SigningAlgorithm};
 use crate::model::signing_key_life::{KeyLife, KeyState, Step};
@@ -69,19 +70,25 @@ pub async fn signing_among(
 /// The public keys that verify tokens of the tenant, oldest first.
 pub async fn published(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<PublishedKey>> {
     let rows = sqlx::query!(
-        "SELECT alg, state, public_jwk FROM signing_keys
+        "SELECT kid, alg, state, public_jwk FROM signing_keys
          WHERE tenant_id = $1 AND state <> 'removed' ORDER BY created_at, kid",
         tenant.0
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| {
-            let (algorithm, state) = (SigningAlgorithm::parse(&row.alg)?, KeyState::parse(&row.state)?);
-            Some(PublishedKey { algorithm, state, jwk: row.public_jwk })
+    rows.into_iter()
+        .map(|row| {
+            let (algorithm, state) = read(&row.kid, &row.alg, &row.state)?;
+            Ok(PublishedKey { algorithm, state, jwk: row.public_jwk })
         })
-        .collect())
+        .collect()
+}
+
+/// Reads the algorithm and the state of a key.
+fn read(kid: &str, algorithm: &str, state: &str) -> Result<(SigningAlgorithm, KeyState)> {
+    let row = RowOf::new("signing_keys", kid);
+    let algorithm = row.take("alg", SigningAlgorithm::parse(algorithm))?;
+    Ok((algorithm, row.take("state", KeyState::parse(state))?))
 }
 
 /// A key as the database has it.
@@ -96,11 +103,11 @@ struct Row {
 }
 
 impl Row {
-    /// `None`: written by a newer version, which knows more.
-    fn read(self) -> Option<KeyLife> {
-        Some(KeyLife {
-            algorithm: SigningAlgorithm::parse(&self.alg)?,
-            state: KeyState::parse(&self.state)?,
+    fn read(self) -> Result<KeyLife> {
+        let (algorithm, state) = read(&self.kid, &self.alg, &self.state)?;
+        Ok(KeyLife {
+            algorithm,
+            state,
             kid: self.kid,
             created_at: self.created_at,
             signing_since: self.signing_since,
@@ -120,7 +127,7 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<KeyLif
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().filter_map(Row::read).collect())
+    rows.into_iter().map(Row::read).collect()
 }
 
 /// Keys of any tenant that entered the state that `step` leaves by `entered_by`, the longest waiting first; signing

@@ -5,9 +5,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
+use super::Result;
+use super::inconsistent::RowOf;
 use super::refresh_tokens::TokenName;
 use super::users::UserRow;
-use super::{Result, thumbprint};
 use crate::model::device_authorization::Authentication;
 use crate::model::ids::{ClientId, DeviceId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
@@ -45,7 +46,7 @@ pub async fn of_device(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| row.into_user(tenant)))
+    row.map(|row| row.into_user(tenant)).transpose()
 }
 
 /// Whether an access token of a client that acts for itself (RFC 6749 §4.4), signed with this key, still counts.
@@ -125,15 +126,18 @@ pub async fn of_refresh_token(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| LiveRefreshToken {
-        device_id: token.device,
-        user_id: UserId(row.user_id),
-        username: row.username,
-        client_id: ClientId::from_known(row.client_id),
-        scopes: row.granted_scopes.into_iter().collect(),
-        authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
-        key: row.dpop_jkt.as_deref().and_then(thumbprint),
-        created_at: row.exchanged_at,
-        expires_at: row.idle_expires_at,
-    }))
+    row.map(|row| {
+        Ok(LiveRefreshToken {
+            device_id: token.device,
+            user_id: UserId(row.user_id),
+            username: row.username,
+            client_id: ClientId::from_known(row.client_id),
+            scopes: row.granted_scopes.into_iter().collect(),
+            authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
+            key: RowOf::new("devices", token.device.0).thumbprint("dpop_jkt", row.dpop_jkt)?,
+            created_at: row.exchanged_at,
+            expires_at: row.idle_expires_at,
+        })
+    })
+    .transpose()
 }

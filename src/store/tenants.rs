@@ -1,6 +1,7 @@
 //! `tenants`
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -8,6 +9,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::announcements::{Announcement, announce};
+use super::inconsistent::RowOf;
 use super::{Result, policy_changes};
 use crate::model::ids::TenantId;
 use crate::model::policy::PolicyChanges;
@@ -23,15 +25,19 @@ pub async fn find(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<T
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Tenant {
-        id: TenantId(row.id),
-        slug: slug.clone(),
-        host: host_of(row.host.as_deref()),
-        name: row.name,
-        enabled: row.enabled,
-        tokens_not_before: row.tokens_not_before,
-        policy: policy_changes(row.policy),
-    }))
+    row.map(|row| {
+        let key = RowOf::new("tenants", row.id);
+        Ok(Tenant {
+            id: TenantId(row.id),
+            slug: slug.clone(),
+            host: host_of(&key, row.host.as_deref())?,
+            name: row.name,
+            enabled: row.enabled,
+            tokens_not_before: row.tokens_not_before,
+            policy: policy_changes(&key, row.policy)?,
+        })
+    })
+    .transpose()
 }
 
 /// Adds a tenant; whether it was not there already.
@@ -53,17 +59,18 @@ pub async fn insert(db: &mut PgConnection, tenant: &Tenant, now: DateTime<Utc>) 
 
 pub async fn slugs(db: impl PgExecutor<'_>) -> Result<Vec<TenantSlug>> {
     let slugs = sqlx::query_scalar!("SELECT slug FROM tenants ORDER BY slug").fetch_all(db).await?;
-    Ok(slugs.iter().filter_map(|slug| slug_of(slug)).collect())
+    slugs.iter().map(|slug| slug_of(&RowOf::new("tenants", slug), slug)).collect()
 }
 
-/// The slug in a row; the table's check allows no other form.
-fn slug_of(text: &str) -> Option<TenantSlug> {
-    if text.is_empty() { Some(TenantSlug::root()) } else { TenantSlug::parse(text).ok() }
+/// Reads the slug of a row of `tenants`.
+pub(super) fn slug_of<I: Display>(row: &RowOf<I>, text: &str) -> Result<TenantSlug> {
+    let slug = if text.is_empty() { Some(TenantSlug::root()) } else { TenantSlug::parse(text).ok() };
+    row.take("slug", slug)
 }
 
-/// The host in a row; the table's check allows no other form.
-pub(super) fn host_of(text: Option<&str>) -> Option<TenantHost> {
-    text.and_then(|host| TenantHost::parse(host).ok())
+/// Reads the host of a row of `tenants`.
+pub(super) fn host_of<I: Display>(row: &RowOf<I>, text: Option<&str>) -> Result<Option<TenantHost>> {
+    row.read("host", text, |host| TenantHost::parse(host).ok())
 }
 
 /// Every tenant that has a host of its own, by that host.
@@ -71,13 +78,17 @@ pub async fn hosts(db: impl PgExecutor<'_>) -> Result<HashMap<TenantHost, Tenant
     let rows = sqlx::query!(r#"SELECT host AS "host!", slug FROM tenants WHERE host IS NOT NULL"#)
         .fetch_all(db)
         .await?;
-    Ok(rows.iter().filter_map(|row| Some((host_of(Some(&row.host))?, slug_of(&row.slug)?))).collect())
+    let read = |host: &str, slug: &str| {
+        let row = RowOf::new("tenants", slug);
+        Ok((row.take("host", TenantHost::parse(host).ok())?, slug_of(&row, slug)?))
+    };
+    rows.iter().map(|row| read(&row.host, &row.slug)).collect()
 }
 
 pub async fn host(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Option<TenantHost>> {
     let host =
         sqlx::query_scalar!("SELECT host FROM tenants WHERE id = $1", tenant.0).fetch_optional(db).await?;
-    Ok(host_of(host.flatten().as_deref()))
+    host_of(&RowOf::new("tenants", tenant.0), host.flatten().as_deref())
 }
 
 /// Sets or clears the host of a tenant. Returns `false` if another tenant has it.
@@ -168,7 +179,7 @@ pub async fn list(db: impl PgExecutor<'_>, offset: i64, limit: i64) -> Result<Ve
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().filter_map(TenantRow::into_stored).collect())
+    rows.into_iter().map(TenantRow::into_stored).collect()
 }
 
 pub async fn count(db: impl PgExecutor<'_>) -> Result<i64> {
@@ -185,7 +196,7 @@ pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<S
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.and_then(TenantRow::into_stored))
+    row.map(TenantRow::into_stored).transpose()
 }
 
 pub async fn rename(db: &mut PgConnection, tenant: TenantId, name: &str) -> Result<()> {
@@ -209,16 +220,17 @@ struct TenantRow {
 }
 
 impl TenantRow {
-    fn into_stored(self) -> Option<Stored<Tenant>> {
+    fn into_stored(self) -> Result<Stored<Tenant>> {
+        let row = RowOf::new("tenants", self.id);
         let value = Tenant {
             id: TenantId(self.id),
-            slug: slug_of(&self.slug)?,
-            host: host_of(self.host.as_deref()),
+            slug: slug_of(&row, &self.slug)?,
+            host: host_of(&row, self.host.as_deref())?,
             name: self.name,
             enabled: self.enabled,
             tokens_not_before: self.tokens_not_before,
-            policy: policy_changes(self.policy),
+            policy: policy_changes(&row, self.policy)?,
         };
-        Some(Stored { value, version: self.version, created_at: self.created_at })
+        Ok(Stored { value, version: self.version, created_at: self.created_at })
     }
 }

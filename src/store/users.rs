@@ -10,6 +10,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::announcements::{Announcement, announce};
+use super::inconsistent::RowOf;
 use super::{Result, clients};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
@@ -31,7 +32,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Resu
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| row.into_user(tenant)))
+    row.map(|row| row.into_user(tenant)).transpose()
 }
 
 pub async fn names(
@@ -186,21 +187,26 @@ pub(super) struct UserRow {
 }
 
 impl UserRow {
-    pub(super) fn into_user(self, tenant_id: TenantId) -> User {
-        User {
+    pub(super) fn into_user(self, tenant_id: TenantId) -> Result<User> {
+        Ok(User {
             id: UserId(self.id),
             tenant_id,
             username: self.username,
             display_name: self.display_name,
             email: self.email,
             email_verified: self.email_verified,
-            roles: self.roles.iter().filter_map(|role| role.parse().ok()).collect(),
+            roles: roles(self.id, &self.roles)?,
             standing: match (self.enabled, self.locked_at) {
                 (false, _) => Standing::Disabled,
                 (true, Some(_)) => Standing::Locked,
                 (true, None) => Standing::Good,
             },
             tokens_not_before: self.tokens_not_before,
-        }
+        })
     }
+}
+
+/// Reads the roles of a user.
+pub(super) fn roles<L: FromIterator<Role>>(user: Uuid, stored: &[String]) -> Result<L> {
+    RowOf::new("users", user).read_each("roles", stored, |role| role.parse().ok())
 }

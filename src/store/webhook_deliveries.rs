@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Result;
 use super::db::Db;
 use super::due_rows::for_each_due_tenant;
+use super::inconsistent::RowOf;
 use crate::model::ids::{TenantId, WebhookId};
 
 /// How many messages one server sends at a time.
@@ -118,17 +119,19 @@ pub async fn claim(
     )
     .fetch_all(db)
     .await?;
-    let claimed = rows.into_iter().map(|row| Delivery {
-        id: row.id,
-        tenant_id: tenant,
-        webhook_id: WebhookId(row.webhook_id),
-        url: row.url,
-        secret_sealed: row.secret_sealed,
-        payload: row.payload,
-        attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-        failures: u32::try_from(row.failures).unwrap_or(u32::MAX),
+    let claimed = rows.into_iter().map(|row| {
+        Ok(Delivery {
+            id: row.id,
+            tenant_id: tenant,
+            webhook_id: WebhookId(row.webhook_id),
+            url: row.url,
+            secret_sealed: row.secret_sealed,
+            payload: row.payload,
+            attempt: RowOf::new("webhook_deliveries", row.id).number("attempts", row.attempts)?,
+            failures: RowOf::new("webhooks", row.webhook_id).number("failures", row.failures)?,
+        })
     });
-    Ok(claimed.collect())
+    claimed.collect()
 }
 
 pub async fn record_success(

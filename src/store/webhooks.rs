@@ -5,6 +5,7 @@ use sqlx::{PgConnection, PgExecutor};
 use url::Url;
 
 use super::Result;
+use super::inconsistent::RowOf;
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::Webhook;
 
@@ -47,18 +48,17 @@ pub async fn all(db: impl PgExecutor<'_>, tenant: TenantId) -> Result<Vec<Webhoo
     )
     .fetch_all(db)
     .await?;
-    let webhooks = rows.into_iter().filter_map(|row| {
-        Some(Webhook {
+    let webhooks = rows.into_iter().map(|row| {
+        Ok(Webhook {
             id: WebhookId(row.id),
             tenant_id: tenant,
-            // Only addresses are ever written there.
-            url: Url::parse(&row.url).ok()?,
+            url: RowOf::new("webhooks", row.id).take("url", Url::parse(&row.url).ok())?,
             actions: row.actions,
             enabled: row.enabled,
             held_until: row.held_until,
         })
     });
-    Ok(webhooks.collect())
+    webhooks.collect()
 }
 
 /// Pauses a webhook until `until` after `failures` consecutive failed attempts. Of concurrent attempts, the first one

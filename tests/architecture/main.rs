@@ -99,6 +99,46 @@ fn sql_is_written_in_the_store_only() {
     assert!(outside.is_empty(), "{outside:?}");
 }
 
+/// A column whose value cannot be read is an error that names it (`RowOf` in `store/inconsistent.rs`).
+#[test]
+fn no_column_that_cannot_be_read_becomes_another_value() {
+    for file in rust_files(PathBuf::from("src/store")) {
+        let found = defaulted_columns(&fs::read_to_string(&file).unwrap());
+        assert!(found.is_empty(), "{}: {found:?}", file.display());
+    }
+    for (code, count) in [
+        ("u32::try_from(self.interval).unwrap_or(1)", 1),
+        ("Method::parse(&row.method)\n    .unwrap_or(Method::None)", 1),
+        ("serde_json::from_value(self.ceiling(x)).unwrap_or_default()", 1),
+        ("TenantSlug::parse(&row.slug).unwrap_or_else(|_| TenantSlug::root())", 1),
+        ("key.take(\"method\", Method::parse(&row.method))?", 0),
+        ("i32::try_from(seconds).unwrap_or(i32::MAX)", 0),
+    ] {
+        assert_eq!(defaulted_columns(code).len(), count, "{code}");
+    }
+}
+
+/// What reads a column of a row and goes on with a default where it cannot.
+fn defaulted_columns(text: &str) -> Vec<String> {
+    let code: String = text.split_whitespace().collect();
+    let starts = ["try_from(", "parse(", "from_value("];
+    let reads = starts.iter().flat_map(|start| code.match_indices(start).map(|(at, _)| at + start.len()));
+    reads
+        .filter_map(|inside| {
+            let column = code[inside..].trim_start_matches('&');
+            let mut open = 1;
+            let end = inside
+                + code[inside..].find(|c| {
+                    open += i32::from(c == '(') - i32::from(c == ')');
+                    open == 0
+                })?;
+            let is_defaulted = code[end..].starts_with(").unwrap_or");
+            let is_column = column.starts_with("row.") || column.starts_with("self.");
+            (is_column && is_defaulted).then(|| code[inside..end].to_owned())
+        })
+        .collect()
+}
+
 /// What changes rows of tenants in transactions that are of no one tenant, and so without row-level security.
 const OF_NO_TENANT: [&str; 2] = ["src/domain/tenants/create.rs", "src/domain/tenants/mod.rs"];
 /// The one file that begins them.

@@ -10,6 +10,7 @@ mod client_secrets;
 mod clocks;
 mod command_line;
 mod connections;
+mod damaged_rows;
 mod documents;
 mod every_operation;
 mod first_administrator;

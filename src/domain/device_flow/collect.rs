@@ -69,6 +69,7 @@ pub(super) async fn collect(
         delivery.is_not_owed();
         return Ok(None);
     };
+    let redeemed = redeemed?;
     metrics::counter!("latchkey_device_authorizations_redeemed_total").increment(1);
     let grant = Grant {
         tenant,

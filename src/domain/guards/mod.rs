@@ -138,8 +138,16 @@ pub async fn enter_code(
     let entered = app.queues.entries.submit(Entry { hold, back, user_code_mac: mac, idle }).await;
     let entered = entered.and_then(|found| found.ok_or(StoreError::Overloaded));
     let (quotes, opening) =
-        entered.map_or_else(|error| (Err(error), None), |(quotes, found)| (Ok(quotes), found));
-    Ok(reservation.quoted(app, quotes)?.map(|attempt| (attempt, opening)).map_err(exhausted))
+        entered.map_or_else(|error| (Err(error), Ok(None)), |(quotes, found)| (Ok(quotes), found));
+    match (reservation.quoted(app, quotes)?, opening) {
+        (Ok(attempt), Ok(opening)) => Ok(Ok((attempt, opening))),
+        (Ok(attempt), Err(error)) => {
+            // Nothing of the code was told.
+            attempt.refund(app);
+            Err(error)
+        }
+        (Err(refused), _) => Ok(Err(exhausted(refused))),
+    }
 }
 
 /// Reserves the entry of a user code that is not looked up.

@@ -149,6 +149,7 @@ impl Asked<'_> {
             delivery.is_not_owed();
             return Ok(None);
         };
+        let exchanged = exchanged?;
         metrics::counter!("latchkey_tokens_refreshed_total").increment(1);
         let grant = Grant {
             tenant,

@@ -13,7 +13,9 @@ use crate::model::ids::{ClientId, TenantId, UserId};
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
 use crate::model::version::Version;
-use crate::store::{hash32, policy_changes};
+use crate::store::inconsistent::RowOf;
+use crate::store::users::roles;
+use crate::store::{Result, policy_changes};
 
 /// What a query finds of a client and its owner.
 #[expect(clippy::struct_excessive_bools, reason = "each is a column")]
@@ -51,58 +53,63 @@ pub(super) struct ClientRow {
 }
 
 impl ClientRow {
-    pub(super) fn into_stored(self, tenant: TenantId) -> Stored<Client> {
+    pub(super) fn into_stored(self, tenant: TenantId) -> Result<Stored<Client>> {
         let (version, created_at) = (self.version, self.created_at);
-        Stored { value: self.into_client(tenant), version, created_at }
+        Ok(Stored { value: self.into_client(tenant)?, version, created_at })
     }
 
-    fn into_client(self, tenant: TenantId) -> Client {
+    fn into_client(self, tenant: TenantId) -> Result<Client> {
         let is_active = self.owner_enabled.unwrap_or_default() && self.owner_locked_at.is_none();
-        Client {
+        let row = RowOf::new("clients", self.client_id.as_str());
+        let owner_rights = match (self.owner_user_id, self.owner_roles) {
+            (Some(owner), Some(stored)) => Some(OwnerRights { is_active, roles: roles(owner, &stored)? }),
+            _ => None,
+        };
+        let algorithm =
+            |column, name: Option<String>| row.read(column, name, |name| SigningAlgorithm::parse(&name));
+        let client = Client {
             tenant_id: tenant,
-            client_id: ClientId::from_known(self.client_id),
+            client_id: ClientId::from_known(self.client_id.clone()),
             name: self.name,
-            // The column's check allows no other word; a public client is the one that can do least.
-            auth_method: AuthMethod::parse(&self.auth_method).unwrap_or(AuthMethod::None),
-            secret_hash: self.secret_hash.as_deref().and_then(hash32),
-            grant_types: self.grant_types.iter().filter_map(|grant| GrantType::parse(grant)).collect(),
+            auth_method: row.take("auth_method", AuthMethod::parse(&self.auth_method))?,
+            secret_hash: row.hash("secret_hash", self.secret_hash)?,
+            grant_types: row.read_each("grant_types", &self.grant_types, GrantType::parse)?,
             scopes: self.scopes.into_iter().collect(),
-            scope_policy: ScopePolicy::parse(&self.scope_policy).unwrap_or(ScopePolicy::Explicit),
+            scope_policy: row.take("scope_policy", ScopePolicy::parse(&self.scope_policy))?,
             first_party: self.first_party,
             owner: self.owner_user_id.map(UserId),
-            owner_rights: self.owner_roles.map(|roles| OwnerRights {
-                is_active,
-                roles: roles.iter().filter_map(|role| role.parse().ok()).collect(),
-            }),
+            owner_rights,
             enabled: self.enabled,
-            signing_algorithm: self.signing_alg.as_deref().and_then(SigningAlgorithm::parse),
-            id_token_algorithm: self.id_token_signing_alg.as_deref().and_then(SigningAlgorithm::parse),
-            assertion_allowances: self
-                .assertion_allowances
-                .iter()
-                .filter_map(|name| AssertionAllowance::parse(name))
-                .collect(),
-            // Only ceilings are ever written there.
-            ceiling: serde_json::from_value(self.ceiling).unwrap_or_default(),
-            previous_secret_hash: self.previous_secret_hash.as_deref().and_then(hash32),
+            signing_algorithm: algorithm("signing_alg", self.signing_alg)?,
+            id_token_algorithm: algorithm("id_token_signing_alg", self.id_token_signing_alg)?,
+            assertion_allowances: row.read_each(
+                "assertion_allowances",
+                &self.assertion_allowances,
+                AssertionAllowance::parse,
+            )?,
+            ceiling: row.take("ceiling", serde_json::from_value(self.ceiling).ok())?,
+            previous_secret_hash: row.hash("previous_secret_hash", self.previous_secret_hash)?,
             keys: match (self.jwks, self.jwks_uri) {
                 (Some(set), _) => Some(ClientKeys::Registered(set.into())),
-                // Only addresses are ever written there.
-                (None, uri) => uri.and_then(|uri| Url::parse(&uri).ok()).map(ClientKeys::Published),
+                (None, uri) => {
+                    row.read("jwks_uri", uri, |uri| Url::parse(&uri).ok())?.map(ClientKeys::Published)
+                }
             },
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             credentials_per_installation: self.credentials_per_installation,
             introspects: self.introspects,
             tokens_not_before: self.tokens_not_before,
-            policy: policy_changes(self.policy),
+            policy: policy_changes(&row, self.policy)?,
             registration: match (self.registered_dynamically, self.registered_metadata) {
+                (false, _) => None,
                 (true, Value::Object(metadata)) => Some(DynamicRegistration {
-                    token_hash: self.registration_token_hash.as_deref().and_then(hash32),
+                    token_hash: row.hash("registration_token_hash", self.registration_token_hash)?,
                     metadata,
                 }),
-                _ => None,
+                (true, _) => row.take("registered_metadata", None)?,
             },
-        }
+        };
+        Ok(client)
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
+use super::chosen_lifetime;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::audit_seal::Mac;
 use crate::model::device_authorization::Authentication;
@@ -18,6 +19,7 @@ use crate::store::announcements::{Announcement, CHANNEL};
 use crate::store::approval_notices::NewNotice;
 use crate::store::batches::{BatchQueue, OfTenant, in_order};
 use crate::store::event_keys::EventKey;
+use crate::store::inconsistent::RowOf;
 
 /// What a person granted, and in which shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -259,22 +261,25 @@ pub async fn by_approver(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.and_then(|row| {
-        let grant = row.granted_scopes.map(|names| ShapedGrant {
-            scopes: names.into_iter().collect(),
-            trusted: row.trusted,
-            device_name: row.chosen_name,
-            lifetime_seconds: row.chosen_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
-        });
-        match (row.state.as_str(), grant) {
-            ("approved" | "consumed", Some(grant)) => Some(StoredDecision::Approved(grant)),
-            ("confirming", Some(grant)) => {
-                Some(StoredDecision::Confirming { grant, confirmation: row.confirmation_mac? })
-            }
-            ("denied", None) => Some(StoredDecision::Denied),
-            _ => None,
+    let Some(row) = row else { return Ok(None) };
+    let key = RowOf::new("device_authorizations", id.0);
+    let lifetime_seconds = chosen_lifetime(&key, row.chosen_lifetime_seconds)?;
+    let grant = row.granted_scopes.map(|names| ShapedGrant {
+        scopes: names.into_iter().collect(),
+        trusted: row.trusted,
+        device_name: row.chosen_name,
+        lifetime_seconds,
+    });
+    match (row.state.as_str(), grant) {
+        ("approved" | "consumed", Some(grant)) => Ok(Some(StoredDecision::Approved(grant))),
+        ("confirming", Some(grant)) => {
+            let confirmation = key.take("confirmation_mac", row.confirmation_mac)?;
+            Ok(Some(StoredDecision::Confirming { grant, confirmation }))
         }
-    }))
+        ("denied", None) => Ok(Some(StoredDecision::Denied)),
+        ("denied", Some(_)) => Ok(None),
+        _ => key.take("state", None),
+    }
 }
 
 /// One column of a statement for many.

@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::SessionRow;
+use super::{SessionRow, interval};
 use crate::model::device::DeviceDescription;
 use crate::model::device_authorization::{DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW};
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
@@ -18,6 +18,7 @@ use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId};
 use crate::model::place::Place;
 use crate::random::first_uuid_v7_at;
 use crate::store::db::Db;
+use crate::store::inconsistent::RowOf;
 use crate::store::{Result, connections, host};
 
 /// A session, with all that is shown of it.
@@ -133,7 +134,7 @@ pub async fn list(
     query.push(" ORDER BY id DESC");
     let mut list = connections::begin_list(db).await?;
     let rows: Vec<Row> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
-    Ok(rows.into_iter().map(|row| row.into_listed(tenant)).collect())
+    rows.into_iter().map(|row| row.into_listed(tenant)).collect()
 }
 
 pub async fn find(
@@ -145,7 +146,7 @@ pub async fn find(
     query.push(COLUMNS).push(" FROM device_authorizations WHERE id = ").push_bind(id.0);
     query.push(" AND tenant_id = ").push_bind(tenant.0);
     let row: Option<Row> = query.build_query_as().fetch_optional(db).await?;
-    Ok(row.map(|row| row.into_listed(tenant)))
+    row.map(|row| row.into_listed(tenant)).transpose()
 }
 
 /// How many sessions there are, counted no further than `limit`.
@@ -285,10 +286,10 @@ struct Row {
 }
 
 impl Row {
-    fn into_listed(self, tenant: TenantId) -> Listed {
+    fn into_listed(self, tenant: TenantId) -> Result<Listed> {
         let (decided_at, decided_by) = (self.decided_at, self.decided_by_user_id.map(UserId));
         let polling = Polling {
-            interval_seconds: u32::try_from(self.interval_seconds).unwrap_or(1),
+            interval_seconds: interval(&RowOf::new("device_authorizations", self.id), self.interval_seconds)?,
             last_polled_at: self.last_polled_at,
         };
         let session = SessionRow {
@@ -307,7 +308,7 @@ impl Row {
             consumed_at: self.consumed_at,
         };
         let request = DeviceRequest {
-            session: session.into_session(tenant),
+            session: session.into_session(tenant)?,
             user_code_sealed: self.user_code_sealed,
             requested_scopes: self.requested_scopes.map(|names| names.into_iter().collect()),
             resources: self.resources,
@@ -319,6 +320,6 @@ impl Row {
             opened_by: None,
             linked_by: self.linked_by.into_iter().map(UserId).collect(),
         };
-        Listed { request, decided_by, decided_at, polling, poll_count: self.poll_count }
+        Ok(Listed { request, decided_by, decided_at, polling, poll_count: self.poll_count })
     }
 }

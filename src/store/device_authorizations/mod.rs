@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use crate::model::device_authorization::{Approval, Authentication, Consumption, DeviceAuthorization, State};
 use crate::model::ids::{ClientId, DeviceAuthorizationId, TenantId, UserId};
-use crate::store::thumbprint;
+use crate::store::Result;
+use crate::store::inconsistent::RowOf;
 
 /// What is stored of a user code's MAC. Half of it is as good to find a code by, and half as large in the index (FIPS
 /// 198-1 §5 on truncated output).
@@ -45,33 +46,47 @@ struct SessionRow {
 }
 
 impl SessionRow {
-    fn into_session(self, tenant_id: TenantId) -> DeviceAuthorization {
-        let state = match (self.state.as_str(), self.approval(), self.consumed_at) {
-            ("consumed", Some(approval), Some(at)) => State::Consumed(Consumption { approval, at }),
-            ("approved", Some(approval), _) => State::Approved(approval),
-            ("confirming", Some(approval), _) => State::Confirming(approval),
-            ("pending", _, _) => State::Pending,
-            // The table's checks leave only denied ones here; of anything else, refusing is the safe reading.
-            _ => State::Denied,
+    fn into_session(self, tenant_id: TenantId) -> Result<DeviceAuthorization> {
+        let row = RowOf::new("device_authorizations", self.id);
+        let state = match (self.state.as_str(), self.approval(&row)?, self.consumed_at) {
+            ("consumed", Some(approval), Some(at)) => Some(State::Consumed(Consumption { approval, at })),
+            ("approved", Some(approval), _) => Some(State::Approved(approval)),
+            ("confirming", Some(approval), _) => Some(State::Confirming(approval)),
+            ("pending", _, _) => Some(State::Pending),
+            ("denied", _, _) => Some(State::Denied),
+            _ => None,
         };
-        DeviceAuthorization {
+        Ok(DeviceAuthorization {
             id: DeviceAuthorizationId(self.id),
             tenant_id,
             client_id: ClientId::from_known(self.client_id),
-            dpop_key: self.dpop_jkt.as_deref().and_then(thumbprint),
+            dpop_key: row.thumbprint("dpop_jkt", self.dpop_jkt)?,
             expires_at: self.expires_at,
-            state,
-        }
-    }
-
-    fn approval(&self) -> Option<Approval> {
-        Some(Approval {
-            user_id: UserId(self.decided_by_user_id?),
-            scopes: self.granted_scopes.clone()?.into_iter().collect(),
-            at: self.decided_at?,
-            authentication: Authentication { auth_time: self.auth_time?, amr: self.amr.clone()? },
-            trusted: self.trusted,
-            lifetime_seconds: self.chosen_lifetime_seconds.and_then(|seconds| u32::try_from(seconds).ok()),
+            state: row.take("state", state)?,
         })
     }
+
+    /// Reads the approval, if the row has all of one.
+    fn approval(&self, row: &RowOf<Uuid>) -> Result<Option<Approval>> {
+        let lifetime_seconds = chosen_lifetime(row, self.chosen_lifetime_seconds)?;
+        let whole = || {
+            Some(Approval {
+                user_id: UserId(self.decided_by_user_id?),
+                scopes: self.granted_scopes.clone()?.into_iter().collect(),
+                at: self.decided_at?,
+                authentication: Authentication { auth_time: self.auth_time?, amr: self.amr.clone()? },
+                trusted: self.trusted,
+                lifetime_seconds,
+            })
+        };
+        Ok(whole())
+    }
+}
+
+fn chosen_lifetime(row: &RowOf<Uuid>, stored: Option<i32>) -> Result<Option<u32>> {
+    stored.map(|seconds| row.number("chosen_lifetime_seconds", seconds)).transpose()
+}
+
+fn interval(row: &RowOf<Uuid>, stored: i32) -> Result<u32> {
+    row.number("interval_seconds", stored)
 }

@@ -18,6 +18,7 @@ use crate::model::request_origin::RequestOrigin;
 use crate::store::attempt_budgets::{GivenBack, Guarded, Hold, Quotes};
 use crate::store::batches::{BatchQueue, OfTenant, in_order};
 use crate::store::event_keys::EventKey;
+use crate::store::inconsistent::RowOf;
 use crate::store::{Result, host};
 
 /// A session as somebody opens it.
@@ -62,7 +63,7 @@ impl OfTenant for Entry {
 }
 
 /// Entries of codes that wait for their turn: what the guards said, and what the code stands for.
-pub type EntryQueue = BatchQueue<Entry, Option<(Quotes, Option<Opening>)>>;
+pub type EntryQueue = BatchQueue<Entry, Option<(Quotes, Result<Option<Opening>>)>>;
 
 #[must_use]
 pub fn entries() -> EntryQueue {
@@ -74,7 +75,7 @@ async fn enter(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     entries: &[Entry],
-) -> Result<Vec<Option<(Quotes, Option<Opening>)>>> {
+) -> Result<Vec<Option<(Quotes, Result<Option<Opening>>)>>> {
     let mut guarded = Guarded::default();
     let mut of_hold = Vec::new();
     let mut back = GivenBack::default();
@@ -143,40 +144,44 @@ async fn enter(
     .await?;
     Ok(in_order(rows, entries.len(), |row| {
         let quotes = Quotes::read(row.way, row.waits);
+        // Without an authorization of this code, all of the columns are null.
+        let Some(id) = row.id else { return (row.nth, (quotes, Ok(None))) };
+        let key = RowOf::new("device_authorizations", id);
         let found = move || {
             let held_by = row.holder.map(|user| Holder {
                 user: UserId(user),
                 last_request_at: row.holder_seen_at.max(row.opened_at).unwrap_or(row.asked_at),
             });
             let session = SessionRow {
-                id: row.id?,
-                client_id: row.client_id?,
-                expires_at: row.expires_at?,
-                state: row.state?,
+                id,
+                client_id: key.take("client_id", row.client_id)?,
+                expires_at: key.take("expires_at", row.expires_at)?,
+                state: key.take("state", row.state)?,
                 decided_at: row.decided_at,
                 decided_by_user_id: row.decided_by_user_id,
                 granted_scopes: row.granted_scopes,
                 auth_time: row.auth_time,
                 amr: row.amr,
-                trusted: row.trusted?,
+                trusted: key.take("trusted", row.trusted)?,
                 chosen_lifetime_seconds: row.chosen_lifetime_seconds,
                 consumed_at: row.consumed_at,
                 dpop_jkt: row.dpop_jkt,
             };
             let request = DeviceRequest {
-                session: session.into_session(tenant),
-                user_code_sealed: row.user_code_sealed?,
+                session: session.into_session(tenant)?,
+                user_code_sealed: key.take("user_code_sealed", row.user_code_sealed)?,
                 requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
                 resources: row.resources.unwrap_or_default(),
-                device: row.device?.0,
+                device: key.take("device", row.device)?.0,
                 ip_address: host(row.ip_address),
                 place: row.place.map(|place| place.0),
                 user_agent: row.user_agent,
-                created_at: row.created_at?,
+                created_at: key.take("created_at", row.created_at)?,
                 opened_by: row.opened_by.map(ApproverId),
                 linked_by: row.linked_by.unwrap_or_default().into_iter().map(UserId).collect(),
             };
-            Some(Opening { request, opened_count: row.opened_count?, held_by })
+            let opened_count = key.take("opened_count", row.opened_count)?;
+            Ok(Some(Opening { request, opened_count, held_by }))
         };
         (row.nth, (quotes, found()))
     }))
@@ -198,34 +203,37 @@ pub async fn find(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| DeviceRequest {
-        session: SessionRow {
-            id: row.id,
-            client_id: row.client_id,
-            expires_at: row.expires_at,
-            state: row.state,
-            decided_at: row.decided_at,
-            decided_by_user_id: row.decided_by_user_id,
-            granted_scopes: row.granted_scopes,
-            auth_time: row.auth_time,
-            amr: row.amr,
-            trusted: row.trusted,
-            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
-            consumed_at: row.consumed_at,
-            dpop_jkt: row.dpop_jkt,
-        }
-        .into_session(tenant),
-        user_code_sealed: row.user_code_sealed,
-        requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
-        resources: row.resources,
-        device: row.device.0,
-        ip_address: host(row.ip_address),
-        place: row.place.map(|place| place.0),
-        user_agent: row.user_agent,
-        created_at: row.created_at,
-        opened_by: row.opened_by.map(ApproverId),
-        linked_by: row.linked_by.into_iter().map(UserId).collect(),
-    }))
+    row.map(|row| {
+        Ok(DeviceRequest {
+            session: SessionRow {
+                id: row.id,
+                client_id: row.client_id,
+                expires_at: row.expires_at,
+                state: row.state,
+                decided_at: row.decided_at,
+                decided_by_user_id: row.decided_by_user_id,
+                granted_scopes: row.granted_scopes,
+                auth_time: row.auth_time,
+                amr: row.amr,
+                trusted: row.trusted,
+                chosen_lifetime_seconds: row.chosen_lifetime_seconds,
+                consumed_at: row.consumed_at,
+                dpop_jkt: row.dpop_jkt,
+            }
+            .into_session(tenant)?,
+            user_code_sealed: row.user_code_sealed,
+            requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
+            resources: row.resources,
+            device: row.device.0,
+            ip_address: host(row.ip_address),
+            place: row.place.map(|place| place.0),
+            user_agent: row.user_agent,
+            created_at: row.created_at,
+            opened_by: row.opened_by.map(ApproverId),
+            linked_by: row.linked_by.into_iter().map(UserId).collect(),
+        })
+    })
+    .transpose()
 }
 
 /// The session that this approver has open and that still waits for a decision.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::SessionRow;
 use super::memory::UnwrittenPolls;
+use super::{SessionRow, interval};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::{DeviceAuthorization, FirstTokens, Polling};
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
@@ -15,7 +15,41 @@ use crate::model::refresh_token::FIRST_GENERATION;
 use crate::model::user::User;
 use crate::store::Result;
 use crate::store::batches::{BatchQueue, in_order};
+use crate::store::inconsistent::RowOf;
 use crate::store::users::UserRow;
+
+/// The columns of a [`FoundSession`], and which code they answer, counted from one.
+struct FoundRow {
+    nth: i64,
+    id: Uuid,
+    client_id: String,
+    dpop_jkt: Option<Vec<u8>>,
+    resources: Vec<String>,
+    nonce: Option<String>,
+    expires_at: DateTime<Utc>,
+    state: String,
+    decided_at: Option<DateTime<Utc>>,
+    decided_by_user_id: Option<Uuid>,
+    granted_scopes: Option<Vec<String>>,
+    auth_time: Option<DateTime<Utc>>,
+    amr: Option<Vec<String>>,
+    trusted: bool,
+    chosen_lifetime_seconds: Option<i32>,
+    consumed_at: Option<DateTime<Utc>>,
+    unanswered: Option<bool>,
+    interval_seconds: i32,
+    last_polled_at: Option<DateTime<Utc>>,
+    poll_count: i64,
+    user_id: Option<Uuid>,
+    username: Option<String>,
+    display_name: Option<String>,
+    email: Option<String>,
+    email_verified: Option<bool>,
+    roles: Option<Vec<String>>,
+    enabled: Option<bool>,
+    locked_at: Option<DateTime<Utc>>,
+    tokens_not_before: Option<DateTime<Utc>>,
+}
 
 /// A session as a poll finds it in the database.
 #[derive(Debug)]
@@ -52,7 +86,8 @@ pub async fn find(
 ) -> Result<Vec<Option<FoundSession>>> {
     let ids: Vec<Uuid> = names.iter().map(|(_, (id, _))| id.0).collect();
     let codes: Vec<Vec<u8>> = names.iter().map(|(_, (_, code))| code.0.to_vec()).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        FoundRow,
         r#"SELECT asked.nth AS "nth!", s.id, s.client_id, s.dpop_jkt,
                   coalesce(s.resources, '{}') AS "resources!", s.nonce, s.expires_at, s.state, s.decided_at,
                   s.decided_by_user_id, s.granted_scopes, s.auth_time, s.amr, s.trusted, s.chosen_lifetime_seconds,
@@ -72,23 +107,28 @@ pub async fn find(
     )
     .fetch_all(db)
     .await?;
-    Ok(in_order(rows, names.len(), |row| {
-        let decided_by = row.user_id.map(|id| {
-            UserRow {
-                id,
-                username: row.username.unwrap_or_default(),
-                display_name: row.display_name,
-                email: row.email,
-                email_verified: row.email_verified.unwrap_or(false),
-                roles: row.roles.unwrap_or_default(),
-                enabled: row.enabled.unwrap_or(false),
-                locked_at: row.locked_at,
-                tokens_not_before: row.tokens_not_before,
+    let read = |row: FoundRow| {
+        let key = RowOf::new("device_authorizations", row.id);
+        // The user is joined: without one, all of the columns are null.
+        let decided_by = match (row.user_id, row.username, row.email_verified, row.roles, row.enabled) {
+            (Some(id), Some(username), Some(email_verified), Some(roles), Some(enabled)) => {
+                let user = UserRow {
+                    id,
+                    username,
+                    display_name: row.display_name,
+                    email: row.email,
+                    email_verified,
+                    roles,
+                    enabled,
+                    locked_at: row.locked_at,
+                    tokens_not_before: row.tokens_not_before,
+                };
+                Some(user.into_user(tenant)?)
             }
-            .into_user(tenant)
-        });
+            _ => None,
+        };
         let polling = Polling {
-            interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
+            interval_seconds: interval(&key, row.interval_seconds)?,
             last_polled_at: row.last_polled_at,
         };
         let session = SessionRow {
@@ -107,7 +147,7 @@ pub async fn find(
             consumed_at: row.consumed_at,
         };
         let found = FoundSession {
-            session: session.into_session(tenant),
+            session: session.into_session(tenant)?,
             resources: row.resources,
             nonce: row.nonce,
             polling,
@@ -115,8 +155,9 @@ pub async fn find(
             decided_by,
             first_tokens: row.unanswered.map(|unanswered| FirstTokens { unanswered }),
         };
-        (row.nth, found)
-    }))
+        Ok(found)
+    };
+    in_order(rows, names.len(), |row| (row.nth, read(row))).into_iter().map(Option::transpose).collect()
 }
 
 /// Writes that the session was polled and must be polled no more often than `interval_seconds`; or than
@@ -201,16 +242,20 @@ pub async fn write(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Written {
-            id: DeviceAuthorizationId(row.id),
-            last_polled_before: row.last_polled_before,
-            interval_seconds: u32::try_from(row.interval_seconds).unwrap_or(1),
-            raised: row.raised,
-            is_pending: row.is_pending,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Written {
+                id: DeviceAuthorizationId(row.id),
+                last_polled_before: row.last_polled_before,
+                interval_seconds: interval(
+                    &RowOf::new("device_authorizations", row.id),
+                    row.interval_seconds,
+                )?,
+                raised: row.raised,
+                is_pending: row.is_pending,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Which of these sessions wait neither for a decision nor for its confirmation any more.

@@ -108,7 +108,7 @@ pub struct Redeemed {
 
 /// Redemptions that wait to be stored. The outcome of each: what was redeemed, if the session was still there to be,
 /// by a user, client and tenant that still may; `None` changes nothing.
-pub type RedemptionQueue = BatchQueue<Redemption, Option<Redeemed>>;
+pub type RedemptionQueue = BatchQueue<Redemption, Option<Result<Redeemed>>>;
 
 #[must_use]
 pub fn queue() -> RedemptionQueue {
@@ -125,7 +125,7 @@ async fn redeem(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     redemptions: &[Redemption],
-) -> Result<Vec<Option<Redeemed>>> {
+) -> Result<Vec<Option<Result<Redeemed>>>> {
     let ids = |pick: fn(&Redemption) -> Uuid| redemptions.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Redemption) -> DateTime<Utc>| redemptions.iter().map(pick).collect::<Vec<_>>();
     let codes: Vec<Vec<u8>> = redemptions.iter().map(|redemption| redemption.code.0.to_vec()).collect();
@@ -247,14 +247,14 @@ async fn redeem(
             locked_at: row.locked_at,
             tokens_not_before: row.tokens_not_before,
         };
-        let redeemed = Redeemed {
-            user: user.into_user(tenant),
+        let redeemed = user.into_user(tenant).map(|user| Redeemed {
+            user,
             scopes: row.granted.into_iter().collect(),
             resources: row.resources,
             nonce: row.nonce,
             authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
             expires_at: row.ends_at,
-        };
+        });
         (row.nth, redeemed)
     }))
 }

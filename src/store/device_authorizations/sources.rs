@@ -9,7 +9,8 @@ use sqlx::PgExecutor;
 use crate::model::device_authorization::DeviceRequest;
 use crate::model::ids::{ApproverId, DeviceAuthorizationId, TenantId, UserId};
 use crate::model::key_thumbprint::KeyThumbprint;
-use crate::store::{Result, thumbprint};
+use crate::store::Result;
+use crate::store::inconsistent::RowOf;
 
 /// Ends a session that this approver has open, or has approved, and that no device has redeemed. Returns
 /// `true` if there was anything to end.
@@ -74,15 +75,16 @@ pub async fn waiting_like(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Neighbor {
-            id: DeviceAuthorizationId(row.id),
-            dpop_key: row.dpop_jkt.as_deref().and_then(thumbprint),
-            user_agent: row.user_agent,
-            is_linked: row.is_linked,
+    rows.into_iter()
+        .map(|row| {
+            Ok(Neighbor {
+                id: DeviceAuthorizationId(row.id),
+                dpop_key: RowOf::new("device_authorizations", row.id).thumbprint("dpop_jkt", row.dpop_jkt)?,
+                user_agent: row.user_agent,
+                is_linked: row.is_linked,
+            })
         })
-        .collect())
+        .collect()
 }
 
 /// Ends codes that wait; their IDs.

@@ -101,7 +101,7 @@ pub struct Exchanged {
 
 /// Exchanges that wait to be stored. `None`: nothing was changed, because the row is another than judged, or its case
 /// is not the plain one.
-pub type ExchangeQueue = BatchQueue<Exchange, Option<Exchanged>>;
+pub type ExchangeQueue = BatchQueue<Exchange, Option<Result<Exchanged>>>;
 
 #[must_use]
 pub fn queue() -> ExchangeQueue {
@@ -115,7 +115,7 @@ async fn exchange(
     db: impl PgExecutor<'_>,
     tenant: TenantId,
     exchanges: &[Exchange],
-) -> Result<Vec<Option<Exchanged>>> {
+) -> Result<Vec<Option<Result<Exchanged>>>> {
     let ids = |pick: fn(&Exchange) -> Uuid| exchanges.iter().map(pick).collect::<Vec<_>>();
     let times = |pick: fn(&Exchange) -> DateTime<Utc>| exchanges.iter().map(pick).collect::<Vec<_>>();
     let hashes: Vec<Vec<u8>> = exchanges.iter().map(|exchange| exchange.token.hash.0.to_vec()).collect();
@@ -229,13 +229,13 @@ async fn exchange(
             locked_at: None,
             tokens_not_before: row.tokens_not_before,
         };
-        let outcome = Exchanged {
-            user: user.into_user(tenant),
+        let outcome = user.into_user(tenant).map(|user| Exchanged {
+            user,
             scopes: row.granted_scopes.into_iter().collect(),
             resources: row.resources,
             authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
             expires_at: row.expires_at,
-        };
+        });
         (row.nth, outcome)
     }))
 }

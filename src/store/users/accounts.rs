@@ -32,7 +32,7 @@ pub async fn account(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> R
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| row.into_account(tenant)))
+    row.map(|row| row.into_account(tenant)).transpose()
 }
 
 /// The account with this identifier, locked until the transaction ends.
@@ -47,7 +47,7 @@ pub async fn lock(db: impl PgExecutor<'_>, tenant: TenantId, id: UserId) -> Resu
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| row.into_account(tenant)))
+    row.map(|row| row.into_account(tenant)).transpose()
 }
 
 /// Which accounts are looked for; all that is given must fit.
@@ -103,7 +103,7 @@ pub async fn list(
     query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
     let mut list = connections::begin_list(db).await?;
     let rows: Vec<AccountRow> = query.build_query_as().persistent(false).fetch_all(&mut *list).await?;
-    Ok(rows.into_iter().map(|row| row.into_account(tenant)).collect())
+    rows.into_iter().map(|row| row.into_account(tenant)).collect()
 }
 
 /// The columns of an [`Account`].
@@ -124,7 +124,7 @@ struct AccountRow {
 }
 
 impl AccountRow {
-    fn into_account(self, tenant: TenantId) -> Account {
+    fn into_account(self, tenant: TenantId) -> Result<Account> {
         let user = UserRow {
             id: self.id,
             username: self.username,
@@ -136,11 +136,11 @@ impl AccountRow {
             locked_at: self.locked_at,
             tokens_not_before: self.tokens_not_before,
         };
-        Account {
-            user: user.into_user(tenant),
+        Ok(Account {
+            user: user.into_user(tenant)?,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
-        }
+        })
     }
 }

@@ -41,25 +41,28 @@ pub async fn credentials(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Credentials {
-        user: UserRow {
-            id: row.id,
-            username: row.username,
-            display_name: row.display_name,
-            email: row.email,
-            email_verified: row.email_verified,
-            roles: row.roles,
-            enabled: row.enabled,
-            locked_at: row.locked_at,
-            tokens_not_before: row.tokens_not_before,
-        }
-        .into_user(tenant),
-        password_hash: row.password_hash,
-        failures: row.failed_sign_ins,
-        browser_generation: row.browser_generation,
-        sign_in_version: row.sign_in_version,
-        has_second_factor: row.has_second_factor,
-    }))
+    row.map(|row| {
+        Ok(Credentials {
+            user: UserRow {
+                id: row.id,
+                username: row.username,
+                display_name: row.display_name,
+                email: row.email,
+                email_verified: row.email_verified,
+                roles: row.roles,
+                enabled: row.enabled,
+                locked_at: row.locked_at,
+                tokens_not_before: row.tokens_not_before,
+            }
+            .into_user(tenant)?,
+            password_hash: row.password_hash,
+            failures: row.failed_sign_ins,
+            browser_generation: row.browser_generation,
+            sign_in_version: row.sign_in_version,
+            has_second_factor: row.has_second_factor,
+        })
+    })
+    .transpose()
 }
 
 /// Puts another password in place, and forgets wrong ones.

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::process::{DataDir, Served, latchkey, run};
+use super::process::{DataDir, Served, SharedDatabase, latchkey, run};
 use crate::support::{Person, plain};
 
 const SECRET: &str = "s3cret-that-nobody-may-read";
@@ -50,6 +50,29 @@ async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
     assert_eq!(found("/oauth/jwks")["status"], 200);
     assert_eq!(found("/t/acme/health/live")["tenant"], "acme");
     assert!(!log.contains("BDJW"), "a user code is in the log: {log}");
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_answered_with_500_and_named_in_the_log_without_its_value() {
+    let database = SharedDatabase::new().await;
+    let created = run(database.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code"]));
+    assert!(created.status.success(), "{created:?}");
+    database
+        .execute(
+            "ALTER TABLE clients DROP CONSTRAINT clients_scope_policy, DROP CONSTRAINT clients_inherit_is_first_party;
+             UPDATE clients SET scope_policy = 's3cret-that-nobody-may-read' WHERE client_id = 'tv'",
+        )
+        .await;
+    let server = database.serve_with(&[]);
+    let url = format!("{}/oauth/device-authorization", server.base);
+    let ask = reqwest::Client::new().post(url).header("host", "login.localhost");
+    let answer = ask.form(&[("client_id", "tv")]).send().await.expect("an answer");
+    assert_eq!(answer.status(), 500);
+    let (lines, log) = logged(server, "request failed");
+    assert_eq!(lines.len(), 1, "{log}");
+    let cause = lines[0]["fields"]["cause"].as_str().expect("text");
+    assert_eq!(cause, "impossible value in clients.scope_policy of the row tv");
+    assert!(!log.contains(SECRET), "{log}");
 }
 
 #[tokio::test]
