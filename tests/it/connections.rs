@@ -339,7 +339,7 @@ async fn over_the_limit_only_health_checks_and_people_are_answered() {
 #[tokio::test]
 async fn two_thousand_silent_connections_do_not_stop_the_server() {
     latchkey::descriptors::raise();
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     // The soft limit is too low for them; the server raises it.
     let serve = data.latchkey(&["serve"]);
     let mut shell = Command::new("sh");

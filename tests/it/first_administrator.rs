@@ -147,7 +147,7 @@ async fn the_first_start_shows_the_link_and_no_log_has_it() {
 
 #[test]
 fn a_start_with_an_administrator_shows_nothing() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let name = ["admin", "create-user", "root", "--role", "admin", "--password-stdin", "--json"];
     let made = run_with_line(data.latchkey(&name), PASSWORD);
     assert!(made.status.success(), "{made:?}");

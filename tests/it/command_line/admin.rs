@@ -14,7 +14,7 @@ const CREATE_TV: [&str; 7] = ["admin", "create-client", "--id", "tv", "--grant",
 
 #[test]
 fn clients_are_made_without_a_server() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
 
     let public = run_json(data.latchkey(&CREATE_TV));
     assert_eq!(public, json!({"client_id": "tv"}));
@@ -37,7 +37,7 @@ fn clients_are_made_without_a_server() {
 
 #[test]
 fn everything_is_made_while_a_server_runs() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
 
     let create_user = data.latchkey(&["admin", "create-user", "ada", "--password-stdin", "--json"]);
@@ -93,7 +93,7 @@ fn everything_is_made_while_a_server_runs() {
 
 #[test]
 fn a_secret_is_exchanged_and_the_old_one_retired() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     let made = run_json(data.latchkey(&[
         "admin",
@@ -117,7 +117,7 @@ fn a_secret_is_exchanged_and_the_old_one_retired() {
 
 #[test]
 fn a_client_is_registered_by_its_public_keys() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     let jwks = data.path().join("robot.jwks.json");
     let key = ClientKey::generate(SigningAlgorithm::EdDsa);
@@ -147,7 +147,7 @@ fn a_client_is_registered_by_its_public_keys() {
 
 #[test]
 fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     run_json(data.latchkey(&CREATE_TV));
     let trust = |arguments: &[&str]| {
@@ -176,7 +176,7 @@ fn a_policy_is_set_for_a_tenant_and_otherwise_for_a_client() {
 
 #[test]
 fn a_policy_change_is_shown_with_its_origin() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     let said = |command: Command| {
         let output = run(command);
@@ -206,7 +206,7 @@ fn a_policy_change_is_shown_with_its_origin() {
 
 #[test]
 fn nothing_is_deleted_without_a_yes() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     run_json(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code", "--json"]));
     for what in [
@@ -228,7 +228,7 @@ fn nothing_is_deleted_without_a_yes() {
 
 #[test]
 fn tokens_users_clients_and_tenants_are_ended_while_a_server_runs() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _server = data.serve();
     run_json(data.latchkey(&["admin", "create-tenant", "acme", "--json"]));
 

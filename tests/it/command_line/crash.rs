@@ -36,7 +36,7 @@ async fn published_keys(server: &Served) -> Value {
 
 #[tokio::test]
 async fn a_killed_server_has_lost_no_start_no_approval_and_no_token() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let mut server = data.serve_with(&[PUBLIC_URL]);
     let (tv, mut ada) = make_tv_and_ada(|arguments| data.latchkey(arguments), &server);
     let keys = published_keys(&server).await;

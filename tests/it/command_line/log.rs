@@ -17,7 +17,7 @@ fn logged(server: Served, message: &str) -> (Vec<Value>, String) {
 
 #[tokio::test]
 async fn each_request_has_one_log_line_that_says_who_asked_and_how_it_ended() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve();
     let http = plain::client();
     let ask =
@@ -77,7 +77,7 @@ async fn a_damaged_row_is_answered_with_500_and_named_in_the_log_without_its_val
 
 #[tokio::test]
 async fn the_peer_of_a_request_that_a_trusted_proxy_passes_on_is_the_client() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve_with(&[("LATCHKEY__SERVER__TRUSTED_PROXIES", "127.0.0.1/32")]);
     let request = plain::client().get(format!("{}/oauth/jwks", server.base));
     request.header("x-forwarded-for", "203.0.113.9, 198.51.100.7").send().await.expect("an answer");
@@ -89,7 +89,7 @@ async fn the_peer_of_a_request_that_a_trusted_proxy_passes_on_is_the_client() {
 
 #[tokio::test]
 async fn a_refused_client_is_logged_with_the_reason_and_never_with_its_secret() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve();
     let http = plain::client();
     let url = format!("{}/oauth/token", server.base);
@@ -122,7 +122,7 @@ async fn a_refused_client_is_logged_with_the_reason_and_never_with_its_secret() 
 
 #[tokio::test]
 async fn a_failed_sign_in_is_logged_without_what_was_typed() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve();
     let page = Person::new(&server.base, "nobody-of-this-name", SECRET).sign_in().await;
     assert!(page.status.is_client_error(), "{page:?}");
@@ -135,7 +135,7 @@ async fn a_failed_sign_in_is_logged_without_what_was_typed() {
 
 #[tokio::test]
 async fn a_setting_turns_the_log_of_requests_off() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve_with(&[("LATCHKEY__LOG__REQUESTS", "false")]);
     plain::client().get(format!("{}/health/live", server.base)).send().await.expect("an answer");
     let (lines, log) = logged(server, "request completed");

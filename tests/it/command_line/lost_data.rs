@@ -48,7 +48,9 @@ fn a_vanished_cluster_stops_the_server_and_is_not_replaced() {
 
         // As a supervisor would.
         for command in [&["serve"][..], &["admin", "list-keys"]] {
-            let said = refusal(data.latchkey(command));
+            let mut command = data.latchkey(command);
+            command.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
+            let said = refusal(command);
             assert!(said.contains("is missing: move it back"), "{said}");
             assert!(said.contains("cluster.id"), "{said}");
         }

@@ -13,7 +13,7 @@ fn steps() -> Vec<String> {
 
 #[test]
 fn the_documented_steps_rotate_the_master_key() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let file = data.path().join("master.key");
     let stop = |server: super::process::Served| {
         let (status, log) = server.stop(Signal::TERM);

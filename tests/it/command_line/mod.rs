@@ -11,6 +11,7 @@ mod openapi;
 mod own_database;
 pub mod process;
 mod promotion;
+mod ready_cluster;
 mod serve;
 mod settings;
 mod signing_keys;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
+use super::ready_cluster;
 use crate::support::patience::PATIENCE;
 use crate::support::{database, scratch};
 
@@ -22,6 +23,13 @@ impl DataDir {
     pub fn new() -> Self {
         database::require_programs();
         Self(scratch::place("cli"))
+    }
+
+    /// The same with a cluster in it that nobody has used, which is sooner there than one that is made.
+    pub fn with_cluster() -> Self {
+        let data = Self::new();
+        ready_cluster::copy_to(data.path());
+        data
     }
 
     /// This one.

@@ -26,7 +26,7 @@ async fn a_signal_ends_server_and_database_cleanly() {
 
 #[test]
 fn a_server_whose_terminal_closes_ends_with_its_database() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let status = data.serve_until_the_terminal_closes();
     assert!(status.success(), "{status}");
     assert!(data.postmaster().is_none(), "the database stops with the server");
@@ -34,7 +34,7 @@ fn a_server_whose_terminal_closes_ends_with_its_database() {
 
 #[test]
 fn a_second_server_on_the_same_data_is_refused() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let _first = data.serve();
     let mut second = data.latchkey(&["serve"]);
     second.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");
@@ -45,7 +45,7 @@ fn a_second_server_on_the_same_data_is_refused() {
 
 #[test]
 fn a_taken_address_is_named() {
-    let (first, second) = (DataDir::new(), DataDir::new());
+    let (first, second) = (DataDir::with_cluster(), DataDir::new());
     let running = first.serve();
     let address = running.base.trim_start_matches("http://").to_owned();
     let mut late = second.latchkey(&["serve"]);
@@ -57,7 +57,7 @@ fn a_taken_address_is_named() {
 
 #[test]
 fn its_health_is_told_by_the_exit_code() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve();
     let address = server.base.trim_start_matches("http://").to_owned();
     let health = || {
@@ -74,7 +74,7 @@ fn its_health_is_told_by_the_exit_code() {
 
 #[test]
 fn another_master_key_than_the_databases_is_refused() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     data.serve().kill();
     let mut serve = data.latchkey(&["serve"]);
     serve.env("LATCHKEY__SERVER__LISTEN", "127.0.0.1:0");

@@ -29,7 +29,7 @@ fn kids_of(set: &Value) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn keys_are_listed_rotated_and_removed_while_a_server_runs() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let server = data.serve();
     let list = || run_json(data.latchkey(&["admin", "list-keys", "--json"]));
     let listed = list();
@@ -81,7 +81,7 @@ async fn keys_are_listed_rotated_and_removed_while_a_server_runs() {
 
 #[test]
 fn a_token_key_is_rotated_only_after_confirmation() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     let said = refusal(data.latchkey(&["admin", "rotate-token-key"]));
     assert!(said.contains("the access of all devices of the tenant") && said.contains("--yes"), "{said}");
     let done =

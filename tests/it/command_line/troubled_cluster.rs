@@ -29,7 +29,7 @@ async fn status_of(server: &Served, path: &str) -> u16 {
 
 #[tokio::test]
 async fn an_empty_record_of_a_power_cut_does_not_stop_the_start() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     data.serve().kill();
     end(data.postmaster().expect("it outlives the server"), Signal::KILL).await;
     let lock = data.path().join("socket/.s.PGSQL.5432.lock");
@@ -42,7 +42,7 @@ async fn an_empty_record_of_a_power_cut_does_not_stop_the_start() {
 
 #[tokio::test]
 async fn a_directory_that_moved_under_a_running_postgresql_is_refused_until_it_has_ended() {
-    let (data, elsewhere) = (DataDir::new(), DataDir::new());
+    let (data, elsewhere) = (DataDir::with_cluster(), DataDir::new());
     data.serve().kill();
     let postmaster = data.postmaster().expect("it outlives the server");
     fs::rename(data.path(), elsewhere.path()).expect("it moves");
@@ -59,7 +59,7 @@ async fn a_directory_that_moved_under_a_running_postgresql_is_refused_until_it_h
 
 #[test]
 fn a_cluster_that_is_open_to_others_is_closed_to_them() {
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     assert!(data.serve().stop(Signal::TERM).0.success());
     let cluster = data.path().join("postgres");
     fs::set_permissions(&cluster, fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -74,7 +74,7 @@ fn a_cluster_that_somebody_else_owns_is_named_with_the_remedy() {
         eprintln!("skipped: only root gives files away");
         return;
     }
-    let data = DataDir::new();
+    let data = DataDir::with_cluster();
     assert!(data.serve().stop(Signal::TERM).0.success());
     // As `cp` does when root runs it.
     for part in ["postgres", "postgres/PG_VERSION"] {
@@ -187,7 +187,7 @@ fn processes(data: &DataDir) -> Vec<Pid> {
 #[tokio::test]
 async fn a_stop_ends_a_frozen_cluster_within_its_grace_and_loses_nothing() {
     for is_whole in [true, false] {
-        let data = DataDir::new();
+        let data = DataDir::with_cluster();
         let server = data.serve_with(&[("LATCHKEY__SERVER__SHUTDOWN_GRACE_SECONDS", "4")]);
         let make_tv =
             || run(data.latchkey(&["admin", "create-client", "--id", "tv", "--grant", "device_code"]));

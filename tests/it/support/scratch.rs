@@ -1,6 +1,7 @@
 //! Where tests put what lives no longer than they do.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,6 +26,21 @@ pub fn place(name: &str) -> PathBuf {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     DIRECTORY.join(format!("latchkey-{name}-{}-{number}", std::process::id()))
+}
+
+/// Has a place go when this process ends, however it ends.
+pub fn remove_in_the_end(place: &Path) {
+    // With this process ends what it writes to. What stops it may reach the shell as well.
+    #[expect(clippy::zombie_processes, reason = "it outlives this process")]
+    let mut undertaker = Command::new("sh")
+        .args(["-c", "trap '' INT TERM HUP; cat; rm -rf \"$0\""])
+        .arg(place)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a shell");
+    std::mem::forget(undertaker.stdin.take());
 }
 
 fn has_room(memory: &Path) -> bool {
