@@ -21,6 +21,7 @@ impl Reader {
 
 /// What holds for all paths below a prefix.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds or does not, alone")]
 pub(super) struct Surface {
     /// Ends with a slash: everything below it. Otherwise: this path, and everything below it.
     prefix: &'static str,

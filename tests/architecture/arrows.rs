@@ -47,8 +47,8 @@ fn route_tables_declare_routes_and_nothing_else() {
 
 /// The path of a file in the crate: `src/http/pages/mod.rs` is `http::pages`.
 fn module_of(file: &Path) -> Module {
-    let inside = file.strip_prefix("src").unwrap().with_extension("");
-    let mut module: Module = inside.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+    let inside = file.strip_prefix("src").expect("a file of src").with_extension("");
+    let mut module: Module = inside.iter().map(|part| part.to_str().expect("a name").to_owned()).collect();
     if module.last().is_some_and(|last| last == "mod") || module == ["lib"] {
         module.pop();
     }
@@ -57,7 +57,7 @@ fn module_of(file: &Path) -> Module {
 
 /// The files that a file uses, tests aside. A module that is declared is not yet used.
 fn used_by(module: &Module, file: &Path, modules: &HashMap<Module, PathBuf>) -> HashSet<Module> {
-    let text = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(file).expect("a file");
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let text = without_comments(text);
     let declared: Vec<_> = text

@@ -26,9 +26,9 @@ impl Area {
         &self,
         routes: OpenApiRouter<Arc<App>>,
     ) -> OpenApiRouter<Arc<App>> {
-        let (router, mut document) = routes.split_for_parts();
+        let (handlers, mut document) = routes.split_for_parts();
         for item in document.paths.paths.values_mut() {
-            for operation in item.get.iter_mut() {
+            if let Some(operation) = &mut item.get {
                 self.describe_one::<Reading>(operation, self.reads, &[]);
             }
             let changing = [&mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
@@ -36,7 +36,7 @@ impl Area {
                 self.describe_one::<Changing>(operation, &[self.changes], &["csrf_token"]);
             }
         }
-        OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
+        OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(handlers))
     }
 
     /// Describes an operation for callers with one of the scopes, or with a browser that also shows these.
