@@ -5,8 +5,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::support::plain;
-
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA];
@@ -24,7 +22,7 @@ pub struct AccessTokenVerifier {
 impl AccessTokenVerifier {
     pub fn new(issuer: &str, audience: &str) -> Self {
         let (issuer, audience) = (issuer.to_owned(), audience.to_owned());
-        Self { issuer, audience, http: plain::client(), keys: Mutex::default() }
+        Self { issuer, audience, http: reqwest::Client::new(), keys: Mutex::default() }
     }
 
     /// The claims of a good token that allows `scope`.
