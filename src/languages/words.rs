@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use super::{Language, Phrase};
 
 /// "2 minutes ago, 10:20 UTC"
-#[must_use] 
+#[must_use]
 pub fn when(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let ago = ago(language, then, now);
     language.t("when").phrase("ago", ago).text("time", &then.format("%H:%M").to_string())
@@ -19,7 +19,7 @@ pub fn date(language: Language, day: DateTime<Utc>) -> Phrase {
 }
 
 /// "2 minutes ago"
-#[must_use] 
+#[must_use]
 pub fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phrase {
     let past = now - then;
     if past.num_days() > 0 {
@@ -35,7 +35,7 @@ pub fn ago(language: Language, then: DateTime<Utc>, now: DateTime<Utc>) -> Phras
 
 /// How long what is granted will last: each access token so many seconds, and the whole as long as `renewable`, where it can be
 /// renewed.
-#[must_use] 
+#[must_use]
 pub fn lifetime(language: Language, access_seconds: u32, renewable: Option<TimeDelta>) -> Phrase {
     let access = seconds(language, access_seconds);
     match renewable {
@@ -49,7 +49,7 @@ pub fn lifetime(language: Language, access_seconds: u32, renewable: Option<TimeD
 
 /// How long to wait, never shorter than it is: in seconds below a minute, in minutes below two hours, and in
 /// hours from there on.
-#[must_use] 
+#[must_use]
 pub fn wait(language: Language, wait: TimeDelta) -> Phrase {
     let seconds = (wait.num_milliseconds().max(1) + 999) / 1000;
     match seconds {
@@ -60,7 +60,7 @@ pub fn wait(language: Language, wait: TimeDelta) -> Phrase {
 }
 
 /// About how long that is, and never more than it is: in the largest unit that it fills.
-#[must_use] 
+#[must_use]
 pub fn about(language: Language, span: TimeDelta) -> Phrase {
     if span.num_days() > 0 {
         language.t("span-days").number("count", span.num_days())
@@ -72,13 +72,13 @@ pub fn about(language: Language, span: TimeDelta) -> Phrase {
 }
 
 /// So many seconds, in the largest unit in which they are a whole number.
-#[must_use] 
+#[must_use]
 pub fn seconds(language: Language, seconds: u32) -> Phrase {
     span(language, TimeDelta::seconds(i64::from(seconds)))
 }
 
 /// The span in the largest unit in which it is a whole number.
-#[must_use] 
+#[must_use]
 pub fn span(language: Language, span: TimeDelta) -> Phrase {
     let seconds = span.num_seconds();
     let whole = |unit: i64| seconds >= unit && seconds % unit == 0;

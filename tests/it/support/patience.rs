@@ -1,12 +1,12 @@
-//! Waiting for what a server does by itself: never by sleeping, and never for ever, so that a test which would hang
-//! fails and says what it waited for.
+//! Waiting for what a server does by itself: never for a time that is hoped to be long enough, and never for ever, so
+//! that a test which would hang fails and says what it waited for.
 
 use std::time::Duration;
 
 /// How long anything may take; only a test that fails anyway comes near.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The pause between two looks: who is waited for needs the processor more than who waits.
+/// The pause between two looks, in which the processor is free for what is waited for.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Looks again and again, until it is so.
