@@ -191,7 +191,7 @@ async fn programs_for_a_whole_tenant_are_answered_as_the_document_says() {
     let token = asked.token("grace", "admin", OF_AN_ADMINISTRATOR).await;
     let theirs = [
         "--include-path-regex=^/admin/(?!audit-log|devices|oauth)",
-        "--exclude-operation-id-regex=^(v1_admin_signing_keys_delete|admin_(create|change|delete|sign_out)_user)$",
+        "--exclude-operation-id-regex=^v1_admin_(signing_keys_delete|users_(create|update|delete|sign_out))$",
     ];
     let Some(report) = asked.examine("tenant", &theirs, &token).await else { return };
     // No tenant is suspended, and nobody has a second factor.
@@ -202,11 +202,11 @@ async fn programs_for_a_whole_tenant_are_answered_as_the_document_says() {
     assert!(asked.is_good(&token).await);
     // What can end the token that asks.
     for (name, operations) in [
-        ("users", "--include-operation-id-regex=^admin_(list_users|(create|change|delete|sign_out)_user)$"),
+        ("users", "--include-operation-id-regex=^v1_admin_users_(list|create|update|delete|sign_out)$"),
         ("locks_any", "--include-operation-id-regex=^v1_admin_devices_(list|lock)$"),
         ("deletes_any", "--include-operation-id-regex=^v1_admin_devices_(list|delete)$"),
         ("revokes", "--include-operation-id-regex=^v1_admin_devices_revoke$"),
-        ("removes_keys", "--include-operation-id-regex=^v1_admin_signing_keys_(list|remove)$"),
+        ("removes_keys", "--include-operation-id-regex=^v1_admin_signing_keys_(list|delete)$"),
     ] {
         let token = asked.token(name, "admin", OF_AN_ADMINISTRATOR).await;
         let Some(report) = asked.examine(name, &[operations], &token).await else { return };
