@@ -13,7 +13,7 @@ pub const MEMORY_KIB: u32 = 19 * 1024;
 /// Every slot is taken, and the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are waiting to be hashed")]
-pub struct Busy;
+pub struct BusyError;
 
 #[derive(Debug)]
 pub struct HashingPlaces {
@@ -41,9 +41,9 @@ impl HashingPlaces {
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut [Block]) -> T + Send + 'static,
-    ) -> Result<Option<T>, Busy> {
-        let admission = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Busy)?;
-        let place = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
+    ) -> Result<Option<T>, BusyError> {
+        let admission = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| BusyError)?;
+        let place = Arc::clone(&self.running).acquire_owned().await.map_err(|_| BusyError)?;
         let free = Arc::clone(&self.memory);
         let done = tokio::task::spawn_blocking(move || {
             let mut memory = free.take();
@@ -97,7 +97,7 @@ mod tests {
     async fn a_place_stays_taken_until_its_work_ends_also_after_a_hang_up() {
         let places = HashingPlaces::new(2, 0);
         let works = [begin_and_hang_up(&places).await, begin_and_hang_up(&places).await];
-        assert_eq!(places.run(|_| ()).await, Err(Busy));
+        assert_eq!(places.run(|_| ()).await, Err(BusyError));
         for work in works {
             work.send(()).unwrap();
         }
@@ -145,7 +145,7 @@ mod tests {
         let pending =
             std::future::poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending())).await;
         assert!(pending, "there was a place left");
-        assert_eq!(places.run(|_| ()).await, Err(Busy));
+        assert_eq!(places.run(|_| ()).await, Err(BusyError));
         work.send(()).unwrap();
         assert_eq!(waiting.await, Ok(Some(7)));
     }

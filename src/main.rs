@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use latchkey::cli::{self, Cli, GaveUp};
+use latchkey::cli::{self, Cli, GaveUpError};
 use mimalloc::MiMalloc;
 
 /// A request allocates a hundred times and frees as often.
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let failed = fail(&*error);
-            if error.is::<GaveUp>() { GaveUp::EXIT_CODE.into() } else { failed }
+            if error.is::<GaveUpError>() { GaveUpError::EXIT_CODE.into() } else { failed }
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::domain::audit_trail::seal::seal_waiting;
-use crate::store::memory::sealing_watch::Concern;
+use crate::store::memory::sealing_watch::SealingError;
 
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -36,15 +36,15 @@ async fn warn(app: &App, stop: &CancellationToken) {
         let concerns = app.audit_sealing.concerns(now);
         for concern in &concerns {
             match concern {
-                Concern::Stalled(since) => stalled_for = (now - *since).as_seconds_f64(),
+                SealingError::Stalled(since) => stalled_for = (now - *since).as_seconds_f64(),
                 #[expect(clippy::cast_precision_loss, reason = "a number of events")]
-                Concern::Refused(events) => refused = *events as f64,
+                SealingError::Refused(events) => refused = *events as f64,
             }
             if !known.contains(&concern.to_string()) {
                 tracing::error!(cause = %concern, "audit log cannot be trusted");
             }
         }
-        known = concerns.iter().map(Concern::to_string).collect();
+        known = concerns.iter().map(SealingError::to_string).collect();
         metrics::gauge!("latchkey_audit_sealing_stalled_seconds").set(stalled_for);
         metrics::gauge!("latchkey_audit_events_refused").set(refused);
     }

@@ -32,10 +32,10 @@ use crate::store::batches::Means;
 /// A task ended although nobody asked it to.
 #[derive(Debug, thiserror::Error)]
 #[error("a background task stopped unexpectedly: {0}")]
-pub struct TaskEnded(String);
+pub struct TaskEndedError(String);
 
 /// Runs every task until `stop` is cancelled; then each finishes what it has begun.
-pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded> {
+pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEndedError> {
     let mut tasks = JoinSet::new();
     tasks.spawn(reachability::run(Arc::clone(&app), stop.clone()));
     let clock = app.clock.clone();
@@ -78,7 +78,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) -> Result<(), TaskEnded
     while let Some(ended) = tasks.join_next().await {
         if !stop.is_cancelled() || ended.is_err() {
             let reason = ended.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
-            return Err(TaskEnded(reason));
+            return Err(TaskEndedError(reason));
         }
     }
     Ok(())

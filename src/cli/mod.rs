@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config;
-pub use outcome::{GaveUp, Outcome};
+pub use outcome::{GaveUpError, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::database_keeper::Keeper;
-use super::outcome::{GaveUp, Outcome};
+use super::outcome::{GaveUpError, Outcome};
 use super::setup::{self, Database, Hold};
 use super::stop_signals::StopSignals;
 use crate::app::App;
-use crate::background::TaskEnded;
+use crate::background::TaskEndedError;
 use crate::config::{Coherence, Config};
 use crate::descriptors::{self, DescriptorLimit, Room};
 use crate::domain::first_administrator::{self, Invitation};
@@ -217,7 +217,7 @@ async fn invite_first_administrator(app: &App) -> Outcome {
 /// Serves until a signal asks to stop, and then finishes what is under way. If the embedded database ends by itself, it
 /// is started again; requests are answered 503 until it is back. If its data is gone, the server stops.
 async fn run_until_stopped(
-    serving: impl Future<Output = Result<Stopped, TaskEnded>>,
+    serving: impl Future<Output = Result<Stopped, TaskEndedError>>,
     stop: CancellationToken,
     mut signals: StopSignals,
     mut database: Database,
@@ -254,9 +254,9 @@ async fn run_until_stopped(
         (Ending::Orderly, Stopped::Completely) => Ok(()),
         (Ending::Forced, _) => {
             tracing::warn!("shutdown grace period ended; embedded database killed");
-            Err(GaveUp.into())
+            Err(GaveUpError.into())
         }
-        (_, Stopped::GaveUp) => Err(GaveUp.into()),
+        (_, Stopped::GaveUp) => Err(GaveUpError.into()),
     }
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::key_file::{self, Unusable};
+use super::key_file::{self, KeyFileError};
 use crate::model::signing_key::{SigningAlgorithm, SigningPair};
 use crate::random::Random;
 
@@ -39,8 +39,8 @@ impl ClientKey {
     pub fn load(path: &Path, id: Option<String>) -> Result<Self, ClientKeyError> {
         let shown = || path.display().to_string();
         let pem = key_file::read(path).map_err(|unusable| match unusable {
-            Unusable::Unreadable(source) => ClientKeyError::File { path: shown(), source },
-            Unusable::Open => ClientKeyError::Open { path: shown() },
+            KeyFileError::Unreadable(source) => ClientKeyError::File { path: shown(), source },
+            KeyFileError::Open => ClientKeyError::Open { path: shown() },
         })?;
         Self::from_pem(&pem, id).ok_or_else(|| ClientKeyError::NoKey { path: shown() })
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::key_file::{self, PEM_BEGIN, PEM_END, Unusable};
+use super::key_file::{self, KeyFileError, PEM_BEGIN, PEM_END};
 use crate::random::{self, Random};
 
 pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -64,8 +64,8 @@ impl DpopKey {
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let pem = key_file::read(path).map_err(|error| match error {
-                    Unusable::Unreadable(source) => unusable(source),
-                    Unusable::Open => DpopKeyError::Open { path: shown() },
+                    KeyFileError::Unreadable(source) => unusable(source),
+                    KeyFileError::Open => DpopKeyError::Open { path: shown() },
                 })?;
                 Self::from_pem(&pem).ok_or_else(|| DpopKeyError::NoKey { path: shown() })
             }

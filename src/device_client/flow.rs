@@ -11,7 +11,7 @@ use super::description::DeviceDescription;
 use super::discovery::Metadata;
 use super::dpop::{ALGORITHM, DPOP, DpopKey};
 use super::http::{Answer, Http, TransportError, host};
-use super::identity::{ClientIdentity, NoClientAuth, Secret};
+use super::identity::{ClientIdentity, NoClientAuthError, Secret};
 use super::pacing::LongPoll;
 use super::wire;
 
@@ -80,7 +80,7 @@ pub enum FlowError {
     Unreadable(String),
     /// The client and the server have no way of authentication in common.
     #[error(transparent)]
-    ClientAuth(#[from] NoClientAuth),
+    ClientAuth(#[from] NoClientAuthError),
     /// The flow could not be started because the server was not reached.
     #[error(transparent)]
     Transport(#[from] TransportError),

@@ -76,7 +76,7 @@ impl ClientAuth {
     "The server accepts {offered} for client authentication, and this client has no credential for any of \
      them; set --client-auth if the server accepts another method anyway."
 )]
-pub struct NoClientAuth {
+pub struct NoClientAuthError {
     offered: String,
 }
 
@@ -136,7 +136,10 @@ impl ClientIdentity {
 
     /// The method for a server that takes `supported`; `None` for a public client. A server whose methods are unknown
     /// takes HTTP Basic, as each must that knows secrets (RFC 6749 §2.3.1), and is trusted to know the key.
-    pub(super) fn method(&self, supported: Option<&[String]>) -> Result<Option<ClientAuth>, NoClientAuth> {
+    pub(super) fn method(
+        &self,
+        supported: Option<&[String]>,
+    ) -> Result<Option<ClientAuth>, NoClientAuthError> {
         let usable: &[ClientAuth] = match self.credential {
             Credential::None => return Ok(None),
             Credential::Secret(_) => &[ClientAuth::SecretBasic, ClientAuth::SecretPost],
@@ -149,7 +152,7 @@ impl ClientIdentity {
         let fits = |method: &&ClientAuth| supported.iter().any(|name| name == method.as_str());
         match usable.iter().find(fits) {
             Some(method) => Ok(Some(*method)),
-            None => Err(NoClientAuth { offered: super::printable(&supported.join(", ")) }),
+            None => Err(NoClientAuthError { offered: super::printable(&supported.join(", ")) }),
         }
     }
 
@@ -159,7 +162,7 @@ impl ClientIdentity {
         &self,
         metadata: &Metadata,
         now: DateTime<Utc>,
-    ) -> Result<Presented<'_>, NoClientAuth> {
+    ) -> Result<Presented<'_>, NoClientAuthError> {
         let method = self.method(metadata.token_endpoint_auth_methods_supported.as_deref())?;
         let id = ("client_id", Cow::from(&self.id));
         Ok(match (&self.credential, method) {
@@ -218,7 +221,7 @@ mod tests {
             (Some(&["none", "client_secret_post"]), Ok(Some("client_secret_post"))),
             (
                 Some(&["none", "tls_client_auth"]),
-                Err(NoClientAuth { offered: "none, tls_client_auth".to_owned() }),
+                Err(NoClientAuthError { offered: "none, tls_client_auth".to_owned() }),
             ),
         ] {
             assert_eq!(chosen(&secret(), supported), expected, "{supported:?}");

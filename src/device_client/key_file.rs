@@ -16,20 +16,20 @@ const FILE_LIMIT: u64 = 16 * 1024;
 
 /// Why a file gives no key.
 #[derive(Debug)]
-pub(super) enum Unusable {
+pub(super) enum KeyFileError {
     Unreadable(io::Error),
     /// Others than its owner may read it.
     Open,
 }
 
 /// Reads the text of a key file.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, Unusable> {
-    let file = File::open(path).map_err(Unusable::Unreadable)?;
-    if file.metadata().map_err(Unusable::Unreadable)?.permissions().mode() & 0o077 != 0 {
-        return Err(Unusable::Open);
+pub(super) fn read(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
+    let file = File::open(path).map_err(KeyFileError::Unreadable)?;
+    if file.metadata().map_err(KeyFileError::Unreadable)?.permissions().mode() & 0o077 != 0 {
+        return Err(KeyFileError::Open);
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(FILE_LIMIT).read_to_string(&mut text).map_err(Unusable::Unreadable)?;
+    file.take(FILE_LIMIT).read_to_string(&mut text).map_err(KeyFileError::Unreadable)?;
     Ok(text)
 }
 

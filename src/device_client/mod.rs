@@ -32,7 +32,7 @@ pub use discovery::{DiscoveryError, Metadata, discover};
 pub use dpop::{DpopKey, DpopKeyError};
 pub use flow::{Confirmation, DeviceAuthorization, DeviceFlow, FlowError};
 pub use http::{Http, TransportError};
-pub use identity::{ClientAuth, ClientIdentity, NoClientAuth, Secret};
+pub use identity::{ClientAuth, ClientIdentity, NoClientAuthError, Secret};
 pub use pacing::LongPoll;
 pub use printable::printable;
 pub use qr::{Ink, qr_rows};

@@ -55,7 +55,7 @@ pub enum Presented {
 
 /// Why an access token is rejected (RFC 6750 §3.1).
 #[derive(Debug, thiserror::Error)]
-pub enum TokenRefused {
+pub enum AccessTokenError {
     /// It is malformed, over, revoked, or not ours.
     #[error("the access token is invalid")]
     Invalid,
@@ -118,27 +118,27 @@ pub async fn accept(
     tenant: &Tenant,
     presented: &Presented,
     needed: AnyScope,
-) -> Result<LiveAccessToken, TokenRefused> {
+) -> Result<LiveAccessToken, AccessTokenError> {
     let (text, proof) = match presented {
         Presented::Bearer(token) => (token, None),
         Presented::Dpop { token, proof } => {
             let proof = dpop::prove_with_access_token(app, tenant, proof.as_ref(), token).await;
-            (token, Some(proof.map_err(TokenRefused::WrongProof)?))
+            (token, Some(proof.map_err(AccessTokenError::WrongProof)?))
         }
     };
-    let token = find_live(app, tenant, text).await?.ok_or(TokenRefused::Invalid)?;
+    let token = find_live(app, tenant, text).await?.ok_or(AccessTokenError::Invalid)?;
     match (&token.verified.claims.cnf, proof) {
         (None, None) => {}
         (Some(bound), Some(proof)) if bound.jkt == proof.key().to_string() => {
-            proof.spend(app).await.map_err(TokenRefused::WrongProof)?;
+            proof.spend(app).await.map_err(AccessTokenError::WrongProof)?;
         }
-        _ => return Err(TokenRefused::Unproven),
+        _ => return Err(AccessTokenError::Unproven),
     }
     let scopes = token.verified.claims.scopes();
     if needed.iter().any(|scope| scopes.contains(scope)) {
         Ok(token)
     } else {
-        Err(TokenRefused::InsufficientScope { needed })
+        Err(AccessTokenError::InsufficientScope { needed })
     }
 }
 
@@ -149,12 +149,12 @@ pub async fn accept_at_own_api(
     tenant: &Tenant,
     presented: &Presented,
     needed: AnyScope,
-) -> Result<(Arc<VerifiedToken>, User), TokenRefused> {
+) -> Result<(Arc<VerifiedToken>, User), AccessTokenError> {
     let (token, user) = accept_of_person(app, tenant, presented, needed).await?;
     if OwnAudiences::of(app, tenant).await?.include(&token.claims) {
         Ok((token, user))
     } else {
-        Err(TokenRefused::OtherAudience)
+        Err(AccessTokenError::OtherAudience)
     }
 }
 
@@ -164,7 +164,7 @@ pub async fn accept_of_person(
     tenant: &Tenant,
     presented: &Presented,
     needed: AnyScope,
-) -> Result<(Arc<VerifiedToken>, User), TokenRefused> {
+) -> Result<(Arc<VerifiedToken>, User), AccessTokenError> {
     let LiveAccessToken { verified, user } = accept(app, tenant, presented, needed).await?;
-    user.map(|user| (verified, user)).ok_or(TokenRefused::InsufficientScope { needed })
+    user.map(|user| (verified, user)).ok_or(AccessTokenError::InsufficientScope { needed })
 }

@@ -12,7 +12,7 @@ use crate::model::approval_notice::{
 use crate::model::approver::Approver;
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::ids::DeviceAuthorizationId;
-use crate::secrets::Unsealable;
+use crate::secrets::DecryptError;
 use crate::store::{self, approval_notices, approval_notices::NewNotice};
 
 /// For what the link's token is sealed.
@@ -67,9 +67,9 @@ pub async fn take_due(app: &App) -> store::Result<Option<DueNotice>> {
 }
 
 /// What the link in a message carries.
-pub fn token(app: &App, notice: &DueNotice) -> Result<Zeroizing<String>, Unsealable> {
+pub fn token(app: &App, notice: &DueNotice) -> Result<Zeroizing<String>, DecryptError> {
     let opened = app.secrets.database.open(&notice.token_sealed, &token_context(notice.session_id))?;
-    Ok(Zeroizing::new(std::str::from_utf8(&opened).map_err(|_| Unsealable::Damaged)?.to_owned()))
+    Ok(Zeroizing::new(std::str::from_utf8(&opened).map_err(|_| DecryptError::Damaged)?.to_owned()))
 }
 
 /// Notes that a message was sent.

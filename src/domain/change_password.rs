@@ -7,13 +7,13 @@ use super::audit::By;
 use super::change::Change;
 use super::guards::{self, Judged, PaidAttempt};
 use super::oauth_error::OAuthError;
-use super::passwords::{self, Checked, UnfitPassword};
+use super::passwords::{self, Checked, PasswordError};
 use super::sign_in;
-use super::sign_in::strength::{self, Shortfall};
+use super::sign_in::strength::{self, StrengthError};
 use super::users;
 use crate::app::App;
-use crate::hashing::Busy;
-use crate::model::attempt_budget::Exhausted;
+use crate::hashing::BusyError;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::audit_event::{Action, Outcome, Target};
 use crate::model::bearer_secret::BearerSecret;
 use crate::model::browser_session::BrowserSession;
@@ -31,22 +31,22 @@ pub struct AlsoEnd {
 
 /// Why a password is not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ChangeRefused {
+pub enum PasswordChangeError {
     #[error("wrong password")]
     WrongPassword,
     /// The new one cannot be chosen.
     #[error(transparent)]
-    Unfit(UnfitPassword),
+    Unfit(PasswordError),
     #[error(transparent)]
-    TooManyAttempts(Exhausted),
+    TooManyAttempts(TooManyAttemptsError),
     /// The session is too old or too weak.
     #[error(transparent)]
-    SignInNeeded(Shortfall),
+    SignInNeeded(StrengthError),
     #[error(transparent)]
     Failed(OAuthError),
 }
 
-impl<E: Into<OAuthError>> From<E> for ChangeRefused {
+impl<E: Into<OAuthError>> From<E> for PasswordChangeError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -69,16 +69,16 @@ pub async fn change(
     new: &str,
     also: AlsoEnd,
     origin: &RequestOrigin,
-) -> Result<Changed, ChangeRefused> {
-    strength::must_suit_own_account(app, session).map_err(ChangeRefused::SignInNeeded)?;
+) -> Result<Changed, PasswordChangeError> {
+    strength::must_suit_own_account(app, session).map_err(PasswordChangeError::SignInNeeded)?;
     let user = &session.user;
     let trier = sign_in::trier_of(session);
     let attempt = guards::pay_for_password(app, user.tenant_id, &user.username, trier, origin).await?;
-    let attempt = attempt.map_err(ChangeRefused::TooManyAttempts)?;
+    let attempt = attempt.map_err(PasswordChangeError::TooManyAttempts)?;
     let changed = judge(app, session, &attempt, current, new, also, origin).await;
     let judged = match &changed {
-        Ok(_) | Err(ChangeRefused::Unfit(_)) => Judged::Right,
-        Err(ChangeRefused::Failed(_)) => Judged::Unanswered,
+        Ok(_) | Err(PasswordChangeError::Unfit(_)) => Judged::Right,
+        Err(PasswordChangeError::Failed(_)) => Judged::Unanswered,
         Err(_) => Judged::Charged,
     };
     attempt.settle(app, judged);
@@ -94,21 +94,21 @@ async fn judge(
     new: &str,
     also: AlsoEnd,
     origin: &RequestOrigin,
-) -> Result<Changed, ChangeRefused> {
+) -> Result<Changed, PasswordChangeError> {
     let user = &session.user;
     let stored = store::users::credentials(&app.db, user.tenant_id, &user.username).await?;
     let stored = stored.map(|found| found.password_hash);
     let checked = passwords::check(app, current, stored.clone()).await?;
     if !attempt.is_held(app) {
-        return Err(Busy.into());
+        return Err(BusyError.into());
     }
     if matches!(checked, Checked::Wrong) {
         let details = json!({"reason": "wrong password"});
         let event = sign_in::event(Action::PasswordChanged, Outcome::Refused, user, origin, details);
         sign_in::refuse(app, attempt, user, event, origin).await?;
-        return Err(ChangeRefused::WrongPassword);
+        return Err(PasswordChangeError::WrongPassword);
     }
-    let chosen = passwords::choose(app, new, &user.username).await.map_err(ChangeRefused::Unfit)?;
+    let chosen = passwords::choose(app, new, &user.username).await.map_err(PasswordChangeError::Unfit)?;
     let stored = stored.unwrap_or_default();
     let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
     if !store::users::renew_password_hash(&mut *change, user.tenant_id, user.id, &stored, Some(&chosen))
@@ -117,7 +117,7 @@ async fn judge(
         // It was changed while we looked at it.
         attempt.charge(&mut *change).await?;
         change.commit().await?;
-        return Err(ChangeRefused::WrongPassword);
+        return Err(PasswordChangeError::WrongPassword);
     }
     // A sign-in with the old password either has its session by now, and it ends here, or will not get one.
     sign_in::has_changed(&mut change, user.tenant_id, user.id, sign_in::Change::Password).await?;

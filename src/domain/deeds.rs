@@ -16,7 +16,7 @@
 use chrono::TimeDelta;
 
 use crate::app::App;
-use crate::domain::sign_in::strength::{self, Demand, Proved, Shortfall};
+use crate::domain::sign_in::strength::{self, Demand, Proved, StrengthError};
 use crate::model::client::Client;
 use crate::model::user::{Role, User};
 
@@ -67,13 +67,13 @@ pub fn of_client_change(before: &Client, after: &Client) -> Deed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeedRefused {
+pub enum DeedError {
     /// No role of the user allows it.
     #[error("the role does not allow it")]
     Role,
     /// The user must first prove better who they are.
     #[error(transparent)]
-    Proof(#[from] Shortfall),
+    Proof(#[from] StrengthError),
 }
 
 /// Insists that the user may do it, having proved this much.
@@ -85,9 +85,9 @@ pub fn must_be_allowed<'a>(
     deed: Deed,
     user: &User,
     proved: impl Into<Proved<'a>>,
-) -> Result<(), DeedRefused> {
+) -> Result<(), DeedError> {
     if !deed.is_allowed_to(user) {
-        return Err(DeedRefused::Role);
+        return Err(DeedError::Role);
     }
     Ok(strength::must_meet(app, proved, deed.demand(strength::demanded_of(app, user)))?)
 }

@@ -7,8 +7,8 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
-use crate::hashing::Busy;
-use crate::secrets::Unsealable;
+use crate::hashing::BusyError;
+use crate::secrets::DecryptError;
 use crate::store::StoreError;
 
 /// How long a client is asked to wait when the database is away.
@@ -179,14 +179,14 @@ impl From<StoreError> for OAuthError {
     }
 }
 
-impl From<Unsealable> for OAuthError {
-    fn from(error: Unsealable) -> Self {
+impl From<DecryptError> for OAuthError {
+    fn from(error: DecryptError) -> Self {
         StoreError::from(error).into()
     }
 }
 
-impl From<Busy> for OAuthError {
-    fn from(_: Busy) -> Self {
+impl From<BusyError> for OAuthError {
+    fn from(_: BusyError) -> Self {
         Self::new(ErrorCode::TemporarilyUnavailable, "Too many users are signing in; try again later.")
     }
 }

@@ -7,7 +7,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash};
 use zeroize::Zeroizing;
 
 use crate::app::App;
-use crate::hashing::{Busy, MEMORY_KIB};
+use crate::hashing::{BusyError, MEMORY_KIB};
 use crate::random::Random;
 
 /// The shortest password: it is the only factor (NIST SP 800-63B-4 §3.1.1.2).
@@ -45,7 +45,7 @@ const RUNS: [&str; 5] = [
 
 /// Why a password cannot be chosen.
 #[derive(Debug, thiserror::Error)]
-pub enum UnfitPassword {
+pub enum PasswordError {
     #[error("a password must have 15 to 256 characters")]
     Length,
     #[error("the password must not be the username")]
@@ -55,7 +55,7 @@ pub enum UnfitPassword {
     Common,
     /// Too many passwords wait to be hashed.
     #[error(transparent)]
-    Busy(#[from] Busy),
+    Busy(#[from] BusyError),
     /// It could not be hashed.
     #[error("the password could not be hashed: {0}")]
     Hashing(String),
@@ -93,31 +93,31 @@ fn phc(salt: &[u8], output: &[u8]) -> password_hash::Result<PasswordHash> {
 }
 
 /// Hashes a password that the person `username` chooses, if it can be chosen.
-pub async fn choose(app: &App, password: &str, username: &str) -> Result<String, UnfitPassword> {
+pub async fn choose(app: &App, password: &str, username: &str) -> Result<String, PasswordError> {
     must_be_fit(password, username)?;
     let (password, random) = (Zeroizing::new(password.to_owned()), app.random.clone());
     let hashed = app.hashing.run(move |memory| hash(&password, &random, memory)).await?;
-    hashed.unwrap_or_else(|| Err(UnfitPassword::Hashing("the work panicked".to_owned())))
+    hashed.unwrap_or_else(|| Err(PasswordError::Hashing("the work panicked".to_owned())))
 }
 
 /// The rule: long, not the name, and not known to everybody (NIST SP 800-63B-4 §3.1.1.2). Letters and digits may mix as
 /// they like.
-fn must_be_fit(password: &str, username: &str) -> Result<(), UnfitPassword> {
+fn must_be_fit(password: &str, username: &str) -> Result<(), PasswordError> {
     if !(MIN_CHARS..=MAX_CHARS).contains(&password.chars().count()) {
-        return Err(UnfitPassword::Length);
+        return Err(PasswordError::Length);
     }
     let folded = password.to_lowercase();
     if repeats(&folded, &username.to_lowercase()) {
-        return Err(UnfitPassword::Username);
+        return Err(PasswordError::Username);
     }
     if RUNS.iter().any(|run| run.contains(&folded)) || COMMON.iter().any(|word| repeats(&folded, word)) {
-        return Err(UnfitPassword::Common);
+        return Err(PasswordError::Common);
     }
     // One to four characters over and over.
     let shortest: String = folded.chars().take(4).collect();
     let periods = shortest.char_indices().map(|(at, character)| &shortest[..at + character.len_utf8()]);
     if periods.into_iter().any(|period| repeats(&folded, period)) {
-        return Err(UnfitPassword::Common);
+        return Err(PasswordError::Common);
     }
     Ok(())
 }
@@ -127,10 +127,10 @@ fn repeats(text: &str, word: &str) -> bool {
     !word.is_empty() && text.chars().eq(word.chars().cycle().take(text.chars().count()))
 }
 
-fn hash(password: &str, random: &Random, memory: &mut [Block]) -> Result<String, UnfitPassword> {
+fn hash(password: &str, random: &Random, memory: &mut [Block]) -> Result<String, PasswordError> {
     let mut salt = [0; 16];
     random.fill(&mut salt);
-    hash_with(password, &salt, memory).map_err(|error| UnfitPassword::Hashing(error.to_string()))
+    hash_with(password, &salt, memory).map_err(|error| PasswordError::Hashing(error.to_string()))
 }
 
 fn hash_with(password: &str, salt: &[u8], memory: &mut [Block]) -> password_hash::Result<String> {
@@ -148,7 +148,11 @@ fn hash_with(password: &str, salt: &[u8], memory: &mut [Block]) -> password_hash
 ///
 /// # Errors
 /// Too many passwords wait to be hashed.
-pub async fn check(app: &App, password: Zeroizing<String>, stored: Option<String>) -> Result<Checked, Busy> {
+pub async fn check(
+    app: &App,
+    password: Zeroizing<String>,
+    stored: Option<String>,
+) -> Result<Checked, BusyError> {
     let random = app.random.clone();
     let checked =
         app.hashing.run(move |memory| verify(&password, stored.as_deref(), &random, memory)).await?;
@@ -243,8 +247,8 @@ mod tests {
     #[test]
     fn short_and_endless_passwords_cannot_be_chosen() {
         let fit = |password: &str| must_be_fit(password, "ada");
-        assert!(matches!(fit("fourteen chars"), Err(UnfitPassword::Length)));
-        assert!(matches!(fit(&"long enough ".repeat(22)), Err(UnfitPassword::Length)));
+        assert!(matches!(fit("fourteen chars"), Err(PasswordError::Length)));
+        assert!(matches!(fit(&"long enough ".repeat(22)), Err(PasswordError::Length)));
         assert!(fit("пароль из слов и ещё").is_ok());
     }
 
@@ -252,7 +256,7 @@ mod tests {
     fn neither_the_name_nor_what_everybody_knows_can_be_chosen() {
         for name in ["Ada Lovelace King", "adalovelace"] {
             let typed = name.to_uppercase().repeat(2);
-            assert!(matches!(must_be_fit(&typed, name), Err(UnfitPassword::Username)), "{typed}");
+            assert!(matches!(must_be_fit(&typed, name), Err(PasswordError::Username)), "{typed}");
         }
         for common in [
             "passwordpassword",
@@ -264,7 +268,7 @@ mod tests {
             "1q1q1q1q1q1q1q1q",
             "1qaz2wsx3edc4rfv",
         ] {
-            assert!(matches!(must_be_fit(common, "ada"), Err(UnfitPassword::Common)), "{common}");
+            assert!(matches!(must_be_fit(common, "ada"), Err(PasswordError::Common)), "{common}");
         }
         for good in ["correct horse battery", "password of my grandmother", "ada and the engine"] {
             assert!(must_be_fit(good, "ada").is_ok(), "{good}");

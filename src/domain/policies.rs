@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::model::audit_event::{Action, Target};
 use crate::model::client::Client;
 use crate::model::policy::members::{self, Member};
-use crate::model::policy::{InvalidPolicy, MergedNull, Policy, PolicyChanges};
+use crate::model::policy::{InvalidPolicyError, MergedNull, Policy, PolicyChanges};
 use crate::model::tenant::Tenant;
-use crate::model::version::{MeantFor, Stale};
+use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{self, StoreError, clients, tenants};
 
 /// What to do with changes to a policy.
@@ -31,7 +31,7 @@ impl Edit {
         settings: &Policy,
         before: &PolicyChanges,
         null: MergedNull,
-    ) -> Result<PolicyChanges, InvalidPolicy> {
+    ) -> Result<PolicyChanges, InvalidPolicyError> {
         let (Self::Merge(changes) | Self::Replace(changes)) = &self;
         settings.must_know(changes)?;
         Ok(match self {
@@ -55,13 +55,13 @@ pub struct Changed {
 pub enum PolicyError {
     /// What would come of it is no policy.
     #[error(transparent)]
-    Invalid(#[from] InvalidPolicy),
+    Invalid(#[from] InvalidPolicyError),
     /// A client's own changes do not fit what its tenant would have.
     #[error("the override of client {client} would conflict: {problem}")]
-    DoesNotFitClient { client: String, problem: InvalidPolicy },
+    DoesNotFitClient { client: String, problem: InvalidPolicyError },
     /// It is not what the caller saw.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     /// There is no such tenant or client.
     #[error("tenant or client not found")]
     NotFound,
@@ -95,7 +95,7 @@ pub fn of_tenant(app: &App, tenant: &Tenant) -> Policy {
 
 /// Lists the members of the policy that applies to a client, or to the tenant where `client` is `None`, with their
 /// origins.
-pub fn list(app: &App, tenant: &Tenant, client: Option<&Client>) -> Result<Vec<Member>, InvalidPolicy> {
+pub fn list(app: &App, tenant: &Tenant, client: Option<&Client>) -> Result<Vec<Member>, InvalidPolicyError> {
     let default = Config::default().policy;
     members::members(&default, &app.config.policy, &tenant.policy, client.map(|client| &client.policy))
 }

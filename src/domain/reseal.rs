@@ -12,7 +12,7 @@ use crate::model::audit_event::{Action, AuditEvent, Outcome, Target};
 use crate::model::ids::{DeviceAuthorizationId, TenantId, UserId, WebhookId};
 use crate::model::mac_key::SealedMacKey;
 use crate::model::tenant::DEFAULT_TENANT;
-use crate::secrets::{KeyName, Unsealable};
+use crate::secrets::{DecryptError, KeyName};
 use crate::store;
 use crate::store::sealed::{self, Count, Sealed};
 
@@ -103,8 +103,8 @@ impl Resealed {
                     new.push(sealed);
                 }
                 // These are counted by their key at the end.
-                Err(Unsealable::UnknownKey(_)) => {}
-                Err(Unsealable::Damaged) => self.damaged += 1,
+                Err(DecryptError::UnknownKey(_)) => {}
+                Err(DecryptError::Damaged) => self.damaged += 1,
             }
         }
         (old, new)

@@ -12,7 +12,7 @@ use crate::model::device::displayable;
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
 use crate::model::tenant::Tenant;
-use crate::model::version::{MeantFor, Stale};
+use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{StoreError, clients, resources};
 
 /// Why a resource cannot be made.
@@ -36,7 +36,7 @@ pub enum ResourceError {
     NoSuchResource,
     /// It is not what the caller saw.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -11,7 +11,7 @@ use crate::model::ids::TenantId;
 use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
 use crate::model::scope_translations::Translations;
 use crate::model::user::Role;
-use crate::model::version::{MeantFor, Stale};
+use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{StoreError, clients, scopes};
 
 /// Why the catalogue is not changed.
@@ -46,7 +46,7 @@ pub enum ScopeError {
     UnfitLifetime,
     /// It is not what the caller saw.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

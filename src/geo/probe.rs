@@ -33,7 +33,7 @@ pub(super) struct Finding {
 
 /// Why a file is not used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub(super) enum ProbeError {
     /// It is no whole file of this format.
     #[error(transparent)]
     Broken(#[from] MaxMindDbError),
@@ -67,7 +67,7 @@ impl Subject {
 }
 
 /// Looks at a sample of the records.
-pub(super) fn probe(reader: &Reader<Vec<u8>>, subject: Subject) -> Result<Finding, Unusable> {
+pub(super) fn probe(reader: &Reader<Vec<u8>>, subject: Subject) -> Result<Finding, ProbeError> {
     let mut finding = Finding::default();
     for network in reader.networks(WithinOptions::default())?.take(SAMPLE as usize) {
         finding.add(&network?, subject);
@@ -87,7 +87,7 @@ pub(super) fn probe(reader: &Reader<Vec<u8>>, subject: Subject) -> Result<Findin
         _ => "its layout is unknown",
     };
     let kind = reader.metadata().database_type.clone();
-    Err(Unusable::OtherSubject { kind, records: finding.records, wanted: subject.wanted(), advice })
+    Err(ProbeError::OtherSubject { kind, records: finding.records, wanted: subject.wanted(), advice })
 }
 
 impl Finding {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use maxminddb::Reader;
 
-use super::probe::{Finding, Subject, Unusable, probe};
+use super::probe::{Finding, ProbeError, Subject, probe};
 use super::value::Value;
 use crate::model::place::Place;
 
@@ -134,7 +134,7 @@ impl Seen {
 
 /// Reads a file and looks all of it through, since one that was cut off or mixed up may answer for years, and one about
 /// something else may never answer.
-fn read(path: &Path, subject: Subject) -> Result<(InMemory, Finding), Unusable> {
+fn read(path: &Path, subject: Subject) -> Result<(InMemory, Finding), ProbeError> {
     let reader = Reader::open_readfile(path)?;
     reader.verify()?;
     let finding = probe(&reader, subject)?;

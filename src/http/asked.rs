@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::oauth_refusal::OAuthRefusal;
+use super::oauth_endpoint_error::OAuthEndpointError;
 use super::origin::Origin;
 use super::prefer::Prefer;
 use super::site::Site;
@@ -29,9 +29,9 @@ pub(super) struct Asked {
 pub struct Slug(pub TenantSlug);
 
 impl<S: Send + Sync> FromRequestParts<S> for Slug {
-    type Rejection = OAuthRefusal;
+    type Rejection = OAuthEndpointError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthEndpointError> {
         let asked = parts.extensions.get::<Asked>();
         asked
             .map(|asked| Self(asked.slug.clone()))
@@ -40,9 +40,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Slug {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {
-    type Rejection = OAuthRefusal;
+    type Rejection = OAuthEndpointError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthRefusal> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, OAuthEndpointError> {
         let asked = parts.extensions.get::<Asked>();
         asked
             .map(|asked| Self(asked.origin.clone()))

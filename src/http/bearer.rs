@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use super::challenge::{self, Reason, Scheme};
 use super::dpop::Dpop;
 use super::json::no_store;
-use super::oauth_refusal::OAuthRefusal;
+use super::oauth_endpoint_error::OAuthEndpointError;
 use super::parameters::Parameters;
 use crate::app::App;
-use crate::domain::access_tokens::{Presented, TokenRefused};
+use crate::domain::access_tokens::{AccessTokenError, Presented};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 
 /// The access token of a request: in the `Authorization` header (RFC 6750 §2.1), or in the form that is posted
@@ -25,18 +25,18 @@ pub struct AccessToken(pub Presented);
 
 /// Why a request with a token, or without one, is refused.
 #[derive(Debug)]
-pub enum BearerRefusal {
+pub enum BearerError {
     NoToken,
-    Token(TokenRefused),
+    Token(AccessTokenError),
     Malformed(&'static str),
     Request(OAuthError),
 }
 
-impl From<TokenRefused> for BearerRefusal {
-    fn from(refused: TokenRefused) -> Self {
+impl From<AccessTokenError> for BearerError {
+    fn from(refused: AccessTokenError) -> Self {
         match refused {
-            TokenRefused::Store(error) => Self::Request(error.into()),
-            TokenRefused::WrongProof(error)
+            AccessTokenError::Store(error) => Self::Request(error.into()),
+            AccessTokenError::WrongProof(error)
                 if !matches!(error.code, ErrorCode::InvalidDpopProof | ErrorCode::UseDpopNonce) =>
             {
                 Self::Request(error)
@@ -46,28 +46,28 @@ impl From<TokenRefused> for BearerRefusal {
     }
 }
 
-impl From<OAuthError> for BearerRefusal {
+impl From<OAuthError> for BearerError {
     fn from(error: OAuthError) -> Self {
         Self::Request(error)
     }
 }
 
-impl From<OAuthRefusal> for BearerRefusal {
-    fn from(refusal: OAuthRefusal) -> Self {
+impl From<OAuthEndpointError> for BearerError {
+    fn from(refusal: OAuthEndpointError) -> Self {
         Self::Request(refusal.into())
     }
 }
 
 impl FromRequest<Arc<App>> for AccessToken {
-    type Rejection = BearerRefusal;
+    type Rejection = BearerError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, BearerRefusal> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, BearerError> {
         let (mut parts, body) = request.into_parts();
         let in_header = in_header(&mut parts, app).await?;
         let request = Request::from_parts(parts, body);
         let in_form = if request.method() == Method::POST {
             let form = Parameters::of_form(request, app).await.map_err(|error| match error.code {
-                ErrorCode::InvalidRequest => BearerRefusal::Malformed(error.description),
+                ErrorCode::InvalidRequest => BearerError::Malformed(error.description),
                 _ => error.into(),
             });
             form?.take_secret("access_token").map(Presented::Bearer)
@@ -75,15 +75,15 @@ impl FromRequest<Arc<App>> for AccessToken {
             None
         };
         match (in_header, in_form) {
-            (Some(_), Some(_)) => Err(BearerRefusal::Malformed("Send the access token in only one way.")),
-            (one, other) => one.or(other).map(Self).ok_or(BearerRefusal::NoToken),
+            (Some(_), Some(_)) => Err(BearerError::Malformed("Send the access token in only one way.")),
+            (one, other) => one.or(other).map(Self).ok_or(BearerError::NoToken),
         }
     }
 }
 
 /// What the `Authorization` header shows, with the proof that came beside it. `None` without the header, or with a
 /// scheme that shows no token.
-pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Presented>, BearerRefusal> {
+pub(super) async fn in_header(parts: &mut Parts, app: &Arc<App>) -> Result<Option<Presented>, BearerError> {
     Ok(match of_header(&parts.headers)? {
         Some((Scheme::Bearer, token)) => Some(Presented::Bearer(token)),
         Some((Scheme::Dpop, token)) => {
@@ -108,13 +108,13 @@ pub struct BearerErrorBody {
 }
 
 /// The token in the `Authorization` header. `None` without the header, or with a scheme that shows no token.
-fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>, BearerRefusal> {
+fn of_header(headers: &HeaderMap) -> Result<Option<(Scheme, Zeroizing<String>)>, BearerError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(BearerRefusal::Malformed("Send only one Authorization header."));
+        return Err(BearerError::Malformed("Send only one Authorization header."));
     }
-    let malformed = || BearerRefusal::Malformed("The Authorization header is malformed.");
+    let malformed = || BearerError::Malformed("The Authorization header is malformed.");
     let (scheme, token) = value.to_str().map_err(|_| malformed())?.split_once(' ').ok_or_else(malformed)?;
     let scheme = if scheme.eq_ignore_ascii_case("bearer") {
         Scheme::Bearer
@@ -154,19 +154,19 @@ impl Denial {
     }
 }
 
-impl From<TokenRefused> for Denial {
-    fn from(refused: TokenRefused) -> Self {
+impl From<AccessTokenError> for Denial {
+    fn from(refused: AccessTokenError) -> Self {
         let invalid =
             |scheme, description| Reason { scheme, error: "invalid_token", description, scope: None };
         let reason = match refused {
             // RFC 9449 §7.1, §9
-            TokenRefused::WrongProof(error) => Reason {
+            AccessTokenError::WrongProof(error) => Reason {
                 scheme: Scheme::Dpop,
                 error: error.code.as_str(),
                 description: error.description,
                 scope: None,
             },
-            TokenRefused::InsufficientScope { needed } => {
+            AccessTokenError::InsufficientScope { needed } => {
                 let reason = Reason {
                     scheme: Scheme::Bearer,
                     error: "insufficient_scope",
@@ -176,11 +176,11 @@ impl From<TokenRefused> for Denial {
                 };
                 return Self::new(StatusCode::FORBIDDEN, reason);
             }
-            TokenRefused::Unproven => invalid(Scheme::Dpop, "The access token requires a DPoP proof."),
-            TokenRefused::OtherAudience => {
+            AccessTokenError::Unproven => invalid(Scheme::Dpop, "The access token requires a DPoP proof."),
+            AccessTokenError::OtherAudience => {
                 invalid(Scheme::Bearer, "The access token was issued for another service.")
             }
-            TokenRefused::Invalid | TokenRefused::Store(_) => {
+            AccessTokenError::Invalid | AccessTokenError::Store(_) => {
                 invalid(Scheme::Bearer, "The access token is invalid, expired or revoked.")
             }
         };
@@ -188,14 +188,14 @@ impl From<TokenRefused> for Denial {
     }
 }
 
-impl IntoResponse for BearerRefusal {
+impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
         let (status, challenges, body) = match self {
             // Whoever did not try is only told how to (RFC 6750 §3.1).
             Self::NoToken => {
                 (StatusCode::UNAUTHORIZED, challenge::access_token(None), BearerErrorBody::default())
             }
-            Self::Request(error) => return OAuthRefusal::from(error).into_response(),
+            Self::Request(error) => return OAuthEndpointError::from(error).into_response(),
             Self::Malformed(description) => Denial::malformed(description).told(),
             Self::Token(refused) => Denial::from(refused).told(),
         };

@@ -9,11 +9,11 @@ use axum::response::Response;
 
 use super::address::{self, Address};
 use super::asked::Slug;
-use super::oauth_refusal::OAuthRefusal;
+use super::oauth_endpoint_error::OAuthEndpointError;
 use super::site::Site;
 use super::surface::Surface;
 use crate::app::App;
-use crate::domain::dpop::refusal::Refusal;
+use crate::domain::dpop::refusal::ProofError;
 use crate::domain::dpop::{Presented, nonce};
 use crate::domain::oauth_error::OAuthError;
 use crate::model::tenant::TenantSlug;
@@ -26,15 +26,15 @@ const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 pub struct Dpop(pub Option<Presented>);
 
 impl FromRequestParts<Arc<App>> for Dpop {
-    type Rejection = OAuthRefusal;
+    type Rejection = OAuthEndpointError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, OAuthEndpointError> {
         let mut values = parts.headers.get_all(DPOP).iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         if values.next().is_some() {
-            return Err(OAuthError::from(Refusal::Several).into());
+            return Err(OAuthError::from(ProofError::Several).into());
         }
-        let jwt = value.to_str().map_err(|_| OAuthError::from(Refusal::Malformed))?.to_owned();
+        let jwt = value.to_str().map_err(|_| OAuthError::from(ProofError::Malformed))?.to_owned();
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
         let Ok(site) = Site::from_request_parts(parts, app).await;
         let paths = match site {

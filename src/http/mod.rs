@@ -18,7 +18,7 @@ mod json;
 mod later;
 mod no_room;
 pub mod oauth;
-pub mod oauth_refusal;
+pub mod oauth_endpoint_error;
 pub mod openapi;
 pub mod operations;
 pub mod origin;

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use super::connections::{Answered, Connections, Peer};
 use super::fit::{self, names_its_host};
-use super::{health, oauth_refusal};
+use super::{health, oauth_endpoint_error};
 use crate::app::App;
 use crate::descriptors::Room;
 use crate::domain::oauth_error::OAuthError;
@@ -48,7 +48,9 @@ pub async fn run(listener: TcpListener, app: Arc<App>, stop: CancellationToken) 
                 None => Some(OAuthError::invalid_request("The request does not name its host.")),
             };
             if let Some(error) = unfit {
-                return Answered::Now((oauth_refusal::status(error.code), error.description).into_response());
+                return Answered::Now(
+                    (oauth_endpoint_error::status(error.code), error.description).into_response(),
+                );
             }
             let Ok(response) = router.oneshot(request).await;
             Answered::Now(response)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::basic::basic_credentials;
-use super::oauth_refusal::OAuthRefusal;
+use super::oauth_endpoint_error::OAuthEndpointError;
 use super::within::within;
 use crate::app::App;
 use crate::domain::authenticate_client::PresentedCredentials;
@@ -155,9 +155,9 @@ impl Parameters {
 }
 
 impl FromRequest<Arc<App>> for Parameters {
-    type Rejection = OAuthRefusal;
+    type Rejection = OAuthEndpointError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthRefusal> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthEndpointError> {
         let basic = basic_credentials(request.headers())?;
         Ok(in_time(app, read(request, app.config.server.max_body_bytes, basic)).await?)
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::connections::Connections;
 use super::{answer, router};
 use crate::app::App;
-use crate::background::{self, TaskEnded};
+use crate::background::{self, TaskEndedError};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
@@ -67,7 +67,7 @@ impl Server {
     /// Answers until `stop` is cancelled; then takes no more, and waits for what is under way. The background
     /// tasks run beside it and a little longer; should one of them end by itself, so does the server. What has not
     /// ended within `server.shutdown_grace_seconds` is given up.
-    pub async fn run(self, stop: CancellationToken) -> Result<Stopped, TaskEnded> {
+    pub async fn run(self, stop: CancellationToken) -> Result<Stopped, TaskEndedError> {
         let app = Arc::clone(&self.app);
         let answered = CancellationToken::new();
         let grace = Duration::from_secs(self.app.config.server.shutdown_grace_seconds);

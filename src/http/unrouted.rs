@@ -5,8 +5,8 @@ use axum::http::Request;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::address::Address;
-use super::oauth_refusal::OAuthRefusal;
-use super::pages::refusal::PageRefusal;
+use super::oauth_endpoint_error::OAuthEndpointError;
+use super::pages::page_error::PageError;
 use super::rest::problem::Problem;
 use super::site::Site;
 use super::surface::Reader;
@@ -16,8 +16,8 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 /// Refuses a request for this path, in the shape of whoever reads it.
 pub(super) fn refuse(path: &str, error: OAuthError) -> Response {
     match Reader::of(path) {
-        Reader::Person => PageRefusal::from(error).into_response(),
-        Reader::OAuthClient => OAuthRefusal::from(error).into_response(),
+        Reader::Person => PageError::from(error).into_response(),
+        Reader::OAuthClient => OAuthEndpointError::from(error).into_response(),
         Reader::RestClient => Problem::from(error).into_response(),
     }
 }

@@ -4,7 +4,7 @@ use super::words;
 use crate::app::App;
 use crate::domain::{approval_notices, tenants};
 use crate::model::approval_notice::DueNotice;
-use crate::secrets::Unsealable;
+use crate::secrets::DecryptError;
 use crate::smtp::{Letter, MailError};
 use crate::store;
 
@@ -25,7 +25,7 @@ pub(super) async fn send_next(app: &App) -> store::Result<Step> {
     let letter = match letter(app, &notice) {
         Ok(letter) => letter,
         // It stays with this server for as long as an attempt may take; then another may send it.
-        Err(error @ Unsealable::UnknownKey(_)) => return Err(error.into()),
+        Err(error @ DecryptError::UnknownKey(_)) => return Err(error.into()),
         Err(error) => {
             tracing::error!(%error, "approval email link could not be decrypted");
             approval_notices::give_up(app, &notice).await?;
@@ -55,7 +55,7 @@ pub(super) async fn send_next(app: &App) -> store::Result<Step> {
     Ok(Step::NotSent)
 }
 
-fn letter(app: &App, notice: &DueNotice) -> Result<Letter, Unsealable> {
+fn letter(app: &App, notice: &DueNotice) -> Result<Letter, DecryptError> {
     let token = approval_notices::token(app, notice)?;
     let link = format!(
         "{}/device/not-me?token={}",

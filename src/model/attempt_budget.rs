@@ -38,17 +38,21 @@ pub struct Spending {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts")]
-pub struct Exhausted {
+pub struct TooManyAttemptsError {
     /// How long until there is one again.
     pub retry_after: TimeDelta,
 }
 
 impl Guard {
     /// Pays for one attempt at `now`: what is spent afterwards, or that nothing was left.
-    pub fn pay(&self, before: Option<Spending>, now: DateTime<Utc>) -> Result<Spending, Exhausted> {
+    pub fn pay(
+        &self,
+        before: Option<Spending>,
+        now: DateTime<Utc>,
+    ) -> Result<Spending, TooManyAttemptsError> {
         let (spent, wait) = before.map_or((0.0, TimeDelta::zero()), |before| self.owed(before, now));
         if spent + 1.0 > self.capacity + 1e-9 {
-            return Err(Exhausted { retry_after: wait });
+            return Err(TooManyAttemptsError { retry_after: wait });
         }
         Ok(Spending { spent: spent + 1.0, updated_at: now })
     }
@@ -117,8 +121,14 @@ mod tests {
         for _ in 0..10 {
             spending = Some(STEADY.pay(spending, at(0)).unwrap());
         }
-        assert_eq!(STEADY.pay(spending, at(0)), Err(Exhausted { retry_after: TimeDelta::minutes(1) }));
-        assert_eq!(STEADY.pay(spending, at(59)), Err(Exhausted { retry_after: TimeDelta::seconds(1) }));
+        assert_eq!(
+            STEADY.pay(spending, at(0)),
+            Err(TooManyAttemptsError { retry_after: TimeDelta::minutes(1) })
+        );
+        assert_eq!(
+            STEADY.pay(spending, at(59)),
+            Err(TooManyAttemptsError { retry_after: TimeDelta::seconds(1) })
+        );
         spending = Some(STEADY.pay(spending, at(60)).unwrap());
         assert!(STEADY.pay(spending, at(60)).is_err());
         assert!(STEADY.pay(spending, at(120)).is_ok());

@@ -30,16 +30,16 @@ pub struct ClientMetadata {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnfitMetadata {
+pub enum MetadataError {
     RedirectUri,
     /// `invalid_client_metadata`, with a sentence of printable ASCII.
     Member(&'static str),
 }
 
-type Read<T> = Result<T, UnfitMetadata>;
+type Read<T> = Result<T, MetadataError>;
 
 const fn unfit<T>(description: &'static str) -> Read<T> {
-    Err(UnfitMetadata::Member(description))
+    Err(MetadataError::Member(description))
 }
 
 impl ClientMetadata {
@@ -91,13 +91,13 @@ impl ClientMetadata {
 
 /// There is no flow here that redirects; what is sent must be right all the same (RFC 7591 §2).
 fn check_redirects(members: &Map<String, Value>) -> Read<()> {
-    let uris = list(members, "redirect_uris").or(Err(UnfitMetadata::RedirectUri))?.unwrap_or_default();
+    let uris = list(members, "redirect_uris").or(Err(MetadataError::RedirectUri))?.unwrap_or_default();
     let fits = |text: &&str| {
         Url::parse(text).is_ok_and(|url| {
             url.fragment().is_none() && !["javascript", "data", "vbscript", "file"].contains(&url.scheme())
         })
     };
-    if uris.iter().all(fits) { Ok(()) } else { Err(UnfitMetadata::RedirectUri) }
+    if uris.iter().all(fits) { Ok(()) } else { Err(MetadataError::RedirectUri) }
 }
 
 fn auth_method(members: &Map<String, Value>) -> Read<AuthMethod> {
@@ -215,7 +215,7 @@ mod tests {
             json!({"client_uri": "https://a.example/", "logo_uri": "https://xa.example/"}),
             json!({"client_uri": 1}),
         ] {
-            assert!(matches!(read(&bad), Err(UnfitMetadata::Member(_))), "{bad}");
+            assert!(matches!(read(&bad), Err(MetadataError::Member(_))), "{bad}");
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
             json!({"contacts": vec!["x"; 11]}),
             json!({"client_name": "x".repeat(513)}),
         ] {
-            assert!(matches!(read(&bad), Err(UnfitMetadata::Member(_))), "{bad}");
+            assert!(matches!(read(&bad), Err(MetadataError::Member(_))), "{bad}");
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
             [json!(["/cb"]), json!(["https://a.example/#x"]), json!(["javascript:x"]), json!("x"), json!([1])]
         {
             let refused = read(&json!({"redirect_uris": bad})).unwrap_err();
-            assert_eq!(refused, UnfitMetadata::RedirectUri);
+            assert_eq!(refused, MetadataError::RedirectUri);
         }
     }
 }

@@ -83,7 +83,7 @@ pub enum LockHolder {
 /// An owner may not unlock what an administrator locked.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this device was locked by an administrator")]
-pub struct LockedByAdministrator;
+pub struct LockedByAdministratorError;
 
 impl Device {
     /// Returns who locked the device, if it is locked.
@@ -108,10 +108,10 @@ impl Device {
     }
 
     /// Unlocks the device. An administrator may, whoever locked it. Returns `false` if it is not locked.
-    pub fn unlock(&mut self, by: LockHolder) -> Result<bool, LockedByAdministrator> {
+    pub fn unlock(&mut self, by: LockHolder) -> Result<bool, LockedByAdministratorError> {
         match (self.lock_holder(), by) {
             (None, _) => Ok(false),
-            (Some(LockHolder::Administrator), LockHolder::Owner) => Err(LockedByAdministrator),
+            (Some(LockHolder::Administrator), LockHolder::Owner) => Err(LockedByAdministratorError),
             (Some(_), _) => {
                 self.status = DeviceStatus::Active;
                 self.locked_by_administrator = false;
@@ -156,18 +156,18 @@ impl DeviceStatus {
     "must have at most 128 characters, with no control or bidirectional characters and no mixed alphabets \
      in a word"
 )]
-pub struct UnfitForDisplay;
+pub struct DisplayTextError;
 
 /// Checks a text from a client before it is kept for people to read: control characters and those that turn
 /// the direction of writing could disguise what a page says, and so could letters that only look like those beside
 /// them (Unicode UTS #39 §5).
-pub fn displayable(text: &str) -> Result<String, UnfitForDisplay> {
+pub fn displayable(text: &str) -> Result<String, DisplayTextError> {
     let disguises = |character: char| {
         character.is_control()
             || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     if text.chars().nth(MAX_FIELD_CHARS).is_some() || text.contains(disguises) || mixes_alphabets(text) {
-        return Err(UnfitForDisplay);
+        return Err(DisplayTextError);
     }
     Ok(text.trim().to_owned())
 }
@@ -186,12 +186,12 @@ fn mixes_alphabets(text: &str) -> bool {
 /// The object is too large to be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("must be at most 4096 bytes of JSON")]
-pub struct TooMuchMetadata;
+pub struct MetadataSizeError;
 
 /// Checks the size of an object of the client's or owner's own.
-pub fn bounded(metadata: Map<String, Value>) -> Result<Map<String, Value>, TooMuchMetadata> {
+pub fn bounded(metadata: Map<String, Value>) -> Result<Map<String, Value>, MetadataSizeError> {
     let bytes = serde_json::to_vec(&metadata).map_or(usize::MAX, |json| json.len());
-    if bytes > MAX_METADATA_BYTES { Err(TooMuchMetadata) } else { Ok(metadata) }
+    if bytes > MAX_METADATA_BYTES { Err(MetadataSizeError) } else { Ok(metadata) }
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn an_owner_unlocks_only_what_no_administrator_locked() {
         let mut by_administrator = device(DeviceStatus::Locked, true);
-        assert_eq!(by_administrator.unlock(LockHolder::Owner), Err(LockedByAdministrator));
+        assert_eq!(by_administrator.unlock(LockHolder::Owner), Err(LockedByAdministratorError));
         assert_eq!(by_administrator.lock_holder(), Some(LockHolder::Administrator));
         assert_eq!(by_administrator.unlock(LockHolder::Administrator), Ok(true));
         for by in [LockHolder::Owner, LockHolder::Administrator] {

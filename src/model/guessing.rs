@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::attempt_budget::Exhausted;
+use super::attempt_budget::TooManyAttemptsError;
 use super::ids::BrowserSessionId;
 
 /// Wrong passwords and codes in a row after which an account takes its password from known browsers only
@@ -56,17 +56,17 @@ pub enum Lane {
 /// # Errors
 /// There is no try left; with how long until there is one.
 pub fn lane(
-    own: Result<(), Exhausted>,
-    open: Result<(), Exhausted>,
-    patient: Result<(), Exhausted>,
+    own: Result<(), TooManyAttemptsError>,
+    open: Result<(), TooManyAttemptsError>,
+    patient: Result<(), TooManyAttemptsError>,
     age: TimeDelta,
-) -> Result<Lane, Exhausted> {
+) -> Result<Lane, TooManyAttemptsError> {
     own?;
     let Err(open) = open else { return Ok(Lane::Open) };
     let wait = (PATIENCE - age).max(TimeDelta::zero());
     let wait = patient.map_or_else(|exhausted| exhausted.retry_after.max(wait), |()| wait);
     if wait > TimeDelta::zero() {
-        return Err(Exhausted { retry_after: wait.min(open.retry_after) });
+        return Err(TooManyAttemptsError { retry_after: wait.min(open.retry_after) });
     }
     Ok(Lane::Patient)
 }
@@ -75,14 +75,18 @@ pub fn lane(
 mod tests {
     use super::*;
 
-    fn left(seconds: i64) -> Result<(), Exhausted> {
-        if seconds == 0 { Ok(()) } else { Err(Exhausted { retry_after: TimeDelta::seconds(seconds) }) }
+    fn left(seconds: i64) -> Result<(), TooManyAttemptsError> {
+        if seconds == 0 {
+            Ok(())
+        } else {
+            Err(TooManyAttemptsError { retry_after: TimeDelta::seconds(seconds) })
+        }
     }
 
     #[test]
     fn an_unknown_browser_uses_open_tries_first_then_patient_ones() {
         let served = [Ok(Lane::Open), Ok(Lane::Patient)];
-        let wait = |seconds| Err(Exhausted { retry_after: TimeDelta::seconds(seconds) });
+        let wait = |seconds| Err(TooManyAttemptsError { retry_after: TimeDelta::seconds(seconds) });
         for (own, open, patient, age, expected) in [
             (0, 0, 0, 0, served[0]),
             (0, 0, 99, 0, served[0]),

@@ -52,15 +52,15 @@ pub struct ClientId(String);
     "a client ID must have 1 to 128 printable ASCII characters without space, quote or backslash, and must \
      not be a UUID"
 )]
-pub struct InvalidClientId;
+pub struct InvalidClientIdError;
 
 impl ClientId {
     /// Reads an identifier for a new client. One that looks like a UUID is refused, so that a client can
     /// never pass for a user in a `sub` claim (RFC 9700 §4.15).
-    pub fn parse(text: &str) -> Result<Self, InvalidClientId> {
+    pub fn parse(text: &str) -> Result<Self, InvalidClientIdError> {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
         if text.is_empty() || text.len() > 128 || !printable || Uuid::try_parse(text).is_ok() {
-            return Err(InvalidClientId);
+            return Err(InvalidClientIdError);
         }
         Ok(Self(text.to_owned()))
     }

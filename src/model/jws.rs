@@ -29,32 +29,32 @@ pub struct UnverifiedJws<'a> {
 /// The text is no token that could be verified here.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a compact signed token with an accepted algorithm")]
-pub struct MalformedJws;
+pub struct MalformedJwsError;
 
 /// The signature is not that of the key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid signature")]
-pub struct WrongSignature;
+pub struct SignatureError;
 
 impl<'a> UnverifiedJws<'a> {
     /// Takes a token apart. Refused are tokens over [`MAX_JWS_BYTES`], with other than three parts (so every JWE),
     /// in another serialisation, with repeated members, `crit` or `b64`, unsigned ones, and those with a symmetric
     /// or unknown algorithm.
-    pub fn parse(token: &'a str) -> Result<Self, MalformedJws> {
+    pub fn parse(token: &'a str) -> Result<Self, MalformedJwsError> {
         if token.len() > MAX_JWS_BYTES {
-            return Err(MalformedJws);
+            return Err(MalformedJwsError);
         }
-        let (signed, signature) = token.rsplit_once('.').ok_or(MalformedJws)?;
-        let (header, claims) = signed.split_once('.').ok_or(MalformedJws)?;
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| MalformedJws);
-        let object = |part: &str| strict_json::object(&decode(part)?).map_err(|_| MalformedJws);
+        let (signed, signature) = token.rsplit_once('.').ok_or(MalformedJwsError)?;
+        let (header, claims) = signed.split_once('.').ok_or(MalformedJwsError)?;
+        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| MalformedJwsError);
+        let object = |part: &str| strict_json::object(&decode(part)?).map_err(|_| MalformedJwsError);
         let header = object(header)?;
         if header.contains_key("crit") || header.contains_key("b64") {
-            return Err(MalformedJws);
+            return Err(MalformedJwsError);
         }
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(SigningAlgorithm::parse_presented);
         Ok(Self {
-            algorithm: algorithm.ok_or(MalformedJws)?,
+            algorithm: algorithm.ok_or(MalformedJwsError)?,
             claims: object(claims)?,
             header,
             signed,
@@ -75,7 +75,7 @@ impl<'a> UnverifiedJws<'a> {
     }
 
     /// The claims, if the token says it was signed with the key's algorithm, and it was.
-    pub fn verify(self, key: &VerifyingKey) -> Result<Map<String, Value>, WrongSignature> {
+    pub fn verify(self, key: &VerifyingKey) -> Result<Map<String, Value>, SignatureError> {
         self.verify_by_any([key])
     }
 
@@ -83,11 +83,11 @@ impl<'a> UnverifiedJws<'a> {
     pub fn verify_by_any<'k>(
         self,
         keys: impl IntoIterator<Item = &'k VerifyingKey>,
-    ) -> Result<Map<String, Value>, WrongSignature> {
+    ) -> Result<Map<String, Value>, SignatureError> {
         let signed_by = |key: &VerifyingKey| {
             key.algorithm() == self.algorithm && key.verifies(self.signed.as_bytes(), &self.signature)
         };
-        if keys.into_iter().any(signed_by) { Ok(self.claims) } else { Err(WrongSignature) }
+        if keys.into_iter().any(signed_by) { Ok(self.claims) } else { Err(SignatureError) }
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
             let (token, key) = signed(algorithm, &header, r#"{"a":1}"#);
             assert_eq!(UnverifiedJws::parse(&token).unwrap().verify(&key).unwrap()["a"], 1);
             let (_, other) = signed(algorithm, &header, "{}");
-            assert_eq!(UnverifiedJws::parse(&token).unwrap().verify(&other), Err(WrongSignature));
+            assert_eq!(UnverifiedJws::parse(&token).unwrap().verify(&other), Err(SignatureError));
         }
     }
 
@@ -124,7 +124,7 @@ mod tests {
     fn the_algorithm_is_the_keys_and_not_the_tokens() {
         let (token, _) = signed(SigningAlgorithm::Es256, r#"{"alg":"ES256"}"#, "{}");
         let (_, key) = signed(SigningAlgorithm::EdDsa, r#"{"alg":"EdDSA"}"#, "{}");
-        assert_eq!(UnverifiedJws::parse(&token).unwrap().verify(&key), Err(WrongSignature));
+        assert_eq!(UnverifiedJws::parse(&token).unwrap().verify(&key), Err(SignatureError));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::signing_key::SigningAlgorithm;
 use super::strict_json;
-use super::verifying_key::{UnusableJwk, VerifyingKey};
+use super::verifying_key::{UnusableJwkError, VerifyingKey};
 
 /// The most keys that a client registers, and that one signature is tried against.
 const MAX_KEYS: usize = 10;
@@ -18,7 +18,7 @@ pub struct KeySet(Vec<(Option<String>, VerifyingKey)>);
 
 /// Why a set cannot be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnfitKeySet {
+pub enum KeySetError {
     /// It is no set, or one without keys, or with too many.
     #[error("must be a JWK Set with 1 to 10 keys")]
     NoSet,
@@ -26,7 +26,7 @@ pub enum UnfitKeySet {
     PrivateKey,
     /// None of its keys is one that this server verifies with.
     #[error(transparent)]
-    UnusableKey(#[from] UnusableJwk),
+    UnusableKey(#[from] UnusableJwkError),
     /// A key is named in a way that cannot work.
     #[error("each kid must be a unique string of 1 to 256 bytes without control characters")]
     UnfitKid,
@@ -51,14 +51,14 @@ impl KeySet {
     /// Returns a set that is to be registered as it is stored: with the keys that can be used. Others are left out, for
     /// a set may hold keys that only others understand (RFC 7517 §5). A set without one that can be used is rejected,
     /// and so is a private key, which somebody must hear of.
-    pub fn register(set: &Value) -> Result<Value, UnfitKeySet> {
+    pub fn register(set: &Value) -> Result<Value, KeySetError> {
         let all = set.get("keys").and_then(Value::as_array).filter(|all| !all.is_empty());
-        let all = all.ok_or(UnfitKeySet::NoSet)?.iter().filter_map(Value::as_object);
+        let all = all.ok_or(KeySetError::NoSet)?.iter().filter_map(Value::as_object);
         let mut kept = Vec::new();
         let mut keys = Vec::new();
         for jwk in all {
             if is_private(jwk) {
-                return Err(UnfitKeySet::PrivateKey);
+                return Err(KeySetError::PrivateKey);
             }
             if let Ok(key) = named(jwk) {
                 kept.push(Value::Object(jwk.clone()));
@@ -66,13 +66,13 @@ impl KeySet {
             }
         }
         if kept.is_empty() {
-            return Err(UnusableJwk.into());
+            return Err(UnusableJwkError.into());
         }
         let mut stored = set.clone();
         stored["keys"] = Value::Array(kept);
         // Postgres cannot store U+0000 in JSON, however it is written.
         if keys.len() > MAX_KEYS || stored.to_string().contains("\\u0000") {
-            return Err(UnfitKeySet::NoSet);
+            return Err(KeySetError::NoSet);
         }
         let mut seen = HashSet::new();
         let fits = |kid: &String| {
@@ -83,7 +83,7 @@ impl KeySet {
         if keys.iter().filter_map(|(kid, _)| kid.as_ref()).all(fits) {
             Ok(stored)
         } else {
-            Err(UnfitKeySet::UnfitKid)
+            Err(KeySetError::UnfitKid)
         }
     }
 
@@ -114,10 +114,10 @@ fn is_private(jwk: &Map<String, Value>) -> bool {
     is_pair && jwk.contains_key("d")
 }
 
-fn named(jwk: &Map<String, Value>) -> Result<(Option<String>, VerifyingKey), UnfitKeySet> {
+fn named(jwk: &Map<String, Value>) -> Result<(Option<String>, VerifyingKey), KeySetError> {
     let kid = match jwk.get("kid") {
         None => None,
-        Some(kid) => Some(kid.as_str().ok_or(UnfitKeySet::UnfitKid)?.to_owned()),
+        Some(kid) => Some(kid.as_str().ok_or(KeySetError::UnfitKid)?.to_owned()),
     };
     Ok((kid, VerifyingKey::from_jwk(jwk, None)?))
 }
@@ -149,20 +149,20 @@ mod tests {
         let numbered = json!({"kid": 1, "kty": "EC"});
         let many: Vec<_> = (0..=MAX_KEYS).map(|number| es256(&number.to_string())).collect();
         for (set, refusal) in [
-            (json!([]), UnfitKeySet::NoSet),
-            (json!({}), UnfitKeySet::NoSet),
-            (json!({"keys": []}), UnfitKeySet::NoSet),
-            (json!({"keys": ["x"]}), UnfitKeySet::UnusableKey(UnusableJwk)),
-            (json!({"keys": many}), UnfitKeySet::NoSet),
-            (json!({"keys": [es256("a")], "x": "\0"}), UnfitKeySet::NoSet),
-            (json!({"keys": [es256("a"), private]}), UnfitKeySet::PrivateKey),
-            (json!({"keys": [{"kty": "EC", "crv": "P-384"}]}), UnfitKeySet::UnusableKey(UnusableJwk)),
-            (json!({"keys": [{"kty": "oct", "k": "AAAA"}]}), UnfitKeySet::UnusableKey(UnusableJwk)),
-            (json!({"keys": [numbered]}), UnfitKeySet::UnusableKey(UnusableJwk)),
-            (json!({"keys": [es256("a"), es256("a")]}), UnfitKeySet::UnfitKid),
-            (json!({"keys": [es256("")]}), UnfitKeySet::UnfitKid),
-            (json!({"keys": [es256("a\nb")]}), UnfitKeySet::UnfitKid),
-            (json!({"keys": [es256(&"k".repeat(257))]}), UnfitKeySet::UnfitKid),
+            (json!([]), KeySetError::NoSet),
+            (json!({}), KeySetError::NoSet),
+            (json!({"keys": []}), KeySetError::NoSet),
+            (json!({"keys": ["x"]}), KeySetError::UnusableKey(UnusableJwkError)),
+            (json!({"keys": many}), KeySetError::NoSet),
+            (json!({"keys": [es256("a")], "x": "\0"}), KeySetError::NoSet),
+            (json!({"keys": [es256("a"), private]}), KeySetError::PrivateKey),
+            (json!({"keys": [{"kty": "EC", "crv": "P-384"}]}), KeySetError::UnusableKey(UnusableJwkError)),
+            (json!({"keys": [{"kty": "oct", "k": "AAAA"}]}), KeySetError::UnusableKey(UnusableJwkError)),
+            (json!({"keys": [numbered]}), KeySetError::UnusableKey(UnusableJwkError)),
+            (json!({"keys": [es256("a"), es256("a")]}), KeySetError::UnfitKid),
+            (json!({"keys": [es256("")]}), KeySetError::UnfitKid),
+            (json!({"keys": [es256("a\nb")]}), KeySetError::UnfitKid),
+            (json!({"keys": [es256(&"k".repeat(257))]}), KeySetError::UnfitKid),
         ] {
             assert_eq!(KeySet::register(&set).err(), Some(refusal), "{set}");
         }

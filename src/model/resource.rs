@@ -19,22 +19,22 @@ pub struct Resource {
     "a resource URI must be absolute, without fragment, in at most 512 ASCII characters, such as \
      https://api.example.org/ or urn:example:api; http and https need a host and allow no user"
 )]
-pub struct InvalidResource;
+pub struct InvalidResourceError;
 
 impl Resource {
     /// Reads the URI of a resource: absolute, without fragment (RFC 8707 §2, RFC 3986 §4.3).
-    pub fn parse_uri(text: &str) -> Result<String, InvalidResource> {
-        let (scheme, rest) = text.split_once(':').ok_or(InvalidResource)?;
+    pub fn parse_uri(text: &str) -> Result<String, InvalidResourceError> {
+        let (scheme, rest) = text.split_once(':').ok_or(InvalidResourceError)?;
         if text.len() > MAX_URI_BYTES || !is_scheme(scheme) || rest.is_empty() || !holds_uri_characters(rest)
         {
-            return Err(InvalidResource);
+            return Err(InvalidResourceError);
         }
         if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
-            let url = Url::parse(text).map_err(|_| InvalidResource)?;
+            let url = Url::parse(text).map_err(|_| InvalidResourceError)?;
             let names_a_user = !url.username().is_empty() || url.password().is_some();
             // `https:api` would pass for https://api with lenient readers only.
             if !rest.starts_with("//") || rest.starts_with("///") || names_a_user {
-                return Err(InvalidResource);
+                return Err(InvalidResourceError);
             }
         }
         Ok(text.to_owned())

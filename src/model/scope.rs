@@ -126,11 +126,11 @@ pub struct ScopeSet(BTreeSet<String>);
     "a scope must be one or more printable ASCII characters without quote or backslash; separate scopes by \
      single spaces"
 )]
-pub struct InvalidScope;
+pub struct InvalidScopeError;
 
 impl ScopeSet {
     /// Reads a space-delimited list (RFC 6749 §3.3: `%x21 / %x23-5B / %x5D-7E`). Runs of spaces count as one.
-    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+    pub fn parse(text: &str) -> Result<Self, InvalidScopeError> {
         text.split(' ')
             .filter(|word| !word.is_empty())
             .map(Self::parse_name)
@@ -138,10 +138,10 @@ impl ScopeSet {
             .map(Self)
     }
 
-    pub fn parse_name(word: &str) -> Result<String, InvalidScope> {
+    pub fn parse_name(word: &str) -> Result<String, InvalidScopeError> {
         let legal = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
         if word.is_empty() || !word.bytes().all(legal) {
-            return Err(InvalidScope);
+            return Err(InvalidScopeError);
         }
         Ok(word.to_owned())
     }

@@ -19,18 +19,18 @@ pub struct Translations(BTreeMap<String, String>);
     "translations must have at most 50 unique language tags such as de or zh-Hans; each translation must \
      have 1 to 128 characters, with no control or bidirectional characters and no mixed alphabets in a word"
 )]
-pub struct UnfitTranslation;
+pub struct TranslationError;
 
 impl Translations {
     pub fn of(
         words: impl IntoIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
-    ) -> Result<Self, UnfitTranslation> {
+    ) -> Result<Self, TranslationError> {
         let mut read = BTreeMap::new();
         for (tag, words) in words {
-            let tag = usual_spelling(tag.as_ref()).ok_or(UnfitTranslation)?;
+            let tag = usual_spelling(tag.as_ref()).ok_or(TranslationError)?;
             let words = displayable(words.as_ref()).ok().filter(|words| !words.is_empty());
-            if read.len() == MAX_LANGUAGES || read.insert(tag, words.ok_or(UnfitTranslation)?).is_some() {
-                return Err(UnfitTranslation);
+            if read.len() == MAX_LANGUAGES || read.insert(tag, words.ok_or(TranslationError)?).is_some() {
+                return Err(TranslationError);
             }
         }
         Ok(Self(read))

@@ -66,17 +66,17 @@ pub struct NewKeyPair {
 /// The cryptographic library could not make a key.
 #[derive(Debug, thiserror::Error)]
 #[error("the key could not be generated")]
-pub struct KeyGenerationFailed;
+pub struct KeyGenerationError;
 
 impl NewKeyPair {
     /// Makes a key pair. RSA takes about a tenth of a second.
-    pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyGenerationFailed> {
+    pub fn generate(algorithm: SigningAlgorithm) -> Result<Self, KeyGenerationError> {
         match algorithm {
             SigningAlgorithm::Es256 => Self::p256(),
             SigningAlgorithm::Rs256 => Self::rsa2048(),
             SigningAlgorithm::EdDsa => Self::ed25519(),
         }
-        .ok_or(KeyGenerationFailed)
+        .ok_or(KeyGenerationError)
     }
 
     fn p256() -> Option<Self> {
@@ -133,11 +133,11 @@ pub enum SigningPair {
 /// The private key is none, or does not sign.
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key is not usable")]
-pub struct UnusableKey;
+pub struct UnusableKeyError;
 
 impl SigningPair {
     /// Reads a private key as [`NewKeyPair`] wrote it.
-    pub fn read(algorithm: SigningAlgorithm, private_der: &[u8]) -> Result<Self, UnusableKey> {
+    pub fn read(algorithm: SigningAlgorithm, private_der: &[u8]) -> Result<Self, UnusableKeyError> {
         match algorithm {
             SigningAlgorithm::Es256 => {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private_der).map(Self::Es256)
@@ -145,7 +145,7 @@ impl SigningPair {
             SigningAlgorithm::Rs256 => RsaKeyPair::from_pkcs8(private_der).map(Self::Rs256),
             SigningAlgorithm::EdDsa => Ed25519KeyPair::from_pkcs8(private_der).map(Self::EdDsa),
         }
-        .map_err(|_| UnusableKey)
+        .map_err(|_| UnusableKeyError)
     }
 
     #[must_use]
@@ -158,7 +158,7 @@ impl SigningPair {
     }
 
     /// The signature of a message, as JWS has it (RFC 7518 §3.3, §3.4, RFC 8037 §3.1).
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, UnusableKey> {
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, UnusableKeyError> {
         let random = random::for_signatures();
         match self {
             Self::Es256(pair) => pair.sign(&random, message).map(|signature| signature.as_ref().to_vec()),
@@ -168,7 +168,7 @@ impl SigningPair {
             }
             Self::EdDsa(pair) => Ok(pair.sign(message).as_ref().to_vec()),
         }
-        .map_err(|_| UnusableKey)
+        .map_err(|_| UnusableKeyError)
     }
 }
 

@@ -17,7 +17,7 @@ pub struct TenantSlug(String);
 /// The text is no tenant name.
 #[derive(Debug, thiserror::Error)]
 #[error("a slug must have 1 to 63 lower-case letters, digits and inner dashes")]
-pub struct InvalidSlug;
+pub struct InvalidSlugError;
 
 impl TenantSlug {
     #[must_use]
@@ -26,13 +26,13 @@ impl TenantSlug {
     }
 
     /// Reads the slug of a tenant below `/t/`.
-    pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
+    pub fn parse(text: &str) -> Result<Self, InvalidSlugError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let dashed = text.starts_with('-') || text.ends_with('-');
         if (1..=63).contains(&text.len()) && text.bytes().all(legal) && !dashed {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidSlug)
+            Err(InvalidSlugError)
         }
     }
 

@@ -12,10 +12,10 @@ pub struct TenantHost(String);
     "a tenant host must be a DNS name such as login.example.org, without scheme, port or path; write \
      letters other than a to z in punycode"
 )]
-pub struct InvalidHost;
+pub struct InvalidHostError;
 
 impl TenantHost {
-    pub fn parse(text: &str) -> Result<Self, InvalidHost> {
+    pub fn parse(text: &str) -> Result<Self, InvalidHostError> {
         let host = text.to_ascii_lowercase();
         let is_label = |label: &str| {
             let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -30,7 +30,7 @@ impl TenantHost {
         if host.len() <= 253 && is_name && host.split('.').all(is_label) {
             Ok(Self(host))
         } else {
-            Err(InvalidHost)
+            Err(InvalidHostError)
         }
     }
 

@@ -20,12 +20,12 @@ pub enum Role {
 
 #[derive(Debug, thiserror::Error)]
 #[error("a role must have 1 to 64 lower-case letters, digits, `-` or `_`")]
-pub struct InvalidRole;
+pub struct InvalidRoleError;
 
 impl FromStr for Role {
-    type Err = InvalidRole;
+    type Err = InvalidRoleError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidRole> {
+    fn from_str(text: &str) -> Result<Self, InvalidRoleError> {
         let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
         match text {
             "admin" => Ok(Self::Admin),
@@ -33,7 +33,7 @@ impl FromStr for Role {
             _ if (1..=64).contains(&text.len()) && text.bytes().all(legal) => {
                 Ok(Self::Other(text.to_owned()))
             }
-            _ => Err(InvalidRole),
+            _ => Err(InvalidRoleError),
         }
     }
 }

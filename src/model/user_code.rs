@@ -24,7 +24,7 @@ pub struct UserCode(String);
 /// The input is no code of ours.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid user code")]
-pub struct NotAUserCode;
+pub struct UserCodeError;
 
 impl UserCode {
     /// A new code of `length` characters, every one equally likely.
@@ -35,19 +35,19 @@ impl UserCode {
 
     /// Reads what a person typed: case, spaces, dashes of any script, full-width letters and invisible
     /// characters do not matter; any other letter or digit makes it no code.
-    pub fn parse(input: &str) -> Result<Self, NotAUserCode> {
+    pub fn parse(input: &str) -> Result<Self, UserCodeError> {
         if input.chars().nth(MAX_INPUT_CHARS).is_some() {
-            return Err(NotAUserCode);
+            return Err(UserCodeError);
         }
         let mut code = String::with_capacity(MAX_LENGTH);
         for character in input.nfkc().map(|character| character.to_ascii_uppercase()) {
             match u8::try_from(character) {
                 Ok(byte) if ALPHABET.contains(&byte) => code.push(character),
-                _ if character.is_alphanumeric() || character == '\0' => return Err(NotAUserCode),
+                _ if character.is_alphanumeric() || character == '\0' => return Err(UserCodeError),
                 _ => {}
             }
         }
-        if (MIN_LENGTH..=MAX_LENGTH).contains(&code.len()) { Ok(Self(code)) } else { Err(NotAUserCode) }
+        if (MIN_LENGTH..=MAX_LENGTH).contains(&code.len()) { Ok(Self(code)) } else { Err(UserCodeError) }
     }
 
     #[must_use]

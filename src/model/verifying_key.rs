@@ -34,7 +34,7 @@ enum Kind {
 #[error(
     "a key must be a public JWK for ES256, RS256 (2048 to 8192 bits) or EdDSA (Ed25519), without private members"
 )]
-pub struct UnusableJwk;
+pub struct UnusableJwkError;
 
 impl VerifyingKey {
     /// Reads a JWK. Where the use demands an algorithm, the key must be one for it; a key that says what it is for
@@ -42,9 +42,9 @@ impl VerifyingKey {
     pub fn from_jwk(
         jwk: &Map<String, Value>,
         demanded: Option<SigningAlgorithm>,
-    ) -> Result<Self, UnusableJwk> {
-        let text = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(UnusableJwk);
-        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).map_err(|_| UnusableJwk);
+    ) -> Result<Self, UnusableJwkError> {
+        let text = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(UnusableJwkError);
+        let bytes = |name: &str| URL_SAFE_NO_PAD.decode(text(name)?).map_err(|_| UnusableJwkError);
         let verifies = |operation: &Value| operation.as_str() == Some("verify");
         if PRIVATE_MEMBERS.iter().any(|name| jwk.contains_key(*name))
             || jwk.get("use").is_some_and(|purpose| purpose.as_str() != Some("sig"))
@@ -52,13 +52,13 @@ impl VerifyingKey {
                 .get("key_ops")
                 .is_some_and(|all| !all.as_array().is_some_and(|all| all.iter().any(verifies)))
         {
-            return Err(UnusableJwk);
+            return Err(UnusableJwkError);
         }
         let (kind, required) = match (text("kty")?, jwk.get("crv").and_then(Value::as_str)) {
             ("EC", Some("P-256")) => {
                 let (x, y) = (bytes("x")?, bytes("y")?);
                 if x.len() != 32 || y.len() != 32 {
-                    return Err(UnusableJwk);
+                    return Err(UnusableJwkError);
                 }
                 let required = json!({"crv": "P-256", "kty": "EC", "x": text("x")?, "y": text("y")?});
                 (Kind::Es256([&[4], &x[..], &y[..]].concat()), required)
@@ -66,7 +66,7 @@ impl VerifyingKey {
             ("OKP", Some("Ed25519")) => {
                 let x = bytes("x")?;
                 if x.len() != 32 {
-                    return Err(UnusableJwk);
+                    return Err(UnusableJwkError);
                 }
                 (Kind::EdDsa(x), json!({"crv": "Ed25519", "kty": "OKP", "x": text("x")?}))
             }
@@ -74,12 +74,12 @@ impl VerifyingKey {
                 let (n, e) = (bytes("n")?, bytes("e")?);
                 let is_odd = e.last().is_some_and(|last| last % 2 == 1);
                 if !RSA_MODULUS_BYTES.contains(&n.len()) || !is_odd || e.len() > 4 || e == [1] {
-                    return Err(UnusableJwk);
+                    return Err(UnusableJwkError);
                 }
                 let required = json!({"e": text("e")?, "kty": "RSA", "n": text("n")?});
                 (Kind::Rs256(PublicKeyComponents { n, e }), required)
             }
-            _ => return Err(UnusableJwk),
+            _ => return Err(UnusableJwkError),
         };
         // `serde_json` keeps members in alphabetical order and writes no white space.
         let key = Self { kind, thumbprint: KeyThumbprint::of(&required.to_string()) };
@@ -87,7 +87,7 @@ impl VerifyingKey {
         if jwk.get("alg").is_some_and(|alg| !fits(alg.as_str().and_then(SigningAlgorithm::parse_presented)))
             || demanded.is_some_and(|demanded| !fits(Some(demanded)))
         {
-            return Err(UnusableJwk);
+            return Err(UnusableJwkError);
         }
         Ok(key)
     }
@@ -130,7 +130,7 @@ mod tests {
         NewKeyPair::generate(algorithm).unwrap().public_jwk.as_object().unwrap().clone()
     }
 
-    fn read(jwk: &Value) -> Result<VerifyingKey, UnusableJwk> {
+    fn read(jwk: &Value) -> Result<VerifyingKey, UnusableJwkError> {
         VerifyingKey::from_jwk(jwk.as_object().unwrap(), None)
     }
 
@@ -180,7 +180,7 @@ mod tests {
             ("x", json!(null)),
             ("y", json!("!")),
         ] {
-            assert_eq!(read(&with(name, value.clone())).err(), Some(UnusableJwk), "{name} {value}");
+            assert_eq!(read(&with(name, value.clone())).err(), Some(UnusableJwkError), "{name} {value}");
         }
         assert!(read(&with("key_ops", json!(["verify"]))).is_ok());
         let short = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([0xff; 128]), "e": "AQAB"});

@@ -6,7 +6,7 @@ pub type Version = i32;
 /// The thing has changed since the caller looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the resource has changed")]
-pub struct Stale;
+pub struct VersionConflictError;
 
 /// Which versions of a thing a change is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +18,11 @@ pub enum MeantFor {
 
 impl MeantFor {
     /// Whether the change may be made to `current`.
-    pub fn check(&self, current: Version) -> Result<(), Stale> {
+    pub fn check(&self, current: Version) -> Result<(), VersionConflictError> {
         match self {
             Self::Any => Ok(()),
             Self::Versions(versions) if versions.contains(&current) => Ok(()),
-            Self::Versions(_) => Err(Stale),
+            Self::Versions(_) => Err(VersionConflictError),
         }
     }
 }
@@ -35,7 +35,7 @@ mod tests {
     fn a_change_meant_for_another_version_is_stale() {
         assert_eq!(MeantFor::Any.check(7), Ok(()));
         assert_eq!(MeantFor::Versions(vec![6, 7]).check(7), Ok(()));
-        assert_eq!(MeantFor::Versions(vec![6]).check(7), Err(Stale));
-        assert_eq!(MeantFor::Versions(Vec::new()).check(7), Err(Stale));
+        assert_eq!(MeantFor::Versions(vec![6]).check(7), Err(VersionConflictError));
+        assert_eq!(MeantFor::Versions(Vec::new()).check(7), Err(VersionConflictError));
     }
 }

@@ -39,14 +39,14 @@ struct Reachable(Vec<IpNet>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a public https URL without credentials or fragment")]
-pub struct ForbiddenAddress;
+pub struct ForbiddenAddressError;
 
 /// Why there is no answer; for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// It may not be called at.
     #[error(transparent)]
-    Forbidden(#[from] ForbiddenAddress),
+    Forbidden(#[from] ForbiddenAddressError),
     /// It did not answer in time.
     #[error("the response timed out")]
     TooSlow,
@@ -75,12 +75,12 @@ impl Outbound {
     }
 
     /// Whether an address, as it is written, may be called at; what a name stands for is seen at the call.
-    pub fn check(&self, url: &Url) -> Result<(), ForbiddenAddress> {
+    pub fn check(&self, url: &Url) -> Result<(), ForbiddenAddressError> {
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::from(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
             Some(Host::Domain(name)) if self.reachable.can_be(name_reach(name)) => None,
-            Some(Host::Domain(_)) | None => return Err(ForbiddenAddress),
+            Some(Host::Domain(_)) | None => return Err(ForbiddenAddressError),
         };
         let scheme_fits = match url.scheme() {
             "https" => true,
@@ -91,7 +91,7 @@ impl Outbound {
         if scheme_fits && plain && literal.is_none_or(|address| self.reachable.contains(address)) {
             Ok(())
         } else {
-            Err(ForbiddenAddress)
+            Err(ForbiddenAddressError)
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
             "https://intranet/",
             "https://db.internal/",
         ] {
-            assert_eq!(outbound.check(&url.parse().unwrap()), Err(ForbiddenAddress), "{url}");
+            assert_eq!(outbound.check(&url.parse().unwrap()), Err(ForbiddenAddressError), "{url}");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
             "http://localhost/",
             "http://[::1]/",
         ] {
-            assert_eq!(outbound.check(&url.parse().unwrap()), Err(ForbiddenAddress), "{url}");
+            assert_eq!(outbound.check(&url.parse().unwrap()), Err(ForbiddenAddressError), "{url}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::{ForbiddenAddress, Reachable};
+use super::{ForbiddenAddressError, Reachable};
 
 /// Resolves names by the system, and refuses a name if one of its addresses may not be called at.
 pub(super) struct CheckedResolver(pub(super) Reachable);
@@ -18,7 +18,7 @@ impl Resolve for CheckedResolver {
             if found.iter().all(|address| reachable.contains(address.ip())) {
                 Ok(Box::new(found.into_iter()) as Addrs)
             } else {
-                Err(ForbiddenAddress.into())
+                Err(ForbiddenAddressError.into())
             }
         })
     }
@@ -36,9 +36,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_inside_is_refused_unless_the_operator_lists_where_it_leads() {
-        assert_eq!(resolve(&[], "localhost").await, Err(ForbiddenAddress.to_string()));
+        assert_eq!(resolve(&[], "localhost").await, Err(ForbiddenAddressError.to_string()));
         // One of several addresses is enough.
-        assert_eq!(resolve(&["192.168.0.0/16"], "localhost").await, Err(ForbiddenAddress.to_string()));
+        assert_eq!(resolve(&["192.168.0.0/16"], "localhost").await, Err(ForbiddenAddressError.to_string()));
         assert!(resolve(&["127.0.0.0/8", "::1/128"], "localhost").await.unwrap() > 0);
     }
 }

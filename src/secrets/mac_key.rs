@@ -3,7 +3,7 @@
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::seal::Unsealable;
+use super::seal::DecryptError;
 use crate::random::Random;
 
 /// The length of a tag in bytes.
@@ -25,8 +25,8 @@ impl MacKey {
     ///
     /// # Errors
     /// If there are not 32 bytes.
-    pub fn new(bytes: &[u8]) -> Result<Self, Unsealable> {
-        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| Unsealable::Damaged)?;
+    pub fn new(bytes: &[u8]) -> Result<Self, DecryptError> {
+        let bytes: &[u8; 32] = bytes.try_into().map_err(|_| DecryptError::Damaged)?;
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
     }
 

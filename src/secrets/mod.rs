@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 pub use mac_key::{MacKey, TAG_BYTES};
 pub use master_key::{KeyName, MasterKey};
 pub use master_keys::{MasterKeyError, MasterKeys};
-pub use seal::{Sealer, Unsealable};
+pub use seal::{DecryptError, Sealer};
 
 use crate::model::tenant::TenantSlug;
 

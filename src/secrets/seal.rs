@@ -10,7 +10,7 @@ use crate::random::Random;
 pub struct Sealer(Vec<(KeyName, LessSafeKey)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsealable {
+pub enum DecryptError {
     /// It was sealed with a master key that this program was not given.
     #[error("cannot be decrypted: the master key {0} is not configured")]
     UnknownKey(KeyName),
@@ -58,19 +58,19 @@ impl Sealer {
     ///
     /// # Errors
     /// If it was made with an unknown key, for another context, or is damaged.
-    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let (name, rest) = sealed.split_first_chunk().ok_or(Unsealable::Damaged)?;
+    pub fn open(&self, sealed: &[u8], context: &str) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let (name, rest) = sealed.split_first_chunk().ok_or(DecryptError::Damaged)?;
         let (_, key) = self
             .0
             .iter()
             .find(|(known, _)| known.0 == *name)
-            .ok_or(Unsealable::UnknownKey(KeyName(*name)))?;
-        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(Unsealable::Damaged)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unsealable::Damaged)?;
+            .ok_or(DecryptError::UnknownKey(KeyName(*name)))?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(DecryptError::Damaged)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| DecryptError::Damaged)?;
         let mut body = Zeroizing::new(body.to_vec());
         let plain = key
             .open_in_place(nonce, Aad::from(context.as_bytes()), &mut body)
-            .map_err(|_| Unsealable::Damaged)?
+            .map_err(|_| DecryptError::Damaged)?
             .len();
         body.truncate(plain);
         Ok(body)
@@ -80,7 +80,7 @@ impl Sealer {
     ///
     /// # Errors
     /// As with [`Sealer::open`].
-    pub fn reseal(&self, sealed: &[u8], context: &str, random: &Random) -> Result<Vec<u8>, Unsealable> {
+    pub fn reseal(&self, sealed: &[u8], context: &str, random: &Random) -> Result<Vec<u8>, DecryptError> {
         Ok(self.seal(&self.open(sealed, context)?, context, random))
     }
 }
@@ -100,14 +100,14 @@ mod tests {
         let (random, sealer) = (Random::system(), sealer(&[7]));
         let secret = sealer.seal(b"plain", "here", &random);
         assert_eq!(&sealer.open(&secret, "here").unwrap()[..], b"plain");
-        assert_eq!(sealer.open(&secret, "there"), Err(Unsealable::Damaged));
+        assert_eq!(sealer.open(&secret, "there"), Err(DecryptError::Damaged));
         for index in 0..secret.len() {
             let mut changed = secret.clone();
             changed[index] ^= 1;
             assert!(sealer.open(&changed, "here").is_err());
         }
-        assert_eq!(sealer.open(&secret[..12], "here"), Err(Unsealable::Damaged));
-        assert_eq!(sealer.open(b"abc", "here"), Err(Unsealable::Damaged));
+        assert_eq!(sealer.open(&secret[..12], "here"), Err(DecryptError::Damaged));
+        assert_eq!(sealer.open(b"abc", "here"), Err(DecryptError::Damaged));
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
         let by_both = both.seal(b"plain", "here", &random);
         assert_eq!(&both.open(&by_old, "here").unwrap()[..], b"plain");
         assert_eq!(&new.open(&by_both, "here").unwrap()[..], b"plain");
-        assert_eq!(old.open(&by_both, "here"), Err(Unsealable::UnknownKey(name)));
+        assert_eq!(old.open(&by_both, "here"), Err(DecryptError::UnknownKey(name)));
         let resealed = both.reseal(&by_old, "here", &random).unwrap();
         assert_eq!(&new.open(&resealed, "here").unwrap()[..], b"plain");
         assert!(both.reseal(&by_old, "there", &random).is_err());

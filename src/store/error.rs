@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
 
-use super::Inconsistent;
+use super::InconsistentError;
 use super::db::IN_FAILED_TRANSACTION;
-use crate::secrets::{KeyName, Unsealable};
+use crate::secrets::{DecryptError, KeyName};
 
 /// The outcome of a store function.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -39,7 +39,7 @@ pub enum StoreError {
     UnknownMasterKey(KeyName),
     /// A stored value cannot be: its row is damaged.
     #[error(transparent)]
-    Inconsistent(#[from] Inconsistent),
+    Inconsistent(#[from] InconsistentError),
     #[error("database error: {0}")]
     Fault(#[source] Arc<sqlx::Error>),
 }
@@ -103,11 +103,11 @@ impl StoreError {
     }
 }
 
-impl From<Unsealable> for StoreError {
-    fn from(error: Unsealable) -> Self {
+impl From<DecryptError> for StoreError {
+    fn from(error: DecryptError) -> Self {
         match error {
-            Unsealable::UnknownKey(name) => Self::UnknownMasterKey(name),
-            Unsealable::Damaged => sqlx::Error::Decode(Box::new(error)).into(),
+            DecryptError::UnknownKey(name) => Self::UnknownMasterKey(name),
+            DecryptError::Damaged => sqlx::Error::Decode(Box::new(error)).into(),
         }
     }
 }

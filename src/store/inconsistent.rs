@@ -10,7 +10,7 @@ use crate::model::key_thumbprint::KeyThumbprint;
 /// A stored value that cannot be. It names the place and not the value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("impossible value in {table}.{column} of the row {id}")]
-pub struct Inconsistent {
+pub struct InconsistentError {
     pub table: &'static str,
     pub column: &'static str,
     /// What names the row in its table and tenant.
@@ -31,7 +31,7 @@ impl<I: Display> RowOf<I> {
 
     /// Takes what was read from a column. Fails on `None`: it could not be read.
     pub(super) fn take<T>(&self, column: &'static str, read: Option<T>) -> Result<T> {
-        read.ok_or_else(|| Inconsistent { table: self.table, column, id: self.id.to_string() }.into())
+        read.ok_or_else(|| InconsistentError { table: self.table, column, id: self.id.to_string() }.into())
     }
 
     /// Reads a column that may be null.

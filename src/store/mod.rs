@@ -40,6 +40,7 @@ pub mod registration_tokens;
 pub mod request_buckets;
 pub mod resources;
 pub mod revoked_access_tokens;
+mod roles;
 pub mod schema;
 pub mod scopes;
 pub mod sealed;
@@ -59,7 +60,7 @@ pub mod webhook_deliveries;
 pub mod webhooks;
 
 pub use error::{Result, StoreError};
-pub use inconsistent::Inconsistent;
+pub use inconsistent::InconsistentError;
 /// A connection, most often in a transaction.
 pub use sqlx::PgConnection as Connection;
 /// What carries out a statement: the pool, or a connection.

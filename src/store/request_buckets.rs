@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 
-use crate::model::attempt_budget::{Exhausted, Guard, Spending};
+use crate::model::attempt_budget::{Guard, Spending, TooManyAttemptsError};
 
 /// The most sources remembered; when there are more, those that owe least are forgotten.
 const CAPACITY: usize = 100_000;
@@ -17,7 +17,7 @@ pub struct RequestBuckets(Mutex<HashMap<IpNet, Spending>>);
 
 impl RequestBuckets {
     /// Pays for one request of `source` under `guard`.
-    pub fn pay(&self, guard: &Guard, source: IpNet, now: DateTime<Utc>) -> Result<(), Exhausted> {
+    pub fn pay(&self, guard: &Guard, source: IpNet, now: DateTime<Utc>) -> Result<(), TooManyAttemptsError> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let spending = guard.pay(buckets.get(&source).copied(), now)?;
         if buckets.len() >= CAPACITY && !buckets.contains_key(&source) {

@@ -205,8 +205,3 @@ impl UserRow {
         })
     }
 }
-
-/// Reads the roles of a user.
-pub(super) fn roles<L: FromIterator<Role>>(user: Uuid, stored: &[String]) -> Result<L> {
-    RowOf::new("users", user).read_each("roles", stored, |role| role.parse().ok())
-}

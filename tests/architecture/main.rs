@@ -198,3 +198,31 @@ fn chance_comes_from_one_file_only() {
         .collect();
     assert!(others.is_empty(), "{others:?}");
 }
+
+#[test]
+fn every_error_type_ends_in_error() {
+    let mut errors = 0;
+    let mut others = Vec::new();
+    for file in rust_files(PathBuf::from("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        // What derives an error, and what is named like a refusal without being one.
+        let derived = text.split("thiserror::Error").skip(1).filter_map(name_of_type);
+        let named = text.split("\n").filter_map(|line| name_of_type(line).filter(|_| line.contains("pub")));
+        let named = named.filter(|name| ["Refused", "Failed"].iter().any(|end| name.ends_with(end)));
+        for name in derived.chain(named) {
+            errors += 1;
+            if !name.ends_with("Error") {
+                others.push(format!("{}: {name}", file.display()));
+            }
+        }
+    }
+    assert!(errors > 40, "{errors} errors");
+    assert!(others.is_empty(), "{others:#?}");
+}
+
+/// The name of the first type that a text declares.
+fn name_of_type(text: &str) -> Option<&str> {
+    let at = ["enum ", "struct "].iter().filter_map(|kind| Some(text.find(kind)? + kind.len())).min()?;
+    let end = text[at..].find(|character: char| !character.is_alphanumeric() && character != '_')?;
+    Some(&text[at..at + end])
+}

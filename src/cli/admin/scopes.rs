@@ -10,7 +10,7 @@ use crate::domain::scopes;
 use crate::model::ids::TenantId;
 use crate::model::patch::Patch;
 use crate::model::scope::{Scope, ScopeSet};
-use crate::model::scope_translations::{Translations, UnfitTranslation};
+use crate::model::scope_translations::{TranslationError, Translations};
 use crate::model::user::Role;
 use crate::model::version::MeantFor;
 
@@ -97,7 +97,7 @@ pub(super) async fn set_scope(app: &App, tenant: TenantId, change: SetScope) -> 
     Ok((format!("Changed scope {name}"), json!({"name": name})))
 }
 
-fn translations(given: &[String]) -> Result<Translations, UnfitTranslation> {
-    let words = given.iter().map(|given| given.split_once('=').ok_or(UnfitTranslation));
+fn translations(given: &[String]) -> Result<Translations, TranslationError> {
+    let words = given.iter().map(|given| given.split_once('=').ok_or(TranslationError));
     Translations::of(words.collect::<Result<Vec<_>, _>>()?)
 }

@@ -14,11 +14,11 @@ use crate::app::App;
 use crate::model::audit_event::{Action, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::client::{Client, ClientKeys};
-use crate::model::key_set::UnfitKeySet;
-use crate::model::policy::InvalidPolicy;
+use crate::model::key_set::KeySetError;
+use crate::model::policy::InvalidPolicyError;
 use crate::model::signing_key::SigningAlgorithm;
-use crate::model::version::{MeantFor, Stale};
-use crate::outbound::ForbiddenAddress;
+use crate::model::version::{MeantFor, VersionConflictError};
+use crate::outbound::ForbiddenAddressError;
 use crate::store::{self, Connection, StoreError, clients};
 
 /// Why a client cannot be registered or changed.
@@ -52,10 +52,10 @@ pub enum ClientError {
     #[error("private_key_jwt requires jwks or jwks_uri; other methods allow neither")]
     KeysDoNotFitMethod,
     #[error(transparent)]
-    UnfitKeys(#[from] UnfitKeySet),
+    UnfitKeys(#[from] KeySetError),
     /// This server would not fetch keys from there.
     #[error("the jwks_uri is not usable: {0}")]
-    UnfitJwksUri(#[from] ForbiddenAddress),
+    UnfitJwksUri(#[from] ForbiddenAddressError),
     /// The catalogue has no such scope.
     #[error("scope {0} not found")]
     UnknownScope(String),
@@ -77,7 +77,7 @@ pub enum ClientError {
     #[error("a user can own at most {0} clients")]
     TooManyOwned(u32),
     #[error(transparent)]
-    Policy(#[from] InvalidPolicy),
+    Policy(#[from] InvalidPolicyError),
     /// The client has no secret that could be exchanged.
     #[error("the client does not use a secret")]
     HasNoSecret,
@@ -86,7 +86,7 @@ pub enum ClientError {
     HasNoPreviousSecret,
     /// It is not what the caller saw.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -13,7 +13,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::model::audit_event::Action;
 use crate::model::bearer_secret::{BearerSecret, SecretHash, SecretKind};
 use crate::model::client::{Client, DynamicRegistration, GrantType};
-use crate::model::client_metadata::{ClientMetadata, UnfitMetadata};
+use crate::model::client_metadata::{ClientMetadata, MetadataError};
 use crate::model::ids::ClientId;
 use crate::model::request_origin::RequestOrigin;
 use crate::model::scope::ScopeSet;
@@ -26,20 +26,20 @@ const IDENTIFIER: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const IDENTIFIER_CHARS: usize = 24;
 
 #[derive(Debug)]
-pub enum RegistrationRefused {
+pub enum RegistrationError {
     /// The token is unknown, over, used up, or another client's.
     Token,
     /// What is asked for is not possible.
     Request(OAuthError),
 }
 
-impl From<OAuthError> for RegistrationRefused {
+impl From<OAuthError> for RegistrationError {
     fn from(error: OAuthError) -> Self {
         Self::Request(error)
     }
 }
 
-impl From<StoreError> for RegistrationRefused {
+impl From<StoreError> for RegistrationError {
     fn from(error: StoreError) -> Self {
         Self::Request(error.into())
     }
@@ -63,9 +63,9 @@ pub async fn register(
     initial_token: &str,
     members: &Map<String, Value>,
     origin: &RequestOrigin,
-) -> Result<Registered, RegistrationRefused> {
+) -> Result<Registered, RegistrationError> {
     let token = BearerSecret::parse(SecretKind::InitialAccess, initial_token);
-    let token = token.ok_or(RegistrationRefused::Token)?;
+    let token = token.ok_or(RegistrationError::Token)?;
     let now = app.clock.now();
     let id = format!("dyn-{}", app.random.characters(IDENTIFIER, IDENTIFIER_CHARS));
     let client_id = ClientId::from_known(id);
@@ -74,7 +74,7 @@ pub async fn register(
     // A refused registration does not use it up.
     registration_tokens::spend(&mut *change, tenant.id, token.hash(), now)
         .await?
-        .ok_or(RegistrationRefused::Token)?;
+        .ok_or(RegistrationError::Token)?;
     let metadata = ClientMetadata::read(members).map_err(unfit)?;
     let access_token = BearerSecret::generate(SecretKind::RegistrationAccess, &app.random);
     let mut client = Client::public(tenant.id, client_id);
@@ -95,12 +95,12 @@ pub async fn find(
     tenant: &Tenant,
     client_id: &str,
     access_token: &str,
-) -> Result<Registered, RegistrationRefused> {
+) -> Result<Registered, RegistrationError> {
     let token = BearerSecret::parse(SecretKind::RegistrationAccess, access_token);
-    let access_token = token.ok_or(RegistrationRefused::Token)?;
+    let access_token = token.ok_or(RegistrationError::Token)?;
     let found = clients::find_stored(&app.db, tenant.id, client_id).await?;
     let found = found.filter(|found| found.value.enabled && holds(&found.value, access_token.hash()));
-    let found = found.ok_or(RegistrationRefused::Token)?;
+    let found = found.ok_or(RegistrationError::Token)?;
     Ok(Registered { client: found.value, issued_at: found.created_at, secret: None, access_token })
 }
 
@@ -116,7 +116,7 @@ pub async fn replace(
     registered: Registered,
     members: &Map<String, Value>,
     origin: &RequestOrigin,
-) -> Result<Registered, RegistrationRefused> {
+) -> Result<Registered, RegistrationError> {
     let client = &registered.client;
     check_named_client(client, members)?;
     let metadata = ClientMetadata::read(members).map_err(unfit)?;
@@ -141,7 +141,7 @@ pub async fn unregister(
     app: &App,
     registered: &Registered,
     origin: &RequestOrigin,
-) -> Result<(), RegistrationRefused> {
+) -> Result<(), RegistrationError> {
     let client = &registered.client;
     let by = By::client(&client.client_id, origin);
     delete(app, client, &MeantFor::Any, &by).await.map_err(refusal)?;
@@ -227,19 +227,19 @@ const fn invalid(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClientMetadata, description)
 }
 
-fn unfit(unfit: UnfitMetadata) -> OAuthError {
+fn unfit(unfit: MetadataError) -> OAuthError {
     match unfit {
-        UnfitMetadata::RedirectUri => {
+        MetadataError::RedirectUri => {
             OAuthError::new(ErrorCode::InvalidRedirectUri, "A redirect URI is invalid.")
         }
-        UnfitMetadata::Member(description) => invalid(description),
+        MetadataError::Member(description) => invalid(description),
     }
 }
 
-fn refusal(error: ClientError) -> RegistrationRefused {
-    RegistrationRefused::Request(match error {
+fn refusal(error: ClientError) -> RegistrationError {
+    RegistrationError::Request(match error {
         ClientError::Store(error) => error.into(),
-        ClientError::NoSuchClient => return RegistrationRefused::Token,
+        ClientError::NoSuchClient => return RegistrationError::Token,
         ClientError::UnfitName => invalid(
             "client_name must have 1 to 128 characters, with no control or bidirectional characters and no \
              mixed alphabets in a word.",

@@ -51,7 +51,7 @@ impl Default for Choices {
 
 /// Why a choice cannot be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChoiceRefused {
+pub enum ChoiceError {
     /// A scope is not on offer (any more), or one that cannot be left out is missing.
     Scopes,
     /// Every scope was left out. The device would be connected without any (RFC 6749 §3.3).
@@ -104,26 +104,26 @@ impl Offer {
 
     /// The grant that comes of these choices. An offer without scopes is granted as it is; of any other offer at least
     /// one scope must be left.
-    pub fn shape(&self, choices: Choices) -> Result<ShapedGrant, ChoiceRefused> {
+    pub fn shape(&self, choices: Choices) -> Result<ShapedGrant, ChoiceError> {
         let chosen = choices.scopes.unwrap_or_else(|| self.grantable.clone());
         let is_missing = |name: &str| !chosen.contains(name) && !self.optional.contains(name);
         if !chosen.is_subset(&self.grantable) || self.grantable.iter().any(is_missing) {
-            return Err(ChoiceRefused::Scopes);
+            return Err(ChoiceError::Scopes);
         }
         let stays = choices.lifetime != Lifetime::Once && chosen.contains(OFFLINE_ACCESS);
         let scopes: ScopeSet =
             chosen.iter().filter(|name| stays || *name != OFFLINE_ACCESS).map(ToOwned::to_owned).collect();
         if scopes.is_empty() && !self.grantable.is_empty() {
-            return Err(ChoiceRefused::Nothing);
+            return Err(ChoiceError::Nothing);
         }
         if choices.trusted && !self.may_trust {
-            return Err(ChoiceRefused::Trust);
+            return Err(ChoiceError::Trust);
         }
         if !self.lifetimes.contains(&choices.lifetime) {
-            return Err(ChoiceRefused::Lifetime);
+            return Err(ChoiceError::Lifetime);
         }
         let name =
-            choices.device_name.as_deref().map(displayable).transpose().map_err(|_| ChoiceRefused::Name)?;
+            choices.device_name.as_deref().map(displayable).transpose().map_err(|_| ChoiceError::Name)?;
         Ok(ShapedGrant {
             scopes,
             // Trust is about staying: a one-time device has no trust to keep.
@@ -173,7 +173,7 @@ mod tests {
         offer_for(None, scopes, key, change)
     }
 
-    fn granted(offer: &Offer, scopes: &str) -> Result<String, ChoiceRefused> {
+    fn granted(offer: &Offer, scopes: &str) -> Result<String, ChoiceError> {
         let choices = Choices { scopes: Some(set(scopes)), ..Choices::default() };
         offer.shape(choices).map(|grant| grant.scopes.to_string())
     }
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(granted(&offer, "openid profile").unwrap(), "openid profile");
         assert_eq!(granted(&offer, "openid").unwrap(), "openid");
         for wrong in ["email profile", "", "openid admin", "openid email profile offline_access"] {
-            assert_eq!(granted(&offer, wrong), Err(ChoiceRefused::Scopes), "{wrong}");
+            assert_eq!(granted(&offer, wrong), Err(ChoiceError::Scopes), "{wrong}");
         }
         assert_eq!(offer.shape(Choices::default()).unwrap().scopes, set("openid email profile"));
     }
@@ -195,24 +195,24 @@ mod tests {
         let strict = offer("openid email offline_access", None, |policy| {
             policy.grant.optional_scopes = OptionalScopes::Every(Extent::None);
         });
-        assert_eq!(granted(&strict, "openid"), Err(ChoiceRefused::Scopes));
+        assert_eq!(granted(&strict, "openid"), Err(ChoiceError::Scopes));
         assert!(!strict.lifetimes.contains(&Lifetime::Once), "{strict:?}");
         let some = offer("openid email profile", None, |policy| {
             policy.grant.optional_scopes = OptionalScopes::Named(["email".to_owned()].into());
         });
         assert_eq!(granted(&some, "openid profile").unwrap(), "openid profile");
-        assert_eq!(granted(&some, "openid email"), Err(ChoiceRefused::Scopes));
+        assert_eq!(granted(&some, "openid email"), Err(ChoiceError::Scopes));
     }
 
     #[test]
     fn an_approval_leaves_at_least_one_of_the_offered_scopes() {
         let optional = offer("email profile", None, |_| ());
         assert_eq!(granted(&optional, "email").unwrap(), "email");
-        assert_eq!(granted(&optional, ""), Err(ChoiceRefused::Nothing));
+        assert_eq!(granted(&optional, ""), Err(ChoiceError::Nothing));
         let staying = offer("email offline_access", None, |_| ());
         let once =
             Choices { scopes: Some(set("offline_access")), lifetime: Lifetime::Once, ..Choices::default() };
-        assert_eq!(staying.shape(once), Err(ChoiceRefused::Nothing));
+        assert_eq!(staying.shape(once), Err(ChoiceError::Nothing));
         assert!(!offer("offline_access", None, |_| ()).lifetimes.contains(&Lifetime::Once));
         let nothing = offer("", None, |_| ());
         assert_eq!(granted(&nothing, "").unwrap(), "");
@@ -236,7 +236,7 @@ mod tests {
         let expected = [Lifetime::Once, Lifetime::TwelveHours, Lifetime::Day, Lifetime::Longest];
         assert_eq!(short.lifetimes, expected);
         let month = Choices { lifetime: Lifetime::Month, ..Choices::default() };
-        assert_eq!(short.shape(month), Err(ChoiceRefused::Lifetime));
+        assert_eq!(short.shape(month), Err(ChoiceError::Lifetime));
         let fixed = |policy: &mut Policy| policy.grant.person_chooses_lifetime = false;
         assert_eq!(offer("openid offline_access", None, fixed).lifetimes, [Lifetime::Longest]);
         assert_eq!(offer("openid", None, |_| ()).lifetimes, [Lifetime::Longest]);
@@ -266,12 +266,12 @@ mod tests {
         let trust = |offer: &Offer| offer.shape(Choices { trusted: true, ..Choices::default() });
         assert!(trust(&offer("offline_access", key, |_| ())).unwrap().trusted);
         let keyless = offer("offline_access", None, |_| ());
-        assert_eq!(trust(&keyless), Err(ChoiceRefused::Trust));
-        assert_eq!(trust(&offer("openid", key, |_| ())), Err(ChoiceRefused::Trust));
+        assert_eq!(trust(&keyless), Err(ChoiceError::Trust));
+        assert_eq!(trust(&offer("openid", key, |_| ())), Err(ChoiceError::Trust));
         let anyone = |policy: &mut Policy| policy.trust.allowed = TrustAllowed::Anyone;
         assert!(trust(&offer("offline_access", None, anyone)).unwrap().trusted);
         let never = |policy: &mut Policy| policy.trust.allowed = TrustAllowed::Never;
-        assert_eq!(trust(&offer("offline_access", key, never)), Err(ChoiceRefused::Trust));
+        assert_eq!(trust(&offer("offline_access", key, never)), Err(ChoiceError::Trust));
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(named(" Kitchen <b>TV</b> ").unwrap().as_deref(), Some("Kitchen <b>TV</b>"));
         assert_eq!(named("  ").unwrap(), None);
         for bad in ["a\nb", "\u{202e}gpj.exe", &"x".repeat(129)] {
-            assert_eq!(named(bad), Err(ChoiceRefused::Name), "{bad:?}");
+            assert_eq!(named(bad), Err(ChoiceError::Name), "{bad:?}");
         }
     }
 }

@@ -3,20 +3,20 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::choices::{ChoiceRefused, Choices};
+use super::choices::{ChoiceError, Choices};
 use super::claim::Verdict;
 use super::consent::{Consent, asked_of, consent};
-use super::open::{self, Entered, OpenRefused};
+use super::open::{self, Entered, OpenError};
 use super::precautions::{leave_something, require};
 use super::repetition;
 use crate::app::App;
 use crate::domain::approval::{Assessment, Step};
 use crate::domain::guards::PaidAttempt;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::domain::sign_in::strength::{self, StrengthError};
 use crate::domain::{activity, approval_notices, audit, mac_keys};
 use crate::model::approver::Approver;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::confirmation_code::ConfirmationCode;
 use crate::model::device_authorization::CodeArrival;
 use crate::model::ids::DeviceAuthorizationId;
@@ -40,7 +40,7 @@ pub enum Decided {
 
 /// Why a decision is not taken.
 #[derive(Debug)]
-pub enum DecisionRefused {
+pub enum DecisionError {
     /// It was decided before, it expired, or this approver does not have it open.
     AlreadyHandled,
     HeldElsewhere {
@@ -48,35 +48,35 @@ pub enum DecisionRefused {
         left: TimeDelta,
     },
     /// The person must prove better who they are to approve, or anew.
-    SignInNeeded(Shortfall),
+    SignInNeeded(StrengthError),
     /// The person must type the code.
     MustRetype,
     /// What the person typed is not the code.
     WrongCode,
-    TooManyAttempts(Exhausted),
+    TooManyAttempts(TooManyAttemptsError),
     /// It looks so much like phishing, or the policy is such, that nobody can approve it. It is denied.
     Forbidden(Box<Assessment>),
     /// The account may grant nothing of what the device asks for. It is denied.
     NothingToGrant,
     /// What they chose cannot be had (any more).
-    Choice(ChoiceRefused),
+    Choice(ChoiceError),
     Failed(OAuthError),
 }
 
-impl<E: Into<OAuthError>> From<E> for DecisionRefused {
+impl<E: Into<OAuthError>> From<E> for DecisionError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl From<OpenRefused> for DecisionRefused {
-    fn from(refused: OpenRefused) -> Self {
+impl From<OpenError> for DecisionError {
+    fn from(refused: OpenError) -> Self {
         match refused {
-            OpenRefused::NoSuchCode => Self::AlreadyHandled,
-            OpenRefused::HeldElsewhere { left } => Self::HeldElsewhere { left },
-            OpenRefused::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
-            OpenRefused::SignInNeeded(shortfall) => Self::SignInNeeded(shortfall),
-            OpenRefused::Failed(error) => Self::Failed(error),
+            OpenError::NoSuchCode => Self::AlreadyHandled,
+            OpenError::HeldElsewhere { left } => Self::HeldElsewhere { left },
+            OpenError::TooManyAttempts(exhausted) => Self::TooManyAttempts(exhausted),
+            OpenError::SignInNeeded(shortfall) => Self::SignInNeeded(shortfall),
+            OpenError::Failed(error) => Self::Failed(error),
         }
     }
 }
@@ -99,8 +99,8 @@ pub async fn decide(
     id: DeviceAuthorizationId,
     answer: Answer<'_>,
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
-    let found = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+) -> Result<Decided, DecisionError> {
+    let found = consent(app, tenant, approver, id).await?.ok_or(DecisionError::AlreadyHandled)?;
     if let Some(decided) = repetition::outcome(app, tenant, approver, &found, &answer.decision).await? {
         return Ok(decided);
     }
@@ -116,14 +116,14 @@ async fn decide_or_repeat(
     answer: Answer<'_>,
     entry: &mut Option<PaidAttempt>,
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
+) -> Result<Decided, DecisionError> {
     let (id, decision) = (consent.request.session.id, answer.decision.clone());
     let decided = decide_on(app, tenant, approver, consent, answer, entry, origin).await;
-    if !matches!(decided, Err(DecisionRefused::AlreadyHandled)) {
+    if !matches!(decided, Err(DecisionError::AlreadyHandled)) {
         return decided;
     }
     let repeated = repetition::find(app, tenant, approver, id, &decision).await?;
-    repeated.ok_or(DecisionRefused::AlreadyHandled)
+    repeated.ok_or(DecisionError::AlreadyHandled)
 }
 
 /// Takes the decision on what the person has open. `entry` is the attempt by which they entered the code, if that is not
@@ -136,13 +136,13 @@ async fn decide_on(
     answer: Answer<'_>,
     entry: &mut Option<PaidAttempt>,
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
+) -> Result<Decided, DecisionError> {
     let Answer { decision, typed, language } = answer;
     match decision {
         Decision::Approve(choices) => {
             // The sign-in that opened the request may be too old by now, or the policy may have changed.
             let demand = strength::demanded_for(app, tenant, &consent.client, &approver.user);
-            strength::must_meet(app, approver, demand).map_err(DecisionRefused::SignInNeeded)?;
+            strength::must_meet(app, approver, demand).map_err(DecisionError::SignInNeeded)?;
             // What the page showed may be out of date, or never have been shown.
             leave_something(app, tenant, approver, consent, origin).await?;
             let grant = shape(consent, &choices)?;
@@ -161,7 +161,7 @@ async fn approve(
     grant: &ShapedGrant,
     (assessment, language): (&Assessment, &str),
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
+) -> Result<Decided, DecisionError> {
     let id = consent.request.session.id;
     let confirmation = if assessment.needs(Step::Confirm) {
         Some(mac_keys::codes::confirmation_code_for(app, tenant.id, id, approver.id).await?)
@@ -203,7 +203,7 @@ async fn deny(
     approver: &Approver,
     consent: &Consent,
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
+) -> Result<Decided, DecisionError> {
     let id = consent.request.session.id;
     let details = json!({"client_id": consent.client.client_id.as_str()});
     take(app, tenant, approver, (id, None), details, origin).await?;
@@ -219,7 +219,7 @@ async fn take(
     (id, approval): (DeviceAuthorizationId, Option<NewApproval>),
     details: Value,
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
+) -> Result<(), DecisionError> {
     let at = app.clock.now();
     let decision = decisions::Decision {
         tenant: tenant.id,
@@ -233,20 +233,20 @@ async fn take(
         at,
     };
     let taken = app.observe(app.queues.decisions.submit(decision).await)?;
-    taken.ok_or(DecisionRefused::AlreadyHandled)
+    taken.ok_or(DecisionError::AlreadyHandled)
 }
 
 /// Returns the grant of these choices.
-pub(super) fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionRefused> {
+pub(super) fn shape(consent: &Consent, choices: &Choices) -> Result<ShapedGrant, DecisionError> {
     let Consent { offer, beyond_token, .. } = consent;
     let asks_beyond_token = match &choices.scopes {
         Some(scopes) => scopes.iter().any(|name| beyond_token.contains(name)),
         None => offer.grantable.is_empty() && !beyond_token.is_empty(),
     };
     if asks_beyond_token {
-        return Err(DecisionRefused::Choice(ChoiceRefused::BeyondToken));
+        return Err(DecisionError::Choice(ChoiceError::BeyondToken));
     }
-    offer.shape(choices.clone()).map_err(DecisionRefused::Choice)
+    offer.shape(choices.clone()).map_err(DecisionError::Choice)
 }
 
 /// A code that a front end of the operator's own names together with the decision.
@@ -269,7 +269,7 @@ pub async fn decide_on_code(
     decision: Decision,
     language: &str,
     origin: &RequestOrigin,
-) -> Result<Decided, DecisionRefused> {
+) -> Result<Decided, DecisionError> {
     let NamedCode { input, arrival, retyped } = code;
     for _ in 0..open::TRIES {
         let mut found = open::find(app, tenant, approver, input, origin).await?;
@@ -300,7 +300,7 @@ pub async fn decide_on_code(
         };
         let Some(consent) = consent else {
             found.attempt.give_back(app);
-            return Err(DecisionRefused::AlreadyHandled);
+            return Err(DecisionError::AlreadyHandled);
         };
         if let Decision::Approve(choices) = &decision
             && let Err(refused) = shape(&consent, choices)

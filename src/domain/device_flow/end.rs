@@ -14,7 +14,7 @@ use crate::store::device_authorizations::listings::{self, Listed};
 
 /// Why a session is not ended.
 #[derive(Debug, thiserror::Error)]
-pub enum EndRefused {
+pub enum DenyError {
     #[error("device authorization not found")]
     NoSuchSession,
     /// The device authorization is no longer pending.
@@ -30,14 +30,14 @@ pub async fn end(
     tenant: TenantId,
     id: DeviceAuthorizationId,
     by: &By<'_>,
-) -> Result<Listed, EndRefused> {
+) -> Result<Listed, DenyError> {
     let now = app.clock.now();
     let mut change = Change::begin(app, tenant, by).await?;
     let ended = decisions::end(&mut *change, tenant, id, now).await?;
-    let found = listings::find(&mut *change, tenant, id).await?.ok_or(EndRefused::NoSuchSession)?;
+    let found = listings::find(&mut *change, tenant, id).await?.ok_or(DenyError::NoSuchSession)?;
     let session = &found.request.session;
     if !ended {
-        return Err(EndRefused::NotPending(session.phase(now).into()));
+        return Err(DenyError::NotPending(session.phase(now).into()));
     }
     change.denied(&[id]).await?;
     let details = json!({

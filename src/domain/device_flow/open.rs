@@ -9,10 +9,10 @@ use crate::domain::audit::By;
 use crate::domain::change::Change;
 use crate::domain::guards::{Judged, PaidAttempt};
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::domain::sign_in::strength::{self, StrengthError};
 use crate::domain::{audit, guards, mac_keys};
 use crate::model::approver::Approver;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::device_authorization::{CodeArrival, DeviceRequest};
 use crate::model::ids::DeviceAuthorizationId;
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 /// Why a code does not open.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenRefused {
+pub enum OpenError {
     /// There is no such code, or none that can be opened.
     #[error("no such code")]
     NoSuchCode,
@@ -38,15 +38,15 @@ pub enum OpenRefused {
         left: TimeDelta,
     },
     #[error(transparent)]
-    TooManyAttempts(#[from] Exhausted),
+    TooManyAttempts(#[from] TooManyAttemptsError),
     /// The person must prove better who they are.
     #[error(transparent)]
-    SignInNeeded(#[from] Shortfall),
+    SignInNeeded(#[from] StrengthError),
     #[error(transparent)]
     Failed(#[from] OAuthError),
 }
 
-impl From<StoreError> for OpenRefused {
+impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
@@ -77,7 +77,7 @@ pub(super) async fn find(
     approver: &Approver,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<Found, OpenRefused> {
+) -> Result<Found, OpenError> {
     strength::must_meet(app, approver, strength::demanded_of(app, &approver.user))?;
     // A malformed code is looked up like any other, so that it takes the same time.
     let code = UserCode::parse(input);
@@ -94,7 +94,7 @@ pub(super) async fn find(
     };
     let Some(opening) = opening else {
         attempt.refuse(app, refusal(approver, origin, "no such code")).await?;
-        return Err(OpenRefused::NoSuchCode);
+        return Err(OpenError::NoSuchCode);
     };
     let verdict = claim::judge(&opening, approver.user.id, app.clock.now());
     Ok(Found { attempt, opening, verdict })
@@ -108,7 +108,7 @@ pub async fn open(
     input: &str,
     arrival: CodeArrival,
     origin: &RequestOrigin,
-) -> Result<DeviceAuthorizationId, OpenRefused> {
+) -> Result<DeviceAuthorizationId, OpenError> {
     for _ in 0..TRIES {
         let found = find(app, tenant, approver, input, origin).await?;
         let id = found.opening.request.session.id;
@@ -131,7 +131,7 @@ pub(super) async fn enter(
     found: Found,
     arrival: CodeArrival,
     origin: &RequestOrigin,
-) -> Result<Entered, OpenRefused> {
+) -> Result<Entered, OpenError> {
     let Found { attempt, opening, verdict } = found;
     let shortfall = match verdict {
         Verdict::Open => match must_suit_client(app, tenant, approver, &opening.request).await {
@@ -197,17 +197,17 @@ pub(super) async fn enter(
             let recorded = audit::record(app, tenant.id, event).await;
             attempt.give_back(app);
             recorded?;
-            Err(OpenRefused::NoSuchCode)
+            Err(OpenError::NoSuchCode)
         }
         Verdict::Unavailable => {
             attempt.refuse(app, event).await?;
-            Err(OpenRefused::NoSuchCode)
+            Err(OpenError::NoSuchCode)
         }
         Verdict::Kill => {
             let killed = kill(app, tenant, &opening, event, &attempt).await;
             attempt.settle(app, if killed.is_ok() { Judged::Charged } else { Judged::Unanswered });
             killed?;
-            Err(OpenRefused::NoSuchCode)
+            Err(OpenError::NoSuchCode)
         }
     }
 }
@@ -265,9 +265,9 @@ async fn held_elsewhere(
     approver: &Approver,
     attempt: PaidAttempt,
     left: TimeDelta,
-) -> Result<OpenRefused, StoreError> {
+) -> Result<OpenError, StoreError> {
     let told = guards::forgive_held_code(app, approver.user.id, attempt).await?;
-    Ok(if told { OpenRefused::HeldElsewhere { left } } else { OpenRefused::NoSuchCode })
+    Ok(if told { OpenError::HeldElsewhere { left } } else { OpenError::NoSuchCode })
 }
 
 /// What the request's client demands of the sign-in; nothing, when it is gone.
@@ -276,7 +276,7 @@ async fn must_suit_client(
     tenant: &Tenant,
     approver: &Approver,
     request: &DeviceRequest,
-) -> Result<Result<(), Shortfall>, StoreError> {
+) -> Result<Result<(), StrengthError>, StoreError> {
     let client = app.cached.client(&app.db, tenant.id, request.session.client_id.as_str()).await?;
     let Some(client) = client else { return Ok(Ok(())) };
     let demand = strength::demanded_for(app, tenant, &client, &approver.user);
@@ -292,11 +292,11 @@ pub async fn read(
     input: &str,
     arrival: CodeArrival,
     origin: &RequestOrigin,
-) -> Result<Consent, OpenRefused> {
+) -> Result<Consent, OpenError> {
     let found = find(app, tenant, approver, input, origin).await?;
     let Found { attempt, opening, .. } = must_wait(app, tenant, approver, found, origin).await?;
     attempt.give_back(app);
-    let consent = asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenRefused::NoSuchCode)?;
+    let consent = asked_of(app, tenant, approver, opening.request).await?.ok_or(OpenError::NoSuchCode)?;
     Ok(Consent { arrival: consent.arrival.or(arrival), ..consent })
 }
 
@@ -307,7 +307,7 @@ pub(super) async fn must_wait(
     approver: &Approver,
     found: Found,
     origin: &RequestOrigin,
-) -> Result<Found, OpenRefused> {
+) -> Result<Found, OpenError> {
     let reason = "not waiting for this account";
     let had_it_open = found.opening.request.opened_by == Some(approver.id);
     match found.verdict {
@@ -323,11 +323,11 @@ pub(super) async fn must_wait(
             let recorded = record_refusal(app, tenant, approver, origin, reason).await;
             found.attempt.give_back(app);
             recorded?;
-            Err(OpenRefused::NoSuchCode)
+            Err(OpenError::NoSuchCode)
         }
         Verdict::Unavailable | Verdict::Kill => {
             found.attempt.refuse(app, refusal(approver, origin, reason)).await?;
-            Err(OpenRefused::NoSuchCode)
+            Err(OpenError::NoSuchCode)
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
 use super::consent::Consent;
-use super::decide::DecisionRefused;
+use super::decide::DecisionError;
 use super::open::refusal;
 use crate::app::App;
 use crate::domain::approval::{Approving, Assessment, Finding, Reason, Step, assess};
@@ -13,7 +13,7 @@ use crate::domain::audit::By;
 use crate::domain::campaigns::Testimony;
 use crate::domain::change::Change;
 use crate::domain::guards::PaidAttempt;
-use crate::domain::sign_in::strength::Shortfall;
+use crate::domain::sign_in::strength::StrengthError;
 use crate::domain::{campaigns, guards, policies};
 use crate::model::approver::Approver;
 use crate::model::audit_event::{Action, Outcome, Target};
@@ -32,15 +32,15 @@ pub(super) async fn require(
     consent: &Consent,
     (typed, entry): (Option<&str>, &mut Option<PaidAttempt>),
     origin: &RequestOrigin,
-) -> Result<Assessment, DecisionRefused> {
+) -> Result<Assessment, DecisionError> {
     let mut assessment = assess(app, tenant, &Approving::of(approver, origin), consent).await?;
     count(&assessment);
     if assessment.verdict == Verdict::Deny {
         forbid(app, tenant, approver, consent, ("risk", json!(assessment)), origin).await?;
-        return Err(DecisionRefused::Forbidden(Box::new(assessment)));
+        return Err(DecisionError::Forbidden(Box::new(assessment)));
     }
     if assessment.needs(Step::Reauthenticate) {
-        return Err(DecisionRefused::SignInNeeded(Shortfall::SignIn));
+        return Err(DecisionError::SignInNeeded(StrengthError::SignIn));
     }
     if assessment.needs(Step::Retype) {
         retype(app, tenant, approver, consent, (typed, entry), origin).await?;
@@ -49,7 +49,7 @@ pub(super) async fn require(
         assessment.reasons.push(Finding { reason: Reason::FrozenSource, verdict: Verdict::Deny });
         assessment.verdict = Verdict::Deny;
         forbid(app, tenant, approver, consent, ("risk", json!(assessment)), origin).await?;
-        return Err(DecisionRefused::Forbidden(Box::new(assessment)));
+        return Err(DecisionError::Forbidden(Box::new(assessment)));
     }
     Ok(assessment)
 }
@@ -75,19 +75,19 @@ async fn retype(
     consent: &Consent,
     (typed, entry): (Option<&str>, &mut Option<PaidAttempt>),
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
-    let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionRefused::MustRetype)?;
+) -> Result<(), DecisionError> {
+    let typed = typed.filter(|text| !text.trim().is_empty()).ok_or(DecisionError::MustRetype)?;
     let attempt = match entry.take() {
         Some(attempt) => attempt,
         None => guards::pay_for_code_entry(app, tenant.id, approver.user.id, origin)
             .await?
-            .map_err(DecisionRefused::TooManyAttempts)?,
+            .map_err(DecisionError::TooManyAttempts)?,
     };
     let is_right = UserCode::parse(typed)
         .is_ok_and(|code| code.as_str().as_bytes().ct_eq(consent.user_code.as_str().as_bytes()).into());
     if !is_right {
         attempt.refuse(app, refusal(approver, origin, "not the code that was opened")).await?;
-        return Err(DecisionRefused::WrongCode);
+        return Err(DecisionError::WrongCode);
     }
     attempt.give_back(app);
     Ok(())
@@ -100,7 +100,7 @@ async fn is_campaign(
     approver: &Approver,
     consent: &Consent,
     (assessment, origin): (&Assessment, &RequestOrigin),
-) -> Result<bool, DecisionRefused> {
+) -> Result<bool, DecisionError> {
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let facts = &assessment.facts;
     let is_strange = facts.is_far(policy.far_km) && !facts.has_known_key();
@@ -120,13 +120,13 @@ pub(super) async fn leave_something(
     approver: &Approver,
     consent: &Consent,
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
+) -> Result<(), DecisionError> {
     if !consent.leaves_nothing {
         return Ok(());
     }
     let withheld: Vec<_> = consent.withheld.iter().map(|scope| scope.name.as_str()).collect();
     forbid(app, tenant, approver, consent, ("withheld", json!(withheld)), origin).await?;
-    Err(DecisionRefused::NothingToGrant)
+    Err(DecisionError::NothingToGrant)
 }
 
 /// Denies what cannot be approved, and writes down why.
@@ -137,7 +137,7 @@ async fn forbid(
     consent: &Consent,
     (reason, details): (&str, Value),
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
+) -> Result<(), DecisionError> {
     let id = consent.request.session.id;
     let by = By::user(approver.user.id, origin);
     let mut change = Change::begin(app, tenant.id, &by).await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::consent::{Consent, consent};
-use super::decide::DecisionRefused;
+use super::decide::DecisionError;
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::campaigns::{self, Testimony};
@@ -52,15 +52,15 @@ pub async fn report(
     approver: &Approver,
     id: DeviceAuthorizationId,
     origin: &RequestOrigin,
-) -> Result<(), DecisionRefused> {
-    let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionRefused::AlreadyHandled)?;
+) -> Result<(), DecisionError> {
+    let consent = consent(app, tenant, approver, id).await?.ok_or(DecisionError::AlreadyHandled)?;
     let policy = policies::effective(app, tenant, &consent.client).approval;
     let (request, now) = (&consent.request, app.clock.now());
     let mut change = Change::begin(app, tenant.id, &By::user(approver.user.id, origin)).await?;
     if sources::disown(&mut *change, tenant.id, id, approver.id, now).await? {
         change.denied(&[id]).await?;
     } else if !matches!(request.session.state, State::Denied) {
-        return Err(DecisionRefused::AlreadyHandled);
+        return Err(DecisionError::AlreadyHandled);
     }
     let siblings = end_siblings(&mut change, tenant, approver, &consent, now).await?;
     let mut is_frozen = false;

@@ -13,12 +13,12 @@ pub use revoke::revoke;
 
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::model::attempt_budget::Exhausted;
-use crate::model::device::{LockedByAdministrator, TooMuchMetadata, UnfitForDisplay};
+use crate::model::attempt_budget::TooManyAttemptsError;
+use crate::model::device::{DisplayTextError, LockedByAdministratorError, MetadataSizeError};
 use crate::model::ids::{DeviceId, UserId};
 use crate::model::request_origin::RequestOrigin;
 use crate::model::tenant::Tenant;
-use crate::model::version::Stale;
+use crate::model::version::VersionConflictError;
 use crate::store::{StoreError, devices};
 
 /// Whose devices are meant, and from where their owner asks.
@@ -41,13 +41,13 @@ pub enum DeviceError {
     NotFound,
     /// Too many wrong user codes before.
     #[error(transparent)]
-    TooManyAttempts(#[from] Exhausted),
+    TooManyAttempts(#[from] TooManyAttemptsError),
     /// It has changed since the owner looked at it.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     /// The name cannot be shown to people.
     #[error(transparent)]
-    UnfitName(#[from] UnfitForDisplay),
+    UnfitName(#[from] DisplayTextError),
     /// Trust is given with an approval, and only taken away afterwards.
     #[error("must be false: trust is granted only when a device is approved")]
     TrustNotGiven,
@@ -56,9 +56,9 @@ pub enum DeviceError {
     OwnTrust,
     /// It was locked by an administrator, and its owner wants to unlock it.
     #[error(transparent)]
-    LockedByAdministrator(#[from] LockedByAdministrator),
+    LockedByAdministrator(#[from] LockedByAdministratorError),
     #[error(transparent)]
-    TooMuchMetadata(#[from] TooMuchMetadata),
+    TooMuchMetadata(#[from] MetadataSizeError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -33,7 +33,7 @@ use crate::model::tenant::Tenant;
 use crate::store::recent_proofs::Noted;
 use crate::store::used_jtis;
 use proof::Expected;
-use refusal::Refusal;
+use refusal::ProofError;
 use target::Target;
 
 /// A proof as a request carries it, and the request as the proof must name it.
@@ -78,7 +78,7 @@ impl Proof {
             Spending::Due if used_jtis::spend(&app.db, self.tenant, self.jti, self.expires_at).await? => {
                 Ok(())
             }
-            Spending::Due => Err(Refusal::Replayed.into()),
+            Spending::Due => Err(ProofError::Replayed.into()),
         }
     }
 }
@@ -103,7 +103,7 @@ pub async fn prove_for_tokens(
     presented: Option<&Presented>,
 ) -> Result<Option<Proof>, OAuthError> {
     if presented.is_none() && client.dpop_bound_access_tokens {
-        return Err(Refusal::Missing.into());
+        return Err(ProofError::Missing.into());
     }
     prove(app, tenant, presented).await
 }
@@ -116,7 +116,7 @@ pub async fn prove_with_access_token(
     presented: Option<&Presented>,
     access_token: &str,
 ) -> Result<Proof, OAuthError> {
-    check(app, tenant, presented.ok_or(Refusal::Missing)?, Some(access_token)).await
+    check(app, tenant, presented.ok_or(ProofError::Missing)?, Some(access_token)).await
 }
 
 async fn check(
@@ -138,7 +138,7 @@ async fn check(
     let proof = Proof { key, tenant: tenant.id, jti, expires_at, spending: Spending::Due };
     match app.recent_proofs.note(jti, expires_at, now) {
         Noted::New => Ok(proof),
-        Noted::Known => Err(Refusal::Replayed.into()),
+        Noted::Known => Err(ProofError::Replayed.into()),
         // What cannot be remembered here is remembered by all.
         Noted::Full => {
             proof.spend(app).await?;

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use super::refusal::Refusal;
+use super::refusal::ProofError;
 use super::target::Target;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::jws::UnverifiedJws;
@@ -48,37 +48,37 @@ pub struct Checked {
 /// that is sent back for one will come again with a proof that is right otherwise.
 ///
 /// It may be fresh by any of the `clocks`: the client knows only its own.
-pub fn check(jwt: &str, expected: &Expected<'_>, clocks: &[DateTime<Utc>]) -> Result<Checked, Refusal> {
-    let jws = UnverifiedJws::parse(jwt).map_err(|_| Refusal::Malformed)?;
+pub fn check(jwt: &str, expected: &Expected<'_>, clocks: &[DateTime<Utc>]) -> Result<Checked, ProofError> {
+    let jws = UnverifiedJws::parse(jwt).map_err(|_| ProofError::Malformed)?;
     if jws.header_text("typ") != Some("dpop+jwt") {
-        return Err(Refusal::WrongType);
+        return Err(ProofError::WrongType);
     }
-    let jwk = jws.header.get("jwk").and_then(Value::as_object).ok_or(Refusal::UnusableKey)?;
-    let key = VerifyingKey::from_jwk(jwk, Some(jws.algorithm)).map_err(|_| Refusal::UnusableKey)?;
-    let claims = jws.verify(&key).map_err(|_| Refusal::WrongSignature)?;
+    let jwk = jws.header.get("jwk").and_then(Value::as_object).ok_or(ProofError::UnusableKey)?;
+    let key = VerifyingKey::from_jwk(jwk, Some(jws.algorithm)).map_err(|_| ProofError::UnusableKey)?;
+    let claims = jws.verify(&key).map_err(|_| ProofError::WrongSignature)?;
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
 
     let jti =
-        text("jti").filter(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len())).ok_or(Refusal::NoIdentifier)?;
+        text("jti").filter(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len())).ok_or(ProofError::NoIdentifier)?;
     if text("htm") != Some(expected.method) {
-        return Err(Refusal::WrongMethod);
+        return Err(ProofError::WrongMethod);
     }
     if !text("htu").is_some_and(|htu| expected.target.is(htu)) {
-        return Err(Refusal::WrongTarget);
+        return Err(ProofError::WrongTarget);
     }
-    let issued_at = claims.get("iat").and_then(time).ok_or(Refusal::WrongTime)?;
+    let issued_at = claims.get("iat").and_then(time).ok_or(ProofError::WrongTime)?;
     if clocks.iter().all(|now| (*now - issued_at).abs() > WINDOW) {
-        return Err(Refusal::WrongTime);
+        return Err(ProofError::WrongTime);
     }
     if expected.access_token.is_some_and(|token| text("ath") != Some(&hash(token))) {
-        return Err(Refusal::WrongAccessToken);
+        return Err(ProofError::WrongAccessToken);
     }
     let is_accepted = |nonce: &str| {
         let equal = |known: &String| bool::from(known.as_bytes().ct_eq(nonce.as_bytes()));
         expected.nonces.is_none_or(|accepted| accepted.iter().any(equal))
     };
     if !is_accepted(text("nonce").unwrap_or_default()) {
-        return Err(Refusal::NonceNeeded);
+        return Err(ProofError::NonceNeeded);
     }
     let thumbprint = key.thumbprint();
     Ok(Checked {
@@ -124,7 +124,7 @@ mod tests {
         claims: &Value,
         access_token: Option<&str>,
         nonces: Option<&[String]>,
-    ) -> Result<Checked, Refusal> {
+    ) -> Result<Checked, ProofError> {
         let pair = NewKeyPair::generate(SigningAlgorithm::EdDsa).unwrap();
         let signer = SigningPair::read(SigningAlgorithm::EdDsa, &pair.private_der).unwrap();
         let header = json!({"typ": "dpop+jwt", "alg": "EdDSA", "jwk": pair.public_jwk});
@@ -143,16 +143,16 @@ mod tests {
     fn every_claim_counts() {
         assert_eq!(checked(&good(), None, None).unwrap().expires_at.timestamp(), 1_800_000_060);
         for (name, value, refusal) in [
-            ("jti", json!(null), Refusal::NoIdentifier),
-            ("jti", json!(""), Refusal::NoIdentifier),
-            ("jti", json!("x".repeat(257)), Refusal::NoIdentifier),
-            ("htm", json!("GET"), Refusal::WrongMethod),
-            ("htm", json!("post"), Refusal::WrongMethod),
-            ("htu", json!("https://login.example.org/oauth/revoke"), Refusal::WrongTarget),
-            ("htu", json!(null), Refusal::WrongTarget),
-            ("iat", json!("1800000000"), Refusal::WrongTime),
-            ("iat", json!(i64::MIN), Refusal::WrongTime),
-            ("iat", json!(1e300), Refusal::WrongTime),
+            ("jti", json!(null), ProofError::NoIdentifier),
+            ("jti", json!(""), ProofError::NoIdentifier),
+            ("jti", json!("x".repeat(257)), ProofError::NoIdentifier),
+            ("htm", json!("GET"), ProofError::WrongMethod),
+            ("htm", json!("post"), ProofError::WrongMethod),
+            ("htu", json!("https://login.example.org/oauth/revoke"), ProofError::WrongTarget),
+            ("htu", json!(null), ProofError::WrongTarget),
+            ("iat", json!("1800000000"), ProofError::WrongTime),
+            ("iat", json!(i64::MIN), ProofError::WrongTime),
+            ("iat", json!(1e300), ProofError::WrongTime),
         ] {
             let mut claims = good();
             claims[name] = value;
@@ -180,10 +180,10 @@ mod tests {
         // Token and hash of RFC 9449 §7.1.
         const TOKEN: &str = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
         let mut claims = good();
-        assert_eq!(checked(&claims, Some(TOKEN), None).err(), Some(Refusal::WrongAccessToken));
+        assert_eq!(checked(&claims, Some(TOKEN), None).err(), Some(ProofError::WrongAccessToken));
         claims["ath"] = json!("fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");
         assert!(checked(&claims, Some(TOKEN), None).is_ok());
-        assert_eq!(checked(&claims, Some("another"), None).err(), Some(Refusal::WrongAccessToken));
+        assert_eq!(checked(&claims, Some("another"), None).err(), Some(ProofError::WrongAccessToken));
         assert!(checked(&claims, None, None).is_ok());
     }
 
@@ -195,11 +195,14 @@ mod tests {
             [(json!("current"), true), (json!("previous"), true), (json!("older"), false), (json!(1), false)]
         {
             claims["nonce"] = nonce;
-            assert_eq!(checked(&claims, None, Some(&nonces)).err(), (!holds).then_some(Refusal::NonceNeeded));
+            assert_eq!(
+                checked(&claims, None, Some(&nonces)).err(),
+                (!holds).then_some(ProofError::NonceNeeded)
+            );
             assert!(checked(&claims, None, None).is_ok(), "nobody asked for one");
         }
         claims["htm"] = json!("GET");
-        assert_eq!(checked(&claims, None, Some(&nonces)).err(), Some(Refusal::WrongMethod));
+        assert_eq!(checked(&claims, None, Some(&nonces)).err(), Some(ProofError::WrongMethod));
     }
 
     #[test]

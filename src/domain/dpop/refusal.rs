@@ -4,7 +4,7 @@ use crate::domain::oauth_error::{ErrorCode, OAuthError};
 
 /// Why a proof does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ProofError {
     /// A proof is required and missing.
     Missing,
     Several,
@@ -28,7 +28,7 @@ pub enum Refusal {
     Replayed,
 }
 
-impl Refusal {
+impl ProofError {
     const fn description(self) -> &'static str {
         match self {
             Self::Missing => "A DPoP proof is required.",
@@ -48,10 +48,10 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for OAuthError {
-    fn from(refusal: Refusal) -> Self {
+impl From<ProofError> for OAuthError {
+    fn from(refusal: ProofError) -> Self {
         let code = match refusal {
-            Refusal::NonceNeeded => ErrorCode::UseDpopNonce,
+            ProofError::NonceNeeded => ErrorCode::UseDpopNonce,
             _ => ErrorCode::InvalidDpopProof,
         };
         Self::new(code, refusal.description())

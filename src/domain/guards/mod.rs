@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::domain::{audit, sign_in};
-use crate::model::attempt_budget::{Exhausted, Guard, LAPSE, Refill};
+use crate::model::attempt_budget::{Guard, LAPSE, Refill, TooManyAttemptsError};
 use crate::model::audit_event::AuditEvent;
 use crate::model::guessing::Trier;
 use crate::model::ids::{TenantId, UserId};
@@ -53,7 +53,7 @@ pub struct PaidAttempt {
 }
 
 /// An attempt that was reserved, or was not even looked at because there were too many wrong ones before it.
-pub type Payment = Result<PaidAttempt, Exhausted>;
+pub type Payment = Result<PaidAttempt, TooManyAttemptsError>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judged {
@@ -103,8 +103,8 @@ impl Reservation {
 
 /// Of all guards, the longest wait is the one that counts.
 #[expect(clippy::needless_pass_by_value, reason = "it is what becomes of a refusal")]
-fn exhausted(quotes: Quotes) -> Exhausted {
-    Exhausted { retry_after: quotes.waits.iter().flatten().max().copied().unwrap_or_default() }
+fn exhausted(quotes: Quotes) -> TooManyAttemptsError {
+    TooManyAttemptsError { retry_after: quotes.waits.iter().flatten().max().copied().unwrap_or_default() }
 }
 
 /// Prepares the entry of a user code: by account, by address (IPv6: /64) and by tenant.
@@ -131,7 +131,7 @@ pub async fn enter_code(
     user: UserId,
     mac: [u8; 32],
     origin: &RequestOrigin,
-) -> store::Result<Result<(PaidAttempt, Option<Opening>), Exhausted>> {
+) -> store::Result<Result<(PaidAttempt, Option<Opening>), TooManyAttemptsError>> {
     let reservation = code_entry(app, tenant, user, origin);
     let Reservation { hold, back, .. } = &reservation;
     let (hold, back, idle) = (hold.clone(), back.clone(), sign_in::idle_limit(app));

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{PaidAttempt, Payment, Reservation, exhausted};
 use crate::app::App;
-use crate::model::attempt_budget::{Exhausted, Guard, Refill};
+use crate::model::attempt_budget::{Guard, Refill, TooManyAttemptsError};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::guessing::{PATIENCE, Trier, Visit, lane};
 use crate::model::ids::{TenantId, UserId};
@@ -173,7 +173,7 @@ impl Asked {
         };
         let asked = |at: usize| quotes.waits.get(at).and_then(Option::as_ref);
         let room = |waits: &[Option<&TimeDelta>]| match waits.iter().flatten().max() {
-            Some(wait) => Err(Exhausted { retry_after: **wait }),
+            Some(wait) => Err(TooManyAttemptsError { retry_after: **wait }),
             None => Ok(()),
         };
         let (own, open) = (room(&[asked(0)]), room(&[asked(1), asked(2)]));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{SecondFactorRefused, must_be_fresh, recovery_codes, sealing_context, step_of, unseal};
+use super::{SecondFactorError, must_be_fresh, recovery_codes, sealing_context, step_of, unseal};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;
@@ -26,7 +26,7 @@ pub struct Enrolled {
 }
 
 /// Makes a key for an app. It counts for nothing until the app has proved that it has it.
-pub async fn propose(app: &App, session: &BrowserSession) -> Result<(), SecondFactorRefused> {
+pub async fn propose(app: &App, session: &BrowserSession) -> Result<(), SecondFactorError> {
     must_be_fresh(app, session)?;
     let user = &session.user;
     let secret = TotpSecret::generate(&app.random);
@@ -35,15 +35,15 @@ pub async fn propose(app: &App, session: &BrowserSession) -> Result<(), SecondFa
     // Nothing that anybody would look for in the audit trail has happened yet.
     let (tenant, now) = (user.tenant_id, app.clock.now());
     let kept = totp_secrets::propose(&app.db, tenant, user.id, &sealed, now).await?;
-    if kept { Ok(()) } else { Err(SecondFactorRefused::NotNow) }
+    if kept { Ok(()) } else { Err(SecondFactorError::NotNow) }
 }
 
 /// The key that waits for its first code, to be put into the app.
-pub async fn proposed(app: &App, session: &BrowserSession) -> Result<TotpSecret, SecondFactorRefused> {
+pub async fn proposed(app: &App, session: &BrowserSession) -> Result<TotpSecret, SecondFactorError> {
     must_be_fresh(app, session)?;
     let user = &session.user;
     let stored = totp_secrets::find(&app.db, user.tenant_id, user.id).await?;
-    let waiting = stored.filter(|stored| !stored.confirmed).ok_or(SecondFactorRefused::NotNow)?;
+    let waiting = stored.filter(|stored| !stored.confirmed).ok_or(SecondFactorError::NotNow)?;
     Ok(unseal(app, user, &waiting)?)
 }
 
@@ -54,19 +54,19 @@ pub async fn confirm(
     session: &BrowserSession,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<Enrolled, SecondFactorRefused> {
+) -> Result<Enrolled, SecondFactorError> {
     must_be_fresh(app, session)?;
     let (user, now) = (&session.user, app.clock.now());
     let stored = totp_secrets::find(&app.db, user.tenant_id, user.id).await?;
-    let waiting = stored.filter(|stored| !stored.confirmed).ok_or(SecondFactorRefused::NotNow)?;
+    let waiting = stored.filter(|stored| !stored.confirmed).ok_or(SecondFactorError::NotNow)?;
     // No guard: whoever guesses here has the key before their eyes.
     let step = step_of(app, &unseal(app, user, &waiting)?, input, None);
-    let step = step.ok_or(SecondFactorRefused::WrongCode)?;
+    let step = step.ok_or(SecondFactorError::WrongCode)?;
     let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
     sign_in::has_changed(&mut change, user.tenant_id, user.id, sign_in::Change::Factors).await?;
     let sealed = &waiting.secret_sealed;
     if !totp_secrets::confirm(&mut *change, user.tenant_id, user.id, sealed, step, now).await? {
-        return Err(SecondFactorRefused::NotNow);
+        return Err(SecondFactorError::NotNow);
     }
     change.audit(Action::SecondFactorEnrolled, Target::User(Some(user.id)), json!({})).await?;
     let codes = recovery_codes::make(&mut change, user).await?;

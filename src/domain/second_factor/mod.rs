@@ -10,10 +10,10 @@ use super::audit::By;
 use super::change::Change;
 use super::guards::{Judged, PaidAttempt, Payment};
 use super::oauth_error::OAuthError;
-use super::sign_in::strength::{self, Shortfall};
+use super::sign_in::strength::{self, StrengthError};
 use super::{audit, guards, mac_keys, sign_in};
 use crate::app::App;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::browser_session::BrowserSession;
 use crate::model::guessing::Trier;
@@ -27,15 +27,15 @@ use crate::store::{self, totp_secrets, users};
 
 /// Why something about a second factor is not done.
 #[derive(Debug, thiserror::Error)]
-pub enum SecondFactorRefused {
+pub enum SecondFactorError {
     /// The code is wrong, was used before, or is too old: which of them is not told.
     #[error("wrong code")]
     WrongCode,
     #[error(transparent)]
-    TooManyAttempts(#[from] Exhausted),
+    TooManyAttempts(#[from] TooManyAttemptsError),
     /// The session is too old or too weak.
     #[error(transparent)]
-    SignInNeeded(#[from] Shortfall),
+    SignInNeeded(#[from] StrengthError),
     /// There is one already, or none.
     #[error("two-step verification is not in the required state")]
     NotNow,
@@ -43,7 +43,7 @@ pub enum SecondFactorRefused {
     Failed(OAuthError),
 }
 
-impl<E: Into<OAuthError>> From<E> for SecondFactorRefused {
+impl<E: Into<OAuthError>> From<E> for SecondFactorError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
@@ -71,8 +71,8 @@ impl Proven<'_> {
     pub(super) async fn finish<T>(
         self,
         app: &App,
-        done: Result<T, SecondFactorRefused>,
-    ) -> Result<T, SecondFactorRefused> {
+        done: Result<T, SecondFactorError>,
+    ) -> Result<T, SecondFactorError> {
         let finished = match done {
             Ok(done) => self.change.commit().await.map(|()| done).map_err(Into::into),
             Err(error) => Err(error),
@@ -140,8 +140,8 @@ async fn prove<'a>(
     trier: Trier,
     input: &str,
     origin: &'a RequestOrigin,
-) -> Result<Proven<'a>, SecondFactorRefused> {
-    let attempt = reserve(app, user, trier, origin).await?.map_err(SecondFactorRefused::TooManyAttempts)?;
+) -> Result<Proven<'a>, SecondFactorError> {
+    let attempt = reserve(app, user, trier, origin).await?.map_err(SecondFactorError::TooManyAttempts)?;
     let found = find(app, &attempt, user, input, origin).await;
     let (is_taken, outcome) = match found {
         Ok(Found::Right(change)) => return Ok(Proven { change: *change, attempt }),
@@ -155,7 +155,7 @@ async fn prove<'a>(
     };
     attempt.settle(app, if refused.is_ok() { Judged::Charged } else { Judged::Unanswered });
     refused?;
-    Err(SecondFactorRefused::WrongCode)
+    Err(SecondFactorError::WrongCode)
 }
 
 enum Found<'a> {
@@ -170,7 +170,7 @@ async fn find<'a>(
     user: &User,
     input: &str,
     origin: &'a RequestOrigin,
-) -> Result<Found<'a>, SecondFactorRefused> {
+) -> Result<Found<'a>, SecondFactorError> {
     let mut change = Change::begin(app, user.tenant_id, &By::user(user.id, origin)).await?;
     // The account is locked first, as in every operation that changes how it signs in.
     let failures = users::failures(&mut *change, user.tenant_id, user.id).await?;
@@ -207,6 +207,6 @@ pub(super) fn sealing_context(tenant: TenantId, user: UserId) -> String {
     format!("totp secret {tenant} {user}")
 }
 
-fn must_be_fresh(app: &App, session: &BrowserSession) -> Result<(), SecondFactorRefused> {
+fn must_be_fresh(app: &App, session: &BrowserSession) -> Result<(), SecondFactorError> {
     Ok(strength::must_suit_own_account(app, session)?)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{SecondFactorRefused, must_be_fresh, prove};
+use super::{SecondFactorError, must_be_fresh, prove};
 use crate::app::App;
 use crate::domain::change::Change;
 use crate::domain::{mac_keys, sign_in};
@@ -19,7 +19,7 @@ pub async fn renew(
     session: &BrowserSession,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<Vec<RecoveryCode>, SecondFactorRefused> {
+) -> Result<Vec<RecoveryCode>, SecondFactorError> {
     must_be_fresh(app, session)?;
     let mut proven = prove(app, &session.user, sign_in::trier_of(session), input, origin).await?;
     let made = replace(&mut proven.change, &session.user).await.map_err(Into::into);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{SecondFactorRefused, must_be_fresh, prove};
+use super::{SecondFactorError, must_be_fresh, prove};
 use crate::app::App;
 use crate::domain::audit::By;
 use crate::domain::change::Change;
@@ -21,7 +21,7 @@ pub async fn remove(
     session: &BrowserSession,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<(), SecondFactorRefused> {
+) -> Result<(), SecondFactorError> {
     must_be_fresh(app, session)?;
     let user = &session.user;
     let mut proven = prove(app, user, sign_in::trier_of(session), input, origin).await?;

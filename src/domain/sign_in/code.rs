@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::session::Draft;
-use super::{SignInRefused, SignedIn, SigningBrowser, audit, event};
+use super::{SignInError, SignedIn, SigningBrowser, audit, event};
 use crate::app::App;
 use crate::domain::guards::PaidAttempt;
 use crate::domain::second_factor::{self, Shown};
@@ -30,7 +30,7 @@ pub async fn enter(
     browser: &SigningBrowser,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<SignedIn, SignInRefused> {
+) -> Result<SignedIn, SignInError> {
     let user = &awaited.half.user;
     let trier = browser.trier(tenant, user, awaited.browser_generation, app.clock.now());
     let attempt = match second_factor::reserve(app, user, trier, origin).await? {
@@ -38,7 +38,7 @@ pub async fn enter(
         Err(exhausted) => return Err(exhausted.into()),
     };
     let entered = judge(app, &attempt, &awaited, input, origin).await;
-    attempt.conclude(app, &entered, |refused| matches!(refused, SignInRefused::Failed(_)));
+    attempt.conclude(app, &entered, |refused| matches!(refused, SignInError::Failed(_)));
     entered
 }
 
@@ -49,7 +49,7 @@ async fn judge(
     awaited: &Awaited,
     input: &str,
     origin: &RequestOrigin,
-) -> Result<SignedIn, SignInRefused> {
+) -> Result<SignedIn, SignInError> {
     let user = &awaited.half.user;
     let is_taken = attempt.may_sign_in(awaited.failures);
     let shown =
@@ -60,7 +60,7 @@ async fn judge(
         return Ok(signed_in);
     }
     second_factor::refuse(app, attempt, user, is_taken, origin).await?;
-    Err(SignInRefused::WrongCredentials)
+    Err(SignInError::WrongCredentials)
 }
 
 async fn sign_in(

@@ -21,7 +21,7 @@ use super::audit::{self, By};
 use super::change;
 use super::oauth_error::OAuthError;
 use crate::app::App;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
@@ -44,17 +44,17 @@ const TOUCH_AFTER: TimeDelta = TimeDelta::seconds(30);
 
 /// Why somebody is not signed in.
 #[derive(Debug, thiserror::Error)]
-pub enum SignInRefused {
+pub enum SignInError {
     /// Name, password or code is wrong, or the account may not be used: which of them is not told.
     #[error("wrong credentials")]
     WrongCredentials,
     #[error(transparent)]
-    TooManyAttempts(#[from] Exhausted),
+    TooManyAttempts(#[from] TooManyAttemptsError),
     #[error(transparent)]
     Failed(OAuthError),
 }
 
-impl<E: Into<OAuthError>> From<E> for SignInRefused {
+impl<E: Into<OAuthError>> From<E> for SignInError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }

@@ -4,12 +4,12 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::session::Draft;
-use super::{SignInRefused, SignedIn, SigningBrowser, event, refuse};
+use super::{SignInError, SignedIn, SigningBrowser, event, refuse};
 use crate::app::App;
 use crate::domain::audit;
 use crate::domain::guards::{self, PaidAttempt};
 use crate::domain::passwords::{self, Checked};
-use crate::hashing::Busy;
+use crate::hashing::BusyError;
 use crate::model::audit_event::{Action, Actor, AuditEvent, Outcome, Target};
 use crate::model::bearer_secret::{BearerSecret, SecretKind};
 use crate::model::browser_session::BrowserSession;
@@ -52,15 +52,15 @@ pub async fn enter(
     before: Option<&BrowserSession>,
     browser: &SigningBrowser,
     origin: &RequestOrigin,
-) -> Result<Entered, SignInRefused> {
+) -> Result<Entered, SignInError> {
     let found = users::credentials(&app.db, tenant.id, username).await?;
     let trier = found.as_ref().map_or(Trier::Unknown(browser.visit), |found| {
         browser.trier(tenant, &found.user, found.browser_generation, app.clock.now())
     });
     let attempt = guards::pay_for_password(app, tenant.id, username, trier, origin).await?;
-    let attempt = attempt.map_err(SignInRefused::TooManyAttempts)?;
+    let attempt = attempt.map_err(SignInError::TooManyAttempts)?;
     let entered = Entry { app, tenant, username, before, origin }.judge(&attempt, found, password).await;
-    attempt.conclude(app, &entered, |refused| matches!(refused, SignInRefused::Failed(_)));
+    attempt.conclude(app, &entered, |refused| matches!(refused, SignInError::Failed(_)));
     entered
 }
 
@@ -72,17 +72,17 @@ impl Entry<'_> {
         attempt: &PaidAttempt,
         found: Option<Credentials>,
         password: Zeroizing<String>,
-    ) -> Result<Entered, SignInRefused> {
+    ) -> Result<Entered, SignInError> {
         let is_taken = found.as_ref().is_some_and(|found| attempt.may_sign_in(found.failures));
         // A password that is not accepted is not compared either: nothing may tell a right one from a wrong one.
         let stored = found.as_ref().filter(|_| is_taken).map(|found| found.password_hash.clone());
         let checked = passwords::check(self.app, password, stored).await?;
         if !attempt.is_held(self.app) {
-            return Err(Busy.into());
+            return Err(BusyError.into());
         }
         let Some(found) = found else {
             attempt.charge_with(self.app, self.unknown_user()).await?;
-            return Err(SignInRefused::WrongCredentials);
+            return Err(SignInError::WrongCredentials);
         };
         match checked {
             Checked::Right { rehashed } if found.user.is_active() => {
@@ -99,7 +99,7 @@ impl Entry<'_> {
         attempt: &PaidAttempt,
         mut found: Credentials,
         rehashed: Option<&str>,
-    ) -> Result<Entered, SignInRefused> {
+    ) -> Result<Entered, SignInError> {
         let checked = found.password_hash.clone();
         for _ in 0..TRIES {
             let judgement = Judgement {
@@ -125,7 +125,7 @@ impl Entry<'_> {
                 // It was changed while it was checked.
                 _ => {
                     attempt.charge(&self.app.db).await?;
-                    return Err(SignInRefused::WrongCredentials);
+                    return Err(SignInError::WrongCredentials);
                 }
             }
             if !attempt.may_sign_in(found.failures) {
@@ -163,11 +163,11 @@ impl Entry<'_> {
     }
 
     /// Writes down that the account takes its password from known browsers only.
-    async fn turn_away<T>(&self, attempt: &PaidAttempt, user: &User) -> Result<T, SignInRefused> {
+    async fn turn_away<T>(&self, attempt: &PaidAttempt, user: &User) -> Result<T, SignInError> {
         let details = json!({"reason": "unknown browser after too many wrong passwords or codes"});
         let refused = event(Action::SignIn, Outcome::Refused, user, self.origin, details);
         attempt.charge_with(self.app, refused).await?;
-        Err(SignInRefused::WrongCredentials)
+        Err(SignInError::WrongCredentials)
     }
 
     async fn refuse<T>(
@@ -175,7 +175,7 @@ impl Entry<'_> {
         attempt: &PaidAttempt,
         user: &User,
         checked: &Checked,
-    ) -> Result<T, SignInRefused> {
+    ) -> Result<T, SignInError> {
         let reason = match (checked, user.standing) {
             (Checked::Wrong, _) => "wrong password",
             (_, Standing::Locked) => "locked",
@@ -187,7 +187,7 @@ impl Entry<'_> {
         } else {
             attempt.charge_with(self.app, refused).await?;
         }
-        Err(SignInRefused::WrongCredentials)
+        Err(SignInError::WrongCredentials)
     }
 
     fn unknown_user(&self) -> AuditEvent<'_> {

@@ -24,7 +24,7 @@ pub struct Demand {
 
 /// What is missing, by what the person must do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Shortfall {
+pub enum StrengthError {
     /// Sign in again, with all they have.
     #[error("another sign-in is needed")]
     SignIn,
@@ -61,20 +61,20 @@ impl<'a> From<&'a Approver> for Proved<'a> {
 }
 
 /// What is lacking of `demand`, if anything.
-fn shortfall(proved: Proved<'_>, demand: Demand, now: DateTime<Utc>) -> Option<Shortfall> {
+fn shortfall(proved: Proved<'_>, demand: Demand, now: DateTime<Utc>) -> Option<StrengthError> {
     if now - proved.authentication.auth_time > demand.max_age {
-        Some(Shortfall::SignIn)
+        Some(StrengthError::SignIn)
     } else if proved.authentication.acr() >= demand.acr {
         None
     } else if proved.has_second_factor {
-        Some(Shortfall::SignIn)
+        Some(StrengthError::SignIn)
     } else {
-        Some(Shortfall::Enrolment)
+        Some(StrengthError::Enrolment)
     }
 }
 
 /// Insists that the demand is met.
-pub fn must_meet<'a>(app: &App, proved: impl Into<Proved<'a>>, demand: Demand) -> Result<(), Shortfall> {
+pub fn must_meet<'a>(app: &App, proved: impl Into<Proved<'a>>, demand: Demand) -> Result<(), StrengthError> {
     shortfall(proved.into(), demand, app.clock.now()).map_or(Ok(()), Err)
 }
 
@@ -109,12 +109,12 @@ pub fn is_fresh(app: &App, session: &BrowserSession) -> bool {
 
 /// Insists that the session is as strong as the roles of its user demand, however long ago it began: for pages that
 /// those roles open.
-pub fn must_suit_roles(app: &App, session: &BrowserSession) -> Result<(), Shortfall> {
+pub fn must_suit_roles(app: &App, session: &BrowserSession) -> Result<(), StrengthError> {
     must_meet(app, session, Demand { max_age: TimeDelta::MAX, ..demanded_of(app, &session.user) })
 }
 
 /// Insists that the person proved who they are recently, and by all they have: to change how they sign in.
-pub fn must_suit_own_account(app: &App, session: &BrowserSession) -> Result<(), Shortfall> {
+pub fn must_suit_own_account(app: &App, session: &BrowserSession) -> Result<(), StrengthError> {
     let acr = if session.has_second_factor { Acr::TwoFactors } else { Acr::OneFactor };
     must_meet(app, session, Demand { acr, ..demanded_of(app, &session.user) })
 }
@@ -132,7 +132,7 @@ mod tests {
         has_second_factor: bool,
         acr: Acr,
         now: i64,
-    ) -> Option<Shortfall> {
+    ) -> Option<StrengthError> {
         let demand = Demand { acr, max_age: TimeDelta::seconds(60) };
         shortfall(Proved { authentication, has_second_factor }, demand, at(now))
     }
@@ -141,7 +141,7 @@ mod tests {
     fn a_sign_in_is_good_for_as_long_as_the_demand_says() {
         let one = Authentication::by_password(at(0));
         assert_eq!(lacking(&one, false, Acr::OneFactor, 60), None);
-        assert_eq!(lacking(&one, false, Acr::OneFactor, 61), Some(Shortfall::SignIn));
+        assert_eq!(lacking(&one, false, Acr::OneFactor, 61), Some(StrengthError::SignIn));
     }
 
     #[test]
@@ -149,16 +149,16 @@ mod tests {
         let two = Authentication::by_two_factors(at(0));
         for acr in Acr::ALL {
             assert_eq!(lacking(&two, true, acr, 60), None);
-            assert_eq!(lacking(&two, true, acr, 61), Some(Shortfall::SignIn));
+            assert_eq!(lacking(&two, true, acr, 61), Some(StrengthError::SignIn));
         }
     }
 
     #[test]
     fn whoever_lacks_a_factor_sets_one_up_and_whoever_has_one_uses_it() {
         let one = Authentication::by_password(at(0));
-        assert_eq!(lacking(&one, false, Acr::TwoFactors, 0), Some(Shortfall::Enrolment));
-        assert_eq!(lacking(&one, true, Acr::TwoFactors, 0), Some(Shortfall::SignIn));
+        assert_eq!(lacking(&one, false, Acr::TwoFactors, 0), Some(StrengthError::Enrolment));
+        assert_eq!(lacking(&one, true, Acr::TwoFactors, 0), Some(StrengthError::SignIn));
         // Setting one up needs a fresh sign-in as well.
-        assert_eq!(lacking(&one, false, Acr::TwoFactors, 61), Some(Shortfall::SignIn));
+        assert_eq!(lacking(&one, false, Acr::TwoFactors, 61), Some(StrengthError::SignIn));
     }
 }

@@ -53,14 +53,14 @@ pub struct Administered {
 
 /// Why a tenant is not made.
 #[derive(Debug)]
-pub enum CreateRefused {
+pub enum CreateTenantError {
     SlugTaken,
     /// Its first administrator cannot have such an account.
     Administrator(UserError),
     Failed(OAuthError),
 }
 
-impl From<UserError> for CreateRefused {
+impl From<UserError> for CreateTenantError {
     fn from(error: UserError) -> Self {
         match error {
             UserError::Store(error) => error.into(),
@@ -69,13 +69,13 @@ impl From<UserError> for CreateRefused {
     }
 }
 
-impl From<OAuthError> for CreateRefused {
+impl From<OAuthError> for CreateTenantError {
     fn from(error: OAuthError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StoreError> for CreateRefused {
+impl From<StoreError> for CreateTenantError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
@@ -88,7 +88,7 @@ pub async fn create_with_administrator(
     name: &str,
     mut administrator: NewUser,
     by: &By<'_>,
-) -> Result<Administered, CreateRefused> {
+) -> Result<Administered, CreateTenantError> {
     let id = TenantId(app.random.uuid_v7(app.clock.now()));
     administrator.roles = vec![Role::Admin];
     let password = password_links::unknown_password(app);
@@ -96,7 +96,7 @@ pub async fn create_with_administrator(
     let tenant = new(id, slug, name);
     let mut change = Change::begin_of_directory(app, id, by).await?;
     if !insert(&mut change, &tenant).await? {
-        return Err(CreateRefused::SlugTaken);
+        return Err(CreateTenantError::SlugTaken);
     }
     account.insert(&mut change).await?;
     let link = password_links::put(&mut change, &tenant, account.id()).await?;

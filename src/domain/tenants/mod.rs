@@ -16,12 +16,12 @@ use crate::model::device::displayable;
 use crate::model::patch::Patch;
 use crate::model::tenant::{DEFAULT_TENANT, Tenant, TenantSlug, TenantStanding};
 use crate::model::tenant_host::TenantHost;
-use crate::model::version::{MeantFor, Stale};
+use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{StoreError, tenants};
 
 use addresses::is_servers;
 pub use addresses::{address, issuer};
-pub use create::{Administered, CreateRefused, create, create_with_administrator, ensure_default};
+pub use create::{Administered, CreateTenantError, create, create_with_administrator, ensure_default};
 
 /// Why a tenant cannot be changed or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum TenantError {
     UnfitName,
     /// It is not what the caller saw.
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     #[error("only a disabled tenant can be deleted")]
     IsEnabled,
     #[error(transparent)]

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::domain::audit::By;
-use crate::domain::passwords::UnfitPassword;
+use crate::domain::passwords::PasswordError;
 use crate::model::audit_event::Actor;
 use crate::model::device::displayable;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, User};
-use crate::model::version::Stale;
+use crate::model::version::VersionConflictError;
 use crate::store::users::{self, Account};
 use crate::store::{Connection, StoreError};
 
@@ -68,9 +68,9 @@ pub enum UserError {
     #[error("you cannot do this to your own account")]
     OwnAccount,
     #[error(transparent)]
-    Stale(#[from] Stale),
+    Stale(#[from] VersionConflictError),
     #[error(transparent)]
-    Password(#[from] UnfitPassword),
+    Password(#[from] PasswordError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

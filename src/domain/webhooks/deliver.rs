@@ -16,7 +16,7 @@ use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{hold_after, pause_after};
 use crate::outbound::FetchError;
-use crate::secrets::Unsealable;
+use crate::secrets::DecryptError;
 use crate::store::webhook_deliveries::{self, CONCURRENT_CALLS, Delivery, Slots};
 use crate::store::{self, webhooks};
 
@@ -35,7 +35,7 @@ enum Attempt {
     Gone,
     Failed(String),
     /// This server cannot sign it. Another one may, once this one's time for it is over.
-    NotByThisServer(Unsealable),
+    NotByThisServer(DecryptError),
 }
 
 /// The messages that this server is sending.
@@ -108,7 +108,7 @@ async fn attempt(app: &App, delivery: &Delivery) -> Attempt {
     let key = signing_key(app, delivery.tenant_id, delivery.webhook_id, &delivery.secret_sealed);
     let key = match key {
         Ok(key) => key,
-        Err(error @ Unsealable::UnknownKey(_)) => return Attempt::NotByThisServer(error),
+        Err(error @ DecryptError::UnknownKey(_)) => return Attempt::NotByThisServer(error),
         Err(error) => return Attempt::Failed(format!("its secret: {error}")),
     };
     let Ok(url) = Url::parse(&delivery.url) else { return Attempt::Failed("not an address".to_owned()) };

@@ -16,8 +16,8 @@ use crate::app::App;
 use crate::model::audit_event::{Action, Target};
 use crate::model::ids::{TenantId, WebhookId};
 use crate::model::webhook::{MAX_ACTIONS, SECRET_PREFIX, Webhook};
-use crate::outbound::ForbiddenAddress;
-use crate::secrets::Unsealable;
+use crate::outbound::ForbiddenAddressError;
+use crate::secrets::DecryptError;
 use crate::store::{self, StoreError, webhooks};
 
 /// Bytes of a secret (Standard Webhooks: 24 to 64).
@@ -28,7 +28,7 @@ const SECRET_BYTES: usize = 32;
 pub enum WebhookError {
     /// This server would not call there.
     #[error("the URL is not usable: {0}")]
-    UnfitUrl(#[from] ForbiddenAddress),
+    UnfitUrl(#[from] ForbiddenAddressError),
     /// It names something that never happens.
     #[error("unknown action {0}")]
     UnknownAction(String),
@@ -88,7 +88,7 @@ pub async fn delete(app: &App, tenant: TenantId, id: WebhookId, by: &By<'_>) -> 
 }
 
 /// What signs the messages of a webhook.
-fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Result<hmac::Key, Unsealable> {
+fn signing_key(app: &App, tenant: TenantId, id: WebhookId, sealed: &[u8]) -> Result<hmac::Key, DecryptError> {
     let secret = app.secrets.database.open(sealed, &sealing_context(tenant, id))?;
     Ok(hmac::Key::new(hmac::HMAC_SHA256, &secret))
 }

@@ -10,19 +10,19 @@ use axum::response::Response;
 use super::consent_body::{
     Answer, Arrival, DeviceConsentDecided, DeviceConsentRequest, DeviceConsentResponse,
 };
-use super::consent_refusal::ConsentRefused;
+use super::consent_error::ConsentError;
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
-use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
-use crate::domain::device_flow::decide::{self, Decision, DecisionRefused, NamedCode};
+use crate::domain::device_flow::choices::{ChoiceError, Choices};
+use crate::domain::device_flow::decide::{self, Decision, DecisionError, NamedCode};
 use crate::domain::device_flow::open;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::bearer::{BearerErrorBody, BearerRefusal};
+use crate::http::bearer::{BearerError, BearerErrorBody};
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::OAuthErrorBody;
+use crate::http::oauth_endpoint_error::OAuthErrorBody;
 use crate::http::pages::{browser, linked_codes};
 use crate::http::parameters::Parameters;
-use crate::http::rest::caller::{Caller, CallerRefused, Via};
+use crate::http::rest::caller::{Caller, CallerError, Via};
 use crate::languages::Language;
 use crate::model::approver::Approver;
 use crate::model::device_authorization::CodeArrival;
@@ -64,7 +64,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
     RawQuery(query): RawQuery,
-) -> Result<Response, ConsentRefused> {
+) -> Result<Response, ConsentError> {
     let mut query = Parameters::of_query(query.as_deref())?;
     let input = query.take("user_code").ok_or_else(no_user_code)?;
     let said = match query.take("arrival").as_deref() {
@@ -74,9 +74,8 @@ pub async fn show(
     };
     let arrival = person.arrival(&app, &input, said);
     let ApprovingPerson { tenant, approver, origin, languages, .. } = person;
-    let consent = open::read(&app, &tenant, &approver, &input, arrival, &origin)
-        .await
-        .map_err(DecisionRefused::from)?;
+    let consent =
+        open::read(&app, &tenant, &approver, &input, arrival, &origin).await.map_err(DecisionError::from)?;
     let judged = Approving::of(&approver, &origin);
     let risk = assess(&app, &tenant, &judged, &consent).await.map_err(OAuthError::from)?;
     Ok(no_store(DeviceConsentResponse::of(consent, risk, &languages)))
@@ -113,7 +112,7 @@ pub async fn decide(
     State(app): State<Arc<App>>,
     person: ApprovingPerson,
     Decided { user_code, said, retyped, decision }: Decided,
-) -> Result<Response, ConsentRefused> {
+) -> Result<Response, ConsentError> {
     let arrival = person.arrival(&app, &user_code, said);
     let code = NamedCode { input: &user_code, arrival, retyped: retyped.as_deref() };
     let ApprovingPerson { tenant, approver, origin, language, .. } = person;
@@ -149,11 +148,11 @@ impl ApprovingPerson {
 }
 
 impl FromRequestParts<Arc<App>> for ApprovingPerson {
-    type Rejection = ConsentRefused;
+    type Rejection = ConsentError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ConsentRefused> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ConsentError> {
         let caller = Caller::with_scope(parts, app, &[SCOPE]).await?;
-        let approver = caller.approver().ok_or(CallerRefused::from(BearerRefusal::NoToken))?;
+        let approver = caller.approver().ok_or(CallerError::from(BearerError::NoToken))?;
         let (slug, headers) = (&caller.tenant.slug, &parts.headers);
         let language = browser::language_of(app, slug, headers);
         let languages = browser::languages_asked_for(app, slug, headers);
@@ -171,12 +170,12 @@ pub struct Decided {
 }
 
 impl FromRequest<Arc<App>> for Decided {
-    type Rejection = ConsentRefused;
+    type Rejection = ConsentError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ConsentRefused> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ConsentError> {
         let sent: DeviceConsentRequest = Parameters::of_json(request, app).await?;
         let lifetime = match sent.lifetime.as_deref() {
-            Some(word) => Lifetime::parse(word).ok_or(DecisionRefused::Choice(ChoiceRefused::Lifetime))?,
+            Some(word) => Lifetime::parse(word).ok_or(DecisionError::Choice(ChoiceError::Lifetime))?,
             None => Lifetime::Longest,
         };
         let choices = Choices {

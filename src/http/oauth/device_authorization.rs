@@ -16,7 +16,7 @@ use crate::domain::{dpop, tenants};
 use crate::http::asked::Slug;
 use crate::http::dpop::Dpop;
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
@@ -124,7 +124,7 @@ pub async fn create(
     Origin(origin): Origin,
     Dpop(presented): Dpop,
     mut parameters: Parameters,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
     let request = StartRequest {

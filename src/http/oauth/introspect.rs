@@ -15,7 +15,7 @@ use crate::domain::introspect::{self, ActiveToken, Introspected};
 use crate::domain::tenants;
 use crate::http::asked::Slug;
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::parameters::Parameters;
 use crate::model::access_token::{AccessToken, Audience};
 use crate::model::tenant::Tenant;
@@ -126,7 +126,7 @@ pub async fn create(
     State(app): State<Arc<App>>,
     slug: Slug,
     mut parameters: Parameters,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let caller = authenticate_confidential(&app, &tenant, parameters.take_credentials()).await?;
     let token = required(parameters.take_secret("token"), "token is required.")?;

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::{signing_keys, tenants};
 use crate::http::asked::Slug;
 use crate::http::conditional;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 
 /// Public signing keys of the tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,7 +40,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
     slug: Slug,
     headers: HeaderMap,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let published = signing_keys::published(&app, tenant.id).await?;
     let set = JwkSet { keys: published.iter().map(|key| key.jwk.clone()).collect() };

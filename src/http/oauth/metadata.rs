@@ -19,7 +19,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
 use crate::http::asked::Slug;
 use crate::http::conditional;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::languages::Language;
 use crate::model::acr::Acr;
 use crate::model::client::{AuthMethod, GrantType};
@@ -83,7 +83,7 @@ pub async fn authorization_server(
     State(app): State<Arc<App>>,
     slug: Slug,
     headers: HeaderMap,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     Ok(cacheable(&headers, &describe(&app, &slug).await?)?)
 }
 
@@ -104,7 +104,7 @@ pub async fn openid_provider(
     State(app): State<Arc<App>>,
     slug: Slug,
     headers: HeaderMap,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let server = describe(&app, &slug).await?;
     let document = OpenIdProviderMetadata {
         userinfo_endpoint: format!("{}/oauth/userinfo", server.issuer),

@@ -2,7 +2,7 @@
 
 pub mod consent;
 pub mod consent_body;
-pub mod consent_refusal;
+pub mod consent_error;
 pub mod device_authorization;
 pub mod introspect;
 pub mod jwks;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::tenants;
 use crate::http::asked::Slug;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::parameters::Parameters;
 use crate::model::user_code::UserCode;
 
@@ -36,7 +36,7 @@ pub async fn show(
     State(app): State<Arc<App>>,
     slug: Slug,
     RawQuery(query): RawQuery,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let refuse = || OAuthError::invalid_request("user_code is not a valid user code.");
     let input = Parameters::of_query(query.as_deref())?.take("user_code").ok_or_else(refuse)?;

@@ -11,14 +11,14 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use crate::app::App;
-use crate::domain::clients::registration::{self, Registered, RegistrationRefused};
+use crate::domain::clients::registration::{self, Registered, RegistrationError};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::domain::{tenants, tokens};
 use crate::http::asked::Slug;
 use crate::http::bearer::BearerErrorBody;
 use crate::http::challenge::{self, Reason, Scheme};
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
 use crate::http::parameters::{collect, in_time};
 use crate::http::rest::path::Path;
@@ -52,7 +52,7 @@ pub async fn create(
     Slug(slug): Slug,
     Origin(origin): Origin,
     request: Request<Body>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, RegisterError> {
     let tenant = open(&app, &slug).await?;
     let token = token(request.headers())?;
     let members = members(&app, request).await?;
@@ -84,7 +84,7 @@ pub async fn show(
     Slug(slug): Slug,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, RegisterError> {
     let tenant = open(&app, &slug).await?;
     let registered = registration::find(&app, &tenant, &id, &token(&headers)?).await?;
     Ok(no_store(information(&app, &tenant, &registered)))
@@ -119,7 +119,7 @@ pub async fn replace(
     Origin(origin): Origin,
     Path(id): Path<String>,
     request: Request<Body>,
-) -> Result<Response, Refusal> {
+) -> Result<Response, RegisterError> {
     let tenant = open(&app, &slug).await?;
     let registered = registration::find(&app, &tenant, &id, &token(request.headers())?).await?;
     let members = members(&app, request).await?;
@@ -151,7 +151,7 @@ pub async fn delete(
     Origin(origin): Origin,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, RegisterError> {
     let tenant = open(&app, &slug).await?;
     let registered = registration::find(&app, &tenant, &id, &token(&headers)?).await?;
     registration::unregister(&app, &registered, &origin).await?;
@@ -159,7 +159,7 @@ pub async fn delete(
 }
 
 /// The tenant, where registration is on; where it is off there is nothing at this address.
-async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
+async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, RegisterError> {
     if !app.config.registration.enabled {
         return Err(OAuthError::new(ErrorCode::NotFound, "There is nothing at this URL.").into());
     }
@@ -167,13 +167,13 @@ async fn open(app: &App, slug: &TenantSlug) -> Result<Arc<Tenant>, Refusal> {
 }
 
 /// The token, in the `Authorization` header and nowhere else (RFC 7592 §2).
-fn token(headers: &HeaderMap) -> Result<Zeroizing<String>, Refusal> {
+fn token(headers: &HeaderMap) -> Result<Zeroizing<String>, RegisterError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(if headers.contains_key(header::AUTHORIZATION) {
-            RegistrationRefused::Token.into()
+            RegistrationError::Token.into()
         } else {
-            Refusal::NoToken
+            RegisterError::NoToken
         });
     };
     let shown = value.to_str().ok().and_then(|value| value.split_once(' '));
@@ -181,12 +181,12 @@ fn token(headers: &HeaderMap) -> Result<Zeroizing<String>, Refusal> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
             Ok(Zeroizing::new(token.trim_start().to_owned()))
         }
-        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => Err(Refusal::NoToken),
-        _ => Err(RegistrationRefused::Token.into()),
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("bearer") => Err(RegisterError::NoToken),
+        _ => Err(RegistrationError::Token.into()),
     }
 }
 
-async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, Value>, Refusal> {
+async fn members(app: &Arc<App>, request: Request<Body>) -> Result<Map<String, Value>, RegisterError> {
     let (parts, body) = request.into_parts();
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default();
@@ -236,32 +236,32 @@ fn information(app: &App, tenant: &Tenant, registered: &Registered) -> Value {
 
 /// A refused registration as an answer.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum RegisterError {
     NoToken,
-    Registration(RegistrationRefused),
+    Registration(RegistrationError),
 }
 
-impl From<RegistrationRefused> for Refusal {
-    fn from(refused: RegistrationRefused) -> Self {
+impl From<RegistrationError> for RegisterError {
+    fn from(refused: RegistrationError) -> Self {
         Self::Registration(refused)
     }
 }
 
-impl From<OAuthError> for Refusal {
+impl From<OAuthError> for RegisterError {
     fn from(error: OAuthError) -> Self {
-        Self::Registration(RegistrationRefused::Request(error))
+        Self::Registration(RegistrationError::Request(error))
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for RegisterError {
     fn into_response(self) -> Response {
         let (challenge, body) = match self {
             // Whoever did not try is only told how to (RFC 6750 §3.1).
             Self::NoToken => (challenge::bearer(None), BearerErrorBody::default()),
-            Self::Registration(RegistrationRefused::Request(error)) => {
-                return OAuthRefusal::from(error).into_response();
+            Self::Registration(RegistrationError::Request(error)) => {
+                return OAuthEndpointError::from(error).into_response();
             }
-            Self::Registration(RegistrationRefused::Token) => {
+            Self::Registration(RegistrationError::Token) => {
                 let (error, description) = ("invalid_token", "The token is invalid, expired or used up.");
                 let reason = Reason { scheme: Scheme::Bearer, error, description, scope: None };
                 let body = BearerErrorBody { error: Some(error), error_description: Some(description) };

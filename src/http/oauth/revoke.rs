@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::authenticate;
 use crate::domain::{revoke, tenants};
 use crate::http::asked::Slug;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 
@@ -66,7 +66,7 @@ pub async fn create(
     slug: Slug,
     Origin(origin): Origin,
     mut parameters: Parameters,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
     let token = required(parameters.take_secret("token"), "token is required.")?;

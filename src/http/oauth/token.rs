@@ -22,7 +22,7 @@ use crate::http::delivered::delivered;
 use crate::http::dpop::Dpop;
 use crate::http::json::no_store;
 use crate::http::later::later;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
 use crate::http::parameters::Parameters;
 use crate::http::prefer::Prefer;
@@ -122,7 +122,7 @@ pub async fn create(
     prefer: Prefer,
     Dpop(presented): Dpop,
     mut parameters: Parameters,
-) -> Result<Response, OAuthRefusal> {
+) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
     let grant = required(parameters.take("grant_type"), "grant_type is required.")?;
     let is_poll = GrantType::parse(&grant) == Some(GrantType::DeviceCode);
@@ -174,7 +174,7 @@ async fn answer_later(app: Arc<App>, prefer: Prefer, waiting: Box<Waiting>) -> R
 }
 
 fn waited(outcome: Result<IssuedTokens, OAuthError>) -> Response {
-    outcome.map(answer).map_err(OAuthRefusal::from).into_response()
+    outcome.map(answer).map_err(OAuthEndpointError::from).into_response()
 }
 
 fn answer(mut tokens: IssuedTokens) -> Response {

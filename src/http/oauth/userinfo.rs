@@ -11,9 +11,9 @@ use crate::app::App;
 use crate::domain::person_claims::PersonClaims;
 use crate::domain::{access_tokens, tenants};
 use crate::http::asked::Slug;
-use crate::http::bearer::{AccessToken, BearerErrorBody, BearerRefusal};
+use crate::http::bearer::{AccessToken, BearerError, BearerErrorBody};
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::OAuthErrorBody;
+use crate::http::oauth_endpoint_error::OAuthErrorBody;
 use crate::model::scope::OPENID;
 
 /// Userinfo request (RFC 6750 §2.2).
@@ -64,8 +64,8 @@ pub struct UserInfoResponse {
 pub async fn show(
     State(app): State<Arc<App>>,
     slug: Slug,
-    token: Result<AccessToken, BearerRefusal>,
-) -> Result<Response, BearerRefusal> {
+    token: Result<AccessToken, BearerError>,
+) -> Result<Response, BearerError> {
     answer(&app, &slug, token).await
 }
 
@@ -90,16 +90,16 @@ pub async fn show(
 pub async fn show_to_form(
     State(app): State<Arc<App>>,
     slug: Slug,
-    token: Result<AccessToken, BearerRefusal>,
-) -> Result<Response, BearerRefusal> {
+    token: Result<AccessToken, BearerError>,
+) -> Result<Response, BearerError> {
     answer(&app, &slug, token).await
 }
 
 async fn answer(
     app: &App,
     slug: &Slug,
-    token: Result<AccessToken, BearerRefusal>,
-) -> Result<Response, BearerRefusal> {
+    token: Result<AccessToken, BearerError>,
+) -> Result<Response, BearerError> {
     let tenant = tenants::find(app, &slug.0).await?;
     let (token, user) = access_tokens::accept_of_person(app, &tenant, &token?.0, &[OPENID]).await?;
     let person = PersonClaims::of(&user, &token.claims.scopes());

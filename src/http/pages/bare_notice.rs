@@ -9,7 +9,7 @@ use super::page::html;
 use super::theme::ThemeFrame;
 use super::views::{NoticePage, PageFrame, Tone};
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
-use crate::http::oauth_refusal;
+use crate::http::oauth_endpoint_error;
 use crate::http::retry_after::try_again_after;
 use crate::languages::{Language, Phrase, words};
 use crate::themes::Theme;
@@ -53,7 +53,7 @@ impl From<OAuthError> for BareNotice {
             ErrorCode::ServerError => Self::Fault,
             ErrorCode::TooLarge => Self::TooLarge,
             ErrorCode::HeadTooLarge | ErrorCode::TargetTooLong | ErrorCode::NotImplemented => {
-                Self::UnreadableHead(oauth_refusal::status(error.code))
+                Self::UnreadableHead(oauth_endpoint_error::status(error.code))
             }
             ErrorCode::TooManyRequests { retry_after } => Self::TooMany { retry_after },
             _ => Self::Unreadable,

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::assets::STYLESHEET_PATH;
 use super::page::{html, redirect};
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::theme::ThemeFrame;
 use super::views::{NextStep, NoticePage, PageFrame, Tone};
 use super::{language_switch, signing_browser};
@@ -53,10 +53,10 @@ pub struct Browser {
 }
 
 impl FromRequestParts<Arc<App>> for Browser {
-    type Rejection = PageRefusal;
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageRefusal> {
-        let wiring = |_| PageRefusal::from(OAuthError::fault("a request without an address or origin"));
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        let wiring = |_| PageError::from(OAuthError::fault("a request without an address or origin"));
         let Slug(slug) = Slug::from_request_parts(parts, app).await.map_err(wiring)?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await.map_err(wiring)?;
         let Ok(site) = Site::from_request_parts(parts, app).await;

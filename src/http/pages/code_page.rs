@@ -8,7 +8,7 @@ use super::browser::Browser;
 use super::views::PageFrame;
 use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 
 /// The form.
 #[derive(Debug, Clone, Template)]
@@ -33,7 +33,7 @@ pub(super) struct CodePage {
 /// What is wrong with a code: one thing, whatever it is.
 pub(super) enum Wrong {
     Code,
-    TooMany(Exhausted),
+    TooMany(TooManyAttemptsError),
 }
 
 impl CodePage {
@@ -46,7 +46,7 @@ impl CodePage {
     pub(super) fn ask_again(mut self, browser: Browser, wrong: &Wrong) -> Response {
         let (status, error, wait) = match wrong {
             Wrong::Code => (StatusCode::BAD_REQUEST, self.frame.t("code-error-wrong"), None),
-            Wrong::TooMany(Exhausted { retry_after }) => {
+            Wrong::TooMany(TooManyAttemptsError { retry_after }) => {
                 let wait = words::wait(self.frame.language, *retry_after);
                 let error = self.frame.t("code-error-too-many").phrase("wait", wait);
                 (StatusCode::TOO_MANY_REQUESTS, error, Some(*retry_after))

@@ -11,26 +11,26 @@ use super::browser::Browser;
 use super::consent_choices::{self, ConsentChoices};
 use super::csrf::CsrfChecked;
 use super::device_words::DeviceWords;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::risk_words::{self, Retyping, RiskWords};
 use super::sign_in::way_to_more;
 use super::views::{ConfirmationPage, ConsentPage, Tone};
 use super::{browser_names, carried_code};
 use crate::app::App;
 use crate::domain::approval::{Approving, assess};
-use crate::domain::device_flow::choices::{ChoiceRefused, Choices};
+use crate::domain::device_flow::choices::{ChoiceError, Choices};
 use crate::domain::device_flow::consent::{self, Consent};
-use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, DecisionRefused};
+use crate::domain::device_flow::decide::{self, Answer, Decided, Decision, DecisionError};
 use crate::http::retry_after::try_again_after;
 use crate::languages::{Language, Phrase, places, words};
 use crate::model::approver::Approver;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::DeviceAuthorizationId;
 use crate::model::policy::approval::Verdict;
 
 /// Shows what this browser has open. Showing changes nothing.
-pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
+pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let Some(consent) = consent::opened(&app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(browser.go_to("/device"));
@@ -46,7 +46,7 @@ async fn risk(
     browser: &Browser,
     session: &BrowserSession,
     consent: &Consent,
-) -> Result<RiskWords, PageRefusal> {
+) -> Result<RiskWords, PageError> {
     let approver = Approver::from(session);
     let approving = Approving::of(&approver, &browser.origin);
     let assessment = assess(app, &browser.tenant, &approving, consent).await?;
@@ -60,7 +60,7 @@ async fn ask_again(
     browser: Browser,
     chosen: &Choices,
     error: Phrase,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let Some(consent) = consent::opened(app, &browser.tenant, &Approver::from(session)).await? else {
         return Ok(already_handled(browser));
@@ -75,7 +75,7 @@ async fn ask_again(
 pub(super) async fn decide(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
@@ -84,10 +84,10 @@ pub(super) async fn decide(
     let (decision, told) = match form.take("decision").as_deref() {
         Some("approve") => (Decision::Approve(chosen.clone()), approved(language)),
         Some("deny") => (Decision::Deny, declined(language)),
-        _ => return Err(PageRefusal::ForeignForm),
+        _ => return Err(PageError::ForeignForm),
     };
     let (Ok(id), true) = (id.parse(), browser.is_form_token(&token, &decision_purpose(&id))) else {
-        return Err(PageRefusal::ForeignForm);
+        return Err(PageError::ForeignForm);
     };
     let approver = Approver::from(session);
     let typed = form.take("user_code");
@@ -104,13 +104,13 @@ pub(super) async fn decide(
             };
             Ok(browser.show(StatusCode::OK, &page))
         }
-        Err(DecisionRefused::MustRetype) => {
+        Err(DecisionError::MustRetype) => {
             ask_again(&app, browser, &chosen, language.t("risk-error-untyped")).await
         }
-        Err(DecisionRefused::WrongCode) => {
+        Err(DecisionError::WrongCode) => {
             ask_again(&app, browser, &chosen, language.t("risk-error-wrong-code")).await
         }
-        Err(DecisionRefused::TooManyAttempts(Exhausted { retry_after })) => {
+        Err(DecisionError::TooManyAttempts(TooManyAttemptsError { retry_after })) => {
             let page = browser.tell(
                 StatusCode::TOO_MANY_REQUESTS,
                 Tone::Problem,
@@ -120,7 +120,7 @@ pub(super) async fn decide(
             );
             Ok(try_again_after(Some(retry_after), page))
         }
-        Err(DecisionRefused::Forbidden(assessment)) => {
+        Err(DecisionError::Forbidden(assessment)) => {
             let reason = assessment.reasons.iter().find(|finding| finding.verdict == Verdict::Deny);
             let title = language.t("risk-forbidden");
             let text = match reason {
@@ -129,20 +129,20 @@ pub(super) async fn decide(
             };
             Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
-        Err(DecisionRefused::AlreadyHandled | DecisionRefused::HeldElsewhere { .. }) => {
+        Err(DecisionError::AlreadyHandled | DecisionError::HeldElsewhere { .. }) => {
             Ok(already_handled(browser))
         }
-        Err(DecisionRefused::SignInNeeded(shortfall)) => {
+        Err(DecisionError::SignInNeeded(shortfall)) => {
             if let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? {
                 carried_code::carry_opened(&app, &mut browser, &consent);
             }
             Ok(browser.go_to(way_to_more(shortfall)))
         }
-        Err(DecisionRefused::NothingToGrant) => {
+        Err(DecisionError::NothingToGrant) => {
             let (title, text) = (language.t("risk-forbidden"), language.t("consent-nothing-granted"));
             Ok(browser.tell(StatusCode::FORBIDDEN, Tone::Problem, title, text, None))
         }
-        Err(DecisionRefused::Choice(ChoiceRefused::Name | ChoiceRefused::Nothing)) => {
+        Err(DecisionError::Choice(ChoiceError::Name | ChoiceError::Nothing)) => {
             let Some(consent) = consent::opened(&app, &browser.tenant, &approver).await? else {
                 return Ok(browser.go_to("/device"));
             };
@@ -151,8 +151,8 @@ pub(super) async fn decide(
             Ok(browser.show(StatusCode::BAD_REQUEST, &page))
         }
         // What there is to choose from has changed since, or the form was changed: the person looks once more.
-        Err(DecisionRefused::Choice(_)) => Ok(browser.go_to("/device/consent")),
-        Err(DecisionRefused::Failed(error)) => Err(error.into()),
+        Err(DecisionError::Choice(_)) => Ok(browser.go_to("/device/consent")),
+        Err(DecisionError::Failed(error)) => Err(error.into()),
     }
 }
 

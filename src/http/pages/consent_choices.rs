@@ -1,7 +1,7 @@
 //! What the person chooses on the consent page: how the page asks, and how the form answers.
 
 use super::device_labels;
-use crate::domain::device_flow::choices::{ChoiceRefused, Choices, Offer};
+use crate::domain::device_flow::choices::{ChoiceError, Choices, Offer};
 use crate::domain::device_flow::consent::Consent;
 use crate::domain::granting;
 use crate::http::parameters::Parameters;
@@ -104,7 +104,7 @@ impl ConsentChoices {
         let name = chosen.and_then(|chosen| chosen.device_name.as_deref());
         let name_is_refused = name.is_some_and(|name| displayable(name).is_err());
         let grants_nothing =
-            chosen.is_some_and(|chosen| offer.shape(chosen.clone()) == Err(ChoiceRefused::Nothing));
+            chosen.is_some_and(|chosen| offer.shape(chosen.clone()) == Err(ChoiceError::Nothing));
         let declared = consent.request.device.name.clone();
         let default_name = declared.is_none().then(|| {
             let (request, client) = (&consent.request, &consent.client.name);

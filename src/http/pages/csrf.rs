@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::browser::Browser;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::parameters::Parameters;
@@ -27,21 +27,21 @@ pub(super) struct CsrfChecked {
 }
 
 impl FromRequest<Arc<App>> for CsrfChecked {
-    type Rejection = PageRefusal;
+    type Rejection = PageError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageRefusal> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let Ok(site) = Site::from_request_parts(&mut parts, app).await;
         if !is_from_our_pages(&parts.headers, &site.origin(app)) {
-            return Err(PageRefusal::ForeignForm);
+            return Err(PageError::ForeignForm);
         }
         let browser = Browser::from_request_parts(&mut parts, app).await?;
         let mut form = Parameters::from_request(Request::from_parts(parts, body), app)
             .await
-            .map_err(|refusal| PageRefusal::Failed(OAuthError::from(refusal)))?;
+            .map_err(|refusal| PageError::Failed(OAuthError::from(refusal)))?;
         let given = form.take("csrf").unwrap_or_default();
         if !browser.is_form_token(&given, ANY_FORM) {
-            return Err(PageRefusal::ForeignForm);
+            return Err(PageError::ForeignForm);
         }
         Ok(Self { browser, form })
     }

@@ -8,17 +8,17 @@ use axum::response::Response;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::sign_in::way_to_more;
 use super::views::DeviceEntryPage;
 use super::{carried_code, linked_codes};
 use crate::app::App;
-use crate::domain::device_flow::open::{self, OpenRefused};
+use crate::domain::device_flow::open::{self, OpenError};
 use crate::http::parameters::Parameters;
 use crate::http::retry_after::try_again_after;
 use crate::languages::words;
 use crate::model::approver::Approver;
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::device_authorization::CodeArrival;
 use crate::model::user_code::{MAX_INPUT_CHARS, UserCode};
 
@@ -28,7 +28,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     mut browser: Browser,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     if query.is_some() {
         let linked = Parameters::of_query(query.as_deref())?.take("user_code");
         if let Some(code) = linked.filter(|_| app.config.device_flow.verification_uri_complete) {
@@ -62,7 +62,7 @@ fn code_to_begin_with(app: &Arc<App>, browser: &Browser) -> String {
 pub(super) async fn enter(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let input = form.take("user_code").unwrap_or_default();
     let mark = form.take("linked");
     // From here on the code stays a linked one in this browser, whatever other tabs do to its cookies.
@@ -79,7 +79,7 @@ pub(super) async fn enter_code(
     app: &Arc<App>,
     mut browser: Browser,
     input: &str,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let short: String = input.chars().take(MAX_INPUT_CHARS + 1).collect();
     let arrival = linked_codes::arrival(app, &browser, &short, None);
     let Some(session) = browser.fresh_session() else {
@@ -94,24 +94,24 @@ pub(super) async fn enter_code(
             carried_code::put_down(app, &mut browser);
             return Ok(browser.go_to("/device/consent"));
         }
-        Err(OpenRefused::SignInNeeded(shortfall)) => {
+        Err(OpenError::SignInNeeded(shortfall)) => {
             carried_code::carry(app, &mut browser, &short);
             return Ok(browser.go_to(way_to_more(shortfall)));
         }
-        Err(OpenRefused::NoSuchCode) => {
+        Err(OpenError::NoSuchCode) => {
             (StatusCode::BAD_REQUEST, language.t("device-error-no-such-code"), None)
         }
-        Err(OpenRefused::HeldElsewhere { left }) => (
+        Err(OpenError::HeldElsewhere { left }) => (
             StatusCode::CONFLICT,
             language.t("device-error-held-elsewhere").phrase("wait", words::wait(language, left)),
             Some(left),
         ),
-        Err(OpenRefused::TooManyAttempts(Exhausted { retry_after })) => (
+        Err(OpenError::TooManyAttempts(TooManyAttemptsError { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
             language.t("device-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
-        Err(OpenRefused::Failed(error)) => return Err(error.into()),
+        Err(OpenError::Failed(error)) => return Err(error.into()),
     };
     carried_code::put_down(app, &mut browser);
     let page = DeviceEntryPage {

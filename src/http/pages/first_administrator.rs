@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::destination::{self, Destination};
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::views::{FirstAdministratorPage, NextStep, NoticePage, Tone};
 use super::{password_words, signing_browser};
 use crate::app::App;
@@ -25,7 +25,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     mut browser: Browser,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
     if !first_administrator::is_invited(&app, &browser.tenant, &token).await? {
         return Ok(over(browser));
@@ -39,7 +39,7 @@ pub(super) async fn show(
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = form.take("token").unwrap_or_default();
     let username = form.take("username").unwrap_or_default();
     let mut secret = |name| form.take_secret(name).unwrap_or_else(|| Zeroizing::new(String::new()));
@@ -65,7 +65,7 @@ pub(super) async fn create(
 }
 
 /// What is told beside the form; `None`: there is nothing more to fill in.
-fn refusal(language: Language, error: &UserError) -> Result<Option<Phrase>, PageRefusal> {
+fn refusal(language: Language, error: &UserError) -> Result<Option<Phrase>, PageError> {
     Ok(Some(match error {
         UserError::UnfitUsername => language.t("first-administrator-error-name"),
         UserError::UsernameTaken => language.t("first-administrator-error-taken"),

@@ -3,7 +3,7 @@
 use axum::http::Uri;
 use axum::response::Response;
 
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use crate::http::pages::csrf::CsrfChecked;
 use crate::languages::Language;
 
@@ -13,9 +13,9 @@ pub(super) const COOKIE: &str = "language";
 /// Remembers the language, and shows the page again on which it was chosen.
 pub(super) async fn choose(
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tag = form.take("language").unwrap_or_default();
-    let Some(language) = Language::of_tag(&tag) else { return Err(PageRefusal::ForeignForm) };
+    let Some(language) = Language::of_tag(&tag) else { return Err(PageError::ForeignForm) };
     browser.keep_cookie(COOKIE, language.tag().to_owned());
     let here = form.take("return_to").filter(|path| is_our_path(path));
     Ok(browser.go_to(here.as_deref().unwrap_or("/device")))

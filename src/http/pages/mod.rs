@@ -23,7 +23,7 @@ pub mod not_me;
 pub(super) mod page;
 mod password_words;
 
-pub(super) mod refusal;
+pub(super) mod page_error;
 mod report;
 pub mod risk_words;
 pub mod set_password;

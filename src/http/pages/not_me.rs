@@ -10,7 +10,7 @@ use chrono::SecondsFormat;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::views::{NotMePage, Tone};
 use crate::app::App;
 use crate::domain::not_me;
@@ -22,7 +22,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     mut browser: Browser,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
     let Some(approved) = not_me::find(&app, browser.tenant.id, &token).await? else {
         return Ok(dead_link(browser));
@@ -43,7 +43,7 @@ pub(super) async fn show(
 pub(super) async fn disown(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = form.take("token").unwrap_or_default();
     if !not_me::disown(&app, &browser.tenant, &token, &browser.origin).await? {
         return Ok(dead_link(browser));

@@ -8,10 +8,10 @@ use axum::response::Response;
 
 use super::consent::{already_handled, decision_purpose};
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::views::Tone;
 use crate::app::App;
-use crate::domain::device_flow::decide::DecisionRefused;
+use crate::domain::device_flow::decide::DecisionError;
 use crate::domain::device_flow::report;
 use crate::model::approver::Approver;
 use crate::model::ids::DeviceAuthorizationId;
@@ -20,13 +20,13 @@ use crate::model::ids::DeviceAuthorizationId;
 pub(super) async fn report(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let language = browser.language;
     let Some(session) = &browser.session else { return Ok(browser.go_to("/sign-in")) };
     let id = form.take("session_id").unwrap_or_default();
     let token = form.take("decision_token").unwrap_or_default();
     let (Ok(id), true) = (id.parse(), browser.is_form_token(&token, &decision_purpose(&id))) else {
-        return Err(PageRefusal::ForeignForm);
+        return Err(PageError::ForeignForm);
     };
     match report::report(
         &app,
@@ -44,7 +44,7 @@ pub(super) async fn report(
             language.t("report-done"),
             None,
         )),
-        Err(DecisionRefused::Failed(error)) => Err(error.into()),
+        Err(DecisionError::Failed(error)) => Err(error.into()),
         Err(_) => Ok(already_handled(browser)),
     }
 }

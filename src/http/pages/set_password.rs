@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::views::{SetPasswordPage, Tone};
 use super::{password_words, signing_browser};
 use crate::app::App;
@@ -23,7 +23,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     mut browser: Browser,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = Parameters::of_query(query.as_deref())?.take("token").unwrap_or_default();
     match password_links::owner(&app, &browser.tenant, &token).await? {
         Some(user) => {
@@ -39,7 +39,7 @@ pub(super) async fn show(
 pub(super) async fn choose(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let token = form.take("token").unwrap_or_default();
     let mut secret = |name| form.take_secret(name).unwrap_or_else(|| Zeroizing::new(String::new()));
     let (password, again) = (secret("password"), secret("password_again"));

@@ -10,16 +10,16 @@ use zeroize::Zeroizing;
 use super::browser::Browser;
 use super::csrf::CsrfChecked;
 use super::device::enter_code;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::views::SignInPage;
 use super::{carried_code, destination, signing_browser};
 use crate::app::App;
-use crate::domain::sign_in::SignInRefused;
+use crate::domain::sign_in::SignInError;
 use crate::domain::sign_in::password::{self, Entered};
-use crate::domain::sign_in::strength::{self, Shortfall};
+use crate::domain::sign_in::strength::{self, StrengthError};
 use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 
 /// Shows the form, to whoever has not signed in lately.
 pub(super) async fn show(State(app): State<Arc<App>>, mut browser: Browser) -> Response {
@@ -41,7 +41,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, mut browser: Browser) -> R
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let username = form.take("username").unwrap_or_default();
     let password = form.take_secret("password").unwrap_or_else(|| Zeroizing::new(String::new()));
     let signing = signing_browser::read(&app, &mut browser);
@@ -65,15 +65,15 @@ pub(super) async fn sign_in(
             browser.begin_session(*signed_in);
             return Box::pin(go_on(&app, browser)).await;
         }
-        Err(SignInRefused::WrongCredentials) => {
+        Err(SignInError::WrongCredentials) => {
             (StatusCode::BAD_REQUEST, language.t("sign-in-error-wrong"), None)
         }
-        Err(SignInRefused::TooManyAttempts(Exhausted { retry_after })) => (
+        Err(SignInError::TooManyAttempts(TooManyAttemptsError { retry_after })) => (
             StatusCode::TOO_MANY_REQUESTS,
             language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
             Some(retry_after),
         ),
-        Err(SignInRefused::Failed(error)) => return Err(error.into()),
+        Err(SignInError::Failed(error)) => return Err(error.into()),
     };
     let page = page(&app, &browser, username, Some(error));
     Ok(try_again_after(wait, browser.show(status, &page)))
@@ -81,7 +81,7 @@ pub(super) async fn sign_in(
 
 /// Where whoever has just signed in goes on: to the device that waits, to what their roles demand of them, to where
 /// they came from.
-pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Response, PageRefusal> {
+pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Response, PageError> {
     if let Some(code) = carried_code::read(app, &browser) {
         return enter_code(app, browser, &code.entered).await;
     }
@@ -95,10 +95,10 @@ pub(super) async fn go_on(app: &Arc<App>, mut browser: Browser) -> Result<Respon
 }
 
 /// Where a person proves better who they are.
-pub(super) const fn way_to_more(shortfall: Shortfall) -> &'static str {
+pub(super) const fn way_to_more(shortfall: StrengthError) -> &'static str {
     match shortfall {
-        Shortfall::SignIn => "/sign-in",
-        Shortfall::Enrolment => "/account/security/authenticator",
+        StrengthError::SignIn => "/sign-in",
+        StrengthError::Enrolment => "/account/security/authenticator",
     }
 }
 

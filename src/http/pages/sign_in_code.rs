@@ -8,14 +8,14 @@ use axum::response::Response;
 use super::browser::Browser;
 use super::code_page::{CodePage, Wrong};
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use super::sign_in::go_on;
 use super::{carried_code, signing_browser};
 use crate::app::App;
-use crate::domain::sign_in::{SignInRefused, code};
+use crate::domain::sign_in::{SignInError, code};
 
 /// Asks for the code, in the browser where the password was right a moment ago.
-pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
+pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageError> {
     if code::awaited(&app, browser.tenant.id, browser.secret()).await?.is_none() {
         return Ok(browser.go_to("/sign-in"));
     }
@@ -26,7 +26,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Resul
 pub(super) async fn enter(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(half) = code::awaited(&app, browser.tenant.id, browser.secret()).await? else {
         return Ok(browser.go_to("/sign-in"));
     };
@@ -37,11 +37,11 @@ pub(super) async fn enter(
             browser.begin_session(signed_in);
             go_on(&app, browser).await
         }
-        Err(SignInRefused::WrongCredentials) => Ok(page(&app, &browser).ask_again(browser, &Wrong::Code)),
-        Err(SignInRefused::TooManyAttempts(exhausted)) => {
+        Err(SignInError::WrongCredentials) => Ok(page(&app, &browser).ask_again(browser, &Wrong::Code)),
+        Err(SignInError::TooManyAttempts(exhausted)) => {
             Ok(page(&app, &browser).ask_again(browser, &Wrong::TooMany(exhausted)))
         }
-        Err(SignInRefused::Failed(error)) => Err(error.into()),
+        Err(SignInError::Failed(error)) => Err(error.into()),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::carried_code;
 use super::csrf::CsrfChecked;
-use super::refusal::PageRefusal;
+use super::page_error::PageError;
 use crate::app::App;
 use crate::domain::device_flow::consent;
 use crate::domain::sign_in;
@@ -18,7 +18,7 @@ use crate::model::bearer_secret::{BearerSecret, SecretKind};
 pub(super) async fn sign_out(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, .. }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     if let Some(session) = browser.session.take() {
         let opened = consent::opened(&app, &browser.tenant, &Approver::from(&session)).await?;
         sign_in::sign_out(&app, &session, &browser.origin).await?;

@@ -19,11 +19,11 @@ use crate::domain::deeds::Deed;
 use crate::domain::sign_in::strength::Proved;
 use crate::domain::tenants;
 use crate::http::asked::Slug;
-use crate::http::bearer::{BearerRefusal, in_header};
+use crate::http::bearer::{BearerError, in_header};
 use crate::http::origin::Origin;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::{ANY_FORM, is_from_our_pages, says_same_origin};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::model::access_token::AccessToken;
 use crate::model::acr::Acr;
 use crate::model::approver::Approver;
@@ -68,33 +68,33 @@ pub enum Via {
 }
 
 #[derive(Debug)]
-pub enum CallerRefused {
+pub enum CallerError {
     /// Without a token or a session, or with one that opens no door; or something failed.
-    Token(BearerRefusal),
+    Token(BearerError),
     /// A browser sends this, and nothing shows that the person behind it knows.
     Foreign,
 }
 
-impl<E: Into<BearerRefusal>> From<E> for CallerRefused {
+impl<E: Into<BearerError>> From<E> for CallerError {
     fn from(refusal: E) -> Self {
         Self::Token(refusal.into())
     }
 }
 
-impl From<PageRefusal> for CallerRefused {
-    fn from(refusal: PageRefusal) -> Self {
+impl From<PageError> for CallerError {
+    fn from(refusal: PageError) -> Self {
         match refusal {
-            PageRefusal::ForeignForm => Self::Foreign,
-            PageRefusal::Failed(error) => error.into(),
+            PageError::ForeignForm => Self::Foreign,
+            PageError::Failed(error) => error.into(),
         }
     }
 }
 
-impl From<CallerRefused> for Problem {
-    fn from(refused: CallerRefused) -> Self {
+impl From<CallerError> for Problem {
+    fn from(refused: CallerError) -> Self {
         match refused {
-            CallerRefused::Token(refusal) => refusal.into(),
-            CallerRefused::Foreign => Self::foreign_request(),
+            CallerError::Token(refusal) => refusal.into(),
+            CallerError::Foreign => Self::foreign_request(),
         }
     }
 }
@@ -112,7 +112,7 @@ impl Caller {
         parts: &mut Parts,
         app: &Arc<App>,
         needed: AnyScope,
-    ) -> Result<Self, CallerRefused> {
+    ) -> Result<Self, CallerError> {
         let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
             Self::by_token(parts, app, needed).await
         } else {
@@ -122,11 +122,11 @@ impl Caller {
         Ok(caller)
     }
 
-    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: AnyScope) -> Result<Self, CallerRefused> {
+    async fn by_token(parts: &mut Parts, app: &Arc<App>, needed: AnyScope) -> Result<Self, CallerError> {
         let Slug(slug) = Slug::from_request_parts(parts, app).await?;
         let Origin(origin) = Origin::from_request_parts(parts, app).await?;
         let tenant = tenants::find(app, &slug).await?;
-        let presented = in_header(parts, app).await?.ok_or(BearerRefusal::NoToken)?;
+        let presented = in_header(parts, app).await?.ok_or(BearerError::NoToken)?;
         let (token, user) = access_tokens::accept_at_own_api(app, &tenant, &presented, needed).await?;
         let via = Via::AccessToken {
             client: ClientId::from_known(token.claims.client_id.clone()),
@@ -137,9 +137,9 @@ impl Caller {
         Ok(Self { tenant, user, origin, via, _checked: () })
     }
 
-    async fn by_browser(parts: &mut Parts, app: &Arc<App>) -> Result<Self, CallerRefused> {
+    async fn by_browser(parts: &mut Parts, app: &Arc<App>) -> Result<Self, CallerError> {
         let mut browser = Browser::from_request_parts(parts, app).await?;
-        let session = browser.session.take().ok_or(BearerRefusal::NoToken)?;
+        let session = browser.session.take().ok_or(BearerError::NoToken)?;
         let csrf_token = browser.form_token(ANY_FORM);
         let mut given = parts.headers.get_all(CSRF_TOKEN).iter();
         let given = given.next().filter(|_| given.next().is_none()).and_then(|value| value.to_str().ok());
@@ -147,7 +147,7 @@ impl Caller {
         // Other sites make a browser read as well, with its cookie: by a link, a form or a window.
         let is_known = shows_token || (parts.method.is_safe() && says_same_origin(&parts.headers));
         if !is_known || !is_from_our_pages(&parts.headers, &browser.site.origin(app)) {
-            return Err(CallerRefused::Foreign);
+            return Err(CallerError::Foreign);
         }
         if let Some(offer) = parts.extensions.get::<CsrfOffer>().filter(|_| parts.method.is_safe()) {
             // It is the same however often it is asked for.

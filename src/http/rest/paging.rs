@@ -15,7 +15,7 @@ use super::problem::Problem;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::http::asked::Slug;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::site::Site;
 use crate::model::ids::TenantId;
@@ -157,7 +157,7 @@ impl From<ForeignCursor> for Problem {
     }
 }
 
-impl From<ForeignCursor> for PageRefusal {
+impl From<ForeignCursor> for PageError {
     fn from(_: ForeignCursor) -> Self {
         OAuthError::invalid_request("The cursor belongs to another list.").into()
     }

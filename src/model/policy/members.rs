@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{InvalidPolicy, Policy, PolicyChanges};
+use super::{InvalidPolicyError, Policy, PolicyChanges};
 
 /// Who set a member, from the weakest to the strongest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn members(
     settings: &Policy,
     tenant: &PolicyChanges,
     client: Option<&PolicyChanges>,
-) -> Result<Vec<Member>, InvalidPolicy> {
+) -> Result<Vec<Member>, InvalidPolicyError> {
     let changes: Vec<&PolicyChanges> = [tenant].into_iter().chain(client).collect();
     let (defaults, own) = (leaves(default)?, leaves(settings)?);
     let member = |(name, value): (String, Value)| {
@@ -70,7 +70,7 @@ pub fn members(
 }
 
 /// Lists the members that differ.
-pub fn differences(before: &Policy, after: &Policy) -> Result<Vec<Difference>, InvalidPolicy> {
+pub fn differences(before: &Policy, after: &Policy) -> Result<Vec<Difference>, InvalidPolicyError> {
     let pairs = leaves(before)?.into_iter().zip(leaves(after)?);
     Ok(pairs
         .filter(|((_, before), (_, after))| before != after)
@@ -95,9 +95,9 @@ fn said(changes: &Map<String, Value>, name: &str) -> Option<Said> {
 }
 
 /// The values of a policy by their names, in the order of the policy.
-fn leaves(policy: &Policy) -> Result<Vec<(String, Value)>, InvalidPolicy> {
+fn leaves(policy: &Policy) -> Result<Vec<(String, Value)>, InvalidPolicyError> {
     let mut found = Vec::new();
-    let policy = serde_json::to_value(policy).map_err(|error| InvalidPolicy(error.to_string()))?;
+    let policy = serde_json::to_value(policy).map_err(|error| InvalidPolicyError(error.to_string()))?;
     collect(String::new(), policy, &mut found);
     Ok(found)
 }

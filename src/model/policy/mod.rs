@@ -83,30 +83,30 @@ fn merge(target: &mut Map<String, Value>, patch: &Map<String, Value>, null: Merg
 /// The changes do not lead to a policy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidPolicy(String);
+pub struct InvalidPolicyError(String);
 
 impl Policy {
     /// The policy after `changes`, each over those before.
-    pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicy> {
+    pub fn changed_by(&self, changes: &[&PolicyChanges]) -> Result<Self, InvalidPolicyError> {
         if changes.iter().all(|changes| changes.0.is_empty()) {
             return Ok(self.clone());
         }
-        let standard = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
+        let standard = serde_json::to_value(self).map_err(|error| InvalidPolicyError(error.to_string()))?;
         let mut policy = standard.clone();
         for PolicyChanges(members) in changes {
             apply(&mut policy, members, &standard);
         }
         let policy: Self =
-            serde_json::from_value(policy).map_err(|error| InvalidPolicy(error.to_string()))?;
-        policy.check().map_err(InvalidPolicy)?;
+            serde_json::from_value(policy).map_err(|error| InvalidPolicyError(error.to_string()))?;
+        policy.check().map_err(InvalidPolicyError)?;
         Ok(policy)
     }
 
     /// Refuses changes that name a member which no policy has, at any depth and whatever its value.
-    pub fn must_know(&self, changes: &PolicyChanges) -> Result<(), InvalidPolicy> {
-        let known = serde_json::to_value(self).map_err(|error| InvalidPolicy(error.to_string()))?;
+    pub fn must_know(&self, changes: &PolicyChanges) -> Result<(), InvalidPolicyError> {
+        let known = serde_json::to_value(self).map_err(|error| InvalidPolicyError(error.to_string()))?;
         match unknown_member(&known, &changes.0) {
-            Some(name) => Err(InvalidPolicy(format!("unknown policy member {name}"))),
+            Some(name) => Err(InvalidPolicyError(format!("unknown policy member {name}"))),
             None => Ok(()),
         }
     }

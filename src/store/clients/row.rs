@@ -14,7 +14,7 @@ use crate::model::signing_key::SigningAlgorithm;
 use crate::model::stored::Stored;
 use crate::model::version::Version;
 use crate::store::inconsistent::RowOf;
-use crate::store::users::roles;
+use crate::store::roles::roles;
 use crate::store::{Result, policy_changes};
 
 /// What a query finds of a client and its owner.

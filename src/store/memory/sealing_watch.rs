@@ -20,7 +20,7 @@ struct State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Concern {
+pub enum SealingError {
     /// This server has not been able to seal.
     #[error("audit events have not been sealed since {}", .0.to_rfc3339_opts(SecondsFormat::Secs, true))]
     Stalled(DateTime<Utc>),
@@ -40,10 +40,10 @@ impl SealingWatch {
     }
 
     #[must_use]
-    pub fn concerns(&self, now: DateTime<Utc>) -> Vec<Concern> {
+    pub fn concerns(&self, now: DateTime<Utc>) -> Vec<SealingError> {
         let state = self.state();
-        let stalled = state.trying_since.filter(|since| now - *since >= PATIENCE).map(Concern::Stalled);
-        let refused = (state.refused > 0).then_some(Concern::Refused(state.refused));
+        let stalled = state.trying_since.filter(|since| now - *since >= PATIENCE).map(SealingError::Stalled);
+        let refused = (state.refused > 0).then_some(SealingError::Refused(state.refused));
         stalled.into_iter().chain(refused).collect()
     }
 
@@ -64,9 +64,9 @@ mod tests {
         watch.begin(start);
         watch.begin(after(55));
         assert_eq!(watch.concerns(after(59)), []);
-        assert_eq!(watch.concerns(after(60)), [Concern::Stalled(start)]);
+        assert_eq!(watch.concerns(after(60)), [SealingError::Stalled(start)]);
         watch.succeed(2);
-        assert_eq!(watch.concerns(after(3_600)), [Concern::Refused(2)]);
+        assert_eq!(watch.concerns(after(3_600)), [SealingError::Refused(2)]);
         watch.begin(after(3_600));
         watch.succeed(0);
         assert_eq!(watch.concerns(after(7_200)), []);

@@ -17,7 +17,7 @@ use super::section::Section;
 use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use crate::app::App;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::model::audit_action::Action;
@@ -75,7 +75,7 @@ impl Wanted {
     }
 
     /// What is looked for, or what is wrong with it.
-    async fn read(&self, app: &App, tenant: TenantId) -> Result<Result<Filter, &'static str>, PageRefusal> {
+    async fn read(&self, app: &App, tenant: TenantId) -> Result<Result<Filter, &'static str>, PageError> {
         const UNREADABLE: &str = "Enter times in UTC, such as 2026-01-15T10:20.";
         let (Ok(from), Ok(to)) = (time(self.from.as_deref()), time(self.to.as_deref())) else {
             return Ok(Err(UNREADABLE));
@@ -156,7 +156,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tenant = visitor.tenant();
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters);

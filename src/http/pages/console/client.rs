@@ -17,7 +17,7 @@ use super::visitor::{Administrator, Unwelcome, Visitor};
 use crate::app::App;
 use crate::domain::clients::{self as domain, ClientError};
 use crate::domain::deeds::{Deed, of_client_change};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
 use crate::http::rest::problem::Problem;
@@ -100,7 +100,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let stored = find(&app, visitor.tenant(), &mut parameters).await?;
     let again = parameters.take("done").is_some_and(|done| done == "again");
@@ -118,7 +118,7 @@ pub(super) async fn show_change(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let stored = find(&app, visitor.tenant(), &mut parameters).await?;
     Ok(form_page(visitor, StatusCode::OK, ClientForm::of(&stored.value), Some(stored.version), None))
@@ -128,7 +128,7 @@ pub(super) async fn show_change(
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let wanted = ClientForm::take(&mut form);
     let visitor = match visitor.must_be_fresh(&app, format!("{}/new", Section::Clients.path())) {
         Ok(visitor) => visitor,
@@ -165,7 +165,7 @@ fn read_new(app: &App, tenant: TenantId, wanted: &ClientForm) -> Result<Client, 
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let version: Option<Version> = form.take("version").and_then(|text| text.parse().ok());
     let mut wanted = ClientForm::take(&mut form);
     let stored = stored(&app, visitor.tenant(), &wanted.id).await?;
@@ -199,12 +199,12 @@ pub(super) async fn find(
     app: &App,
     tenant: TenantId,
     parameters: &mut Parameters,
-) -> Result<Stored<Client>, PageRefusal> {
+) -> Result<Stored<Client>, PageError> {
     stored(app, tenant, &parameters.take("id").unwrap_or_default()).await
 }
 
 /// The client of this identifier.
-pub(super) async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stored<Client>, PageRefusal> {
+pub(super) async fn stored(app: &App, tenant: TenantId, id: &str) -> Result<Stored<Client>, PageError> {
     clients::find_stored(&app.db, tenant, id).await?.ok_or_else(nothing_here)
 }
 

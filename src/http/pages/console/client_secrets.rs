@@ -10,7 +10,7 @@ use super::client::{Told, find, must_be_fresh, page, stored};
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::clients::{ClientError, secrets};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::clients::problems::problem;
 use crate::model::client::Client;
@@ -26,7 +26,7 @@ fn seen(form: &mut Parameters) -> MeantFor {
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let client = find(&app, visitor.tenant(), &mut form).await?.value;
     let visitor = match must_be_fresh(&app, visitor, client.client_id.as_str()) {
         Ok(visitor) => visitor,
@@ -47,7 +47,7 @@ pub(super) async fn rotate(
 pub(super) async fn retire(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let client = find(&app, visitor.tenant(), &mut form).await?.value;
     let retired = secrets::retire_previous_secret(&app, &client, &seen(&mut form), &visitor.by()).await;
     let found = stored(&app, visitor.tenant(), client.client_id.as_str()).await?;
@@ -57,7 +57,7 @@ pub(super) async fn retire(
     }
 }
 
-fn refused(visitor: Visitor, found: Stored<Client>, error: ClientError) -> Result<Response, PageRefusal> {
+fn refused(visitor: Visitor, found: Stored<Client>, error: ClientError) -> Result<Response, PageError> {
     match error {
         ClientError::Store(error) => Err(error.into()),
         error => {

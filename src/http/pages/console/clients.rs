@@ -15,7 +15,7 @@ use super::views::Navigation;
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::store::clients;
 
@@ -53,7 +53,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let text = parameters.take("q");
     let page = match parameters.take("page") {

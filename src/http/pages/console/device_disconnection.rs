@@ -15,7 +15,7 @@ use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::devices::revoke;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::version::MeantFor;
 
@@ -34,7 +34,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let id = device(&mut Parameters::of_query(query.as_deref())?)?;
     let row = device_row(&app, &visitor, id).await?;
     let frame = visitor.browser.frame();
@@ -47,7 +47,7 @@ pub(super) async fn show(
 pub(super) async fn disconnect(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let id = device(&mut form)?;
     let done = match owner(&app, &visitor, id).await {
         Ok(owner) => revoke::revoke_own(&app, owner, id, &MeantFor::Any).await,

@@ -19,7 +19,7 @@ use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::devices::{DeviceError, Owner, find as naming, lock as locking};
 use crate::domain::oauth_error::OAuthError;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::languages::Language;
@@ -113,7 +113,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tenant = visitor.tenant();
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters)?;
@@ -144,7 +144,7 @@ async fn find(
     tenant: TenantId,
     wanted: &Wanted,
     after: Option<DeviceId>,
-) -> Result<(Vec<Device>, Option<&'static str>), PageRefusal> {
+) -> Result<(Vec<Device>, Option<&'static str>), PageError> {
     let user = match people::wanted(app, tenant, wanted.user.as_deref()).await? {
         Ok(user) => user,
         Err(words) => return Ok((Vec::new(), Some(words))),
@@ -164,7 +164,7 @@ async fn find(
 pub(super) async fn lock(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let id = device(&mut form)?;
     let done = match owner(&app, &visitor, id).await {
         Ok(owner) => locking::lock(&app, owner, id, &MeantFor::Any).await.map(drop),
@@ -177,7 +177,7 @@ pub(super) async fn lock(
 pub(super) async fn unlock(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let id = device(&mut form)?;
     let done = match owner(&app, &visitor, id).await {
         Ok(owner) => locking::unlock(&app, owner, id, &MeantFor::Any).await.map(drop),
@@ -187,7 +187,7 @@ pub(super) async fn unlock(
 }
 
 /// A device as its row in the list.
-pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Result<DeviceRow, PageRefusal> {
+pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Result<DeviceRow, PageError> {
     let found = match owner(app, visitor, id).await {
         Ok(owner) => naming::by_id(app, owner, id).await,
         Err(error) => Err(error),
@@ -202,7 +202,7 @@ pub(super) async fn device_row(app: &App, visitor: &Visitor, id: DeviceId) -> Re
     Ok(DeviceRow::of(visitor.browser.language, &device, &names))
 }
 
-pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageRefusal> {
+pub(super) fn device(form: &mut Parameters) -> Result<DeviceId, PageError> {
     form.take("device").as_deref().and_then(naming::identifier).ok_or_else(nothing_here)
 }
 
@@ -216,7 +216,7 @@ pub(super) async fn owner<'a>(
     Owner::in_whose_place(app, &browser.tenant, id, visitor.user.id, &browser.origin).await
 }
 
-pub(super) fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
+pub(super) fn back(visitor: Visitor, done: Result<(), DeviceError>) -> Result<Response, PageError> {
     match done {
         Ok(()) => Ok(visitor.browser.go_to(Section::Devices.path())),
         Err(DeviceError::NotFound) => Err(nothing_here()),

@@ -18,7 +18,7 @@ use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
 use crate::domain::signing_keys::rotate::{self, TakeOver};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::signing_key::SigningAlgorithm;
 use crate::model::signing_key_life::{KeyLife, KeyState, Prospect, Schedule, Step};
@@ -78,7 +78,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let again = parameters.take("done").is_some_and(|done| done == "again");
     let now = app.clock.now();
@@ -101,7 +101,7 @@ pub(super) async fn show(
 pub(super) async fn rotate(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let algorithm = form.take("algorithm").as_deref().and_then(SigningAlgorithm::parse);
     let take_over = match form.take("when").as_deref() {
         Some("known") => Some(TakeOver::WhenKnown),

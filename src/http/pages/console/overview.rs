@@ -18,7 +18,7 @@ use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::activity;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::activity::{Figures, Span};
 use crate::model::device::DeviceStatus;
@@ -107,7 +107,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let span = match parameters.take("span") {
         None => Span::default(),

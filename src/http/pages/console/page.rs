@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::visitor::Visitor;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 
 /// Nothing but our own stylesheets, forms and the one script, which asks only this server.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -21,6 +21,6 @@ pub(super) fn answer(visitor: Visitor, status: StatusCode, page: &impl askama::T
 }
 
 /// There is no such thing in this tenant.
-pub(super) fn nothing_here() -> PageRefusal {
-    PageRefusal::Failed(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))
+pub(super) fn nothing_here() -> PageError {
+    PageError::Failed(OAuthError::new(ErrorCode::NotFound, "There is nothing at this address."))
 }

@@ -17,9 +17,9 @@ use super::page::{answer, nothing_here};
 use super::views::{Moment, Navigation};
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
-use crate::domain::device_flow::end::{self, EndRefused};
+use crate::domain::device_flow::end::{self, DenyError};
 use crate::domain::tenants;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::device_authorizations as shown;
 use crate::languages::{Language, Phrase};
@@ -79,7 +79,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let tenant = visitor.tenant();
     let id = identifier(&mut parameters).ok_or_else(nothing_here)?;
@@ -124,7 +124,7 @@ fn identifier(parameters: &mut Parameters) -> Option<DeviceAuthorizationId> {
 
 /// What the audit trail tells of the session, between what the session itself knows: its beginning, its last poll and
 /// its end.
-async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<Entry>, PageRefusal> {
+async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<Entry>, PageError> {
     let session = &listed.request.session;
     let filter = audit_events::Filter {
         target_kind: Some("device_authorization".to_owned()),
@@ -167,13 +167,13 @@ async fn timeline(app: &App, tenant: TenantId, listed: &Listed) -> Result<Vec<En
 pub(super) async fn deny(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let id = identifier(&mut form).ok_or_else(nothing_here)?;
     let denied = match end::end(&app, visitor.tenant(), id, &visitor.by()).await {
         Ok(_) => "yes",
-        Err(EndRefused::NotPending(_)) => "no",
-        Err(EndRefused::NoSuchSession) => return Err(nothing_here()),
-        Err(EndRefused::Store(error)) => return Err(error.into()),
+        Err(DenyError::NotPending(_)) => "no",
+        Err(DenyError::NoSuchSession) => return Err(nothing_here()),
+        Err(DenyError::Store(error)) => return Err(error.into()),
     };
     let target = link(HERE, &[("id", Some(&id.to_string())), ("denied", Some(denied))]);
     Ok(visitor.browser.go_to(&target))

@@ -17,7 +17,7 @@ use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::device_authorizations as shown;
 use crate::http::rest::paging::Cursor;
@@ -116,7 +116,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tenant = visitor.tenant();
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters)?;
@@ -149,7 +149,7 @@ async fn find(
     tenant: TenantId,
     wanted: &Wanted,
     after: Option<Position>,
-) -> Result<(Vec<Listed>, Option<&'static str>), PageRefusal> {
+) -> Result<(Vec<Listed>, Option<&'static str>), PageError> {
     let user = match people::wanted(app, tenant, wanted.user.as_deref()).await? {
         Ok(user) => user,
         Err(words) => return Ok((Vec::new(), Some(words))),

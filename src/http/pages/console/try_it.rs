@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::domain::authenticate_client::{PresentedCredentials, authenticate};
 use crate::domain::device_flow::start::{self, StartRequest, Started};
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::model::client::{AuthMethod, Client};
 use crate::model::device::DeviceDescription;
 
@@ -22,7 +22,7 @@ use crate::model::device::DeviceDescription;
 pub(super) async fn start(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let stored = client::find(&app, visitor.tenant(), &mut form).await?;
     let tenant = Arc::clone(&visitor.browser.tenant);
     let credentials = credentials(&stored.value, form.take_secret("secret").unwrap_or_default());

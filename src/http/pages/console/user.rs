@@ -19,7 +19,7 @@ use super::views::{Moment, Navigation, SIGNED_IN_AGAIN};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::password_links::PasswordLink;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::languages::places::in_words;
 use crate::languages::{Language, Phrase};
@@ -124,7 +124,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let account = find(&app, &visitor, &mut parameters).await?;
     let note = match parameters.take("done").as_deref() {
@@ -144,7 +144,7 @@ pub(super) async fn find(
     app: &App,
     visitor: &Visitor,
     parameters: &mut Parameters,
-) -> Result<Account, PageRefusal> {
+) -> Result<Account, PageError> {
     let id = parameters.take("id").and_then(|text| Uuid::try_parse(&text).ok()).map(UserId);
     let id = id.ok_or_else(nothing_here)?;
     users::account(&app.db, visitor.tenant(), id).await?.ok_or_else(nothing_here)
@@ -157,7 +157,7 @@ pub(super) async fn page(
     status: StatusCode,
     account: Account,
     told: Told,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let (tenant, now) = (visitor.tenant(), app.clock.now());
     let (id, name) = (account.user.id, account.user.username.clone());
     let idle = TimeDelta::seconds(i64::from(app.config.sign_in.idle_seconds));
@@ -202,7 +202,7 @@ pub(super) async fn count_devices(app: &App, visitor: &Visitor, id: UserId) -> s
 }
 
 /// What they did and what was done to the account lately, newest first.
-async fn recent(app: &App, visitor: &Visitor, id: UserId) -> Result<Vec<EventRow>, PageRefusal> {
+async fn recent(app: &App, visitor: &Visitor, id: UserId) -> Result<Vec<EventRow>, PageError> {
     let (tenant, text) = (visitor.tenant(), id.to_string());
     let did = Filter { actor: Some(text.clone()), ..Filter::default() };
     let done = Filter { target_id: Some(text), target_kind: Some("user".to_owned()), ..Filter::default() };

@@ -16,7 +16,7 @@ use crate::domain::oauth_error::OAuthError;
 use crate::domain::password_links;
 use crate::domain::second_factor::remove;
 use crate::domain::users::{self as domain, UserError};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::user::Standing;
 use crate::store::users::Account;
@@ -45,7 +45,7 @@ impl FromRequest<Arc<App>> for ChosenAccount {
 pub(super) async fn set_standing(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, mut form }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let standing = form.take("status").as_deref().and_then(Standing::parse);
     let standing = standing.ok_or_else(|| OAuthError::invalid_request("There is no such status."))?;
     let done = domain::set_standing(&app, visitor.tenant(), account.user.id, standing, &visitor.by()).await;
@@ -56,7 +56,7 @@ pub(super) async fn set_standing(
 pub(super) async fn start_password_link(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, .. }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tenant = &visitor.browser.tenant;
     match password_links::start(&app, tenant, account.user.id, &visitor.by()).await {
         Ok(link) => {
@@ -71,7 +71,7 @@ pub(super) async fn start_password_link(
 pub(super) async fn remove_second_factor(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, .. }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let removed = remove::reset(&app, visitor.tenant(), account.user.id, &visitor.by()).await;
     let word = if matches!(removed, Ok(false)) { "no-second-factor" } else { "second-factor" };
     settle(&app, visitor, account, removed.map(drop), Some(word)).await
@@ -81,7 +81,7 @@ pub(super) async fn remove_second_factor(
 pub(super) async fn sign_out(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, .. }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let done = domain::sign_out_everywhere(&app, visitor.tenant(), account.user.id, &visitor.by()).await;
     settle(&app, visitor, account, done, Some("signed-out")).await
 }
@@ -93,7 +93,7 @@ pub(super) async fn settle(
     account: Account,
     done: Result<(), UserError>,
     word: Option<&str>,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     match done {
         Ok(()) => {
             let id = account.user.id.to_string();

@@ -18,7 +18,7 @@ use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::users as domain;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::version::{MeantFor, Version};
 use crate::store::users::Account;
@@ -43,7 +43,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let account = find(&app, &visitor, &mut parameters).await?;
     let frame = visitor.browser.frame();
@@ -65,7 +65,7 @@ pub(super) async fn show(
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, mut form }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let version: Option<Version> = form.take("version").and_then(|text| text.parse().ok());
     let meant_for = MeantFor::Versions(version.into_iter().collect());
     match domain::delete(&app, visitor.tenant(), account.user.id, &meant_for, &visitor.by()).await {

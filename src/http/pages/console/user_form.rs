@@ -16,10 +16,10 @@ use super::views::Navigation;
 use super::visitor::{Administrator, Visitor};
 use crate::app::App;
 use crate::domain::users::{self as domain, NewUser, UserChange, UserError};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::patch::Patch;
-use crate::model::user::{InvalidRole, Role};
+use crate::model::user::{InvalidRoleError, Role};
 use crate::model::version::{MeantFor, Version};
 use crate::store::users::{self, Account};
 
@@ -65,14 +65,14 @@ impl UserForm {
         Self { username, display_name, email, email_verified, roles }
     }
 
-    fn roles(&self) -> Result<Vec<Role>, InvalidRole> {
+    fn roles(&self) -> Result<Vec<Role>, InvalidRoleError> {
         let mut roles = self.roles.split_whitespace().map(str::parse).collect::<Result<Vec<Role>, _>>()?;
         roles.sort();
         roles.dedup();
         Ok(roles)
     }
 
-    fn new_user(&self) -> Result<NewUser, InvalidRole> {
+    fn new_user(&self) -> Result<NewUser, InvalidRoleError> {
         Ok(NewUser {
             username: self.username.clone(),
             display_name: filled(&self.display_name),
@@ -82,7 +82,7 @@ impl UserForm {
         })
     }
 
-    fn change(&self) -> Result<UserChange, InvalidRole> {
+    fn change(&self) -> Result<UserChange, InvalidRoleError> {
         let to = |text: &String| filled(text).map_or(Patch::Clear, Patch::Set);
         Ok(UserChange {
             display_name: to(&self.display_name),
@@ -107,7 +107,7 @@ pub(super) async fn show_new(visitor: Visitor) -> Response {
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Administrator { visitor, mut form }: Administrator,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let wanted = UserForm::take(&mut form);
     let visitor = match visitor.must_be_fresh(&app, format!("{}/new", Section::Users.path())) {
         Ok(visitor) => visitor,
@@ -133,7 +133,7 @@ pub(super) async fn show_change(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let account = user::find(&app, &visitor, &mut parameters).await?;
     let changed = Some((account.user.id.to_string(), account.version));
@@ -144,7 +144,7 @@ pub(super) async fn show_change(
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     ChosenAccount { visitor, account, mut form }: ChosenAccount,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let version: Option<Version> = form.take("version").and_then(|text| text.parse().ok());
     let id = account.user.id;
     let wanted = UserForm { username: account.user.username, ..UserForm::take(&mut form) };

@@ -16,7 +16,7 @@ use super::views::{Moment, Navigation};
 use super::visitor::Visitor;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::paging::Cursor;
 use crate::model::ids::UserId;
@@ -109,7 +109,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let tenant = visitor.tenant();
     let mut parameters = Parameters::of_query(query.as_deref())?;
     let wanted = Wanted::take(&mut parameters)?;

@@ -15,8 +15,8 @@ use super::section::Section;
 use super::views::{Navigation, RefusedPage};
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::deeds::{Deed, DeedRefused, must_be_allowed};
-use crate::http::pages::refusal::PageRefusal;
+use crate::domain::deeds::{Deed, DeedError, must_be_allowed};
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::http::rest::admin::refusals;
 use crate::model::ids::TenantId;
@@ -50,8 +50,8 @@ impl Visitor {
         let Some(session) = &self.browser.session else { return Err(led_to("/sign-in", self.browser, page)) };
         match must_be_allowed(app, Deed::Endanger, &self.user, session) {
             Ok(()) => Ok(self),
-            Err(DeedRefused::Role) => Err(refused(self.browser, Deed::Endanger)),
-            Err(DeedRefused::Proof(shortfall)) => Err(led_to(way_to_more(shortfall), self.browser, page)),
+            Err(DeedError::Role) => Err(refused(self.browser, Deed::Endanger)),
+            Err(DeedError::Proof(shortfall)) => Err(led_to(way_to_more(shortfall), self.browser, page)),
         }
     }
 }
@@ -65,8 +65,8 @@ impl IntoResponse for Unwelcome {
     }
 }
 
-impl From<PageRefusal> for Unwelcome {
-    fn from(refusal: PageRefusal) -> Self {
+impl From<PageError> for Unwelcome {
+    fn from(refusal: PageError) -> Self {
         Self(Box::new(refusal.into_response()))
     }
 }
@@ -83,8 +83,8 @@ fn admit(app: &App, mut browser: Browser, parts: &Parts, needed: Deed) -> Result
     refusals::note(parts, session.user.id);
     match must_be_allowed(app, needed, &session.user, &session) {
         Ok(()) => {}
-        Err(DeedRefused::Role) => return Err(refused(browser, needed)),
-        Err(DeedRefused::Proof(shortfall)) => return Err(led_to(way_to_more(shortfall), browser, here)),
+        Err(DeedError::Role) => return Err(refused(browser, needed)),
+        Err(DeedError::Proof(shortfall)) => return Err(led_to(way_to_more(shortfall), browser, here)),
     }
     browser.here = here;
     Ok(Visitor { browser, user: session.user, section })

@@ -7,28 +7,28 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use crate::app::App;
-use crate::domain::deeds::{Deed, DeedRefused, must_be_allowed};
-use crate::domain::sign_in::strength::Shortfall;
+use crate::domain::deeds::{Deed, DeedError, must_be_allowed};
+use crate::domain::sign_in::strength::StrengthError;
 use crate::http::rest::caller::{Admin, Caller, Via};
 use crate::http::rest::problem::Problem;
 
 /// Insists that the caller may do it, having proved what stands behind their session or token.
 pub fn insist(app: &App, caller: &Caller, deed: Deed) -> Result<(), Problem> {
     must_be_allowed(app, deed, &caller.user, caller.proved()).map_err(|refused| match refused {
-        DeedRefused::Role if deed == Deed::See => {
+        DeedError::Role if deed == Deed::See => {
             Problem::forbidden("This requires the role admin, or auditor for read access.")
         }
-        DeedRefused::Role => Problem::forbidden("This requires the role admin."),
-        DeedRefused::Proof(shortfall) => unproved(shortfall, &caller.via),
+        DeedError::Role => Problem::forbidden("This requires the role admin."),
+        DeedError::Proof(shortfall) => unproved(shortfall, &caller.via),
     })
 }
 
-fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
+fn unproved(shortfall: StrengthError, via: &Via) -> Problem {
     let (word, detail) = match shortfall {
-        Shortfall::Enrolment => {
+        StrengthError::Enrolment => {
             ("second_factor_required", "This requires a sign-in with two-step verification.")
         }
-        Shortfall::SignIn => (
+        StrengthError::SignIn => (
             "fresh_sign_in_required",
             "This requires a more recent sign-in, or one with two-step verification.",
         ),
@@ -38,8 +38,8 @@ fn unproved(shortfall: Shortfall, via: &Via) -> Problem {
             "Sign in again, with two-step verification if required; then connect the program again and use \
              its new token."
         }
-        (Shortfall::SignIn, Via::Browser(_)) => "Sign in again at /sign-in and retry.",
-        (Shortfall::Enrolment, Via::Browser(_)) => {
+        (StrengthError::SignIn, Via::Browser(_)) => "Sign in again at /sign-in and retry.",
+        (StrengthError::Enrolment, Via::Browser(_)) => {
             "Set up an authenticator app at /account/security/authenticator and retry."
         }
     };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::query::Filters;
 use crate::app::App;
 use crate::domain::audit::By;
-use crate::domain::device_flow::end::{self, EndRefused};
+use crate::domain::device_flow::end::{self, DenyError};
 use crate::domain::device_flow::unseal_user_code;
 use crate::http::json::no_store;
 use crate::http::rest::caller::{Admin, Auditor};
@@ -228,23 +228,23 @@ pub(super) async fn read(
     Ok(listings::list(&app.db, tenant, filter, part, app.clock.now(), lifetime).await?)
 }
 
-impl From<EndRefused> for Problem {
-    fn from(refused: EndRefused) -> Self {
+impl From<DenyError> for Problem {
+    fn from(refused: DenyError) -> Self {
         match refused {
-            EndRefused::NoSuchSession => Self::new(
+            DenyError::NoSuchSession => Self::new(
                 StatusCode::NOT_FOUND,
                 "device_authorization_not_found",
                 "Device authorization not found.",
                 "List them with GET /admin/oauth/device-authorizations.",
             ),
-            EndRefused::NotPending(status) => Self::new(
+            DenyError::NotPending(status) => Self::new(
                 StatusCode::CONFLICT,
                 "not_pending",
                 "The device authorization is no longer pending.",
                 "If it was approved, lock or disconnect the device.",
             )
             .with_metadata("status", status.as_str()),
-            EndRefused::Store(error) => error.into(),
+            DenyError::Store(error) => error.into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::http::json::no_store;
 use crate::http::rest::caller::Caller;
 use crate::http::rest::etag::etag;
 use crate::http::rest::problem::{Problem, ProblemBody};
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::device::Device;
 use crate::model::ids::DeviceId;
 
@@ -45,7 +45,7 @@ impl From<DeviceError> for Problem {
                 "Device not found.",
                 "List your devices with GET /devices, or compare the code with the one shown on the device.",
             ),
-            DeviceError::TooManyAttempts(Exhausted { retry_after }) => {
+            DeviceError::TooManyAttempts(TooManyAttemptsError { retry_after }) => {
                 Self::too_many("Too many wrong codes.", retry_after)
             }
             DeviceError::Stale(stale) => stale.into(),

@@ -3,13 +3,13 @@
 use axum::http::{StatusCode, header};
 
 use super::Problem;
-use crate::domain::access_tokens::TokenRefused;
+use crate::domain::access_tokens::AccessTokenError;
 use crate::domain::oauth_error::{ErrorCode, OAuthError, UNAVAILABLE_RETRY_AFTER};
-use crate::http::bearer::{BearerRefusal, Denial};
-use crate::http::oauth_refusal::OAuthRefusal;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::bearer::{BearerError, Denial};
+use crate::http::oauth_endpoint_error::OAuthEndpointError;
+use crate::http::pages::page_error::PageError;
 use crate::http::retry_after::whole_seconds;
-use crate::model::version::Stale;
+use crate::model::version::VersionConflictError;
 use crate::store::StoreError;
 
 impl From<OAuthError> for Problem {
@@ -72,25 +72,25 @@ impl From<StoreError> for Problem {
     }
 }
 
-impl From<OAuthRefusal> for Problem {
-    fn from(refusal: OAuthRefusal) -> Self {
+impl From<OAuthEndpointError> for Problem {
+    fn from(refusal: OAuthEndpointError) -> Self {
         OAuthError::from(refusal).into()
     }
 }
 
-impl From<TokenRefused> for Problem {
-    fn from(refused: TokenRefused) -> Self {
-        BearerRefusal::from(refused).into()
+impl From<AccessTokenError> for Problem {
+    fn from(refused: AccessTokenError) -> Self {
+        BearerError::from(refused).into()
     }
 }
 
-impl From<BearerRefusal> for Problem {
-    fn from(refusal: BearerRefusal) -> Self {
+impl From<BearerError> for Problem {
+    fn from(refusal: BearerError) -> Self {
         let denial = match refusal {
-            BearerRefusal::NoToken => return Self::unauthenticated(),
-            BearerRefusal::Request(error) => return error.into(),
-            BearerRefusal::Malformed(description) => Denial::malformed(description),
-            BearerRefusal::Token(refused) => Denial::from(refused),
+            BearerError::NoToken => return Self::unauthenticated(),
+            BearerError::Request(error) => return error.into(),
+            BearerError::Malformed(description) => Denial::malformed(description),
+            BearerError::Token(refused) => Denial::from(refused),
         };
         let Denial { status, error, description, challenges } = denial;
         let suggested = match status {
@@ -102,17 +102,17 @@ impl From<BearerRefusal> for Problem {
     }
 }
 
-impl From<PageRefusal> for Problem {
-    fn from(refusal: PageRefusal) -> Self {
+impl From<PageError> for Problem {
+    fn from(refusal: PageError) -> Self {
         match refusal {
-            PageRefusal::Failed(error) => error.into(),
-            PageRefusal::ForeignForm => Self::foreign_request(),
+            PageError::Failed(error) => error.into(),
+            PageError::ForeignForm => Self::foreign_request(),
         }
     }
 }
 
-impl From<Stale> for Problem {
-    fn from(_: Stale) -> Self {
+impl From<VersionConflictError> for Problem {
+    fn from(_: VersionConflictError) -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "stale",

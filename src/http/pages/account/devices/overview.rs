@@ -17,7 +17,7 @@ use crate::domain::{browser_sessions, users};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
 use crate::http::pages::destination::{self, Destination};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::parameters::Parameters;
 use crate::model::browser_session::BrowserSession;
 use crate::model::ids::{BrowserSessionId, DeviceId};
@@ -31,7 +31,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     mut browser: Browser,
     RawQuery(query): RawQuery,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = browser.session.clone() else { return Ok(sign_in_first(browser)) };
     let offset = offset(&mut Parameters::of_query(query.as_deref())?);
     let page = page(&app, &mut browser, &session, offset).await?;
@@ -47,7 +47,7 @@ async fn page(
     browser: &mut Browser,
     session: &BrowserSession,
     offset: i64,
-) -> Result<DevicesPage, PageRefusal> {
+) -> Result<DevicesPage, PageError> {
     browser.here = here(offset);
     let overview = overview::overview(app, owner(browser, session), offset).await?;
     Ok(DevicesPage::of(browser.frame(), overview, (offset, AT_ONCE), session.id, app.clock.now()))
@@ -56,7 +56,7 @@ async fn page(
 pub(super) async fn rename(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = browser.session.clone() else { return Ok(sign_in_first(browser)) };
     let typed = form.take("name");
     let name = typed.clone().map_or(Patch::Clear, Patch::Set);
@@ -78,7 +78,7 @@ pub(super) async fn rename(
 pub(super) async fn distrust(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = browser.session.clone() else { return Ok(sign_in_first(browser)) };
     let wanted = DeviceChange { trusted: Patch::Set(false), ..DeviceChange::default() };
     let done = changed(&app, &browser, &session, device(&mut form), wanted).await;
@@ -99,7 +99,7 @@ async fn changed(
 pub(super) async fn lock_one(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(sign_in_first(browser)) };
     let done = match device(&mut form) {
         Some(id) => lock::lock(&app, owner(&browser, session), id, &MeantFor::Any).await.map(drop),
@@ -111,7 +111,7 @@ pub(super) async fn lock_one(
 pub(super) async fn unlock_one(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(sign_in_first(browser)) };
     let done = match device(&mut form) {
         Some(id) => lock::unlock(&app, owner(&browser, session), id, &MeantFor::Any).await.map(drop),
@@ -123,7 +123,7 @@ pub(super) async fn unlock_one(
 pub(super) async fn disconnect(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(sign_in_first(browser)) };
     let done = match device(&mut form) {
         Some(id) => revoke::revoke_own(&app, owner(&browser, session), id, &MeantFor::Any).await,
@@ -135,7 +135,7 @@ pub(super) async fn disconnect(
 pub(super) async fn end_browser(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = &browser.session else { return Ok(sign_in_first(browser)) };
     if let Some(id) = form.take("browser").and_then(|text| Uuid::try_parse(&text).ok()) {
         browser_sessions::end(&app, owner(&browser, session), BrowserSessionId(id)).await?;
@@ -147,7 +147,7 @@ pub(super) async fn end_browser(
 pub(super) async fn sign_out_everywhere(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, .. }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     if let Some(session) = &browser.session {
         users::sign_out_oneself_everywhere(&app, &session.user, &browser.origin).await?;
     }
@@ -156,7 +156,7 @@ pub(super) async fn sign_out_everywhere(
 
 /// Back to the page. A device that is gone, or another's, is no error: there is nothing to show of it; and of one that
 /// an administrator locked, the page says so.
-fn answer(browser: Browser, offset: i64, done: Result<(), DeviceError>) -> Result<Response, PageRefusal> {
+fn answer(browser: Browser, offset: i64, done: Result<(), DeviceError>) -> Result<Response, PageError> {
     match done {
         Ok(()) | Err(DeviceError::NotFound | DeviceError::LockedByAdministrator(_)) => {
             Ok(browser.go_to(&here(offset)))

@@ -12,10 +12,10 @@ use super::shared::{HERE, sign_in_first, suited};
 use super::views::{AuthenticatorPage, KeyToScan, RecoveryCodesPage};
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::second_factor::{SecondFactorRefused, enrol};
+use crate::domain::second_factor::{SecondFactorError, enrol};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::pages::views::NextStep;
 use crate::http::pages::{carried_code, destination};
 use crate::languages::Phrase;
@@ -24,7 +24,7 @@ use crate::model::device_authorization::Authentication;
 use crate::model::recovery_code::RecoveryCode;
 
 /// Shows the key that was made, or offers to make one. Showing makes none.
-pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
+pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageError> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     if session.has_second_factor {
         return Ok(browser.go_to(HERE));
@@ -36,7 +36,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Resul
 pub(super) async fn set_up(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     let refused = match form.take("code") {
         None => match enrol::propose(&app, &session).await {
@@ -55,13 +55,13 @@ pub(super) async fn set_up(
         },
     };
     match refused {
-        SecondFactorRefused::WrongCode => {
+        SecondFactorError::WrongCode => {
             let error = browser.language.t("authenticator-error");
             page(&app, browser, &session, Some(error)).await
         }
-        SecondFactorRefused::SignInNeeded(_) => Ok(sign_in_first(browser)),
-        SecondFactorRefused::NotNow | SecondFactorRefused::TooManyAttempts(_) => Ok(browser.go_to(HERE)),
-        SecondFactorRefused::Failed(error) => Err(error.into()),
+        SecondFactorError::SignInNeeded(_) => Ok(sign_in_first(browser)),
+        SecondFactorError::NotNow | SecondFactorError::TooManyAttempts(_) => Ok(browser.go_to(HERE)),
+        SecondFactorError::Failed(error) => Err(error.into()),
     }
 }
 
@@ -70,15 +70,15 @@ async fn page(
     browser: Browser,
     session: &BrowserSession,
     error: Option<Phrase>,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let key = match enrol::proposed(app, session).await {
         Ok(secret) => {
             let uri = secret.key_uri(&browser.tenant.name, &session.user.username);
             let uri = uri.ok_or_else(|| OAuthError::fault("an account without a name"))?;
             Some(KeyToScan { qr: qr(&uri)?, text: secret.to_text().to_string() })
         }
-        Err(SecondFactorRefused::NotNow) => None,
-        Err(SecondFactorRefused::Failed(error)) => return Err(error.into()),
+        Err(SecondFactorError::NotNow) => None,
+        Err(SecondFactorError::Failed(error)) => return Err(error.into()),
         Err(_) => return Ok(sign_in_first(browser)),
     };
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };

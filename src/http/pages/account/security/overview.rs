@@ -11,10 +11,10 @@ use super::views::SecurityPage;
 use crate::app::App;
 use crate::domain::second_factor::recovery_codes as codes;
 use crate::http::pages::browser::Browser;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 
 /// Shows what there is.
-pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageRefusal> {
+pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Result<Response, PageError> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     let recovery_codes =
         if session.has_second_factor { Some(codes::left(&app, &session.user).await?) } else { None };

@@ -9,14 +9,14 @@ use axum::response::Response;
 use super::shared::{done, sign_in_first, suited};
 use super::views::PasswordPage;
 use crate::app::App;
-use crate::domain::change_password::{self, AlsoEnd, ChangeRefused, Changed};
+use crate::domain::change_password::{self, AlsoEnd, Changed, PasswordChangeError};
 use crate::http::pages::browser::Browser;
 use crate::http::pages::csrf::CsrfChecked;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::pages::{password_words, signing_browser};
 use crate::http::retry_after::try_again_after;
 use crate::languages::{Phrase, words};
-use crate::model::attempt_budget::Exhausted;
+use crate::model::attempt_budget::TooManyAttemptsError;
 
 /// Asks for the old password and the new one.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
@@ -33,7 +33,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Respo
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     CsrfChecked { mut browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     let language = browser.language;
     let current = form.take_secret("current_password").unwrap_or_default();
@@ -50,19 +50,19 @@ pub(super) async fn change(
                 signing_browser::keep(&mut browser, mark);
                 return Ok(done(browser, language.t("password-done-title"), language.t("password-done")));
             }
-            Err(ChangeRefused::WrongPassword) => {
+            Err(PasswordChangeError::WrongPassword) => {
                 (StatusCode::BAD_REQUEST, language.t("password-error-wrong"), None)
             }
-            Err(ChangeRefused::Unfit(unfit)) => {
+            Err(PasswordChangeError::Unfit(unfit)) => {
                 (StatusCode::BAD_REQUEST, password_words::unfit(language, &unfit)?, None)
             }
-            Err(ChangeRefused::TooManyAttempts(Exhausted { retry_after })) => (
+            Err(PasswordChangeError::TooManyAttempts(TooManyAttemptsError { retry_after })) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 language.t("sign-in-error-too-many").phrase("wait", words::wait(language, retry_after)),
                 Some(retry_after),
             ),
-            Err(ChangeRefused::SignInNeeded(_)) => return Ok(sign_in_first(browser)),
-            Err(ChangeRefused::Failed(error)) => return Err(error.into()),
+            Err(PasswordChangeError::SignInNeeded(_)) => return Ok(sign_in_first(browser)),
+            Err(PasswordChangeError::Failed(error)) => return Err(error.into()),
         }
     } else {
         (StatusCode::BAD_REQUEST, language.t("password-error-repeated"), None)

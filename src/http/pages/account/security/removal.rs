@@ -11,7 +11,7 @@ use crate::domain::second_factor::remove;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::code_page::CodePage;
 use crate::http::pages::csrf::CsrfChecked;
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 
 /// Asks for a code.
 pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Response {
@@ -26,7 +26,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, browser: Browser) -> Respo
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     CsrfChecked { browser, mut form }: CsrfChecked,
-) -> Result<Response, PageRefusal> {
+) -> Result<Response, PageError> {
     let Some(session) = suited(&app, &browser) else { return Ok(sign_in_first(browser)) };
     let input = form.take_secret("code").unwrap_or_default();
     match remove::remove(&app, &session, &input, &browser.origin).await {

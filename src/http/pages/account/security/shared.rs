@@ -4,12 +4,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::app::App;
-use crate::domain::second_factor::SecondFactorRefused;
+use crate::domain::second_factor::SecondFactorError;
 use crate::domain::sign_in::strength;
 use crate::http::pages::browser::Browser;
 use crate::http::pages::code_page::{CodePage, Wrong};
 use crate::http::pages::destination::{self, Destination};
-use crate::http::pages::refusal::PageRefusal;
+use crate::http::pages::page_error::PageError;
 use crate::http::pages::views::{NextStep, NoticePage, Tone};
 use crate::languages::Phrase;
 use crate::model::browser_session::BrowserSession;
@@ -33,16 +33,16 @@ pub(super) fn sign_in_first(mut browser: Browser) -> Response {
 pub(super) fn refuse(
     browser: Browser,
     page: CodePage,
-    refused: SecondFactorRefused,
-) -> Result<Response, PageRefusal> {
+    refused: SecondFactorError,
+) -> Result<Response, PageError> {
     match refused {
-        SecondFactorRefused::WrongCode => Ok(page.ask_again(browser, &Wrong::Code)),
-        SecondFactorRefused::TooManyAttempts(exhausted) => {
+        SecondFactorError::WrongCode => Ok(page.ask_again(browser, &Wrong::Code)),
+        SecondFactorError::TooManyAttempts(exhausted) => {
             Ok(page.ask_again(browser, &Wrong::TooMany(exhausted)))
         }
-        SecondFactorRefused::SignInNeeded(_) => Ok(sign_in_first(browser)),
-        SecondFactorRefused::NotNow => Ok(browser.go_to(HERE)),
-        SecondFactorRefused::Failed(error) => Err(error.into()),
+        SecondFactorError::SignInNeeded(_) => Ok(sign_in_first(browser)),
+        SecondFactorError::NotNow => Ok(browser.go_to(HERE)),
+        SecondFactorError::Failed(error) => Err(error.into()),
     }
 }
 

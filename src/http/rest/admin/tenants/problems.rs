@@ -2,19 +2,19 @@
 
 use axum::http::StatusCode;
 
-use crate::domain::tenants::{CreateRefused, TenantError};
+use crate::domain::tenants::{CreateTenantError, TenantError};
 use crate::domain::users::UserError;
 use crate::http::rest::problem::Problem;
 
 /// Problems of a refused creation.
-pub(super) fn not_made(refused: CreateRefused) -> Problem {
+pub(super) fn not_made(refused: CreateTenantError) -> Problem {
     let field = |name: &str, error: &UserError| {
         Problem::invalid_field(format!("administrator.{name}"), error.to_string())
     };
     match refused {
-        CreateRefused::SlugTaken => slug_taken(),
-        CreateRefused::Failed(error) => error.into(),
-        CreateRefused::Administrator(error) => match error {
+        CreateTenantError::SlugTaken => slug_taken(),
+        CreateTenantError::Failed(error) => error.into(),
+        CreateTenantError::Administrator(error) => match error {
             UserError::UnfitUsername => field("username", &error),
             UserError::UnfitDisplayName => field("display_name", &error),
             UserError::UnfitEmail => field("email", &error),

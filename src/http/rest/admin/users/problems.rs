@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::domain::oauth_error::OAuthError;
-use crate::domain::passwords::UnfitPassword;
+use crate::domain::passwords::PasswordError;
 use crate::domain::users::UserError;
 use crate::http::rest::problem::Problem;
 
@@ -14,7 +14,7 @@ impl From<UserError> for Problem {
             UserError::UnfitUsername => Self::invalid_field("username", error.to_string()),
             UserError::UnfitDisplayName => Self::invalid_field("display_name", error.to_string()),
             UserError::UnfitEmail => Self::invalid_field("email", error.to_string()),
-            UserError::Password(UnfitPassword::Busy(busy)) => OAuthError::from(busy).into(),
+            UserError::Password(PasswordError::Busy(busy)) => OAuthError::from(busy).into(),
             UserError::Password(error) => Self::invalid_field("password", error.to_string()),
             UserError::UnknownRole { known, .. } => Self::invalid_field(
                 "roles",

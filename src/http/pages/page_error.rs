@@ -8,26 +8,26 @@ use crate::store::StoreError;
 
 /// Why a page cannot be shown, or a form not be taken.
 #[derive(Debug)]
-pub enum PageRefusal {
+pub enum PageError {
     /// The form was not ours, or its browser has changed since.
     ForeignForm,
     /// Something below failed.
     Failed(OAuthError),
 }
 
-impl From<OAuthError> for PageRefusal {
+impl From<OAuthError> for PageError {
     fn from(error: OAuthError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<StoreError> for PageRefusal {
+impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl IntoResponse for PageRefusal {
+impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
             Self::ForeignForm => BareNotice::ForeignForm,

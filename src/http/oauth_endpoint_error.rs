@@ -27,21 +27,21 @@ pub struct OAuthErrorBody {
 
 /// An [`OAuthError`] as an answer.
 #[derive(Debug)]
-pub struct OAuthRefusal(OAuthError);
+pub struct OAuthEndpointError(OAuthError);
 
-impl From<OAuthError> for OAuthRefusal {
+impl From<OAuthError> for OAuthEndpointError {
     fn from(error: OAuthError) -> Self {
         Self(error)
     }
 }
 
-impl From<OAuthRefusal> for OAuthError {
-    fn from(refusal: OAuthRefusal) -> Self {
+impl From<OAuthEndpointError> for OAuthError {
+    fn from(refusal: OAuthEndpointError) -> Self {
         refusal.0
     }
 }
 
-impl IntoResponse for OAuthRefusal {
+impl IntoResponse for OAuthEndpointError {
     fn into_response(self) -> Response {
         let OAuthError { code, description, cause } = self.0;
         metrics::counter!("latchkey_oauth_errors_total", "error" => code.as_str()).increment(1);

@@ -4,97 +4,97 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 
-use crate::domain::device_flow::choices::ChoiceRefused;
-use crate::domain::device_flow::decide::DecisionRefused;
+use crate::domain::device_flow::choices::ChoiceError;
+use crate::domain::device_flow::decide::DecisionError;
 use crate::domain::oauth_error::{ErrorCode, OAuthError};
 use crate::http::challenge::{self, Reason, Scheme};
 use crate::http::json::no_store;
-use crate::http::oauth_refusal::{OAuthErrorBody, OAuthRefusal};
-use crate::http::rest::caller::CallerRefused;
+use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
+use crate::http::rest::caller::CallerError;
 use crate::http::retry_after::whole_seconds;
 
 /// Why nothing is shown or decided.
 #[derive(Debug)]
-pub enum ConsentRefused {
-    Caller(CallerRefused),
-    Decision(DecisionRefused),
+pub enum ConsentError {
+    Caller(CallerError),
+    Decision(DecisionError),
 }
 
-impl From<CallerRefused> for ConsentRefused {
-    fn from(refused: CallerRefused) -> Self {
+impl From<CallerError> for ConsentError {
+    fn from(refused: CallerError) -> Self {
         Self::Caller(refused)
     }
 }
 
-impl From<DecisionRefused> for ConsentRefused {
-    fn from(refused: DecisionRefused) -> Self {
+impl From<DecisionError> for ConsentError {
+    fn from(refused: DecisionError) -> Self {
         Self::Decision(refused)
     }
 }
 
-impl From<OAuthError> for ConsentRefused {
+impl From<OAuthError> for ConsentError {
     fn from(error: OAuthError) -> Self {
-        Self::Decision(DecisionRefused::Failed(error))
+        Self::Decision(DecisionError::Failed(error))
     }
 }
 
-impl IntoResponse for ConsentRefused {
+impl IntoResponse for ConsentError {
     fn into_response(self) -> Response {
         let error = match self {
-            Self::Caller(CallerRefused::Token(refusal)) => return refusal.into_response(),
-            Self::Caller(CallerRefused::Foreign) => {
+            Self::Caller(CallerError::Token(refusal)) => return refusal.into_response(),
+            Self::Caller(CallerError::Foreign) => {
                 let description = "X-CSRF-Token is missing or wrong; use fetch from the same origin to read, and send the token to decide.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
-            Self::Decision(DecisionRefused::SignInNeeded(_)) => return sign_in_anew(),
-            Self::Decision(DecisionRefused::AlreadyHandled) => {
+            Self::Decision(DecisionError::SignInNeeded(_)) => return sign_in_anew(),
+            Self::Decision(DecisionError::AlreadyHandled) => {
                 let description = "No request with this code is pending for you.";
                 OAuthError::new(ErrorCode::NotFound, description)
             }
-            Self::Decision(DecisionRefused::HeldElsewhere { left }) => return held_elsewhere(left),
-            Self::Decision(DecisionRefused::TooManyAttempts(exhausted)) => {
+            Self::Decision(DecisionError::HeldElsewhere { left }) => return held_elsewhere(left),
+            Self::Decision(DecisionError::TooManyAttempts(exhausted)) => {
                 let code = ErrorCode::TooManyRequests { retry_after: exhausted.retry_after };
                 OAuthError::new(code, "Too many wrong codes; try again later.")
             }
-            Self::Decision(DecisionRefused::MustRetype | DecisionRefused::WrongCode) => {
+            Self::Decision(DecisionError::MustRetype | DecisionError::WrongCode) => {
                 OAuthError::invalid_request(
                     "retyped_user_code must be the code that the user reads from the device and enters.",
                 )
             }
-            Self::Decision(DecisionRefused::Forbidden(_)) => {
+            Self::Decision(DecisionError::Forbidden(_)) => {
                 let description =
                     "The request was denied because it looks like phishing or violates the policy.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
-            Self::Decision(DecisionRefused::NothingToGrant) => {
+            Self::Decision(DecisionError::NothingToGrant) => {
                 let description = "The user can grant none of the requested scopes; the request was denied.";
                 return refuse(StatusCode::FORBIDDEN, "access_denied", description);
             }
-            Self::Decision(DecisionRefused::Choice(refused)) => choice_error(refused),
-            Self::Decision(DecisionRefused::Failed(error)) => error,
+            Self::Decision(DecisionError::Choice(refused)) => choice_error(refused),
+            Self::Decision(DecisionError::Failed(error)) => error,
         };
-        OAuthRefusal::from(error).into_response()
+        OAuthEndpointError::from(error).into_response()
     }
 }
 
-const fn choice_error(refused: ChoiceRefused) -> OAuthError {
+const fn choice_error(refused: ChoiceError) -> OAuthError {
     match refused {
-        ChoiceRefused::Scopes => OAuthError::new(
+        ChoiceError::Scopes => OAuthError::new(
             ErrorCode::InvalidScope,
             "scopes contains a scope that is not offered or omits a required one.",
         ),
-        ChoiceRefused::Nothing => OAuthError::new(
+        ChoiceError::Nothing => OAuthError::new(
             ErrorCode::InvalidScope,
             "scopes must contain at least one of granted_scopes; to grant none, send the decision deny.",
         ),
-        ChoiceRefused::BeyondToken => OAuthError::new(
+        ChoiceError::BeyondToken => OAuthError::new(
             ErrorCode::InvalidScope,
             "The access token lacks a requested scope that must be granted explicitly; the user can approve \
              it at /device.",
         ),
-        ChoiceRefused::Trust => OAuthError::invalid_request("This device cannot be marked as trusted."),
-        ChoiceRefused::Lifetime => OAuthError::invalid_request("lifetime is not one of the offered values."),
-        ChoiceRefused::Name => OAuthError::invalid_request(
+        ChoiceError::Trust => OAuthError::invalid_request("This device cannot be marked as trusted."),
+        ChoiceError::Lifetime => OAuthError::invalid_request("lifetime is not one of the offered values."),
+        ChoiceError::Name => OAuthError::invalid_request(
             "device_name must have at most 128 characters, with no control or bidirectional characters and \
              no mixed alphabets in a word.",
         ),
