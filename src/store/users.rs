@@ -10,7 +10,7 @@ use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::announcements::{Announcement, announce};
-use super::inconsistent::RowOf;
+use super::roles::roles;
 use super::{Result, clients};
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};

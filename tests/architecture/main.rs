@@ -205,9 +205,9 @@ fn every_error_type_ends_in_error() {
     let mut others = Vec::new();
     for file in rust_files(PathBuf::from("src")) {
         let text = fs::read_to_string(&file).unwrap();
-        // What derives an error, and what is named like a refusal without being one.
+        // What derives an error, and what is named like a failure.
         let derived = text.split("thiserror::Error").skip(1).filter_map(name_of_type);
-        let named = text.split("\n").filter_map(|line| name_of_type(line).filter(|_| line.contains("pub")));
+        let named = text.split('\n').filter_map(|line| name_of_type(line).filter(|_| line.contains("pub")));
         let named = named.filter(|name| ["Refused", "Failed"].iter().any(|end| name.ends_with(end)));
         for name in derived.chain(named) {
             errors += 1;
