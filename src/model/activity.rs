@@ -1,20 +1,20 @@
-//! What happened over time, in figures.
+//! Figures over time.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
-/// What happened in a span of time.
+/// Counts of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Codes that devices asked for.
+    /// Codes requested by devices.
     pub starts: u64,
     pub approvals: u64,
-    /// Codes that were refused while they waited: by a person, an administrator or a rule.
+    /// Codes denied while pending: by a user, an administrator or a rule.
     pub denials: u64,
-    /// Codes whose time passed before anybody decided.
+    /// Codes that expired before anyone decided.
     pub expiries: u64,
-    /// Polls of codes that waited.
+    /// Polls of pending codes.
     pub polls: u64,
-    /// Those of them that were answered `slow_down`.
+    /// The part of them that was answered with `slow_down`.
     pub early_polls: u64,
 }
 
@@ -64,7 +64,7 @@ impl Span {
         Self::ALL.into_iter().find(|span| span.as_str() == word)
     }
 
-    /// How long each part of it is.
+    /// The length of each part.
     #[must_use]
     pub const fn step(self) -> TimeDelta {
         match self {
@@ -82,13 +82,13 @@ impl Span {
         }
     }
 
-    /// When it begins, if the part that `now` is in is its last.
+    /// Its start, if the part that contains `now` is its last.
     #[must_use]
     pub fn begins_at(self, now: DateTime<Utc>) -> DateTime<Utc> {
         beginning(now, self.step()) - self.step() * (self.parts() - 1)
     }
 
-    /// All of its parts, the oldest first, with what is `known` of shorter ones in them.
+    /// Returns all of its parts, oldest first, with the `known` figures of shorter ones in them.
     #[must_use]
     pub fn parts_with(
         self,
@@ -108,7 +108,7 @@ impl Span {
     }
 }
 
-/// When the part of time began that `at` is in, if all are as long as `step`.
+/// The start of the part that contains `at`, if all parts are `step` long.
 #[must_use]
 pub fn beginning(at: DateTime<Utc>, step: TimeDelta) -> DateTime<Utc> {
     at.duration_trunc(step).unwrap_or(at)

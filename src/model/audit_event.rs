@@ -59,18 +59,15 @@ impl Outcome {
     }
 }
 
-/// What was acted on.
+/// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A client's own access token, by its `jti`.
     AccessToken(String),
     /// A signed-in browser.
     BrowserSession(BrowserSessionId),
-    /// A client.
     Client(ClientId),
-    /// A device.
     Device(DeviceId),
-    /// A device authorization.
     DeviceAuthorization(DeviceAuthorizationId),
     /// An operation of the administrators' API: its method and path.
     Endpoint(String),
@@ -86,13 +83,11 @@ pub enum Target {
     SigningKey(String),
     /// A source of codes: an IP address or an IPv6 /64.
     Source(IpNet),
-    /// A tenant.
     Tenant(TenantId),
     /// A user; `None` if no user has the name that was entered.
     User(Option<UserId>),
     /// A user code that was entered. Codes never go into the trail.
     UserCode,
-    /// A webhook.
     Webhook(WebhookId),
 }
 
@@ -144,14 +139,14 @@ impl Target {
     }
 }
 
-/// One entry of the audit trail. Codes, tokens and secrets never go into it.
+/// An entry of the audit log. Codes, tokens and secrets are never part of it.
 #[derive(Clone, Debug)]
 pub struct AuditEvent<'a> {
     pub action: Action,
     pub outcome: Outcome,
     pub actor: Actor,
     pub target: Target,
-    /// From where; `None` for the command line.
+    /// Where it came from; `None` for the command line.
     pub origin: Option<&'a RequestOrigin>,
     pub details: Value,
 }

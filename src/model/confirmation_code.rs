@@ -1,5 +1,5 @@
-//! Confirmation codes: what the approval page shows and the device must send, so that whoever approves must have the
-//! device in front of them. The opposite way of the user code.
+//! Confirmation codes: what the approval page shows and the device must send, so that the approver must have the device
+//! in front of them. The reverse of the user code.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use subtle::ConstantTimeEq;
 
 use super::user_code::ALPHABET;
 
-/// How many characters one has. With [`MAX_WRONG_CONFIRMATIONS`] guesses, the chance to hit it is 3 / 20³, one in
-/// 2 600, for each approval that somebody was talked into.
+/// The length of a code, in characters. With [`MAX_WRONG_CONFIRMATIONS`] guesses, the chance to hit it is 3 / 20³, one
+/// in 2,600, for each approval that a user was tricked into.
 pub const LENGTH: usize = 3;
-/// How many wrong ones a device may send before the approval is taken back.
+/// How many wrong codes a device may send before the approval is revoked.
 pub const MAX_WRONG_CONFIRMATIONS: i16 = 3;
 /// The longest input that is looked at, in characters.
 const MAX_INPUT_CHARS: usize = 16;
@@ -34,7 +34,7 @@ impl ConfirmationCode {
         Self(characters.collect())
     }
 
-    /// What a device sent: case, spaces and dashes do not matter. Whatever else it is, it is a wrong one.
+    /// Reads what a device sent, ignoring case, spaces and dashes. Anything else reads as a wrong code.
     #[must_use]
     pub fn read(input: &str) -> Self {
         let letters = input.chars().take(MAX_INPUT_CHARS).filter(|character| character.is_alphanumeric());
@@ -47,7 +47,7 @@ impl ConfirmationCode {
     }
 }
 
-/// Whether two MACs are one, in constant time.
+/// Returns `true` if two MACs are equal, in constant time.
 #[must_use]
 pub fn is_same(one: &[u8], other: &[u8; 32]) -> bool {
     one.ct_eq(other).into()

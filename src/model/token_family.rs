@@ -19,11 +19,11 @@ pub struct TokenFamily {
     /// The client it was issued to.
     pub client_id: ClientId,
     pub scopes: ScopeSet,
-    /// How the person had proved who they are.
+    /// How the user had authenticated.
     pub authentication: Authentication,
     /// The key that its refresh tokens are bound to (RFC 9449 §5).
     pub dpop_key: Option<KeyThumbprint>,
-    /// The services its access tokens may be for (RFC 8707); none: the tenant's default.
+    /// The services its access tokens may be for (RFC 8707); empty means the tenant's default.
     pub resources: Vec<String>,
     pub created_at: DateTime<Utc>,
     /// Its absolute end, which no rotation moves.
@@ -51,16 +51,16 @@ pub struct HeldToken {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trust {
-    /// The key the device used when it was trusted; `None`: it used none.
+    /// The key the device used when it was trusted; `None` means it used none.
     pub key: Option<KeyThumbprint>,
 }
 
-/// Why a device is not trusted any more.
+/// Why a device lost its trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustLoss {
-    /// It uses another key than before, or the first, or none any more.
+    /// Its key changed, appeared or disappeared.
     KeyChanged,
-    /// The policy does not allow it any more.
+    /// The policy no longer allows it.
     Policy,
 }
 
@@ -85,12 +85,12 @@ pub enum RevocationReason {
     /// Its client gave a token back (RFC 7009).
     RevokedByClient,
     DeviceRemoved,
-    /// The person who was told of the approval says that it was not theirs.
+    /// The user reported, by the link in the approval email, that the approval was not theirs.
     Disowned,
     UserDisabled,
     /// The account was signed out everywhere.
     SignedOutEverywhere,
-    /// Its person chose another password, and let all devices go with the old one.
+    /// The user changed the password and chose to disconnect all devices.
     PasswordChanged,
     /// Its code came from a source of phishing.
     CampaignRevoked,

@@ -5,12 +5,12 @@ use url::Url;
 
 use super::ids::{TenantId, WebhookId};
 
-/// The most actions one webhook may name.
+/// The maximum number of actions that one webhook may name.
 pub const MAX_ACTIONS: usize = 64;
-/// What a secret begins with, as it is shown.
+/// The prefix of a secret, as it is shown.
 pub const SECRET_PREFIX: &str = "whsec_";
 
-/// How long after each failed attempt the next one comes: three days in all.
+/// The delay before each retry; three days in total.
 const PAUSES: [TimeDelta; 9] = [
     TimeDelta::seconds(5),
     TimeDelta::minutes(5),
@@ -23,12 +23,12 @@ const PAUSES: [TimeDelta; 9] = [
     TimeDelta::hours(24),
 ];
 
-/// After the first of several failed attempts in a row nothing is sent to a webhook for so long; twice as long after
-/// each further one, up to the longest.
+/// How long nothing is sent to a webhook after the first of several consecutive failures. It doubles with each further
+/// failure, up to the maximum.
 const SHORTEST_HOLD: TimeDelta = TimeDelta::seconds(5);
 const LONGEST_HOLD: TimeDelta = TimeDelta::minutes(5);
 
-/// How long a message may wait for a receiver that always fails, however seldom it was tried.
+/// How long a message may wait for a receiver that always fails, however rarely it was tried.
 pub const MESSAGE_LIFETIME: TimeDelta = TimeDelta::days(4);
 
 #[derive(Clone, Debug)]
@@ -38,20 +38,20 @@ pub struct Webhook {
     pub url: Url,
     /// The audit actions it subscribes to; empty means all.
     pub actions: Vec<String>,
-    /// Whether it is told anything at present.
+    /// If `false`, nothing is sent to it.
     pub enabled: bool,
-    /// Until then nothing is sent to it, because attempts failed.
+    /// Nothing is sent to it before this time, because attempts failed.
     pub held_until: Option<DateTime<Utc>>,
 }
 
-/// When to try again after `attempts` that failed; `None`: not any more.
+/// When to retry after `attempts` failures; `None` means never.
 #[must_use]
 pub fn pause_after(attempts: u32) -> Option<TimeDelta> {
     let failed = usize::try_from(attempts).ok()?.checked_sub(1)?;
     PAUSES.get(failed).copied()
 }
 
-/// How long to send nothing more to a webhook after so many failed attempts in a row, whatever message they were of.
+/// How long to pause a webhook after this many consecutive failures, across messages.
 #[must_use]
 pub fn hold_after(failures: u32) -> TimeDelta {
     let doubled =

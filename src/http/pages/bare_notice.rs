@@ -1,4 +1,4 @@
-//! What is told where there is no tenant and no browser to speak of, or where a page failed.
+//! Notices where no tenant or browser is known, or where a page failed.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,8 +14,8 @@ use crate::http::retry_after::try_again_after;
 use crate::languages::{Language, Phrase, words};
 use crate::themes::Theme;
 
-/// A notice, not yet in any language: as an answer it is empty until [`put_into_words`] writes it in the
-/// language of the request.
+/// A notice, not yet in any language: the response is empty until [`put_into_words`] writes it in the language of the
+/// request.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http) enum BareNotice {
     /// There is no such page or tenant.
@@ -113,9 +113,8 @@ impl IntoResponse for BareNotice {
     }
 }
 
-/// Writes the notice that the answer carries, if it carries one, in the theme of the tenant whose paths start with
-/// this, if it has one. Whether there is
-/// such a tenant is not asked: the database may be why there is a notice.
+/// Writes the notice that the response carries, if it carries one, in the theme of the tenant with this path prefix, if
+/// it has one. Whether the tenant exists is not checked: the database may be the reason for the notice.
 pub(in crate::http) fn put_into_words(
     response: Response,
     language: Language,
