@@ -33,45 +33,18 @@ const LONG: [&str; 3] = ["access_token", "jwks", "token"];
 /// The one parameter that may be repeated (RFC 8707 §2).
 const REPEATABLE: &str = "resource";
 
-/// What an endpoint understands must be text, also in JSON; a `scope` that is a list must not pass for none.
-const TEXTS: [&str; 19] = [
-    "access_token",
-    "client_assertion",
-    "client_assertion_type",
-    "client_id",
-    "client_secret",
-    "client_version",
-    "confirmation_code",
-    "device_code",
-    "device_name",
-    "grant_type",
-    "hostname",
-    "metadata",
-    "nonce",
-    "os",
-    "refresh_token",
-    REPEATABLE,
-    "scope",
-    "token",
-    "token_type_hint",
-];
-
-/// The parameters of a request, each given once.
+/// The parameters of a query or a form, each given once.
 pub struct Parameters {
     pairs: Vec<(String, Zeroizing<String>)>,
-    basic: Option<(String, Zeroizing<String>)>,
 }
 
 impl Parameters {
     /// The parameters of a URL's query, for pages.
     pub fn of_query(query: Option<&str>) -> Result<Self, OAuthError> {
-        Self::checked(form_pairs(query.unwrap_or_default().as_bytes())?, None)
+        Self::checked(form_pairs(query.unwrap_or_default().as_bytes())?)
     }
 
-    fn checked(
-        pairs: Vec<(String, String)>,
-        basic: Option<(String, Zeroizing<String>)>,
-    ) -> Result<Self, OAuthError> {
+    fn checked(pairs: Vec<(String, String)>) -> Result<Self, OAuthError> {
         let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name, Zeroizing::new(value))).collect();
         let mut names: Vec<_> =
             pairs.iter().map(|(name, _)| name).filter(|name| *name != REPEATABLE).collect();
@@ -88,7 +61,7 @@ impl Parameters {
                 return Err(OAuthError::invalid_request("A parameter contains a NUL character."));
             }
         }
-        Ok(Self { pairs, basic })
+        Ok(Self { pairs })
     }
 
     /// The parameter's value; one without a value counts as absent (RFC 6749 §3.2).
@@ -107,18 +80,13 @@ impl Parameters {
         self.pairs.iter().filter_map(move |(name, _)| name.strip_prefix(start))
     }
 
-    /// All values of the parameter that may be repeated.
-    pub fn take_resources(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.take(REPEATABLE)).collect()
-    }
-
     /// The parameters of a form whose sender shows a token, and not who it is as a client (RFC 6750 §2.2); none, when
     /// the body is no form.
     pub async fn of_form(request: Request, app: &App) -> Result<Self, OAuthError> {
         if !matches!(MediaType::of(request.headers()), Some(MediaType::Form)) {
-            return Self::checked(Vec::new(), None);
+            return Self::checked(Vec::new());
         }
-        in_time(app, read(request, app.config.server.max_body_bytes, None)).await
+        Ok(in_time(app, read(request, app.config.server.max_body_bytes)).await?.texts)
     }
 
     /// The body of a request as a JSON object, for endpoints whose parameters are more than texts.
@@ -133,33 +101,90 @@ impl Parameters {
         serde_json::from_value(Value::Object(members))
             .map_err(|_| OAuthError::invalid_request("A JSON member is missing or has the wrong type."))
     }
+}
+
+/// The parameters of a request's body in any of the three media types, each given once.
+///
+/// An endpoint takes what it understands, and that must be text, also in JSON: a `scope` that is a list must not pass for
+/// none. What no endpoint takes may be anything.
+pub struct BodyParameters {
+    texts: Parameters,
+    /// The names of JSON members that are no text.
+    others: Vec<String>,
+    basic: Option<(String, Zeroizing<String>)>,
+}
+
+impl BodyParameters {
+    /// The parameter's value; one without a value counts as absent (RFC 6749 §3.2).
+    ///
+    /// # Errors
+    /// `invalid_request` if it is no text.
+    pub fn take(&mut self, name: &str) -> Result<Option<String>, OAuthError> {
+        self.must_be_text(name)?;
+        Ok(self.texts.take(name))
+    }
+
+    /// The same for a value that must be wiped.
+    ///
+    /// # Errors
+    /// `invalid_request` if it is no text.
+    pub fn take_secret(&mut self, name: &str) -> Result<Option<Zeroizing<String>>, OAuthError> {
+        self.must_be_text(name)?;
+        Ok(self.texts.take_secret(name))
+    }
+
+    /// All values of the parameter that may be repeated.
+    ///
+    /// # Errors
+    /// `invalid_request` if one is no text.
+    pub fn take_resources(&mut self) -> Result<Vec<String>, OAuthError> {
+        self.must_be_text(REPEATABLE)?;
+        Ok(std::iter::from_fn(|| self.texts.take(REPEATABLE)).collect())
+    }
 
     /// What the request says about the client that sends it.
-    pub fn take_credentials(&mut self) -> PresentedCredentials {
-        PresentedCredentials {
+    ///
+    /// # Errors
+    /// `invalid_request` if a part of it is no text.
+    pub fn take_credentials(&mut self) -> Result<PresentedCredentials, OAuthError> {
+        Ok(PresentedCredentials {
             basic: self.basic.take(),
-            client_id: self.take("client_id"),
-            client_secret: self.take_secret("client_secret"),
-            assertion_type: self.take("client_assertion_type"),
-            assertion: self.take_secret("client_assertion"),
+            client_id: self.take("client_id")?,
+            client_secret: self.take_secret("client_secret")?,
+            assertion_type: self.take("client_assertion_type")?,
+            assertion: self.take_secret("client_assertion")?,
             device_code: None,
-        }
+        })
     }
 
     /// Returns the hash of a parameter, which stays where it is.
     #[must_use]
     pub fn hash_of(&self, name: &str) -> Option<SecretHash> {
-        let found = self.pairs.iter().find(|(given, value)| given == name && !value.is_empty());
+        let found = self.texts.pairs.iter().find(|(given, value)| given == name && !value.is_empty());
         found.map(|(_, value)| SecretHash::of(value))
+    }
+
+    /// The texts among them, for forms of pages.
+    #[must_use]
+    pub fn into_texts(self) -> Parameters {
+        self.texts
+    }
+
+    fn must_be_text(&self, name: &str) -> Result<(), OAuthError> {
+        if self.others.iter().any(|other| other == name) {
+            return Err(OAuthError::invalid_request("A JSON member must be a string."));
+        }
+        Ok(())
     }
 }
 
-impl FromRequest<Arc<App>> for Parameters {
+impl FromRequest<Arc<App>> for BodyParameters {
     type Rejection = OAuthEndpointError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OAuthEndpointError> {
         let basic = basic_credentials(request.headers())?;
-        Ok(in_time(app, read(request, app.config.server.max_body_bytes, basic)).await?)
+        let read = in_time(app, read(request, app.config.server.max_body_bytes)).await?;
+        Ok(Self { basic, ..read })
     }
 }
 
@@ -172,17 +197,14 @@ pub(super) async fn in_time<T>(
     within(limit, reading).await.unwrap_or_else(late)
 }
 
-async fn read(
-    request: Request,
-    limit: usize,
-    basic: Option<(String, Zeroizing<String>)>,
-) -> Result<Parameters, OAuthError> {
+async fn read(request: Request, limit: usize) -> Result<BodyParameters, OAuthError> {
     let kind = MediaType::of(request.headers());
     let (parts, body) = request.into_parts();
     let body = collect(&parts.headers, body, limit).await?;
+    let mut others = Vec::new();
     let pairs = match kind {
         Some(MediaType::Form) => form_pairs(&body)?,
-        Some(MediaType::Json) => json_pairs(&body)?,
+        Some(MediaType::Json) => json_pairs(&body, &mut others)?,
         Some(MediaType::Multipart) => {
             Box::pin(multipart_pairs(Request::from_parts(parts, Body::from(body)))).await?
         }
@@ -193,7 +215,7 @@ async fn read(
             ));
         }
     };
-    Parameters::checked(pairs, basic)
+    Ok(BodyParameters { texts: Parameters::checked(pairs)?, others, basic: None })
 }
 
 #[derive(Clone, Copy)]
@@ -231,7 +253,8 @@ pub(super) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Re
     }
 }
 
-fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
+/// The members of a JSON object that are texts; the names of all others go to `others`.
+fn json_pairs(body: &[u8], others: &mut Vec<String>) -> Result<Vec<(String, String)>, OAuthError> {
     let Members(members) = serde_json::from_slice(body)
         .map_err(|_| OAuthError::invalid_request("The body must be a UTF-8 JSON object."))?;
     let mut pairs = Vec::with_capacity(members.len());
@@ -250,11 +273,11 @@ fn json_pairs(body: &[u8]) -> Result<Vec<(String, String)>, OAuthError> {
                     pairs.push((name.clone(), text));
                 }
             }
-            _ if TEXTS.contains(&name.as_str()) => {
-                return Err(OAuthError::invalid_request("A JSON member must be a string."));
+            // An endpoint that takes it refuses it. In any case it may not be repeated.
+            _ => {
+                others.push(name.clone());
+                pairs.push((name, String::new()));
             }
-            // Nobody here knows it, so nobody minds what it is; it only may not be repeated.
-            _ => pairs.push((name, String::new())),
         }
     }
     Ok(pairs)

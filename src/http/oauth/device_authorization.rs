@@ -18,7 +18,7 @@ use crate::http::dpop::Dpop;
 use crate::http::json::no_store;
 use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
-use crate::http::parameters::Parameters;
+use crate::http::parameters::BodyParameters;
 use crate::model::device::{DeviceDescription, MAX_METADATA_BYTES, displayable};
 use crate::model::policy::approval::ReverseConfirmation;
 
@@ -123,14 +123,14 @@ pub async fn create(
     slug: Slug,
     Origin(origin): Origin,
     Dpop(presented): Dpop,
-    mut parameters: Parameters,
+    mut parameters: BodyParameters,
 ) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
+    let client = authenticate(&app, &tenant, parameters.take_credentials()?).await?;
     let request = StartRequest {
-        scope: parameters.take("scope"),
-        resources: parameters.take_resources(),
-        nonce: nonce(parameters.take("nonce"))?,
+        scope: parameters.take("scope")?,
+        resources: parameters.take_resources()?,
+        nonce: nonce(parameters.take("nonce")?)?,
         device: describe(&mut parameters)?,
         proof: dpop::prove(&app, &tenant, presented.as_ref()).await?,
     };
@@ -157,9 +157,9 @@ macro_rules! unfit {
 }
 
 /// Reads what the device says about itself.
-fn describe(parameters: &mut Parameters) -> Result<DeviceDescription, OAuthError> {
+fn describe(parameters: &mut BodyParameters) -> Result<DeviceDescription, OAuthError> {
     let mut field = |name, refusal| {
-        let text = parameters.take(name).map(|text| displayable(&text)).transpose();
+        let text = parameters.take(name)?.map(|text| displayable(&text)).transpose();
         text.map(|text| text.filter(|text| !text.is_empty()))
             .map_err(|_| OAuthError::invalid_request(refusal))
     };
@@ -168,7 +168,7 @@ fn describe(parameters: &mut Parameters) -> Result<DeviceDescription, OAuthError
         os: field("os", unfit!("os"))?,
         hostname: field("hostname", unfit!("hostname"))?,
         client_version: field("client_version", unfit!("client_version"))?,
-        metadata: metadata(parameters.take("metadata"))?,
+        metadata: metadata(parameters.take("metadata")?)?,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::domain::tenants;
 use crate::http::asked::Slug;
 use crate::http::json::no_store;
 use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
-use crate::http::parameters::Parameters;
+use crate::http::parameters::BodyParameters;
 use crate::model::access_token::{AccessToken, Audience};
 use crate::model::tenant::Tenant;
 use crate::store::standings::LiveRefreshToken;
@@ -125,11 +125,11 @@ pub struct Cnf {
 pub async fn create(
     State(app): State<Arc<App>>,
     slug: Slug,
-    mut parameters: Parameters,
+    mut parameters: BodyParameters,
 ) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let caller = authenticate_confidential(&app, &tenant, parameters.take_credentials()).await?;
-    let token = required(parameters.take_secret("token"), "token is required.")?;
+    let caller = authenticate_confidential(&app, &tenant, parameters.take_credentials()?).await?;
+    let token = required(parameters.take_secret("token")?, "token is required.")?;
     let found = introspect::introspect(&app, &tenant, &caller, &token).await?;
     let said = found.map(|found| IntrospectionResponse::of(found, &app, &tenant));
     Ok(no_store(said.unwrap_or_default()))

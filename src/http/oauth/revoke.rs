@@ -15,7 +15,7 @@ use crate::domain::{revoke, tenants};
 use crate::http::asked::Slug;
 use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
-use crate::http::parameters::Parameters;
+use crate::http::parameters::BodyParameters;
 
 /// Revocation request (RFC 7009 §2.1).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -65,11 +65,11 @@ pub async fn create(
     State(app): State<Arc<App>>,
     slug: Slug,
     Origin(origin): Origin,
-    mut parameters: Parameters,
+    mut parameters: BodyParameters,
 ) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let client = authenticate(&app, &tenant, parameters.take_credentials()).await?;
-    let token = required(parameters.take_secret("token"), "token is required.")?;
+    let client = authenticate(&app, &tenant, parameters.take_credentials()?).await?;
+    let token = required(parameters.take_secret("token")?, "token is required.")?;
     revoke::revoke(&app, &tenant, &client, &token, &origin).await?;
     Ok([(header::CACHE_CONTROL, "no-store")].into_response())
 }

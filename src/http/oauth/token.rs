@@ -24,7 +24,7 @@ use crate::http::json::no_store;
 use crate::http::later::later;
 use crate::http::oauth_endpoint_error::{OAuthEndpointError, OAuthErrorBody};
 use crate::http::origin::Origin;
-use crate::http::parameters::Parameters;
+use crate::http::parameters::BodyParameters;
 use crate::http::prefer::Prefer;
 use crate::http::unrouted::took_too_long;
 use crate::http::within::within;
@@ -121,20 +121,20 @@ pub async fn create(
     Origin(origin): Origin,
     prefer: Prefer,
     Dpop(presented): Dpop,
-    mut parameters: Parameters,
+    mut parameters: BodyParameters,
 ) -> Result<Response, OAuthEndpointError> {
     let tenant = tenants::find(&app, &slug.0).await?;
-    let grant = required(parameters.take("grant_type"), "grant_type is required.")?;
+    let grant = required(parameters.take("grant_type")?, "grant_type is required.")?;
     let is_poll = GrantType::parse(&grant) == Some(GrantType::DeviceCode);
     let device_code = parameters.hash_of("device_code").filter(|_| is_poll);
-    let credentials = PresentedCredentials { device_code, ..parameters.take_credentials() };
+    let credentials = PresentedCredentials { device_code, ..parameters.take_credentials()? };
     let client = authenticate(&app, &tenant, credentials).await?;
     let proof = dpop::prove_for_tokens(&app, &tenant, &client, presented.as_ref()).await?;
-    let (scope, resources) = (parameters.take("scope"), parameters.take_resources());
+    let (scope, resources) = (parameters.take("scope")?, parameters.take_resources()?);
     let tokens = match GrantType::parse(&grant) {
         Some(GrantType::DeviceCode) => {
-            let device_code = required(parameters.take("device_code"), "device_code is required.")?;
-            let confirmation_code = parameters.take("confirmation_code");
+            let device_code = required(parameters.take("device_code")?, "device_code is required.")?;
+            let confirmation_code = parameters.take("confirmation_code")?;
             let request = PollRequest { device_code, confirmation_code, scope, resources, proof };
             let Some(patience) = prefer.wait else {
                 return Ok(answer(poll::poll(&app, &tenant, &client, &request, &origin).await?));
@@ -146,7 +146,7 @@ pub async fn create(
         }
         Some(GrantType::RefreshToken) => {
             let refresh_token =
-                required(parameters.take_secret("refresh_token"), "refresh_token is required.")?;
+                required(parameters.take_secret("refresh_token")?, "refresh_token is required.")?;
             let request = RefreshRequest { refresh_token, scope, resources, proof };
             Box::pin(refresh::refresh(&app, &tenant, &client, &request, &origin)).await?
         }

@@ -9,7 +9,7 @@ use super::browser::Browser;
 use super::page_error::PageError;
 use crate::app::App;
 use crate::domain::oauth_error::OAuthError;
-use crate::http::parameters::Parameters;
+use crate::http::parameters::{BodyParameters, Parameters};
 use crate::http::site::Site;
 
 /// For what the token of every form stands.
@@ -36,9 +36,10 @@ impl FromRequest<Arc<App>> for CsrfChecked {
             return Err(PageError::ForeignForm);
         }
         let browser = Browser::from_request_parts(&mut parts, app).await?;
-        let mut form = Parameters::from_request(Request::from_parts(parts, body), app)
+        let mut form = BodyParameters::from_request(Request::from_parts(parts, body), app)
             .await
-            .map_err(|refusal| PageError::Failed(OAuthError::from(refusal)))?;
+            .map_err(|refusal| PageError::Failed(OAuthError::from(refusal)))?
+            .into_texts();
         let given = form.take("csrf").unwrap_or_default();
         if !browser.is_form_token(&given, ANY_FORM) {
             return Err(PageError::ForeignForm);
