@@ -11,6 +11,7 @@ use crate::model::audit_event::{Action, Target};
 use crate::model::device::displayable;
 use crate::model::ids::{ResourceId, TenantId};
 use crate::model::resource::Resource;
+use crate::model::stored::Stored;
 use crate::model::tenant::Tenant;
 use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{StoreError, clients, resources};
@@ -41,13 +42,13 @@ pub enum ResourceError {
     Store(#[from] StoreError),
 }
 
-/// Makes a resource known: from now on clients may ask for tokens for it.
+/// Makes a resource known: from now on clients may ask for tokens for it. Returns it as it is stored.
 pub async fn create(
     app: &App,
     tenant: &Tenant,
     mut resource: Resource,
     by: &By<'_>,
-) -> Result<ResourceId, ResourceError> {
+) -> Result<(ResourceId, Stored<Resource>), ResourceError> {
     resource.name = fit_name(&resource.name)?;
     let now = app.clock.now();
     let id = ResourceId(app.random.uuid_v7(now));
@@ -65,14 +66,18 @@ pub async fn create(
         return Err(ResourceError::UriTaken);
     }
     change
-        .audit(Action::ResourceCreated, Target::Resource(resource.uri), json!({"name": resource.name}))
+        .audit(
+            Action::ResourceCreated,
+            Target::Resource(resource.uri.clone()),
+            json!({"name": resource.name}),
+        )
         .await?;
     change.renews();
     change.commit().await?;
-    Ok(id)
+    Ok((id, Stored::first(resource, now)))
 }
 
-/// Gives a resource another name. Its URI stays: it stands in tokens that are out.
+/// Gives a resource another name, and returns it as it is stored. Its URI stays: it stands in issued tokens.
 pub async fn rename(
     app: &App,
     tenant: TenantId,
@@ -80,16 +85,17 @@ pub async fn rename(
     name: &str,
     meant_for: &MeantFor,
     by: &By<'_>,
-) -> Result<(), ResourceError> {
+) -> Result<Stored<Resource>, ResourceError> {
     let name = fit_name(name)?;
     let mut change = Change::begin(app, tenant, by).await?;
     let before = resources::hold(&mut *change, tenant, id).await?.ok_or(ResourceError::NoSuchResource)?;
     meant_for.check(before.version)?;
     resources::rename(&mut change, tenant, id, &name).await?;
     let details = audit::difference(&json!({"name": before.value.name}), &json!({"name": name}));
-    change.audit(Action::ResourceChanged, Target::Resource(before.value.uri), details).await?;
+    change.audit(Action::ResourceChanged, Target::Resource(before.value.uri.clone()), details).await?;
     change.renews();
-    Ok(change.commit().await?)
+    change.commit().await?;
+    Ok(before.next(Resource { uri: before.value.uri.clone(), name }))
 }
 
 /// Forgets a resource: from now on nobody can ask for tokens for it. What was approved for it before goes on.

@@ -10,6 +10,7 @@ use crate::model::device::displayable;
 use crate::model::ids::TenantId;
 use crate::model::scope::{MAX_LIFETIMES, STANDARD, Scope};
 use crate::model::scope_translations::Translations;
+use crate::model::stored::Stored;
 use crate::model::user::Role;
 use crate::model::version::{MeantFor, VersionConflictError};
 use crate::store::{StoreError, clients, scopes};
@@ -51,19 +52,26 @@ pub enum ScopeError {
     Store(#[from] StoreError),
 }
 
-/// Adds a scope to the catalogue.
-pub async fn create(app: &App, tenant: TenantId, mut scope: Scope, by: &By<'_>) -> Result<(), ScopeError> {
+/// Adds a scope to the catalog. Returns it as it is stored.
+pub async fn create(
+    app: &App,
+    tenant: TenantId,
+    mut scope: Scope,
+    by: &By<'_>,
+) -> Result<Stored<Scope>, ScopeError> {
     check(&mut scope)?;
+    let now = app.clock.now();
     let mut change = Change::begin(app, tenant, by).await?;
-    if !scopes::insert(&mut change, tenant, &scope, app.clock.now()).await? {
+    if !scopes::insert(&mut change, tenant, &scope, now).await? {
         return Err(ScopeError::NameTaken);
     }
     change.audit(Action::ScopeCreated, Target::Scope(scope.name.clone()), described(&scope)).await?;
     change.renews();
-    Ok(change.commit().await?)
+    change.commit().await?;
+    Ok(Stored::first(scope, now))
 }
 
-/// Changes a scope as `edit` says; with a new description and no new translations, those it had go. Who
+/// Changes a scope as `edit` says, and returns it as it is stored; with a new description and no new translations, those it had go. Who
 /// may not grant it any more, and which device has no key that it needs, loses it with the next tokens.
 pub async fn change(
     app: &App,
@@ -72,7 +80,7 @@ pub async fn change(
     meant_for: &MeantFor,
     by: &By<'_>,
     edit: impl FnOnce(&mut Scope) + Send,
-) -> Result<(), ScopeError> {
+) -> Result<Stored<Scope>, ScopeError> {
     let mut change = Change::begin(app, tenant, by).await?;
     let before = scopes::hold(&mut *change, tenant, name).await?.ok_or(ScopeError::NoSuchScope)?;
     meant_for.check(before.version)?;
@@ -87,7 +95,8 @@ pub async fn change(
     let details = audit::difference(&described(&before.value), &described(&after));
     change.audit(Action::ScopeChanged, Target::Scope(after.name.clone()), details).await?;
     change.renews();
-    Ok(change.commit().await?)
+    change.commit().await?;
+    Ok(before.next(after))
 }
 
 /// Takes a scope out of the catalogue and from every client that is registered for it. Devices lose it with their next

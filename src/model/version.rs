@@ -3,6 +3,9 @@
 /// Rises with every change that people can see.
 pub type Version = i32;
 
+/// The version of a thing that was never changed.
+pub const FIRST: Version = 1;
+
 /// The thing has changed since the caller looked at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the resource has changed")]

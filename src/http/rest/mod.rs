@@ -12,6 +12,7 @@ pub mod paging;
 pub mod path;
 pub mod problem;
 pub mod time;
+pub mod versioned;
 
 use std::sync::Arc;
 

@@ -15,11 +15,12 @@ use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
 use crate::http::rest::devices::body::{DeviceBody, DevicePatch};
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::Problem;
 use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
+use crate::http::rest::versioned::Versioned;
 use crate::model::device::{Device, DeviceStatus};
 use crate::model::ids::{DeviceId, UserId};
 use crate::store::devices::listings::{self, Filter};
@@ -61,8 +62,7 @@ fn problem(error: DeviceError) -> Problem {
 }
 
 fn answer(device: Device) -> Response {
-    let version = etag(device.version);
-    ([version], no_store(DeviceBody::of(device, None))).into_response()
+    Versioned { version: device.version, body: DeviceBody::of(device, None) }.into_response()
 }
 
 /// The status that a word names, of those that a connected device can have.

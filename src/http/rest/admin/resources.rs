@@ -14,12 +14,13 @@ use crate::app::App;
 use crate::domain::resources::{self, ResourceError};
 use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
-use crate::http::rest::caller::{Admin, Auditor, Caller};
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::caller::{Admin, Auditor};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::model::ids::ResourceId;
 use crate::model::resource::Resource;
 use crate::model::stored::Stored;
@@ -120,8 +121,9 @@ pub async fn create(
     let uri = uri.map_err(|error| Problem::invalid_field("uri", error.to_string()))?;
     let name = new.name.unwrap_or_else(|| uri.chars().take(128).collect());
     let resource = Resource { uri, name };
-    let id = resources::create(&app, &caller.tenant, resource, &caller.by()).await.map_err(problem)?;
-    answer(&app, &caller, id, StatusCode::CREATED).await
+    let (id, created) =
+        resources::create(&app, &caller.tenant, resource, &caller.by()).await.map_err(problem)?;
+    Ok((StatusCode::CREATED, answer(id, created)).into_response())
 }
 
 /// Rename a resource
@@ -148,10 +150,10 @@ pub async fn update(
     JsonBody(change): JsonBody<ResourceChange>,
 ) -> Result<Response, Problem> {
     let id = ResourceId(id);
-    resources::rename(&app, caller.tenant.id, id, &change.name, &meant_for, &caller.by())
+    let renamed = resources::rename(&app, caller.tenant.id, id, &change.name, &meant_for, &caller.by())
         .await
         .map_err(problem)?;
-    answer(&app, &caller, id, StatusCode::OK).await
+    Ok(answer(id, renamed).into_response())
 }
 
 /// Delete a resource
@@ -179,10 +181,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn answer(app: &App, caller: &Caller, id: ResourceId, status: StatusCode) -> Result<Response, Problem> {
-    let found = store::resources::hold(&app.db, caller.tenant.id, id).await?;
-    let found = found.ok_or_else(|| problem(ResourceError::NoSuchResource))?;
-    Ok((status, [etag(found.version)], no_store(ResourceBody::of(id, found))).into_response())
+fn answer(id: ResourceId, resource: Stored<Resource>) -> Versioned<ResourceBody> {
+    Versioned { version: resource.version, body: ResourceBody::of(id, resource) }
 }
 
 fn problem(error: ResourceError) -> Problem {

@@ -16,12 +16,13 @@ use crate::domain::scopes::{self, ScopeError};
 use crate::http::json::no_store;
 use crate::http::rest::admin::deeds::insist;
 use crate::http::rest::body::JsonBody;
-use crate::http::rest::caller::{Admin, Auditor, Caller};
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::caller::{Admin, Auditor};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::model::patch::Patch;
 use crate::model::scope::{Scope, ScopeSet};
 use crate::model::scope_translations::Translations;
@@ -175,8 +176,8 @@ pub async fn create(
         max_lifetime_seconds: new.max_lifetime_seconds,
         ..Scope::unconditional(&name, &new.description)
     };
-    scopes::create(&app, caller.tenant.id, scope, &caller.by()).await.map_err(problem)?;
-    answer(&app, &caller, &name, StatusCode::CREATED).await
+    let created = scopes::create(&app, caller.tenant.id, scope, &caller.by()).await.map_err(problem)?;
+    Ok((StatusCode::CREATED, answer(created)).into_response())
 }
 
 /// Update a scope
@@ -218,7 +219,7 @@ pub async fn update(
         Patch::Keep => Patch::Keep,
     };
     let translations = change.translations.map(translations).transpose()?;
-    scopes::change(&app, caller.tenant.id, &name, &meant_for, &caller.by(), |scope| {
+    let changed = scopes::change(&app, caller.tenant.id, &name, &meant_for, &caller.by(), |scope| {
         if let Some(translations) = translations {
             scope.translations = translations;
         }
@@ -231,7 +232,7 @@ pub async fn update(
     })
     .await
     .map_err(problem)?;
-    answer(&app, &caller, &name, StatusCode::OK).await
+    Ok(answer(changed).into_response())
 }
 
 /// Delete a scope
@@ -263,10 +264,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn answer(app: &App, caller: &Caller, name: &str, status: StatusCode) -> Result<Response, Problem> {
-    let found = store::scopes::hold(&app.db, caller.tenant.id, name).await?;
-    let found = found.ok_or_else(|| problem(ScopeError::NoSuchScope))?;
-    Ok((status, [etag(found.version)], no_store(ScopeBody::from(found))).into_response())
+fn answer(scope: Stored<Scope>) -> Versioned<ScopeBody> {
+    Versioned { version: scope.version, body: ScopeBody::from(scope) }
 }
 
 fn translations(words: BTreeMap<String, String>) -> Result<Translations, Problem> {

@@ -6,10 +6,9 @@ use utoipa::IntoResponses;
 
 use super::body::DeviceBody;
 use crate::domain::devices::{DeviceError, Owner, find};
-use crate::http::json::no_store;
 use crate::http::rest::caller::Caller;
-use crate::http::rest::etag::etag;
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::model::attempt_budget::TooManyAttemptsError;
 use crate::model::device::Device;
 use crate::model::ids::DeviceId;
@@ -71,6 +70,5 @@ pub(super) fn device_id(text: &str) -> Result<DeviceId, Problem> {
 
 /// A device as an answer, with its version.
 pub(super) fn answer(caller: &Caller, device: Device) -> Response {
-    let version = etag(device.version);
-    ([version], no_store(DeviceBody::of(device, caller.device()))).into_response()
+    Versioned { version: device.version, body: DeviceBody::of(device, caller.device()) }.into_response()
 }

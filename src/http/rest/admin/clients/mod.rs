@@ -8,7 +8,6 @@ pub mod secret;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -21,11 +20,12 @@ use crate::http::parameters::Parameters;
 use crate::http::rest::admin::deeds::{FreshAdmin, insist};
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Admin, Auditor, Caller};
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::model::client::Client;
 use crate::model::ids::{ClientId, UserId};
 use crate::model::stored::Stored;
@@ -194,8 +194,8 @@ pub(in crate::http) async fn find(app: &App, caller: &Caller, id: &str) -> Resul
 
 pub(in crate::http) async fn answer(app: &App, caller: &Caller, id: &str) -> Result<Response, Problem> {
     let found = find(app, caller, id).await?;
-    let tag = etag(found.version);
-    Ok(([tag], no_store(ClientBody::of(app, &caller.tenant, found))).into_response())
+    let version = found.version;
+    Ok(Versioned { version, body: ClientBody::of(app, &caller.tenant, found) }.into_response())
 }
 
 pub(in crate::http) async fn with_secret(
@@ -206,8 +206,7 @@ pub(in crate::http) async fn with_secret(
     client_secret: Option<String>,
 ) -> Result<Response, Problem> {
     let found = find(app, caller, id).await?;
-    let tag = etag(found.version);
+    let version = found.version;
     let client = ClientBody::of(app, &caller.tenant, found);
-    let body = Json(ClientWithSecret { client, client_secret });
-    Ok((status, [tag], [(axum::http::header::CACHE_CONTROL, "no-store")], body).into_response())
+    Ok((status, Versioned { version, body: ClientWithSecret { client, client_secret } }).into_response())
 }

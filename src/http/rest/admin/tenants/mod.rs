@@ -19,11 +19,12 @@ use crate::domain::policies;
 use crate::domain::tenants::{self, TenantChange, TenantError};
 use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Page;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, PageProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::model::patch::Patch;
 use crate::model::policy::PolicyChanges;
 use crate::model::stored::Stored;
@@ -93,9 +94,9 @@ pub async fn create(
         None
     };
     let made = find(&app, &slug).await?;
-    let tag = etag(made.version);
+    let version = made.version;
     let body = CreatedTenant { tenant: TenantBody::of(&app, made), administrator };
-    Ok((StatusCode::CREATED, [tag], no_store(body)).into_response())
+    Ok((StatusCode::CREATED, Versioned { version, body }).into_response())
 }
 
 /// Get a tenant
@@ -239,5 +240,5 @@ async fn find(app: &App, slug: &TenantSlug) -> Result<Stored<Tenant>, Problem> {
 
 async fn answer(app: &App, slug: &TenantSlug) -> Result<Response, Problem> {
     let found = find(app, slug).await?;
-    Ok(([etag(found.version)], no_store(TenantBody::of(app, found))).into_response())
+    Ok(Versioned { version: found.version, body: TenantBody::of(app, found) }.into_response())
 }

@@ -19,11 +19,12 @@ use crate::domain::users::{NewUser, UserChange, UserError};
 use crate::http::json::no_store;
 use crate::http::rest::body::JsonBody;
 use crate::http::rest::caller::{Auditor, Caller};
-use crate::http::rest::etag::{IfMatch, etag};
+use crate::http::rest::etag::IfMatch;
 use crate::http::rest::paging::Cursor;
 use crate::http::rest::path::Path;
 use crate::http::rest::problem::described::{BodyProblems, FilterProblem, StaleProblem};
 use crate::http::rest::problem::{Problem, ProblemBody};
+use crate::http::rest::versioned::Versioned;
 use crate::http::site::Site;
 use crate::model::ids::UserId;
 use crate::model::user::Standing;
@@ -31,7 +32,7 @@ use crate::store::users::{self, Account, Filter};
 use body::{ChangeUser, CreateUser, CreatedUser, UserBody, UserList, roles, standing};
 
 fn answer(account: Account) -> Response {
-    ([etag(account.version)], no_store(UserBody::from(account))).into_response()
+    Versioned { version: account.version, body: UserBody::from(account) }.into_response()
 }
 
 async fn find(app: &App, caller: &Caller, id: Uuid) -> Result<Account, Problem> {
@@ -104,9 +105,9 @@ pub async fn create(
     let (id, link) = domain::invite(&app, &caller.tenant, new, &by).await?;
     let account = find(&app, &caller, id.0).await?;
     let location = format!("{}/admin/users/{id}", site.prefix(&caller.tenant.slug));
-    let tag = etag(account.version);
-    let created = CreatedUser { user: account.into(), set_password: link.into() };
-    let mut response = (StatusCode::CREATED, [tag], no_store(created)).into_response();
+    let version = account.version;
+    let body = CreatedUser { user: account.into(), set_password: link.into() };
+    let mut response = (StatusCode::CREATED, Versioned { version, body }).into_response();
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }
