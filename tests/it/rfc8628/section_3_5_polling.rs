@@ -148,9 +148,7 @@ async fn of_many_polls_at_once_one_is_pending_and_the_others_are_too_fast() {
     let words = polls.join_all().await;
     assert_eq!(words.iter().filter(|word| *word == "authorization_pending").count(), 1, "{words:?}");
     assert_eq!(words.iter().filter(|word| *word == "slow_down").count(), 29, "{words:?}");
-    while write_polls(&server.app, 1_000).await.expect("the database answers") > 0 {}
-    let polls = async || server.count("SELECT poll_count FROM device_authorizations").await;
-    until("every poll is written down", async || polls().await == 30).await;
+    TestServer::have_written_polls(&[&server], 30).await;
 }
 
 #[tokio::test]

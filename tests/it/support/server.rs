@@ -6,6 +6,7 @@ use std::sync::Arc;
 use latchkey::app::App;
 use latchkey::config::{Coherence, Config};
 use latchkey::domain::audit::By;
+use latchkey::domain::device_flow::bookkeeping::write_polls;
 use latchkey::domain::users::{self, NewUser};
 use latchkey::domain::{clients, clock_difference, mac_keys, password_links, resources, scopes, tenants};
 use latchkey::http::server::Server;
@@ -415,6 +416,20 @@ impl TestServer {
     /// One number out of the database.
     pub async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(&self.app.db).await.expect("a count")
+    }
+
+    /// Writes the polls that these servers of one database have counted, early ones too, until so many are stored in
+    /// all. The servers write some of them by themselves at the same time.
+    pub async fn have_written_polls(servers: &[&Self], count: i64) {
+        let Some(first) = servers.first() else { return };
+        until("every poll is written down", async || {
+            for server in servers {
+                server.app.sessions.line_up_all();
+                write_polls(&server.app, 1_000).await.expect("the database answers");
+            }
+            first.count("SELECT sum(poll_count)::bigint FROM device_authorizations").await == count
+        })
+        .await;
     }
 
     /// Every row of every table, to see whether anything has changed.

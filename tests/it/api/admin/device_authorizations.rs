@@ -1,11 +1,10 @@
 //! Device-authorization sessions, by cursor; and ending one.
 
-use latchkey::domain::device_flow::bookkeeping::write_polls;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Office;
-use crate::support::{Answer, until};
+use crate::support::{Answer, TestServer, until};
 
 const LIST: &str = "/admin/oauth/device-authorizations";
 
@@ -191,10 +190,7 @@ async fn polls_at_two_servers_are_counted_together() {
         office.server.clock.advance(6.0);
         office.tv.at(&replica.base).poll(&started).await.must_be_error("authorization_pending");
     }
-    // What the servers do every second.
-    for server in [&office.server, &replica] {
-        write_polls(&server.app, 100).await.expect("the database answers");
-    }
+    TestServer::have_written_polls(&[&office.server, &replica], 4).await;
     let item = items(&office.get(&format!("{LIST}?client_id=tv")).await)[0].clone();
     assert_eq!(item["poll_count"], 4);
     let now = office.server.clock.now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
@@ -203,7 +199,7 @@ async fn polls_at_two_servers_are_counted_together() {
 
 #[tokio::test]
 async fn ending_a_pending_session_reaches_a_waiting_poll_at_another_server() {
-    let office = Office::at(crate::support::TestServer::hearing().await).await;
+    let office = Office::at(TestServer::hearing().await).await;
     let replica = office.server.replica().await;
     let started = office.tv.start("openid").await;
     let id = items(&office.get(&format!("{LIST}?client_id=tv")).await)[0]["id"].as_str().unwrap().to_owned();
