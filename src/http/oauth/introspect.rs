@@ -130,6 +130,8 @@ pub async fn create(
     let tenant = tenants::find(&app, &slug.0).await?;
     let caller = authenticate_confidential(&app, &tenant, parameters.take_credentials()?).await?;
     let token = required(parameters.take_secret("token")?, "token is required.")?;
+    // The token itself says what it is (RFC 7009 §2.1); a hint must be text all the same.
+    parameters.take("token_type_hint")?;
     let found = introspect::introspect(&app, &tenant, &caller, &token).await?;
     let said = found.map(|found| IntrospectionResponse::of(found, &app, &tenant));
     Ok(no_store(said.unwrap_or_default()))

@@ -70,6 +70,8 @@ pub async fn create(
     let tenant = tenants::find(&app, &slug.0).await?;
     let client = authenticate(&app, &tenant, parameters.take_credentials()?).await?;
     let token = required(parameters.take_secret("token")?, "token is required.")?;
+    // The token itself says what it is (RFC 7009 §2.1); a hint must be text all the same.
+    parameters.take("token_type_hint")?;
     revoke::revoke(&app, &tenant, &client, &token, &origin).await?;
     Ok([(header::CACHE_CONTROL, "no-store")].into_response())
 }
