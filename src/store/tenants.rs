@@ -186,6 +186,19 @@ pub async fn count(db: impl PgExecutor<'_>) -> Result<i64> {
     Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM tenants"#).fetch_one(db).await?)
 }
 
+/// The tenant with this slug, as it is kept.
+pub async fn find_stored(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Stored<Tenant>>> {
+    let row = sqlx::query_as!(
+        TenantRow,
+        "SELECT id, slug, host, name, enabled, tokens_not_before, policy, version, created_at FROM tenants
+         WHERE slug = $1",
+        slug.as_str()
+    )
+    .fetch_optional(db)
+    .await?;
+    row.map(TenantRow::into_stored).transpose()
+}
+
 /// The tenant with this slug, as it stays until the transaction ends.
 pub async fn hold(db: impl PgExecutor<'_>, slug: &TenantSlug) -> Result<Option<Stored<Tenant>>> {
     let row = sqlx::query_as!(

@@ -234,7 +234,7 @@ fn named(slug: &str) -> Result<TenantSlug, Problem> {
 }
 
 async fn find(app: &App, slug: &TenantSlug) -> Result<Stored<Tenant>, Problem> {
-    let found = store::tenants::hold(&app.db, slug).await?;
+    let found = store::tenants::find_stored(&app.db, slug).await?;
     found.ok_or_else(|| problem(TenantError::NoSuchTenant))
 }
 
