@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::body::DeviceBody;
-use super::shared::{NoSuchDevice, answer, device_id};
+use super::own::{answer, device_id};
+use super::problems::NoSuchDevice;
 use crate::app::App;
 use crate::domain::devices::lock as locking;
 use crate::http::rest::caller::DeviceOwner;

@@ -4,7 +4,8 @@ pub mod body;
 pub mod list;
 pub mod lock;
 pub mod one;
-pub mod shared;
+mod own;
+pub mod problems;
 
 use std::sync::Arc;
 

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::body::{DeviceBody, DevicePatch};
-use super::shared::{NoSuchDevice, answer, device_id};
+use super::own::{answer, device_id};
+use super::problems::NoSuchDevice;
 use crate::app::App;
 use crate::domain::devices::{change as changing, find, revoke};
 use crate::http::json::no_store;

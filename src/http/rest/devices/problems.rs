@@ -1,31 +1,11 @@
-//! What the endpoints of devices share: whose devices, which device, and how it is answered.
+//! How requests about devices are refused.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use utoipa::IntoResponses;
 
-use super::body::DeviceBody;
-use crate::domain::devices::{DeviceError, Owner, find};
-use crate::http::rest::caller::Caller;
+use crate::domain::devices::DeviceError;
 use crate::http::rest::problem::{Problem, ProblemBody};
-use crate::http::rest::versioned::Versioned;
 use crate::model::attempt_budget::TooManyAttemptsError;
-use crate::model::device::Device;
-use crate::model::ids::DeviceId;
-
-impl Caller {
-    /// The caller as the owner of their devices.
-    #[must_use]
-    pub fn owner(&self) -> Owner<'_> {
-        Owner {
-            tenant: &self.tenant,
-            user: self.user.id,
-            device: self.device(),
-            administrator: None,
-            origin: &self.origin,
-        }
-    }
-}
 
 /// There is no such device, or it is another's.
 #[derive(Debug, IntoResponses)]
@@ -61,14 +41,4 @@ impl From<DeviceError> for Problem {
             DeviceError::Store(error) => error.into(),
         }
     }
-}
-
-/// The device that a path names. Whatever is no identifier names none.
-pub(super) fn device_id(text: &str) -> Result<DeviceId, Problem> {
-    find::identifier(text).ok_or_else(|| DeviceError::NotFound.into())
-}
-
-/// A device as an answer, with its version.
-pub(super) fn answer(caller: &Caller, device: Device) -> Response {
-    Versioned { version: device.version, body: DeviceBody::of(device, caller.device()) }.into_response()
 }
