@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderName, Method, header};
-use axum::middleware;
 use tower_http::cors::{Any, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::rest::caller::offer_csrf_token;
 use super::unrouted::method_not_allowed;
 use crate::app::App;
 
@@ -19,13 +17,6 @@ pub(super) fn open_to_all_origins<const N: usize>(
 ) -> OpenApiRouter<Arc<App>> {
     let (router, document) = endpoints.split_for_parts();
     let router = router.method_not_allowed_fallback(method_not_allowed).layer(cross_origin(methods));
-    OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
-}
-
-/// Hands a signed-in browser the token that its decision must show.
-pub(super) fn with_csrf_token(endpoints: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>> {
-    let (router, document) = endpoints.split_for_parts();
-    let router = router.layer(middleware::from_fn(offer_csrf_token));
     OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Surface {
     pub(super) is_of_server: bool,
 }
 
-/// The first that holds a path describes it.
-const SURFACES: [Surface; 17] = [
+/// The first that holds a path describes it; what none holds is the last one's.
+static SURFACES: [Surface; 16] = [
     Surface::of(Reader::OAuthClient, "/oauth/device/consent").versioned().with_proofs().kept_open(),
     Surface::of(Reader::OAuthClient, "/oauth/device-authorization").versioned().with_proofs(),
     Surface::of(Reader::OAuthClient, "/oauth/token").versioned().with_proofs(),
@@ -59,7 +59,6 @@ const SURFACES: [Surface; 17] = [
     Surface::of(Reader::Person, "/console/").audited().kept_open(),
     Surface::of(Reader::Person, "/docs"),
     Surface::of(Reader::Person, "/").kept_open(),
-    Surface::of(Reader::Person, ""),
 ];
 
 impl Surface {

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 
 use super::db::Db;
 use super::due_rows::for_each_due_tenant;
-use super::users::UserRow;
+use super::users::user_row;
 use super::{Result, host};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::browser_session::BrowserSession;
@@ -62,18 +62,7 @@ pub async fn find_live(
     row.map(|row| {
         Ok(BrowserSession {
             id: BrowserSessionId(row.session_id),
-            user: UserRow {
-                id: row.id,
-                username: row.username,
-                display_name: row.display_name,
-                email: row.email,
-                email_verified: row.email_verified,
-                roles: row.roles,
-                enabled: row.enabled,
-                locked_at: row.locked_at,
-                tokens_not_before: row.tokens_not_before,
-            }
-            .into_user(tenant)?,
+            user: user_row!(row, id).into_user(tenant)?,
             authentication: Authentication { auth_time: row.auth_time, amr: row.amr },
             has_second_factor: row.has_second_factor,
             place: row.place.map(|place| place.0),

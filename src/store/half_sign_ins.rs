@@ -7,7 +7,7 @@ use super::Result;
 use super::db::Db;
 use super::due_rows::for_each_due_tenant;
 use super::totp_secrets::StoredTotp;
-use super::users::UserRow;
+use super::users::user_row;
 use crate::model::bearer_secret::SecretHash;
 use crate::model::half_sign_in::HalfSignIn;
 use crate::model::ids::{TenantId, UserId};
@@ -57,21 +57,7 @@ pub async fn find_live(
                 confirmed: row.confirmed,
                 last_used: row.last_used_step.map(TimeStep),
             }),
-            half: HalfSignIn {
-                token,
-                user: UserRow {
-                    id: row.id,
-                    username: row.username,
-                    display_name: row.display_name,
-                    email: row.email,
-                    email_verified: row.email_verified,
-                    roles: row.roles,
-                    enabled: row.enabled,
-                    locked_at: row.locked_at,
-                    tokens_not_before: row.tokens_not_before,
-                }
-                .into_user(tenant)?,
-            },
+            half: HalfSignIn { token, user: user_row!(row, id).into_user(tenant)? },
         })
     })
     .transpose()

@@ -186,6 +186,24 @@ pub(super) struct UserRow {
     pub(super) tokens_not_before: Option<DateTime<Utc>>,
 }
 
+/// Takes the columns of a user out of a row that has them by their names, and the ID in the column `$id`.
+macro_rules! user_row {
+    ($row:expr, $id:ident) => {
+        crate::store::users::UserRow {
+            id: $row.$id,
+            username: $row.username,
+            display_name: $row.display_name,
+            email: $row.email,
+            email_verified: $row.email_verified,
+            roles: $row.roles,
+            enabled: $row.enabled,
+            locked_at: $row.locked_at,
+            tokens_not_before: $row.tokens_not_before,
+        }
+    };
+}
+pub(super) use user_row;
+
 impl UserRow {
     pub(super) fn into_user(self, tenant_id: TenantId) -> Result<User> {
         Ok(User {

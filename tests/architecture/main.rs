@@ -88,13 +88,8 @@ fn a_floor_uses_only_floors_below_it() {
 #[test]
 fn sql_is_written_in_the_store_only() {
     let queries = ["query!(", "query_as!(", "query_scalar!(", "sqlx::query"];
-    let outside: Vec<_> = rust_files(PathBuf::from("src"))
-        .into_iter()
+    let outside: Vec<_> = files_with("src", &queries)
         .filter(|file| !file.starts_with("src/store") && !file.starts_with("src/embedded_postgres"))
-        .filter(|file| {
-            let text = fs::read_to_string(file).unwrap();
-            queries.iter().any(|query| text.contains(query))
-        })
         .collect();
     assert!(outside.is_empty(), "{outside:?}");
 }
@@ -188,14 +183,7 @@ fn the_model_neither_waits_nor_reads_the_clock() {
 #[test]
 fn chance_comes_from_one_file_only() {
     let sources = ["SystemRandom", "rand::", "getrandom", "new_v4", "now_v7", "OsRng", "SecureRandom"];
-    let others: Vec<_> = rust_files(PathBuf::from("src"))
-        .into_iter()
-        .filter(|file| !file.ends_with("random.rs"))
-        .filter(|file| {
-            let text = fs::read_to_string(file).unwrap();
-            sources.iter().any(|source| text.contains(source))
-        })
-        .collect();
+    let others: Vec<_> = files_with("src", &sources).filter(|file| !file.ends_with("random.rs")).collect();
     assert!(others.is_empty(), "{others:?}");
 }
 
@@ -218,6 +206,14 @@ fn every_error_type_ends_in_error() {
     }
     assert!(errors > 40, "{errors} errors");
     assert!(others.is_empty(), "{others:#?}");
+}
+
+/// The files of a folder that have one of these words.
+fn files_with(folder: &str, words: &[&str]) -> impl Iterator<Item = PathBuf> {
+    rust_files(PathBuf::from(folder)).into_iter().filter(|file| {
+        let text = fs::read_to_string(file).expect("a file");
+        words.iter().any(|word| text.contains(word))
+    })
 }
 
 /// The name of the first type that a text declares.

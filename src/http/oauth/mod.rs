@@ -20,8 +20,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::cross_origin::{open_to_all_origins, with_csrf_token};
+use super::cross_origin::open_to_all_origins;
 use super::openapi::ApiDescription;
+use super::rest::caller::with_csrf_token;
 use crate::app::App;
 
 pub fn router() -> OpenApiRouter<Arc<App>> {

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use chrono::DateTime;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::admin::deeds::insist;
 use super::admin::refusals;
@@ -250,8 +251,14 @@ impl FromRequestParts<Arc<App>> for Auditor {
 struct CsrfOffer(Arc<OnceLock<String>>);
 
 /// Hands a signed-in browser the token that its unsafe requests must show, with the answer to every safe one: a front
-/// end on the same origin can read it, and nobody else can.
-pub(in crate::http) async fn offer_csrf_token(mut request: Request, next: Next) -> Response {
+/// end on the same origin can read it, and no one else can.
+pub(in crate::http) fn with_csrf_token(endpoints: OpenApiRouter<Arc<App>>) -> OpenApiRouter<Arc<App>> {
+    let (router, document) = endpoints.split_for_parts();
+    let router = router.layer(middleware::from_fn(offer_csrf_token));
+    OpenApiRouter::with_openapi(document).merge(OpenApiRouter::from(router))
+}
+
+async fn offer_csrf_token(mut request: Request, next: Next) -> Response {
     let offer = CsrfOffer::default();
     request.extensions_mut().insert(offer.clone());
     let mut response = next.run(request).await;

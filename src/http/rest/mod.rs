@@ -16,14 +16,15 @@ pub mod versioned;
 
 use std::sync::Arc;
 
-use axum::middleware;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use admin::answers::{ReadRefusals, WriteRefusals};
 use area::Area;
+use caller::with_csrf_token;
 use problem::described::CallerProblems;
 
+#[must_use]
 pub fn router() -> OpenApiRouter<Arc<App>> {
     let devices = Area { tag: "Devices", reads: &["devices"], changes: "devices" }
         .describe::<CallerProblems, CallerProblems>(devices::router());
@@ -31,7 +32,5 @@ pub fn router() -> OpenApiRouter<Arc<App>> {
         .describe::<ReadRefusals, WriteRefusals>(admin::router());
     let account = Area { tag: "Your apps", reads: &["clients"], changes: "clients" }
         .describe::<ReadRefusals, WriteRefusals>(account::router());
-    let (router, document) = devices.merge(admin).merge(account).split_for_parts();
-    OpenApiRouter::with_openapi(document)
-        .merge(OpenApiRouter::from(router.layer(middleware::from_fn(caller::offer_csrf_token))))
+    with_csrf_token(devices.merge(admin).merge(account))
 }

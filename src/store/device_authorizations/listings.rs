@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::{SessionRow, interval};
+use super::{interval, session_row};
 use crate::model::device::DeviceDescription;
 use crate::model::device_authorization::{DeviceRequest, MAX_CODE_LIFETIME, Polling, REDEMPTION_WINDOW};
 use crate::model::device_authorization_status::DeviceAuthorizationStatus;
@@ -292,21 +292,7 @@ impl Row {
             interval_seconds: interval(&RowOf::new("device_authorizations", self.id), self.interval_seconds)?,
             last_polled_at: self.last_polled_at,
         };
-        let session = SessionRow {
-            id: self.id,
-            client_id: self.client_id,
-            dpop_jkt: self.dpop_jkt,
-            expires_at: self.expires_at,
-            state: self.state,
-            decided_at,
-            decided_by_user_id: self.decided_by_user_id,
-            granted_scopes: self.granted_scopes,
-            auth_time: self.auth_time,
-            amr: self.amr,
-            trusted: self.trusted,
-            chosen_lifetime_seconds: self.chosen_lifetime_seconds,
-            consumed_at: self.consumed_at,
-        };
+        let session = session_row!(self);
         let request = DeviceRequest {
             session: session.into_session(tenant)?,
             user_code_sealed: self.user_code_sealed,

@@ -45,6 +45,28 @@ struct SessionRow {
     consumed_at: Option<DateTime<Utc>>,
 }
 
+/// Takes the columns of a device authorization out of a row that has them by their names.
+macro_rules! session_row {
+    ($row:expr) => {
+        crate::store::device_authorizations::SessionRow {
+            id: $row.id,
+            client_id: $row.client_id,
+            dpop_jkt: $row.dpop_jkt,
+            expires_at: $row.expires_at,
+            state: $row.state,
+            decided_at: $row.decided_at,
+            decided_by_user_id: $row.decided_by_user_id,
+            granted_scopes: $row.granted_scopes,
+            auth_time: $row.auth_time,
+            amr: $row.amr,
+            trusted: $row.trusted,
+            chosen_lifetime_seconds: $row.chosen_lifetime_seconds,
+            consumed_at: $row.consumed_at,
+        }
+    };
+}
+use session_row;
+
 impl SessionRow {
     fn into_session(self, tenant_id: TenantId) -> Result<DeviceAuthorization> {
         let row = RowOf::new("device_authorizations", self.id);

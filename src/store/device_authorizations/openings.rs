@@ -7,7 +7,7 @@ use sqlx::PgExecutor;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{SessionRow, stored_half};
+use super::{SessionRow, session_row, stored_half};
 use crate::model::attempt_budget::LAPSE;
 use crate::model::audit_event::{Action, Outcome};
 use crate::model::device::DeviceDescription;
@@ -205,22 +205,7 @@ pub async fn find(
     .await?;
     row.map(|row| {
         Ok(DeviceRequest {
-            session: SessionRow {
-                id: row.id,
-                client_id: row.client_id,
-                expires_at: row.expires_at,
-                state: row.state,
-                decided_at: row.decided_at,
-                decided_by_user_id: row.decided_by_user_id,
-                granted_scopes: row.granted_scopes,
-                auth_time: row.auth_time,
-                amr: row.amr,
-                trusted: row.trusted,
-                chosen_lifetime_seconds: row.chosen_lifetime_seconds,
-                consumed_at: row.consumed_at,
-                dpop_jkt: row.dpop_jkt,
-            }
-            .into_session(tenant)?,
+            session: session_row!(row).into_session(tenant)?,
             user_code_sealed: row.user_code_sealed,
             requested_scopes: row.requested_scopes.map(|names| names.into_iter().collect()),
             resources: row.resources,

@@ -7,7 +7,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::memory::UnwrittenPolls;
-use super::{SessionRow, interval};
+use super::{interval, session_row};
 use crate::model::bearer_secret::SecretHash;
 use crate::model::device_authorization::{DeviceAuthorization, FirstTokens, Polling};
 use crate::model::ids::{DeviceAuthorizationId, TenantId};
@@ -131,21 +131,7 @@ pub async fn find(
             interval_seconds: interval(&key, row.interval_seconds)?,
             last_polled_at: row.last_polled_at,
         };
-        let session = SessionRow {
-            id: row.id,
-            client_id: row.client_id,
-            dpop_jkt: row.dpop_jkt,
-            expires_at: row.expires_at,
-            state: row.state,
-            decided_at: row.decided_at,
-            decided_by_user_id: row.decided_by_user_id,
-            granted_scopes: row.granted_scopes,
-            auth_time: row.auth_time,
-            amr: row.amr,
-            trusted: row.trusted,
-            chosen_lifetime_seconds: row.chosen_lifetime_seconds,
-            consumed_at: row.consumed_at,
-        };
+        let session = session_row!(row);
         let found = FoundSession {
             session: session.into_session(tenant)?,
             resources: row.resources,

@@ -19,7 +19,7 @@ use crate::store::Result;
 use crate::store::batches::{BatchQueue, OfTenant, in_order};
 use crate::store::event_keys::EventKey;
 use crate::store::sending::Sending;
-use crate::store::users::UserRow;
+use crate::store::users::user_row;
 
 /// What a redemption brings into being.
 #[derive(Clone, Debug)]
@@ -236,17 +236,7 @@ async fn redeem(
     .fetch_all(db)
     .await?;
     Ok(in_order(rows, redemptions.len(), |row| {
-        let user = UserRow {
-            id: row.user_id,
-            username: row.username,
-            display_name: row.display_name,
-            email: row.email,
-            email_verified: row.email_verified,
-            roles: row.roles,
-            enabled: row.enabled,
-            locked_at: row.locked_at,
-            tokens_not_before: row.tokens_not_before,
-        };
+        let user = user_row!(row, user_id);
         let redeemed = user.into_user(tenant).map(|user| Redeemed {
             user,
             scopes: row.granted.into_iter().collect(),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use super::UserRow;
+use super::user_row;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::{Role, Standing, User};
 use crate::model::version::Version;
@@ -125,17 +125,7 @@ struct AccountRow {
 
 impl AccountRow {
     fn into_account(self, tenant: TenantId) -> Result<Account> {
-        let user = UserRow {
-            id: self.id,
-            username: self.username,
-            display_name: self.display_name,
-            email: self.email,
-            email_verified: self.email_verified,
-            roles: self.roles,
-            enabled: self.enabled,
-            locked_at: self.locked_at,
-            tokens_not_before: self.tokens_not_before,
-        };
+        let user = user_row!(self, id);
         Ok(Account {
             user: user.into_user(tenant)?,
             version: self.version,

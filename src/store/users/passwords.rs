@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use super::UserRow;
+use super::user_row;
 use crate::model::ids::{TenantId, UserId};
 use crate::model::user::User;
 use crate::store::Result;
@@ -43,18 +43,7 @@ pub async fn credentials(
     .await?;
     row.map(|row| {
         Ok(Credentials {
-            user: UserRow {
-                id: row.id,
-                username: row.username,
-                display_name: row.display_name,
-                email: row.email,
-                email_verified: row.email_verified,
-                roles: row.roles,
-                enabled: row.enabled,
-                locked_at: row.locked_at,
-                tokens_not_before: row.tokens_not_before,
-            }
-            .into_user(tenant)?,
+            user: user_row!(row, id).into_user(tenant)?,
             password_hash: row.password_hash,
             failures: row.failed_sign_ins,
             browser_generation: row.browser_generation,
